@@ -1,0 +1,63 @@
+"""Floating-point arithmetic over NumPy arrays: the reference interpretation without torch."""
+
+from __future__ import annotations
+
+import operator as python
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def _sigmoid(x: Array) -> Array:
+    return 1 / (1 + np.exp(-x))
+
+
+class ArrayAlgebra:
+    """Interpret equations on NumPy arrays of any float type; scalars broadcast.
+
+    Spikes are arrays of 0 and 1 in the float type of the crossing.
+    """
+
+    functions: Mapping[str, Callable[..., Any]] = {
+        ">=": python.ge,
+        ">": python.gt,
+        "<=": python.le,
+        "<": python.lt,
+        "+": python.add,
+        "-": python.sub,
+        "*": python.mul,
+        "/": python.truediv,
+        "neg": python.neg,
+        "abs": np.abs,
+        "min": np.minimum,
+        "max": np.maximum,
+        "exp": np.exp,
+        "tanh": np.tanh,
+        "sigmoid": _sigmoid,
+        "select": np.where,
+    }
+
+    def constant(self, value: float) -> Any:
+        """Return the Python float, which takes the array's type in arithmetic."""
+        return value
+
+    def apply(self, operator: str, operands: tuple[Any, ...]) -> Any:
+        """Apply the NumPy function of the operator."""
+        return self.functions[operator](*operands)
+
+    def assign(self, target: str, value: Any, *, is_local: bool) -> Any:
+        """Return the value: floats are stored as they are."""
+        return value
+
+    def fire(self, operator: str, left: Any, right: Any) -> Any:
+        """Return 1.0 where the condition holds, else 0.0."""
+        crossing = np.asarray(left - right)
+        return self.functions[operator](crossing, 0).astype(crossing.dtype)
+
+    def reset(self, spike: Any, value: Any, kept: Any) -> Any:
+        """Return `value` where the spike is 1."""
+        return np.where(spike > 0, value, kept)

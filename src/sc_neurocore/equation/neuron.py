@@ -1,0 +1,217 @@
+"""What a neuron is: states, parameters, an update, a firing condition, a reset.
+
+A `Neuron` is plain data. It does not compute: `equation.step` gives its meaning over any algebra.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from sc_neurocore.equation.expression import (
+    FUNCTIONS,
+    Constant,
+    Expression,
+    Operation,
+    Symbol,
+    is_condition,
+    symbols,
+)
+from sc_neurocore.equation.text import format_expression, format_neuron, format_number
+from sc_neurocore.errors import EquationError
+
+SPIKE = "s"
+"""The name under which `after` lines see the spike: 1 where the neuron fired, else 0."""
+
+RESERVED_NAMES = frozenset({SPIKE, "pi", "inf", "dt", "local", "in", *FUNCTIONS})
+NAME_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+
+ResetKind: TypeAlias = Literal["subtract", "zero", "none"] | float
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number of the neuron that may be fixed or learnt.
+
+    Attributes:
+        default: Its value when the user gives none.
+        low: It must be greater than this; learnable parameters keep to it by construction.
+        high: It must be less than this.
+    """
+
+    default: float
+    low: float = -math.inf
+    high: float = math.inf
+
+    def check(self, name: str, value: float) -> None:
+        """Raise `EquationError` unless `value` lies inside the open interval (low, high)."""
+        if not self.low < value < self.high:
+            interval = f"({format_number(self.low)}, {format_number(self.high)})"
+            raise EquationError(f"{name} = {value}: the parameter must lie in {interval}")
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """`target = value`; a local names an intermediate result that is not a state."""
+
+    target: str
+    value: Expression
+    is_local: bool = False
+
+    def __str__(self) -> str:
+        return f"{'local ' * self.is_local}{self.target} = {format_expression(self.value)}"
+
+
+@dataclass(frozen=True)
+class Neuron:
+    r"""One neuron model as data.
+
+    One step does, in this order: the `update` lines as written, later lines seeing earlier
+    results; the test of `spike` on the updated states; the `reset` lines where it fired; the
+    `after` lines, which may use the spike `s`.
+
+    Attributes:
+        name: An identifier; becomes the module's name in Verilog.
+        states: Name and initial value of each state.
+        parameters: Name, default and permitted interval of each parameter.
+        update: Assignments to states and locals.
+        spike: The firing condition, a comparison; left minus right is the crossing that the
+            surrogate gradient acts on.
+        reset: Assignments to states, done where the neuron fired.
+        after: Assignments to states, done always and last.
+        input: The name of the input current.
+        description: One paragraph for people: what the model is, and the paper it comes from.
+    """
+
+    name: str
+    states: Mapping[str, float]
+    parameters: Mapping[str, Parameter]
+    update: tuple[Assignment, ...]
+    spike: Operation
+    reset: tuple[Assignment, ...] = ()
+    after: tuple[Assignment, ...] = ()
+    input: str = "I"
+    description: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "states", MappingProxyType(dict(self.states)))
+        object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
+        _check(self)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Read-only mappings do not pickle; plain dictionaries do.
+        fields = (self.name, dict(self.states), dict(self.parameters), self.update, self.spike)
+        return Neuron, (*fields, self.reset, self.after, self.input, self.description)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __str__(self) -> str:
+        """The neuron in the text form that `parse_neuron` reads."""
+        return format_neuron(self)
+
+    def with_reset(self, kind: ResetKind) -> Neuron:
+        """Return the neuron with another reset.
+
+        Args:
+            kind: "subtract" (the state that fires loses the threshold), "zero", "none", or a
+                number to which the state is set.
+
+        Raises:
+            EquationError: If the firing condition does not start with a state, so that there is
+                nothing to reset, or the kind is unknown.
+        """
+        if kind == "none":
+            return replace(self, reset=())
+        state, level = self.spike.operands
+        if not isinstance(state, Symbol) or state.name not in self.states:
+            raise EquationError(
+                f"{self.name} fires when {self.spike}: reset={kind!r} needs a condition that "
+                f"starts with one state ({', '.join(self.states)}); write the reset lines instead"
+            )
+        value: Expression
+        if kind == "subtract":
+            value = state - level
+        elif kind == "zero":
+            value = Constant(0.0)
+        elif isinstance(kind, int | float) and math.isfinite(kind):
+            value = Constant(float(kind))
+        else:
+            raise EquationError(
+                f"reset={kind!r}: expected 'subtract', 'zero', 'none' or a finite number"
+            )
+        return replace(self, reset=(Assignment(state.name, value),))
+
+    def resolve(self, values: Mapping[str, float] = MappingProxyType({})) -> dict[str, float]:
+        """Return every parameter's value: the given ones, checked, and defaults for the rest."""
+        unknown = sorted(set(values) - set(self.parameters))
+        if unknown:
+            raise EquationError(
+                f"{self.name} has no parameter {unknown[0]!r}; it has {_listed(self.parameters)}"
+            )
+        resolved = {name: parameter.default for name, parameter in self.parameters.items()}
+        for name, value in values.items():
+            self.parameters[name].check(name, value)
+            resolved[name] = value
+        return resolved
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def _check(neuron: Neuron) -> None:
+    """Raise `EquationError` for a neuron that no interpretation could run."""
+    declared = [*neuron.states, *neuron.parameters, neuron.input]
+    locals_ = [line.target for line in neuron.update if line.is_local]
+    for name in [neuron.name, *declared, *locals_]:
+        if not NAME_PATTERN.fullmatch(name):
+            raise EquationError(
+                f"{name!r} is not a usable name: expected a letter, then letters, digits or "
+                f"underscores, 64 at most"
+            )
+        if name in RESERVED_NAMES:
+            raise EquationError(f"the name {name!r} is reserved; choose another one")
+    for names in (declared, [*declared, *dict.fromkeys(locals_)]):
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise EquationError(f"the name {twice[0]!r} is declared twice in {neuron.name}")
+    if not neuron.states:
+        raise EquationError(f"{neuron.name} has no state; add a line such as: state v = 0")
+    for name, parameter in neuron.parameters.items():
+        parameter.check(name, parameter.default)
+
+    known = set(declared)
+    for line in neuron.update:
+        _check_line(neuron, line, known, locals_allowed=True)
+        known.add(line.target)
+    if not is_condition(neuron.spike):
+        raise EquationError(f"spike {neuron.spike}: expected a comparison, such as v >= threshold")
+    _check_names(f"spike {neuron.spike}", neuron.spike, known)
+    for line in neuron.reset:
+        _check_line(neuron, line, known, locals_allowed=False)
+    for line in neuron.after:
+        _check_line(neuron, line, known | {SPIKE}, locals_allowed=False)
+
+
+def _check_line(neuron: Neuron, line: Assignment, known: set[str], *, locals_allowed: bool) -> None:
+    if not line.is_local and line.target not in neuron.states:
+        raise EquationError(
+            f"{line}: {line.target!r} is not a state of {neuron.name} "
+            f"(states: {_listed(neuron.states)}); declare it, or write 'local {line.target} = …'"
+        )
+    if line.is_local and not locals_allowed:
+        raise EquationError(f"{line}: locals belong to the update lines")
+    if is_condition(line.value):
+        raise EquationError(f"{line}: a comparison is not a number; use select(…, 1, 0)")
+    _check_names(str(line), line.value, known)
+
+
+def _check_names(where: str, expression: Expression, known: set[str]) -> None:
+    for name in symbols(expression):
+        if name not in known:
+            raise EquationError(f"{where}: unknown name {name!r}; known: {_listed(sorted(known))}")

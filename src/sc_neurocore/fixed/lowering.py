@@ -1,0 +1,276 @@
+"""From an equation to integers: the fixed-point rule, written once.
+
+An expression is computed at full width. Rounding (towards minus infinity, an arithmetic shift
+right) and saturation happen once, at the assignment to a state or local. Constant parts are
+folded in float64 and rounded once, to nearest, ties to even, at the constants' own fraction
+width. Parameters that differ between neurons are input ports at that width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeAlias
+
+import numpy as np
+
+from sc_neurocore.equation.algebra import ArrayAlgebra
+from sc_neurocore.equation.neuron import Neuron
+from sc_neurocore.equation.step import step
+from sc_neurocore.errors import EquationError
+from sc_neurocore.fixed.program import Port, Program, ProgramBuilder
+from sc_neurocore.fixed.qformat import FixedPoint, QFormat
+
+CURRENT = "current"
+SPIKE = "spike"
+NEXT = "_next"
+MAXIMUM_CONSTANT = 2.0**31
+
+
+@dataclass(frozen=True)
+class ParameterPort:
+    """A parameter that is read from a table: a signed integer of `width` bits."""
+
+    name: str
+    width: int
+
+
+@dataclass(frozen=True)
+class NeuronProgram:
+    """One step of a neuron in integers.
+
+    Inputs are the states by name, `current`, and the parameter ports by name; outputs are
+    `spike` and `<state>_next` for each state.
+
+    Attributes:
+        neuron: The equation.
+        fixed_point: The formats.
+        folded: The parameters that became constants.
+        parameters: The parameters that are ports.
+        program: The operations.
+    """
+
+    neuron: Neuron
+    fixed_point: FixedPoint
+    folded: Mapping[str, float]
+    parameters: tuple[ParameterPort, ...]
+    program: Program
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        """The input ports in order."""
+        return tuple(port for port, _ in self.program.inputs)
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """The output ports in order."""
+        return tuple(port for port, _ in self.program.outputs)
+
+
+@dataclass(frozen=True)
+class _Folded:
+    """A part of the equation that is a number before any input is known."""
+
+    value: float
+
+
+@dataclass(frozen=True)
+class _Fixed:
+    """A node, in units of 2 ** -fraction_bits; or a truth value."""
+
+    node: int
+    fraction_bits: int = 0
+    is_condition: bool = False
+
+
+_Value: TypeAlias = _Folded | _Fixed
+
+
+class _Lowering:
+    """The `StepAlgebra` whose values are nodes of an integer program."""
+
+    def __init__(self, neuron: Neuron, formats: FixedPoint) -> None:
+        self.builder = ProgramBuilder()
+        self._neuron = neuron
+        self._formats = formats
+        self._floats = ArrayAlgebra()
+        # The step visits the equation's lines in this order.
+        self._lines = iter(
+            [(f"{line.target}_update", str(line)) for line in neuron.update]
+            + [(SPIKE, str(neuron.spike))]
+            + [(f"{line.target}_reset", f"{line}, where it fired") for line in neuron.reset]
+            + [(f"{line.target}_after", str(line)) for line in neuron.after]
+        )
+        self._resets = 0  # reset lines still to come, after the spike is known
+
+    def begin(self) -> None:
+        """Start the next line of the equation; there is none after the last."""
+        target, text = next(self._lines, ("", ""))
+        if target:
+            self.builder.begin(target, text)
+
+    def input(self, form: QFormat) -> _Fixed:
+        node = self.builder.input(form.minimum, form.maximum, form.fraction_bits)
+        return _Fixed(node, form.fraction_bits)
+
+    def constant(self, value: float) -> _Value:
+        return _Folded(value)
+
+    def apply(self, operator: str, operands: tuple[_Value, ...]) -> _Value:
+        values = [operand.value for operand in operands if isinstance(operand, _Folded)]
+        if len(values) == len(operands):
+            with np.errstate(all="ignore"):
+                return _Folded(float(self._floats.apply(operator, tuple(map(np.float64, values)))))
+        if operator == "/":
+            numerator, divisor = operands
+            if not isinstance(divisor, _Folded):
+                raise EquationError(
+                    "division by something that changes is not available in integers: "
+                    "divide by a constant or a fixed parameter, or multiply by a reciprocal"
+                )
+            if divisor.value == 0:
+                raise EquationError("division by zero in the constant part of an equation")
+            return self.apply("*", (numerator, _Folded(1 / divisor.value)))
+        if operator == "select":
+            condition, chosen, otherwise = operands
+            if isinstance(condition, _Folded):
+                return chosen if condition.value else otherwise
+            return self._aligned(operator, (chosen, otherwise), lead=(condition.node,))
+        if operator == "*":
+            a, b = (self._fixed(operand) for operand in operands)
+            bits = a.fraction_bits + b.fraction_bits
+            if self._is_one(a) or self._is_one(b):
+                return _Fixed(b.node if self._is_one(a) else a.node, bits)
+            return _Fixed(self.builder.apply("*", a.node, b.node, fraction_bits=bits), bits)
+        if operator in ("+", "-", "neg", "abs", "min", "max", ">=", ">", "<=", "<"):
+            return self._aligned(operator, operands)
+        raise EquationError(f"{operator}(…) is not available in integers yet")
+
+    def assign(self, target: str, value: _Value, *, is_local: bool) -> _Value:
+        form = self._formats.current if is_local else self._formats.state
+        fixed = self._fixed(value)
+        surplus = fixed.fraction_bits - form.fraction_bits
+        shift = ">>" if surplus > 0 else "<<"
+        node = self.builder.apply(
+            shift, fixed.node, amount=abs(surplus), fraction_bits=form.fraction_bits
+        )
+        node = self.builder.clamp(node, form.minimum, form.maximum)
+        if not self._resets:  # a reset line ends in `reset`
+            self.begin()
+        return _Fixed(node, form.fraction_bits)
+
+    def fire(self, operator: str, left: _Value, right: _Value) -> _Value:
+        if isinstance(left, _Folded) and isinstance(right, _Folded):
+            raise EquationError("the firing condition does not depend on the state or the input")
+        spike = self._aligned(operator, (left, right))
+        self._resets = len(self._neuron.reset)
+        self.begin()
+        return spike
+
+    def reset(self, spike: _Value, value: _Value, kept: _Value) -> _Value:
+        assert isinstance(spike, _Fixed)  # `fire` returns nothing else
+        chosen = self._aligned("select", (value, kept), lead=(spike.node,))
+        self._resets -= 1
+        self.begin()
+        return chosen
+
+    def _is_one(self, value: _Fixed) -> bool:
+        node = self.builder.nodes[value.node]
+        return node.operator == "constant" and node.amount == 1
+
+    def _fixed(self, value: _Value) -> _Fixed:
+        """Return a number's node: constants are rounded here, spikes become 0 or 1."""
+        if isinstance(value, _Folded):
+            return self._rounded(value.value)
+        if value.is_condition:
+            one, zero = self.builder.constant(1, 0), self.builder.constant(0, 0)
+            return _Fixed(self.builder.apply("select", value.node, one, zero))
+        return value
+
+    def _rounded(self, value: float) -> _Fixed:
+        if not abs(value) < MAXIMUM_CONSTANT:
+            raise EquationError(
+                f"the constant {value} does not fit: expected less than {MAXIMUM_CONSTANT:.0f}"
+            )
+        bits = self._formats.constant_fraction_bits
+        integer = round(value * 2.0**bits)
+        if integer == 0 and value != 0:
+            raise EquationError(
+                f"the constant {value} would round to 0 with {bits} fraction bits: raise "
+                f"constant_fraction_bits"
+            )
+        # Zeros at the end carry nothing: 0.5 is one bit, and 1 needs no multiplier.
+        while bits > 0 and integer % 2 == 0:
+            integer, bits = integer // 2, bits - 1
+        return _Fixed(self.builder.constant(integer, bits), bits)
+
+    def _aligned(
+        self, operator: str, operands: tuple[_Value, ...], lead: tuple[int, ...] = ()
+    ) -> _Fixed:
+        """Apply an operator that wants its operands in one unit: the finest among them."""
+        fixed = [self._fixed(operand) for operand in operands]
+        bits = max(operand.fraction_bits for operand in fixed)
+        nodes = [
+            self.builder.apply(
+                "<<", operand.node, amount=bits - operand.fraction_bits, fraction_bits=bits
+            )
+            for operand in fixed
+        ]
+        node = self.builder.apply(operator, *lead, *nodes, fraction_bits=bits)
+        if self.builder.nodes[node].is_condition:
+            return _Fixed(node, is_condition=True)
+        return _Fixed(node, bits)
+
+
+def lower(
+    neuron: Neuron,
+    formats: FixedPoint,
+    values: Mapping[str, float] = MappingProxyType({}),
+    ports: Sequence[ParameterPort] = (),
+) -> NeuronProgram:
+    """Lower one step of a neuron to integers.
+
+    Args:
+        neuron: The equation.
+        formats: The number formats.
+        values: Parameters that become constants; those not given take their default.
+        ports: Parameters that are read from a table at run time instead.
+
+    Raises:
+        EquationError: If a parameter is unknown or out of its range, or the equation uses what
+            integers do not have.
+    """
+    port_names = [port.name for port in ports]
+    folded = {
+        name: value for name, value in neuron.resolve(values).items() if name not in port_names
+    }
+    lowering = _Lowering(neuron, formats)
+    inputs: list[tuple[Port, _Fixed]] = []
+
+    def add_input(name: str, form: QFormat) -> _Fixed:
+        value = lowering.input(form)
+        inputs.append((Port(name, form.width, form.fraction_bits), value))
+        return value
+
+    state: dict[str, _Value] = {name: add_input(name, formats.state) for name in neuron.states}
+    current = add_input(CURRENT, formats.current)
+    bits = formats.constant_fraction_bits
+    parameters: dict[str, _Value] = {name: _Folded(value) for name, value in folded.items()}
+    for port in ports:
+        parameters[port.name] = add_input(port.name, QFormat(port.width - bits, bits))
+
+    lowering.begin()
+    spike, new_state = step(neuron, state, current, parameters, lowering)
+    outputs = [(Port(SPIKE, 1, 0, signed=False), spike)]
+    outputs += [
+        (Port(name + NEXT, formats.state.width, formats.state.fraction_bits), value)
+        for name, value in new_state.items()
+    ]
+    program = Program(
+        nodes=tuple(lowering.builder.nodes),
+        statements=tuple(lowering.builder.statements),
+        inputs=tuple((port, value.node) for port, value in inputs),
+        outputs=tuple((port, value.node) for port, value in outputs if isinstance(value, _Fixed)),
+    )
+    return NeuronProgram(neuron, formats, MappingProxyType(folded), tuple(ports), program)

@@ -1,0 +1,75 @@
+"""Reading a design directory: the Verilog that the network generator wrote, and its manifest."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sc_neurocore.errors import UserError
+
+_MANIFEST = "design.json"
+_SOURCES = "rtl"
+
+
+@dataclass(frozen=True)
+class Design:
+    """A design directory.
+
+    Attributes:
+        directory: The folder that holds design.json.
+        top: The module to build.
+        verilog: The sources, relative to `sources`.
+    """
+
+    directory: Path
+    top: str
+    verilog: tuple[Path, ...]
+
+    @property
+    def sources(self) -> Path:
+        """The folder that tools run in, because memory files are named relative to it."""
+        return self.directory / _SOURCES
+
+
+def read_design(directory: Path, top: str | None = None) -> Design:
+    """Read and check a design directory.
+
+    Args:
+        directory: The folder that holds design.json.
+        top: The module to build; by default design.json's "board_top", or else its "top".
+
+    Raises:
+        UserError: There is no design.json, it lacks a key, or names a file that is not there.
+    """
+    manifest = directory / _MANIFEST
+    try:
+        content: Any = json.loads(manifest.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{directory} holds no {_MANIFEST}: expected a directory that `sc-neurocore compile` "
+            "wrote; give that one, or compile first"
+        ) from None
+    except ValueError as error:
+        raise UserError(f"{manifest} is not JSON ({error}); compile the design again") from None
+
+    if not isinstance(content, dict):
+        raise UserError(f"{manifest} holds no JSON object; compile the design again")
+    chosen = top or content.get("board_top") or content.get("top")
+    paths = content.get("verilog")
+    if not isinstance(chosen, str):
+        raise UserError(f'{manifest} names no module under "top"; compile the design again')
+    if not isinstance(paths, list) or not paths or not all(isinstance(each, str) for each in paths):
+        raise UserError(f'{manifest} lists no paths under "verilog"; compile the design again')
+
+    sources = directory / _SOURCES
+    for path in paths:
+        if not (directory / path).is_file():
+            raise UserError(
+                f"{manifest} lists {path}, which is not in {directory}; compile the design again"
+            )
+        if not Path(path).is_relative_to(_SOURCES):
+            raise UserError(f"{manifest} lists {path}, which is outside {sources}; move it there")
+    verilog = tuple(Path(path).relative_to(_SOURCES) for path in paths)
+    return Design(directory=directory, top=chosen, verilog=verilog)

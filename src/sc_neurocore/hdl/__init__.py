@@ -1,0 +1,1 @@
+"""Verilog: the compiler of neuron equations, the network generator and its testbenches."""

@@ -1,0 +1,1 @@
+"""How an equation runs over time in floating point."""

@@ -1,0 +1,187 @@
+"""Network descriptions as files: `network.json` beside `network.safetensors`.
+
+The JSON holds everything but the arrays; where an array stood, it holds the array's type, shape
+and SHA-256. The SHA-256 of that JSON, written canonically, therefore covers the whole content:
+it is the description's name in certificates and in the generated hardware.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from sc_neurocore.errors import DescriptionError
+from sc_neurocore.network.description import VERSION, NetworkDescription
+
+JSON_NAME = "network.json"
+TENSORS_NAME = "network.safetensors"
+_MAXIMUM_BYTES = 1 << 30
+_TENSOR = "$tensor"  # no neuron's parameter can have this name
+
+
+def content_hash(description: NetworkDescription) -> str:
+    """Return the SHA-256 over the description's canonical JSON and, through it, its arrays."""
+    return _hash(_split(description)[0])
+
+
+def save_description(description: NetworkDescription, folder: Path) -> Path:
+    """Write a description into a folder, which is made if needed; return the folder.
+
+    Each file is written beside its place and renamed, so that an interrupted save leaves the old
+    files whole. A JSON that does not belong to the tensors is found out when it is read.
+    """
+    content, tensors = _split(description)
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({**content, "sha256": _hash(content)}, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(folder / TENSORS_NAME, save_tensors(tensors))
+    write_atomically(folder / JSON_NAME, text.encode())
+    return folder
+
+
+def load_description(path: Path) -> NetworkDescription:
+    """Read and check a saved description.
+
+    Args:
+        path: The folder, or its `network.json`.
+
+    Raises:
+        DescriptionError: If a file is missing, is not what it claims to be, has changed since it
+            was written, has an unknown version, or describes a network that cannot be.
+    """
+    folder = path.parent if path.name == JSON_NAME else path
+    content = _read_json(folder / JSON_NAME)
+    if content.get("version") != VERSION:
+        raise DescriptionError(
+            f"{folder / JSON_NAME}: version {content.get('version')!r}: this release reads version "
+            f"{VERSION}; export the network again, or install a release that knows the version"
+        )
+    recorded = content.pop("sha256", None)
+    if recorded != _hash(content):
+        raise DescriptionError(
+            f"{folder / JSON_NAME}: the content does not match its SHA-256 ({recorded!r}): it was "
+            f"changed after it was saved; restore it, or export the network again"
+        )
+    source = folder / TENSORS_NAME
+    tensors = _read_tensors(source)
+    joined = _join(content, tensors, "", source)
+    if tensors:
+        raise DescriptionError(f"{source}: the tensors {sorted(tensors)} belong to no layer")
+    return NetworkDescription(**joined)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file beside its place and rename it, so that no reader sees half of it."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _hash(content: dict[str, Any]) -> str:
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _split(description: NetworkDescription) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return the JSON content with references in place of arrays, and the arrays."""
+    tensors: dict[str, NDArray[Any]] = {}
+
+    def replace(value: Any, place: str) -> Any:
+        if isinstance(value, np.ndarray):
+            tensors[place] = np.ascontiguousarray(value)
+            return _reference(value)
+        prefix = f"{place}." if place else ""
+        if isinstance(value, dict):
+            return {key: replace(item, f"{prefix}{key}") for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [replace(item, f"{prefix}{index}") for index, item in enumerate(value)]
+        return value
+
+    return replace(description.model_dump(), ""), tensors
+
+
+def _reference(array: NDArray[Any]) -> dict[str, Any]:
+    little_endian = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    digest = hashlib.sha256(little_endian.tobytes()).hexdigest()
+    return {_TENSOR: {"dtype": str(array.dtype), "shape": list(array.shape), "sha256": digest}}
+
+
+def _is_reference(content: Any) -> bool:
+    if not isinstance(content, dict) or content.keys() != {_TENSOR}:
+        return False
+    return isinstance(content[_TENSOR], dict)
+
+
+def _join(content: Any, tensors: dict[str, NDArray[Any]], place: str, source: Path) -> Any:
+    """Put the arrays back in place of their references, checking each and taking it out."""
+    if _is_reference(content):
+        if place not in tensors:
+            raise DescriptionError(f"{source}: the tensor {place!r} is missing")
+        array = tensors.pop(place)
+        reference = _reference(array)
+        for aspect in ("dtype", "shape", "sha256"):
+            found, wanted = reference[_TENSOR][aspect], content[_TENSOR].get(aspect)
+            if found != wanted:
+                raise DescriptionError(
+                    f"{source}: tensor {place!r} has {aspect} {found}: expected {wanted}; "
+                    f"the file was changed or belongs to another network.json"
+                )
+        return array
+    prefix = f"{place}." if place else ""
+    if isinstance(content, dict):
+        return {
+            key: _join(item, tensors, f"{prefix}{key}", source) for key, item in content.items()
+        }
+    if isinstance(content, list):
+        return [
+            _join(item, tensors, f"{prefix}{index}", source) for index, item in enumerate(content)
+        ]
+    return content
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > _MAXIMUM_BYTES:
+            raise DescriptionError(
+                f"{path}: larger than {_MAXIMUM_BYTES} bytes, which no network is"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise DescriptionError(
+            f"{path}: {error.strerror}; a saved network is a folder with {JSON_NAME} and "
+            f"{TENSORS_NAME}, such as 'sc-neurocore train' writes"
+        ) from None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(_read(path))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise DescriptionError(f"{path}: not JSON ({error}); export the network again") from None
+    if not isinstance(content, dict):
+        raise DescriptionError(f"{path}: expected a JSON object, found {type(content).__name__}")
+    return content
+
+
+def _read_tensors(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        return load_tensors(_read(path))
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise DescriptionError(
+            f"{path}: not a safetensors file ({error}); export the network again"
+        ) from None

@@ -1,0 +1,1 @@
+"""Devices, and the external programs: finding them, running them, the quirks of each."""

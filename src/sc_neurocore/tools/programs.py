@@ -1,0 +1,237 @@
+"""Finding and running external programs.
+
+Callers name a program by its key in `sc_neurocore.tools.catalogue.PROGRAMS` and give arguments
+with relative paths and the folder that they are relative to; everything else about the program
+is handled here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from sc_neurocore.errors import ToolFailedError, ToolMissingError
+from sc_neurocore.tools.catalogue import PROGRAMS, Program
+
+_LINES_SHOWN = 20
+_SECONDS_TO_END = 2.0
+_VERSION_NUMBER = re.compile(r"\d+(?:\.\d+)+[\w.+-]*")
+
+
+class ToolTimeoutError(ToolFailedError):
+    """An external program was stopped because its time had run out."""
+
+
+def is_available(name: str) -> bool:
+    """Tell whether the program and all that it needs are installed.
+
+    Args:
+        name: A key of the program table.
+    """
+    return _first_missing(_program(name)) is None
+
+
+def locate(name: str) -> tuple[str, ...] | None:
+    """Find the program's command: the executable, and arguments where `$CXX` carries some.
+
+    The folder of the running Python comes first, so that a virtual environment need not be
+    activated; then `PATH`.
+
+    Args:
+        name: A key of the program table.
+
+    Returns:
+        The command, or None when the program is not installed.
+    """
+    program = _program(name)
+    chosen = os.environ.get(program.variable or "")
+    commands = [shlex.split(chosen)] if chosen else []
+    commands += [[candidate] for candidate in program.candidates]
+    for command in commands:
+        executable = shutil.which(command[0], path=_search_path()) if command else None
+        if executable is not None:
+            return (executable, *command[1:])
+    return None
+
+
+def run(
+    name: str,
+    arguments: Sequence[str | os.PathLike[str]],
+    cwd: str | os.PathLike[str],
+    timeout: float | None = None,
+    check: bool = True,
+    log: str | os.PathLike[str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end and capture what it prints.
+
+    The program gets a process group of its own: when this call is interrupted or its time runs
+    out, the program and all its children end with it.
+
+    Args:
+        name: A key of the program table.
+        arguments: What follows the command; paths relative to `cwd`.
+        cwd: The folder to run in.
+        timeout: Seconds after which the program is stopped; None waits for ever.
+        check: Whether a non-zero exit status is an error.
+        log: A file that keeps the command line and the whole output, also when the run fails.
+
+    Returns:
+        The completed process, with stdout and stderr as text.
+
+    Raises:
+        ToolMissingError: The program, or one that it needs, is not installed.
+        ToolTimeoutError: The time ran out.
+        ToolFailedError: The program could not be started, or failed and `check` was set.
+    """
+    program = _program(name)
+    missing = _first_missing(program)
+    command = locate(name)
+    if missing is not None or command is None:
+        raise ToolMissingError(_explain_missing(program, missing or program))
+    line = [*command, *program.leading_arguments, *(os.fspath(each) for each in arguments)]
+    completed, timed_out = _execute(line, Path(cwd), timeout)
+    if log is not None:
+        shown = f"$ {shlex.join(line)}\n{completed.stdout}{completed.stderr}"
+        Path(log).write_text(shown, encoding="utf-8")
+    if timed_out:
+        raise ToolTimeoutError(_explain_failure(completed, cwd, f"got no answer in {timeout:g} s"))
+    if check and completed.returncode != 0:
+        reason = f"failed with exit status {completed.returncode}"
+        raise ToolFailedError(_explain_failure(completed, cwd, reason))
+    return completed
+
+
+@cache
+def version(name: str) -> str:
+    """Return the program's version as it or its Python distribution states it.
+
+    Args:
+        name: A key of the program table.
+
+    Returns:
+        A version number such as "5.006", or "unknown" when the program states none.
+
+    Raises:
+        ToolMissingError: The program is not installed.
+    """
+    program = _program(name)
+    command = locate(name)
+    if command is None:
+        raise ToolMissingError(_explain_missing(program, program))
+    if program.distribution is not None and _is_beside_python(command[0]):
+        try:
+            return metadata.version(program.distribution)
+        except metadata.PackageNotFoundError:
+            pass  # installed by other means than pip: the program itself is asked
+    completed, _ = _execute([*command, *program.version_arguments], Path(), timeout=120)
+    number = _VERSION_NUMBER.search(completed.stdout) or _VERSION_NUMBER.search(completed.stderr)
+    return number.group() if number else "unknown"
+
+
+def _program(name: str) -> Program:
+    """Look the key up; an unknown one is a programming mistake, not the user's."""
+    try:
+        return PROGRAMS[name]
+    except KeyError:
+        raise ValueError(
+            f"no program {name!r} in the table; it has {', '.join(PROGRAMS)}"
+        ) from None
+
+
+def _first_missing(program: Program) -> Program | None:
+    """Return the first of the program and its needs that is not installed."""
+    for each in (program, *(PROGRAMS[key] for key in program.needs)):
+        if locate(each.key) is None:
+            return each
+    return None
+
+
+def _search_path() -> str:
+    """List the folders to search, the running Python's own (a link not followed) first."""
+    return os.pathsep.join((str(_python_folder()), os.environ.get("PATH", os.defpath)))
+
+
+def _python_folder() -> Path:
+    return Path(sys.executable).parent
+
+
+def _is_beside_python(executable: str) -> bool:
+    return Path(executable).parent == _python_folder()
+
+
+def _environment() -> Mapping[str, str]:
+    """Let programs find each other where we find them, and speak the language that we parse."""
+    return {**os.environ, "PATH": _search_path(), "LC_ALL": "C", "PYTHONUTF8": "1"}
+
+
+def _execute(
+    line: Sequence[str], cwd: Path, timeout: float | None
+) -> tuple[subprocess.CompletedProcess[str], bool]:
+    """Run a command line; the flag tells whether it was stopped because its time ran out."""
+    try:
+        process = subprocess.Popen(
+            line,
+            cwd=cwd,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ToolFailedError(
+            f"{shlex.join(line)} could not be started in {cwd}: {error}"
+        ) from error
+    timed_out = False
+    with process:
+        try:
+            stdout, stderr = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+            _end_group(process)
+            stdout, stderr = process.communicate()
+        except BaseException:
+            _end_group(process)
+            raise
+    return subprocess.CompletedProcess(list(line), process.returncode, stdout, stderr), timed_out
+
+
+def _end_group(process: subprocess.Popen[str]) -> None:
+    """End the process and its children: politely, and then for certain."""
+    for final in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, final)
+        except (ProcessLookupError, PermissionError):
+            return
+        try:
+            process.wait(timeout=_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _explain_missing(wanted: Program, missing: Program) -> str:
+    through = "" if missing is wanted else f", which {wanted.key} needs,"
+    return (
+        f"{missing.key}{through} is not installed. It is for {missing.purpose}. "
+        f"To get it: {missing.remedy}"
+    )
+
+
+def _explain_failure(
+    completed: subprocess.CompletedProcess[str], cwd: str | os.PathLike[str], reason: str
+) -> str:
+    output = f"{completed.stdout}\n{completed.stderr}".split("\n")
+    last = [text.rstrip() for text in output if text.strip()][-_LINES_SHOWN:]
+    return "\n  ".join((f"{shlex.join(completed.args)} in {os.fspath(cwd)} {reason}", *last))

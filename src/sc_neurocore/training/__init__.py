@@ -1,0 +1,1 @@
+"""Surrogate-gradient cells, networks, encoders, losses, the training loop and checkpoints."""

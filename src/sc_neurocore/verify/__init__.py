@@ -1,0 +1,1 @@
+"""Co-simulation, equivalence proofs, control properties and the certificate."""

@@ -1,0 +1,35 @@
+"""What a proof attempt says."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias
+
+ProofStatus: TypeAlias = Literal["proved", "refuted", "unknown"] | str
+"""`proved` holds for all inputs and without bound; `bounded(k)` holds for the first k clocks;
+`refuted` comes with a counterexample; `unknown` is a time-out or a tool that gave up."""
+
+
+@dataclass(frozen=True)
+class ProofResult:
+    """The outcome of one proof attempt.
+
+    Attributes:
+        name: What was to be proved, in a few words.
+        status: A `ProofStatus`.
+        engine: What decided it, with its version.
+        seconds: How long it took.
+        detail: The counterexample of a refuted claim; otherwise what exactly was shown.
+        assumptions: What the proof takes for granted.
+    """
+
+    name: str
+    status: ProofStatus
+    engine: str
+    seconds: float
+    detail: str = ""
+    assumptions: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the result as plain JSON values."""
+        return {**asdict(self), "assumptions": list(self.assumptions)}

@@ -1,0 +1,237 @@
+import ast
+import contextlib
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sc_neurocore.equation import (
+    LIF,
+    ArrayAlgebra,
+    Constant,
+    Expression,
+    Operation,
+    Symbol,
+    evaluate,
+    format_expression,
+    parse_assignment,
+    parse_expression,
+    parse_neuron,
+)
+from sc_neurocore.equation.expression import OPERATORS, operation
+from sc_neurocore.errors import EquationError
+
+names = st.sampled_from(["v", "w", "beta", "tau_m", "I", "x1"])
+numbers = st.one_of(
+    st.integers(-1000, 1000).map(float),
+    st.floats(-1e6, 1e6, allow_nan=False, allow_infinity=False),
+)
+leaves = st.one_of(names.map(Symbol), numbers.map(Constant))
+
+
+def _operations(children: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
+    binary = st.sampled_from(["+", "-", "*", "/", "min", "max"])
+    unary = st.sampled_from(["neg", "abs", "exp", "tanh", "sigmoid"])
+    comparison = st.sampled_from([">=", ">", "<=", "<"])
+    return st.one_of(
+        st.builds(operation, binary, children, children),
+        st.builds(operation, unary, children),
+        st.builds(
+            lambda op, a, b, c, d: operation("select", operation(op, a, b), c, d),
+            comparison,
+            children,
+            children,
+            children,
+            children,
+        ),
+    )
+
+
+expressions = st.recursive(leaves, _operations, max_leaves=20)
+
+
+@given(expressions)
+def test_text_and_graph_are_inverse(expression: Expression) -> None:
+    assert parse_expression(format_expression(expression)) == expression
+
+
+arithmetic = st.recursive(
+    leaves,
+    lambda children: st.builds(
+        operation, st.sampled_from(["+", "-", "*", "/"]), children, children
+    ),
+    max_leaves=12,
+)
+
+
+@given(arithmetic)
+def test_text_means_to_python_what_it_means_to_us(expression: Expression) -> None:
+    """Python's own reading of the text is the oracle for precedence and associativity."""
+    values = {"v": 0.5, "w": -3.0, "beta": 0.9, "tau_m": 20.0, "I": 1.25, "x1": 7.0}
+    text = format_expression(expression)
+    try:
+        expected = eval(compile(ast.parse(text, mode="eval"), "oracle", "eval"), dict(values))
+    except (ZeroDivisionError, OverflowError):
+        return
+    assert evaluate(expression, values, ArrayAlgebra()) == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2**3", "2*2*2"),
+        ("v**2", "v*v"),
+        ("a - (b - c)", "a - (b - c)"),
+        ("(a - b) - c", "a - b - c"),
+        ("-(a + b)*c", "-(a + b)*c"),
+        ("a/(b*c)", "a/(b*c)"),
+        (" 1e-3 ", "0.001"),
+        ("--1", "1"),
+        ("+v", "v"),
+    ],
+)
+def test_minimal_parentheses(text: str, expected: str) -> None:
+    assert format_expression(parse_expression(text)) == expected
+
+
+def test_pi_is_a_constant() -> None:
+    assert parse_expression("pi") == Constant(math.pi)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "column"),
+    [
+        ("beta*v + ", "not an expression", 8),
+        ("v + __import__('os')", "unexpected character", 15),
+        ("v + a.b", "not part of the equation language", 4),
+        ("1 + foo(v)", "unknown function 'foo'; known: abs, min, max", 4),
+        ("v[0]", "unexpected character '['", 1),
+        ("a < b < c", "not part of the equation language", 0),
+        ("1 + (v >= 1)", "+: operand 2 is a comparison, not a number", 0),
+        ("select(v, 1, 2)", "operand 1 is a number, not a comparison", 0),
+        ("min(v)", "min takes 2 operands, not 1", 0),
+        ("v**9", "expected a whole number 2 to 8", 0),
+        ("v**w", "not part of the equation language", 0),
+        ("3 + 0x10", "'0x10' is not a decimal number", 4),
+        ("1_000", "'1_000' is not a decimal number", 0),
+        ("1e999", "must be finite", 0),
+        ("v == 1", "not part of the equation language", 0),
+        ("lambda", "not an expression", 6),
+        ("True", "expected a number or a name", 0),
+        ("a if b else c", "not part of the equation language", 0),
+        ("", "found nothing", 0),
+    ],
+)
+def test_error_shows_the_line_and_a_caret(text: str, message: str, column: int) -> None:
+    with pytest.raises(EquationError) as caught:
+        parse_expression(text)
+    head, line, caret = str(caught.value).split("\n")
+    assert message in head
+    assert line == f"    {text}"
+    assert caret.index("^") - 4 == column
+
+
+@pytest.mark.parametrize("text", ["-" * 900 + "v", "(" * 41 + "v" + ")" * 41, "v+" * 400 + "v"])
+def test_deep_nesting_is_refused(text: str) -> None:
+    with pytest.raises(EquationError, match="nested"):
+        parse_expression(text)
+
+
+def test_long_text_is_refused() -> None:
+    with pytest.raises(EquationError, match="1001 characters"):
+        parse_expression("v" * 1001)
+
+
+@given(st.text(max_size=60))
+def test_any_text_gives_a_graph_or_our_error(text: str) -> None:
+    try:
+        expression = parse_expression(text)
+    except EquationError:
+        return
+    assert parse_expression(format_expression(expression)) == expression
+
+
+fragments = st.lists(
+    st.sampled_from(
+        [*OPERATORS, "(", ")", ",", "v", "1", ".", "e", "**", "=", "select", " ", "in"]
+    ),
+    max_size=25,
+).map("".join)
+
+
+@given(fragments)
+def test_almost_equations_give_a_graph_or_our_error(text: str) -> None:
+    with contextlib.suppress(EquationError):
+        parse_expression(text)
+
+
+def test_assignment() -> None:
+    line = parse_assignment("local dv = I - v")
+    assert (line.target, line.is_local, str(line)) == ("dv", True, "local dv = I - v")
+    assert isinstance(line.value, Operation)
+
+
+def test_assignment_without_target_points_at_the_line() -> None:
+    with pytest.raises(EquationError, match="expected an assignment"):
+        parse_assignment("v == 2")
+
+
+def test_neuron_text_round_trip() -> None:
+    assert parse_neuron(str(LIF)) == LIF
+
+
+IZHIKEVICH = """
+neuron Izhikevich        # two states and two reset lines
+state v = -65
+state u = -13
+parameter a = 0.02
+parameter d = 8 in (0, inf)
+update local dv = 0.04*v**2 + 5*v + 140 - u + I
+update v = v + dv
+update u = u + a*(0.2*v - u)
+spike v >= 30
+reset v = -65
+reset u = u + d
+after u = u - s/8
+"""
+
+
+def test_every_kind_of_line() -> None:
+    neuron = parse_neuron(IZHIKEVICH)
+    assert dict(neuron.states) == {"v": -65, "u": -13}
+    assert [line.target for line in neuron.reset] == ["v", "u"]
+    assert neuron.parameters["d"].low == 0
+    assert neuron.parameters["a"].high == math.inf
+    assert parse_neuron(str(neuron)) == neuron
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("update v = beta*(v + I", r"line 3: .*not an expression"),
+        ("updat v = I", r"line 3: .*'updat'; expected one of: neuron, state"),
+        ("update v = gamma*v", r"unknown name 'gamma'; known: I, v"),
+        ("update w = v", r"'w' is not a state of A \(states: v\)"),
+        ("state v = 1", r"line 3: 'v' is declared twice"),
+        ("state w = one", r"line 3: 'one' is not a finite number"),
+        ("parameter p", r"line 3: expected something like: parameter beta"),
+        ("parameter p = 2 in (0, 1)", r"p = 2.0: the parameter must lie in \(0, 1\)"),
+        ("spike v", r"expected a comparison"),
+        ("reset local x = 1", r"locals belong to the update lines"),
+        ("update v = s", r"unknown name 's'"),
+        ("state s = 0", r"the name 's' is reserved"),
+        ("update v = (v >= 1)", r"a comparison is not a number"),
+    ],
+)
+def test_neuron_errors_name_the_line_or_the_name(line: str, message: str) -> None:
+    spike = "" if line.startswith("spike") else "\nspike v >= 1"
+    with pytest.raises(EquationError, match=message):
+        parse_neuron(f"neuron A\nstate v = 0\n{line}{spike}")
+
+
+def test_missing_lines_are_named() -> None:
+    with pytest.raises(EquationError, match="no 'spike CONDITION' line"):
+        parse_neuron("neuron A\nstate v = 0")
+    with pytest.raises(EquationError, match="no 'neuron NAME' line"):
+        parse_neuron("state v = 0\nspike v >= 1")

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sc_neurocore.errors import UserError
+from sc_neurocore.fpga.design import read_design
+
+COMPLETE = {"top": "core", "board_top": "board", "verilog": ["rtl/core.v"]}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "rtl").mkdir()
+    (tmp_path / "rtl/core.v").touch()
+    (tmp_path / "elsewhere.v").touch()
+    return tmp_path
+
+
+def test_board_top_goes_before_top_and_the_caller_before_both(folder: Path) -> None:
+    manifest = folder / "design.json"
+    manifest.write_text(json.dumps(COMPLETE))
+    assert read_design(folder).top == "board"
+    assert read_design(folder, "core").top == "core"
+    manifest.write_text(json.dumps({"top": "core", "verilog": ["rtl/core.v"]}))
+    design = read_design(folder)
+    assert design.top == "core"
+    assert (design.sources / design.verilog[0]).is_file()
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", "not JSON"),
+        ("[]", "no JSON object"),
+        (json.dumps({"verilog": ["rtl/core.v"]}), 'under "top"'),
+        (json.dumps({"top": "core"}), 'under "verilog"'),
+        (json.dumps({**COMPLETE, "verilog": []}), 'under "verilog"'),
+        (json.dumps({**COMPLETE, "verilog": [1]}), 'under "verilog"'),
+        (json.dumps({**COMPLETE, "verilog": ["rtl/lost.v"]}), r"rtl/lost\.v, which is not in"),
+        (json.dumps({**COMPLETE, "verilog": ["elsewhere.v"]}), "outside"),
+    ],
+)
+def test_damaged_manifest_is_refused_with_its_path(
+    folder: Path, content: str, complaint: str
+) -> None:
+    (folder / "design.json").write_text(content)
+    with pytest.raises(UserError, match=complaint) as caught:
+        read_design(folder)
+    assert "design.json" in str(caught.value)
+
+
+def test_folder_without_manifest_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="sc-neurocore compile"):
+        read_design(tmp_path)

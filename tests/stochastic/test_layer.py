@@ -1,0 +1,175 @@
+"""The stochastic layer against naive bits, against its own short cut, and against the matmul."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sc_neurocore.errors import UserError
+from sc_neurocore.network.encoding import ENCODINGS, EncodedWeights, WeightEncoding, encode_weights
+from sc_neurocore.stochastic.layer import SCDenseLayer
+from sc_neurocore.stochastic.sources import make_sources
+
+every_encoding = pytest.mark.parametrize("encoding", ENCODINGS)
+every_source = pytest.mark.parametrize("source", ["lfsr", "sobol", "bernoulli"])
+
+
+def random_layer(
+    n_out: int, n_in: int, encoding: WeightEncoding, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, EncodedWeights]:
+    rng = np.random.default_rng(seed)
+    weight = rng.normal(0, 1 / np.sqrt(n_in), (n_out, n_in))
+    bias = rng.normal(0, 0.1, n_out)
+    return weight, bias, encode_weights(weight, bias, encoding)
+
+
+def naive_counts(layer: SCDenseLayer, x: np.ndarray) -> np.ndarray:
+    """Count the ones of every product stream by comparing numbers, without packing."""
+    weights = layer.weights
+    r_x = layer.sources.inputs.sequence(layer.length).astype(int)
+    r_w = layer.sources.weights.sequence(layer.length).astype(int)
+    p_x = (x + 1) / 2 if weights.encoding == "bipolar" else x
+    x_bits = r_x < np.rint(p_x * 65536)[..., np.newaxis]
+    w_bits = r_w < np.rint(weights.values * 65536)[..., np.newaxis]
+    x_bits, w_bits = x_bits[:, np.newaxis], w_bits[np.newaxis]
+    product = x_bits == w_bits if weights.encoding == "bipolar" else x_bits & w_bits
+    sign = np.ones(weights.values.shape, int) if weights.sign is None else weights.sign
+    return (product.sum(axis=3) * sign.astype(int)).sum(axis=2)
+
+
+@every_encoding
+@every_source
+@settings(max_examples=30)
+@given(
+    shape=st.tuples(st.integers(0, 4), st.integers(1, 6), st.integers(1, 7)),
+    length=st.integers(1, 150),
+    seed=st.integers(0, 1000),
+)
+def test_counts_equal_naive_bits(
+    encoding: WeightEncoding, source: str, shape: tuple[int, int, int], length: int, seed: int
+) -> None:
+    batch, n_out, n_in = shape
+    _, _, weights = random_layer(n_out, n_in, encoding, seed)
+    layer = SCDenseLayer(weights, length, source, seed)
+    x = np.random.default_rng(seed).random((batch, n_in)).round(1)
+    assert np.array_equal(layer.counts(x), naive_counts(layer, x))
+
+
+@every_encoding
+@every_source
+@given(length=st.integers(1, 300), seed=st.integers(0, 1000))
+def test_spike_short_cut_is_the_long_way_bit_for_bit(
+    encoding: WeightEncoding, source: str, length: int, seed: int
+) -> None:
+    _, _, weights = random_layer(5, 9, encoding, seed)
+    layer = SCDenseLayer(weights, length, source, seed)
+    spikes = np.random.default_rng(seed).random((6, 9)) < 0.4
+    assert np.array_equal(layer.spike_counts(spikes), layer.counts(spikes))
+    assert np.array_equal(layer.spikes(spikes), layer(spikes))
+    assert np.array_equal(layer.spikes(spikes.astype(float)), layer(spikes))
+
+
+@every_encoding
+@pytest.mark.parametrize(("source", "per_step", "bound"), [("lfsr", 1, 0.06), ("sobol", 8, 0.001)])
+def test_estimate_converges_to_the_matrix_product(
+    encoding: WeightEncoding, source: str, per_step: float, bound: float
+) -> None:
+    weight, bias, weights = random_layer(24, 32, encoding)
+    x = np.random.default_rng(1).random((16, 32))
+    expected = x @ weight.T + bias
+    errors = [
+        np.sqrt(np.mean((SCDenseLayer(weights, length, source)(x) - expected) ** 2))
+        for length in (16, 256, 4096, 65536)
+    ]
+    # Each step is 16 times as many bits: about 16 times less error for Sobol points, while an
+    # LFSR's short prefixes are as uneven as random numbers.
+    for shorter, longer in pairwise(errors):
+        assert shorter > per_step * longer
+    assert errors[3] < bound * expected.std()
+
+
+def test_bernoulli_estimate_is_unbiased() -> None:
+    weight, bias, weights = random_layer(3, 5, "sign-magnitude")
+    x = np.random.default_rng(2).random((2, 5))
+    runs = np.array([SCDenseLayer(weights, 64, "bernoulli", seed)(x) for seed in range(400)])
+    standard_error = runs.std(axis=0) / np.sqrt(len(runs))
+    assert (np.abs(runs.mean(axis=0) - (x @ weight.T + bias)) < 4.5 * standard_error).all()
+
+
+def test_unipolar_offset_is_exact_for_values_the_stream_holds() -> None:
+    # All weights equal: only offset * sum(x) remains, and 8-bit inputs are exact in 256 bits.
+    weights = encode_weights(np.full((2, 3), -0.75), None, "unipolar")
+    x = np.array([[3, 100, 256]]) / 256
+    assert SCDenseLayer(weights, 256, "sobol")(x).tolist() == [[-0.75 * 359 / 256] * 2]
+
+
+@every_encoding
+def test_one_chunk_or_many_give_the_same(
+    encoding: WeightEncoding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, weights = random_layer(4, 6, encoding)
+    layer = SCDenseLayer(weights, 100)
+    x = np.random.default_rng(0).random((11, 6))
+    whole = layer(x)
+    monkeypatch.setattr("sc_neurocore.stochastic.layer._BYTES_AT_ONCE", 200)
+    assert np.array_equal(layer(x), whole)
+
+
+@every_source
+def test_same_seed_same_bits(source: str) -> None:
+    _, _, weights = random_layer(4, 6, "sign-magnitude")
+    x = np.random.default_rng(0).random((3, 6))
+    first, again = (SCDenseLayer(weights, 77, source, seed=9).counts(x) for _ in range(2))
+    assert np.array_equal(first, again)
+    assert np.array_equal(first, SCDenseLayer(weights, 77, make_sources(source, 9)).counts(x))
+    assert not np.array_equal(first, SCDenseLayer(weights, 77, source, seed=10).counts(x))
+
+
+def test_layer_without_bias() -> None:
+    weights = encode_weights([[0.5, -0.25]], None, "sign-magnitude")
+    assert SCDenseLayer(weights, 8, "sobol")([[1.0, 1.0]]).tolist() == [[0.25]]
+
+
+def test_wrong_layers_are_refused() -> None:
+    _, _, good = random_layer(2, 3, "sign-magnitude")
+    with pytest.raises(UserError, match="stream length 0"):
+        SCDenseLayer(good, 0)
+    with pytest.raises(UserError, match="unknown source 'dice'"):
+        SCDenseLayer(good, 8, "dice")
+    with pytest.raises(UserError, match="unknown weight encoding 'ternary'"):
+        SCDenseLayer(replace(good, encoding="ternary"), 8)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="without signs"):
+        SCDenseLayer(replace(good, sign=None), 8)
+    with pytest.raises(UserError, match=r"weights of shape \(2, 3, 1, 1\)"):
+        SCDenseLayer(encode_weights(np.ones((2, 3, 1, 1))), 8)
+    with pytest.raises(UserError, match=r"value 2\.0"):
+        SCDenseLayer(replace(good, values=np.full((2, 3), 2.0)), 8)
+
+
+@every_encoding
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros(3), r"input of shape \(3,\): expected \(batch, 3\)"),
+        (np.zeros((2, 4)), r"input of shape \(2, 4\)"),
+        ([[0, 0, np.nan]], "value nan"),
+        ([[0, -0.5, 0]], r"value -0.5 at index \(0, 1\)"),
+        ([[0, 1.5, 0]], "value 1.5"),
+    ],
+)
+def test_wrong_inputs_are_named(encoding: WeightEncoding, x: object, message: str) -> None:
+    layer = SCDenseLayer(random_layer(2, 3, encoding)[2], 8)
+    with pytest.raises(UserError, match=message):
+        layer(x)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [0.5, 2, -1, np.nan])
+def test_only_zeros_and_ones_are_spikes(value: float) -> None:
+    layer = SCDenseLayer(random_layer(2, 3, "sign-magnitude")[2], 8)
+    with pytest.raises(UserError, match="spikes must be 0 or 1"):
+        layer.spikes([[0, 1, value]])

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from sc_neurocore.tools import doctor
+from sc_neurocore.tools.catalogue import PROGRAMS, Program
+
+
+def test_every_program_has_a_row_and_what_is_missing_a_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    absent = Program("absent", ("no-such-program-at-all",), "flying", "apt install rocket")
+    monkeypatch.setitem(PROGRAMS, "absent", absent)
+    findings = {finding.name: finding for finding in doctor.examine()}
+    assert set(PROGRAMS) <= set(findings)
+    assert findings["absent"].remedy == "apt install rocket"
+    assert not findings["absent"].found
+    for finding in findings.values():
+        assert finding.purpose and finding.remedy
+        assert finding.found == bool(finding.version)
+
+
+def test_running_python_and_numpy_are_found() -> None:
+    findings = {finding.name: finding for finding in doctor.examine()}
+    assert findings["python"].path == sys.executable
+    assert findings["numpy"].version == np.__version__
+
+
+def test_a_torch_that_breaks_on_import_is_only_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_BACKENDS", (("cpu", "p", "raise ImportError('torn')", "r"),))
+    (finding,) = [each for each in doctor.examine() if each.kind == "backend"]
+    assert not finding.found
