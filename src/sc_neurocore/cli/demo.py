@@ -1,0 +1,257 @@
+"""The whole road on real digits: train, streams, integers, Verilog, proofs, bitstream, report."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from sc_neurocore import __version__
+from sc_neurocore.cli import options, stages
+from sc_neurocore.cli.console import Report, reporting
+from sc_neurocore.data.dataset import Dataset
+from sc_neurocore.errors import ScNeurocoreError, ToolMissingError
+from sc_neurocore.fixed.network import IntegerNetwork
+from sc_neurocore.fpga.build import build
+from sc_neurocore.hdl.design import compile_network
+from sc_neurocore.kernels.reference import run_float
+from sc_neurocore.network.description import NetworkDescription
+from sc_neurocore.network.encoding import WeightEncoding
+from sc_neurocore.network.storage import write_atomically
+from sc_neurocore.progress import Progress
+from sc_neurocore.report.contents import read_results, read_summary
+from sc_neurocore.report.html import REPORT_NAME, write_report
+from sc_neurocore.report.tables import tables
+from sc_neurocore.tools.catalogue import PROGRAMS
+from sc_neurocore.tools.programs import is_available, version
+from sc_neurocore.verify.certificate import certify, cosimulate_design, prove_design
+from sc_neurocore.verify.cosimulation import CosimulationResult
+from sc_neurocore.verify.traces import record_states
+from sc_neurocore.verify.simulators import TOOLS, choose_simulator
+
+DATASET = "digits"
+EPOCHS = 10
+STEPS = 25
+SEED = 0
+FORMAT = "Q8.8"
+WEIGHT_BITS = 8
+LANES = 8
+DEVICE = "hx8k"
+STREAM_LENGTH = 256
+STREAM_SOURCE = "lfsr"
+STREAM_ENCODING: WeightEncoding = "sign-magnitude"
+CURVE_LENGTHS = (16, 32, 64, 128, 256, 512, 1024)
+CURVE_SOURCES = ("lfsr", "sobol")
+NEEDED = ("yosys", "nextpnr-ice40", "icepack", "sby", "z3")
+
+
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where everything goes.")] = Path(
+        "runs/demo"
+    ),
+    as_json: options.Json = False,
+) -> None:
+    """Go the whole road once on real handwritten digits; ends in DIR/report.html.
+
+    Exit code 0 only if every stage held.
+    """
+    with reporting(as_json) as report:
+        _check_tools()
+        out.mkdir(parents=True, exist_ok=True)
+        road = _Road(out, report)
+        try:
+            road.go()
+        finally:
+            road.write()
+        table = tables(read_summary(out), read_results(out))["ladder"]
+        report.result(road.summary, [*table.rows, ("report", (out / REPORT_NAME).as_posix(), "")])
+        report.exit_code = road.summary["exit_code"]
+
+
+def _check_tools() -> None:
+    """Name everything that is missing before any work is done."""
+    missing = [PROGRAMS[name] for name in NEEDED if not is_available(name)]
+    lines = [f"{program.key} ({program.purpose}): {program.remedy}" for program in missing]
+    if not any(all(map(is_available, tools)) for tools in TOOLS.values()):
+        lines.append(f"a simulator: install a C++ compiler, or {PROGRAMS['verilator'].remedy}")
+    if lines:
+        raise ToolMissingError("the demo needs what is not installed: " + "; ".join(lines))
+
+
+@dataclass
+class _Road:
+    """Goes from stage to stage; collects the summary and what the figures are drawn from."""
+
+    out: Path
+    report: Report
+    summary: dict[str, Any] = field(default_factory=lambda: {"name": DATASET, "exit_code": 1})
+    results: dict[str, Any] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def go(self) -> None:
+        """Run the stages in order; one that cannot finish ends the road."""
+        began = time.perf_counter()
+        design = self.out / "design"
+        with self.stage("train"):
+            description, data = self.train()
+        with self.stage("simulate"):
+            reference = self.simulate(description, data)
+        with self.stage("compile"):
+            _, network = compile_network(description, design, FORMAT, WEIGHT_BITS, LANES)
+        with self.stage("quantize"):
+            self.quantize(network, data, reference)
+        inputs = data.inputs.reshape(len(data), -1)
+        with self.stage("cosimulate"):
+            runs = cosimulate_design(design, inputs, progress=self.report.progress)
+            self.compare(runs[0])
+            self.show_sample(description, network, data, design)
+        with self.stage("prove"):
+            proofs = prove_design(design, self.report.progress)
+            self.summary["proofs"] = [proof.as_dict() for proof in proofs]
+            certificate = certify(design, runs, proofs, inputs, f"{data.name}, test split")
+        with self.stage("build"):
+            self.build(design, runs[0].cycles_per_sample)
+        self.seconds["total"] = round(time.perf_counter() - began, 2)
+        self.summary["exit_code"] = 0 if certificate.holds else 1
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage; note why it did not finish."""
+        began = time.perf_counter()
+        try:
+            yield
+        except ScNeurocoreError as error:
+            self.problems[name] = str(error)
+            self.summary["exit_code"] = error.exit_code
+            raise
+        finally:
+            self.seconds[name] = round(time.perf_counter() - began, 2)
+
+    def train(self) -> tuple[NetworkDescription, Dataset]:
+        """Train, or take the finished run that is there; measure on the test split, once."""
+        from sc_neurocore.training import RunOptions, TrainingOptions, train_run
+
+        folder = self.out / "training"
+        chosen = RunOptions(training=TrainingOptions(epochs=EPOCHS, steps=STEPS, seed=SEED))
+        run = train_run(DATASET, folder, chosen, self.report.progress)
+        description = run.description
+        self.summary["name"] = description.name
+        self.summary["content_hash"] = description.content_hash
+        self.summary["train"] = run.summary()
+        self.results["history"] = run.history()
+        return description, stages.test_part(description)
+
+    def simulate(self, description: NetworkDescription, data: Dataset) -> stages.Classes:
+        """Classify with bitstreams of many lengths; return the floating-point classes."""
+        reference = stages.evaluate_float(description, data)
+        streams, classes = stages.simulate_streams(
+            description, data, STREAM_LENGTH, STREAM_SOURCE, STREAM_ENCODING
+        )
+        curve = []
+        for source in CURVE_SOURCES:
+            for length in CURVE_LENGTHS:
+                point, _ = stages.simulate_streams(
+                    description, data, length, source, STREAM_ENCODING
+                )
+                curve.append({key: point[key] for key in ("source", "length", "accuracy")})
+                done = len(curve)
+                total = len(CURVE_SOURCES) * len(CURVE_LENGTHS)
+                self.report.progress(
+                    Progress("bitstreams", done, total, f"{source}, {length} bits")
+                )
+        self.summary["sc"] = {**streams, "curve": curve}
+        self.results["labels"] = data.labels.tolist()
+        self.results["class_names"] = [str(number) for number in range(data.n_classes)]
+        self.results["predictions"] = {"float": reference.tolist(), "sc": classes.tolist()}
+        return reference
+
+    def quantize(self, network: IntegerNetwork, data: Dataset, reference: stages.Classes) -> None:
+        """Classify with the integers of the hardware."""
+        fixed, classes = stages.evaluate_integers(network, data, reference, self.report.progress)
+        self.summary["fixed"] = fixed
+        self.results["predictions"]["integers"] = classes.tolist()
+
+    def compare(self, run: CosimulationResult) -> None:
+        """Note what the RTL computed; its classes are the integers' where none differed."""
+        self.summary["cosim"] = stages.cosimulation_summary(run)
+        if not run.class_mismatches:
+            predictions = self.results["predictions"]
+            predictions["rtl"] = predictions["integers"]
+
+    def show_sample(
+        self,
+        description: NetworkDescription,
+        network: IntegerNetwork,
+        data: Dataset,
+        design: Path,
+    ) -> None:
+        """Record one sample in floating point, in integers and in the RTL, for the figures."""
+        frame = data.inputs[:1].reshape(1, -1)
+        label = int(data.labels[0])
+        floats = run_float(description, data.inputs[:1], record=True)
+        integers = network.run(frame, record=True)
+        rtl = record_states(design, network, frame, choose_simulator("auto"))
+        form = network.program.fixed_point.state
+        state = network.program.neuron.membrane
+        last = len(network.layers) - 1
+
+        def trace(values: np.ndarray[Any, Any]) -> list[float]:
+            return [float(value) for value in values[:, 0, label]]
+
+        side = math.isqrt(frame.size)
+        self.results["sample"] = {
+            "index": 0,
+            "label": label,
+            "image": frame[0].tolist(),
+            "shape": [side, side],
+            "spikes": [np.argwhere(layer[:, 0]).tolist() for layer in integers.spikes],
+            "layer_sizes": [layer.outputs for layer in network.layers],
+            "steps": network.steps,
+            "membrane": {
+                "layer": last,
+                "neuron": label,
+                "float": trace(floats.states[last][state]),
+                "integers": trace(form.to_float(integers.states[last][state])),
+                "rtl": trace(form.to_float(rtl[last][state])),
+                "threshold": network.program.folded.get("threshold"),
+            },
+        }
+
+    def build(self, design: Path, cycles: float) -> None:
+        """Synthesise, place, route and pack."""
+        built = build(design, DEVICE, progress=self.report.progress)
+        self.summary["fpga"] = stages.build_summary(built, Path(design.name), cycles)
+
+    def write(self) -> None:
+        """Write summary.json, results.json and report.html, also of a road that ended early."""
+        self.summary["seconds"] = self.seconds
+        self.summary["problems"] = self.problems
+        self.summary["environment"] = _environment()
+        for name, content in (("summary.json", self.summary), ("results.json", self.results)):
+            text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+            write_atomically(self.out / name, text.encode())
+        write_report(self.out)
+
+
+def _environment() -> dict[str, str]:
+    programs = (*NEEDED, "verilator", "iverilog", "c++")
+    return {
+        "sc_neurocore": __version__,
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in ("torch", "numpy", "numba")},
+        **{name: version(name) for name in programs if is_available(name)},
+        "machine": f"{platform.system()} {platform.machine()}, {platform.processor() or 'CPU'}",
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,164 @@
+"""Commands on networks: train, evaluate, export, simulate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from sc_neurocore.cli import options
+from sc_neurocore.cli.console import reporting
+from sc_neurocore.cli.stages import (
+    accuracy,
+    evaluate_float,
+    evaluate_integers,
+    simulate_streams,
+    test_part,
+)
+from sc_neurocore.cli.writing import FORMS, write_export
+from sc_neurocore.errors import UserError
+from sc_neurocore.fixed.quantize import quantize
+from sc_neurocore.network.encoding import WeightEncoding
+from sc_neurocore.network.storage import load_description
+
+Dataset = Annotated[str | None, typer.Option(help="Another data set, used whole.")]
+
+
+def train(
+    out: Annotated[Path, typer.Option(metavar="RUN", help="The run's folder.")],
+    dataset: Annotated[str, typer.Option(help="The data set: digits.")] = "digits",
+    net: Annotated[str, typer.Option(help="The kind of network: ff.")] = "ff",
+    hidden: Annotated[int, typer.Option(help="Neurons in each hidden layer.")] = 128,
+    layers: Annotated[int, typer.Option(help="Number of hidden layers.")] = 1,
+    neuron: Annotated[str, typer.Option(help="A neuron of the catalogue.")] = "LIF",
+    surrogate: Annotated[str, typer.Option(help="A surrogate gradient.")] = "atan_surrogate",
+    learn_beta: Annotated[bool, typer.Option(help="Learn the decay.")] = False,
+    learn_threshold: Annotated[bool, typer.Option(help="Learn the threshold.")] = False,
+    epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 10,
+    steps: Annotated[int, typer.Option(help="Time steps per sample.")] = 25,
+    batch_size: Annotated[int, typer.Option(help="Samples per gradient step.")] = 32,
+    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 2e-3,
+    seed: Annotated[int, typer.Option(help="Draws the split, the weights, the order.")] = 0,
+    as_json: options.Json = False,
+) -> None:
+    """Train a network; a folder that holds the finished run is read back at once."""
+    with reporting(as_json) as report:
+        if net != "ff":
+            raise UserError(f"--net {net}: this release trains feed-forward networks: ff")
+        from sc_neurocore.training import RunOptions, TrainingOptions, train_run
+
+        flags = {"beta": learn_beta, "threshold": learn_threshold}
+        training = TrainingOptions(
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            steps=steps,
+            seed=seed,
+        )
+        run_options = RunOptions(
+            n_hidden=hidden,
+            n_layers=layers,
+            neuron=neuron,
+            surrogate=surrogate,
+            learn=tuple(name for name, is_learnt in flags.items() if is_learnt),
+            training=training,
+        )
+        run = train_run(dataset, out, run_options, report.progress)
+        content = {
+            "run": out.as_posix(),
+            "network": run.description.name,
+            "content_hash": run.description.content_hash,
+            **run.summary(),
+            "test_size": run.test_size,
+        }
+        rows = [
+            ("run", out.as_posix()),
+            ("network", f"{run.description.name} {run.description.content_hash[:12]}…"),
+            ("test accuracy", f"{run.accuracy:.2%} of {run.test_size} samples"),
+        ]
+        report.result(content, rows)
+
+
+def evaluate(
+    run: options.Run,
+    dataset: Dataset = None,
+    format: options.Format = "Q8.8",
+    weight_bits: options.WeightBits = 8,
+    as_json: options.Json = False,
+) -> None:
+    """Measure the accuracy on samples that the network was not trained on: float and integers."""
+    with reporting(as_json) as report:
+        description = load_description(run)
+        data = test_part(description, dataset)
+        classes = evaluate_float(description, data)
+        network = quantize(description, format, weight_bits)
+        fixed, _ = evaluate_integers(network, data, classes, report.progress)
+        content = {
+            "network": description.name,
+            "content_hash": description.content_hash,
+            "dataset": data.name,
+            "accuracy": accuracy(classes, data),
+            "test_size": len(data),
+            "fixed": fixed,
+        }
+        rows = [
+            ("network", f"{description.name} {description.content_hash[:12]}…"),
+            ("data", f"{data.name}, {len(data)} samples that were not trained on"),
+            ("float", f"{content['accuracy']:.2%}"),
+            (f"{fixed['format']}, {weight_bits}-bit weights", f"{fixed['accuracy']:.2%}"),
+        ]
+        report.result(content, rows)
+
+
+def simulate(
+    run: options.Run,
+    length: options.Length = 256,
+    source: options.Source = "lfsr",
+    encoding: options.Encoding = "sign-magnitude",
+    dataset: Dataset = None,
+    as_json: options.Json = False,
+) -> None:
+    """Classify with stochastic bitstreams and compare with floating point."""
+    with reporting(as_json) as report:
+        description = load_description(run)
+        data = test_part(description, dataset)
+        reference = evaluate_float(description, data)
+        streams, classes = simulate_streams(
+            description, data, length, source, cast(WeightEncoding, encoding), report.progress
+        )
+        content = {
+            "network": description.name,
+            "dataset": data.name,
+            **streams,
+            "float_accuracy": accuracy(reference, data),
+            "agreement": float((classes == reference).mean()),
+        }
+        rows = [
+            (f"{length} bits, {source}, {encoding}", f"{streams['accuracy']:.2%}"),
+            ("float", f"{content['float_accuracy']:.2%}"),
+            ("same answer", f"{content['agreement']:.2%} of {len(data)} samples"),
+        ]
+        report.result(content, rows)
+
+
+def export(
+    run: options.Run,
+    to: Annotated[str, typer.Option(help=f"What to write: {', '.join(FORMS)}.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where; RUN/export/FORM by default.")
+    ] = None,
+    encoding: options.Encoding = "sign-magnitude",
+    format: options.Format = "Q8.8",
+    weight_bits: options.WeightBits = 8,
+    as_json: options.Json = False,
+) -> None:
+    """Write the weights as probabilities (sc) or as integers (fixed)."""
+    with reporting(as_json) as report:
+        if to not in FORMS:
+            raise UserError(f"--to {to}: expected one of {', '.join(FORMS)}")
+        description = load_description(run)
+        folder = out or (run.parent if run.is_file() else run) / "export" / to
+        paths = write_export(description, to, folder, encoding, format, weight_bits)
+        names = [path.as_posix() for path in paths]
+        report.result({"to": to, "files": names}, [("written", name) for name in names])

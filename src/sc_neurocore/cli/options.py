@@ -1,0 +1,25 @@
+"""Arguments that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object; progress goes to stderr.")
+]
+Run = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run folder or a saved network description.")
+]
+Design = Annotated[
+    Path, typer.Argument(metavar="DIR", help="A folder that 'sc-neurocore compile' wrote.")
+]
+Format = Annotated[str, typer.Option(help="Format of the neurons' states, such as Q8.8.")]
+WeightBits = Annotated[int, typer.Option(help="Bits of a weight, 2 to 16.")]
+Lanes = Annotated[int, typer.Option(help="Multiply-accumulate lanes: a power of two.")]
+Device = Annotated[str, typer.Option(help="The FPGA, such as hx8k.")]
+Length = Annotated[int, typer.Option(help="Bits of a stream.")]
+Source = Annotated[str, typer.Option(help="Where the bits come from: lfsr, sobol or bernoulli.")]
+Encoding = Annotated[str, typer.Option(help="sign-magnitude, bipolar or unipolar.")]

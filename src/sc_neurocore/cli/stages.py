@@ -1,0 +1,122 @@
+"""The stages of the road, each as one call that returns what the summary says of it.
+
+The single commands and the demo run the same functions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore.data.catalogue import load_dataset, split_from_metadata
+from sc_neurocore.data.dataset import Dataset
+from sc_neurocore.errors import DataError
+from sc_neurocore.fixed.network import IntegerNetwork
+from sc_neurocore.fpga.build import BuildReport
+from sc_neurocore.kernels.reference import run_float
+from sc_neurocore.network.description import NetworkDescription
+from sc_neurocore.network.encoding import WeightEncoding
+from sc_neurocore.progress import ProgressCallback, ignore_progress
+from sc_neurocore.stochastic.inference import run_network
+from sc_neurocore.verify.cosimulation import CosimulationResult
+
+Classes = NDArray[np.int64]
+
+
+def test_part(description: NetworkDescription, dataset: str | None = None) -> Dataset:
+    """Return the samples that the network was not trained on.
+
+    Args:
+        description: Its metadata says what it was trained on.
+        dataset: Another data set, which is then used whole.
+
+    Raises:
+        DataError: If the metadata names no split, or the data do not fit the network.
+    """
+    own = description.metadata.get("dataset")
+    data = load_dataset(dataset) if dataset not in (None, own) else None
+    part = split_from_metadata(description.metadata).test if data is None else data
+    shape = part.inputs.shape[1:]
+    if shape != description.input.shape or part.input_bits != description.input.bits:
+        raise DataError(
+            f"{part.name} has inputs of shape {shape} with {part.input_bits} bits, but "
+            f"{description.name} takes {description.input.shape} with {description.input.bits} bits"
+        )
+    return part
+
+
+def accuracy(classes: Classes, data: Dataset) -> float:
+    """Return the share of right answers."""
+    return float((classes == data.labels).mean())
+
+
+def evaluate_float(description: NetworkDescription, data: Dataset) -> Classes:
+    """Classify in floating point."""
+    return run_float(description, data.inputs).classes
+
+
+def simulate_streams(
+    description: NetworkDescription,
+    data: Dataset,
+    length: int,
+    source: str,
+    encoding: WeightEncoding,
+    progress: ProgressCallback = ignore_progress,
+) -> tuple[dict[str, Any], Classes]:
+    """Classify with stochastic bitstreams."""
+    run = run_network(description, data.frames(), length, source, encoding, progress=progress)
+    summary = {
+        "length": length,
+        "source": source,
+        "encoding": encoding,
+        "accuracy": accuracy(run.classes, data),
+        "test_size": len(data),
+    }
+    return summary, run.classes
+
+
+def evaluate_integers(
+    network: IntegerNetwork,
+    data: Dataset,
+    reference: Classes,
+    progress: ProgressCallback = ignore_progress,
+) -> tuple[dict[str, Any], Classes]:
+    """Classify with the integers of the hardware; `reference` are the floating-point classes."""
+    run = network.run(data.inputs.reshape(len(data), -1), progress=progress)
+    summary = {
+        "format": str(network.program.fixed_point.state),
+        "weight_bits": network.layers[0].weight_bits,
+        "accuracy": accuracy(run.classes, data),
+        "test_size": len(data),
+        "agreement": float((run.classes == reference).mean()),
+    }
+    return summary, run.classes
+
+
+def cosimulation_summary(result: CosimulationResult) -> dict[str, Any]:
+    """Return what the summary says of a co-simulation."""
+    return {**asdict(result), "seconds": round(result.seconds, 2)}
+
+
+def build_summary(report: BuildReport, folder: Path, cycles: float) -> dict[str, Any]:
+    """Return what the summary says of a build, its paths relative to the summary's folder."""
+    fmax = report.fmax_mhz
+    return {
+        "device": report.device,
+        "luts": report.luts,
+        "flip_flops": report.flip_flops,
+        "logic_cells": report.logic_cells,
+        "brams": report.brams,
+        "available": {
+            "logic_cells": report.logic_cells_available,
+            "brams": report.brams_available,
+        },
+        "fmax_mhz": fmax,
+        "latency_us": round(cycles / fmax, 2) if fmax else None,
+        "bitstream": (folder / report.bitstream).as_posix(),
+        "seconds": report.seconds,
+    }

@@ -1,0 +1,70 @@
+"""Commands about the installation and its reports: doctor, bench, report."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sc_neurocore.cli import options
+from sc_neurocore.cli.console import reporting
+from sc_neurocore.errors import CheckFailedError, ToolMissingError, UserError
+from sc_neurocore.report.html import write_report
+from sc_neurocore.tools.doctor import examine
+
+
+def doctor(as_json: options.Json = False) -> None:
+    """Say which tools and backends are here, and how to get the others.
+
+    Exit code 3 if something is missing that the whole road needs.
+    """
+    with reporting(as_json) as report:
+        findings = examine()
+        rows = [
+            (
+                "✓" if finding.found else "-" if finding.optional else "✗",
+                finding.name,
+                finding.version if finding.found else "missing",
+                finding.purpose if finding.found else f"{finding.purpose}: {finding.remedy}",
+            )
+            for finding in findings
+        ]
+        missing = [each.name for each in findings if not each.found and not each.optional]
+        content = {"complete": not missing, "missing": missing}
+        report.result({**content, "findings": [asdict(each) for each in findings]}, rows)
+        report.exit_code = ToolMissingError.exit_code if missing else 0
+
+
+def report(run: options.Run, as_json: options.Json = False) -> None:
+    """Write RUN/report.html again from the summary and results that a demo left there."""
+    with reporting(as_json) as shown:
+        path = write_report(run)
+        shown.result({"report": path.as_posix()}, [("report", path.as_posix())])
+
+
+def bench(
+    tables: Annotated[
+        list[str] | None, typer.Argument(metavar="[TABLE ...]", help="Which; all by default.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Measure the benchmark tables again; needs a checkout."""
+    with reporting(as_json) as shown:
+        folder = Path("benchmarks")
+        scripts = {path.stem: path for path in folder.glob("[!_]*.py")}
+        if not scripts:
+            raise UserError("no folder benchmarks here: run this in a checkout of SC-NeuroCore")
+        unknown = sorted(set(tables or ()) - set(scripts))
+        if unknown:
+            raise UserError(f"no table {unknown[0]!r}; known: {', '.join(sorted(scripts))}")
+        chosen = sorted(tables or scripts)
+        for name in chosen:
+            shown.note(f"{name} …")
+            if subprocess.run([sys.executable, scripts[name]], stdout=sys.stderr).returncode:
+                raise CheckFailedError(f"{scripts[name]} failed; what it printed stands above")
+        results = [f"benchmarks/results/{name}.json" for name in chosen]
+        shown.result({"results": results}, [("result", path) for path in results])

@@ -1,0 +1,100 @@
+"""Exported weights as files: safetensors for the arrays, JSON for what they mean."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save as save_tensors
+
+from sc_neurocore.errors import UserError
+from sc_neurocore.fixed.quantize import quantize
+from sc_neurocore.network.description import Dense, NetworkDescription
+from sc_neurocore.network.encoding import WeightEncoding, encode_weights
+from sc_neurocore.network.storage import write_atomically
+
+FORMS = ("sc", "fixed", "nir")
+
+_Arrays = dict[str, NDArray[Any]]
+
+
+def write_export(
+    description: NetworkDescription,
+    form: str,
+    folder: Path,
+    encoding: str,
+    format: str,
+    weight_bits: int,
+) -> list[Path]:
+    """Write FORM.json and FORM.safetensors; return their paths.
+
+    Raises:
+        UserError: For a form that this release does not write, or a network that has none.
+    """
+    if form == "nir":
+        raise UserError("--to nir: this release does not write NIR files yet; use sc or fixed")
+    if form == "sc":
+        content, arrays = _probabilities(description, cast(WeightEncoding, encoding))
+    else:
+        content, arrays = _integers(description, format, weight_bits)
+    content = {"network": description.name, "sha256": description.content_hash, **content}
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors, meaning = folder / f"{form}.safetensors", folder / f"{form}.json"
+    write_atomically(tensors, save_tensors({k: np.ascontiguousarray(v) for k, v in arrays.items()}))
+    write_atomically(meaning, (json.dumps(content, indent=2) + "\n").encode())
+    return [meaning, tensors]
+
+
+def _probabilities(
+    description: NetworkDescription, encoding: WeightEncoding
+) -> tuple[dict[str, Any], _Arrays]:
+    arrays: _Arrays = {}
+    layers = []
+    for index, layer in enumerate(description.layers):
+        if not isinstance(layer, Dense):
+            continue
+        encoded = encode_weights(layer.weight, layer.bias, encoding)
+        parts = {"values": encoded.values, "sign": encoded.sign, "bias": encoded.bias}
+        arrays |= {f"layers.{index}.{k}": v for k, v in parts.items() if v is not None}
+        layers.append({"layer": index, "scale": encoded.scale, "offset": encoded.offset})
+    meaning = {
+        "sign-magnitude": "weight = sign * scale * values",
+        "bipolar": "weight = scale * (2 * values - 1)",
+        "unipolar": "weight = offset + scale * values",
+    }[encoding]
+    return {"encoding": encoding, "meaning": meaning, "layers": layers}, arrays
+
+
+def _integers(
+    description: NetworkDescription, format: str, weight_bits: int
+) -> tuple[dict[str, Any], _Arrays]:
+    network = quantize(description, format, weight_bits)
+    arrays: _Arrays = {}
+    layers = []
+    for index, layer in enumerate(network.layers):
+        parts = {"weight": layer.weight, "bias": layer.bias, "parameters": layer.parameters}
+        arrays |= {f"layers.{index}.{k}": v for k, v in parts.items() if v.size}
+        layers.append(
+            {
+                "weight_bits": layer.weight_bits,
+                "scale_bits": layer.scale_bits,
+                "shift": layer.shift,
+                "accumulator_bits": layer.accumulator_bits,
+            }
+        )
+    formats = network.program.fixed_point
+    content = {
+        "state_format": str(formats.state),
+        "current_format": str(formats.current),
+        "constant_fraction_bits": formats.constant_fraction_bits,
+        "neuron": str(network.program.neuron),
+        "constants": dict(network.program.folded),
+        "parameters": [port.name for port in network.program.parameters],
+        "meaning": "weight * 2^-scale_bits; accumulator = bias + sum of weight * input; "
+        "current = saturate(accumulator >> shift)",
+        "layers": layers,
+    }
+    return content, arrays

@@ -1,0 +1,315 @@
+"""The figures of a run, each drawn from plain data.
+
+All are `Drawing`s: called, they return a `matplotlib.figure.Figure`; `onto` draws them onto a part
+of a larger figure. No display is needed, and matplotlib's global state stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import FigureBase
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import ArrayLike, NDArray
+
+from sc_neurocore.report.style import (
+    BLUE,
+    INK,
+    ORANGE,
+    PALE,
+    SERIES,
+    SKY,
+    SOFT,
+    VERMILION,
+    drawing,
+)
+from sc_neurocore.report.wording import (
+    RESOURCES,
+    STAGES,
+    count,
+    duration,
+    percent,
+    shorten,
+)
+
+_PIXELS = LinearSegmentedColormap.from_list("pixels", ["white", INK])
+_RIGHT = LinearSegmentedColormap.from_list("right", ["#EAF2F9", BLUE])
+_WRONG = LinearSegmentedColormap.from_list("wrong", ["#FBE3D3", VERMILION])
+_WRONG_FULL = 0.1  # share of a class in one wrong cell that has the full colour
+_PERCENT = FuncFormatter(lambda value, _: f"{100 * value:g} %")
+
+
+@drawing(height=3.3)
+def training_history(
+    target: FigureBase,
+    epochs: Sequence[int],
+    losses: Sequence[float],
+    accuracies: Sequence[float],
+) -> None:
+    """Draw loss above accuracy (a fraction), by epoch."""
+    upper, lower = target.subplots(2, 1, sharex=True)
+    upper.plot(epochs, losses, color=ORANGE, marker="s")
+    upper.set(title="Training", ylabel="Loss")
+    upper.set_ylim(bottom=0)
+    lower.plot(epochs, accuracies, color=BLUE, marker="o")
+    lower.set(xlabel="Epoch", ylabel="Accuracy")
+    lower.yaxis.set_major_formatter(_PERCENT)
+    lower.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+@drawing(height=3.6)
+def spike_raster(
+    target: FigureBase,
+    image: ArrayLike,
+    spikes: Sequence[Sequence[tuple[int, int]]],
+    layer_sizes: Sequence[int],
+    steps: int,
+    class_names: Sequence[str] = (),
+) -> None:
+    """Draw the spikes of all layers, the last one on top, beside the input image.
+
+    Args:
+        target: The figure.
+        image: The input; of more than two dimensions, all but the last are stacked.
+        spikes: For each layer, its spikes as (step, neuron), both from 0.
+        layer_sizes: Neurons of each layer.
+        steps: Steps of the run.
+        class_names: Names of the last layer's neurons.
+    """
+    # A small layer is drawn higher than its share, so that its neurons can be told apart.
+    heights = [max(size, 0.6 * max(layer_sizes)) for size in reversed(layer_sizes)]
+    grid = target.add_gridspec(
+        len(layer_sizes), 2, width_ratios=[1, 3], height_ratios=heights, hspace=0.04
+    )
+    _draw_image(target.add_subplot(grid[:, 0]), image)
+    last = len(layer_sizes) - 1
+    bottom: Axes | None = None
+    for layer, neurons in enumerate(layer_sizes):
+        axes = target.add_subplot(grid[last - layer, 1], sharex=bottom)
+        colour = BLUE if layer == last else SOFT
+        moments = np.array(spikes[layer], dtype=float).reshape(-1, 2)
+        axes.scatter(
+            moments[:, 0],
+            moments[:, 1],
+            marker="|",
+            s=36 if neurons <= 16 else 14,
+            color=colour,
+            linewidths=1.4,
+        )
+        axes.set(xlim=(-0.7, steps - 0.3), ylim=(-0.7, neurons - 0.3))
+        axes.grid(axis="y", visible=False)
+        if layer == last:
+            axes.set_title("Spikes")
+            axes.set_ylabel("Output")
+            if len(class_names) == neurons <= 10:
+                axes.set_yticks(
+                    range(neurons), [shorten(name) for name in class_names], fontsize=6.5
+                )
+        else:
+            axes.set_ylabel("Hidden" if last == 1 else f"Hidden {layer + 1}")
+        if bottom is None:
+            bottom = axes
+            axes.set_xlabel("Step")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        else:
+            axes.tick_params(bottom=False, labelbottom=False)
+
+
+@drawing(height=3.6)
+def membrane(
+    target: FigureBase,
+    floats: Sequence[float],
+    integers: Sequence[float],
+    rtl: Sequence[float] | None = None,
+    threshold: float | None = None,
+    spike_steps: Sequence[int] = (),
+) -> None:
+    """Draw one neuron's membrane after each step in the three models.
+
+    The integer model is a ring and the RTL a dot: where they are equal, every ring has its dot.
+
+    Args:
+        target: The figure.
+        floats: The floating-point model.
+        integers: The integer model, in the same unit.
+        rtl: The co-simulated Verilog, in the same unit; None where it did not run.
+        threshold: Where the neuron fires.
+        spike_steps: When it fired in the integer model.
+    """
+    axes = target.subplots()
+    steps = np.arange(len(floats))
+    if threshold is not None:
+        axes.axhline(threshold, color=SOFT, linestyle=(0, (4, 3)), linewidth=1, label="threshold")
+    axes.plot(steps, floats, color=SKY, linewidth=3.2, label="float")
+    axes.plot(
+        steps,
+        integers,
+        color=INK,
+        linewidth=0.9,
+        marker="o",
+        markersize=6,
+        markerfacecolor="white",
+        label="integers",
+    )
+    if rtl is not None:
+        axes.plot(
+            steps, rtl, color=VERMILION, linestyle="none", marker="o", markersize=2.8, label="RTL"
+        )
+    if spike_steps:
+        above = axes.get_xaxis_transform()
+        axes.plot(
+            spike_steps,
+            np.full(len(spike_steps), 0.97),
+            color=BLUE,
+            linestyle="none",
+            marker="|",
+            markersize=8,
+            markeredgewidth=1.6,
+            transform=above,
+            label="spike",
+        )
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high + 0.08 * (high - low))
+    axes.set(title="Membrane of one neuron", xlabel="Step", ylabel="Membrane after the step")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    target.legend(loc="outside lower center", ncols=5, columnspacing=1.4, handlelength=1.6)
+
+
+@drawing(height=4.0)
+def confusion_matrix(
+    target: FigureBase,
+    labels: Sequence[int],
+    predictions: Sequence[int],
+    class_names: Sequence[str],
+) -> None:
+    """Draw how many samples of each class (rows) were given each class (columns).
+
+    Right answers are blue by their share of the class, wrong ones vermilion.
+    """
+    n = len(class_names)
+    counts = np.zeros((n, n), dtype=np.int64)
+    np.add.at(counts, (np.asarray(labels, np.int64), np.asarray(predictions, np.int64)), 1)
+    axes = target.subplots()
+    axes.pcolormesh(_confusion_colours(counts), edgecolors="white", linewidth=1.5)
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        share = counts[row, column] / counts[row].sum()
+        dark = share > (0.5 if row == column else 0.6 * _WRONG_FULL)
+        axes.text(
+            column + 0.5,
+            row + 0.5,
+            str(counts[row, column]),
+            color="white" if dark else INK,
+            ha="center",
+            va="center_baseline",
+            fontsize=8 if n <= 12 else 5,
+        )
+    right = int(np.trace(counts))
+    axes.set(
+        title=f"{count(right)} of {count(len(labels))} right", xlabel="Predicted", ylabel="True"
+    )
+    names = [shorten(name) for name in class_names]
+    upright = max(map(len, names), default=0) > 3
+    axes.set_xticks(np.arange(n) + 0.5, names, rotation=90 if upright else 0)
+    axes.set_yticks(np.arange(n) + 0.5, names)
+    axes.tick_params(length=0)
+    axes.set_aspect("equal")
+    axes.invert_yaxis()
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+
+
+@drawing(height=4.0)
+def stream_lengths(
+    target: FigureBase,
+    curves: Mapping[str, Sequence[tuple[int, float]]],
+    reference: float | None = None,
+) -> None:
+    """Draw the accuracy of stochastic inference against stream length, one line per source.
+
+    Args:
+        target: The figure.
+        curves: For each source, (bits, accuracy as a fraction).
+        reference: The accuracy of the floating-point network.
+    """
+    axes = target.subplots()
+    if reference is not None:
+        label = f"float ({percent(reference)})"
+        axes.axhline(reference, color=INK, linestyle=(0, (4, 3)), linewidth=1.1, label=label)
+    for (source, curve), (colour, marker) in zip(curves.items(), cycle(SERIES), strict=False):
+        lengths, accuracies = zip(*sorted(curve), strict=True)
+        axes.plot(lengths, accuracies, color=colour, marker=marker, label=source)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sorted({length for curve in curves.values() for length, _ in curve}))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.minorticks_off()
+    axes.yaxis.set_major_formatter(_PERCENT)
+    axes.set(title="Stochastic bitstreams", xlabel="Stream length (bits)", ylabel="Accuracy")
+    axes.legend(loc="lower right")
+
+
+@drawing(height=2.1)
+def utilisation(
+    target: FigureBase, used: Mapping[str, int], available: Mapping[str, int], device: str = ""
+) -> None:
+    """Draw what a design takes of each resource of its device, where both are known."""
+    shared = [name for name in used if available.get(name)]
+    shares = [used[name] / available[name] for name in shared]
+    axes = target.subplots()
+    rows = range(len(shared))
+    axes.barh(rows, [1.0] * len(shared), height=0.5, color=PALE)
+    axes.barh(
+        rows, shares, height=0.5, color=[BLUE if share <= 1 else VERMILION for share in shares]
+    )
+    for row, (name, share) in enumerate(zip(shared, shares, strict=True)):
+        words = f"{count(used[name])} of {count(available[name])}  ({100 * share:.0f} %)"
+        axes.text(0, row - 0.34, words, fontsize=8, va="bottom", color=INK)
+    axes.set_yticks(rows, [RESOURCES.get(name, name) for name in shared])
+    axes.set(title=f"Utilisation of {device}" if device else "Utilisation")
+    axes.set(xlim=(0, max([1.0, *shares])), ylim=(len(shared) - 0.6, -0.75))
+    axes.xaxis.set_major_formatter(_PERCENT)
+    axes.grid(visible=False)
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["left", "bottom"]].set_visible(False)
+
+
+@drawing(height=2.7)
+def stage_times(target: FigureBase, seconds: Mapping[str, float]) -> None:
+    """Draw the wall time of each stage; `total`, if it is there, is said in the title."""
+    stages = {name: value for name, value in seconds.items() if name != "total"}
+    total = seconds.get("total", sum(stages.values()))
+    axes = target.subplots()
+    rows = range(len(stages))
+    bars = axes.barh(rows, list(stages.values()), height=0.6, color=BLUE)
+    axes.bar_label(bars, [duration(value) for value in stages.values()], padding=4, fontsize=8.5)
+    axes.set_yticks(rows, [STAGES.get(name, name) for name in stages])
+    axes.invert_yaxis()
+    axes.margins(x=0.2)
+    axes.set(title=f"Wall time: {duration(total)} in all", xlabel="Seconds")
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
+
+
+def _draw_image(axes: Axes, image: ArrayLike) -> None:
+    pixels = np.atleast_2d(np.asarray(image, dtype=float))
+    pixels = pixels.reshape(-1, pixels.shape[-1])
+    axes.pcolormesh(pixels, cmap=_PIXELS, vmin=0)
+    axes.set_title("Input")
+    axes.set_aspect("equal", anchor="N")
+    axes.invert_yaxis()
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(True)
+
+
+def _confusion_colours(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the colour of each cell, (classes, classes, 3); cells without samples are white."""
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    colours = np.ones((*counts.shape, 3))
+    wrong = (counts > 0) & ~np.eye(len(counts), dtype=bool)
+    right = (counts > 0) & np.eye(len(counts), dtype=bool)
+    colours[right] = _RIGHT(shares[right])[:, :3]
+    colours[wrong] = _WRONG(shares[wrong] / _WRONG_FULL)[:, :3]
+    return colours

@@ -1,0 +1,58 @@
+"""The HTML report of a run: one file that needs no network, for screens and paper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from sc_neurocore import __version__
+from sc_neurocore.network.storage import write_atomically
+from sc_neurocore.report.contents import Results, Summary, read_results, read_summary
+from sc_neurocore.report.files import FileLink, list_files
+from sc_neurocore.report.illustrations import illustrate
+from sc_neurocore.report.ladder import judge, status_kind
+from sc_neurocore.report.tables import tables
+
+REPORT_NAME = "report.html"
+
+
+def write_report(folder: Path) -> Path:
+    """Write `report.html` into the folder of a run, from what the run left there.
+
+    Args:
+        folder: The folder with `summary.json` and, for most figures, `results.json`.
+
+    Returns:
+        The path of the report.
+
+    Raises:
+        UserError: `summary.json` is missing, or one of the two is damaged.
+    """
+    summary = read_summary(folder)
+    page = render(summary, read_results(folder), list_files(folder, summary))
+    path = folder / REPORT_NAME
+    write_atomically(path, page.encode())
+    return path
+
+
+def render(summary: Summary, results: Results, files: list[FileLink]) -> str:
+    """Return the report as HTML."""
+    environment = Environment(
+        loader=PackageLoader("sc_neurocore.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["kind"] = status_kind
+    environment.filters["svg"] = Markup  # our own figures; matplotlib escaped the words in them
+    return environment.get_template("report.html.j2").render(
+        summary=summary,
+        verdict=judge(summary),
+        tables=tables(summary, results),
+        illustrations=illustrate(summary, results),
+        files=files,
+        version=__version__,
+    )

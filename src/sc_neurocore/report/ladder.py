@@ -1,0 +1,161 @@
+"""Whether a run holds: the rungs of the verification ladder that it climbed, and the verdict."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, TypeAlias
+
+from sc_neurocore.report.contents import (
+    Build,
+    CoSimulation,
+    FixedPointInference,
+    Proof,
+    StochasticInference,
+    Summary,
+)
+from sc_neurocore.report.wording import STAGES, count, duration, percent, plural, points
+
+Kind: TypeAlias = Literal["good", "neutral", "bad", "missing"]
+
+_MEASURED = "measured"  # a figure to read, not a check that could fail
+_PASSED = "passed"
+_FAILED = "failed"
+_MISSING = "missing"
+_WHY = {1: "a check failed", 2: "a user's mistake", 3: "a tool is missing", 130: "interrupted"}
+
+
+class Rung(NamedTuple):
+    """One rung: what is claimed, `proved`, `passed`, `failed` and so on, and what shows it."""
+
+    claim: str
+    status: str
+    evidence: str
+
+
+class Verdict(NamedTuple):
+    """Whether everything holds, in one line and a sentence."""
+
+    kind: Literal["good", "bad", "missing"]
+    headline: str
+    reason: str
+
+
+def status_kind(status: str) -> Kind:
+    """Return how a reader should take a status; any word that is not known is bad."""
+    if status in ("proved", _PASSED):
+        return "good"
+    if status == _MEASURED or status.startswith("bounded"):
+        return "neutral"
+    return "missing" if status == _MISSING else "bad"
+
+
+def missing(summary: Summary, stage: str) -> str:
+    """Say that a stage left nothing, and why if that is known."""
+    reason = summary.problems.get(stage)
+    return f"{STAGES[stage]} did not finish" + (f": {reason}" if reason else ".")
+
+
+def ladder(summary: Summary) -> list[Rung]:
+    """Return the rungs of a run from the loosest check to the hardware."""
+    float_accuracy = summary.train.accuracy if summary.train else None
+    return [
+        _stochastic(summary.sc, float_accuracy)
+        if summary.sc
+        else _absent(summary, "simulate", "Stochastic bitstreams against float"),
+        _fixed(summary.fixed, float_accuracy)
+        if summary.fixed
+        else _absent(summary, "quantize", "Integer model against float"),
+        _cosimulated(summary.cosim)
+        if summary.cosim
+        else _absent(summary, "cosimulate", "RTL equals the integer model in co-simulation"),
+        *(
+            [_proved(proof) for proof in summary.proofs]
+            or [_absent(summary, "prove", "RTL equals the integer model for all inputs")]
+        ),
+        _built(summary.fpga)
+        if summary.fpga
+        else _absent(summary, "build", "The network fits the device"),
+    ]
+
+
+def judge(summary: Summary) -> Verdict:
+    """Return the verdict: everything holds, something does not, or something is missing."""
+    rungs = ladder(summary)
+    failed = [rung.claim for rung in rungs if status_kind(rung.status) == "bad"]
+    absent = [rung.claim for rung in rungs if rung.status == _MISSING]
+    code = summary.exit_code
+    reasons = []
+    if failed:
+        reasons.append(f"What does not hold: {'; '.join(failed)}.")
+    if absent:
+        reasons.append(f"What is missing: {'; '.join(absent)}.")
+    if code:
+        reasons.append(f"The run ended with exit code {code} ({_WHY.get(code, 'an error')}).")
+    if failed or code == 1:
+        return Verdict("bad", "Not everything holds", " ".join(reasons))
+    if reasons:
+        return Verdict("missing", "This run is incomplete", " ".join(reasons))
+    return Verdict("good", "Every stage holds", _praise(summary))
+
+
+def _praise(summary: Summary) -> str:
+    proved = sum(proof.status == "proved" for proof in summary.proofs)
+    samples = summary.cosim.samples if summary.cosim else 0
+    return (
+        f"The Verilog gave the integers of the Python model on {plural(samples, 'test sample')}, "
+        f"in every spike and every state; {plural(proved, 'claim')} proved."
+    )
+
+
+def _absent(summary: Summary, stage: str, claim: str) -> Rung:
+    return Rung(claim, _MISSING, missing(summary, stage))
+
+
+def _stochastic(part: StochasticInference, reference: float | None) -> Rung:
+    against = "" if reference is None else f", {points(part.accuracy - reference)}"
+    return Rung(
+        "Stochastic bitstreams against float",
+        _MEASURED,
+        f"{percent(part.accuracy)}{against}, with {part.length}-bit {part.source} streams",
+    )
+
+
+def _fixed(part: FixedPointInference, reference: float | None) -> Rung:
+    against = "" if reference is None else f", {points(part.accuracy - reference)}"
+    agreement = (
+        ""
+        if part.agreement is None
+        else f"; the class of the float network in {percent(part.agreement)} of the samples"
+    )
+    return Rung(
+        "Integer model against float",
+        _MEASURED,
+        f"{percent(part.accuracy)}{against}, in {part.format}{agreement}",
+    )
+
+
+def _cosimulated(part: CoSimulation) -> Rung:
+    checked = f"{plural(part.samples, 'sample')} of {plural(part.steps, 'step')}"
+    if part.updates is not None:
+        checked += f", {count(part.updates)} neuron updates"
+    return Rung(
+        "RTL equals the integer model in co-simulation",
+        _FAILED if part.mismatches or not part.samples else _PASSED,
+        f"{plural(part.mismatches, 'mismatch', 'mismatches')} in {checked}",
+    )
+
+
+def _proved(part: Proof) -> Rung:
+    return Rung(part.name, part.status, f"{part.engine}, {duration(part.seconds)}")
+
+
+def _built(part: Build) -> Rung:
+    if part.bitstream is None:
+        return Rung("The network fits the device", _FAILED, f"no bitstream for {part.device}")
+    evidence = f"{part.device}, {count(part.luts)} LUTs, {plural(part.brams, 'block RAM')}"
+    if part.fmax_mhz is None:
+        return Rung("The network fits the device", _PASSED, evidence)
+    evidence += f", up to {part.fmax_mhz:.1f} MHz"
+    if part.frequency_mhz is None or part.fmax_mhz >= part.frequency_mhz:
+        return Rung("The network fits the device", _PASSED, evidence)
+    asked = f"{evidence}; {part.frequency_mhz:g} MHz was asked for"
+    return Rung("The network fits the device", _FAILED, asked)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from typing import Any
+
+from sc_neurocore.report.contents import Results, Summary
+from sc_neurocore.report.tables import Table, tables
+
+
+def _tables(summary: dict[str, Any], results: dict[str, Any]) -> dict[str, Table]:
+    return tables(Summary.model_validate(summary), Results.model_validate(results))
+
+
+def _notes(table: Table) -> dict[str, tuple[str, ...]]:
+    return {row[0]: row[1:] for row in table.rows}
+
+
+def test_every_row_has_a_cell_for_every_heading(
+    summary: dict[str, Any], results: dict[str, Any]
+) -> None:
+    for each in ((summary, results), ({"name": "empty"}, {})):
+        for table in _tables(*each).values():
+            assert all(len(row) == len(table.headings) for row in table.rows)
+            assert bool(table.rows) != bool(table.missing)
+
+
+def test_accuracy_of_the_rtl_is_counted_from_its_classes(
+    summary: dict[str, Any], results: dict[str, Any]
+) -> None:
+    rows = _notes(_tables(summary, results)["accuracy"])
+    assert rows["RTL (Verilog)"] == (
+        "97.50 %",
+        "360 test samples; +0.28 points against float; "
+        "the class of the integer model in every sample",
+    )
+    wrong = (results["labels"][0] + 1) % 10
+    results["predictions"]["rtl"][0] = wrong
+    value, note = _notes(_tables(summary, results)["accuracy"])["RTL (Verilog)"]
+    assert value == "97.22 %"
+    assert "another class than the integer model in 1 sample" in note
+
+
+def test_accuracies_name_their_formats(summary: dict[str, Any], results: dict[str, Any]) -> None:
+    rows = _notes(_tables(summary, results)["accuracy"])
+    assert rows["Float (PyTorch)"] == ("97.22 %", "360 test samples")
+    assert rows["Stochastic bitstreams"][0] == "96.94 %"
+    assert "256-bit sobol streams, sign-magnitude weights" in rows["Stochastic bitstreams"][1]
+    assert "Q8.8 state, 8-bit weights" in rows["Integer model"][1]
+    assert "same class as float in 99.17 %" in rows["Integer model"][1]
+
+
+def test_resources_are_put_against_the_device(
+    summary: dict[str, Any], results: dict[str, Any]
+) -> None:
+    rows = _notes(_tables(summary, results)["fpga"])
+    assert rows["Logic cells"] == ("3,112", "of 7,680, 41 %")
+    assert rows["Flip-flops"] == ("1,204", "")
+    assert rows["Highest clock"][0] == "58.4 MHz"
+    assert rows["Bitstream"] == ("digits.bin", "design/build/hx8k/digits.bin")
+
+
+def test_a_missing_stage_says_why(summary: dict[str, Any], results: dict[str, Any]) -> None:
+    del summary["cosim"], results["predictions"]["rtl"]
+    summary["problems"] = {"cosimulate": "no C++ compiler"}
+    found = _tables(summary, results)
+    assert found["cosimulation"].missing == "Co-simulation did not finish: no C++ compiler"
+    assert _notes(found["accuracy"])["RTL (Verilog)"][0] == "missing"
+
+
+def test_a_tool_without_a_version_was_not_found(
+    summary: dict[str, Any], results: dict[str, Any]
+) -> None:
+    assert ("verilator", "not found") in _tables(summary, results)["environment"].rows
