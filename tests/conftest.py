@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from itertools import pairwise
 
+import numpy as np
 import pytest
 
+from sc_neurocore.equation import LIF
+from sc_neurocore.fixed import IntegerNetwork, quantize
+from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
 from sc_neurocore.tools.programs import is_available
 
 
@@ -23,3 +28,41 @@ def require_tool() -> Callable[..., None]:
                 pytest.skip(reason)
 
     return require
+
+
+@pytest.fixture
+def make_network() -> Callable[..., IntegerNetwork]:
+    """Make an integer network of LIF layers with random weights."""
+
+    def make(
+        sizes: list[int],
+        *,
+        steps: int = 4,
+        input_bits: int = 5,
+        weight_bits: int = 8,
+        scale: float = 2.0,
+        with_bias: bool = True,
+        per_channel: bool = False,
+        seed: int = 0,
+        **changes: object,
+    ) -> IntegerNetwork:
+        random = np.random.default_rng(seed)
+        layers: list[Dense | Population] = []
+        for inputs, outputs in pairwise(sizes):
+            weight = random.normal(0, scale / np.sqrt(inputs), (outputs, inputs))
+            bias = random.normal(0, 0.2, outputs) if with_bias else None
+            parameters = {
+                "beta": random.uniform(0.5, 0.99, outputs),
+                "threshold": random.uniform(0.5, 1.5, outputs),
+            }
+            layers.append(Dense(weight=weight, bias=bias))
+            layers.append(Population(neuron=LIF, parameters=parameters if per_channel else {}))
+        values = {
+            "name": "tiny",
+            "steps": steps,
+            "input": InputEncoding(shape=(sizes[0],), bits=input_bits, fraction_bits=4),
+            "layers": layers,
+        }
+        return quantize(NetworkDescription(**(values | changes)), weight_bits=weight_bits)
+
+    return make

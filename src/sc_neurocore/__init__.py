@@ -1,3 +1,68 @@
-"""SC-NeuroCore: spiking neural networks from PyTorch to a proved FPGA bitstream."""
+"""SC-NeuroCore: spiking networks from PyTorch to FPGA bitstreams, proved equal to their model.
+
+The names below are what most programs need; they are imported when they are first used, so that
+hardware work never waits for torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from sc_neurocore.equation.neuron import Neuron
+    from sc_neurocore.fixed.qformat import QFormat
+    from sc_neurocore.fixed.quantize import quantize
+    from sc_neurocore.hdl.equation_compiler import compile_equations
+    from sc_neurocore.network.description import NetworkDescription
+    from sc_neurocore.network.storage import load_description, save_description
+    from sc_neurocore.stochastic.layer import SCDenseLayer
+    from sc_neurocore.training.catalogue import LIFCell
+    from sc_neurocore.training.cells import Cell
+    from sc_neurocore.training.networks import SpikingNet, SpikingSequential
+
+_HOMES = {
+    "Cell": "training.cells",
+    "LIFCell": "training.catalogue",
+    "NetworkDescription": "network.description",
+    "Neuron": "equation.neuron",
+    "QFormat": "fixed.qformat",
+    "SCDenseLayer": "stochastic.layer",
+    "SpikingNet": "training.networks",
+    "SpikingSequential": "training.networks",
+    "compile_equations": "hdl.equation_compiler",
+    "load_description": "network.storage",
+    "quantize": "fixed.quantize",
+    "save_description": "network.storage",
+}
+
+__all__ = [
+    "Cell",
+    "LIFCell",
+    "NetworkDescription",
+    "Neuron",
+    "QFormat",
+    "SCDenseLayer",
+    "SpikingNet",
+    "SpikingSequential",
+    "__version__",
+    "compile_equations",
+    "load_description",
+    "quantize",
+    "save_description",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name of the public interface when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -83,6 +83,7 @@ def test_saving_and_loading_is_the_identity(network: NetworkDescription, tmp_pat
     for path in (folder, folder / "network.json"):
         loaded = load_description(path)
         assert loaded.content_hash == network.content_hash
+        assert loaded == network
         assert [type(layer) for layer in loaded.layers] == [type(layer) for layer in network.layers]
         for ours, theirs in zip(network.layers, loaded.layers, strict=True):
             for name, value in ours:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from sc_neurocore.cli import hardware, networks, upkeep
+from sc_neurocore.cli import demo, hardware, networks, upkeep
 
 app = typer.Typer(
     name="sc-neurocore",
@@ -15,7 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(upkeep.doctor)
-
+app.command()(demo.demo)
 app.command()(networks.train)
 app.command()(networks.evaluate)
 app.command()(networks.export)

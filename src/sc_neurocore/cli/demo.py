@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import __version__
 from sc_neurocore.cli import options, stages
@@ -24,6 +25,7 @@ from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import ScNeurocoreError, ToolMissingError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fpga.build import build
+from sc_neurocore.hdl.accelerator import Accelerator, load_accelerator
 from sc_neurocore.hdl.design import compile_network
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription
@@ -37,8 +39,7 @@ from sc_neurocore.tools.catalogue import PROGRAMS
 from sc_neurocore.tools.programs import is_available, version
 from sc_neurocore.verify.certificate import certify, cosimulate_design, prove_design
 from sc_neurocore.verify.cosimulation import CosimulationResult
-from sc_neurocore.verify.traces import record_states
-from sc_neurocore.verify.simulators import TOOLS, choose_simulator
+from sc_neurocore.verify.simulators import TOOLS, build_simulator, choose_simulator
 
 DATASET = "digits"
 EPOCHS = 10
@@ -202,10 +203,10 @@ class _Road:
         label = int(data.labels[0])
         floats = run_float(description, data.inputs[:1], record=True)
         integers = network.run(frame, record=True)
-        rtl = record_states(design, network, frame, choose_simulator("auto"))
         form = network.program.fixed_point.state
         state = network.program.neuron.membrane
         last = len(network.layers) - 1
+        rtl = _trace_neuron(load_accelerator(design), frame, last, label, state)
 
         def trace(values: np.ndarray[Any, Any]) -> list[float]:
             return [float(value) for value in values[:, 0, label]]
@@ -224,7 +225,7 @@ class _Road:
                 "neuron": label,
                 "float": trace(floats.states[last][state]),
                 "integers": trace(form.to_float(integers.states[last][state])),
-                "rtl": trace(form.to_float(rtl[last][state])),
+                "rtl": form.to_float(rtl).tolist(),
                 "threshold": network.program.folded.get("threshold"),
             },
         }
@@ -243,6 +244,18 @@ class _Road:
             text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
             write_atomically(self.out / name, text.encode())
         write_report(self.out)
+
+
+def _trace_neuron(
+    accelerator: Accelerator, frame: ArrayLike, layer: int, neuron: int, state: str
+) -> NDArray[np.int64]:
+    """Return one neuron's state after each step, as the RTL's trace port shows it."""
+    core = build_simulator(accelerator, choose_simulator("auto"))
+    updates = core.run(np.asarray(frame, dtype=np.int64)).updates
+    column = [each.name for each in accelerator.states].index(state)
+    here = np.flatnonzero((updates.layer == layer) & (updates.neuron == neuron))
+    in_time: NDArray[np.int64] = updates.states[here[np.argsort(updates.step[here])], column]
+    return in_time
 
 
 def _environment() -> dict[str, str]:

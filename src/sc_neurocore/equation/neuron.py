@@ -79,8 +79,8 @@ class Neuron:
         states: Name and initial value of each state.
         parameters: Name, default and permitted interval of each parameter.
         update: Assignments to states and locals.
-        spike: The firing condition, a comparison; left minus right is the crossing that the
-            surrogate gradient acts on.
+        spike: The firing condition, a comparison. The surrogate gradient acts on its crossing:
+            left minus right for `>=` and `>`, right minus left for `<=` and `<`.
         reset: Assignments to states, done where the neuron fired.
         after: Assignments to states, done always and last.
         input: The name of the input current.
@@ -113,6 +113,20 @@ class Neuron:
     def __str__(self) -> str:
         """The neuron in the text form that `parse_neuron` reads."""
         return format_neuron(self)
+
+    @property
+    def membrane(self) -> str:
+        """The state that the readout "membrane" sums over the steps: `v`, or the only state.
+
+        Raises:
+            EquationError: If there are several states and none is called v.
+        """
+        if "v" not in self.states and len(self.states) > 1:
+            raise EquationError(
+                f"{self.name} has the states {_listed(self.states)}: call the membrane 'v', so "
+                f"that a network knows which state to read out"
+            )
+        return "v" if "v" in self.states else next(iter(self.states))
 
     def with_reset(self, kind: ResetKind) -> Neuron:
         """Return the neuron with another reset.

@@ -63,7 +63,7 @@ class IntegerRun:
     Attributes:
         classes: (batch,): the predicted class.
         spike_counts: (batch, outputs): spikes of each output neuron.
-        membrane: (batch, outputs): the sum of the output neurons' first state over the steps.
+        membrane: (batch, outputs): the sum of the output neurons' membrane over the steps.
         spikes: For each layer (steps, batch, neurons), if recorded.
         states: For each layer and state (steps, batch, neurons) after the reset, if recorded.
     """
@@ -163,7 +163,7 @@ class IntegerNetwork:
             states.append(layer_states)
             incoming = layer_spikes.astype(np.int64)
         counts = spikes[-1].sum(axis=0, dtype=np.int64)
-        membrane = next(iter(states[-1].values())).sum(axis=0)
+        membrane = states[-1][self.program.neuron.membrane].sum(axis=0)
         scores = counts if self.readout == "spike-count" else membrane
         # argmax returns the first of the largest, which is the rule.
         classes = scores.argmax(axis=1)

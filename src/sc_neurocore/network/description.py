@@ -331,6 +331,14 @@ class NetworkDescription(_Model):
             raise ValueError(f"the last layer is {self.layers[-1].kind}: expected neurons")
         return self
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, NetworkDescription):
+            return NotImplemented
+        return self.content_hash == other.content_hash
+
+    def __hash__(self) -> int:
+        return hash(self.content_hash)
+
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 over everything in the description, as 64 hexadecimal digits."""

@@ -33,8 +33,8 @@ class SCRun:
     Attributes:
         classes: The lowest index among the largest of the readout, int64, shape (batch,).
         spike_counts: Spikes of each output neuron over all steps, int64, (batch, n_out).
-        membrane: Sum over the steps of each output neuron's post-reset state `v` (its first
-            state if it has none of that name), float64, (batch, n_out).
+        membrane: Sum over the steps of each output neuron's post-reset membrane, float64,
+            (batch, n_out).
     """
 
     classes: NDArray[np.int64]
@@ -147,7 +147,7 @@ def _run(
     ]
     shape = (len(values), stages[-1].synapses.n_out)
     spike_counts, membrane = np.zeros(shape, dtype=np.int64), np.zeros(shape)
-    observed = _membrane_state(stages[-1].neuron)
+    observed = stages[-1].neuron.membrane
     for _ in range(steps):
         spikes = np.empty(0)
         for index, stage in enumerate(stages):
@@ -158,7 +158,3 @@ def _run(
         spike_counts += spikes.astype(np.int64)
         membrane += states[-1][observed]
     return spike_counts, membrane
-
-
-def _membrane_state(neuron: Neuron) -> str:
-    return "v" if "v" in neuron.states else next(iter(neuron.states))

@@ -20,8 +20,7 @@ chose the pairs that `make_sources` gives by default; the accuracy of a network 
   before). Two polynomials alone are, on average, no better than random numbers. What helps are
   the seeds: of a million random pairs, the 3000 best of the lengths 16 to 256 were compared up to
   4096, and the default is the pair with the smallest mean logarithm of the discrepancy over the
-  powers of two. It halves the error of random sign-magnitude layers with 64 inputs; Sobol points
-  have a third of what remains at 256 bits and a tenth at 2048.
+  powers of two.
 
 References:
     Gaines 1969, "Stochastic computing systems", Advances in Information Systems Science 2.

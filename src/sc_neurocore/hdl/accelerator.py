@@ -1,0 +1,294 @@
+"""From an integer network to a complete accelerator in Verilog.
+
+The engine (rtl/*.v) is written by hand and the same for every network. What is generated is small:
+a top module that gives the engine its sizes, two tables of the layers' constants, the neuron's
+equation, and the contents of two memories.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import jinja2
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore.errors import UserError
+from sc_neurocore.fixed.network import IntegerNetwork
+from sc_neurocore.hdl.equation_compiler import emit_neuron
+from sc_neurocore.hdl.geometry import Geometry, LayerGeometry, plan
+from sc_neurocore.hdl.names import KEYWORDS
+from sc_neurocore.network.storage import write_atomically
+
+MANIFEST = "design.json"
+SOURCES = "rtl"
+WEIGHTS_FILE = "weights.hex"
+NEURONS_FILE = "neurons.hex"
+
+# Integers (words, fields) of a memory, and the width of each field.
+_Words: TypeAlias = tuple[NDArray[np.int64], list[int]]
+
+
+@dataclass(frozen=True)
+class Field:
+    """Where a state or parameter stands in a packed word: bits high down to low."""
+
+    name: str
+    high: int
+    low: int
+
+    @property
+    def width(self) -> int:
+        """Bits of the field."""
+        return self.high - self.low + 1
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """A generated accelerator: a folder with design.json, which says all this, and rtl/.
+
+    Attributes:
+        directory: The folder.
+        top: The top module.
+        verilog: The sources, relative to the directory, the top first.
+        memories: The contents of the memories, relative to the directory.
+        content_hash: SHA-256 of the network description it computes.
+        steps: Time steps per frame.
+        states: Where each state stands in the trace port's `trace_state`.
+        geometry: The engine's sizes.
+    """
+
+    directory: Path
+    top: str
+    verilog: tuple[Path, ...]
+    memories: tuple[Path, ...]
+    content_hash: str
+    steps: int
+    states: tuple[Field, ...]
+    geometry: Geometry
+
+
+def generate(
+    network: IntegerNetwork, directory: Path, lanes: int = 8, neuron_verilog: str | None = None
+) -> Accelerator:
+    """Write an accelerator for a network; the same arguments give the same bytes.
+
+    Args:
+        network: A feed-forward network with a static input.
+        directory: Where design.json and rtl/ go; made if needed.
+        lanes: Neurons whose sums are formed at the same time: a power of two, 1 to 64.
+        neuron_verilog: The text of the neuron's step module, if not what the equation compiler
+            makes of the network's program.
+
+    Raises:
+        UserError: If the engine does not have what the network needs.
+    """
+    geometry = plan(network, lanes)
+    neuron = emit_neuron(network.program)
+    step_module = f"{neuron.name}_step"
+    engine = {each.name: each.read_bytes() for each in _engine_files()}
+    top = _top_name(network.name, taken={step_module, *(Path(name).stem for name in engine)})
+    values = _template_values(network, geometry, top, step_module)
+    verilog = {
+        f"{top}.v": _render("top", values).encode(),
+        f"{top}_schedule.v": _render("schedule", values).encode(),
+        f"{top}_constants.v": _render("constants", values).encode(),
+        f"{step_module}.v": (neuron_verilog or neuron.step).encode(),
+        **engine,
+    }
+    memories = {
+        WEIGHTS_FILE: _memory_text(*_weight_rows(network, geometry), geometry.rows),
+        NEURONS_FILE: _memory_text(*_neuron_slots(network, geometry), geometry.slots),
+    }
+    sources = directory / SOURCES
+    sources.mkdir(parents=True, exist_ok=True)
+    for name, content in {**verilog, **memories}.items():
+        write_atomically(sources / name, content)
+    accelerator = Accelerator(
+        directory=directory,
+        top=top,
+        verilog=tuple(Path(SOURCES) / name for name in verilog),
+        memories=tuple(Path(SOURCES) / name for name in memories),
+        content_hash=network.content_hash,
+        steps=network.steps,
+        states=tuple(values["states"]),
+        geometry=geometry,
+    )
+    manifest = json.dumps(_manifest(network, accelerator, step_module), indent=2) + "\n"
+    write_atomically(directory / MANIFEST, manifest.encode())
+    return accelerator
+
+
+def load_accelerator(directory: Path) -> Accelerator:
+    """Read back what `generate` wrote.
+
+    Raises:
+        UserError: If design.json is missing or damaged, or a file that it names is missing.
+    """
+    path = directory / MANIFEST
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        layers = tuple(LayerGeometry(**layer) for layer in content["geometry"].pop("layers"))
+        accelerator = Accelerator(
+            directory=directory,
+            top=content["top"],
+            verilog=tuple(map(Path, content["verilog"])),
+            memories=tuple(map(Path, content["memories"])),
+            content_hash=content["content_hash"],
+            steps=content["steps"],
+            states=tuple(Field(**state) for state in content["states"]),
+            geometry=Geometry(**content["geometry"], layers=layers),
+        )
+    except FileNotFoundError:
+        raise UserError(
+            f"{directory} holds no {MANIFEST}: expected a folder that `sc-neurocore compile` wrote"
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is damaged ({error!r}): compile the network again") from None
+    for each in (*accelerator.verilog, *accelerator.memories):
+        if not (directory / each).is_file():
+            raise UserError(f"{directory / each}, which {path} names, is missing: compile again")
+    return accelerator
+
+
+def _engine_files() -> Iterator[Any]:
+    folder = files("sc_neurocore.hdl") / SOURCES
+    sources = [each for each in folder.iterdir() if each.name.endswith(".v")]
+    yield from sorted(sources, key=lambda each: each.name)
+
+
+def _top_name(name: str, taken: set[str]) -> str:
+    """Return the network's name, or one made from it where Verilog or another module has it."""
+    modules = {name, f"{name}_schedule", f"{name}_constants"}
+    return f"network_{name}" if name.lower() in KEYWORDS or modules & taken else name
+
+
+def _fields(ports: Iterable[Any]) -> list[Field]:
+    """Pack ports from the lowest bit up."""
+    fields: list[Field] = []
+    low = 0
+    for port in ports:
+        fields.append(Field(port.name, low + port.width - 1, low))
+        low += port.width
+    return fields
+
+
+def _template_values(
+    network: IntegerNetwork, geometry: Geometry, top: str, neuron_module: str
+) -> dict[str, Any]:
+    ports = network.program.inputs
+    states = _fields(port for port in ports if port.name in network.initial_state)
+    initial = sum(
+        (network.initial_state[state.name] % (1 << state.width)) << state.low for state in states
+    )
+    sizes = [str(network.layers[0].inputs), *(str(layer.outputs) for layer in network.layers)]
+    formats = network.program.fixed_point
+    engine_parameters: dict[str, Any] = {
+        name.upper(): value for name, value in asdict(geometry).items() if name != "layers"
+    }
+    engine_parameters |= {
+        "INITIAL_STATE": f"{geometry.state_bits}'h{initial:x}",
+        "WEIGHTS_FILE": f'"{WEIGHTS_FILE}"',
+        "NEURONS_FILE": f'"{NEURONS_FILE}"',
+    }
+
+    def label(layer: LayerGeometry) -> str:
+        """The case label of a layer; the last one takes the numbers that no layer has."""
+        return "default" if layer.is_last else f"{geometry.layer_bits}'d{layer.number}"
+
+    return {
+        "top": top,
+        "g": geometry,
+        "label": label,
+        "network_name": network.name,
+        "content_hash": network.content_hash,
+        "hash_words": [network.content_hash[8 * i : 8 * i + 8] for i in range(8)],
+        "sizes": "-".join(sizes),
+        "steps": network.steps,
+        "inputs": network.layers[0].inputs,
+        "neuron_name": network.program.neuron.name,
+        "neuron_module": neuron_module,
+        "state_format": formats.state,
+        "current_format": formats.current,
+        "states": states,
+        "parameters": _fields(network.program.parameters),
+        "engine_parameters": list(engine_parameters.items()),
+    }
+
+
+def _render(name: str, values: dict[str, Any]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("sc_neurocore.hdl"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(f"{name}.v.j2").render(values)
+
+
+def _weight_rows(network: IntegerNetwork, geometry: Geometry) -> _Words:
+    """Lay out the weights: for each group of each layer, for each input, one weight per lane."""
+    blocks = []
+    for layer, form in zip(network.layers, geometry.layers, strict=True):
+        groups = _padded(layer.weight, form.groups, geometry.lanes)
+        blocks.append(groups.transpose(0, 2, 1).reshape(-1, geometry.lanes))
+    return np.concatenate(blocks), [geometry.weight_bits] * geometry.lanes
+
+
+def _neuron_slots(network: IntegerNetwork, geometry: Geometry) -> _Words:
+    """Lay out what each neuron has of its own: for each lane of each group, bias and parameters."""
+    blocks = []
+    for layer, form in zip(network.layers, geometry.layers, strict=True):
+        own = np.column_stack([layer.bias, layer.parameters])
+        blocks.append(_padded(own, form.groups, geometry.lanes).reshape(-1, own.shape[1]))
+    widths = [geometry.bias_bits, *(port.width for port in network.program.parameters)]
+    return np.concatenate(blocks), widths
+
+
+def _padded(values: NDArray[np.int64], groups: int, lanes: int) -> NDArray[np.int64]:
+    """Bring (neurons, columns) to (groups, lanes, columns), zeros where there is no neuron."""
+    padded = np.zeros((groups * lanes, values.shape[1]), dtype=np.int64)
+    padded[: len(values)] = values
+    return padded.reshape(groups, lanes, -1)
+
+
+def _memory_text(words: NDArray[np.int64], widths: list[int], depth: int) -> bytes:
+    """Write a $readmemh file of `depth` words, the first field of each in its low bits."""
+    digits = -(-sum(widths) // 4)
+    lines = []
+    for fields in words.tolist():
+        word = 0
+        for value, width in zip(reversed(fields), reversed(widths), strict=True):
+            word = word << width | (value & ((1 << width) - 1))
+        lines.append(f"{word:0{digits}x}\n")
+    lines += [f"{0:0{digits}x}\n"] * (depth - len(words))
+    return "".join(lines).encode()
+
+
+def _manifest(
+    network: IntegerNetwork, accelerator: Accelerator, neuron_module: str
+) -> dict[str, Any]:
+    formats = network.program.fixed_point
+    return {
+        "top": accelerator.top,
+        "verilog": [path.as_posix() for path in accelerator.verilog],
+        "memories": [path.as_posix() for path in accelerator.memories],
+        "network": network.name,
+        "content_hash": network.content_hash,
+        "neuron": network.program.neuron.name,
+        "neuron_module": neuron_module,
+        "state_format": str(formats.state),
+        "current_format": str(formats.current),
+        "steps": network.steps,
+        "inputs": network.layers[0].inputs,
+        "outputs": network.layers[-1].outputs,
+        "lanes": accelerator.geometry.lanes,
+        "states": [asdict(state) for state in accelerator.states],
+        "geometry": asdict(accelerator.geometry),
+    }

@@ -1,0 +1,217 @@
+"""The sizes of an accelerator: every width and depth that the engine's Verilog is given.
+
+All of them follow from the integer network and the number of lanes. The names are those of the
+parameters of rtl/snn_engine.v, in lower case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sc_neurocore.errors import UserError
+from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
+from sc_neurocore.fixed.program import signed_width
+
+MAXIMUM_LANES = 64
+
+
+def index_bits(count: int) -> int:
+    """Return the bits of an unsigned number below `count`, at least 1."""
+    return max(1, (count - 1).bit_length())
+
+
+@dataclass(frozen=True)
+class LayerGeometry:
+    """What the engine's tables say about one layer.
+
+    Attributes:
+        number: Position in the network, from 0.
+        inputs: Inputs, which is also the rows of the weight memory that one group takes.
+        outputs: Neurons.
+        groups: Groups of `lanes` neurons; the last one may be padded.
+        words: Spike words that hold the inputs; unused in a static layer.
+        first_row: Where the layer's weights begin in the weight memory.
+        first_slot: Where the layer's neurons begin in the neuron memory.
+        last_lane: Last lane of the last group that is a neuron.
+        shift: Right shift that remains after the engine's common left shift.
+        is_static: Whether the input is the frame's events, the same at every step.
+        is_last: Whether the neurons are the network's output.
+    """
+
+    number: int
+    inputs: int
+    outputs: int
+    groups: int
+    words: int
+    first_row: int
+    first_slot: int
+    last_lane: int
+    shift: int
+    is_static: bool
+    is_last: bool
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The parameters of rtl/snn_engine.v, which documents them, and the layers' table."""
+
+    lanes: int
+    lane_shift: int
+    lane_bits: int
+    layer_bits: int
+    group_bits: int
+    step_bits: int
+    index_bits: int
+    event_bits: int
+    input_bits: int
+    weight_bits: int
+    rows: int
+    row_bits: int
+    sum_bits: int
+    slots: int
+    slot_bits: int
+    bias_bits: int
+    left_shift: int
+    shift_bits: int
+    current_bits: int
+    parameter_bits: int
+    state_bits: int
+    output_bits: int
+    count_bits: int
+    layers: tuple[LayerGeometry, ...]
+
+    @property
+    def neuron_bits(self) -> int:
+        """Width of a neuron's number on the trace port."""
+        return self.group_bits + self.lane_bits
+
+
+def plan(network: IntegerNetwork, lanes: int) -> Geometry:
+    """Work out the sizes.
+
+    Raises:
+        UserError: If the number of lanes is not a power of two up to 64, or the engine does not
+            have what the network needs.
+    """
+    if lanes < 1 or lanes > MAXIMUM_LANES or lanes & (lanes - 1):
+        raise UserError(f"lanes={lanes}: expected a power of two from 1 to {MAXIMUM_LANES}")
+    _check_supported(network)
+    layers = _plan_layers(network, lanes)
+    first = network.layers[0]
+    lane_shift = lanes.bit_length() - 1
+    group_bits = index_bits(max(layer.groups for layer in layers))
+    lane_bits = index_bits(lanes)
+    event_bits = index_bits(first.inputs)
+    # A spike word's index, times the lanes, must fit too.
+    input_index_bits = max(event_bits, group_bits + lane_shift)
+    rows, row_bits = _depth(sum(each.groups * each.inputs for each in layers), input_index_bits)
+    slots, slot_bits = _depth(
+        sum(each.groups for each in layers) * lanes, max(group_bits, lane_bits)
+    )
+    weight_bits = max(layer.weight_bits for layer in network.layers)
+    bias_bits = max(
+        signed_width(int(layer.bias.min()), int(layer.bias.max())) for layer in network.layers
+    )
+    ports = network.program.inputs
+    parameters = network.program.parameters
+    return Geometry(
+        lanes=lanes,
+        lane_shift=lane_shift,
+        lane_bits=lane_bits,
+        layer_bits=index_bits(len(layers)),
+        group_bits=group_bits,
+        step_bits=index_bits(network.steps),
+        index_bits=input_index_bits,
+        event_bits=event_bits,
+        input_bits=network.input_bits,
+        weight_bits=weight_bits,
+        rows=rows,
+        row_bits=row_bits,
+        sum_bits=max(
+            weight_bits + network.input_bits + 1,
+            bias_bits,
+            *(_sum_width(layer, network.input_bits) for layer in network.layers),
+        ),
+        slots=slots,
+        slot_bits=slot_bits,
+        bias_bits=bias_bits,
+        left_shift=_left_shift(network),
+        shift_bits=index_bits(max(layer.shift for layer in layers) + 1),
+        current_bits=network.program.fixed_point.current.width,
+        parameter_bits=max(1, sum(port.width for port in parameters)),
+        state_bits=sum(port.width for port in ports if port.name in network.initial_state),
+        output_bits=index_bits(network.layers[-1].outputs),
+        count_bits=max(2, network.steps.bit_length()),
+        layers=layers,
+    )
+
+
+def _depth(words: int, least_bits: int) -> tuple[int, int]:
+    """Return a memory's depth and address bits: as deep as the bits say, where they are given."""
+    bits = max(index_bits(words), least_bits)
+    return max(words, (1 << (bits - 1)) + 1), bits
+
+
+def _check_supported(network: IntegerNetwork) -> None:
+    if not network.layers[0].is_static:
+        raise UserError(
+            f"{network.name}: the engine takes one frame of numbers per result, not spikes per "
+            f"step, so far: give the network a static input"
+        )
+    if network.readout != "spike-count":
+        raise UserError(
+            f"{network.name}: readout {network.readout!r}: the engine reads the class from spike "
+            f"counts so far: export the network with readout 'spike-count'"
+        )
+    for before, after in zip(network.layers, network.layers[1:], strict=False):
+        if before.outputs != after.inputs:
+            raise UserError(
+                f"{network.name}: a layer with {before.outputs} outputs is followed by one with "
+                f"{after.inputs} inputs: expected the same number"
+            )
+
+
+def _left_shift(network: IntegerNetwork) -> int:
+    """Return the left shift before all right shifts: what the coarsest layer needs."""
+    return max(0, *(-layer.shift for layer in network.layers), 0)
+
+
+def _plan_layers(network: IntegerNetwork, lanes: int) -> tuple[LayerGeometry, ...]:
+    layers: list[LayerGeometry] = []
+    row = slot = 0
+    for number, layer in enumerate(network.layers):
+        groups = -(-layer.outputs // lanes)
+        layers.append(
+            LayerGeometry(
+                number=number,
+                inputs=layer.inputs,
+                outputs=layer.outputs,
+                groups=groups,
+                words=layers[-1].groups if layers else 1,
+                first_row=row,
+                first_slot=slot,
+                last_lane=(layer.outputs - 1) % lanes,
+                shift=layer.shift + _left_shift(network),
+                is_static=layer.is_static,
+                is_last=number == len(network.layers) - 1,
+            )
+        )
+        row += groups * layer.inputs
+        slot += groups * lanes
+    return tuple(layers)
+
+
+def _sum_width(layer: IntegerLayer, input_bits: int) -> int:
+    """Return the bits that no sum can leave: exact bounds from the weights and biases.
+
+    The engine adds up the inputs first and the bias last; every subset of the inputs is covered,
+    with and without the bias.
+    """
+    largest = (1 << input_bits) - 1 if layer.is_static else 1
+    low = largest * np.minimum(layer.weight, 0).sum(axis=1)
+    high = largest * np.maximum(layer.weight, 0).sum(axis=1)
+    return signed_width(
+        int(np.minimum(low, low + layer.bias).min()), int(np.maximum(high, high + layer.bias).max())
+    )

@@ -1,0 +1,30 @@
+// snn_ram: memory with one write port and one read port, 2**ADDRESS_BITS words.
+//
+// Contract
+//   - A word written in one clock can be read from the next clock on.
+//   - `read_data` is words[read_address], one clock after `read` was high; it holds while `read` is low.
+//   - Reading the address that is being written gives either word: the engine never does so.
+//
+// Written so that every synthesiser infers block RAM.
+
+module snn_ram #(
+    parameter WIDTH        = 8,
+    parameter ADDRESS_BITS = 8
+) (
+    input  wire                    clk,
+    input  wire                    write,
+    input  wire [ADDRESS_BITS-1:0] write_address,
+    input  wire [WIDTH-1:0]        write_data,
+    input  wire                    read,
+    input  wire [ADDRESS_BITS-1:0] read_address,
+    output reg  [WIDTH-1:0]        read_data
+);
+
+    reg [WIDTH-1:0] words [0:(1 << ADDRESS_BITS)-1];
+
+    always @(posedge clk) begin
+        if (write) words[write_address] <= write_data;
+        if (read) read_data <= words[read_address];
+    end
+
+endmodule

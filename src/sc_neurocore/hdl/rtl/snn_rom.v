@@ -1,0 +1,35 @@
+// snn_rom: read-only memory, one word per clock.
+//
+// Contract
+//   - `read_data` is words[read_address], one clock after `read` was high; it holds while `read` is low.
+//   - The reader never asks for an address of DEPTH or more.
+//   - CONTENTS names a $readmemh file of DEPTH words, relative to the working directory; the empty
+//     name leaves the memory undefined.
+//
+//   clk          _/‾\_/‾\_/‾\_
+//   read         _/‾‾‾\_______
+//   read_address  X a X X X X
+//   read_data     X X X words[a] ...
+//
+// Written so that every synthesiser infers block RAM.
+
+module snn_rom #(
+    parameter WIDTH        = 8,
+    parameter DEPTH        = 256,
+    parameter ADDRESS_BITS = 8,
+    parameter CONTENTS     = ""
+) (
+    input  wire                    clk,
+    input  wire                    read,
+    input  wire [ADDRESS_BITS-1:0] read_address,
+    output reg  [WIDTH-1:0]        read_data
+);
+
+    reg [WIDTH-1:0] words [0:DEPTH-1];
+
+    initial if (CONTENTS != "") $readmemh(CONTENTS, words);
+
+    always @(posedge clk)
+        if (read) read_data <= words[read_address];
+
+endmodule

@@ -1,0 +1,56 @@
+// snn_spikes: the spikes between two layers.
+//
+// The spikes of one group and step arrive one lane per clock and are gathered into a word of LANES
+// bits, lane 0 in bit 0. With the last lane the word is written. Two banks take turns by layer: a
+// layer reads the bank that the layer before it has written, and writes the other one.
+//
+// Contract
+//   - `gather` marks a lane of a layer that is not the last; the lanes of a word come in order, and
+//     `gather_ends_word` marks the last one.
+//   - A word can be read from the second clock after the last lane's `gather` on; the controller waits
+//     for the end of a layer (pipeline_idle) before the next one reads.
+//
+//   clk               _/‾\_/‾\_/‾\_/‾\_      LANES = 4
+//   gather             s0  s1  s2  s3
+//   gather_ends_word  ____________/‾‾‾\     the word s3 s2 s1 s0 is written at the end of this clock
+
+module snn_spikes #(
+    parameter LANES      = 8,
+    parameter GROUP_BITS = 4,
+    parameter STEP_BITS  = 5
+) (
+    input  wire                  clk,
+
+    input  wire                  gather,
+    input  wire                  gather_ends_word,
+    input  wire                  gather_spike,
+    input  wire                  gather_bank,
+    input  wire [STEP_BITS-1:0]  gather_step,
+    input  wire [GROUP_BITS-1:0] gather_group,
+
+    input  wire                  read,
+    input  wire                  read_bank,
+    input  wire [STEP_BITS-1:0]  read_step,
+    input  wire [GROUP_BITS-1:0] read_group,
+    output wire [LANES-1:0]      read_word
+);
+
+    localparam [LANES-1:0] LAST = {LANES{1'b1}} ^ ({LANES{1'b1}} >> 1);
+
+    reg  [LANES-1:0] gathered;
+    wire [LANES-1:0] word = (gathered >> 1) | (gather_spike ? LAST : {LANES{1'b0}});
+
+    always @(posedge clk)
+        if (gather) gathered <= word;
+
+    snn_ram #(.WIDTH(LANES), .ADDRESS_BITS(1 + STEP_BITS + GROUP_BITS)) memory (
+        .clk           (clk),
+        .write         (gather && gather_ends_word),
+        .write_address ({gather_bank, gather_step, gather_group}),
+        .write_data    (word),
+        .read          (read),
+        .read_address  ({read_bank, read_step, read_group}),
+        .read_data     (read_word)
+    );
+
+endmodule

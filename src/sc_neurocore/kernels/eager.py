@@ -1,0 +1,269 @@
+"""Equations on PyTorch tensors, one step at a time: the floating-point reference with gradients.
+
+Any float type and any device. Everything is differentiable by autograd; only the spike, whose
+derivative is zero almost everywhere, takes the surrogate's expression for its derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sc_neurocore.equation.algebra import ArrayAlgebra
+from sc_neurocore.equation.expression import evaluate
+from sc_neurocore.equation.neuron import Neuron
+from sc_neurocore.equation.step import step
+from sc_neurocore.equation.surrogate import Surrogate, atan_surrogate
+from sc_neurocore.errors import UserError
+
+
+class _Spike(torch.autograd.Function):
+    """1 where the excess over the threshold is positive, else 0; backward, the surrogate."""
+
+    @staticmethod
+    def forward(excess: Tensor, surrogate: Surrogate, is_strict: bool) -> Tensor:
+        return (excess > 0 if is_strict else excess >= 0).to(excess.dtype)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Surrogate, bool], output: Tensor) -> None:
+        excess, ctx.surrogate, _ = inputs
+        ctx.save_for_backward(excess)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (excess,) = ctx.saved_tensors
+        return gradients[0] * surrogate_gradient(ctx.surrogate, excess), None, None
+
+
+class _ResetPath(torch.autograd.Function):
+    """The value after reset, bit for bit, with the gradient `jump` towards the spike."""
+
+    @staticmethod
+    def forward(value: Tensor, spike: Tensor, jump: Tensor) -> Tensor:
+        return value.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[2])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        (jump,) = ctx.saved_tensors
+        return gradients[0], gradients[0] * jump, None
+
+
+def _apply(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:
+    result: Tensor = function.apply(*arguments)  # type: ignore[no-untyped-call]
+    return result
+
+
+def _minimum(left: Any, right: Any) -> Tensor:
+    return torch.where(left <= right, left, right)
+
+
+def _maximum(left: Any, right: Any) -> Tensor:
+    return torch.where(left >= right, left, right)
+
+
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    **ArrayAlgebra.functions,  # Python's operators work on tensors as they are
+    "abs": torch.abs,
+    "min": _minimum,  # at a tie the whole gradient goes to the first operand
+    "max": _maximum,
+    "exp": torch.exp,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "select": torch.where,
+}
+
+
+class TorchAlgebra:
+    """Interpret equations on tensors; numbers stay Python floats until they meet a tensor.
+
+    Args:
+        surrogate: What stands in for the derivative of the spike.
+        detach_reset: Whether the gradient passes the reset by as if the set of neurons that fire
+            were given. If not, the reset also sends a gradient to the spike. The values are the
+            same either way, bit for bit.
+        dtype: The type of the tensors; PyTorch's default type where it is not given.
+        device: Where the tensors are.
+    """
+
+    def __init__(
+        self,
+        surrogate: Surrogate = atan_surrogate,
+        detach_reset: bool = True,
+        dtype: torch.dtype | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        self.surrogate = surrogate
+        self.detach_reset = detach_reset
+        self.dtype = dtype
+        self.device = device
+
+    def constant(self, value: float) -> Any:
+        """Return the Python float, which takes the tensor's type in arithmetic."""
+        return value
+
+    def apply(self, operator: str, operands: tuple[Any, ...]) -> Any:
+        """Apply the torch function of the operator; fold numbers in double precision."""
+        if not any(isinstance(operand, Tensor) for operand in operands):
+            folded = ArrayAlgebra.functions[operator](*operands)
+            return bool(folded) if isinstance(folded, bool) else float(folded)
+        if operator == "select" and not any(isinstance(branch, Tensor) for branch in operands[1:]):
+            # torch.where would give two plain numbers the default type.
+            condition, *branches = operands
+            operands = (condition, *map(self.as_tensor, branches))
+        return _FUNCTIONS[operator](*operands)
+
+    def assign(self, target: str, value: Any, *, is_local: bool) -> Any:
+        """Return the value: floats are stored as they are."""
+        return self.as_tensor(value)
+
+    def fire(self, operator: str, left: Any, right: Any) -> Tensor:
+        """Return 1 where the condition holds, else 0, with the surrogate's gradient."""
+        excess = left - right if operator.startswith(">") else right - left
+        return _apply(_Spike, self.as_tensor(excess), self.surrogate, "=" not in operator)
+
+    def reset(self, spike: Tensor, value: Any, kept: Tensor) -> Tensor:
+        """Return `value` where the spike is 1."""
+        after = torch.where(spike > 0, value, kept)
+        if self.detach_reset:
+            return after
+        return _apply(_ResetPath, after, spike, value - kept)
+
+    def as_tensor(self, value: Tensor | float) -> Tensor:
+        """Return a tensor as it is, and a number as a tensor without axes."""
+        if isinstance(value, Tensor):
+            return value
+        return torch.full(
+            (), value, dtype=self.dtype or torch.get_default_dtype(), device=self.device
+        )
+
+
+def surrogate_gradient(surrogate: Surrogate, excess: Tensor) -> Tensor:
+    """Return the surrogate's pulse at `excess`, the distance by which the threshold is passed."""
+    environment = {"x": excess, "alpha": surrogate.alpha}
+    algebra = TorchAlgebra(dtype=excess.dtype, device=excess.device)
+    pulse: Tensor = evaluate(surrogate.derivative, environment, algebra)
+    return pulse
+
+
+@dataclass(frozen=True)
+class Unrolled:
+    """What a neuron did over time.
+
+    Attributes:
+        spikes: 0 or 1 in the type of the current, shape (T, batch, ...).
+        state: Each state after the last step, shape (batch, ...).
+        trace: Each recorded state after every step (after reset), shape (T, batch, ...).
+    """
+
+    spikes: Tensor
+    state: dict[str, Tensor]
+    trace: dict[str, Tensor]
+
+
+def single_step(
+    neuron: Neuron,
+    current: Tensor,
+    state: Mapping[str, Tensor],
+    parameters: Mapping[str, Tensor],
+    algebra: TorchAlgebra,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Advance a neuron by one step; spike and states have the shape of the current."""
+    spike, new = step(neuron, state, current, parameters, algebra)
+    return _spread(spike, current), {name: _spread(value, current) for name, value in new.items()}
+
+
+def initial_state(neuron: Neuron, current: Tensor) -> dict[str, Tensor]:
+    """Return the state at rest for a current of one step, shape (batch, ...)."""
+    return {name: torch.full_like(current, value) for name, value in neuron.states.items()}
+
+
+def unroll(
+    neuron: Neuron,
+    currents: Tensor,
+    state: Mapping[str, Tensor] | None = None,
+    *,
+    parameters: Mapping[str, Tensor | float],
+    steps: int | None = None,
+    lengths: Tensor | None = None,
+    surrogate: Surrogate = atan_surrogate,
+    detach_reset: bool = True,
+    record: Sequence[str] = (),
+) -> Unrolled:
+    """Run a neuron over time.
+
+    Args:
+        neuron: The model.
+        currents: Input current (T, batch, ...); with `steps`, a static current (batch, ...).
+        state: The state before the first step, each (batch, ...); None starts from rest.
+        parameters: The value of each parameter, a number or a tensor that broadcasts against
+            (batch, ...).
+        steps: Number of steps T for which a static current is applied.
+        lengths: Valid steps of each sequence, integers (batch,). Later steps are padding: the
+            state keeps its value and no spike comes.
+        surrogate: What stands in for the derivative of the spike.
+        detach_reset: Whether the reset sends no gradient to the spike.
+        record: The states to trace.
+    """
+    frames = currents.unbind(0) if steps is None else (currents,) * steps
+    algebra = TorchAlgebra(surrogate, detach_reset, currents.dtype, currents.device)
+    tensors = {name: algebra.as_tensor(value) for name, value in parameters.items()}
+    now = dict(state) if state is not None else initial_state(neuron, frames[0])
+    spikes: list[Tensor] = []
+    trace: dict[str, list[Tensor]] = {name: [] for name in record}
+    for index, current in enumerate(frames):
+        spike, new = single_step(neuron, current, now, tensors, algebra)
+        if lengths is not None:
+            valid = (index < lengths).view(-1, *(1,) * (current.ndim - 1))
+            spike = torch.where(valid, spike, 0.0)
+            new = {name: torch.where(valid, new[name], now[name]) for name in new}
+        now = new
+        spikes.append(spike)
+        for name, values in trace.items():
+            values.append(now[name])
+    stacked = {name: torch.stack(values) for name, values in trace.items()}
+    return Unrolled(torch.stack(spikes), now, stacked)
+
+
+def check_sequence(
+    neuron: Neuron,
+    currents: Tensor,
+    steps: int | None,
+    lengths: Tensor | None,
+    record: Sequence[str],
+) -> None:
+    """Raise `UserError` for arguments that no kernel could run."""
+    if not currents.is_floating_point():
+        raise UserError(
+            f"currents have type {currents.dtype}: expected a float type; use currents.float()"
+        )
+    if steps is None and (currents.ndim < 2 or currents.shape[0] < 1):
+        raise UserError(
+            f"currents have shape {tuple(currents.shape)}: expected (T, batch, ...) with T >= 1; "
+            f"for a current that is the same at every step give steps=T"
+        )
+    if steps is not None and steps < 1:
+        raise UserError(f"steps = {steps}: expected a whole number of at least 1")
+    unknown = [name for name in record if name not in neuron.states]
+    if unknown:
+        raise UserError(
+            f"record={unknown[0]!r}: {neuron.name} has no such state; it has "
+            f"{', '.join(neuron.states)}"
+        )
+    batch = currents.shape[1 if steps is None else 0]
+    if lengths is not None and lengths.shape != (batch,):
+        raise UserError(
+            f"lengths have shape {tuple(lengths.shape)}: expected ({batch},), one per sequence"
+        )
+
+
+def _spread(value: Tensor, current: Tensor) -> Tensor:
+    """Give a value that does not depend on the current the current's shape."""
+    return value if value.shape == current.shape else value.expand_as(current)

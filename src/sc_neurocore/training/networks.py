@@ -1,0 +1,216 @@
+"""Spiking networks: torch layers and cells in a row, and the way to a network description."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from sc_neurocore.equation.neuron import Neuron
+from sc_neurocore.errors import UserError
+from sc_neurocore.network.description import (
+    Dense,
+    InputEncoding,
+    Layer,
+    NetworkDescription,
+    Population,
+)
+from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding, encode_weights
+from sc_neurocore.training.catalogue import LIFCell
+from sc_neurocore.training.cells import Cell
+
+Readout: TypeAlias = Literal["spike-count", "membrane"]
+
+
+class SpikingOutput(NamedTuple):
+    """What a network answers, each (batch, outputs).
+
+    Attributes:
+        spike_counts: Spikes of each output neuron over all steps.
+        membrane: The sum of its membrane after reset over all steps.
+    """
+
+    spike_counts: Tensor
+    membrane: Tensor
+
+    def scores(self, readout: Readout) -> Tensor:
+        """Return what the readout compares; the class is the lowest index of its maximum."""
+        return self.membrane if readout == "membrane" else self.spike_counts
+
+
+class SpikingSequential(nn.Module):
+    """Torch layers and cells, one after the other; the last one is a cell.
+
+    Layers between cells see time as part of the batch. What comes before the first cell is
+    computed once when the input is static.
+    """
+
+    def __init__(self, *modules: nn.Module) -> None:
+        super().__init__()
+        if not modules or not isinstance(modules[-1], Cell):
+            last = type(modules[-1]).__name__ if modules else "nothing"
+            raise UserError(f"a spiking network ends with a cell, not with {last}")
+        self.layers = nn.ModuleList(modules)
+
+    @classmethod
+    def from_description(cls, description: NetworkDescription) -> SpikingSequential:
+        """Build the network that a description describes, to evaluate it or to train it further.
+
+        Raises:
+            UserError: If it has a layer that training does not know yet.
+        """
+        return SpikingSequential(*(_to_module(layer) for layer in description.layers))
+
+    def forward(self, x: Tensor, steps: int | None = None) -> SpikingOutput:
+        """Run the network from rest.
+
+        Args:
+            x: Input (T, batch, ...); with `steps`, a static input (batch, ...).
+            steps: Number of steps T for which a static input acts.
+        """
+        *hidden, last = self.layers
+        for layer in hidden:
+            if isinstance(layer, Cell):
+                x, _ = layer.unroll(x, steps=steps)
+                steps = None
+            elif steps is not None:
+                x = layer(x)
+            else:
+                x = layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        assert isinstance(last, Cell)
+        membrane = last.neuron.membrane
+        spikes, _, trace = last.unroll(x, steps=steps, record=(membrane,))
+        return SpikingOutput(spikes.sum(0), getattr(trace, membrane).sum(0))
+
+    def to_sc_weights(self, encoding: WeightEncoding = "sign-magnitude") -> list[EncodedWeights]:
+        """Return the weights of every layer that has some, as probabilities, input side first."""
+        return [
+            encode_weights(_numbers(layer.weight), _bias(layer), encoding)
+            for layer in self.layers
+            if isinstance(layer, nn.Linear)
+        ]
+
+    def to_description(
+        self,
+        name: str,
+        input: InputEncoding,
+        steps: int,
+        readout: Readout = "spike-count",
+        metadata: Mapping[str, str | int | float | bool | None] | None = None,
+    ) -> NetworkDescription:
+        """Return the network as the one artefact that the rest of the road sees.
+
+        Args:
+            name: An identifier; the generated hardware carries it.
+            input: Shape and number format of what comes in.
+            steps: Time steps per input.
+            readout: "spike-count" or "membrane".
+            metadata: Plain values that people want to know.
+
+        Raises:
+            UserError: For a layer that cannot be described.
+            DescriptionError: If the layers do not fit the input.
+        """
+        return NetworkDescription(
+            name=name,
+            input=input,
+            steps=steps,
+            layers=tuple(_to_layer(module) for module in self.layers),
+            readout=readout,
+            metadata=dict(metadata or {}),
+        )
+
+
+CellChoice: TypeAlias = Neuron | Cell | Callable[..., Cell]
+
+
+class SpikingNet(SpikingSequential):
+    """A feed-forward network: linear layers, each followed by a cell.
+
+    Args:
+        n_input: Number of inputs.
+        n_hidden: Neurons in each hidden layer.
+        n_output: Number of outputs: the classes.
+        n_layers: Number of hidden layers: `SpikingNet(784, 128, 10, n_layers=2)` is
+            784-128-128-10.
+        cell: A `Neuron`, a cell class such as `LIFCell`, any function that returns a cell, or a
+            cell, which is copied for every layer.
+        bias: Whether the linear layers have a bias.
+        per_channel: Whether every neuron has learnable parameters of its own.
+        cell_options: What the cells take, such as `learn_beta=True` or `surrogate=...`.
+
+    Raises:
+        UserError: For a size below 1, or options for a cell that is already made.
+    """
+
+    def __init__(
+        self,
+        n_input: int,
+        n_hidden: int,
+        n_output: int,
+        n_layers: int = 1,
+        cell: CellChoice = LIFCell,
+        bias: bool = True,
+        per_channel: bool = False,
+        **cell_options: Any,
+    ) -> None:
+        widths = (n_input, *(n_hidden,) * n_layers, n_output)
+        if min(widths) < 1 or n_layers < 1:
+            raise UserError(
+                f"n_input={n_input}, n_hidden={n_hidden}, n_output={n_output}, "
+                f"n_layers={n_layers}: each must be at least 1"
+            )
+        modules: list[nn.Module] = []
+        for incoming, outgoing in pairwise(widths):
+            modules.append(nn.Linear(incoming, outgoing, bias=bias))
+            channels = {"channels": outgoing} if per_channel else {}
+            modules.append(_make_cell(cell, {**channels, **cell_options}))
+        super().__init__(*modules)
+
+
+def _make_cell(choice: CellChoice, options: dict[str, Any]) -> Cell:
+    if isinstance(choice, Cell):
+        if options:
+            raise UserError(
+                f"{', '.join(options)}: the cell is already made; give these to it, or pass its "
+                f"class"
+            )
+        return copy.deepcopy(choice)
+    return Cell(choice, **options) if isinstance(choice, Neuron) else choice(**options)
+
+
+def _numbers(tensor: Tensor) -> Any:
+    return tensor.detach().cpu().numpy()
+
+
+def _bias(layer: nn.Linear) -> Any:
+    return None if layer.bias is None else _numbers(layer.bias)
+
+
+def _to_layer(module: nn.Module) -> Layer:
+    if isinstance(module, nn.Linear):
+        return Dense(weight=_numbers(module.weight), bias=_bias(module))
+    if isinstance(module, Cell):
+        return Population(neuron=module.neuron, parameters=module.parameter_values())
+    raise UserError(
+        f"a network description cannot hold {type(module).__name__} yet; it takes Linear and cells"
+    )
+
+
+def _to_module(layer: Layer) -> nn.Module:
+    if isinstance(layer, Dense):
+        outputs, inputs = layer.weight.shape
+        linear = nn.Linear(inputs, outputs, bias=layer.bias is not None)
+        with torch.no_grad():
+            linear.weight.copy_(torch.tensor(layer.weight))
+            if layer.bias is not None:
+                linear.bias.copy_(torch.tensor(layer.bias))
+        return linear
+    if type(layer) is Population:
+        values: dict[str, Any] = dict(layer.parameters)
+        return Cell(layer.neuron, **values)
+    raise UserError(f"a {layer.kind!r} layer cannot be trained yet; only 'dense' and 'population'")

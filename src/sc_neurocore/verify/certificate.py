@@ -1,0 +1,202 @@
+"""The certificate: what was proved of a design, by what, and what was only sampled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sc_neurocore import __version__
+from sc_neurocore.errors import CheckFailedError
+from sc_neurocore.fixed.network import IntegerNetwork
+from sc_neurocore.hdl.accelerator import SOURCES, Accelerator
+from sc_neurocore.hdl.design import load_design
+from sc_neurocore.hdl.equation_compiler import default_name
+from sc_neurocore.network.storage import write_atomically
+from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
+from sc_neurocore.tools.programs import is_available, version
+from sc_neurocore.verify.control import prove_control
+from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate
+from sc_neurocore.verify.equivalence import prove_step
+from sc_neurocore.verify.result import ProofResult
+from sc_neurocore.verify.simulators import TOOLS, SimulatorName
+
+CERTIFICATE = "certificate.json"
+SECOND_SIMULATOR: SimulatorName = "icarus"
+SECOND_SAMPLES = 10
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is known of one design.
+
+    Attributes:
+        network: Name and SHA-256 of the network description.
+        design: Top module, formats, lanes, and the SHA-256 of every file.
+        cosimulation: Each run against the integer model; the first covers all the samples.
+        proofs: Each claim with its status.
+        inputs: SHA-256 and origin of the samples.
+        environment: Versions, machine and date.
+    """
+
+    network: dict[str, str]
+    design: dict[str, Any]
+    cosimulation: tuple[CosimulationResult, ...]
+    proofs: tuple[ProofResult, ...]
+    inputs: dict[str, Any]
+    environment: dict[str, str]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing differed in co-simulation and every claim was proved."""
+        return all(run.holds for run in self.cosimulation) and all(
+            proof.status == "proved" for proof in self.proofs
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the certificate as plain JSON values."""
+        return {
+            "holds": self.holds,
+            "network": self.network,
+            "design": self.design,
+            "proved_for_all_inputs": [proof.as_dict() for proof in self.proofs],
+            "sampled": [asdict(run) for run in self.cosimulation],
+            "inputs": self.inputs,
+            "environment": self.environment,
+        }
+
+
+def verify_design(
+    directory: Path,
+    inputs: ArrayLike,
+    *,
+    origin: str,
+    simulator: str = "auto",
+    progress: ProgressCallback = ignore_progress,
+) -> Certificate:
+    """Co-simulate and prove a design folder, and write its certificate.json.
+
+    Args:
+        directory: What `compile_network` wrote.
+        inputs: (batch, inputs) integers for the co-simulation.
+        origin: What these inputs are, for the certificate.
+        simulator: verilator, cxxrtl, icarus or auto.
+        progress: Receives the co-simulation's progress and the name of each proof.
+
+    Raises:
+        UserError: If the folder is not a design, or the inputs do not fit.
+        CheckFailedError: If the folder's parts do not belong together.
+        ToolMissingError: If a simulator or a prover is not installed.
+    """
+    runs = cosimulate_design(directory, inputs, simulator, progress)
+    proofs = prove_design(directory, progress)
+    return certify(directory, runs, proofs, inputs, origin)
+
+
+def cosimulate_design(
+    directory: Path,
+    inputs: ArrayLike,
+    simulator: str = "auto",
+    progress: ProgressCallback = ignore_progress,
+) -> tuple[CosimulationResult, ...]:
+    """Run all inputs through the chosen simulator.
+
+    Where Icarus is installed and was not the choice, it runs the first few as a second opinion.
+    """
+    _, network = load_design(directory)
+    samples = np.asarray(inputs)
+    runs = [cosimulate(directory, network, samples, simulator, progress=progress)]
+    has_second = all(map(is_available, TOOLS[SECOND_SIMULATOR]))
+    if has_second and runs[0].simulator != SECOND_SIMULATOR:
+        few = samples[:SECOND_SAMPLES]
+        runs.append(cosimulate(directory, network, few, SECOND_SIMULATOR))
+    return tuple(runs)
+
+
+def prove_design(
+    directory: Path, progress: ProgressCallback = ignore_progress
+) -> tuple[ProofResult, ...]:
+    """Prove the neuron's datapath and the control."""
+    accelerator, network = load_design(directory)
+    claims: dict[str, Callable[[], ProofResult]] = {
+        "datapath": lambda: _prove_datapath(accelerator, network),
+        "control": lambda: prove_control(directory),
+    }
+    results = []
+    for done, (name, prove) in enumerate(claims.items()):
+        progress(Progress("proofs", done, len(claims), name))
+        results.append(prove())
+    progress(Progress("proofs", len(claims), len(claims)))
+    return tuple(results)
+
+
+def certify(
+    directory: Path,
+    runs: tuple[CosimulationResult, ...],
+    proofs: tuple[ProofResult, ...],
+    inputs: ArrayLike,
+    origin: str,
+) -> Certificate:
+    """Write DIR/certificate.json from what was simulated and proved, and return it."""
+    accelerator, network = load_design(directory)
+    samples = np.asarray(inputs)
+    certificate = Certificate(
+        network={"name": network.name, "sha256": network.content_hash},
+        design=_design(accelerator, network),
+        cosimulation=runs,
+        proofs=proofs,
+        inputs={
+            "origin": origin,
+            "samples": len(samples),
+            "sha256": hashlib.sha256(samples.astype("<i8").tobytes()).hexdigest(),
+        },
+        environment=_environment(runs),
+    )
+    text = json.dumps(certificate.as_dict(), indent=2, ensure_ascii=False) + "\n"
+    write_atomically(directory / CERTIFICATE, text.encode())
+    return certificate
+
+
+def _prove_datapath(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult:
+    """Prove the neuron's step as it stands in the folder, not as it would be generated now."""
+    module = f"{default_name(network.program)}_step"
+    source = accelerator.directory / SOURCES / f"{module}.v"
+    if not source.is_file():
+        raise CheckFailedError(f"{source} is missing, which holds the neuron's step: compile again")
+    return prove_step(network.program, source.read_text(encoding="utf-8"), module)
+
+
+def _design(accelerator: Accelerator, network: IntegerNetwork) -> dict[str, Any]:
+    formats = network.program.fixed_point
+    files = sorted((*accelerator.verilog, *accelerator.memories))
+    return {
+        "top": accelerator.top,
+        "state_format": str(formats.state),
+        "current_format": str(formats.current),
+        "weight_bits": accelerator.geometry.weight_bits,
+        "lanes": accelerator.geometry.lanes,
+        "files": {
+            path.as_posix(): hashlib.sha256((accelerator.directory / path).read_bytes()).hexdigest()
+            for path in files
+        },
+    }
+
+
+def _environment(runs: tuple[CosimulationResult, ...]) -> dict[str, str]:
+    tools = {run.simulator: run.version for run in runs}
+    tools |= {name: version(name) for name in ("yosys", "z3", "sby")}
+    return {
+        "sc_neurocore": __version__,
+        "python": platform.python_version(),
+        **tools,
+        "machine": f"{platform.system()} {platform.machine()}",
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,157 @@
+"""Control, proved without bound: every frame gives one result, never two, never none.
+
+SymbiYosys proves the claims of harness/control.v.j2 by induction on the engine itself, with the
+tables of the network at hand; memories, neuron unit and handshakes may do anything.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+
+import jinja2
+
+from sc_neurocore.errors import ToolFailedError
+from sc_neurocore.hdl.accelerator import Accelerator, load_accelerator
+from sc_neurocore.tools import programs
+from sc_neurocore.tools.programs import ToolTimeoutError
+from sc_neurocore.verify.result import ProofResult, ProofStatus
+
+NAME = "control: done exactly once per start"
+ASSUMPTIONS = ("reset is high in the first clock",)
+_MEMORIES = ("snn_rom.v", "snn_ram.v")
+_FAILURE = re.compile(r"Assert failed in .*")
+
+_SCRIPT = """\
+[options]
+mode prove
+depth {depth}
+
+[engines]
+smtbmc z3
+
+[script]
+read_verilog -formal -defer {sources}
+prep -top control -flatten
+
+[files]
+{sources_by_line}
+"""
+
+
+def prove_control(directory: Path, *, depth: int = 8, timeout: float = 300) -> ProofResult:
+    """Prove that every frame that goes into a generated core gives exactly one result.
+
+    The claims: a result comes only when a frame is pending, and ends it; no input is taken between
+    a frame's last input and the taking of its result; a result stays until it is taken; and a
+    ranking falls with every clock in between, so that the result comes.
+
+    Args:
+        directory: What `hdl.generate` wrote; the proof's files go to its folder proof/control.
+        depth: Clocks after reset that are searched for a counterexample, and the longest
+            induction that is tried.
+        timeout: Seconds after which the answer is `unknown`.
+
+    Raises:
+        ToolMissingError: If SymbiYosys, Yosys or z3 is not installed.
+        ToolFailedError: If one of them cannot read the design.
+    """
+    accelerator = load_accelerator(directory)
+    folder = directory / "proof" / "control"
+    _prepare(accelerator, folder, depth)
+    engine = f"SymbiYosys {programs.version('sby')}, k-induction with z3 {programs.version('z3')}"
+    began = time.perf_counter()
+    try:
+        done = programs.run("sby", ["-f", "control.sby"], folder, timeout=timeout, check=False)
+        status, detail = _judge(done.stdout + done.stderr, folder / "control.v", depth)
+    except ToolTimeoutError:
+        status, detail = "unknown", f"no answer within {timeout:g} s"
+    if status == "proved":
+        detail = _claims(accelerator)
+    return ProofResult(
+        name=NAME,
+        status=status,
+        engine=engine,
+        seconds=time.perf_counter() - began,
+        detail=detail,
+        assumptions=ASSUMPTIONS,
+    )
+
+
+def _prepare(accelerator: Accelerator, folder: Path, depth: int) -> None:
+    """Write the bench and the sources that it needs; the memories are replaced by free ones."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    geometry = accelerator.geometry
+    names = []
+    for path in accelerator.verilog:
+        is_engine = path.name.startswith("snn_") and path.name not in _MEMORIES
+        is_table = path.stem in (f"{accelerator.top}_schedule", f"{accelerator.top}_constants")
+        if is_engine or is_table:
+            shutil.copyfile(accelerator.directory / path, folder / path.name)
+            names.append(path.name)
+    template = (files("sc_neurocore.verify") / "harness" / "control.v.j2").read_text("utf-8")
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+    )
+    sizes = {name: size for name, size in asdict(geometry).items() if name != "layers"}
+    bench = environment.from_string(template).render(
+        top=accelerator.top,
+        g=geometry,
+        inputs=geometry.layers[0].inputs,
+        steps=accelerator.steps,
+        tag_bits=geometry.layer_bits + geometry.group_bits + geometry.step_bits,
+        rank_bits=_rank_bits(accelerator),
+        engine_parameters=[(name.upper(), size) for name, size in sizes.items()],
+    )
+    (folder / "control.v").write_text(bench, encoding="utf-8")
+    everything = ["control.v", *names]
+    (folder / "control.sby").write_text(
+        _SCRIPT.format(
+            depth=depth, sources=" ".join(everything), sources_by_line="\n".join(everything)
+        ),
+        encoding="utf-8",
+    )
+
+
+def _rank_bits(accelerator: Accelerator) -> int:
+    """Return the width of the ranking: the sum of its parts in harness/control.v.j2."""
+    g = accelerator.geometry
+    controller = g.layer_bits + 1 + g.group_bits + g.step_bits + g.index_bits
+    pipeline = (g.lanes + 6) + (g.step_bits + g.lane_bits + 1) + 4
+    return controller + pipeline
+
+
+def _judge(output: str, bench: Path, depth: int) -> tuple[ProofStatus, str]:
+    """Read SymbiYosys' verdict; a refutation is explained by the claim that failed."""
+    if "DONE (PASS" in output:
+        return "proved", ""
+    if "DONE (FAIL" in output:
+        failure = _FAILURE.search(output)
+        claim = _claim(failure[0], bench) if failure else ""
+        return "refuted", f"{claim or 'an assertion fails'} (trace in {bench.parent.name}/)"
+    if "DONE (UNKNOWN" in output:
+        return "unknown", f"neither a counterexample in {depth} clocks nor an induction was found"
+    lines = "\n  ".join(line for line in output.splitlines()[-12:])
+    raise ToolFailedError(f"sby in {bench.parent} gave no verdict:\n  {lines}")
+
+
+def _claim(failure: str, bench: Path) -> str:
+    """Return the source line of a failed assertion."""
+    place = re.search(r"control\.v:(\d+)", failure)
+    if place is None:
+        return failure
+    return bench.read_text(encoding="utf-8").splitlines()[int(place[1]) - 1].strip()
+
+
+def _claims(accelerator: Accelerator) -> str:
+    return (
+        f"for every sequence of inputs and handshakes, every content of the memories and every "
+        f"answer of the neuron unit, without bound: one result per frame, no input taken in "
+        f"between, the result held until it is taken, and a ranking of "
+        f"{_rank_bits(accelerator)} bits that falls with every clock until it comes"
+    )

@@ -1,0 +1,256 @@
+"""Co-simulation: the generated core against the integer model, in everything that it computes.
+
+Labels are not enough: a core that is wrong in one update in a thousand still gets nearly all of
+them right. So the trace port is read, and every update of every neuron must appear exactly once,
+with the model's state and spike; then the class and the spike counts.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sc_neurocore.errors import UserError
+from sc_neurocore.fixed.network import IntegerNetwork, IntegerRun
+from sc_neurocore.hdl.accelerator import Field, load_accelerator
+from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
+from sc_neurocore.verify.recording import Recording, Updates
+from sc_neurocore.verify.simulators import build_simulator, choose_simulator
+
+
+@dataclass(frozen=True)
+class CosimulationResult:
+    """What was compared, and what differed.
+
+    An update that is missing, or comes a second time, counts as a mismatch of its spike and of
+    each of its states.
+
+    Attributes:
+        simulator: Which simulator ran the core.
+        version: Its version.
+        samples: Inputs that went through.
+        steps: Time steps of each.
+        updates: Updates of neurons that the model made; each was looked for in the trace.
+        spike_mismatches: Updates whose spike differed.
+        state_mismatches: States, over all updates, that differed.
+        class_mismatches: Inputs whose class differed.
+        count_mismatches: Spike counts of output neurons that differed.
+        cycles_per_sample: Mean clocks from the first input to the result.
+        seconds: Wall time, the build included.
+        first_mismatch: The first difference in words, or None.
+    """
+
+    simulator: str
+    version: str
+    samples: int
+    steps: int
+    updates: int
+    spike_mismatches: int
+    state_mismatches: int
+    class_mismatches: int
+    count_mismatches: int
+    cycles_per_sample: float
+    seconds: float
+    first_mismatch: str | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing differed."""
+        return self.first_mismatch is None
+
+
+def cosimulate(
+    directory: Path,
+    network: IntegerNetwork,
+    inputs: ArrayLike,
+    simulator: str = "auto",
+    *,
+    back_pressure: int = 0,
+    progress: ProgressCallback = ignore_progress,
+) -> CosimulationResult:
+    """Run inputs through the core and the integer model and compare.
+
+    Args:
+        directory: What `hdl.generate` wrote.
+        network: The network that it was written for.
+        inputs: (batch, inputs) integers.
+        simulator: verilator, cxxrtl, icarus, or auto: the first of these that is installed.
+        back_pressure: 0 streams at full speed; another number seeds random pauses of the source of
+            the inputs and of the taker of the results.
+        progress: Receives how many inputs are done.
+
+    Raises:
+        UserError: If the design is not of this network, or the inputs do not fit it.
+        ToolMissingError: If the simulator is not installed.
+        ToolFailedError: If it refuses the design, or the core gets stuck.
+    """
+    began = time.perf_counter()
+    frames = np.asarray(inputs)
+    if frames.ndim != 2 or len(frames) == 0:
+        raise UserError(f"inputs of shape {frames.shape}: expected (batch, inputs), not empty")
+    accelerator = load_accelerator(directory)
+    if accelerator.content_hash != network.content_hash:
+        raise UserError(
+            f"{directory} was compiled from network {accelerator.content_hash[:12]}…, and "
+            f"{network.name} is {network.content_hash[:12]}…: compile this one, or give that one"
+        )
+    chosen = choose_simulator(simulator)
+    core = build_simulator(accelerator, chosen)
+    tally = _Tally(network, accelerator.states)
+    for start in range(0, len(frames), core.preferred_batch):
+        batch = frames[start : start + core.preferred_batch]
+        expected = network.run(batch, record=True)
+        seed = back_pressure + start if back_pressure else 0
+        tally.add(core.run(np.asarray(batch, dtype=np.int64), seed), expected)
+        progress(Progress("co-simulation", start + len(batch), len(frames), tally.summary()))
+    return CosimulationResult(
+        simulator=chosen,
+        version=core.version,
+        samples=tally.samples,
+        steps=network.steps,
+        updates=tally.updates,
+        spike_mismatches=tally.spikes,
+        state_mismatches=tally.states,
+        class_mismatches=tally.classes,
+        count_mismatches=tally.counts,
+        cycles_per_sample=tally.cycles / max(tally.samples, 1),
+        seconds=time.perf_counter() - began,
+        first_mismatch=tally.first,
+    )
+
+
+@dataclass
+class _Tally:
+    """Compares batch after batch and adds up."""
+
+    network: IntegerNetwork
+    fields: tuple[Field, ...]
+    samples: int = 0
+    updates: int = 0
+    spikes: int = 0
+    states: int = 0
+    classes: int = 0
+    counts: int = 0
+    cycles: int = 0
+    first: str | None = None
+    _offsets: NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        sizes = [self.network.steps * layer.outputs for layer in self.network.layers]
+        self._offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+    def summary(self) -> str:
+        """Say where the comparison stands."""
+        wrong = self.spikes + self.states + self.classes + self.counts
+        return f"{self.updates} updates, {wrong} mismatches"
+
+    def add(self, seen: Recording, expected: IntegerRun) -> None:
+        """Compare one batch."""
+        if seen.content_hash != self.network.content_hash:
+            raise UserError(
+                f"the core says that it computes network {seen.content_hash[:12]}…, not "
+                f"{self.network.content_hash[:12]}…: compile the network again"
+            )
+        self._compare_updates(seen.updates, len(seen.classes), expected)
+        self.counts += self._compare(seen.counts, expected.spike_counts, "spike count of output {}")
+        self.classes += self._compare(
+            seen.classes[:, np.newaxis], expected.classes[:, np.newaxis], "class"
+        )
+        self.samples += len(seen.classes)
+        self.cycles += int(seen.cycles.sum())
+
+    def _compare(self, got: NDArray[np.int64], wanted: NDArray[np.int64], what: str) -> int:
+        """Return how many of (batch, outputs) differ."""
+        wrong = np.argwhere(got != wanted)
+        if len(wrong):
+            sample, output = wrong[0].tolist()
+            self._note(
+                f"input {self.samples + sample}: {what.format(output)} is {got[sample, output]}, "
+                f"the integer model has {wanted[sample, output]}"
+            )
+        return len(wrong)
+
+    def _compare_updates(self, seen: Updates, batch: int, expected: IntegerRun) -> None:
+        per_sample = int(self._offsets[-1])
+        self.updates += batch * per_sample
+        spikes = _in_trace_order([each[..., np.newaxis] for each in expected.spikes])
+        names = [field.name for field in self.fields]
+        states = _in_trace_order(
+            [np.stack([each[name] for name in names], axis=-1) for each in expected.states]
+        )
+
+        key = self._keys(seen, batch)
+        known = key >= 0
+        times = np.bincount(key[known], minlength=batch * per_sample)
+        unknown = int((~known).sum())
+        absent = int((times == 0).sum())
+        repeated = int((times - 1).clip(min=0).sum())
+        if unknown + absent + repeated:
+            self._note_lost(times, unknown, batch)
+
+        # An update that came twice counts as surplus, whatever it says; the others are compared.
+        once = np.flatnonzero(known)[times[key[known]] == 1]
+        key, spike, got = key[once], seen.spike[once], seen.states[once]
+        spike_differs = spike != spikes[key, 0]
+        state_differs = got != states[key]
+        surplus = unknown + absent + repeated
+        self.spikes += int(spike_differs.sum()) + surplus
+        self.states += int(state_differs.sum()) + surplus * len(self.fields)
+
+        wrong = np.flatnonzero(spike_differs | state_differs.any(axis=1))
+        if len(wrong):
+            first = wrong[0]
+            wanted = states[key[first]]
+            values = ", ".join(
+                f"{name} is {got[first, i]} (integer model {wanted[i]})"
+                for i, name in enumerate(names)
+            )
+            self._note(
+                f"{self._place(int(key[first]))}: {values}, spike is "
+                f"{int(spike[first])} (integer model {int(spikes[key[first], 0])})"
+            )
+
+    def _keys(self, seen: Updates, batch: int) -> NDArray[np.int64]:
+        """Return for each traced update which of the expected ones it is, or -1."""
+        sizes = np.array([each.outputs for each in self.network.layers])
+        layer = np.minimum(seen.layer, len(sizes) - 1)
+        exists = (
+            (seen.sample < batch)
+            & (seen.layer == layer)
+            & (seen.step < self.network.steps)
+            & (seen.neuron < sizes[layer])
+        )
+        key = seen.sample * self._offsets[-1] + self._offsets[layer]
+        key += seen.step * sizes[layer] + seen.neuron
+        return np.where(exists, key, -1)
+
+    def _place(self, key: int) -> str:
+        sample, rest = divmod(key, int(self._offsets[-1]))
+        layer = int(np.searchsorted(self._offsets, rest, side="right")) - 1
+        step, neuron = divmod(rest - int(self._offsets[layer]), self.network.layers[layer].outputs)
+        return f"input {self.samples + sample}, layer {layer}, neuron {neuron}, step {step}"
+
+    def _note_lost(self, times: NDArray[np.int64], unknown: int, batch: int) -> None:
+        odd = np.flatnonzero(times != 1)
+        if len(odd):
+            self._note(f"{self._place(int(odd[0]))}: {times[odd[0]]} updates instead of one")
+        else:
+            self._note(
+                f"inputs {self.samples} to {self.samples + batch - 1}: {unknown} updates of "
+                f"neurons or steps that do not exist"
+            )
+
+    def _note(self, text: str) -> None:
+        if self.first is None:
+            self.first = text
+
+
+def _in_trace_order(layers: list[NDArray[np.generic]]) -> NDArray[np.generic]:
+    """Bring (steps, batch, neurons, values) of each layer to (batch * updates, values)."""
+    batch, values = layers[0].shape[1], layers[0].shape[3]
+    flat = [layer.swapaxes(0, 1).reshape(batch, -1, values) for layer in layers]
+    return np.concatenate(flat, axis=1).reshape(-1, values)

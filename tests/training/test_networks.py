@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sc_neurocore.equation import LIF, atan_surrogate
+from sc_neurocore.errors import UserError
+from sc_neurocore.network import (
+    ENCODINGS,
+    InputEncoding,
+    NetworkDescription,
+    Population,
+    load_description,
+    save_description,
+)
+from sc_neurocore.training import LIFCell, SpikingNet, SpikingSequential
+
+ENCODING = InputEncoding(shape=(6,), bits=5, fraction_bits=4)
+
+
+def net(**options: Any) -> SpikingNet:
+    torch.manual_seed(1)
+    return SpikingNet(6, 12, 3, **options)
+
+
+def test_layers_and_parameters_are_as_the_shape_says() -> None:
+    assert sum(p.numel() for p in SpikingNet(784, 128, 10, n_layers=2).parameters()) == 118_282
+    # A learnable beta and threshold in each of three populations.
+    learning = SpikingNet(784, 128, 10, n_layers=2, learn_beta=True, learn_threshold=True)
+    assert sum(p.numel() for p in learning.parameters()) == 118_282 + 6
+    own = SpikingNet(6, 12, 3, learn_beta=True, per_channel=True)
+    assert [p.numel() for n, p in own.named_parameters() if "free" in n] == [12, 3]
+
+
+def test_forward_is_layer_after_layer_and_step_after_step() -> None:
+    model = net(n_layers=2)
+    x = torch.rand(5, 6) * 40
+    output = model(x, steps=8)
+    states: list[Any] = [None] * 3
+    counts, membrane = torch.zeros(5, 3), torch.zeros(5, 3)
+    for _ in range(8):
+        spike = x
+        for index in range(3):
+            spike, states[index] = model.layers[2 * index + 1](
+                model.layers[2 * index](spike), states[index]
+            )
+        counts += spike
+        membrane += states[2].v
+    assert counts.sum() > 0
+    torch.testing.assert_close(output.spike_counts, counts)
+    torch.testing.assert_close(output.membrane, membrane)
+    repeated = model(x.expand(8, 5, 6))
+    torch.testing.assert_close(output, repeated)
+    assert output.scores("membrane") is output.membrane
+    assert output.scores("spike-count") is output.spike_counts
+
+
+def test_a_cell_is_given_as_class_neuron_function_or_instance() -> None:
+    x = torch.rand(4, 6)
+    same = [
+        net(cell=LIFCell, beta=0.7),
+        net(cell=LIF, beta=0.7),
+        net(cell=lambda: LIFCell(beta=0.7)),
+        net(cell=LIFCell(beta=0.7)),
+    ]
+    for model in same:
+        torch.testing.assert_close(model(x, steps=6), same[0](x, steps=6))
+    copied = net(cell=LIFCell(learn_beta=True))
+    assert copied.layers[1].free["beta"] is not copied.layers[3].free["beta"]
+    sharp = net(surrogate=atan_surrogate(5.0))
+    assert sharp.layers[1].surrogate.alpha == 5
+
+
+def test_every_parameter_learns() -> None:
+    model = net(n_layers=2, learn_beta=True, learn_threshold=True)
+    output = model(torch.rand(8, 6) * 2, steps=10)
+    output.spike_counts.square().sum().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_sc_weights_lead_back_to_the_weights(encoding: Any) -> None:
+    model = net(n_layers=2)
+    layers = [layer for layer in model.layers if isinstance(layer, nn.Linear)]
+    encoded = model.to_sc_weights(encoding)
+    assert len(encoded) == len(layers) == 3
+    for layer, weights in zip(layers, encoded, strict=True):
+        assert weights.values.min() >= 0
+        assert weights.values.max() <= 1
+        difference = np.abs(weights.decode() - layer.weight.detach().double().numpy())
+        assert difference.max() <= weights.error_bound
+        np.testing.assert_array_equal(weights.bias, layer.bias.detach().numpy())
+    assert model.to_sc_weights()[0].encoding == "sign-magnitude"
+    assert all(weights.bias is None for weights in net(bias=False).to_sc_weights(encoding))
+
+
+def test_a_description_goes_to_disk_and_back_into_the_same_network(tmp_path: Any) -> None:
+    model = net(learn_beta=True, per_channel=True, threshold=0.75, reset="zero")
+    made = model.to_description("test", ENCODING, 9, "membrane", {"dataset": "none"})
+    description = load_description(save_description(made, tmp_path))
+    assert description.content_hash == made.content_hash
+    assert description.readout == "membrane"
+    assert description.metadata == {"dataset": "none"}
+    population = description.layers[1]
+    assert isinstance(population, Population)
+    assert population.neuron == LIF.with_reset("zero")
+    assert population.parameters["threshold"] == 0.75
+    assert np.shape(population.parameters["beta"]) == (12,)
+    x = torch.rand(20, 6)
+    rebuilt = SpikingSequential.from_description(description)
+    torch.testing.assert_close(rebuilt(x, steps=9), model(x, steps=9))
+
+
+def test_own_compositions_run_and_say_what_cannot_be_exported() -> None:
+    torch.manual_seed(0)
+    model = SpikingSequential(
+        nn.Flatten(), nn.Linear(6, 8), LIFCell(), nn.Dropout(0.5), nn.Linear(8, 3), LIFCell()
+    ).eval()
+    x = torch.rand(4, 2, 3)
+    torch.testing.assert_close(model(x, steps=5), model(x.expand(5, 4, 2, 3)))
+    with pytest.raises(UserError, match="cannot hold Flatten"):
+        model.to_description("own", ENCODING, 5)
+
+
+def test_a_network_that_cannot_be_is_refused() -> None:
+    with pytest.raises(UserError, match="n_hidden=0"):
+        SpikingNet(6, 0, 3)
+    with pytest.raises(UserError, match="n_layers=0"):
+        SpikingNet(6, 4, 3, n_layers=0)
+    with pytest.raises(UserError, match="learn_beta: the cell is already made"):
+        SpikingNet(6, 4, 3, cell=LIFCell(), learn_beta=True)
+    with pytest.raises(UserError, match="ends with a cell, not with Linear"):
+        SpikingSequential(LIFCell(), nn.Linear(2, 2))
+    recurrent = NetworkDescription(
+        name="recurrent",
+        input=ENCODING,
+        steps=2,
+        layers=[{"kind": "recurrent", "neuron": LIF, "weight": np.eye(6)}],
+    )
+    with pytest.raises(UserError, match="'recurrent' layer cannot be trained"):
+        SpikingSequential.from_description(recurrent)

@@ -1,0 +1,65 @@
+"""The control proof: it holds for the engine, and not for an engine that is broken."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sc_neurocore.fixed import IntegerNetwork
+from sc_neurocore.hdl.accelerator import generate
+from sc_neurocore.verify.control import prove_control
+
+MakeNetwork = Callable[..., IntegerNetwork]
+RequireTool = Callable[..., None]
+
+
+@pytest.mark.parametrize(("sizes", "lanes", "steps"), [([3, 2], 1, 1), ([64, 128, 40, 10], 8, 25)])
+def test_one_frame_gives_exactly_one_result(
+    sizes: list[int],
+    lanes: int,
+    steps: int,
+    make_network: MakeNetwork,
+    require_tool: RequireTool,
+    tmp_path: Path,
+) -> None:
+    require_tool("sby")
+    generate(make_network(sizes, steps=steps), tmp_path, lanes)
+    result = prove_control(tmp_path)
+    assert (result.status, result.detail[:9]) == ("proved", "for every")
+    assert "k-induction" in result.engine
+    assert result.assumptions == ("reset is high in the first clock",)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "claim"),
+    [
+        ("controller", "if (out_ready) state <= LOAD", "state <= LOAD", "stays until it is taken"),
+        ("controller", "if (out_ready) state", "if (!out_ready) state", "assert"),
+        ("controller", "? RESULT : SCAN", "? LOAD : SCAN", "assert"),
+        ("controller", "? RESULT : SCAN", "? SCAN : RESULT", "rank < rank_before"),
+        ("controller", "= state == LOAD;", "= state != SCAN;", "assert"),
+        ("controller", "input_index == last_input;", "input_index != last_input;", "assert"),
+        ("controller", "fetch_word + 1'b1", "fetch_word", "rank < rank_before"),
+        ("scanner", "(finished && token_ready));", "1'b0);", "rank < rank_before"),
+        ("neurons", "(busy && !ends_job)", "busy", "rank < rank_before"),
+        ("accumulator", "|| job_ready;", "&& job_ready;", "rank < rank_before"),
+    ],
+)
+def test_a_broken_engine_is_refuted(
+    file: str,
+    old: str,
+    new: str,
+    claim: str,
+    make_network: MakeNetwork,
+    require_tool: RequireTool,
+    tmp_path: Path,
+) -> None:
+    require_tool("sby")
+    generate(make_network([2, 1], steps=1), tmp_path, lanes=2)
+    path = tmp_path / f"rtl/snn_{file}.v"
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+    result = prove_control(tmp_path, depth=24)
+    assert result.status == "refuted"
+    assert claim in result.detail

@@ -1,0 +1,261 @@
+"""Co-simulation: a right core has no mismatch on any simulator; a wrong one is found out."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from sc_neurocore.errors import ToolFailedError, ToolMissingError, UserError
+from sc_neurocore.fixed import IntegerNetwork
+from sc_neurocore.hdl.accelerator import generate
+from sc_neurocore.progress import Progress
+from sc_neurocore.tools import programs
+from sc_neurocore.verify.cosimulation import cosimulate
+from sc_neurocore.verify.simulators import TOOLS, SimulatorName, choose_simulator
+
+MakeNetwork = Callable[..., IntegerNetwork]
+RequireTool = Callable[..., None]
+
+SHAPES = [
+    ([1, 1], 1, {"steps": 1}),
+    ([2, 3], 2, {"steps": 1}),
+    ([3, 2], 4, {}),
+    ([7, 5, 3], 1, {}),
+    ([7, 5, 3], 2, {"steps": 3}),
+    ([9, 13, 11, 6], 4, {"per_channel": True}),
+    ([16, 8, 8], 8, {"input_bits": 1, "steps": 8}),
+    ([5, 17, 2], 16, {"input_bits": 8, "weight_bits": 4}),
+    ([33, 9, 10], 64, {"input_bits": 16, "weight_bits": 16, "scale": 20.0}),
+    ([4, 70, 5], 2, {"with_bias": False}),
+    ([12, 12, 12, 12, 12], 4, {"per_channel": True, "steps": 7}),
+    ([10, 10], 8, {"scale": 1e-3}),
+    ([256, 4], 4, {"steps": 65}),
+]
+
+
+def frames(network: IntegerNetwork, count: int, seed: int = 0) -> NDArray[np.int64]:
+    """Half-empty random frames; the first is blank, the second saturated."""
+    random = np.random.default_rng(seed)
+    limit = 1 << network.input_bits
+    values = random.integers(0, limit, (count, network.layers[0].inputs))
+    values *= random.random(values.shape) < 0.5
+    values[0] = 0
+    values[1:2] = limit - 1
+    return values
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(("sizes", "lanes", "options"), SHAPES)
+def test_every_shape_computes_what_the_model_computes(
+    sizes: list[int],
+    lanes: int,
+    options: dict[str, int],
+    make_network: MakeNetwork,
+    require_tool: RequireTool,
+    tmp_path: Path,
+) -> None:
+    require_tool("iverilog")
+    network = make_network(sizes, **options)
+    generate(network, tmp_path, lanes)
+    result = cosimulate(tmp_path, network, frames(network, 6), "icarus", back_pressure=1)
+    assert result.first_mismatch is None
+    assert result.holds
+    assert (result.samples, result.steps) == (6, network.steps)
+    assert result.updates == 6 * network.steps * sum(sizes[1:])
+
+
+@pytest.mark.parametrize("simulator", list(TOOLS))
+def test_the_simulators_agree_to_the_clock(
+    simulator: SimulatorName,
+    make_network: MakeNetwork,
+    require_tool: RequireTool,
+    tmp_path: Path,
+) -> None:
+    require_tool(*TOOLS[simulator])
+    network = make_network([20, 24, 10], per_channel=True, steps=9, scale=1.0)
+    generate(network, tmp_path, lanes=8)
+    inputs = frames(network, 20)
+    events: list[Progress] = []
+    result = cosimulate(tmp_path, network, inputs, simulator, progress=events.append)
+    assert result.first_mismatch is None
+    assert (result.simulator, result.samples) == (simulator, 20)
+    assert result.version == programs.version(TOOLS[simulator][0])
+    assert result.cycles_per_sample == pytest.approx(expected_cycles(network, inputs, 8), abs=0.01)
+    assert events[-1].done == events[-1].total == 20
+
+    # The build is used again, and back-pressure changes no result.
+    hesitating = cosimulate(tmp_path, network, inputs, simulator, back_pressure=5)
+    assert hesitating.holds
+    assert hesitating.cycles_per_sample > result.cycles_per_sample
+    assert len(list((tmp_path / "simulation").iterdir())) == 1
+
+
+def expected_cycles(network: IntegerNetwork, inputs: NDArray[np.int64], lanes: int) -> float:
+    """Mean clocks by the engine's schedule, computed without it."""
+    spikes = network.run(inputs, record=True).spikes
+    total = 0
+    for sample, frame in enumerate(inputs):
+        total += len(frame) + 1  # loading, and the clock of the result
+        for number, layer in enumerate(network.layers):
+            if layer.is_static:
+                scans, repeats = [max(1, np.count_nonzero(frame))], network.steps
+            else:
+                scans, repeats = scan_lengths(spikes[number - 1][:, sample], lanes), 1
+            handed_over = served = 0
+            for length in scans * -(-layer.outputs // lanes):
+                # Sums wait until the neuron unit is free, and the next scan goes on meanwhile.
+                handed_over = max(handed_over + length, served)
+                served = handed_over + repeats * lanes
+            # Filling and draining: two clocks to fetch, four to the sums, four from the first
+            # look at the neuron memory to the update, one to see that the pipeline is empty.
+            total += served + 2 + 4 + 4 + 1
+    return total / len(inputs)
+
+
+def scan_lengths(spikes: NDArray[np.bool_], lanes: int) -> list[int]:
+    """Clocks to scan (steps, neurons) at each step: one per spike, and one per empty word."""
+    padded = np.pad(spikes, ((0, 0), (0, -spikes.shape[1] % lanes)))
+    words = padded.reshape(len(spikes), -1, lanes).sum(axis=2)
+    return np.maximum(words, 1).sum(axis=1).tolist()
+
+
+BROKEN = [
+    # Spikes are gathered into the wrong bits of a word.
+    ("snn_spikes.v", "gathered >> 1", "gathered >> 2", "states"),
+    # Sums are cleared only if the token that hands them over also added.
+    (
+        "snn_accumulator.v",
+        "(advance && multiplied_handover)",
+        "(advance && multiplied_add)",
+        "states",
+    ),
+    # Groups after the first start from what the ring holds.
+    (
+        "snn_neurons.v",
+        "drive_is_first ? REST",
+        "drive_is_first && drive_group == 0 ? REST",
+        "states",
+    ),
+    # Padding lanes spike.
+    ("snn_neurons.v", "drive_is_neuron && unit_spike", "unit_spike", "states"),
+    # Ties go to the last neuron.
+    ("snn_readout.v", "count > best_count", "count >= best_count", "classes"),
+    # Counts go on where the group before stopped.
+    ("snn_readout.v", "is_first ?", "is_first && neuron == 0 ?", "counts"),
+    # The last update of each neuron never shows.
+    ("snn_neurons.v", "drive_is_neuron && !reset", "drive_is_neuron && !drive_is_final", "updates"),
+    # Padding shows.
+    ("snn_neurons.v", "drive_turn && drive_is_neuron && !reset", "drive_turn", "updates"),
+]
+
+
+@pytest.mark.parametrize(("file", "old", "new", "kind"), BROKEN)
+def test_a_broken_engine_is_found_out(
+    file: str,
+    old: str,
+    new: str,
+    kind: str,
+    make_network: MakeNetwork,
+    require_tool: RequireTool,
+    tmp_path: Path,
+) -> None:
+    require_tool("iverilog")
+    network = make_network([6, 10, 7], steps=5, scale=3.0, per_channel=True)
+    generate(network, tmp_path, lanes=4)
+    change(tmp_path / "rtl" / file, old, new)
+    result = cosimulate(tmp_path, network, frames(network, 12), "icarus")
+    assert not result.holds
+    assert result.first_mismatch is not None
+    found = {
+        "states": result.state_mismatches,
+        "updates": result.spike_mismatches,
+        "classes": result.class_mismatches,
+        "counts": result.count_mismatches,
+    }
+    assert found[kind] > 0
+    if kind == "classes":
+        assert result.state_mismatches == result.spike_mismatches == result.count_mismatches == 0
+        assert "class is" in result.first_mismatch
+
+
+def test_the_first_mismatch_says_where(
+    make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("iverilog")
+    network = make_network([4, 3], steps=3, scale=0.1, with_bias=False)
+    generate(network, tmp_path, lanes=2)
+    (step,) = (tmp_path / "rtl").glob("lif*_step.v")
+    change(step, "assign v_next = ", "assign v_next = (v == 16'sd0) ? 16'sd7 : ")
+    result = cosimulate(tmp_path, network, np.zeros((2, 4), dtype=int), "icarus")
+    assert result.state_mismatches == 2 * 3 * 3
+    assert result.spike_mismatches == 0
+    assert result.first_mismatch == (
+        "input 0, layer 0, neuron 0, step 0: v is 7 (integer model 0), spike is 0 (integer model 0)"
+    )
+
+
+def test_a_core_that_gets_stuck_is_an_error(
+    make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("iverilog")
+    network = make_network([4, 3])
+    generate(network, tmp_path, lanes=2)
+    change(tmp_path / "rtl/snn_controller.v", "if (pipeline_idle) state", "if (1'b0) state")
+    with pytest.raises(ToolFailedError, match="no result within the limit"):
+        cosimulate(tmp_path, network, frames(network, 2), "icarus")
+
+
+@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+def test_a_memory_without_its_contents_is_an_error(
+    simulator: SimulatorName,
+    make_network: MakeNetwork,
+    require_tool: RequireTool,
+    tmp_path: Path,
+) -> None:
+    require_tool(*TOOLS[simulator])
+    network = make_network([2, 2])
+    design = generate(network, tmp_path, lanes=1)
+    change(tmp_path / design.verilog[0], '"neurons.hex"', '"nowhere.hex"')
+    with pytest.raises(ToolFailedError, match=r"nowhere\.hex"):
+        cosimulate(tmp_path, network, frames(network, 2), simulator)
+
+
+def test_a_design_of_another_network_is_refused(make_network: MakeNetwork, tmp_path: Path) -> None:
+    network = make_network([2, 2])
+    generate(make_network([2, 2], seed=1), tmp_path, lanes=1)
+    with pytest.raises(UserError, match="was compiled from network"):
+        cosimulate(tmp_path, network, frames(network, 2))
+
+
+def test_inputs_are_checked(
+    make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("iverilog")
+    network = make_network([2, 2])
+    generate(network, tmp_path, lanes=1)
+    with pytest.raises(UserError, match="not empty"):
+        cosimulate(tmp_path, network, np.zeros((0, 2), dtype=int), "icarus")
+    with pytest.raises(UserError, match="expected 0 to 31"):
+        cosimulate(tmp_path, network, [[0, 32]], "icarus")
+
+
+def test_simulators_are_chosen_by_what_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    installed = {"yosys", "c++", "iverilog", "vvp"}
+    monkeypatch.setattr(programs, "is_available", lambda name: name in installed)
+    assert choose_simulator("auto") == "cxxrtl"
+    installed.remove("c++")
+    assert choose_simulator("auto") == "icarus"
+    installed.clear()
+    with pytest.raises(ToolMissingError, match="no simulator is installed"):
+        choose_simulator("auto")
+    with pytest.raises(UserError, match="'modelsim': expected auto, verilator, cxxrtl, icarus"):
+        choose_simulator("modelsim")
