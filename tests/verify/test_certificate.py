@@ -1,0 +1,92 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sc_neurocore.equation import LIF
+from sc_neurocore.errors import CheckFailedError, UserError
+from sc_neurocore.hdl.design import compile_network, load_design
+from sc_neurocore.network import (
+    Dense,
+    InputEncoding,
+    NetworkDescription,
+    Population,
+    save_description,
+)
+from sc_neurocore.verify.certificate import verify_design
+
+INPUTS = np.random.default_rng(3).integers(0, 32, size=(12, 6))
+
+
+def describe(seed: int = 0) -> NetworkDescription:
+    rng = np.random.default_rng(seed)
+    return NetworkDescription(
+        name="tiny",
+        input=InputEncoding(shape=(6,), bits=5, fraction_bits=4),
+        steps=5,
+        layers=[
+            Dense(weight=rng.normal(size=(5, 6)), bias=rng.normal(size=5)),
+            Population(neuron=LIF),
+            Dense(weight=rng.normal(size=(3, 5))),
+            Population(neuron=LIF),
+        ],
+    )
+
+
+@pytest.fixture
+def design(tmp_path: Path, require_tool: Callable[..., None]) -> Path:
+    require_tool("verilator", "iverilog", "yosys", "sby", "z3")
+    compile_network(describe(), tmp_path, lanes=2)
+    return tmp_path
+
+
+def test_a_good_design_gets_a_certificate(design: Path) -> None:
+    certificate = verify_design(design, INPUTS, origin="random, seed 3")
+    assert certificate.holds
+    written = json.loads((design / "certificate.json").read_text())
+    assert written == certificate.as_dict()
+    assert [run["simulator"] for run in written["sampled"]] == ["verilator", "icarus"]
+    assert written["inputs"]["origin"] == "random, seed 3"
+
+
+def test_a_changed_weight_is_found_by_cosimulation_not_by_the_proofs(design: Path) -> None:
+    path = design / "rtl" / "weights.hex"
+    first, rest = path.read_text().split("\n", 1)
+    path.write_text(f"{int(first, 16) ^ 0x40:0{len(first)}x}\n{rest}")
+    certificate = verify_design(design, INPUTS, origin="random")
+    assert not certificate.holds
+    assert not certificate.cosimulation[0].holds
+    assert {proof.status for proof in certificate.proofs} == {"proved"}
+
+
+def test_a_changed_datapath_is_refuted_although_no_sample_shows_it(design: Path) -> None:
+    """Saturation at one less than the maximum: no sample comes near it, the proof does."""
+    path = design / "rtl" / "lif_q8_8_step.v"
+    path.write_text(path.read_text().replace("? 16'sd32767", "? 16'sd32766"))
+    certificate = verify_design(design, INPUTS, origin="random")
+    assert certificate.cosimulation[0].holds
+    assert certificate.proofs[0].status == "refuted"
+    assert "in the model" in certificate.proofs[0].detail
+    assert not certificate.holds
+
+
+def test_another_network_in_the_folder_is_refused(design: Path) -> None:
+    save_description(describe(seed=1), design)
+    with pytest.raises(CheckFailedError, match="compile the network again"):
+        load_design(design)
+
+
+def test_a_missing_step_is_refused(design: Path) -> None:
+    (design / "rtl" / "lif_q8_8_step.v").unlink()
+    with pytest.raises(UserError, match="lif_q8_8_step"):
+        verify_design(design, INPUTS, origin="random")
+
+
+def test_the_design_folder_gives_the_same_integers_back(design: Path) -> None:
+    _, network = load_design(design)
+    _, again = compile_network(describe(), design / "again", lanes=2)
+    for ours, theirs in zip(network.layers, again.layers, strict=True):
+        np.testing.assert_array_equal(ours.weight, theirs.weight)
+    assert network.program.program == again.program.program
