@@ -40,7 +40,12 @@ def test_one_frame_gives_exactly_one_result(
         ("controller", "= state == LOAD;", "= state != SCAN;", "assert"),
         ("controller", "input_index == last_input;", "input_index != last_input;", "assert"),
         ("controller", "fetch_word + 1'b1", "fetch_word", "rank < rank_before"),
-        ("scanner", "(finished && token_ready));", "1'b0);", "rank < rank_before"),
+        (
+            "scanner",
+            "current_valid && !(finished && token_ready)",
+            "current_valid",
+            "rank < rank_before",
+        ),
         ("neurons", "(busy && !ends_job)", "busy", "rank < rank_before"),
         ("accumulator", "|| job_ready;", "&& job_ready;", "rank < rank_before"),
     ],

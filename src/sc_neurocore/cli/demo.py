@@ -49,6 +49,7 @@ FORMAT = "Q8.8"
 WEIGHT_BITS = 8
 LANES = 8
 DEVICE = "hx8k"
+CLOCK_MHZ = 40.0
 STREAM_LENGTH = 256
 STREAM_SOURCE = "lfsr"
 STREAM_ENCODING: WeightEncoding = "sign-magnitude"
@@ -232,7 +233,7 @@ class _Road:
 
     def build(self, design: Path, cycles: float) -> None:
         """Synthesise, place, route and pack."""
-        built = build(design, DEVICE, progress=self.report.progress)
+        built = build(design, DEVICE, frequency_mhz=CLOCK_MHZ, progress=self.report.progress)
         self.summary["fpga"] = stages.build_summary(built, Path(design.name), cycles)
 
     def write(self) -> None:

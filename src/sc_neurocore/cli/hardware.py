@@ -126,7 +126,7 @@ def verify(
 def build(
     directory: options.Design,
     device: options.Device = "hx8k",
-    frequency: Annotated[float, typer.Option(help="Clock to aim at, in MHz.")] = 50.0,
+    frequency: Annotated[float, typer.Option(help="Clock to aim at, in MHz.")] = 40.0,
     as_json: options.Json = False,
 ) -> None:
     """Build a bitstream: synthesis, place and route, packing; utilisation and timing."""

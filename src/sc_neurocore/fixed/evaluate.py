@@ -137,7 +137,7 @@ class BitVectors:
             import z3
         except ModuleNotFoundError:
             raise ToolMissingError(
-                "z3 is not installed, which proofs need: pip install 'sc-neurocore[fpga]'"
+                "z3 is not installed, which proofs need: pip install -e '.[fpga]' in the checkout"
             ) from None
         self._z3 = z3
 

@@ -14,7 +14,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +22,7 @@ from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.equation_compiler import emit_neuron
 from sc_neurocore.hdl.geometry import Geometry, LayerGeometry, plan
 from sc_neurocore.hdl.names import KEYWORDS
+from sc_neurocore.hdl.render import render
 from sc_neurocore.network.storage import write_atomically
 
 MANIFEST = "design.json"
@@ -95,9 +95,9 @@ def generate(
     top = _top_name(network.name, taken={step_module, *(Path(name).stem for name in engine)})
     values = _template_values(network, geometry, top, step_module)
     verilog = {
-        f"{top}.v": _render("top", values).encode(),
-        f"{top}_schedule.v": _render("schedule", values).encode(),
-        f"{top}_constants.v": _render("constants", values).encode(),
+        f"{top}.v": _render("top.v.j2", values),
+        f"{top}_schedule.v": _render("schedule.v.j2", values),
+        f"{top}_constants.v": _render("constants.v.j2", values),
         f"{step_module}.v": (neuron_verilog or neuron.step).encode(),
         **engine,
     }
@@ -156,6 +156,10 @@ def load_accelerator(directory: Path) -> Accelerator:
     return accelerator
 
 
+def _render(name: str, values: dict[str, Any]) -> bytes:
+    return render("sc_neurocore.hdl", "templates", name, values).encode()
+
+
 def _engine_files() -> Iterator[Any]:
     folder = files("sc_neurocore.hdl") / SOURCES
     sources = [each for each in folder.iterdir() if each.name.endswith(".v")]
@@ -188,10 +192,7 @@ def _template_values(
     )
     sizes = [str(network.layers[0].inputs), *(str(layer.outputs) for layer in network.layers)]
     formats = network.program.fixed_point
-    engine_parameters: dict[str, Any] = {
-        name.upper(): value for name, value in asdict(geometry).items() if name != "layers"
-    }
-    engine_parameters |= {
+    engine_parameters = geometry.parameters | {
         "INITIAL_STATE": f"{geometry.state_bits}'h{initial:x}",
         "WEIGHTS_FILE": f'"{WEIGHTS_FILE}"',
         "NEURONS_FILE": f'"{NEURONS_FILE}"',
@@ -219,17 +220,6 @@ def _template_values(
         "parameters": _fields(network.program.parameters),
         "engine_parameters": list(engine_parameters.items()),
     }
-
-
-def _render(name: str, values: dict[str, Any]) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("sc_neurocore.hdl"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template(f"{name}.v.j2").render(values)
 
 
 def _weight_rows(network: IntegerNetwork, geometry: Geometry) -> _Words:

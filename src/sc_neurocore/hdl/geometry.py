@@ -6,7 +6,7 @@ parameters of rtl/snn_engine.v, in lower case.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -81,6 +81,12 @@ class Geometry:
     output_bits: int
     count_bits: int
     layers: tuple[LayerGeometry, ...]
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """The engine's parameters by their Verilog names."""
+        sizes = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name.upper(): size for name, size in sizes.items() if name != "layers"}
 
     @property
     def neuron_bits(self) -> int:

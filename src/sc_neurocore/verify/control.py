@@ -9,14 +9,11 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
-
-import jinja2
 
 from sc_neurocore.errors import ToolFailedError
 from sc_neurocore.hdl.accelerator import Accelerator, load_accelerator
+from sc_neurocore.hdl.render import render
 from sc_neurocore.tools import programs
 from sc_neurocore.tools.programs import ToolTimeoutError
 from sc_neurocore.verify.result import ProofResult, ProofStatus
@@ -94,20 +91,16 @@ def _prepare(accelerator: Accelerator, folder: Path, depth: int) -> None:
         if is_engine or is_table:
             shutil.copyfile(accelerator.directory / path, folder / path.name)
             names.append(path.name)
-    template = (files("sc_neurocore.verify") / "harness" / "control.v.j2").read_text("utf-8")
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
-    )
-    sizes = {name: size for name, size in asdict(geometry).items() if name != "layers"}
-    bench = environment.from_string(template).render(
-        top=accelerator.top,
-        g=geometry,
-        inputs=geometry.layers[0].inputs,
-        steps=accelerator.steps,
-        tag_bits=geometry.layer_bits + geometry.group_bits + geometry.step_bits,
-        rank_bits=_rank_bits(accelerator),
-        engine_parameters=[(name.upper(), size) for name, size in sizes.items()],
-    )
+    values = {
+        "top": accelerator.top,
+        "g": geometry,
+        "inputs": geometry.layers[0].inputs,
+        "steps": accelerator.steps,
+        "tag_bits": geometry.layer_bits + geometry.group_bits + geometry.step_bits,
+        "rank_bits": _rank_bits(accelerator),
+        "engine_parameters": list(geometry.parameters.items()),
+    }
+    bench = render("sc_neurocore.verify", "harness", "control.v.j2", values)
     (folder / "control.v").write_text(bench, encoding="utf-8")
     everything = ["control.v", *names]
     (folder / "control.sby").write_text(

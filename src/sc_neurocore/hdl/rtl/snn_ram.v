@@ -3,7 +3,16 @@
 // Contract
 //   - A word written in one clock can be read from the next clock on.
 //   - `read_data` is words[read_address], one clock after `read` was high; it holds while `read` is low.
-//   - Reading the address that is being written gives either word: the engine never does so.
+//   - What is read from the address that is being written is meaningless, and nobody looks at it:
+//     block RAMs differ here, and Yosys is told so (no_rw_check), or it would add a bypass.
+//
+//   clk            _/‾\_/‾\_/‾\_/‾\_
+//   write          _/‾‾‾\___________
+//   write_address   a
+//   write_data      d
+//   read           _____/‾‾‾\_______
+//   read_address        a
+//   read_data               d   d
 //
 // Written so that every synthesiser infers block RAM.
 
@@ -20,6 +29,7 @@ module snn_ram #(
     output reg  [WIDTH-1:0]        read_data
 );
 
+    (* no_rw_check *)
     reg [WIDTH-1:0] words [0:(1 << ADDRESS_BITS)-1];
 
     always @(posedge clk) begin

@@ -1,0 +1,27 @@
+"""Rendering of the Verilog templates that lie beside the code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+
+
+def render(package: str, folder: str, name: str, values: Mapping[str, Any]) -> str:
+    """Fill in a template; a name that the values do not have is an error.
+
+    Args:
+        package: The package that the template belongs to.
+        folder: The package's folder of templates.
+        name: The template's file name.
+        values: What the template may use.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader(package, folder),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(name).render(values)
