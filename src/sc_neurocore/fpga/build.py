@@ -18,6 +18,7 @@ from typing import Any
 from sc_neurocore.errors import CheckFailedError, ToolFailedError
 from sc_neurocore.fpga.design import Design, read_design
 from sc_neurocore.fpga.placement import Placement, Usage, read_demand, read_placement
+from sc_neurocore.network.storage import write_atomically
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.tools.devices import Device, find_device
 from sc_neurocore.tools.programs import run, version
@@ -113,7 +114,8 @@ def build(
     job = _Job(design, target, frequency_mhz, seed, progress)
     job.folder.mkdir(parents=True, exist_ok=True)
     report = _report(job, *_run_steps(job))
-    _write_json(job.folder / "build.json", report.as_dict())
+    text = json.dumps(report.as_dict(), indent=2) + "\n"
+    write_atomically(job.folder / "build.json", text.encode())
     return report
 
 
@@ -259,10 +261,3 @@ def _explain_misfit(job: _Job, demand: dict[str, Usage]) -> str:
 
 def _read_text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write beside the file and rename, so that it is never half-written."""
-    draft = path.with_suffix(".partial")
-    draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    draft.replace(path)
