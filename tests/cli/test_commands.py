@@ -8,7 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from sc_neurocore.cli.app import app
-from sc_neurocore.network import load_description
+from sc_neurocore.cli.app import run as run_line
+from sc_neurocore.network import load_description, save_description
 
 MODEL = Path(__file__).parents[2] / "models" / "digits"
 
@@ -154,7 +155,7 @@ def test_an_interrupt_exits_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(networks, "load_description", interrupted)
+    monkeypatch.setattr(networks, "find_network", interrupted)
     code, result = run("evaluate", MODEL)
     assert (code, result["exit_code"]) == (130, 130)
 
@@ -164,3 +165,68 @@ def test_doctor_lists_what_the_road_needs() -> None:
     names = {finding["name"] for finding in result["findings"]}
     assert {"torch", "yosys", "nextpnr-ice40", "z3", "verilator", "iverilog", "sby"} <= names
     assert code == (3 if result["missing"] else 0)
+
+
+def test_a_compiled_neuron_is_verified(tmp_path: Path, require_tool: Any) -> None:
+    require_tool("yosys", "z3")
+    source = tmp_path / "fast.eqn"
+    source.write_bytes(b"\xef\xbb\xbfneuron Fast\nstate v = 0\nupdate v = v/2 + I\nspike v >= 1\n")
+    assert run("compile", source, "--out", tmp_path / "out")[0] == 0
+    code, proof = run("verify", tmp_path / "out")
+    assert (code, proof["status"]) == (0, "proved")
+
+
+def test_a_mistake_does_not_claim_the_folder(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    for wrong in (("--hidden", 0), ("--surrogate", "foo"), ("--neuron", "Foo"), ("--steps", 70000)):
+        assert run("train", "--out", out, *wrong)[0] == 2
+        assert not out.exists()
+
+
+def test_a_deep_network_gets_a_name_that_fits(tmp_path: Path) -> None:
+    options = ("--layers", 14, "--hidden", 100, "--epochs", 1, "--steps", 1)
+    code, trained = run("train", "--out", tmp_path / "run", *options)
+    assert (code, trained["network"]) == (0, "digits_64_14x100_10")
+
+
+def test_another_input_scale_is_refused(tmp_path: Path) -> None:
+    network = load_description(MODEL)
+    encoding = network.input.model_copy(update={"fraction_bits": 0})
+    save_description(network.model_copy(update={"input": encoding}), tmp_path)
+    code, result = run("evaluate", tmp_path)
+    assert code == 2 and "does not fit" in result["error"]
+
+
+@pytest.mark.parametrize("arguments", [["evaluate"], ["simulate", "x", "--length", "abc"], ["foo"]])
+def test_usage_errors_are_json_too(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_line([*arguments, "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["exit_code"] == 2
+
+
+def test_a_bug_is_reported_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sc_neurocore.cli import networks
+
+    monkeypatch.setattr(networks, "find_network", lambda _: 1 // 0)
+    code, result = run("evaluate", MODEL)
+    assert code == 1
+    assert "a bug in sc-neurocore (ZeroDivisionError" in result["error"]
+
+
+def test_an_interrupted_stage_is_not_a_failed_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, require_tool: Any
+) -> None:
+    from sc_neurocore.cli import demo
+
+    require_tool("yosys", "nextpnr-ice40", "icepack", "sby", "z3")
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "cosimulate_design", interrupted)
+    code, _ = run("demo", "--out", tmp_path)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (code, summary["exit_code"]) == (130, 130)
+    assert summary["problems"] == {"cosimulate": "interrupted"}
+    assert "cosimulate" not in summary["seconds"]

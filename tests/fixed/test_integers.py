@@ -252,3 +252,27 @@ def test_too_wide_for_64_bits_is_refused_not_wrapped() -> None:
     program = lower(neuron_with(parse_expression("v*v*v*v*v")), Q8_8).program
     with pytest.raises(UserError, match=r"the equation needs .* bits, and 64-bit integers hold 63"):
         NumpyIntegers(program)
+
+
+@pytest.mark.parametrize("name", ["current", "spike", "w_next"])
+def test_names_of_the_ports_are_taken(name: str) -> None:
+    neuron = parse_neuron(f"neuron N\nstate {name} = 0\nupdate {name} = I\nspike {name} >= 1")
+    with pytest.raises(EquationError, match=f"the name '{name}' is taken"):
+        lower(neuron, Q8_8)
+
+
+def test_an_initial_state_outside_the_format_is_refused() -> None:
+    neuron = parse_neuron("neuron N\nstate v = -200\nupdate v = I\nspike v >= 1")
+    with pytest.raises(EquationError, match=r"state v = -200 lies outside Q8.8"):
+        lower(neuron, Q8_8)
+
+
+def test_a_constant_that_saturates_stays_a_constant() -> None:
+    neuron = parse_neuron(
+        "neuron N\nstate v = 0\nupdate local x = 5000\nupdate v = v + I - x/4000\n"
+        "spike v >= 1\nreset v = 200"
+    )
+    program = lower(neuron, Q8_8).program
+    inputs = {"v": np.array([0]), "current": np.array([600])}
+    found = evaluate(program, inputs, NumpyIntegers(program))
+    assert found["v_next"].tolist() == [32767]

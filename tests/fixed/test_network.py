@@ -175,3 +175,48 @@ def test_flatten_is_only_a_view() -> None:
     np.testing.assert_array_equal(
         quantize(image).run(inputs).spike_counts, quantize(flat).run(inputs).spike_counts
     )
+
+
+def with_weights(weight: np.ndarray, bias: np.ndarray | None = None) -> NetworkDescription:
+    return NetworkDescription(
+        name="one",
+        input=InputEncoding(shape=(weight.shape[1],), bits=5, fraction_bits=4),
+        steps=3,
+        layers=[Dense(weight=weight, bias=bias), Population(neuron=LIF)],
+    )
+
+
+@pytest.mark.parametrize("size", [0.0, 5e-324, 1e-300])
+def test_a_layer_without_weights_keeps_its_bias(size: float) -> None:
+    network = quantize(with_weights(np.full((2, 3), size), np.array([0.3, 1.5])))
+    states = network.run(np.full((1, 3), 31), record=True).states[0]["v"]
+    assert states[0, 0].tolist() == [77, 128]  # 0.3 * 256, and 1.5 * 256 after a spike
+
+
+@pytest.mark.parametrize("size", [1e15, 1e18, 1e30, 1e300])
+def test_sums_that_64_bits_do_not_hold_are_refused(size: float) -> None:
+    with pytest.raises(UserError, match="scale the network's weights down"):
+        quantize(with_weights(np.full((2, 3), size)))
+
+
+def test_a_parameter_that_no_integer_holds_is_named() -> None:
+    description = describe()
+    layers = (*description.layers[:3], Population(neuron=LIF, parameters={"threshold": 1e300}))
+    with pytest.raises(UserError, match=r"parameter threshold = 1e.300: expected less than"):
+        quantize(description.model_copy(update={"layers": layers}))
+
+
+def test_an_equation_too_wide_for_the_simulator_is_refused_at_once() -> None:
+    cubic = parse_neuron("neuron N\nstate v = 0\nupdate v = v*v*v*v*v\nspike v >= 1")
+    layers = (describe(sizes=(6, 5)).layers[0], Population(neuron=cubic))
+    with pytest.raises(UserError, match="64-bit integers hold 63"):
+        quantize(describe(sizes=(6, 5)).model_copy(update={"layers": layers}))
+
+
+def test_only_what_is_recorded_is_kept() -> None:
+    network = quantize(describe())
+    inputs = np.random.default_rng(1).integers(0, 32, size=(7, 6))
+    recorded, plain = network.run(inputs, record=True), network.run(inputs)
+    assert (plain.spikes, plain.states) == ((), ())
+    np.testing.assert_array_equal(plain.membrane, recorded.membrane)
+    np.testing.assert_array_equal(recorded.membrane, recorded.states[1]["v"].sum(axis=0))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -54,4 +55,20 @@ def test_damaged_manifest_is_refused_with_its_path(
 
 def test_folder_without_manifest_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="sc-neurocore compile"):
+        read_design(tmp_path)
+
+
+def test_memories_are_looked_for_and_changes_are_told(tmp_path: Path) -> None:
+    (tmp_path / "rtl").mkdir()
+    files = {"rtl/a.v": b"module a; endmodule", "rtl/w.hex": b"00"}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    manifest = {"top": "a", "verilog": ["rtl/a.v"], "memories": ["rtl/w.hex"], "sha256": digests}
+    (tmp_path / "design.json").write_text(json.dumps(manifest))
+    assert read_design(tmp_path).changed == ()
+    (tmp_path / "rtl" / "w.hex").write_bytes(b"01")
+    assert read_design(tmp_path).changed == ("rtl/w.hex",)
+    (tmp_path / "rtl" / "w.hex").unlink()
+    with pytest.raises(UserError, match=r"lists rtl/w\.hex, which is not in"):
         read_design(tmp_path)

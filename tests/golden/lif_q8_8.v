@@ -10,7 +10,7 @@ module lif_q8_8 (
     wire spike_next;
     wire signed [15:0] v_next;
 
-    lif_q8_8_step step (
+    lif_q8_8_step datapath (
         .v(v),
         .current(current),
         .spike(spike_next),

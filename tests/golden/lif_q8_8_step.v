@@ -48,7 +48,7 @@ module lif_q8_8_step (
     assign spike = spike_reached;
     assign v_next = v_reset_chosen;
 
-    // Bits that rounding and saturation leave out.
+    // Inputs that the equation does not read, and bits that rounding leaves out.
     wire unused = &{
         v_update_sum[14:0],
         1'b0

@@ -27,6 +27,24 @@ reset u = u + 8
 after u = u + s/4 - abs(u)/128
 """
 
+UNREAD = """
+neuron Unread
+state step = 0
+state v = 1
+update v = 0.5*step
+update step = v
+spike step >= 1
+"""
+
+SATURATED = """
+neuron Saturated
+state v = 0
+update local x = 500
+update v = v + I - x/100
+spike v >= 1
+reset v = -65
+"""
+
 
 def variants() -> dict[str, NeuronVerilog]:
     ports = [ParameterPort("beta", 16), ParameterPort("threshold", 18)]
@@ -36,6 +54,8 @@ def variants() -> dict[str, NeuronVerilog]:
         "narrow": compile_equations(LIF, "Q3.5", "lif_narrow"),
         "wide": compile_equations(LIF, "Q12.20", "lif_wide"),
         "everything": compile_equations(EVERY_OPERATION, "Q9.7"),
+        "unread inputs": compile_equations(UNREAD),
+        "saturated constants": compile_equations(SATURATED, "Q4.8"),
     }
 
 
@@ -76,10 +96,12 @@ def test_every_declared_wire_is_used() -> None:
             assert wire == "unused" or len(re.findall(rf"\b{wire}\b", body)) > 1, wire
 
 
-@pytest.mark.parametrize("name", ["module", "reg", "Wire", "logic", "spike", "clk", "v_next"])
+@pytest.mark.parametrize(
+    "name", ["module", "reg", "Wire", "logic", "spike", "clk", "v_next", "datapath"]
+)
 def test_names_that_cannot_reach_verilog(name: str) -> None:
     neuron = parse_neuron(f"neuron N\nstate {name} = 0\nupdate {name} = I\nspike {name} >= 1")
-    with pytest.raises(EquationError, match="rename it"):
+    with pytest.raises(EquationError, match=r"rename it|is taken"):
         compile_equations(neuron)
 
 

@@ -253,3 +253,23 @@ def test_arrays_cannot_be_changed_behind_the_hash() -> None:
     layer = Dense(weight=np.ones((2, 2)))
     with pytest.raises(ValueError, match="read-only"):
         layer.weight[0, 0] = 2
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, '"\\ud800"', '{"self": 1}', "1e999"])
+def test_odd_json_is_our_error(text: str, tmp_path: Path) -> None:
+    folder = save_description(dense_network(), tmp_path)
+    path = folder / "network.json"
+    path.write_text(path.read_text().replace('"steps": 5', f'"steps": {text}'))
+    with pytest.raises(DescriptionError, match=r"network\.json"):
+        load_description(folder)
+
+
+def test_a_field_called_self_is_only_an_unknown_field(tmp_path: Path) -> None:
+    folder = edited(save_description(dense_network(), tmp_path), self=1)
+    with pytest.raises(DescriptionError, match="self: Extra inputs"):
+        load_description(folder)
+
+
+def test_paths_may_be_text(tmp_path: Path) -> None:
+    network = dense_network()
+    assert load_description(str(save_description(network, str(tmp_path / "net")))) == network

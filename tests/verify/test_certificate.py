@@ -7,7 +7,7 @@ import pytest
 
 from sc_neurocore.equation import LIF
 from sc_neurocore.errors import CheckFailedError, UserError
-from sc_neurocore.hdl.design import compile_network, load_design
+from sc_neurocore.hdl.design import compile_network, compile_neuron, load_design
 from sc_neurocore.network import (
     Dense,
     InputEncoding,
@@ -15,7 +15,7 @@ from sc_neurocore.network import (
     Population,
     save_description,
 )
-from sc_neurocore.verify.certificate import verify_design
+from sc_neurocore.verify.certificate import verify_design, verify_neuron
 
 INPUTS = np.random.default_rng(3).integers(0, 32, size=(12, 6))
 
@@ -90,3 +90,80 @@ def test_the_design_folder_gives_the_same_integers_back(design: Path) -> None:
     for ours, theirs in zip(network.layers, again.layers, strict=True):
         np.testing.assert_array_equal(ours.weight, theirs.weight)
     assert network.program.program == again.program.program
+
+
+def test_no_certificate_outlives_its_design(design: Path) -> None:
+    verify_design(design, INPUTS, origin="random")
+    (design / "notes.txt").write_text("mine")
+    old = design / "rtl" / "lif_q8_8_step.v"
+    (design / "build" / "hx8k").mkdir(parents=True)
+    (design / "build" / "hx8k" / "build.json").write_text("{}")
+    compile_network(describe(), design, format="Q6.6", lanes=2)
+    assert not (design / "certificate.json").exists()
+    assert not old.exists()
+    assert not (design / "build" / "hx8k").exists()
+    assert (design / "notes.txt").read_text() == "mine"
+
+
+def test_a_failed_compilation_leaves_the_design_as_it_was(design: Path) -> None:
+    verify_design(design, INPUTS, origin="random")
+    with pytest.raises(UserError, match="a power of two"):
+        compile_network(describe(), design, lanes=3)
+    assert json.loads((design / "certificate.json").read_text())["holds"] is True
+
+
+def test_a_failed_verification_leaves_no_old_certificate(design: Path) -> None:
+    verify_design(design, INPUTS, origin="random")
+    path = design / "rtl" / "weights.hex"
+    path.write_text(path.read_text().replace("\n", "", 1))
+    certificate = verify_design(design, INPUTS, origin="random")
+    assert not certificate.holds
+    assert json.loads((design / "certificate.json").read_text())["holds"] is False
+
+
+def test_a_compiled_neuron_is_proved_by_itself(
+    tmp_path: Path, require_tool: Callable[..., None]
+) -> None:
+    require_tool("yosys", "z3")
+    verilog = compile_neuron(LIF, tmp_path, "Q4.4")
+    assert verify_neuron(tmp_path).status == "proved"
+    assert json.loads((tmp_path / "certificate.json").read_text())["holds"] is True
+    path = tmp_path / f"{verilog.name}_step.v"
+    path.write_text(path.read_text().replace("? 8'sd127", "? 8'sd126"))
+    assert verify_neuron(tmp_path).status == "refuted"
+    assert json.loads((tmp_path / "certificate.json").read_text())["holds"] is False
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"module": 1, "format": 2, "equations": 3}'])
+def test_a_damaged_neuron_folder_is_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / "neuron.json").write_text(content)
+    with pytest.raises(UserError, match=r"neuron\.json is damaged"):
+        verify_neuron(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"steps": "x"},
+        {"top": 5},
+        {"states": []},
+        {"states": [{"name": "v", "high": "w", "low": 0}]},
+        {"geometry": {}},
+        {"content_hash": 5},
+        {"verilog": "rtl"},
+        {"state_format": 5},
+        {"state_format": None},
+    ],
+)
+def test_a_damaged_manifest_is_our_error(changes: dict[str, object], tmp_path: Path) -> None:
+    compile_network(describe(), tmp_path, lanes=2)
+    path = tmp_path / "design.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    with pytest.raises(UserError, match="compile"):
+        load_design(tmp_path)
+
+
+def test_a_manifest_that_is_a_bomb_is_our_error(tmp_path: Path) -> None:
+    (tmp_path / "design.json").write_text("[" * 100_000)
+    with pytest.raises(UserError, match="damaged"):
+        load_design(tmp_path)

@@ -1,5 +1,25 @@
 """The command line: thin, over the Python interface, which reports progress as events."""
 
-from sc_neurocore.cli.app import main
+from __future__ import annotations
+
+import signal
+import sys
+from typing import NoReturn
 
 __all__ = ["main"]
+
+_EXIT_INTERRUPTED = 130
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    try:
+        # A polite request to end is handled like Ctrl-C, so that no external program is left over.
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        from sc_neurocore.cli.app import run
+
+        code = run()
+    except KeyboardInterrupt:  # before a command had begun, or after it had ended
+        sys.stderr.write("sc-neurocore: interrupted\n")
+        code = _EXIT_INTERRUPTED
+    sys.exit(code)

@@ -1,10 +1,16 @@
-"""The application: every command by name, and the entry point."""
+"""The application: every command by name, and how a call ends."""
 
 from __future__ import annotations
 
+import io
+import sys
+from typing import Annotated, Any
+
 import typer
 
+from sc_neurocore import __version__
 from sc_neurocore.cli import demo, hardware, networks, upkeep
+from sc_neurocore.cli.console import EXIT_USER_ERROR, print_json
 
 app = typer.Typer(
     name="sc-neurocore",
@@ -27,6 +33,40 @@ app.command()(upkeep.bench)
 app.command()(upkeep.report)
 
 
-def main() -> None:
-    """Run the command line."""
-    app()
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """Take the options that stand before the command."""
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run a command line and return its exit code.
+
+    A usage error, too, leaves one JSON object on stdout where `--json` was given.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character is no error
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        code: Any = app(args=given, prog_name="sc-neurocore", standalone_mode=False)
+    except typer.Abort:
+        return 130
+    except Exception as error:
+        # Usage errors of the command-line library can show themselves; others are not ours to hide.
+        if not hasattr(error, "format_message"):
+            raise
+        error.show()  # type: ignore[attr-defined]
+        if "--json" in given:
+            print_json({"error": error.format_message(), "exit_code": EXIT_USER_ERROR})
+        return EXIT_USER_ERROR
+    return code if isinstance(code, int) else 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,8 +18,42 @@ from rich.table import Table
 from sc_neurocore.errors import ScNeurocoreError
 from sc_neurocore.progress import Progress
 
+EXIT_FAILED = 1
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
+DEBUG = "SC_NEUROCORE_DEBUG"
+"""With this variable set, an error that is a bug of ours shows its traceback."""
+
+
+def exit_code_of(error: BaseException) -> int:
+    """Return the exit code that stands for an error."""
+    if isinstance(error, ScNeurocoreError):
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    return EXIT_USER_ERROR if isinstance(error, OSError | MemoryError) else EXIT_FAILED
+
+
+def describe_error(error: BaseException) -> str:
+    """Return what a user should read of an error."""
+    if isinstance(error, ScNeurocoreError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(error, MemoryError):
+        return "not enough memory for what was asked: make the network, batch or length smaller"
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a file'}: {error.strerror or error}"
+    return (
+        f"a bug in sc-neurocore ({type(error).__name__}: {error}): please report it with the "
+        f"command line; {DEBUG}=1 shows where it happened"
+    )
+
+
+def print_json(content: Mapping[str, Any]) -> None:
+    """Write the one JSON object of a command to stdout."""
+    sys.stdout.write(json.dumps(content, indent=2) + "\n")
+    sys.stdout.flush()
 
 
 class Report:
@@ -67,19 +103,23 @@ class Report:
         """Give the result: the content as JSON, or the rows as a table."""
         self.stop_bars()
         if self.as_json:
-            sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+            print_json(content)
             return
         table = Table(show_header=False, box=None, pad_edge=False)
         for row in rows:
             table.add_row(*row)
-        self._stdout.print(table, markup=False) if table.row_count else None
+        if table.row_count:
+            self._stdout.print(table, markup=False)
 
-    def failure(self, message: str, exit_code: int) -> None:
-        """Give an error: one line on stderr and, with `as_json`, an object on stdout."""
+    def failure(self, error: BaseException) -> int:
+        """Say what went wrong, on stderr and, with `as_json`, on stdout; return the exit code."""
         self.stop_bars()
+        message, exit_code = describe_error(error), exit_code_of(error)
         self._stderr.print(f"sc-neurocore: {message}", markup=False, soft_wrap=True)
         if self.as_json:
-            sys.stdout.write(json.dumps({"error": message, "exit_code": exit_code}) + "\n")
+            with contextlib.suppress(OSError):  # stdout itself may be what failed
+                print_json({"error": message, "exit_code": exit_code})
+        return exit_code
 
 
 @contextmanager
@@ -88,15 +128,12 @@ def reporting(as_json: bool) -> Iterator[Report]:
     report = Report(as_json)
     try:
         yield report
-    except ScNeurocoreError as error:
-        report.failure(str(error), error.exit_code)
-        raise typer.Exit(error.exit_code) from None
-    except OSError as error:
-        report.failure(f"{error.filename or 'a file'}: {error.strerror}", EXIT_USER_ERROR)
-        raise typer.Exit(EXIT_USER_ERROR) from None
-    except KeyboardInterrupt:
-        report.failure("interrupted; what was finished is kept", EXIT_INTERRUPTED)
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+    except typer.Exit:
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        if os.environ.get(DEBUG):
+            raise
+        raise typer.Exit(report.failure(error)) from None
     finally:
         report.stop_bars()
     if report.exit_code:

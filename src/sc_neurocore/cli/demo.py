@@ -20,9 +20,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import __version__
 from sc_neurocore.cli import options, stages
-from sc_neurocore.cli.console import Report, reporting
+from sc_neurocore.cli.console import Report, describe_error, exit_code_of, reporting
 from sc_neurocore.data.dataset import Dataset
-from sc_neurocore.errors import ScNeurocoreError, ToolMissingError
+from sc_neurocore.errors import ToolMissingError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fpga.build import build
 from sc_neurocore.hdl.accelerator import Accelerator, load_accelerator
@@ -75,7 +75,8 @@ def demo(
         try:
             road.go()
         finally:
-            road.write()
+            if road.seconds:  # a run that did nothing leaves what an earlier one wrote
+                road.write()
         table = tables(read_summary(out), read_results(out))["ladder"]
         report.result(road.summary, [*table.rows, ("report", (out / REPORT_NAME).as_posix(), "")])
         report.exit_code = road.summary["exit_code"]
@@ -134,12 +135,11 @@ class _Road:
         began = time.perf_counter()
         try:
             yield
-        except ScNeurocoreError as error:
-            self.problems[name] = str(error)
-            self.summary["exit_code"] = error.exit_code
+        except BaseException as error:
+            self.problems[name] = describe_error(error)
+            self.summary["exit_code"] = exit_code_of(error)
             raise
-        finally:
-            self.seconds[name] = round(time.perf_counter() - began, 2)
+        self.seconds[name] = round(time.perf_counter() - began, 2)
 
     def train(self) -> tuple[NetworkDescription, Dataset]:
         """Train, or take the finished run that is there; measure on the test split, once."""

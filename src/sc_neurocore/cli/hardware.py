@@ -10,13 +10,18 @@ import typer
 
 from sc_neurocore.cli import options
 from sc_neurocore.cli.console import Report, reporting
-from sc_neurocore.cli.stages import test_part
+from sc_neurocore.cli.stages import find_design, find_network, test_part
 from sc_neurocore.errors import UserError
 from sc_neurocore.fpga.build import build as build_design
-from sc_neurocore.hdl.design import compile_network, load_design
-from sc_neurocore.hdl.equation_compiler import compile_equations
-from sc_neurocore.network.storage import load_description, write_atomically
-from sc_neurocore.verify.certificate import CERTIFICATE, verify_design
+from sc_neurocore.hdl.design import (
+    CERTIFICATE,
+    NEURON_MANIFEST,
+    compile_network,
+    compile_neuron,
+    load_design,
+)
+from sc_neurocore.network.storage import JSON_NAME, load_description
+from sc_neurocore.verify.certificate import verify_design, verify_neuron
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the design goes.")]
 RANDOM_SEED = 0
@@ -38,10 +43,10 @@ def compile_(
 ) -> None:
     """Compile a network to an accelerator in Verilog, or a neuron's equations to a module."""
     with reporting(as_json) as report:
-        if run.is_file() and run.suffix == ".txt":
+        if run.is_file() and run.name != JSON_NAME:
             _compile_neuron(run, out, format, report)
             return
-        accelerator, _ = compile_network(load_description(run), out, format, weight_bits, lanes)
+        accelerator, _ = compile_network(find_network(run), out, format, weight_bits, lanes)
         verilog = [(out / path).as_posix() for path in accelerator.verilog]
         content = {
             "top": accelerator.top,
@@ -58,13 +63,10 @@ def compile_(
 
 def _compile_neuron(source: Path, out: Path, format: str, report: Report) -> None:
     try:
-        text = source.read_text(encoding="utf-8")
+        text = source.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise UserError(f"{source}: not UTF-8 text; expected a neuron's equations") from None
-    neuron = compile_equations(text, format)
-    out.mkdir(parents=True, exist_ok=True)
-    for name, content in neuron.files.items():
-        write_atomically(out / name, content.encode())
+    neuron = compile_neuron(text, out, format)
     paths = [(out / name).as_posix() for name in neuron.files]
     report.result(
         {"module": neuron.name, "format": format, "verilog": paths},
@@ -82,12 +84,16 @@ def verify(
     ] = 0,
     as_json: options.Json = False,
 ) -> None:
-    """Co-simulate and prove a design; write DIR/certificate.json.
+    """Co-simulate and prove a design, or prove a neuron; write DIR/certificate.json.
 
     The inputs are the samples that the network was not trained on, or random ones for a network
     that does not name its data. Exit code 1 if anything differed or a claim was not proved.
     """
     with reporting(as_json) as report:
+        if (directory / NEURON_MANIFEST).exists():
+            _verify_neuron(directory, report)
+            return
+        directory = find_design(directory)
         _, network = load_design(directory)
         description = load_description(directory)
         if "dataset" in description.metadata:
@@ -123,6 +129,16 @@ def verify(
         report.exit_code = 0 if certificate.holds else 1
 
 
+def _verify_neuron(directory: Path, report: Report) -> None:
+    proof = verify_neuron(directory)
+    rows = [
+        (proof.name, f"{proof.status} in {proof.seconds:.1f} s", proof.detail),
+        ("certificate", (directory / CERTIFICATE).as_posix(), ""),
+    ]
+    report.result(proof.as_dict(), rows)
+    report.exit_code = 0 if proof.status == "proved" else 1
+
+
 def build(
     directory: options.Design,
     device: options.Device = "hx8k",
@@ -131,8 +147,12 @@ def build(
 ) -> None:
     """Build a bitstream: synthesis, place and route, packing; utilisation and timing."""
     with reporting(as_json) as report:
+        directory = find_design(directory)
         built = build_design(directory, device, frequency_mhz=frequency, progress=report.progress)
-        fmax = "no clock" if built.fmax_mhz is None else f"{built.fmax_mhz:.1f} MHz"
+        fmax = "no clock"
+        if built.fmax_mhz is not None:
+            verdict = "reached" if built.meets_timing else "missed"
+            fmax = f"{built.fmax_mhz:.1f} MHz; {built.frequency_mhz:g} MHz asked: {verdict}"
         rows = [
             ("device", built.device_title),
             ("logic cells", f"{built.logic_cells} of {built.logic_cells_available}"),
@@ -141,5 +161,6 @@ def build(
             ("block RAMs", f"{built.brams} of {built.brams_available}"),
             ("highest clock", fmax),
             ("bitstream", (directory / built.bitstream).as_posix()),
+            *(("changed since compiled", name) for name in built.changed),
         ]
         report.result(built.as_dict(), rows)

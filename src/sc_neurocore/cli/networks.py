@@ -13,6 +13,7 @@ from sc_neurocore.cli.stages import (
     accuracy,
     evaluate_float,
     evaluate_integers,
+    find_network,
     simulate_streams,
     test_part,
 )
@@ -20,7 +21,6 @@ from sc_neurocore.cli.writing import FORMS, write_export
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.network.encoding import WeightEncoding
-from sc_neurocore.network.storage import load_description
 
 Dataset = Annotated[str | None, typer.Option(help="Another data set, used whole.")]
 
@@ -89,7 +89,7 @@ def evaluate(
 ) -> None:
     """Measure the accuracy on samples that the network was not trained on: float and integers."""
     with reporting(as_json) as report:
-        description = load_description(run)
+        description = find_network(run)
         data = test_part(description, dataset)
         classes = evaluate_float(description, data)
         network = quantize(description, format, weight_bits)
@@ -121,7 +121,7 @@ def simulate(
 ) -> None:
     """Classify with stochastic bitstreams and compare with floating point."""
     with reporting(as_json) as report:
-        description = load_description(run)
+        description = find_network(run)
         data = test_part(description, dataset)
         reference = evaluate_float(description, data)
         streams, classes = simulate_streams(
@@ -157,7 +157,7 @@ def export(
     with reporting(as_json) as report:
         if to not in FORMS:
             raise UserError(f"--to {to}: expected one of {', '.join(FORMS)}")
-        description = load_description(run)
+        description = find_network(run)
         folder = out or (run.parent if run.is_file() else run) / "export" / to
         paths = write_export(description, to, folder, encoding, format, weight_bits)
         names = [path.as_posix() for path in paths]

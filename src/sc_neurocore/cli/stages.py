@@ -17,14 +17,30 @@ from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import DataError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fpga.build import BuildReport
+from sc_neurocore.hdl.accelerator import MANIFEST
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.encoding import WeightEncoding
+from sc_neurocore.network.storage import JSON_NAME, load_description
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.stochastic.inference import run_network
 from sc_neurocore.verify.cosimulation import CosimulationResult
 
 Classes = NDArray[np.int64]
+
+
+def find_network(run: Path) -> NetworkDescription:
+    """Load the network of a run folder, of a demo's folder, or a saved description."""
+    inner = run / "training"
+    is_demo = not (run / JSON_NAME).exists() and (inner / JSON_NAME).exists()
+    return load_description(inner if is_demo else run)
+
+
+def find_design(directory: Path) -> Path:
+    """Return the design folder: the one given, or the one inside a demo's folder."""
+    inner = directory / "design"
+    is_demo = not (directory / MANIFEST).exists() and (inner / MANIFEST).exists()
+    return inner if is_demo else directory
 
 
 def test_part(description: NetworkDescription, dataset: str | None = None) -> Dataset:
@@ -40,11 +56,10 @@ def test_part(description: NetworkDescription, dataset: str | None = None) -> Da
     own = description.metadata.get("dataset")
     data = load_dataset(dataset) if dataset not in (None, own) else None
     part = split_from_metadata(description.metadata).test if data is None else data
-    shape = part.inputs.shape[1:]
-    if shape != description.input.shape or part.input_bits != description.input.bits:
+    if part.encoding != description.input:
         raise DataError(
-            f"{part.name} has inputs of shape {shape} with {part.input_bits} bits, but "
-            f"{description.name} takes {description.input.shape} with {description.input.bits} bits"
+            f"{part.name} does not fit {description.name}: it has {part.encoding}, the network "
+            f"takes {description.input}"
         )
     return part
 

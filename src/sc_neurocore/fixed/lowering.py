@@ -241,6 +241,18 @@ def lower(
         EquationError: If a parameter is unknown or out of its range, or the equation uses what
             integers do not have.
     """
+    for name in (*neuron.states, *neuron.parameters):
+        if name in (CURRENT, SPIKE) or name.endswith(NEXT):
+            raise EquationError(
+                f"{neuron.name}: the name {name!r} is taken by the ports of the integer model: "
+                f"rename it"
+            )
+    for name, value in neuron.states.items():
+        if abs(value - formats.state.to_float(formats.state.quantize(value))) >= 1:
+            raise EquationError(
+                f"{neuron.name}: state {name} = {value:g} lies outside {formats.state}: choose "
+                f"a format with more integer bits, or scale the equation"
+            )
     port_names = [port.name for port in ports]
     folded = {
         name: value for name, value in neuron.resolve(values).items() if name not in port_names

@@ -14,6 +14,9 @@ from sc_neurocore.fixed.evaluate import NumpyIntegers, evaluate
 from sc_neurocore.fixed.lowering import CURRENT, NEXT, SPIKE, NeuronProgram
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 
+MAXIMUM_HISTORY = 1 << 25
+"""Spikes of one layer that are held at a time, over steps, batch and neurons."""
+
 Integers = NDArray[np.int64]
 Spikes = NDArray[np.bool_]
 
@@ -121,6 +124,10 @@ class IntegerNetwork:
         """
         frames = self._checked(inputs)
         batch = frames.shape[1]
+        if chunk < 1:
+            raise UserError(f"chunk={chunk}: expected at least 1")
+        widest = max(layer.outputs for layer in self.layers)
+        chunk = max(1, min(chunk, MAXIMUM_HISTORY // (self.steps * widest)))
         parts = []
         for start in range(0, batch, chunk):
             parts.append(self._run(frames[:, start : start + chunk], record))
@@ -156,14 +163,13 @@ class IntegerNetwork:
     def _run(self, frames: Integers, record: bool) -> IntegerRun:
         spikes: list[Spikes] = []
         states: list[Mapping[str, Integers]] = []
-        incoming = frames
+        incoming: Integers | Spikes = frames
         for layer in self.layers:
-            layer_spikes, layer_states = self._run_layer(layer, incoming)
-            spikes.append(layer_spikes)
-            states.append(layer_states)
-            incoming = layer_spikes.astype(np.int64)
-        counts = spikes[-1].sum(axis=0, dtype=np.int64)
-        membrane = states[-1][self.program.neuron.membrane].sum(axis=0)
+            incoming, membrane, layer_states = self._run_layer(layer, incoming, record)
+            if record:
+                spikes.append(incoming)
+                states.append(layer_states)
+        counts = incoming.sum(axis=0, dtype=np.int64)
         scores = counts if self.readout == "spike-count" else membrane
         # argmax returns the first of the largest, which is the rule.
         classes = scores.argmax(axis=1)
@@ -172,10 +178,11 @@ class IntegerNetwork:
         return IntegerRun(classes, counts, membrane, tuple(spikes), tuple(states))
 
     def _run_layer(
-        self, layer: IntegerLayer, incoming: Integers
-    ) -> tuple[Spikes, dict[str, Integers]]:
-        currents = self._currents(layer, incoming)
-        shape = (self.steps, *currents.shape[1:])
+        self, layer: IntegerLayer, incoming: Integers | Spikes, record: bool
+    ) -> tuple[Spikes, Integers, dict[str, Integers]]:
+        """Return the spikes, the membrane's sum over the steps, and the states if recorded."""
+        static = self._current(layer, incoming[0]) if layer.is_static else None
+        shape = (self.steps, incoming.shape[1], layer.outputs)
         state = {
             name: np.full(shape[1:], value, dtype=np.int64)
             for name, value in self.initial_state.items()
@@ -185,26 +192,28 @@ class IntegerNetwork:
             for index, port in enumerate(self.program.parameters)
         }
         spikes = np.empty(shape, dtype=np.bool_)
-        history = {name: np.empty(shape, dtype=np.int64) for name in state}
+        membrane = np.zeros(shape[1:], dtype=np.int64)
+        history = {name: np.empty(shape, dtype=np.int64) for name in state} if record else {}
         algebra = NumpyIntegers(self.program.program)
         for t in range(self.steps):
-            current = currents[0 if layer.is_static else t]
+            current = self._current(layer, incoming[t]) if static is None else static
             inputs = {**state, CURRENT: current, **parameters}
             outputs = evaluate(self.program.program, inputs, algebra)
             spikes[t] = outputs[SPIKE]
             state = {name: outputs[name + NEXT] for name in state}
-            for name, values in state.items():
-                history[name][t] = values
-        return spikes, history
+            membrane += state[self.program.neuron.membrane]
+            for name, values in history.items():
+                values[t] = state[name]
+        return spikes, membrane, history
 
-    def _currents(self, layer: IntegerLayer, incoming: Integers) -> Integers:
+    def _current(self, layer: IntegerLayer, incoming: Integers | Spikes) -> Integers:
         # Every partial sum fits into 48 bits, so that float64's products and sums are exact.
         products = incoming.astype(np.float64) @ layer.weight.T.astype(np.float64)
         accumulator = products.astype(np.int64) + layer.bias
         left, right = max(-layer.shift, 0), max(layer.shift, 0)
         form = self.program.fixed_point.current
-        currents: Integers = np.clip((accumulator << left) >> right, form.minimum, form.maximum)
-        return currents
+        current: Integers = np.clip((accumulator << left) >> right, form.minimum, form.maximum)
+        return current
 
 
 def _concatenate(parts: list[IntegerRun]) -> IntegerRun:

@@ -144,10 +144,15 @@ class ProgramBuilder:
         return self._shared("constant", (), (value, value), value, fraction_bits)
 
     def clamp(self, operand: int, low: int, high: int) -> int:
-        """Return a node limited to [low, high]; the operand itself if it always is."""
+        """Return a node limited to [low, high]; the operand itself if it always is.
+
+        A constant stays a constant.
+        """
         node = self.nodes[operand]
         if low <= node.low and node.high <= high:
             return operand
+        if node.operator == "constant":
+            return self.constant(min(max(node.amount, low), high), node.fraction_bits)
         limits = (max(low, min(node.low, high)), min(high, max(node.high, low)))
         return self._shared("clamp", (operand,), limits, 0, node.fraction_bits)
 

@@ -25,6 +25,10 @@ class QFormat:
     fraction_bits: int
 
     def __post_init__(self) -> None:
+        if not (isinstance(self.integer_bits, int) and isinstance(self.fraction_bits, int)):
+            raise UserError(
+                f"QFormat({self.integer_bits!r}, {self.fraction_bits!r}): expected whole numbers"
+            )
         if self.integer_bits < 1 or self.fraction_bits < 0 or not 2 <= self.width <= MAXIMUM_WIDTH:
             raise UserError(
                 f"Q{self.integer_bits}.{self.fraction_bits}: expected at least 1 integer bit (the "
@@ -36,7 +40,7 @@ class QFormat:
         """Read a format such as "Q8.8"."""
         if isinstance(text, QFormat):
             return text
-        match = re.fullmatch(r"[Qq](\d{1,3})\.(\d{1,3})", text)
+        match = re.fullmatch(r"[Qq](\d{1,3})\.(\d{1,3})", text) if isinstance(text, str) else None
         if match is None:
             raise UserError(f"number format {text!r}: expected Qm.n, such as Q8.8")
         return cls(int(match[1]), int(match[2]))
@@ -60,7 +64,13 @@ class QFormat:
         return (1 << (self.width - 1)) - 1
 
     def quantize(self, values: ArrayLike) -> NDArray[np.int64]:
-        """Return the nearest integers (ties to even), saturated to the range."""
+        """Return the nearest integers (ties to even), saturated to the range.
+
+        Raises:
+            UserError: For a value that is not a number.
+        """
+        if np.isnan(values).any():
+            raise UserError(f"NaN has no integer in {self}: clean the values first")
         scaled = np.round(np.ldexp(np.asarray(values, dtype=np.float64), self.fraction_bits))
         return np.clip(scaled, self.minimum, self.maximum).astype(np.int64)
 
@@ -85,6 +95,11 @@ class FixedPoint:
     constant_fraction_bits: int = 15
 
     def __post_init__(self) -> None:
+        if self.state.width + self.current_extra_bits > MAXIMUM_WIDTH:
+            raise UserError(
+                f"{self.state} with {self.current_extra_bits} more bits for the current: at most "
+                f"{MAXIMUM_WIDTH} bits in all"
+            )
         if self.current_extra_bits < 0 or not 0 <= self.constant_fraction_bits <= 30:
             raise UserError(
                 f"current_extra_bits={self.current_extra_bits}, constant_fraction_bits="

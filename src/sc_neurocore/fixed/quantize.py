@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.fixed.lowering import ParameterPort, lower
+from sc_neurocore.fixed.evaluate import NumpyIntegers
+from sc_neurocore.fixed.lowering import MAXIMUM_CONSTANT, ParameterPort, lower
 from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
 from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.network.description import Dense, Flatten, NetworkDescription, Population
 
 MAXIMUM_ACCUMULATOR_BITS = 48
+MINIMUM_WEIGHT = 2.0**-40
+"""A layer whose weights are all smaller than this has no weights."""
 
 
 def quantize(
@@ -38,8 +41,8 @@ def quantize(
         UserError: If the network has something that integers do not have yet, or a number does
             not fit.
     """
-    if not 2 <= weight_bits <= 16:
-        raise UserError(f"weight_bits={weight_bits}: expected 2 to 16")
+    if not isinstance(weight_bits, int) or not 2 <= weight_bits <= 16:
+        raise UserError(f"weight_bits={weight_bits!r}: expected 2 to 16, whole")
     formats = FixedPoint(QFormat.parse(format), current_extra_bits)
     pairs = _dense_pairs(description)
     neuron = pairs[0][1].neuron
@@ -67,6 +70,8 @@ def quantize(
                 name=f"dense layer {index + 1}",
             )
         )
+    program = lower(neuron, formats, values, ports)
+    NumpyIntegers(program.program)  # refuses what the integer model could not run
     return IntegerNetwork(
         name=description.name,
         content_hash=description.content_hash,
@@ -74,7 +79,7 @@ def quantize(
         input_bits=description.input.bits,
         readout=description.readout,
         layers=tuple(layers),
-        program=lower(neuron, formats, values, ports),
+        program=program,
         initial_state={
             name: int(formats.state.quantize(value)) for name, value in neuron.states.items()
         },
@@ -106,6 +111,11 @@ def _parameters(
         if numbers.size == 1:
             values[name] = float(numbers[0])
             continue
+        if np.abs(numbers).max() >= MAXIMUM_CONSTANT:
+            raise UserError(
+                f"parameter {name} = {np.abs(numbers).max():g}: expected less than "
+                f"{MAXIMUM_CONSTANT:.0f} for a number in fixed point"
+            )
         integers = np.round(np.ldexp(numbers, formats.constant_fraction_bits))
         largest = int(np.abs(integers).max())
         width = max(largest.bit_length(), formats.constant_fraction_bits) + 1
@@ -128,6 +138,8 @@ def _layer(
     weight = np.asarray(dense.weight, dtype=np.float64)
     largest_weight = (1 << (weight_bits - 1)) - 1
     scale_bits = _scale_bits(weight, largest_weight)
+    if scale_bits is None:  # no weight: the bias alone sets the unit, which is the current's
+        scale_bits = max(formats.state.fraction_bits - input_fraction_bits, 0)
     integers = np.round(np.ldexp(weight, scale_bits)).astype(np.int64)
     accumulator_fraction_bits = scale_bits + input_fraction_bits
     bias = np.zeros(len(weight)) if dense.bias is None else np.asarray(dense.bias, dtype=np.float64)
@@ -137,28 +149,33 @@ def _layer(
     high = scaled_bias + input_maximum * np.maximum(integers, 0).sum(axis=1)
     bound = max(float(np.abs(low).max()), float(np.abs(high).max()), 1.0)
     accumulator_bits = math.floor(math.log2(bound)) + 2
-    if accumulator_bits > MAXIMUM_ACCUMULATOR_BITS:
+    shift = accumulator_fraction_bits - formats.state.fraction_bits
+    if accumulator_bits + max(-shift, 0) > MAXIMUM_ACCUMULATOR_BITS:
         raise UserError(
-            f"{name}: sums of {accumulator_bits} bits (largest bias {np.abs(bias).max():g}, "
-            f"weight scale 2^-{scale_bits}): at most {MAXIMUM_ACCUMULATOR_BITS} are supported"
+            f"{name}: sums of {accumulator_bits} bits, shifted left by {max(-shift, 0)} (largest "
+            f"weight {np.abs(weight).max():g}, largest bias {np.abs(bias).max():g}): at most "
+            f"{MAXIMUM_ACCUMULATOR_BITS} bits are supported; scale the network's weights down"
         )
     return IntegerLayer(
         weight=integers,
         bias=scaled_bias.astype(np.int64),
         weight_bits=weight_bits,
         scale_bits=scale_bits,
-        shift=accumulator_fraction_bits - formats.state.fraction_bits,
+        shift=shift,
         accumulator_bits=accumulator_bits,
         parameters=_table(population, ports, formats, len(weight)),
         is_static=is_static,
     )
 
 
-def _scale_bits(weight: NDArray[np.float64], largest_integer: int) -> int:
-    """Return the largest s for which every weight times 2 ** s rounds into the range."""
+def _scale_bits(weight: NDArray[np.float64], largest_integer: int) -> int | None:
+    """Return the largest s for which every weight times 2 ** s rounds into the range.
+
+    None if all weights are zero, or so small that their scale means nothing.
+    """
     largest = float(np.abs(weight).max())
-    if largest == 0:
-        return 0
+    if largest < MINIMUM_WEIGHT:
+        return None
     scale_bits = math.floor(math.log2(largest_integer / largest)) + 1
     while round(math.ldexp(largest, scale_bits)) > largest_integer:
         scale_bits -= 1

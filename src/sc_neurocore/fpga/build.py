@@ -7,6 +7,7 @@ bitstream, each tool's log, and build.json, which holds the report that `build` 
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sc_neurocore.errors import CheckFailedError, ToolFailedError
+from sc_neurocore.errors import CheckFailedError, ToolFailedError, UserError
 from sc_neurocore.fpga.design import Design, read_design
 from sc_neurocore.fpga.placement import Placement, Usage, read_demand, read_placement
 from sc_neurocore.network.storage import write_atomically
@@ -49,6 +50,7 @@ class BuildReport:
         seed: The placer's seed.
         seconds: Wall time by step.
         versions: Version by tool.
+        changed: Files that were changed since the design was compiled, and built as they are.
     """
 
     device: str
@@ -68,6 +70,7 @@ class BuildReport:
     seed: int
     seconds: dict[str, float]
     versions: dict[str, str]
+    changed: tuple[str, ...] = ()
 
     @property
     def meets_timing(self) -> bool:
@@ -104,11 +107,14 @@ def build(
         The report, which is also written to build/DEVICE/build.json.
 
     Raises:
-        UserError: The device is unknown, or the directory is not a design.
+        UserError: The device is unknown, the frequency is not one, or the directory is not a
+            design.
         CheckFailedError: The design does not fit the device; the message has the sums.
         ToolMissingError: A tool is not installed.
         ToolFailedError: A tool reports an error in the design.
     """
+    if not 0 < frequency_mhz < math.inf:
+        raise UserError(f"frequency {frequency_mhz} MHz: expected a number above 0")
     target = find_device(device)
     design = read_design(Path(directory), top)
     job = _Job(design, target, frequency_mhz, seed, progress)
@@ -241,6 +247,7 @@ def _report(job: _Job, placement: Placement, bitstream: Path) -> BuildReport:
         seed=job.seed,
         seconds=dict(job.seconds),
         versions={name: version(name) for name in ("yosys", flow.placer, flow.packer)},
+        changed=job.design.changed,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +22,13 @@ class Design:
         directory: The folder that holds design.json.
         top: The module to build.
         verilog: The sources, relative to `sources`.
+        changed: Files that differ from what was compiled, relative to the directory.
     """
 
     directory: Path
     top: str
     verilog: tuple[Path, ...]
+    changed: tuple[str, ...] = ()
 
     @property
     def sources(self) -> Path:
@@ -51,20 +54,25 @@ def read_design(directory: Path, top: str | None = None) -> Design:
             f"{directory} holds no {_MANIFEST}: expected a directory that `sc-neurocore compile` "
             "wrote; give that one, or compile first"
         ) from None
-    except ValueError as error:
+    except OSError as error:
+        raise UserError(f"{manifest}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{manifest} is not JSON ({error}); compile the design again") from None
 
     if not isinstance(content, dict):
         raise UserError(f"{manifest} holds no JSON object; compile the design again")
     chosen = top or content.get("board_top") or content.get("top")
     paths = content.get("verilog")
+    memories = content.get("memories", [])
     if not isinstance(chosen, str):
         raise UserError(f'{manifest} names no module under "top"; compile the design again')
     if not isinstance(paths, list) or not paths or not all(isinstance(each, str) for each in paths):
         raise UserError(f'{manifest} lists no paths under "verilog"; compile the design again')
+    if not isinstance(memories, list) or not all(isinstance(each, str) for each in memories):
+        raise UserError(f'{manifest} lists no paths under "memories"; compile the design again')
 
     sources = directory / _SOURCES
-    for path in paths:
+    for path in paths + memories:
         if not (directory / path).is_file():
             raise UserError(
                 f"{manifest} lists {path}, which is not in {directory}; compile the design again"
@@ -72,4 +80,16 @@ def read_design(directory: Path, top: str | None = None) -> Design:
         if not Path(path).is_relative_to(_SOURCES):
             raise UserError(f"{manifest} lists {path}, which is outside {sources}; move it there")
     verilog = tuple(Path(path).relative_to(_SOURCES) for path in paths)
-    return Design(directory=directory, top=chosen, verilog=verilog)
+    return Design(directory, chosen, verilog, _changed(directory, content.get("sha256")))
+
+
+def _changed(directory: Path, recorded: Any) -> tuple[str, ...]:
+    """Return the files whose content is not the recorded one."""
+    if not isinstance(recorded, dict):
+        return ()
+    return tuple(
+        name
+        for name, digest in recorded.items()
+        if not (directory / name).is_file()
+        or hashlib.sha256((directory / name).read_bytes()).hexdigest() != digest
+    )

@@ -7,15 +7,17 @@ equation, and the contents of two memories.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerNetwork
@@ -27,6 +29,9 @@ from sc_neurocore.network.storage import write_atomically
 
 MANIFEST = "design.json"
 SOURCES = "rtl"
+BENCH_MODULES = ("testbench", "control")
+"""Modules that are put around the top to simulate it and to prove its control."""
+
 WEIGHTS_FILE = "weights.hex"
 NEURONS_FILE = "neurons.hex"
 
@@ -92,7 +97,8 @@ def generate(
     neuron = emit_neuron(network.program)
     step_module = f"{neuron.name}_step"
     engine = {each.name: each.read_bytes() for each in _engine_files()}
-    top = _top_name(network.name, taken={step_module, *(Path(name).stem for name in engine)})
+    taken = {step_module, *BENCH_MODULES, *(Path(name).stem for name in engine)}
+    top = _top_name(network.name, taken)
     values = _template_values(network, geometry, top, step_module)
     verilog = {
         f"{top}.v": _render("top.v.j2", values),
@@ -119,8 +125,12 @@ def generate(
         states=tuple(values["states"]),
         geometry=geometry,
     )
-    manifest = json.dumps(_manifest(network, accelerator, step_module), indent=2) + "\n"
-    write_atomically(directory / MANIFEST, manifest.encode())
+    manifest = _manifest(network, accelerator, step_module)
+    manifest["sha256"] = {
+        f"{SOURCES}/{name}": hashlib.sha256(content).hexdigest()
+        for name, content in {**verilog, **memories}.items()
+    }
+    write_atomically(directory / MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
     return accelerator
 
 
@@ -133,23 +143,20 @@ def load_accelerator(directory: Path) -> Accelerator:
     path = directory / MANIFEST
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        layers = tuple(LayerGeometry(**layer) for layer in content["geometry"].pop("layers"))
-        accelerator = Accelerator(
-            directory=directory,
-            top=content["top"],
-            verilog=tuple(map(Path, content["verilog"])),
-            memories=tuple(map(Path, content["memories"])),
-            content_hash=content["content_hash"],
-            steps=content["steps"],
-            states=tuple(Field(**state) for state in content["states"]),
-            geometry=Geometry(**content["geometry"], layers=layers),
-        )
+        wanted = [each.name for each in fields(Accelerator) if each.name != "directory"]
+        parts = {"directory": directory, **{name: content[name] for name in wanted}}
+        accelerator = TypeAdapter(Accelerator).validate_python(parts)
+        if not (accelerator.states and accelerator.geometry.layers):
+            raise ValueError("no states or no layers")
     except FileNotFoundError:
         raise UserError(
             f"{directory} holds no {MANIFEST}: expected a folder that `sc-neurocore compile` wrote"
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is damaged ({error!r}): compile the network again") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} is damaged ({reason}): compile the network again") from None
     for each in (*accelerator.verilog, *accelerator.memories):
         if not (directory / each).is_file():
             raise UserError(f"{directory / each}, which {path} names, is missing: compile again")
@@ -252,9 +259,9 @@ def _memory_text(words: NDArray[np.int64], widths: list[int], depth: int) -> byt
     """Write a $readmemh file of `depth` words, the first field of each in its low bits."""
     digits = -(-sum(widths) // 4)
     lines = []
-    for fields in words.tolist():
+    for values in words.tolist():
         word = 0
-        for value, width in zip(reversed(fields), reversed(widths), strict=True):
+        for value, width in zip(reversed(values), reversed(widths), strict=True):
             word = word << width | (value & ((1 << width) - 1))
         lines.append(f"{word:0{digits}x}\n")
     lines += [f"{0:0{digits}x}\n"] * (depth - len(words))

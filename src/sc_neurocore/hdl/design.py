@@ -7,15 +7,30 @@ can work out again the integers that the hardware must compute.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
+from sc_neurocore.equation.neuron import Neuron
+from sc_neurocore.equation.parser import parse_neuron
 from sc_neurocore.errors import CheckFailedError, UserError
+from sc_neurocore.fixed.lowering import NeuronProgram, lower
 from sc_neurocore.fixed.network import IntegerNetwork
-from sc_neurocore.fixed.qformat import QFormat
+from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.quantize import quantize
-from sc_neurocore.hdl.accelerator import MANIFEST, Accelerator, generate, load_accelerator
+from sc_neurocore.hdl import geometry
+from sc_neurocore.hdl.accelerator import (
+    MANIFEST,
+    Accelerator,
+    generate,
+    load_accelerator,
+)
+from sc_neurocore.hdl.equation_compiler import NeuronVerilog, compile_equations
 from sc_neurocore.network.description import NetworkDescription
-from sc_neurocore.network.storage import load_description, save_description
+from sc_neurocore.network.storage import load_description, save_description, write_atomically
+
+CERTIFICATE = "certificate.json"
+NEURON_MANIFEST = "neuron.json"
+BUILD_REPORTS = "build/*/build.json"
 
 
 def compile_network(
@@ -38,9 +53,69 @@ def compile_network(
         UserError: If the integers or the engine do not have what the network needs.
     """
     network = quantize(description, format, weight_bits)
+    geometry.plan(network, lanes)  # refuses what it cannot do before anything is removed
+    _clear(directory)
     accelerator = generate(network, directory, lanes)
     save_description(description, directory)
     return accelerator, network
+
+
+def _clear(directory: Path) -> None:
+    """Remove what an earlier design left: no certificate or bitstream may outlive its design.
+
+    Only what this package wrote: the files that the earlier design.json lists, its certificate,
+    and the builds made of it.
+    """
+    try:
+        earlier = load_accelerator(directory)
+    except UserError:
+        return  # no design of ours, or one that is damaged
+    (directory / CERTIFICATE).unlink(missing_ok=True)
+    for path in (*earlier.verilog, *earlier.memories):
+        (directory / path).unlink(missing_ok=True)
+    for report in directory.glob(BUILD_REPORTS):
+        shutil.rmtree(report.parent)
+
+
+def compile_neuron(
+    neuron: Neuron | str, directory: Path, format: str | QFormat = "Q8.8"
+) -> NeuronVerilog:
+    """Compile one neuron into a folder: its modules, and neuron.json, which says what they are.
+
+    Args:
+        neuron: The neuron, or its text as `parse_neuron` reads it.
+        directory: Where the files go; made if needed.
+        format: The format of the states.
+
+    Raises:
+        EquationError: If the text cannot be read, or uses what integers do not have.
+    """
+    model = parse_neuron(neuron) if isinstance(neuron, str) else neuron
+    verilog = compile_equations(model, format)
+    manifest = {"module": verilog.name, "format": str(format), "equations": str(model)}
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / CERTIFICATE).unlink(missing_ok=True)
+    for name, text in verilog.files.items():
+        write_atomically(directory / name, text.encode())
+    write_atomically(directory / NEURON_MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
+    return verilog
+
+
+def load_neuron(directory: Path) -> tuple[str, NeuronProgram]:
+    """Read a neuron's folder back: the module's name, and the integers it must compute.
+
+    Raises:
+        UserError: If neuron.json is missing or damaged.
+    """
+    path = directory / NEURON_MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        formats = FixedPoint(QFormat.parse(manifest["format"]))
+        return str(manifest["module"]), lower(parse_neuron(manifest["equations"]), formats)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; compile the equations first") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"{path} is damaged ({error}): compile the equations again") from None
 
 
 def load_design(directory: Path) -> tuple[Accelerator, IntegerNetwork]:
@@ -61,7 +136,9 @@ def load_design(directory: Path) -> tuple[Accelerator, IntegerNetwork]:
     try:
         state = QFormat.parse(manifest["state_format"])
         current = QFormat.parse(manifest["current_format"])
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{directory / MANIFEST}: {error} is missing: compile again") from None
+    except (KeyError, UserError) as error:
+        raise UserError(
+            f"{directory / MANIFEST} names no number formats ({error}): compile again"
+        ) from None
     extra_bits = current.integer_bits - state.integer_bits
     return accelerator, quantize(description, state, accelerator.geometry.weight_bits, extra_bits)

@@ -40,7 +40,8 @@ LINE = 100
 _BREAK = "\v"
 """Marks where a right-hand side may go on in the next line."""
 
-_OWN_NAMES = frozenset({"clk", "reset", "enable", SPIKE, "unused"})
+_INSTANCE = "datapath"
+_OWN_NAMES = frozenset({"clk", "reset", "enable", "unused", _INSTANCE})
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def emit_neuron(program: NeuronProgram, name: str | None = None) -> NeuronVerilo
     module = check_identifier(name or default_name(program), "module name")
     for port in program.inputs:
         check_identifier(port.name, "name")
-        if port.name in _OWN_NAMES or port.name.endswith(NEXT):
+        if port.name in _OWN_NAMES:
             raise EquationError(f"the name {port.name!r} is used by the module itself: rename it")
     step = _header(program) + "\n" + _Step(program, module).text()
     return NeuronVerilog(module, step, _registered(program, module))
@@ -152,10 +153,12 @@ class _Step:
         used = self._used()
         statement = 0
         for index, node in enumerate(self._program.nodes):
-            if index not in used or node.operator == "constant":
-                continue
             if node.operator == "input":
                 self._widths[index] = node.width
+                if index not in used:
+                    self._dropped.append(self._names[index])
+                continue
+            if index not in used or node.operator == "constant":
                 continue
             if node.statement != statement:
                 statement = node.statement
@@ -167,7 +170,7 @@ class _Step:
         if self._dropped:
             self._lines += [
                 "",
-                "    // Bits that rounding and saturation leave out.",
+                "    // Inputs that the equation does not read, and bits that rounding leaves out.",
                 "    wire unused = &{",
                 *(f"        {bits}," for bits in self._dropped),
                 "        1'b0",
@@ -178,7 +181,7 @@ class _Step:
         return f"module {self._module}_step (\n{header}\n);{body}\nendmodule\n"
 
     def _used(self) -> set[int]:
-        used: set[int] = {node for _, node in self._program.inputs}
+        used: set[int] = set()
         pending = [node for _, node in self._program.outputs]
         while pending:
             index = pending.pop()
@@ -336,7 +339,7 @@ def _registered(program: NeuronProgram, module: str) -> str:
                 for port in registers
             ),
             "",
-            f"    {module}_step step (",
+            f"    {module}_step {_INSTANCE} (",
             ",\n".join(connections),
             "    );",
             "",

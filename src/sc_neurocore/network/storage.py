@@ -34,21 +34,22 @@ def content_hash(description: NetworkDescription) -> str:
     return _hash(_split(description)[0])
 
 
-def save_description(description: NetworkDescription, folder: Path) -> Path:
+def save_description(description: NetworkDescription, folder: str | os.PathLike[str]) -> Path:
     """Write a description into a folder, which is made if needed; return the folder.
 
     Each file is written beside its place and renamed, so that an interrupted save leaves the old
     files whole. A JSON that does not belong to the tensors is found out when it is read.
     """
+    folder = Path(folder)
     content, tensors = _split(description)
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({**content, "sha256": _hash(content)}, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps({**content, "sha256": _hash(content)}, indent=2) + "\n"
     write_atomically(folder / TENSORS_NAME, save_tensors(tensors))
     write_atomically(folder / JSON_NAME, text.encode())
     return folder
 
 
-def load_description(path: Path) -> NetworkDescription:
+def load_description(path: str | os.PathLike[str]) -> NetworkDescription:
     """Read and check a saved description.
 
     Args:
@@ -58,6 +59,7 @@ def load_description(path: Path) -> NetworkDescription:
         DescriptionError: If a file is missing, is not what it claims to be, has changed since it
             was written, has an unknown version, or describes a network that cannot be.
     """
+    path = Path(path)
     folder = path.parent if path.name == JSON_NAME else path
     content = _read_json(folder / JSON_NAME)
     if content.get("version") != VERSION:
@@ -93,7 +95,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _hash(content: dict[str, Any]) -> str:
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -169,9 +171,10 @@ def _read(path: Path) -> bytes:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    raw = _read(path)
     try:
-        content = json.loads(_read(path))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        content = json.loads(raw)
+    except (ValueError, RecursionError) as error:
         raise DescriptionError(f"{path}: not JSON ({error}); export the network again") from None
     if not isinstance(content, dict):
         raise DescriptionError(f"{path}: expected a JSON object, found {type(content).__name__}")
@@ -179,8 +182,9 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _read_tensors(path: Path) -> dict[str, NDArray[Any]]:
+    raw = _read(path)
     try:
-        return load_tensors(_read(path))
+        return load_tensors(raw)
     except (SafetensorError, KeyError, ValueError) as error:
         raise DescriptionError(
             f"{path}: not a safetensors file ({error}); export the network again"

@@ -47,6 +47,8 @@ BITS = 16
 LEVELS = 1 << BITS
 """Thresholds run from 0 to LEVELS, both included."""
 
+MAXIMUM_LENGTH = 1 << 24
+
 Sequence = NDArray[np.uint16]
 SourceName = Literal["lfsr", "sobol", "bernoulli"]
 
@@ -225,13 +227,13 @@ def make_sources(name: str, seed: int | None = None) -> SourcePair:
 
 
 def check_length(length: SupportsIndex) -> int:
-    """Return the stream length as an int, or raise `UserError` unless it is an integer >= 1."""
+    """Return the stream length as an int, or raise `UserError` unless it is a sensible integer."""
     try:
         number = operator.index(length)
     except TypeError:
         raise UserError(f"stream length {length!r}: expected an integer >= 1") from None
-    if isinstance(length, bool) or number < 1:
-        raise UserError(f"stream length {length}: expected at least 1 bit")
+    if isinstance(length, bool) or not 1 <= number <= MAXIMUM_LENGTH:
+        raise UserError(f"stream length {length}: expected 1 to {MAXIMUM_LENGTH} bits")
     return number
 
 

@@ -130,6 +130,8 @@ def train_run(
     if record.get("finished"):
         return _read_run(out, record, options)
     parts = split(load_dataset(dataset), options.training.seed, options.test_fraction)
+    # What cannot be is refused here, before the folder is claimed and the time is spent.
+    describe_network(build_network(parts, options), parts, options)
     out.mkdir(parents=True, exist_ok=True)
     _write_record(out, {**asked, "finished": False})
     run = train(parts, options, progress)
@@ -164,25 +166,31 @@ def train(
     options = options or RunOptions()
     net = build_network(parts, options)
     history = fit(net, parts.train, options=options.training, progress=progress)
+    untested = describe_network(net, parts, options)
+    accuracy = run_float(untested, parts.test.inputs).accuracy(parts.test.labels)
+    description = describe_network(net, parts, options, test_accuracy=accuracy)
+    return TrainedRun(description, options, accuracy, len(parts.test), history.epochs)
+
+
+def describe_network(
+    net: SpikingNet, parts: Split, options: RunOptions, **measured: float
+) -> NetworkDescription:
+    """Return the network's description, with the split, the sizes and what was measured."""
     widths = (parts.train.inputs[0].size, *(options.n_hidden,) * options.n_layers)
     architecture = "-".join(map(str, (*widths, parts.train.n_classes)))
-    facts = {
-        **parts.metadata,
-        "architecture": architecture,
-        "parameters": sum(parameter.numel() for parameter in net.parameters()),
-    }
-
-    def describe(**measured: float) -> NetworkDescription:
-        return net.to_description(
-            f"{parts.train.name}-{architecture}".replace("-", "_"),
-            parts.train.encoding,
-            options.training.steps,
-            metadata={**facts, **measured},
-        )
-
-    accuracy = run_float(describe(), parts.test.inputs).accuracy(parts.test.labels)
-    description = describe(test_accuracy=accuracy)
-    return TrainedRun(description, options, accuracy, len(parts.test), history.epochs)
+    short = f"{widths[0]}-{options.n_layers}x{options.n_hidden}-{parts.train.n_classes}"
+    name = f"{parts.train.name}-{architecture if len(architecture) < 40 else short}"
+    return net.to_description(
+        name.replace("-", "_"),
+        parts.train.encoding,
+        options.training.steps,
+        metadata={
+            **parts.metadata,
+            "architecture": architecture,
+            "parameters": sum(parameter.numel() for parameter in net.parameters()),
+            **measured,
+        },
+    )
 
 
 def build_network(parts: Split, options: RunOptions) -> SpikingNet:
@@ -219,12 +227,12 @@ def _read_record(out: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
             f"{path}: not the record of a training run ({error!r}); remove the folder, or choose "
             f"another one"
         ) from None
-    if found != asked:
+    if found != asked and record.get("finished"):
         raise UserError(
             f"{out} holds a run with other options ({_difference(found, asked)}); choose another "
             f"folder, or remove this one"
         )
-    return dict(record)
+    return dict(record) if found == asked else {}
 
 
 def _difference(found: Mapping[str, Any], asked: Mapping[str, Any], place: str = "") -> str:

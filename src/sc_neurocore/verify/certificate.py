@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sc_neurocore import __version__
-from sc_neurocore.errors import CheckFailedError
+from sc_neurocore.errors import CheckFailedError, UserError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.accelerator import SOURCES, Accelerator
-from sc_neurocore.hdl.design import load_design
+from sc_neurocore.hdl.design import CERTIFICATE, load_design, load_neuron
 from sc_neurocore.hdl.equation_compiler import default_name
 from sc_neurocore.network.storage import write_atomically
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
@@ -29,7 +29,6 @@ from sc_neurocore.verify.equivalence import prove_step
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.simulators import TOOLS, SimulatorName
 
-CERTIFICATE = "certificate.json"
 SECOND_SIMULATOR: SimulatorName = "icarus"
 SECOND_SAMPLES = 10
 
@@ -107,15 +106,17 @@ def cosimulate_design(
     simulator: str = "auto",
     progress: ProgressCallback = ignore_progress,
 ) -> tuple[CosimulationResult, ...]:
-    """Run all inputs through the chosen simulator.
+    """Run all inputs through the chosen simulator; an earlier certificate ends here.
 
-    Where Icarus is installed and was not the choice, it runs the first few as a second opinion.
+    Where Icarus is installed and was not the choice, it runs the first few as a second opinion,
+    unless the first simulator has already found a mismatch.
     """
     _, network = load_design(directory)
+    (directory / CERTIFICATE).unlink(missing_ok=True)
     samples = np.asarray(inputs)
     runs = [cosimulate(directory, network, samples, simulator, progress=progress)]
     has_second = all(map(is_available, TOOLS[SECOND_SIMULATOR]))
-    if has_second and runs[0].simulator != SECOND_SIMULATOR:
+    if has_second and runs[0].holds and runs[0].simulator != SECOND_SIMULATOR:
         few = samples[:SECOND_SAMPLES]
         runs.append(cosimulate(directory, network, few, SECOND_SIMULATOR))
     return tuple(runs)
@@ -163,6 +164,34 @@ def certify(
     text = json.dumps(certificate.as_dict(), indent=2, ensure_ascii=False) + "\n"
     write_atomically(directory / CERTIFICATE, text.encode())
     return certificate
+
+
+def verify_neuron(directory: Path) -> ProofResult:
+    """Prove the step of a compiled neuron, and write its certificate.json.
+
+    Raises:
+        UserError: If the folder is not a compiled neuron.
+        ToolMissingError: If Yosys or z3 is not installed.
+    """
+    module, program = load_neuron(directory)
+    (directory / CERTIFICATE).unlink(missing_ok=True)
+    source = directory / f"{module}_step.v"
+    if not source.is_file():
+        raise UserError(f"{source} is missing, which holds the neuron's step: compile again")
+    text = source.read_text(encoding="utf-8")
+    proof = prove_step(program, text, f"{module}_step")
+    certificate = {
+        "holds": proof.status == "proved",
+        "neuron": str(program.neuron),
+        "state_format": str(program.fixed_point.state),
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "proved_for_all_inputs": [proof.as_dict()],
+        "sampled": [],
+        "environment": _environment(()),
+    }
+    content = json.dumps(certificate, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(directory / CERTIFICATE, content.encode())
+    return proof
 
 
 def _prove_datapath(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult:

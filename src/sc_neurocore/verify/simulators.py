@@ -163,6 +163,9 @@ def build_simulator(accelerator: Accelerator, name: SimulatorName) -> Simulator:
             try:
                 shutil.copytree(workshop, draft, dirs_exist_ok=True)
                 draft.rename(folder)
+            except OSError:
+                if not folder.exists():  # otherwise another run was faster, and built the same
+                    raise
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
     return Simulator(name, folder, accelerator)
