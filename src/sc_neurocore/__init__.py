@@ -19,13 +19,34 @@ if TYPE_CHECKING:
     from sc_neurocore.network.description import NetworkDescription
     from sc_neurocore.network.storage import load_description, save_description
     from sc_neurocore.stochastic.layer import SCDenseLayer
-    from sc_neurocore.training.catalogue import LIFCell
+    from sc_neurocore.training.catalogue import (
+        AdExCell,
+        ALIFCell,
+        AlphaCell,
+        ExpIFCell,
+        IFCell,
+        LapicqueCell,
+        LIFCell,
+        RecurrentLIFCell,
+        SecondOrderLIFCell,
+        SynapticCell,
+    )
     from sc_neurocore.training.cells import Cell
-    from sc_neurocore.training.networks import SpikingNet, SpikingSequential
+    from sc_neurocore.training.networks import ConvSpikingNet, SpikingNet, SpikingSequential
 
 _HOMES = {
     "Cell": "training.cells",
+    "ConvSpikingNet": "training.networks",
+    "ALIFCell": "training.catalogue",
+    "AdExCell": "training.catalogue",
+    "AlphaCell": "training.catalogue",
+    "ExpIFCell": "training.catalogue",
+    "IFCell": "training.catalogue",
     "LIFCell": "training.catalogue",
+    "LapicqueCell": "training.catalogue",
+    "RecurrentLIFCell": "training.catalogue",
+    "SecondOrderLIFCell": "training.catalogue",
+    "SynapticCell": "training.catalogue",
     "NetworkDescription": "network.description",
     "Neuron": "equation.neuron",
     "QFormat": "fixed.qformat",
@@ -39,14 +60,24 @@ _HOMES = {
 }
 
 __all__ = [
+    "ALIFCell",
+    "AdExCell",
+    "AlphaCell",
     "Cell",
+    "ConvSpikingNet",
+    "ExpIFCell",
+    "IFCell",
     "LIFCell",
+    "LapicqueCell",
     "NetworkDescription",
     "Neuron",
     "QFormat",
+    "RecurrentLIFCell",
     "SCDenseLayer",
+    "SecondOrderLIFCell",
     "SpikingNet",
     "SpikingSequential",
+    "SynapticCell",
     "__version__",
     "compile_equations",
     "load_description",

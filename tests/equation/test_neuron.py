@@ -5,13 +5,9 @@ import numpy as np
 import pytest
 
 from sc_neurocore.equation import (
-    CATALOGUE,
     LIF,
     ArrayAlgebra,
     Neuron,
-    atan_surrogate,
-    evaluate,
-    find_neuron,
     latex_expression,
     latex_neuron,
     parse_expression,
@@ -97,34 +93,12 @@ def test_parameters_are_checked() -> None:
         LIF.resolve({"tau": 2.0})
 
 
-def test_catalogue_lists_what_it_has() -> None:
-    assert find_neuron("LIF") is LIF
-    assert all(neuron.description for neuron in CATALOGUE.values())
-    with pytest.raises(EquationError, match="no neuron 'LIFE' in the catalogue; known: LIF"):
-        find_neuron("LIFE")
-
-
 def test_neurons_are_values() -> None:
     assert pickle.loads(pickle.dumps(LIF)) == LIF
     assert copy.deepcopy(LIF) == LIF
     assert hash(parse_neuron(str(LIF))) == hash(LIF)
     with pytest.raises(TypeError):
         LIF.states["v"] = 1.0  # type: ignore[index]
-
-
-def test_atan_surrogate_is_its_closed_form() -> None:
-    """Fang et al. 2021, equation 9: alpha / (2 (1 + (pi/2 alpha x)^2))."""
-    x = np.linspace(-3, 3, 601)
-    for surrogate in (atan_surrogate, atan_surrogate(5.0)):
-        alpha = surrogate.alpha
-        found = evaluate(surrogate.derivative, {"x": x, "alpha": alpha}, ArrayAlgebra())
-        expected = alpha / (2 * (1 + (np.pi / 2 * alpha * x) ** 2))
-        np.testing.assert_allclose(found, expected, rtol=1e-12)
-
-
-def test_surrogate_needs_a_positive_sharpness() -> None:
-    with pytest.raises(EquationError, match="alpha = 0"):
-        atan_surrogate(0)
 
 
 @pytest.mark.parametrize(

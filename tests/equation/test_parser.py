@@ -112,6 +112,7 @@ def test_pi_is_a_constant() -> None:
         ("select(v, 1, 2)", "operand 1 is a number, not a comparison", 0),
         ("min(v)", "min takes 2 operands, not 1", 0),
         ("v**9", "expected a whole number 2 to 8", 0),
+        ("1 + (((v**8)**8)**8)**8", "too large once it is written out", 5),
         ("v**w", "not part of the equation language", 0),
         ("3 + 0x10", "'0x10' is not a decimal number", 4),
         ("1_000", "'1_000' is not a decimal number", 0),

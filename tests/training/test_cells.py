@@ -163,8 +163,8 @@ def test_the_class_documents_its_equation_and_its_options() -> None:
         (lambda: LIFCell(threshold=float("nan")), EquationError, "threshold = nan"),
         (lambda: LIFCell(beta="high"), UserError, "beta = 'high': expected a number"),
         (lambda: LIFCell(beta=[0.5, 0.6], channels=3), UserError, r"shape \(2,\): .*\(3\)"),
-        (lambda: LIFCell(backend="numba"), ToolMissingError, "'numba': .* no numba kernels"),
-        (lambda: LIFCell(backend="cuda"), UserError, "'cuda': expected 'auto' or 'eager'"),
+        (lambda: LIFCell(backend="triton"), ToolMissingError, "'triton': .* no triton kernels"),
+        (lambda: LIFCell(backend="cuda"), UserError, "'cuda': expected 'auto', 'eager' or 'numba'"),
     ],
 )
 def test_a_cell_that_cannot_be_is_refused(

@@ -17,7 +17,7 @@ from sc_neurocore.network import (
     load_description,
     save_description,
 )
-from sc_neurocore.training import LIFCell, SpikingNet, SpikingSequential
+from sc_neurocore.training import Cell, ConvSpikingNet, LIFCell, SpikingNet, SpikingSequential
 
 ENCODING = InputEncoding(shape=(6,), bits=5, fraction_bits=4)
 
@@ -137,11 +137,44 @@ def test_a_network_that_cannot_be_is_refused() -> None:
         SpikingNet(6, 4, 3, cell=LIFCell(), learn_beta=True)
     with pytest.raises(UserError, match="ends with a cell, not with Linear"):
         SpikingSequential(LIFCell(), nn.Linear(2, 2))
-    recurrent = NetworkDescription(
-        name="recurrent",
+    delayed = NetworkDescription(
+        name="delayed",
         input=ENCODING,
         steps=2,
-        layers=[{"kind": "recurrent", "neuron": LIF, "weight": np.eye(6)}],
+        layers=[
+            {"kind": "delay-dense", "weight": np.eye(6), "delays": np.eye(6)},
+            {"kind": "population", "neuron": LIF},
+        ],
     )
-    with pytest.raises(UserError, match="'recurrent' layer cannot be trained"):
-        SpikingSequential.from_description(recurrent)
+    with pytest.raises(UserError, match="'delay-dense' layer cannot be trained"):
+        SpikingSequential.from_description(delayed)
+
+
+@pytest.mark.parametrize("backend", ["eager", "numba"])
+def test_the_conv_net_is_its_layers_one_after_the_other(backend: str) -> None:
+    torch.manual_seed(0)
+    options = {"learn_beta": True, "per_channel": True, "backend": backend}
+    net = ConvSpikingNet(
+        (2, 11, 13), channels=(3, 4), n_hidden=6, n_output=5, kernel_size=2, **options
+    )
+    x = torch.rand(3, 2, 11, 13) * 3
+    out = net(x, steps=4)
+    first, cell, pool, second, other, _, flatten, *rest = net.layers
+    hidden = first(x).expand(4, 3, 3, 10, 12)
+    hidden = pool(cell.unroll(hidden)[0].flatten(0, 1))
+    assert hidden.any()
+    hidden = second(hidden).unflatten(0, (4, 3))
+    hidden = flatten(pool(other.unroll(hidden)[0].flatten(0, 1)))
+    hidden = rest[1].unroll(rest[0](hidden).unflatten(0, (4, 3)))[0]
+    spikes = rest[3].unroll(rest[2](hidden))[0]
+    assert torch.equal(out.spike_counts, spikes.sum(0))
+    cells = [layer for layer in net.layers if isinstance(layer, Cell)]
+    assert [len(cell.free["beta"]) for cell in cells] == [3, 4, 6, 5]
+
+
+def test_the_conv_net_of_the_anchors_has_its_parameters() -> None:
+    assert sum(parameter.numel() for parameter in ConvSpikingNet().parameters()) == 184_586
+    with pytest.raises(UserError, match="too small for 2 convolutions"):
+        ConvSpikingNet((1, 8, 8))
+    with pytest.raises(UserError, match="n_hidden=0"):
+        ConvSpikingNet(n_hidden=0)

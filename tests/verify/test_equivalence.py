@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from sc_neurocore.equation import LIF, parse_neuron
+from sc_neurocore.equation import LIF, find_neuron, parse_neuron
 from sc_neurocore.fixed import FixedPoint, NeuronProgram, ParameterPort, QFormat, lower
 from sc_neurocore.hdl.equation_compiler import emit_neuron
 from sc_neurocore.verify.equivalence import prove_step
@@ -22,6 +22,9 @@ reset v = v - 1
 after a = a + 0.2*s
 """
 
+# exp(-dt/tau) of Lapicque is a constant; ExpIF and AdEx have an exponential of the membrane.
+CATALOGUE_WITHOUT_EXPONENTIALS = ("IF", "Synaptic", "ALIF", "Lapicque", "Alpha", "SecondOrderLIF")
+
 
 def programs() -> dict[str, NeuronProgram]:
     ports = [ParameterPort("beta", 16), ParameterPort("threshold", 17)]
@@ -31,6 +34,7 @@ def programs() -> dict[str, NeuronProgram]:
         "LIF in Q4.12": lower(LIF, FixedPoint(QFormat(4, 12))),
         "LIF with parameters as inputs": lower(LIF, Q8_8, {}, ports),
         "two states": lower(parse_neuron(TWO_STATES), Q8_8),
+        **{name: lower(find_neuron(name), Q8_8) for name in CATALOGUE_WITHOUT_EXPONENTIALS},
     }
 
 

@@ -11,9 +11,10 @@ from sc_neurocore.equation.expression import (
 )
 from sc_neurocore.equation.latex import latex_expression, latex_neuron
 from sc_neurocore.equation.neuron import Assignment, Neuron, Parameter
-from sc_neurocore.equation.parser import parse_assignment, parse_expression, parse_neuron
+from sc_neurocore.equation.parser import parse_neuron
 from sc_neurocore.equation.step import StepAlgebra, step
 from sc_neurocore.equation.surrogate import SURROGATES, Surrogate, atan_surrogate
+from sc_neurocore.equation.syntax import parse_assignment, parse_expression
 from sc_neurocore.equation.text import format_expression, format_neuron
 
 __all__ = [

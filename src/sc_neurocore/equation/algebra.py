@@ -13,7 +13,8 @@ Array = NDArray[Any]
 
 
 def _sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
+    # Without overflow, and with full relative precision in the lower tail.
+    return np.exp(-np.logaddexp(0, -x))
 
 
 class ArrayAlgebra:

@@ -5,12 +5,13 @@ A `Neuron` is plain data. It does not compute: `equation.step` gives its meaning
 
 from __future__ import annotations
 
+import keyword
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from sc_neurocore.equation.expression import (
     FUNCTIONS,
@@ -24,10 +25,13 @@ from sc_neurocore.equation.expression import (
 from sc_neurocore.equation.text import format_expression, format_neuron, format_number
 from sc_neurocore.errors import EquationError
 
+if TYPE_CHECKING:
+    from sc_neurocore.equation.ode import Method
+
 SPIKE = "s"
 """The name under which `after` lines see the spike: 1 where the neuron fired, else 0."""
 
-RESERVED_NAMES = frozenset({SPIKE, "pi", "inf", "dt", "local", "in", *FUNCTIONS})
+RESERVED_NAMES = frozenset({SPIKE, "pi", "inf", "local", *FUNCTIONS, *keyword.kwlist})
 NAME_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 ResetKind: TypeAlias = Literal["subtract", "zero", "none"] | float
@@ -114,6 +118,71 @@ class Neuron:
         """The neuron in the text form that `parse_neuron` reads."""
         return format_neuron(self)
 
+    @classmethod
+    def from_equations(
+        cls,
+        text: str,
+        *,
+        name: str = "Custom",
+        states: Mapping[str, float] = MappingProxyType({}),
+        parameters: Mapping[str, float | Parameter] = MappingProxyType({}),
+        spike: str | None = None,
+        reset: str | Sequence[str] = (),
+        method: Method | None = None,
+        dt: float | None = None,
+        description: str = "",
+    ) -> Neuron:
+        """Make a neuron from differential equations, or from any lines that `parse_neuron` reads.
+
+        What the text does not say may be given beside it::
+
+            Neuron.from_equations(
+                "dv/dt = (-(v - v_rest) + R*I)/tau",
+                states={"v": 0},
+                parameters={"tau": Parameter(20, low=0), "R": 20, "v_rest": 0},
+                spike="v >= 1",
+                reset="v = v_rest",
+                method="exponential-euler",
+            )
+
+        Args:
+            text: The equations, one a line. The input current is `I`.
+            name: The neuron's name where the text has no `neuron` line.
+            states: Initial value of each state.
+            parameters: Default of each parameter, or a `Parameter` with its interval.
+            spike: The firing condition.
+            reset: One assignment or several, done where the neuron fired.
+            method: "euler" (the default) or "exponential-euler"; see `equation.ode`.
+            dt: Length of a time step, in the unit of the time constants, by default 1. It becomes
+                the parameter `dt`.
+            description: One paragraph for people.
+
+        Raises:
+            EquationError: Showing the line, with a caret, or naming what is missing.
+        """
+        from sc_neurocore.equation.parser import NeuronReader
+
+        reader = NeuronReader()
+        reader.read_text(text)
+        if reader.name is None:
+            reader.name = name
+        for state, value in states.items():
+            reader.read(f"state {state} = {_number_text(state, value)}")
+        if dt is not None:
+            parameters = {**parameters, "dt": Parameter(dt, 0.0)}
+        for key, given in parameters.items():
+            parameter = given if isinstance(given, Parameter) else Parameter(given)
+            low, high = format_number(parameter.low), format_number(parameter.high)
+            default = _number_text(key, parameter.default)
+            reader.read(f"parameter {key} = {default} in ({low}, {high})")
+        if spike is not None:
+            reader.read(f"spike {spike}")
+        for line in [reset] if isinstance(reset, str) else reset:
+            reader.read(f"reset {line}")
+        if method is not None:
+            reader.read(f"method {method}")
+        return replace(reader.neuron(), description=description)
+
     @property
     def membrane(self) -> str:
         """The state that the readout "membrane" sums over the steps: `v`, or the only state.
@@ -132,23 +201,24 @@ class Neuron:
         """Return the neuron with another reset.
 
         Args:
-            kind: "subtract" (the state that fires loses the threshold), "zero", "none", or a
-                number to which the state is set.
+            kind: What becomes of the state that fires: "subtract" (it loses the threshold),
+                "zero", "none", or a number to which it is set. Reset lines of other states, such
+                as Izhikevich's u = u + d, stay.
 
         Raises:
             EquationError: If the firing condition does not start with a state, so that there is
                 nothing to reset, or the kind is unknown.
         """
-        if kind == "none":
-            return replace(self, reset=())
         state, level = self.spike.operands
         if not isinstance(state, Symbol) or state.name not in self.states:
             raise EquationError(
                 f"{self.name} fires when {self.spike}: reset={kind!r} needs a condition that "
                 f"starts with one state ({', '.join(self.states)}); write the reset lines instead"
             )
-        value: Expression
-        if kind == "subtract":
+        value: Expression | None
+        if kind == "none":
+            value = None
+        elif kind == "subtract":
             value = state - level
         elif kind == "zero":
             value = Constant(0.0)
@@ -158,7 +228,10 @@ class Neuron:
             raise EquationError(
                 f"reset={kind!r}: expected 'subtract', 'zero', 'none' or a finite number"
             )
-        return replace(self, reset=(Assignment(state.name, value),))
+        line = () if value is None else (Assignment(state.name, value),)
+        others = [each for each in self.reset if each.target != state.name]
+        place = next((i for i, each in enumerate(self.reset) if each.target == state.name), 0)
+        return replace(self, reset=(*others[:place], *line, *others[place:]))
 
     def resolve(self, values: Mapping[str, float] = MappingProxyType({})) -> dict[str, float]:
         """Return every parameter's value: the given ones, checked, and defaults for the rest."""
@@ -172,6 +245,14 @@ class Neuron:
             self.parameters[name].check(name, value)
             resolved[name] = value
         return resolved
+
+
+def _number_text(name: str, value: float) -> str:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise EquationError(f"{name} = {value!r}: expected a number") from None
+    return format_number(number) if math.isfinite(number) else str(number)
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -196,6 +277,9 @@ def _check(neuron: Neuron) -> None:
             raise EquationError(f"the name {twice[0]!r} is declared twice in {neuron.name}")
     if not neuron.states:
         raise EquationError(f"{neuron.name} has no state; add a line such as: state v = 0")
+    for name, value in neuron.states.items():
+        if not math.isfinite(value):
+            raise EquationError(f"state {name} = {value}: expected a finite number")
     for name, parameter in neuron.parameters.items():
         parameter.check(name, parameter.default)
 

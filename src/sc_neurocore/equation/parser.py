@@ -1,184 +1,35 @@
-"""Equations from text, safely.
+"""Neurons from text: lines that each start with what they declare.
 
-Python's own parser reads the expressions, but only after the text has passed checks of its own on
-characters, length, nesting and numbers, and only a white list of syntax becomes a graph. Nothing
-is ever evaluated. An error shows the line, with a caret under the place.
+An error shows the line, with a caret under the place, and where a name is unknown, the known ones.
 """
 
 from __future__ import annotations
 
-import ast
+import difflib
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sc_neurocore.equation.expression import (
-    FUNCTIONS,
-    Constant,
-    Expression,
-    Operation,
-    Symbol,
-    operation,
+from sc_neurocore.equation.expression import Expression, Operation, symbols
+from sc_neurocore.equation.neuron import SPIKE, Assignment, Neuron, Parameter
+from sc_neurocore.equation.ode import METHODS, TIME_STEP, Equation, Method, discretise, together
+from sc_neurocore.equation.syntax import (
+    MAXIMUM_LINE,
+    MAXIMUM_NUMBER_LENGTH,
+    Place,
+    read_assignment,
+    read_expression,
 )
-from sc_neurocore.equation.neuron import Assignment, Neuron, Parameter
 from sc_neurocore.errors import EquationError
 
-MAXIMUM_LINE = 1000
 MAXIMUM_LINES = 200
-MAXIMUM_NESTING = 40
-MAXIMUM_NUMBER_LENGTH = 32
-
-_ALLOWED = re.compile(r"[A-Za-z0-9_ \t+\-*/().,<>=]*")
-_NUMBER = re.compile(r"[0-9.][0-9A-Za-z_.]*")
-_DECIMAL = re.compile(r"(\d+\.?\d*|\.\d+)([eE]\d+)?")
-_BINARY: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
-_COMPARE: dict[type[ast.cmpop], str] = {ast.GtE: ">=", ast.Gt: ">", ast.LtE: "<=", ast.Lt: "<"}
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where a piece of text stands, so that an error can point into the line it came from."""
-
-    line: str
-    number: int | None = None
-    offset: int = 0
-
-    def error(self, message: str, column: int = 0) -> EquationError:
-        where = f"line {self.number}: " if self.number else ""
-        caret = " " * (self.offset + column) + "^"
-        return EquationError(f"{where}{message}\n    {self.line}\n    {caret}")
-
-    def after(self, columns: int) -> _Place:
-        return _Place(self.line, self.number, self.offset + columns)
-
-
-def parse_expression(text: str) -> Expression:
-    """Read one expression, such as `beta*v + I`.
-
-    The language: numbers, names, `+ - * /`, unary minus, powers with a whole exponent from 2 to 8
-    (written out as products), the comparisons `>= > <= <`, the constant `pi`, and the functions
-    of `expression.FUNCTIONS`.
-
-    Raises:
-        EquationError: Showing the line and a caret under what cannot be read.
-    """
-    return _parse(text, _Place(text))
-
-
-def _parse(text: str, place: _Place) -> Expression:
-    _check_characters(text, place)
-    # Blanks at the start would be an indentation error to Python's parser.
-    lead = len(text) - len(text.lstrip())
-    place = place.after(lead)
-    try:
-        tree = ast.parse(text.strip(), mode="eval")
-    except SyntaxError as error:
-        # Python gives no offset where the text ends too early.
-        column = (error.offset or len(text.strip()) + 1) - 1
-        raise place.error("this is not an expression", column) from None
-    except (MemoryError, RecursionError, ValueError):
-        raise place.error("this expression is too deeply nested") from None
-    return _convert(tree.body, place, 0)
-
-
-def _check_characters(text: str, place: _Place) -> None:
-    """Refuse what Python's parser should not even see."""
-    if not text.strip():
-        raise place.error("expected an expression, found nothing")
-    if len(text) > MAXIMUM_LINE:
-        raise EquationError(
-            f"an expression of {len(text)} characters: at most {MAXIMUM_LINE} are read; "
-            f"split it with 'local' lines"
-        )
-    good = _ALLOWED.match(text)
-    if good is not None and good.end() < len(text):
-        raise place.error(f"unexpected character {text[good.end()]!r}", good.end())
-    depth = 0
-    for column, character in enumerate(text):
-        depth += (character == "(") - (character == ")")
-        if depth > MAXIMUM_NESTING:
-            raise place.error(f"parentheses nested deeper than {MAXIMUM_NESTING}", column)
-    for word in re.finditer(r"[A-Za-z0-9_.]+", text):
-        if _NUMBER.fullmatch(word[0]) and not _is_number(text, word):
-            raise place.error(f"{word[0]!r} is not a decimal number", word.start())
-
-
-def _is_number(text: str, word: re.Match[str]) -> bool:
-    if len(word[0]) > MAXIMUM_NUMBER_LENGTH:
-        return False
-    # In 1e-3 the word ends before the sign: the rest is the exponent's digits.
-    if word[0][-1] in "eE" and re.match(r"[+-]\d{1,3}(?![A-Za-z0-9_.])", text[word.end() :]):
-        return _DECIMAL.fullmatch(word[0][:-1]) is not None
-    return _DECIMAL.fullmatch(word[0]) is not None
-
-
-def _convert(node: ast.expr, place: _Place, depth: int) -> Expression:
-    if depth > 2 * MAXIMUM_NESTING:
-        raise place.error("this expression is too deeply nested; split it with 'local' lines")
-
-    def convert(child: ast.expr) -> Expression:
-        return _convert(child, place, depth + 1)
-
-    def refuse(message: str) -> EquationError:
-        return place.error(message, node.col_offset)
-
-    try:
-        match node:
-            case ast.Constant(value=bool() | complex() | str() | bytes() | None):
-                raise refuse("expected a number or a name")
-            case ast.Constant(value=int() | float() as value):
-                return Constant(float(value))
-            case ast.Name(id="pi"):
-                return Constant(math.pi)
-            case ast.Name(id=name):
-                return Symbol(name)
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return operation("neg", convert(operand))
-            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-                return convert(operand)
-            case ast.BinOp(left=base, op=ast.Pow(), right=ast.Constant(value=int() as exponent)):
-                if not 2 <= exponent <= 8:
-                    raise refuse(f"the exponent is {exponent}: expected a whole number 2 to 8")
-                factor = convert(base)
-                power = factor
-                for _ in range(exponent - 1):
-                    power = operation("*", power, factor)
-                return power
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
-                return operation(_BINARY[type(op)], convert(left), convert(right))
-            case ast.Compare(left=left, ops=[comparison], comparators=[right]) if (
-                type(comparison) in _COMPARE
-            ):
-                return operation(_COMPARE[type(comparison)], convert(left), convert(right))
-            case ast.Call(func=ast.Name(id=function), args=arguments, keywords=[]):
-                if function not in FUNCTIONS:
-                    raise refuse(f"unknown function {function!r}; known: {', '.join(FUNCTIONS)}")
-                return operation(function, *(convert(argument) for argument in arguments))
-            case _:
-                raise refuse("this is not part of the equation language")
-    except EquationError as error:
-        if "^" in str(error):
-            raise
-        raise refuse(str(error)) from None
-
-
-def parse_assignment(text: str) -> Assignment:
-    """Read `target = expression` or `local target = expression`."""
-    return _assignment(text, _Place(text))
-
-
-def _assignment(text: str, place: _Place) -> Assignment:
-    match = re.match(r"\s*(local\s+)?([A-Za-z][A-Za-z0-9_]*)\s*=(?!=)", text)
-    if match is None:
-        raise place.error("expected an assignment, such as v = beta*v + I")
-    value = _parse(text[match.end() :], place.after(match.end()))
-    return Assignment(match[2], value, is_local=match[1] is not None)
-
 
 _STATE = re.compile(r"(?P<name>\w+)\s*=\s*(?P<value>\S+)")
 _PARAMETER = re.compile(
     r"(?P<name>\w+)\s*=\s*(?P<value>\S+?)(\s+in\s*\(\s*(?P<low>\S+)\s*,\s*(?P<high>\S+)\s*\))?"
 )
+_EQUATION = re.compile(r"\s*d(?P<name>\w+)\s*/\s*dt\s*=(?!=)")
 
 
 def parse_neuron(text: str) -> Neuron:
@@ -198,70 +49,208 @@ def parse_neuron(text: str) -> Neuron:
     `state`, `parameter`, `update`, `reset` and `after` lines may be repeated; update lines may be
     `local x = …`. `input` is `I` where it is not given.
 
+    Differential equations may stand in place of update lines, all together::
+
+        method exponential-euler
+        parameter dt = 1 in (0, inf)
+        dv/dt = (-(v - v_rest) + R*I)/tau
+
+    They become update lines in which every right-hand side reads the states from before the step.
+    The method is `euler` unless a line says `exponential-euler` (see `equation.ode`), and `dt` is
+    a parameter, 1 where it is not declared.
+
     Raises:
         EquationError: Naming the line, with a caret, or the name that is unknown.
     """
-    lines = text.splitlines()
-    if len(lines) > MAXIMUM_LINES:
-        raise EquationError(f"{len(lines)} lines: a neuron has at most {MAXIMUM_LINES}")
-    name: str | None = None
-    input_name = "I"
-    states: dict[str, float] = {}
-    parameters: dict[str, Parameter] = {}
-    assignments: dict[str, list[Assignment]] = {"update": [], "reset": [], "after": []}
-    spike: Operation | None = None
-    for number, raw in enumerate(lines, start=1):
-        line = raw.split("#", 1)[0].rstrip()
+    reader = NeuronReader()
+    reader.read_text(text)
+    return reader.neuron()
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line that computes, and where it stands."""
+
+    place: Place
+    content: Assignment | Equation | Operation
+
+    @property
+    def expression(self) -> Expression:
+        return self.content if isinstance(self.content, Operation) else self.content.value
+
+
+class NeuronReader:
+    """Collects the lines of a neuron, then makes the neuron."""
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self.input = "I"
+        self.method: Method | None = None
+        self.states: dict[str, float] = {}
+        self.parameters: dict[str, Parameter] = {}
+        self._spike: _Line | None = None
+        self._lines: dict[str, list[_Line]] = {"update": [], "reset": [], "after": []}
+
+    def read_text(self, text: str) -> None:
+        """Read the lines of a text."""
+        lines = text.splitlines()
+        if len(lines) > MAXIMUM_LINES:
+            raise EquationError(f"{len(lines)} lines: a neuron has at most {MAXIMUM_LINES}")
+        for number, line in enumerate(lines, start=1):
+            self.read(line, number)
+
+    def read(self, line: str, number: int | None = None) -> None:
+        """Read one line; `number` is where it stands in the text, if it stands in one."""
+        line = line.split("#", 1)[0].rstrip()
         if not line.strip():
-            continue
+            return
         if len(line) > MAXIMUM_LINE:
-            raise EquationError(f"line {number} has {len(line)} characters, {MAXIMUM_LINE} at most")
+            where = f"line {number}" if number else "a line"
+            raise EquationError(f"{where} has {len(line)} characters, {MAXIMUM_LINE} at most")
+        equation = _EQUATION.match(line)
+        if equation is not None:
+            self._read_equation(line, equation, Place(line, number))
+            return
         lead = re.match(r"\s*(\S+)\s*", line)
         assert lead is not None  # the line is not blank
         keyword, rest = lead[1], line[lead.end() :]
-        place = _Place(line, number, lead.end())
-        if keyword == "neuron" and name is None:
-            name = rest
+        place = Place(line, number, lead.end())
+        if keyword == "neuron" and self.name is None:
+            self.name = rest
         elif keyword == "input":
-            input_name = rest
+            self.input = rest
+        elif keyword == "method":
+            self._read_method(rest, place)
         elif keyword == "state":
-            found = _declaration(_STATE, rest, place, "state v = 0", states)
-            states[found["name"]] = _number(found, "value", place)
+            found = _declaration(_STATE, rest, place, "state v = 0", self.states)
+            self.states[found["name"]] = _number(found, "value", place)
         elif keyword == "parameter":
             hint = "parameter beta = 0.9 in (0, 1)"
-            found = _declaration(_PARAMETER, rest, place, hint, parameters)
+            found = _declaration(_PARAMETER, rest, place, hint, self.parameters)
             bounds = [_number(found, end, place) for end in ("low", "high") if found[end]]
-            parameters[found["name"]] = Parameter(_number(found, "value", place), *bounds)
-        elif keyword in assignments:
-            assignments[keyword].append(_assignment(rest, place))
-        elif keyword == "spike" and spike is None:
-            condition = _parse(rest, place)
+            parameter = Parameter(_number(found, "value", place), *bounds)
+            self.parameters[found["name"]] = parameter
+        elif keyword in self._lines:
+            self._lines[keyword].append(_Line(place, read_assignment(rest, place)))
+        elif keyword == "spike" and self._spike is None:
+            condition = read_expression(rest, place)
             if not isinstance(condition, Operation):
                 raise place.error("expected a comparison, such as v >= threshold")
-            spike = condition
+            self._spike = _Line(place, condition)
         else:
-            known = "neuron, state, parameter, input, update, spike, reset, after"
+            known = "neuron, state, parameter, input, update, spike, reset, after, dv/dt, method"
             twice = " (already given above)" if keyword in ("neuron", "spike") else ""
-            raise _Place(line, number, lead.start(1)).error(
+            raise Place(line, number, lead.start(1)).error(
                 f"a line starts with {keyword!r}{twice}; expected one of: {known}"
             )
-    if name is None or spike is None:
-        missing = "neuron NAME" if name is None else "spike CONDITION"
-        raise EquationError(f"the text has no '{missing}' line; every neuron needs one")
-    return Neuron(
-        name=name,
-        states=states,
-        parameters=parameters,
-        update=tuple(assignments["update"]),
-        spike=spike,
-        reset=tuple(assignments["reset"]),
-        after=tuple(assignments["after"]),
-        input=input_name,
-    )
+
+    def neuron(self) -> Neuron:
+        """Return the neuron that the lines describe."""
+        if self.name is None or self._spike is None:
+            missing = "neuron NAME" if self.name is None else "spike CONDITION"
+            raise EquationError(f"the text has no '{missing}' line; every neuron needs one")
+        if self._equations:
+            self.parameters.setdefault(TIME_STEP, Parameter(1.0, 0.0))
+        elif self.method is not None:
+            raise EquationError(
+                f"method {self.method}: the text has no differential equation, such as dv/dt = …"
+            )
+        self._check_names()
+        condition = self._spike.content
+        assert isinstance(condition, Operation)  # `read` puts nothing else there
+        return Neuron(
+            name=self.name,
+            states=self.states,
+            parameters=self.parameters,
+            update=self._update(),
+            spike=condition,
+            reset=_assignments(self._lines["reset"]),
+            after=_assignments(self._lines["after"]),
+            input=self.input,
+        )
+
+    @property
+    def _equations(self) -> list[_Line]:
+        return [line for line in self._lines["update"] if isinstance(line.content, Equation)]
+
+    def _read_method(self, text: str, place: Place) -> None:
+        for method in METHODS:
+            if text == method:
+                self.method = method
+                return
+        raise place.error(f"unknown method {text!r}; known: {', '.join(METHODS)}")
+
+    def _read_equation(self, line: str, head: re.Match[str], start: Place) -> None:
+        place = start.after(head.end())
+        name, update = head["name"], self._lines["update"]
+        if any(
+            isinstance(each.content, Equation) and each.content.target == name for each in update
+        ):
+            raise start.error(f"a second equation for {name!r}", head.start("name"))
+        if self._equations and not isinstance(update[-1].content, Equation):
+            raise start.error(
+                "the differential equations are one step taken together: put this one beside the "
+                "others, with update lines before or after them"
+            )
+        equation = Equation(name, read_expression(line[head.end() :], place))
+        update.append(_Line(place, equation))
+
+    def _check_names(self) -> None:
+        """Raise, with a caret, for a name that is not known where it stands."""
+        known = {*self.states, *self.parameters, self.input}
+        for line in self._lines["update"]:
+            _check_known(line, known)
+            if isinstance(line.content, Equation) and line.content.target not in self.states:
+                name = line.content.target
+                start = Place(line.place.line, line.place.number)
+                raise start.error(
+                    f"{name!r} has an equation but no initial value; add: state {name} = 0",
+                    start.line.index(f"d{name}") + 1,
+                )
+            if isinstance(line.content, Assignment) and line.content.is_local:
+                known.add(line.content.target)
+        for line in [*filter(None, [self._spike]), *self._lines["reset"]]:
+            _check_known(line, known)
+        for line in self._lines["after"]:
+            _check_known(line, known | {SPIKE})
+
+    def _update(self) -> tuple[Assignment, ...]:
+        """Return the update lines, the differential equations made into some."""
+        lines, equations = self._lines["update"], self._equations
+        if not equations:
+            return _assignments(lines)
+        first = lines.index(equations[0])
+        before, after = lines[:first], lines[first + len(equations) :]
+        steps = []
+        for line in equations:
+            assert isinstance(line.content, Equation)  # by how they were picked
+            try:
+                value = discretise(line.content, self.method or "euler", self.parameters)
+            except EquationError as error:
+                raise line.place.error(str(error), line.place.find(line.content.target)) from None
+            steps.append((line.content.target, value))
+        names = {*self.states, *self.parameters, self.input}
+        names |= {line.target for line in (*_assignments(before), *_assignments(after))}
+        return (*_assignments(before), *together(steps, names), *_assignments(after))
+
+
+def _assignments(lines: Iterable[_Line]) -> tuple[Assignment, ...]:
+    return tuple(line.content for line in lines if isinstance(line.content, Assignment))
+
+
+def _check_known(line: _Line, known: set[str]) -> None:
+    for name in symbols(line.expression):
+        if name not in known:
+            similar = difflib.get_close_matches(name, sorted(known), n=1)
+            guess = f" (did you mean {similar[0]!r}?)" if similar else ""
+            raise line.place.error(
+                f"unknown name {name!r}{guess}; known: {', '.join(sorted(known))}",
+                line.place.find(name),
+            )
 
 
 def _declaration(
-    pattern: re.Pattern[str], text: str, place: _Place, hint: str, known: object
+    pattern: re.Pattern[str], text: str, place: Place, hint: str, known: object
 ) -> re.Match[str]:
     found = pattern.fullmatch(text)
     if found is None:
@@ -271,7 +260,7 @@ def _declaration(
     return found
 
 
-def _number(found: re.Match[str], group: str, place: _Place) -> float:
+def _number(found: re.Match[str], group: str, place: Place) -> float:
     text = found[group]
     unsigned = text.lstrip("+-")
     if text in ("inf", "-inf") and group != "value":

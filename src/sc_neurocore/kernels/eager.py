@@ -19,6 +19,7 @@ from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.step import step
 from sc_neurocore.equation.surrogate import Surrogate, atan_surrogate
 from sc_neurocore.errors import UserError
+from sc_neurocore.kernels.exponential import exponential, sigmoid
 
 
 class _Spike(torch.autograd.Function):
@@ -74,9 +75,9 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "abs": torch.abs,
     "min": _minimum,  # at a tie the whole gradient goes to the first operand
     "max": _maximum,
-    "exp": torch.exp,
+    "exp": exponential,
     "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid,
+    "sigmoid": sigmoid,
     "select": torch.where,
 }
 
@@ -114,6 +115,11 @@ class TorchAlgebra:
         if not any(isinstance(operand, Tensor) for operand in operands):
             folded = ArrayAlgebra.functions[operator](*operands)
             return bool(folded) if isinstance(folded, bool) else float(folded)
+        if operator == "/" and not isinstance(operands[0], Tensor):
+            # PyTorch would multiply the number by a rounded reciprocal.
+            operands = (operands[1].new_full((), operands[0]), operands[1])
+        if operator == "select" and isinstance(operands[0], bool):
+            return operands[1] if operands[0] else operands[2]
         if operator == "select" and not any(isinstance(branch, Tensor) for branch in operands[1:]):
             # torch.where would give two plain numbers the default type.
             condition, *branches = operands

@@ -5,9 +5,11 @@ A cell is a pure function of a current and a state: it holds parameters, never a
 
 from __future__ import annotations
 
+import importlib.util
+import inspect
 from collections import namedtuple
 from collections.abc import Mapping, Sequence
-from functools import cache
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -19,14 +21,17 @@ from sc_neurocore.equation.neuron import Neuron, ResetKind
 from sc_neurocore.equation.surrogate import Surrogate, atan_surrogate
 from sc_neurocore.errors import ToolMissingError, UserError
 from sc_neurocore.kernels import eager
+from sc_neurocore.kernels.fused import STORED_TYPES, FusedNeuron, Outputs, Run, can_pool
+from sc_neurocore.kernels.operators import computed_in
 from sc_neurocore.training.intervals import from_free, to_free
 
-Backend: TypeAlias = Literal["auto", "eager"]
+Backend: TypeAlias = Literal["auto", "eager", "numba"]
 State: TypeAlias = Any
 """A named tuple with one tensor (batch, ...) per state, such as `state.v`."""
 
-_named_tuple = cache(namedtuple)
-_PLANNED_BACKENDS = ("numba", "triton")
+_tuple_types: dict[tuple[str, ...], Any] = {}
+"""One type per name and fields, in a dictionary through which torch.compile can see."""
+_A_MODULE = nn.ParameterDict()
 
 
 class Cell(nn.Module):
@@ -47,8 +52,10 @@ class Cell(nn.Module):
             images.
         learn: The names of the parameters to learn. They keep to their open interval, by a
             logistic map where it is finite and an exponential one where it has one end.
-        backend: "eager" steps through PyTorch operations; "auto" takes the fastest backend that
-            is here, at present eager.
+        backend: "eager" steps through PyTorch operations, on every device and as often
+            differentiable as you like. "numba" runs all steps in one kernel derived from the
+            equation: on the CPU, differentiable once, with the spikes of eager bit for bit.
+            "auto" takes numba for currents on the CPU and eager on other devices.
         options: The neuron's parameters by name, each a number or one number per channel.
             `learn_NAME=True` is another way to put NAME into `learn`.
 
@@ -72,6 +79,7 @@ class Cell(nn.Module):
     ) -> None:
         super().__init__()
         _check_backend(backend)
+        _check_parameter_names(neuron, type(self))
         self.neuron = neuron if reset is None else neuron.with_reset(reset)
         self.surrogate = surrogate
         self.detach_reset = detach_reset
@@ -94,6 +102,17 @@ class Cell(nn.Module):
                 self.fixed.register_buffer(name, torch.tensor(value, dtype=default))
             else:
                 self.numbers[name] = float(value)
+        # torch.compile does not follow changes beside read-only mappings, so both are made here.
+        self._intervals = {name: neuron.parameters[name] for name in self.free}
+        _tuple_type(f"{self.neuron.name}State", self.state_names)
+        self.fused: FusedNeuron | None = None
+        if backend == "numba" or (backend == "auto" and _has_numba()):
+            self.fused = FusedNeuron(self.neuron, surrogate, detach_reset, tuple(self.free))
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """What a state holds, in order."""
+        return tuple(self.neuron.states)
 
     def forward(self, current: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Advance by one step.
@@ -133,23 +152,87 @@ class Cell(nn.Module):
         Raises:
             UserError: If the shapes, the type or a name do not fit.
         """
-        eager.check_sequence(self.neuron, currents, steps, lengths, record)
-        frame = currents if steps is not None else currents[0]
-        result = eager.unroll(
-            self.neuron,
-            currents,
-            None if state is None else self._as_mapping(state, frame),
-            parameters=self._values(frame),
-            steps=steps,
-            lengths=lengths,
-            surrogate=self.surrogate,
-            detach_reset=self.detach_reset,
-            record=record,
-        )
+        result = self._run(currents, state, steps, lengths, Outputs(trace=tuple(record)))
         new = self._as_tuple("State", result.state)
         if not record:
             return result.spikes, new
         return result.spikes, new, self._as_tuple("Trace", result.trace)
+
+    def readout(
+        self, currents: Tensor, state: State | None = None, steps: int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Run over time and return only what a network reads out.
+
+        Args:
+            currents: As for `unroll`.
+            state: As for `unroll`.
+            steps: As for `unroll`.
+
+        Returns:
+            The number of spikes of each neuron, and the sum of its membrane after reset over all
+            steps, each (batch, ...).
+        """
+        membrane = self.neuron.membrane
+        asked = Outputs(spikes=False, counts=True, sums=(membrane,))
+        result = self._run(currents, state, steps, None, asked)
+        return result.counts, result.sums[membrane]
+
+    def pooled(
+        self, currents: Tensor, state: State | None = None, steps: int | None = None
+    ) -> Tensor:
+        """Run over time and return the spikes averaged over squares of 2 x 2.
+
+        Args:
+            currents: Images (T, batch, channels, rows, columns), or (batch, channels, rows,
+                columns) with `steps`; otherwise as for `unroll`.
+            state: As for `unroll`.
+            steps: As for `unroll`.
+
+        Returns:
+            (T, batch, channels, rows // 2, columns // 2); a last odd row or column is left out.
+        """
+        return self._run(currents, state, steps, None, Outputs(pool=True)).spikes
+
+    def _run(
+        self,
+        currents: Tensor,
+        state: State | None,
+        steps: int | None,
+        lengths: Tensor | None,
+        outputs: Outputs,
+    ) -> Run:
+        """Run over time on the backend; what else a cell computes is made from this."""
+        eager.check_sequence(self.neuron, currents, steps, lengths, outputs.trace)
+        frame = currents if steps is not None else currents[0]
+        options: dict[str, Any] = {
+            "state": None if state is None else self._as_mapping(state, frame),
+            "parameters": self._values(frame),
+            "steps": steps,
+            "lengths": lengths,
+        }
+        on_cpu = currents.device.type == "cpu"
+        if self.backend == "numba" and not on_cpu:
+            raise UserError(
+                f"backend='numba' runs on the CPU, but the currents are on {currents.device}; use "
+                f"backend='auto', or move them"
+            )
+        stored = currents.dtype
+        if self.fused is not None and on_cpu:
+            if stored not in STORED_TYPES:
+                currents = currents.to(computed_in(stored))
+            on_the_way = replace(outputs, pool=outputs.pool and can_pool(frame))
+            result = self.fused.run(currents, outputs=on_the_way, **options).stored_in(stored)
+            return result.pooled() if outputs.pool and not on_the_way.pool else result
+        unrolled = eager.unroll(
+            self.neuron,
+            currents.to(computed_in(stored)),
+            surrogate=self.surrogate,
+            detach_reset=self.detach_reset,
+            record=tuple(dict.fromkeys((*outputs.trace, *outputs.sums))),
+            **options,
+        )
+        result = Run.of(unrolled).stored_in(stored)
+        return result.pooled() if outputs.pool else result
 
     def parameter_values(self) -> dict[str, float | NDArray[np.float64]]:
         """Return every parameter of the neuron as it acts: a number, or one per channel."""
@@ -180,12 +263,12 @@ class Cell(nn.Module):
         for name, buffer in self.fixed.named_buffers():
             values[name] = self._along_channels(buffer, frame)
         for name, free in self.free.items():
-            bounded = from_free(free, self.neuron.parameters[name])
+            bounded = from_free(free, self._intervals[name])
             values[name] = self._along_channels(bounded, frame)
         return values
 
     def _along_channels(self, value: Tensor, frame: Tensor) -> Tensor:
-        value = value.to(frame.dtype)
+        value = value.to(computed_in(frame.dtype))
         if not value.ndim:
             return value
         if frame.ndim < -self.channel_axis or frame.shape[self.channel_axis] != len(value):
@@ -197,26 +280,65 @@ class Cell(nn.Module):
 
     def _as_mapping(self, state: State, frame: Tensor) -> dict[str, Tensor]:
         fields: Mapping[str, Tensor] = state if isinstance(state, Mapping) else state._asdict()
-        for name in self.neuron.states:
+        for name in self.state_names:
             if name not in fields or fields[name].shape != frame.shape:
                 found = f"shape {tuple(fields[name].shape)}" if name in fields else "none"
                 raise UserError(
                     f"state {name!r} of {self.neuron.name}: found {found}, expected the shape of "
                     f"the current of one step, {tuple(frame.shape)}"
                 )
-        return {name: fields[name] for name in self.neuron.states}
+        return {name: fields[name] for name in self.state_names}
 
     def _as_tuple(self, kind: str, values: Mapping[str, Tensor]) -> Any:
-        return _named_tuple(f"{self.neuron.name}{kind}", tuple(values))(**values)
+        return _tuple_type(f"{self.neuron.name}{kind}", tuple(values))(**values)
+
+
+def _tuple_type(name: str, fields: tuple[str, ...]) -> Any:
+    key = (name, *fields)
+    if key not in _tuple_types:
+        _tuple_types[key] = namedtuple(name, fields)
+    return _tuple_types[key]
+
+
+def _has_numba() -> bool:
+    return importlib.util.find_spec("numba") is not None
 
 
 def _check_backend(backend: str) -> None:
-    if backend in _PLANNED_BACKENDS:
+    if backend == "triton":
         raise ToolMissingError(
-            f"backend={backend!r}: this release has no {backend} kernels; use 'eager' or 'auto'"
+            "backend='triton': this release has no triton kernels; use 'auto', which on a GPU is "
+            "'eager'"
         )
-    if backend not in ("auto", "eager"):
-        raise UserError(f"backend={backend!r}: expected 'auto' or 'eager'")
+    if backend not in ("auto", "eager", "numba"):
+        raise UserError(f"backend={backend!r}: expected 'auto', 'eager' or 'numba'")
+    if backend == "numba" and not _has_numba():
+        raise ToolMissingError(
+            "backend='numba': the package numba is not installed; pip install numba, or use 'eager'"
+        )
+
+
+def _check_parameter_names(neuron: Neuron, kind: type[Cell]) -> None:
+    """Refuse parameters that could not be told from the cell's own options."""
+    options = {
+        option.name
+        for each in kind.__mro__
+        if issubclass(each, Cell)
+        for option in inspect.signature(each.__init__).parameters.values()
+        if option.kind is not inspect.Parameter.VAR_KEYWORD
+    }
+    options |= {f"learn_{name}" for name in neuron.parameters}
+    for name in neuron.parameters:
+        if name in options:
+            raise UserError(
+                f"{neuron.name} has a parameter {name!r}, but {kind.__name__} has an option of "
+                f"that name; give the parameter another name"
+            )
+        if hasattr(_A_MODULE, name):
+            raise UserError(
+                f"{neuron.name} has a parameter {name!r}, a name that PyTorch's modules use for "
+                f"themselves; give the parameter another name"
+            )
 
 
 def _separate(

@@ -62,12 +62,14 @@ class Epoch:
         loss: Mean loss over the samples, each before the step that learnt from it.
         accuracy: Share of them classified correctly, likewise.
         validation_accuracy: On the validation set after the epoch; None without one.
+        largest_gradient: Largest L2 norm of the whole gradient in any step.
         seconds: Wall time of the epoch.
     """
 
     loss: float
     accuracy: float
     validation_accuracy: float | None
+    largest_gradient: float
     seconds: float
 
 
@@ -121,9 +123,9 @@ def fit(
         for number in range(1, options.epochs + 1):
             start = time.perf_counter()
             net.train()
-            loss, accuracy = _train_epoch(net, frames, labels, optimiser, options)
+            loss, accuracy, gradient = _train_epoch(net, frames, labels, optimiser, options)
             tried = None if validation is None else evaluate(net, validation, options.steps)
-            epochs.append(Epoch(loss, accuracy, tried, time.perf_counter() - start))
+            epochs.append(Epoch(loss, accuracy, tried, gradient, time.perf_counter() - start))
             detail = f"loss {loss:.4f}, accuracy {accuracy:.2%}"
             detail += "" if tried is None else f", validation {tried:.2%}"
             progress(Progress("training", number, options.epochs, detail))
@@ -137,8 +139,10 @@ def _train_epoch(
     labels: Tensor,
     optimiser: torch.optim.Optimizer,
     options: TrainingOptions,
-) -> tuple[float, float]:
-    """Return the mean loss and the accuracy."""
+) -> tuple[float, float, float]:
+    """Return the mean loss, the accuracy and the largest gradient norm."""
+    parameters = [each for each in net.parameters() if each.requires_grad]
+    largest = torch.zeros((), device=frames.device)
     total = torch.zeros((), device=frames.device)
     correct = torch.zeros((), device=frames.device)
     order = torch.randperm(len(labels)).to(frames.device)
@@ -147,10 +151,12 @@ def _train_epoch(
         loss = rate_loss(output, labels[batch], options.steps)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        gradients = [each.grad for each in parameters if each.grad is not None]
+        largest = torch.maximum(largest, nn.utils.get_total_norm(gradients))
         optimiser.step()
         total += loss.detach() * len(batch)
         correct += (output.spike_counts.argmax(1) == labels[batch]).sum()
-    return float(total) / len(labels), float(correct) / len(labels)
+    return float(total) / len(labels), float(correct) / len(labels), float(largest)
 
 
 def evaluate(

@@ -1,0 +1,155 @@
+"""Training speed and memory against the peers, side by side in one run.
+
+Each measurement is a process of its own; the frameworks take turns, so that a noisy moment hits
+all of them. Peers that are not installed are left out, and the table says so. Give the interpreter
+of an environment that has them with --peers-python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from _results import Target, write_results
+
+WORKER = Path(__file__).with_name("_speed_worker.py")
+PEERS = ("snntorch", "spikingjelly", "norse")
+CELLS = (
+    "LIFCell", "IFCell", "SynapticCell", "ALIFCell", "ExpIFCell", "AdExCell", "LapicqueCell",
+    "AlphaCell", "SecondOrderLIFCell", "RecurrentLIFCell",
+)  # fmt: skip
+COMMON = {"width": 128, "steps": 25, "batch": 128, "precision": "float32", "repeats": 20}
+OURS = {"framework": "sc-neurocore", "backend": "auto", "cell": "LIFCell"}
+
+
+def requests(sections: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield every measurement of the sections asked for."""
+    eager = {"framework": "sc-neurocore", "backend": "eager", "cell": "LIFCell"}
+    peers = [{"framework": name} for name in PEERS]
+    for net, repeats in (("ff", 40), ("conv", 4)):
+        if net in sections:
+            for which in (OURS, eager, *peers):
+                yield {**COMMON, **which, "section": net, "net": net, "repeats": repeats}
+    if "conv" in sections:
+        for which in (OURS, *peers):
+            short = {"precision": "bfloat16", "repeats": 4}
+            yield {**COMMON, **which, "section": "conv", "net": "conv", **short}
+    if "cells" in sections:
+        for cell in CELLS:
+            backend = "eager" if cell == "RecurrentLIFCell" else "auto"
+            yield {**COMMON, **OURS, "section": "cells", "net": "ff", "cell": cell,
+                   "backend": backend}  # fmt: skip
+    if "growth" in sections:
+        for steps in (8, 25, 100, 400):
+            yield {**COMMON, **OURS, "section": "growth", "net": "ff", "steps": steps}
+        for width in (128, 512, 2048, 4096):
+            yield {**COMMON, **OURS, "section": "growth", "net": "ff", "width": width,
+                   "repeats": 8}  # fmt: skip
+
+
+def measure(request: dict[str, Any], interpreter: str) -> dict[str, Any] | None:
+    """Run one measurement in a process of its own; None where the framework is missing."""
+    command = [interpreter, str(WORKER), json.dumps(request)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:]
+        if any("No module named" in line for line in last):
+            return None
+        raise SystemExit(f"{request}: {done.stderr}")
+    return dict(json.loads(done.stdout))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--peers-python", default=sys.executable, help="an interpreter with peers")
+    parser.add_argument("--rounds", type=int, default=3, help="turns that each framework gets")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--sections", nargs="+", default=["ff", "conv", "cells", "growth"])
+    options = parser.parse_args()
+
+    rows = []
+    for request in requests(options.sections):
+        rows.append({**request, "threads": options.threads})
+    results: list[list[dict[str, Any]]] = [[] for _ in rows]
+    for turn in range(options.rounds):
+        for row, found in zip(rows, results, strict=True):
+            is_peer = row["framework"] in PEERS
+            result = measure(row, options.peers_python if is_peer else sys.executable)
+            label = " ".join(str(row.get(k, "")) for k in ("section", "framework", "backend",
+                             "cell", "precision", "steps", "width"))  # fmt: skip
+            print(f"{turn + 1}: {label}: {result and round(result['ms'], 2)} ms", flush=True)
+            if result:
+                found.append(result)
+    table = [summary(row, found) for row, found in zip(rows, results, strict=True)]
+    path = write_results(
+        "training_speed",
+        seeds=[0],
+        rows=table,
+        targets=list(targets(table)),
+        packages=["sc-neurocore", "torch", "numba", "numpy"],
+    )
+    for target in targets(table):
+        print(f"{target.what}: {target.measured} (asked {target.op} {target.asked})")
+    print(f"written: {path}")
+
+
+def summary(row: dict[str, Any], found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return one row of the table: the median over turns of each median."""
+    if not found:
+        return {**row, "measured": False}
+    return {
+        **row,
+        "measured": True,
+        **{name: statistics.median(each[name] for each in found)
+           for name in ("ms", "fastest_ms", "peak_mb", "peak_after_imports_mb")},
+        "first_step_s": found[0]["first_step_s"],
+        **{name: found[0][name] for name in ("parameters", "version", "torch")},
+    }  # fmt: skip
+
+
+def targets(table: list[dict[str, Any]]) -> Iterator[Target]:
+    """Yield what was asked for, beside what was measured."""
+
+    def pick(**wanted: Any) -> list[dict[str, Any]]:
+        return [
+            row
+            for row in table
+            if row["measured"] and all(row.get(name) == value for name, value in wanted.items())
+        ]
+
+    def peers(net: str, precision: str) -> list[dict[str, Any]]:
+        return [r for r in pick(section=net, precision=precision) if r["framework"] in PEERS]
+
+    asked = [("ff", "float32", 4.0), ("conv", "float32", 2.0), ("conv", "bfloat16", 3.0)]
+    for net, precision, times in asked:
+        ours = pick(section=net, precision=precision, backend="auto")
+        others = [*peers(net, precision), *peers(net, "float32")]
+        if ours and others:
+            fastest = min(others, key=lambda row: row["ms"])
+            ratio = round(fastest["ms"] / ours[0]["ms"], 2)
+            what = f"{net}, {precision}: times faster than {fastest['framework']}"
+            yield Target(what, ">=", times, ratio)
+    ours, others = (
+        pick(section="conv", precision="float32", backend="auto"),
+        peers("conv", "float32"),
+    )
+    if ours and others:
+        leanest = min(others, key=lambda row: row["peak_mb"])
+        ratio = round(ours[0]["peak_mb"] / leanest["peak_mb"], 3)
+        yield Target(f"conv, peak memory against {leanest['framework']}", "<=", 0.5, ratio)
+    lif = pick(section="cells", cell="LIFCell")
+    for row in pick(section="cells"):
+        if lif and row["cell"] not in ("LIFCell", "RecurrentLIFCell"):
+            ratio = round(row["ms"] / lif[0]["ms"], 2)
+            yield Target(f"{row['cell']}, step time against LIFCell", "<=", 2.0, ratio)
+
+
+if __name__ == "__main__":
+    main()

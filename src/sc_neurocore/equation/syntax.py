@@ -1,0 +1,194 @@
+"""Expressions from text, safely.
+
+Python's own parser reads the expressions, but only after the text has passed checks of its own on
+characters, length, nesting and numbers, and only a white list of syntax becomes a graph. Nothing
+is ever evaluated. An error shows the line, with a caret under the place.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from dataclasses import dataclass
+
+from sc_neurocore.equation.expression import (
+    FUNCTIONS,
+    Constant,
+    Expression,
+    Operation,
+    Symbol,
+    operation,
+)
+from sc_neurocore.equation.neuron import Assignment
+from sc_neurocore.errors import EquationError
+
+MAXIMUM_LINE = 1000
+MAXIMUM_NESTING = 40
+MAXIMUM_NUMBER_LENGTH = 32
+MAXIMUM_OPERANDS = 500
+"""Of a power, which is written out as a product."""
+
+_ALLOWED = re.compile(r"[A-Za-z0-9_ \t+\-*/().,<>=]*")
+_NUMBER = re.compile(r"[0-9.][0-9A-Za-z_.]*")
+_DECIMAL = re.compile(r"(\d+\.?\d*|\.\d+)([eE]\d+)?")
+_BINARY: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+_COMPARE: dict[type[ast.cmpop], str] = {ast.GtE: ">=", ast.Gt: ">", ast.LtE: "<=", ast.Lt: "<"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a piece of text stands, so that an error can point into the line it came from."""
+
+    line: str
+    number: int | None = None
+    offset: int = 0
+
+    def error(self, message: str, column: int = 0) -> EquationError:
+        """Return an error that shows the line with a caret `column` characters into the text."""
+        where = f"line {self.number}: " if self.number else ""
+        caret = " " * (self.offset + column) + "^"
+        return EquationError(f"{where}{message}\n    {self.line}\n    {caret}")
+
+    def after(self, columns: int) -> Place:
+        """Return the place that many characters further on."""
+        return Place(self.line, self.number, self.offset + columns)
+
+    def find(self, name: str) -> int:
+        """Return how far into the text a name first stands; 0 if it does not."""
+        found = re.search(rf"\b{re.escape(name)}\b", self.line[self.offset :])
+        return found.start() if found else 0
+
+
+def parse_expression(text: str) -> Expression:
+    """Read one expression, such as `beta*v + I`.
+
+    The language: numbers, names, `+ - * /`, unary minus, powers with a whole exponent from 2 to 8
+    (written out as products), the comparisons `>= > <= <`, the constant `pi`, and the functions
+    of `expression.FUNCTIONS`.
+
+    Raises:
+        EquationError: Showing the line and a caret under what cannot be read.
+    """
+    return read_expression(text, Place(text))
+
+
+def read_expression(text: str, place: Place) -> Expression:
+    """Read an expression that stands at `place`."""
+    _check_characters(text, place)
+    # Blanks at the start would be an indentation error to Python's parser.
+    lead = len(text) - len(text.lstrip())
+    place = place.after(lead)
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except SyntaxError as error:
+        # Python gives no offset where the text ends too early.
+        column = (error.offset or len(text.strip()) + 1) - 1
+        raise place.error("this is not an expression", column) from None
+    except (MemoryError, RecursionError, ValueError):
+        raise place.error("this expression is too deeply nested") from None
+    return _convert(tree.body, place, 0)
+
+
+def _check_characters(text: str, place: Place) -> None:
+    """Refuse what Python's parser should not even see."""
+    if not text.strip():
+        raise place.error("expected an expression, found nothing")
+    if len(text) > MAXIMUM_LINE:
+        raise EquationError(
+            f"an expression of {len(text)} characters: at most {MAXIMUM_LINE} are read; "
+            f"split it with 'local' lines"
+        )
+    good = _ALLOWED.match(text)
+    if good is not None and good.end() < len(text):
+        raise place.error(f"unexpected character {text[good.end()]!r}", good.end())
+    depth = 0
+    for column, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if depth > MAXIMUM_NESTING:
+            raise place.error(f"parentheses nested deeper than {MAXIMUM_NESTING}", column)
+    for word in re.finditer(r"[A-Za-z0-9_.]+", text):
+        if _NUMBER.fullmatch(word[0]) and not _is_number(text, word):
+            raise place.error(f"{word[0]!r} is not a decimal number", word.start())
+
+
+def _is_number(text: str, word: re.Match[str]) -> bool:
+    if len(word[0]) > MAXIMUM_NUMBER_LENGTH:
+        return False
+    # In 1e-3 the word ends before the sign: the rest is the exponent's digits.
+    if word[0][-1] in "eE" and re.match(r"[+-]\d{1,3}(?![A-Za-z0-9_.])", text[word.end() :]):
+        return _DECIMAL.fullmatch(word[0][:-1]) is not None
+    return _DECIMAL.fullmatch(word[0]) is not None
+
+
+def _convert(node: ast.expr, place: Place, depth: int) -> Expression:
+    if depth > 2 * MAXIMUM_NESTING:
+        raise place.error("this expression is too deeply nested; split it with 'local' lines")
+
+    def convert(child: ast.expr) -> Expression:
+        return _convert(child, place, depth + 1)
+
+    def refuse(message: str) -> EquationError:
+        return place.error(message, node.col_offset)
+
+    try:
+        match node:
+            case ast.Constant(value=bool() | complex() | str() | bytes() | None):
+                raise refuse("expected a number or a name")
+            case ast.Constant(value=int() | float() as value):
+                return Constant(float(value))
+            case ast.Name(id="pi"):
+                return Constant(math.pi)
+            case ast.Name(id=name):
+                return Symbol(name)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return operation("neg", convert(operand))
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return convert(operand)
+            case ast.BinOp(left=base, op=ast.Pow(), right=ast.Constant(value=int() as exponent)):
+                if not 2 <= exponent <= 8:
+                    raise refuse(f"the exponent is {exponent}: expected a whole number 2 to 8")
+                factor = convert(base)
+                if exponent * _operands(factor) > MAXIMUM_OPERANDS:
+                    raise refuse("this power is too large once it is written out as a product")
+                power = factor
+                for _ in range(exponent - 1):
+                    power = operation("*", power, factor)
+                return power
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
+                return operation(_BINARY[type(op)], convert(left), convert(right))
+            case ast.Compare(left=left, ops=[comparison], comparators=[right]) if (
+                type(comparison) in _COMPARE
+            ):
+                return operation(_COMPARE[type(comparison)], convert(left), convert(right))
+            case ast.Call(func=ast.Name(id=function), args=arguments, keywords=[]):
+                if function not in FUNCTIONS:
+                    raise refuse(f"unknown function {function!r}; known: {', '.join(FUNCTIONS)}")
+                return operation(function, *(convert(argument) for argument in arguments))
+            case _:
+                raise refuse("this is not part of the equation language")
+    except EquationError as error:
+        if "^" in str(error):
+            raise
+        raise refuse(str(error)) from None
+
+
+def _operands(expression: Expression) -> int:
+    """Return how many numbers and names an expression has, repetitions counted."""
+    if isinstance(expression, Operation):
+        return sum(_operands(operand) for operand in expression.operands)
+    return 1
+
+
+def parse_assignment(text: str) -> Assignment:
+    """Read `target = expression` or `local target = expression`."""
+    return read_assignment(text, Place(text))
+
+
+def read_assignment(text: str, place: Place) -> Assignment:
+    """Read an assignment that stands at `place`."""
+    match = re.match(r"\s*(local\s+)?([A-Za-z][A-Za-z0-9_]*)\s*=(?!=)", text)
+    if match is None:
+        raise place.error("expected an assignment, such as v = beta*v + I")
+    value = read_expression(text[match.end() :], place.after(match.end()))
+    return Assignment(match[2], value, is_local=match[1] is not None)

@@ -1,0 +1,287 @@
+"""A scan as the text of a Python module with Numba functions.
+
+A block of neurons runs through all its steps before the next block starts, so that its states
+stay in the cache; within a step the neurons of the block are one vectorised loop over rows, one
+row per state, constant or gradient. The backward scan first runs a block forward, keeping the
+states before every step in a scratch array, and then back.
+
+What is optional (spikes, counts, traces, sums, and the gradients towards them) is an empty array
+where it is not asked for, so that a neuron needs one forward kernel.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from sc_neurocore.equation.expression import OPERATORS, Expression, evaluate
+from sc_neurocore.equation.neuron import SPIKE
+from sc_neurocore.kernels.derive import LENGTH, STEP, Pass, Scan, gradient_name
+from sc_neurocore.kernels.numba_templates import BACKWARD, FORWARD
+
+Real: TypeAlias = Literal["float32", "float64"]
+"""What a kernel computes in."""
+
+Storage: TypeAlias = Literal["float32", "float64", "bfloat16"]
+"""How currents, spikes and their gradients are stored; bfloat16 is computed in float32."""
+
+_SUPPORT = Path(__file__).with_name("numba_support.py")
+
+
+def emit_forward(scan: Scan, storage: Storage) -> str:
+    """Return a module whose `run` computes the steps of all neurons of some chunks."""
+    code = _Code(scan, storage)
+    neuron = scan.neuron
+    states = [code.row(name) for name in neuron.states]
+    rows = [*states, *code.constant_rows(scan.forward)]
+    stores = {SPIKE: "spike_row[j]", **{name: f"{code.row(name)}[j]" for name in neuron.states}}
+    return code.fill(
+        FORWARD,
+        rows=[f"{row}," for row in rows],
+        cut_rows=[f"{row}[:size]," for row in rows],
+        begin=code.begin(),
+        step=code.body(scan.forward, stores),
+        record=[
+            line
+            for index, state in enumerate(states)
+            for line in (
+                f"if traced[{index}] >= 0:",
+                f"    copy_row({state}, trace[traced[{index}], t, start : start + size])",
+                f"if summed[{index}] >= 0:",
+                f"    add_row({state}, sums[summed[{index}], start : start + size])",
+            )
+        ],
+        allocate=code.allocate(rows),
+        load=[*code.load_states(), *code.load_constants(scan.forward)],
+        finish=[
+            f"copy_row({state}[:size], final[{index}, start : start + size])"
+            for index, state in enumerate(states)
+        ],
+    )
+
+
+def emit_backward(scan: Scan, storage: Storage) -> str:
+    """Return a module whose `run` computes the gradients of all neurons of some chunks."""
+    code = _Code(scan, storage)
+    neuron = scan.neuron
+    states = [code.row(name) for name in neuron.states]
+    toward = [code.row(gradient_name(name)) for name in neuron.states]
+    sums = [code.row(gradient_name(name)) for name in scan.wanted]
+    kept = [code.row(f"kept {name}") for name in neuron.states]
+    rows = [*states, *toward, *sums, *code.constant_rows(scan.backward)]
+    passing = [gradient_name(name) for name in neuron.states]
+    stores = {
+        gradient_name(neuron.input): "current_gradient_row[j]",
+        **{name: f"{code.row(name)}[j]" for name in passing},
+    }
+    return code.fill(
+        BACKWARD,
+        rows=[f"{row}," for row in rows],
+        cut_rows=[f"{row}[:size]," for row in rows],
+        state_count=[str(len(states))],
+        kept_rows=[f"{row} = history[{index}, t, :size]" for index, row in enumerate(kept)],
+        begin=code.begin(),
+        begin_reverse=code.begin(),
+        keep=[f"{row}[j] = {state}[j]" for row, state in zip(kept, states, strict=True)],
+        step=code.body(scan.forward, {name: f"{code.row(name)}[j]" for name in neuron.states}),
+        arrive=[
+            line
+            for index, row in enumerate(toward)
+            for line in (
+                f"if traced[{index}] >= 0:",
+                "    r = t if grad_trace.shape[1] > 1 else 0",
+                f"    add_row(grad_trace[traced[{index}], r, start : start + size], {row})",
+                f"if summed[{index}] >= 0:",
+                f"    add_row(grad_sums[summed[{index}], start : start + size], {row})",
+            )
+        ],
+        adjoint=code.body(
+            scan.backward,
+            stores,
+            added={
+                gradient_name(name): f"{code.row(gradient_name(name))}[j]" for name in scan.wanted
+            },
+            loaded={
+                **{name: f"{row}[j]" for name, row in zip(neuron.states, kept, strict=True)},
+                **{name: f"{code.row(name)}[j]" for name in passing},
+                gradient_name(SPIKE): "spike_row[j]",
+            },
+        ),
+        allocate=code.allocate(rows),
+        load=[
+            *code.load_states(),
+            *code.load_constants(scan.backward),
+            *(
+                line
+                for index, row in enumerate(toward)
+                for line in (
+                    f"{row}[:] = ZERO",
+                    "if len(grad_final):",
+                    f"    copy_row(grad_final[{index}, start : start + size], {row}[:size])",
+                )
+            ),
+        ],
+        zero=[f"{row}[:] = ZERO" for row in sums],
+        finish=[
+            *(
+                f"copy_row({row}[:size], grad_initial[{index}, start : start + size])"
+                for index, row in enumerate(toward)
+            ),
+            *(
+                f"scatter({row}[:size], start, inner, partials[index, {code.slice(name)}])"
+                for row, name in zip(sums, scan.wanted, strict=True)
+            ),
+        ],
+    )
+
+
+class _Code:
+    """The names and numbers of one module, and the pieces that both passes are made of."""
+
+    def __init__(self, scan: Scan, storage: Storage) -> None:
+        self.scan = scan
+        self.storage = storage
+        self.real: Real = "float64" if storage == "float64" else "float32"
+        self._names: dict[str, str] = {}
+        self._numbers = {"0.0": "ZERO", "1.0": "ONE"}
+
+    def name(self, symbol: str) -> str:
+        """Return the identifier of a symbol: readable, and nobody else's thanks to its number."""
+        if symbol not in self._names:
+            readable = re.sub(r"\W+", "_", symbol)
+            self._names[symbol] = f"{readable}_{len(self._names)}"
+        return self._names[symbol]
+
+    def row(self, symbol: str) -> str:
+        return f"{self.name(symbol)}_row"
+
+    def slice(self, constant: str) -> str:
+        index = self.scan.constants.index(constant)
+        return f"offsets[{index}] : offsets[{index + 1}]"
+
+    def constant_rows(self, of: Pass) -> list[str]:
+        masks = [self.row(LENGTH)] if self.scan.masked else []
+        return [*(self.row(name) for name in of.constants), *masks]
+
+    def allocate(self, rows: Iterable[str]) -> list[str]:
+        return [f"{row} = np.empty(block, np.{self.real})" for row in rows]
+
+    def load_states(self) -> list[str]:
+        return [
+            f"spread(initial[{index}], start, {self.row(name)}[:size])"
+            for index, name in enumerate(self.scan.neuron.states)
+        ]
+
+    def load_constants(self, of: Pass) -> list[str]:
+        lines = [
+            f"gather(values[{self.slice(name)}], start, inner, {self.row(name)}[:size])"
+            for name in of.constants
+        ]
+        if self.scan.masked:
+            lines.append(f"gather(lengths, start, length_inner, {self.row(LENGTH)}[:size])")
+        return lines
+
+    def begin(self) -> list[str]:
+        """Return what comes before the loop over the neurons of a step."""
+        currents = "currents[t if len(currents) > 1 else 0, start : start + size]"
+        current = self.row(self.scan.neuron.input)
+        lines = (
+            [f"widen({currents}, wide)", f"{current} = wide"]
+            if self.storage == "bfloat16"
+            else [f"{current} = {currents}"]
+        )
+        if self.scan.masked:
+            lines.append(f"{self.name(STEP)} = np.{self.real}(t)")
+        return lines
+
+    def body(
+        self,
+        of: Pass,
+        stores: Mapping[str, str],
+        *,
+        added: Mapping[str, str] | None = None,
+        loaded: Mapping[str, str] | None = None,
+    ) -> list[str]:
+        """Return the loop's body: read the rows, compute, and only then write.
+
+        Args:
+            of: The assignments.
+            stores: Where each result goes.
+            added: To what the other results are added.
+            loaded: Where symbols come from, if not from the row of their name.
+        """
+        scan, places = self.scan, dict(loaded or {})
+        read = [*scan.neuron.states, scan.neuron.input, *of.constants]
+        read += [LENGTH] if scan.masked else []
+        for name in read:
+            places.setdefault(name, f"{self.row(name)}[j]")
+        text = _Python(self)
+        environment = {name: self.name(name) for name in (*places, STEP)}
+        lines = [f"{self.name(name)} = {place}" for name, place in places.items()]
+        for line in of.lines:
+            lines.append(f"{self.name(line.target)} = {evaluate(line.value, environment, text)}")
+            environment[line.target] = self.name(line.target)
+        writes = {**stores, **(added or {})}
+        for name in writes:
+            value: Expression = of.results[name]
+            lines.append(f"{self.name('new ' + name)} = {evaluate(value, environment, text)}")
+        for name, place in writes.items():
+            sign = "+=" if added and name in added else "="
+            lines.append(f"{place} {sign} {self.name('new ' + name)}")
+        return lines
+
+    def number(self, value: float) -> str:
+        """Return the name of a number in the type of the kernel."""
+        return self._numbers.setdefault(repr(value), f"NUMBER_{len(self._numbers)}")
+
+    def fill(self, template: str, **pieces: list[str]) -> str:
+        """Return the module: what it stands on, its numbers, and the template with its pieces.
+
+        A piece alone on its line becomes lines of that indentation; others are words.
+        """
+        is_short = self.storage == "bfloat16"
+        words: dict[str, list[str]] = {
+            "real": [self.real],
+            "write": ["narrow" if is_short else "copy_row"],
+            "add": ["add_wide" if is_short else "add_row"],
+            **pieces,
+        }
+        lines: list[str] = []
+        for line in template.splitlines():
+            alone = re.fullmatch(r"( *)\$(\w+)", line)
+            if alone:
+                lines += [alone[1] + piece for piece in words[alone[2]]]
+            else:
+                lines.append(re.sub(r"\$(\w+)", lambda word: words[word[1]][0], line))
+        numbers = [f"{name} = np.{self.real}({value})" for value, name in self._numbers.items()]
+        return "\n".join([_SUPPORT.read_text(), *numbers, *lines, ""])
+
+
+class _Python:
+    """Interpret expressions as Python text; every value is computed, so that nothing branches."""
+
+    def __init__(self, code: _Code) -> None:
+        self._code = code
+        self._calls = {
+            "abs": "abs",
+            "min": "minimum",
+            "max": "maximum",
+            "exp": f"exp_{code.real}",
+            "tanh": "np.tanh",
+            "sigmoid": f"sigmoid_{code.real}",
+            "select": "where",
+        }
+
+    def constant(self, value: float) -> str:
+        return self._code.number(value)
+
+    def apply(self, operator: str, operands: tuple[str, ...]) -> str:
+        match OPERATORS[operator].notation:
+            case "infix":
+                return f"({operands[0]} {operator} {operands[1]})"
+            case "prefix":
+                return f"(-{operands[0]})"
+            case "call":
+                return f"{self._calls[operator]}({', '.join(operands)})"

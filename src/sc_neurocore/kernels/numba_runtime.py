@@ -1,0 +1,133 @@
+"""Generated kernels as compiled modules, on disk and on both cores.
+
+Numba caches compiled code beside the source file, so every generated module is written to the
+user's cache folder under a name made from its text and Numba's version.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import importlib.util
+import os
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sc_neurocore.errors import UserError
+from sc_neurocore.network.storage import write_atomically
+
+CACHE_VARIABLE = "SC_NEUROCORE_CACHE"
+
+_loading = threading.Lock()
+
+
+def cache_folder() -> Path:
+    """Return the folder of the generated kernels: $SC_NEUROCORE_CACHE, or one of the user's own."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    if chosen:
+        return Path(chosen) / "kernels"
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "sc_neurocore" / "kernels"
+
+
+def load(name: str, text: str) -> ModuleType:
+    """Write a generated module, unless it is there, and import it.
+
+    Args:
+        name: What the module is, for people who look into the folder.
+        text: The whole source.
+
+    Raises:
+        UserError: If the folder cannot be written.
+    """
+    digest = hashlib.sha256(f"{version('numba')}\n{text}".encode()).hexdigest()[:16]
+    module_name = f"{name}_{digest}"
+    path = cache_folder() / f"{module_name}.py"
+    with _loading:
+        if module_name in sys.modules:
+            return sys.modules[module_name]
+        try:
+            # A file that is there keeps its time stamp, by which Numba knows its compiled code.
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(path, text.encode())
+        except OSError as error:
+            raise UserError(
+                f"{path.parent}: cannot write generated kernels there ({error}); set "
+                f"{CACHE_VARIABLE} to a folder that can be written, or use backend='eager'"
+            ) from None
+        specification = importlib.util.spec_from_file_location(module_name, path)
+        assert specification is not None and specification.loader is not None
+        module = importlib.util.module_from_spec(specification)
+        sys.modules[module_name] = module
+        try:
+            specification.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[module_name]
+            raise
+        return module
+
+
+def run_chunks(function: Callable[..., Any], chunks: int, threads: int, *arguments: Any) -> None:
+    """Call `function(first, last, *arguments)` on [0, chunks), cut into one range per thread.
+
+    The function must release the interpreter lock and give every chunk the same result whatever
+    the range that it is in.
+    """
+    threads = max(1, min(threads, chunks))
+    if threads == 1:
+        function(0, chunks, *arguments)
+        return
+    ranges = iter(list(pairwise(chunks * index // threads for index in range(threads + 1))))
+    errors: list[BaseException] = []
+
+    def work(_: Any = None) -> None:
+        # The lock of the interpreter makes the iterator safe.
+        for first, last in ranges:
+            try:
+                function(first, last, *arguments)
+            except BaseException as error:
+                errors.append(error)
+
+    team = _team_of_torch()
+    if team is not None:
+        team(_Work(work), None, threads, 0)
+    else:
+        others = [_workers(os.getpid()).submit(work) for _ in range(threads - 1)]
+        work()
+        for other in others:
+            other.result()
+    if errors:
+        raise errors[0]
+
+
+_Work = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+
+@cache
+def _team_of_torch() -> Any:
+    """Return the function that runs work on the threads which PyTorch's own operations use.
+
+    After every operation these wait actively for the next one, so they start at once, where other
+    threads would have to compete with them for a core. None where PyTorch does not use GNU OpenMP.
+    """
+    try:
+        loaded = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines()}
+        paths = [path for path in loaded if Path(path).name.startswith("libgomp")]
+        return ctypes.CDLL(paths[0]).GOMP_parallel if len(paths) == 1 else None
+    except (OSError, AttributeError):
+        return None
+
+
+@cache
+def _workers(process: int) -> ThreadPoolExecutor:
+    # Threads do not survive a fork, so each process has its own.
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="sc_neurocore")

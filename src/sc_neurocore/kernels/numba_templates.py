@@ -1,0 +1,125 @@
+"""The frames of the generated Numba modules; `numba_emitter` fills in what a neuron adds.
+
+`$name` alone on its line becomes lines of that indentation, elsewhere a word.
+"""
+
+FORWARD = '''
+
+@inner
+def scan_block(
+    start, steps, columns, pooled, currents, spikes, counts, trace, traced, sums, summed, wide,
+    spike_row, pooled_row,
+    $rows
+):
+    """Run one block of neurons, whose states are in their rows, through all steps."""
+    arguments_do_not_overlap()
+    size = len(spike_row)
+    for t in range(steps):
+        $begin
+        for j in range(size):
+            $step
+        if len(spikes) and columns:
+            pool_row(spike_row, columns, pooled, pooled_row)
+            $write(pooled_row, spikes[t, start // 4 : (start + size) // 4])
+        elif len(spikes):
+            $write(spike_row, spikes[t, start : start + size])
+        if len(counts):
+            add_row(spike_row, counts[start : start + size])
+        $record
+
+
+@outer
+def run(
+    first, last, chunk, block, steps, inner, columns, pooled, currents, initial, values,
+    offsets, lengths, length_inner, spikes, counts, trace, traced, sums, summed, final
+):
+    """Run the chunks [first, last) of neurons from their initial state."""
+    wide = np.empty(block, np.$real)
+    spike_row = np.empty(block, np.$real)
+    pooled_row = np.empty(block, np.$real)
+    $allocate
+    for start in range(first * chunk, min(last * chunk, final.shape[1]), block):
+        size = min(block, final.shape[1] - start)
+        $load
+        scan_block(
+            start, steps, columns, pooled, currents, spikes, counts, trace, traced, sums, summed,
+            wide[:size], spike_row[:size], pooled_row[: size // 4],
+            $cut_rows
+        )
+        $finish
+'''
+
+BACKWARD = '''
+
+@inner
+def scan_block(
+    start, steps, columns, pooled, currents, history, grad_spikes, grad_counts, grad_trace,
+    traced, grad_sums, summed, grad_currents, wide, total_row, spike_row, pooled_row,
+    current_gradient_row,
+    $rows
+):
+    """Run one block forward, then back; rows hold the states and the gradients towards them."""
+    arguments_do_not_overlap()
+    size = len(spike_row)
+    for t in range(steps):
+        $kept_rows
+        $begin
+        for j in range(size):
+            $keep
+            $step
+    for t in range(steps - 1, -1, -1):
+        $kept_rows
+        $begin_reverse
+        if len(grad_counts):
+            copy_row(grad_counts[start : start + size], spike_row)
+        else:
+            spike_row[:] = ZERO
+        if len(grad_spikes):
+            r = t if len(grad_spikes) > 1 else 0
+            if columns:
+                pooled_row[:] = ZERO
+                $add(grad_spikes[r, start // 4 : (start + size) // 4], pooled_row)
+                unpool_row(pooled_row, columns, pooled, spike_row)
+            else:
+                $add(grad_spikes[r, start : start + size], spike_row)
+        $arrive
+        for j in range(size):
+            $adjoint
+        if len(grad_currents) == 1:
+            add_row(current_gradient_row, total_row)
+        else:
+            $write(current_gradient_row, grad_currents[t, start : start + size])
+    if len(grad_currents) == 1:
+        $write(total_row, grad_currents[0, start : start + size])
+
+
+@outer
+def run(
+    first, last, chunk, block, steps, inner, columns, pooled, currents, initial, values,
+    offsets, lengths, length_inner, grad_spikes, grad_counts, grad_trace, traced, grad_sums,
+    summed, grad_final, grad_currents, grad_initial, partials
+):
+    """Compute the gradients of the chunks [first, last) of neurons."""
+    history = np.empty(($state_count, steps, block), np.$real)
+    wide = np.empty(block, np.$real)
+    total_row = np.empty(block, np.$real)
+    spike_row = np.empty(block, np.$real)
+    pooled_row = np.empty(block, np.$real)
+    current_gradient_row = np.empty(block, np.$real)
+    $allocate
+    neurons = grad_initial.shape[1]
+    for index in range(first, last):
+        for start in range(index * chunk, min((index + 1) * chunk, neurons), block):
+            size = min(block, neurons - start)
+            $load
+            total_row[:] = ZERO
+            $zero
+            scan_block(
+                start, steps, columns, pooled, currents, history, grad_spikes, grad_counts,
+                grad_trace, traced, grad_sums, summed, grad_currents, wide[:size],
+                total_row[:size], spike_row[:size], pooled_row[: size // 4],
+                current_gradient_row[:size],
+                $cut_rows
+            )
+            $finish
+'''
