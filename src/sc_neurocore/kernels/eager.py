@@ -227,15 +227,29 @@ def unroll(
     for index, current in enumerate(frames):
         spike, new = single_step(neuron, current, now, tensors, algebra)
         if lengths is not None:
-            valid = (index < lengths).view(-1, *(1,) * (current.ndim - 1))
-            spike = torch.where(valid, spike, 0.0)
-            new = {name: torch.where(valid, new[name], now[name]) for name in new}
+            spike, new = skip_padding(index < lengths, spike, new, now)
         now = new
         spikes.append(spike)
         for name, values in trace.items():
             values.append(now[name])
     stacked = {name: torch.stack(values) for name, values in trace.items()}
     return Unrolled(torch.stack(spikes), now, stacked)
+
+
+def skip_padding(
+    valid: Tensor, spike: Tensor, new: Mapping[str, Tensor], before: Mapping[str, Tensor]
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Undo a step where it was padding: the state keeps its value and no spike comes.
+
+    Args:
+        valid: Whether the step counts, (batch,).
+        spike: The step's spikes, (batch, ...).
+        new: The states after the step.
+        before: The states before it.
+    """
+    valid = valid.view(-1, *(1,) * (spike.ndim - 1))
+    kept = {name: torch.where(valid, value, before[name]) for name, value in new.items()}
+    return torch.where(valid, spike, 0.0), kept
 
 
 def check_sequence(

@@ -110,9 +110,7 @@ class RecurrentCell(Cell):
             spike, new = eager.single_step(self.neuron, current, now, parameters, algebra)
             new[SPIKE] = spike
             if lengths is not None:
-                valid = (index < lengths).view(-1, *(1,) * (current.ndim - 1))
-                spike = torch.where(valid, spike, 0.0)
-                new = {name: torch.where(valid, new[name], now[name]) for name in new}
+                spike, new = eager.skip_padding(index < lengths, spike, new, now)
             now = new
             spikes.append(spike)
             for name, values in history.items():
