@@ -3,18 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional
 
 from sc_neurocore.data import Dataset
 from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.progress import Progress
 from sc_neurocore.training import (
     SpikingNet,
-    SpikingOutput,
     TrainingOptions,
     evaluate,
     fit,
-    rate_loss,
     seeded,
 )
 
@@ -74,15 +71,6 @@ def test_parameters_that_are_frozen_stay() -> None:
     fit(net, stripes(50, 0), options=TrainingOptions(epochs=1, steps=5))
     assert torch.equal(net.layers[0].weight, before)
     assert not net.training
-
-
-def test_the_loss_is_the_cross_entropy_of_ten_times_the_rates() -> None:
-    counts = torch.tensor([[5.0, 0.0], [2.0, 3.0]])
-    labels = torch.tensor([0, 1])
-    loss = rate_loss(SpikingOutput(counts, counts), labels, steps=20)
-    by_hand = np.log1p(np.exp(-2.5)), np.log1p(np.exp(-0.5))
-    assert loss.item() == pytest.approx(np.mean(by_hand), rel=1e-6)
-    assert torch.equal(loss, functional.cross_entropy(counts / 2, labels))
 
 
 def test_threads_and_random_numbers_are_restored_after_an_interruption() -> None:

@@ -172,7 +172,7 @@ def _check_inputs(encoding: InputEncoding, inputs: Array, steps: int) -> None:
         raise DataError(f"inputs have type {inputs.dtype}: expected unsigned integers {wanted}")
     has_shape = inputs.ndim == len(lead) + len(encoding.shape)
     has_shape = has_shape and inputs.shape[len(lead) :] == encoding.shape
-    if not has_shape or (encoding.kind == "spikes" and inputs.shape[0] != steps):
+    if not has_shape or (encoding.kind != "static" and inputs.shape[0] != steps):
         raise DataError(f"inputs have shape {inputs.shape}: expected {wanted}")
     if inputs.size and (inputs.min() < 0 or int(inputs.max()) >= 2**encoding.bits):
         raise DataError(

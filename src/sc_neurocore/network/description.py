@@ -287,11 +287,11 @@ Layer: TypeAlias = Annotated[
 class InputEncoding(_Model):
     """What comes in: unsigned integers of `bits` bits, each worth 2 ** -fraction_bits.
 
-    A static input is one frame that acts as the same current in every step; a spike input is one
-    frame of zeros and ones per step.
+    A static input is one frame that acts as the same current in every step; a sequence is one frame
+    per step, and a spike input a sequence of zeros and ones.
     """
 
-    kind: Literal["static", "spikes"] = "static"
+    kind: Literal["static", "sequence", "spikes"] = "static"
     shape: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
     bits: int = Field(ge=1, le=16)
     fraction_bits: int = Field(ge=0, le=16)

@@ -20,9 +20,9 @@ from sc_neurocore.training.loop import (
     TrainingOptions,
     evaluate,
     fit,
-    rate_loss,
     seeded,
 )
+from sc_neurocore.training.losses import spike_count_loss
 from sc_neurocore.training.networks import (
     ConvSpikingNet,
     SpikingNet,
@@ -56,8 +56,8 @@ __all__ = [
     "TrainingOptions",
     "evaluate",
     "fit",
-    "rate_loss",
     "seeded",
+    "spike_count_loss",
     "surrogate",
     "train",
     "train_run",

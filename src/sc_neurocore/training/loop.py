@@ -9,20 +9,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
+from sc_neurocore.training.losses import spike_count_loss
 from sc_neurocore.training.networks import Readout, SpikingOutput
-
-RATE_SHARPNESS = 10.0
-"""What a spike rate of one per step is worth as a logit.
-
-Spike counts themselves would make the softmax steeper with every further step, and let it rest
-once two classes are a few spikes apart; rates leave wider margins, which quantised and stochastic
-inference live on.
-"""
 
 
 @dataclass(frozen=True)
@@ -85,11 +77,6 @@ class TrainingHistory:
         return sum(epoch.seconds for epoch in self.epochs)
 
 
-def rate_loss(output: SpikingOutput, labels: Tensor, steps: int) -> Tensor:
-    """Cross-entropy of the softmax over the output neurons' spike rates."""
-    return functional.cross_entropy(output.spike_counts * (RATE_SHARPNESS / steps), labels)
-
-
 def fit(
     net: nn.Module,
     train: Dataset,
@@ -148,7 +135,7 @@ def _train_epoch(
     order = torch.randperm(len(labels)).to(frames.device)
     for batch in torch.split(order, options.batch_size):
         output: SpikingOutput = net(frames[batch], steps=options.steps)
-        loss = rate_loss(output, labels[batch], options.steps)
+        loss = spike_count_loss(output.spike_counts, labels[batch], options.steps)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         gradients = [each.grad for each in parameters if each.grad is not None]
