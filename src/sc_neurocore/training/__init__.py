@@ -14,14 +14,8 @@ from sc_neurocore.training.catalogue import (
     SynapticCell,
 )
 from sc_neurocore.training.cells import Cell
-from sc_neurocore.training.loop import (
-    Epoch,
-    TrainingHistory,
-    TrainingOptions,
-    evaluate,
-    fit,
-    seeded,
-)
+from sc_neurocore.training.history import Epoch, TrainingHistory
+from sc_neurocore.training.loop import evaluate, fit, seeded, train_epoch
 from sc_neurocore.training.losses import spike_count_loss
 from sc_neurocore.training.networks import (
     ConvSpikingNet,
@@ -29,8 +23,9 @@ from sc_neurocore.training.networks import (
     SpikingOutput,
     SpikingSequential,
 )
+from sc_neurocore.training.options import RunOptions, TrainingOptions
 from sc_neurocore.training.recurrent import RecurrentCell
-from sc_neurocore.training.run import RunOptions, TrainedRun, train, train_run
+from sc_neurocore.training.run import TrainedRun, train, train_run
 
 __all__ = [
     "ALIFCell",
@@ -60,5 +55,6 @@ __all__ = [
     "spike_count_loss",
     "surrogate",
     "train",
+    "train_epoch",
     "train_run",
 ]
