@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import DataError, UserError
+from sc_neurocore.training.distributed import ALONE, Group
 from sc_neurocore.training.history import Epoch
 from sc_neurocore.training.losses import spike_count_loss
 from sc_neurocore.training.networks import SpikingOutput
@@ -64,8 +65,10 @@ class Learner:
         samples: Samples,
         options: TrainingOptions,
         optimiser: torch.optim.Optimizer,
+        group: Group = ALONE,
     ) -> None:
         self.net = net
+        self.group = group
         self.samples = samples
         self.options = options
         self.optimiser = optimiser
@@ -79,10 +82,14 @@ class Learner:
         if options.average is not None:
             self.average = copied(net.state_dict())
         self._weights = list(net.state_dict().values())
+        self._wrapped = group.wrapped(net, samples.device)
+        if not group.is_first:  # its own dropout
+            torch.manual_seed(options.seed + group.rank)
         # Drawn apart from the order of the samples and from dropout.
         self.generator = torch.Generator().manual_seed(options.seed)
         self._order_drawn_from = torch.random.get_rng_state()
-        self._sums = torch.zeros(3, device=samples.device)
+        self._sums = torch.zeros(2, device=samples.device)
+        self._largest = torch.zeros((), device=samples.device)
         self._unseen: list[Tensor] = []
         self._seconds = 0.0
 
@@ -93,9 +100,9 @@ class Learner:
 
     @property
     def mean_loss(self) -> float:
-        """Of the samples of the current epoch so far."""
+        """Of the samples of the current epoch so far that this process has seen."""
         seen = min(self.batch * self.options.batch_size, len(self.samples))
-        return float(self._sums[0]) / max(seen, 1)
+        return float(self._sums[0]) * self.group.size / max(seen, 1)
 
     def learn_epoch(
         self,
@@ -122,10 +129,13 @@ class Learner:
                 began = now
             after_batch()
         self.check_losses()
+        # BatchNorm saw other samples in each process.
+        self.group.follow_first([*self.net.buffers(), *self.average.values()])
 
     def close_epoch(self, validation_accuracy: float | None, seconds: float = 0.0) -> Epoch:
         """Finish the current epoch and begin the next one."""
-        loss, correct, largest = self._sums.tolist()
+        loss, correct = self.group.added(self._sums).tolist()
+        largest = float(self._largest)
         samples = len(self.samples)
         seconds += self._seconds
         epoch = Epoch(loss / samples, correct / samples, validation_accuracy, largest, seconds)
@@ -139,6 +149,7 @@ class Learner:
             self.kept = len(self.epochs)
         self.batch, self._seconds = 0, 0.0
         self._sums.zero_()
+        self._largest.zero_()
         return epoch
 
     def tried(self) -> nn.Module:
@@ -170,7 +181,10 @@ class Learner:
                 )
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Return plain values and tensors from which `restore` goes on, bit for bit."""
+        """Return plain values and tensors from which `restore` goes on, bit for bit.
+
+        All processes of the group call it together, and the values of the first one hold.
+        """
         self.check_losses()
         content = {
             "epochs": [asdict(epoch) for epoch in self.epochs],
@@ -179,13 +193,13 @@ class Learner:
             "seconds": self._seconds,
         }
         tensors = {
-            "sums": self._sums,
+            "sums": self.group.added(self._sums),
+            "largest": self._largest,
             "random.order": self._order_drawn_from,
-            "random.torch": torch.random.get_rng_state(),
             "random.generator": self.generator.get_state(),
         }
-        if self.samples.device.type == "cuda":
-            tensors["random.cuda"] = torch.cuda.get_rng_state(self.samples.device)
+        for rank, states in enumerate(self.group.gathered(_random_states(self.samples.device))):
+            tensors.update({f"random.{name}.{rank}": state for name, state in states.items()})
         groups: dict[str, Mapping[str, Tensor]] = {
             "network": self.net.state_dict(),
             "average": self.average,
@@ -226,26 +240,29 @@ class Learner:
             self.epochs = [Epoch(**epoch) for epoch in content["epochs"]]
             self.batch, self.kept = content["batch"], content["kept"]
             self._seconds = content["seconds"]
-            self._sums.copy_(tensors["sums"])
+            if self.group.is_first:  # it holds what all have seen
+                self._sums.copy_(tensors["sums"])
+            self._largest.copy_(tensors["largest"])
             self._order_drawn_from = tensors["random.order"].clone()
-            torch.random.set_rng_state(tensors["random.torch"])
             self.generator.set_state(tensors["random.generator"])
+            rank = self.group.rank
+            torch.random.set_rng_state(tensors[f"random.cpu.{rank}"])
             if self.samples.device.type == "cuda":
-                torch.cuda.set_rng_state(tensors["random.cuda"], self.samples.device)
+                torch.cuda.set_rng_state(tensors[f"random.cuda.{rank}"], self.samples.device)
         except (KeyError, TypeError, RuntimeError) as error:
             raise DataError(f"the checkpoint does not fit the network: {error}") from None
 
     def _order(self) -> Tensor:
-        """Return the order of the samples in the current epoch."""
+        """Return the order of the samples in the current epoch, the same in all processes."""
         samples = len(self.samples)
         if not self.batch:
-            self._order_drawn_from = torch.random.get_rng_state()
+            self._order_drawn_from = self.group.from_first(torch.random.get_rng_state())
+        if not self.batch and self.group.is_first:
             order = torch.randperm(samples)
         else:
-            now = torch.random.get_rng_state()
-            torch.random.set_rng_state(self._order_drawn_from)
-            order = torch.randperm(samples)
-            torch.random.set_rng_state(now)
+            with torch.random.fork_rng(devices=[]):
+                torch.random.set_rng_state(self._order_drawn_from)
+                order = torch.randperm(samples)
         return order.to(self.samples.device)
 
     def _learn(self, indices: Tensor) -> None:
@@ -254,8 +271,14 @@ class Learner:
         frames, labels = samples.frames[indices], samples.labels[indices]
         if options.augment is not None:
             frames = options.augment(frames, self.generator)
+        part = self.group.part(len(labels))
+        number = part.stop - part.start
+        if not number:  # more processes than samples: one that weighs nothing
+            part = slice(0, 1)
+        if self.group.size > 1:
+            frames, labels = frames[part], labels[part]
         with self._precision():
-            output = samples.run(self.net, frames)
+            output = samples.run(self._wrapped, frames)
             loss = spike_count_loss(
                 output.spike_counts,
                 labels,
@@ -263,7 +286,9 @@ class Learner:
                 label_smoothing=options.label_smoothing,
             )
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        # Gradients are averaged over processes, but each should weigh as much as it has samples.
+        weight = number * self.group.size / len(indices)
+        (loss if weight == 1 else loss * weight).backward()
         gradients = [each.grad for each in self.parameters if each.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
         if options.max_norm is not None:
@@ -272,9 +297,10 @@ class Learner:
         self.optimiser.step()
         self._update_average()
         with torch.no_grad():
-            self._sums[0] += loss * len(indices)
-            self._sums[1] += (output.spike_counts.argmax(1) == labels).sum()
-            self._sums[2] = torch.maximum(self._sums[2], norm)
+            if number:
+                self._sums[0] += loss * number
+                self._sums[1] += (output.spike_counts.argmax(1) == labels).sum()
+            torch.maximum(self._largest, norm, out=self._largest)
         self._unseen.append(loss.detach())
         self.batch += 1
         if samples.device.type == "cpu" or len(self._unseen) == _LOSSES_TO_CHECK:
@@ -321,6 +347,13 @@ def make_optimiser(net: nn.Module, options: TrainingOptions) -> torch.optim.Opti
             {"params": [each for each in learnt if each.ndim <= 1], "weight_decay": 0.0},
         ]
     return kind([group for group in groups if group["params"]], lr=options.learning_rate)
+
+
+def _random_states(device: torch.device) -> dict[str, Tensor]:
+    states = {"cpu": torch.random.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return states
 
 
 def copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

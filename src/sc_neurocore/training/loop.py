@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sc_neurocore.data.dataset import Dataset
-from sc_neurocore.errors import DataError, UserError
-from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
-from sc_neurocore.training.checkpoint import load_checkpoint, save_checkpoint
+from sc_neurocore.errors import DataError
+from sc_neurocore.progress import ProgressCallback, ignore_progress
+from sc_neurocore.training.distributed import Group, current_group
 from sc_neurocore.training.history import Epoch, TrainingHistory
 from sc_neurocore.training.interruption import Interruptions
+from sc_neurocore.training.keeper import Keeper
 from sc_neurocore.training.learner import Learner, Samples, make_optimiser
-from sc_neurocore.training.networks import Readout, SpikingOutput
-from sc_neurocore.training.options import TrainingOptions, difference, plain
+from sc_neurocore.training.networks import Readout
+from sc_neurocore.training.options import TrainingOptions, plain
 
-_SECONDS_BETWEEN_REPORTS = 10.0
+BATCH_TO_EVALUATE = 256
 
 
 def fit(
@@ -61,59 +62,30 @@ def fit(
     options = options or TrainingOptions()
     if not len(train):
         raise DataError(f"{train.name}: the training set is empty")
+    group = current_group()
     samples = Samples(net, train, options.steps)
+    trials = None if validation is None else Samples(net, validation, options.steps)
     with _threads(options.threads), seeded(options.seed, samples.device), Interruptions() as hold:
-        learner = Learner(net, samples, options, make_optimiser(net, options))
-        asked = _identity(net, train, validation, options) if checkpoint else {}
+        learner = Learner(net, samples, options, make_optimiser(net, options), group)
+        keeper = Keeper(learner, hold, progress, checkpoint, checkpoint_seconds)
         if checkpoint:
-            _resume(learner, checkpoint, asked)
-        saved = reported = time.perf_counter()
-
-        def save() -> None:
-            nonlocal saved
-            if checkpoint:
-                content, tensors = learner.state()
-                save_checkpoint(checkpoint, {"training": asked, **content}, tensors)
-                saved = time.perf_counter()
-
-        def between_batches() -> None:
-            nonlocal reported
-            now = time.perf_counter()
-            if checkpoint and now - saved >= checkpoint_seconds:
-                save()
-            if now - reported >= _SECONDS_BETWEEN_REPORTS:
-                reported = now
-                detail = f"batch {learner.batch} of {learner.batches}"
-                detail += f", loss {learner.mean_loss:.4f}"
-                progress(Progress("training", len(learner.epochs), options.epochs, detail))
-
-        try:
-            progress(Progress("training", len(learner.epochs), options.epochs))
-            if learner.epochs:
+            keeper.resume(_identity(net, train, validation, options, group))
+        with keeper.saving_when_interrupted():
+            keeper.report()
+            if learner.epochs and group.is_first:
                 after_epoch(tuple(learner.epochs))
             while len(learner.epochs) < options.epochs:
-                learner.learn_epoch(hold.held, between_batches)
+                learner.learn_epoch(hold.held, keeper.between_batches)
                 began = time.perf_counter()
-                tried = None
-                if validation is not None:
-                    tried = evaluate(learner.tried(), validation, options.steps)
+                tried = None if trials is None else _validate(learner, trials)
                 with hold.held():
                     epoch = learner.close_epoch(tried, time.perf_counter() - began)
-                    save()
-                after_epoch(tuple(learner.epochs))
+                    keeper.save()
+                if group.is_first:
+                    after_epoch(tuple(learner.epochs))
                 detail = f"loss {epoch.loss:.4f}, accuracy {epoch.accuracy:.2%}"
-                detail += "" if tried is None else f", validation {tried:.2%}"
-                reported = time.perf_counter()
-                progress(Progress("training", len(learner.epochs), options.epochs, detail))
-        except KeyboardInterrupt:
-            if not checkpoint:
-                raise
-            with hold.held():
-                save()
-            raise KeyboardInterrupt(
-                f"interrupted in epoch {len(learner.epochs) + 1}, after batch {learner.batch} of "
-                f"{learner.batches}; saved in {checkpoint}: the same call or command resumes there"
-            ) from None
+                keeper.report(detail + ("" if tried is None else f", validation {tried:.2%}"))
+                keeper.between_epochs()
         learner.finish()
     return TrainingHistory(tuple(learner.epochs), learner.kept)
 
@@ -149,21 +121,35 @@ def evaluate(
     dataset: Dataset,
     steps: int,
     readout: Readout = "spike-count",
-    batch_size: int = 256,
+    batch_size: int = BATCH_TO_EVALUATE,
 ) -> float:
     """Return the share of samples that the network classifies correctly."""
     samples = Samples(net, dataset, steps)
+    indices = torch.arange(len(samples), device=samples.device)
+    return int(_count_right(net, samples, indices, readout, batch_size)) / len(samples)
+
+
+def _validate(learner: Learner, trials: Samples) -> float:
+    """Return the accuracy; each process of the group looks at its part."""
+    indices = torch.arange(len(trials), device=trials.device)[learner.group.part(len(trials))]
+    right = _count_right(learner.tried(), trials, indices, "spike-count", BATCH_TO_EVALUATE)
+    return int(learner.group.added(right)) / len(trials)
+
+
+def _count_right(
+    net: nn.Module, samples: Samples, indices: Tensor, readout: Readout, batch_size: int
+) -> Tensor:
     was_training = net.training
     net.eval()
-    correct = torch.zeros((), dtype=torch.int64, device=samples.device)
+    right = torch.zeros((), dtype=torch.int64, device=samples.device)
     try:
         with torch.no_grad():
-            for batch in torch.split(torch.arange(len(samples)), batch_size):
-                output: SpikingOutput = samples.run(net, samples.frames[batch])
-                correct += (output.scores(readout).argmax(1) == samples.labels[batch]).sum()
+            for batch in torch.split(indices, batch_size):
+                output = samples.run(net, samples.frames[batch])
+                right += (output.scores(readout).argmax(1) == samples.labels[batch]).sum()
     finally:
         net.train(was_training)
-    return int(correct) / len(samples)
+    return right
 
 
 @contextmanager
@@ -193,7 +179,11 @@ def _threads(number: int | None) -> Iterator[None]:
 
 
 def _identity(
-    net: nn.Module, train: Dataset, validation: Dataset | None, options: TrainingOptions
+    net: nn.Module,
+    train: Dataset,
+    validation: Dataset | None,
+    options: TrainingOptions,
+    group: Group,
 ) -> dict[str, Any]:
     """Return what must be the same for a training to go on from a checkpoint."""
     return {
@@ -201,6 +191,7 @@ def _identity(
         "parameters": {name: list(value.shape) for name, value in net.state_dict().items()},
         "train": _digest(train),
         "validation": None if validation is None else _digest(validation),
+        "processes": group.size,
     }
 
 
@@ -208,17 +199,3 @@ def _digest(dataset: Dataset) -> dict[str, Any]:
     digest = hashlib.sha256(dataset.inputs.tobytes())
     digest.update(dataset.labels.tobytes())
     return {"name": dataset.name, "samples": len(dataset), "sha256": digest.hexdigest()}
-
-
-def _resume(learner: Learner, folder: Path, asked: dict[str, Any]) -> None:
-    found = load_checkpoint(folder)
-    if found is None:
-        return
-    content, tensors = found
-    differs = difference(content.get("training", {}), asked)
-    if differs:
-        raise UserError(
-            f"{folder} holds a checkpoint of another training ({differs}); train as it did, or "
-            f"choose another folder, or remove this one"
-        )
-    learner.restore(content, tensors)
