@@ -14,9 +14,23 @@ from sc_neurocore.training.catalogue import (
     SynapticCell,
 )
 from sc_neurocore.training.cells import Cell
+from sc_neurocore.training.encoders import (
+    ENCODERS,
+    delta_decode,
+    delta_encode,
+    latency_encode,
+    rate_encode,
+)
 from sc_neurocore.training.history import Epoch, TrainingHistory
 from sc_neurocore.training.loop import evaluate, fit, seeded, train_epoch
-from sc_neurocore.training.losses import spike_count_loss
+from sc_neurocore.training.losses import (
+    membrane_loss,
+    spike_count_loss,
+    spike_l1_loss,
+    spike_l2_loss,
+    spike_rate_loss,
+)
+from sc_neurocore.training.monitoring import ActivityReport, activity_report
 from sc_neurocore.training.networks import (
     ConvSpikingNet,
     SpikingNet,
@@ -24,11 +38,14 @@ from sc_neurocore.training.networks import (
     SpikingSequential,
 )
 from sc_neurocore.training.options import RunOptions, TrainingOptions
+from sc_neurocore.training.recording import record
 from sc_neurocore.training.recurrent import RecurrentCell
 from sc_neurocore.training.run import TrainedRun, train, train_run
 
 __all__ = [
+    "ENCODERS",
     "ALIFCell",
+    "ActivityReport",
     "AdExCell",
     "AlphaCell",
     "Cell",
@@ -49,10 +66,20 @@ __all__ = [
     "TrainedRun",
     "TrainingHistory",
     "TrainingOptions",
+    "activity_report",
+    "delta_decode",
+    "delta_encode",
     "evaluate",
     "fit",
+    "latency_encode",
+    "membrane_loss",
+    "rate_encode",
+    "record",
     "seeded",
     "spike_count_loss",
+    "spike_l1_loss",
+    "spike_l2_loss",
+    "spike_rate_loss",
     "surrogate",
     "train",
     "train_epoch",
