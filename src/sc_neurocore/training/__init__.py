@@ -14,6 +14,7 @@ from sc_neurocore.training.catalogue import (
     SynapticCell,
 )
 from sc_neurocore.training.cells import Cell
+from sc_neurocore.training.delays import DelayLinear
 from sc_neurocore.training.loop import (
     Epoch,
     TrainingHistory,
@@ -38,6 +39,7 @@ __all__ = [
     "AlphaCell",
     "Cell",
     "ConvSpikingNet",
+    "DelayLinear",
     "Epoch",
     "ExpIFCell",
     "IFCell",
