@@ -163,6 +163,27 @@ def test_a_spiking_net_with_max_delay_has_delays_in_all_layers() -> None:
     assert sum(p.numel() for p in net.parameters()) == 2 * weights + 12 + 12 + 3
 
 
+def test_torch_compile_sees_through_it() -> None:
+    torch.manual_seed(0)
+    net = SpikingNet(6, 8, 3, max_delay=3)
+    compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
+    static, sequence = torch.rand(4, 6) * 3, torch.rand(5, 4, 6) * 3
+    for x, options in ((static, {"steps": 5}), (sequence, {})):
+        torch.testing.assert_close(compiled(x, **options), net(x, **options))
+
+
+@pytest.mark.parametrize("static", [False, True])
+def test_autocast_gives_bfloat16_near_the_currents(static: bool) -> None:
+    module = DelayLinear(40, 8, 6)
+    x = torch.rand(30, 40) if static else torch.rand(12, 30, 40)
+    options = {"steps": 12} if static else {}
+    exact = module(x, **options)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = module(x, **options)
+    assert found.dtype == torch.bfloat16
+    assert (found.float() - exact).abs().max() < 0.02
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

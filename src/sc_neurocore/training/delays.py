@@ -115,9 +115,11 @@ class DelayLinear(nn.Module):
         taps = self.taps()[..., :steps]
         arriving = functional.linear(x, taps.movedim(-1, 0).flatten(0, 1))
         by_delay = arriving.view(len(x), -1, self.out_features)
-        currents = by_delay.cumsum(1).transpose(0, 1)
+        # Under autocast the products have few bits, which a sum of many must not be made of.
+        summed = by_delay.cumsum(1, dtype=self.weight.dtype).to(arriving.dtype)
+        currents = summed.transpose(0, 1)
         if self.bias is not None:
-            currents = currents + self.bias
+            currents = currents + self.bias.to(currents.dtype)
         missing = steps - len(currents)
         if not missing:
             return currents
