@@ -14,8 +14,7 @@ import numba
 import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
-
-carray = numba.carray
+from numba.np.numpy_support import carray  # noqa: F401  for the generated text
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
