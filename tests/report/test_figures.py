@@ -112,7 +112,7 @@ def test_figures_leave_the_global_settings_alone() -> None:
     assert dict(mpl.rcParams) == before
 
 
-@pytest.mark.parametrize("module", ["figures", "html", "picture", "tables"])
+@pytest.mark.parametrize("module", ["activity", "figures", "html", "picture", "tables"])
 def test_neither_pyplot_nor_torch_is_imported(module: str) -> None:
     question = (
         f"import sys, sc_neurocore.report.{module}; "

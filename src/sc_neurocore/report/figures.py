@@ -91,17 +91,7 @@ def spike_raster(
     for layer, neurons in enumerate(layer_sizes):
         axes = target.add_subplot(grid[last - layer, 1], sharex=bottom)
         colour = BLUE if layer == last else SOFT
-        moments = np.array(spikes[layer], dtype=float).reshape(-1, 2)
-        axes.scatter(
-            moments[:, 0],
-            moments[:, 1],
-            marker="|",
-            s=36 if neurons <= 16 else 14,
-            color=colour,
-            linewidths=1.4,
-        )
-        axes.set(xlim=(-0.7, steps - 0.3), ylim=(-0.7, neurons - 0.3))
-        axes.grid(axis="y", visible=False)
+        draw_spikes(axes, spikes[layer], steps, neurons, colour)
         if layer == last:
             axes.set_title("Spikes")
             axes.set_ylabel("Output")
@@ -143,7 +133,7 @@ def membrane(
     axes = target.subplots()
     steps = np.arange(len(floats))
     if threshold is not None:
-        axes.axhline(threshold, color=SOFT, linestyle=(0, (4, 3)), linewidth=1, label="threshold")
+        draw_threshold(axes, threshold)
     axes.plot(steps, floats, color=SKY, linewidth=3.2, label="float")
     axes.plot(
         steps,
@@ -160,20 +150,7 @@ def membrane(
             steps, rtl, color=VERMILION, linestyle="none", marker="o", markersize=2.8, label="RTL"
         )
     if spike_steps:
-        above = axes.get_xaxis_transform()
-        axes.plot(
-            spike_steps,
-            np.full(len(spike_steps), 0.97),
-            color=BLUE,
-            linestyle="none",
-            marker="|",
-            markersize=8,
-            markeredgewidth=1.6,
-            transform=above,
-            label="spike",
-        )
-        low, high = axes.get_ylim()
-        axes.set_ylim(low, high + 0.08 * (high - low))
+        draw_spike_marks(axes, spike_steps, BLUE)
     axes.set(title="Membrane of one neuron", xlabel="Step", ylabel="Membrane after the step")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     target.legend(loc="outside lower center", ncols=5, columnspacing=1.4, handlelength=1.6)
@@ -291,6 +268,42 @@ def stage_times(target: FigureBase, seconds: Mapping[str, float]) -> None:
     axes.set(title=f"Wall time: {duration(total)} in all", xlabel="Seconds")
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
+
+
+def draw_spikes(axes: Axes, spikes: ArrayLike, steps: int, neurons: int, colour: str) -> None:
+    """Draw spikes, rows of (step, neuron), over axes that show all steps and neurons."""
+    moments = np.array(spikes, dtype=float).reshape(-1, 2)
+    axes.scatter(
+        moments[:, 0],
+        moments[:, 1],
+        marker="|",
+        s=36 if neurons <= 16 else 14,
+        color=colour,
+        linewidths=1.4,
+    )
+    axes.set(xlim=(-0.7, steps - 0.3), ylim=(-0.7, neurons - 0.3))
+    axes.grid(axis="y", visible=False)
+
+
+def draw_threshold(axes: Axes, threshold: float) -> None:
+    """Draw where a membrane fires."""
+    axes.axhline(threshold, color=SOFT, linestyle=(0, (4, 3)), linewidth=1, label="threshold")
+
+
+def draw_spike_marks(axes: Axes, steps: ArrayLike, colour: str, label: str = "spike") -> None:
+    """Mark the steps of one neuron's spikes above all that is drawn so far."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.08 * (high - low))
+    axes.plot(
+        steps,
+        np.full(np.shape(steps), high + 0.05 * (high - low)),
+        color=colour,
+        linestyle="none",
+        marker="|",
+        markersize=8,
+        markeredgewidth=1.6,
+        label=label,
+    )
 
 
 def _draw_image(axes: Axes, image: ArrayLike) -> None:

@@ -14,6 +14,13 @@ from sc_neurocore.training.catalogue import (
     SynapticCell,
 )
 from sc_neurocore.training.cells import Cell
+from sc_neurocore.training.encoders import (
+    ENCODERS,
+    delta_decode,
+    delta_encode,
+    latency_encode,
+    rate_encode,
+)
 from sc_neurocore.training.loop import (
     Epoch,
     TrainingHistory,
@@ -22,18 +29,28 @@ from sc_neurocore.training.loop import (
     fit,
     seeded,
 )
-from sc_neurocore.training.losses import spike_count_loss
+from sc_neurocore.training.losses import (
+    membrane_loss,
+    spike_count_loss,
+    spike_l1_loss,
+    spike_l2_loss,
+    spike_rate_loss,
+)
+from sc_neurocore.training.monitoring import ActivityReport, activity_report
 from sc_neurocore.training.networks import (
     ConvSpikingNet,
     SpikingNet,
     SpikingOutput,
     SpikingSequential,
 )
+from sc_neurocore.training.recording import record
 from sc_neurocore.training.recurrent import RecurrentCell
 from sc_neurocore.training.run import RunOptions, TrainedRun, train, train_run
 
 __all__ = [
+    "ENCODERS",
     "ALIFCell",
+    "ActivityReport",
     "AdExCell",
     "AlphaCell",
     "Cell",
@@ -54,10 +71,20 @@ __all__ = [
     "TrainedRun",
     "TrainingHistory",
     "TrainingOptions",
+    "activity_report",
+    "delta_decode",
+    "delta_encode",
     "evaluate",
     "fit",
+    "latency_encode",
+    "membrane_loss",
+    "rate_encode",
+    "record",
     "seeded",
     "spike_count_loss",
+    "spike_l1_loss",
+    "spike_l2_loss",
+    "spike_rate_loss",
     "surrogate",
     "train",
     "train_run",

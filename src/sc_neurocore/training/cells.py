@@ -8,8 +8,9 @@ from __future__ import annotations
 import importlib.util
 import inspect
 from collections import namedtuple
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -86,6 +87,8 @@ class Cell(nn.Module):
         self.channels = channels
         self.channel_axis = channel_axis
         self.backend = backend
+        # Each is called instead of `_run`, with it and its arguments; see `recording.record`.
+        self.observers: tuple[Callable[..., Run], ...] = ()
         given, learnt = _separate(neuron, options, learn)
         # A number that is fixed stays exact; what differs by channel moves with the module.
         self.numbers: dict[str, float] = {}
@@ -152,7 +155,7 @@ class Cell(nn.Module):
         Raises:
             UserError: If the shapes, the type or a name do not fit.
         """
-        result = self._run(currents, state, steps, lengths, Outputs(trace=tuple(record)))
+        result = self._observed(currents, state, steps, lengths, Outputs(trace=tuple(record)))
         new = self._as_tuple("State", result.state)
         if not record:
             return result.spikes, new
@@ -174,7 +177,7 @@ class Cell(nn.Module):
         """
         membrane = self.neuron.membrane
         asked = Outputs(spikes=False, counts=True, sums=(membrane,))
-        result = self._run(currents, state, steps, None, asked)
+        result = self._observed(currents, state, steps, None, asked)
         return result.counts, result.sums[membrane]
 
     def pooled(
@@ -191,7 +194,14 @@ class Cell(nn.Module):
         Returns:
             (T, batch, channels, rows // 2, columns // 2); a last odd row or column is left out.
         """
-        return self._run(currents, state, steps, None, Outputs(pool=True)).spikes
+        return self._observed(currents, state, steps, None, Outputs(pool=True)).spikes
+
+    def _observed(self, *arguments: Any) -> Run:
+        """Run over time under the eyes of the observers."""
+        run: Callable[..., Run] = self._run
+        for observer in self.observers:
+            run = partial(observer, run)
+        return run(*arguments)
 
     def _run(
         self,
