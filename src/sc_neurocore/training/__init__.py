@@ -21,14 +21,8 @@ from sc_neurocore.training.encoders import (
     latency_encode,
     rate_encode,
 )
-from sc_neurocore.training.loop import (
-    Epoch,
-    TrainingHistory,
-    TrainingOptions,
-    evaluate,
-    fit,
-    seeded,
-)
+from sc_neurocore.training.history import Epoch, TrainingHistory
+from sc_neurocore.training.loop import evaluate, fit, seeded, train_epoch
 from sc_neurocore.training.losses import (
     membrane_loss,
     spike_count_loss,
@@ -43,9 +37,10 @@ from sc_neurocore.training.networks import (
     SpikingOutput,
     SpikingSequential,
 )
+from sc_neurocore.training.options import RunOptions, TrainingOptions
 from sc_neurocore.training.recording import record
 from sc_neurocore.training.recurrent import RecurrentCell
-from sc_neurocore.training.run import RunOptions, TrainedRun, train, train_run
+from sc_neurocore.training.run import TrainedRun, train, train_run
 
 __all__ = [
     "ENCODERS",
@@ -87,5 +82,6 @@ __all__ = [
     "spike_rate_loss",
     "surrogate",
     "train",
+    "train_epoch",
     "train_run",
 ]

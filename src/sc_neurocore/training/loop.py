@@ -2,79 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from sc_neurocore.data.dataset import Dataset
-from sc_neurocore.errors import DataError, UserError
-from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
-from sc_neurocore.training.losses import spike_count_loss
-from sc_neurocore.training.networks import Readout, SpikingOutput
+from sc_neurocore.errors import DataError
+from sc_neurocore.progress import ProgressCallback, ignore_progress
+from sc_neurocore.training.distributed import Group, current_group
+from sc_neurocore.training.history import Epoch, TrainingHistory
+from sc_neurocore.training.interruption import Interruptions
+from sc_neurocore.training.keeper import Keeper
+from sc_neurocore.training.learner import Learner, Samples, make_optimiser
+from sc_neurocore.training.networks import Readout
+from sc_neurocore.training.options import TrainingOptions, plain
 
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How to train.
-
-    Attributes:
-        epochs: Passes over the training set.
-        batch_size: Samples per gradient step; the last batch of an epoch may be smaller.
-        learning_rate: Of Adam (Kingma and Ba, ICLR 2015), constant.
-        steps: Time steps per sample.
-        seed: The same seed gives the same weights.
-        threads: CPU threads of PyTorch while training, which also fix the order of its sums;
-            small networks are fastest on one. None leaves PyTorch's setting alone.
-    """
-
-    epochs: int = 10
-    batch_size: int = 32
-    learning_rate: float = 2e-3
-    steps: int = 25
-    seed: int = 0
-    threads: int | None = 1
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "steps"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} = {getattr(self, name)}: expected at least 1")
-        if not self.learning_rate > 0:
-            raise UserError(f"learning_rate = {self.learning_rate}: expected a number above 0")
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One pass over the training set.
-
-    Attributes:
-        loss: Mean loss over the samples, each before the step that learnt from it.
-        accuracy: Share of them classified correctly, likewise.
-        validation_accuracy: On the validation set after the epoch; None without one.
-        largest_gradient: Largest L2 norm of the whole gradient in any step.
-        seconds: Wall time of the epoch.
-    """
-
-    loss: float
-    accuracy: float
-    validation_accuracy: float | None
-    largest_gradient: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class TrainingHistory:
-    """The epochs in their order."""
-
-    epochs: tuple[Epoch, ...]
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of all epochs."""
-        return sum(epoch.seconds for epoch in self.epochs)
+BATCH_TO_EVALUATE = 256
 
 
 def fit(
@@ -83,67 +32,88 @@ def fit(
     validation: Dataset | None = None,
     options: TrainingOptions | None = None,
     progress: ProgressCallback = ignore_progress,
+    checkpoint: Path | None = None,
+    checkpoint_seconds: float = 60.0,
+    after_epoch: Callable[[tuple[Epoch, ...]], None] = lambda epochs: None,
 ) -> TrainingHistory:
     """Train a network in place.
 
+    With a checkpoint folder, a training that ended early, even by SIGKILL, goes on where the
+    checkpoint was made when the same call is made again, and ends with the weights of an unbroken
+    one bit for bit. Ctrl-C saves first.
+
     Args:
-        net: Maps (batch, *shape) and `steps` to a `SpikingOutput`, such as `SpikingNet`.
+        net: Maps (batch, *shape) and `steps` to a `SpikingOutput`, such as `SpikingNet`; with a
+            data set of sequences, (T, batch, *shape).
         train: What it learns from.
-        validation: What it is tried on after each epoch; it learns nothing from it.
+        validation: What it is tried on after each epoch; it learns nothing from it, but with
+            `options.keep = "best"` it decides which epoch's weights are returned.
         options: How to train.
-        progress: Receives an event after every epoch.
+        progress: Receives an event after every epoch, and in a long epoch every ten seconds.
+        checkpoint: The folder of the checkpoint, which holds nothing else.
+        checkpoint_seconds: A checkpoint is made after every epoch, and as often in between.
+        after_epoch: Called with all epochs so far after every epoch, and on resuming.
 
     Raises:
-        DataError: If the training set is empty.
+        DataError: If the training set is empty, or the checkpoint is damaged.
+        UserError: If the checkpoint is one of another training, or the loss is not finite.
+        KeyboardInterrupt: On Ctrl-C, saying how to resume.
     """
     options = options or TrainingOptions()
     if not len(train):
         raise DataError(f"{train.name}: the training set is empty")
-    frames, labels = _tensors(net, train)
-    optimiser = torch.optim.Adam(
-        (parameter for parameter in net.parameters() if parameter.requires_grad),
-        lr=options.learning_rate,
-    )
-    epochs: list[Epoch] = []
-    with seeded(options.seed), _threads(options.threads):
-        progress(Progress("training", 0, options.epochs))
-        for number in range(1, options.epochs + 1):
-            start = time.perf_counter()
-            net.train()
-            loss, accuracy, gradient = _train_epoch(net, frames, labels, optimiser, options)
-            tried = None if validation is None else evaluate(net, validation, options.steps)
-            epochs.append(Epoch(loss, accuracy, tried, gradient, time.perf_counter() - start))
-            detail = f"loss {loss:.4f}, accuracy {accuracy:.2%}"
-            detail += "" if tried is None else f", validation {tried:.2%}"
-            progress(Progress("training", number, options.epochs, detail))
-    net.eval()
-    return TrainingHistory(tuple(epochs))
+    group = current_group()
+    samples = Samples(net, train, options.steps)
+    trials = None if validation is None else Samples(net, validation, options.steps)
+    with _threads(options.threads), seeded(options.seed, samples.device), Interruptions() as hold:
+        learner = Learner(net, samples, options, make_optimiser(net, options), group)
+        keeper = Keeper(learner, hold, progress, checkpoint, checkpoint_seconds)
+        if checkpoint:
+            keeper.resume(_identity(net, train, validation, options, group))
+        with keeper.saving_when_interrupted():
+            keeper.report()
+            if learner.epochs and group.is_first:
+                after_epoch(tuple(learner.epochs))
+            while len(learner.epochs) < options.epochs:
+                learner.learn_epoch(hold.held, keeper.between_batches)
+                began = time.perf_counter()
+                tried = None if trials is None else _validate(learner, trials)
+                with hold.held():
+                    epoch = learner.close_epoch(tried, time.perf_counter() - began)
+                    keeper.save()
+                if group.is_first:
+                    after_epoch(tuple(learner.epochs))
+                detail = f"loss {epoch.loss:.4f}, accuracy {epoch.accuracy:.2%}"
+                keeper.report(detail + ("" if tried is None else f", validation {tried:.2%}"))
+                keeper.between_epochs()
+        learner.finish()
+    return TrainingHistory(tuple(learner.epochs), learner.kept)
 
 
-def _train_epoch(
+def train_epoch(
     net: nn.Module,
-    frames: Tensor,
-    labels: Tensor,
+    train: Dataset,
     optimiser: torch.optim.Optimizer,
-    options: TrainingOptions,
-) -> tuple[float, float, float]:
-    """Return the mean loss, the accuracy and the largest gradient norm."""
-    parameters = [each for each in net.parameters() if each.requires_grad]
-    largest = torch.zeros((), device=frames.device)
-    total = torch.zeros((), device=frames.device)
-    correct = torch.zeros((), device=frames.device)
-    order = torch.randperm(len(labels)).to(frames.device)
-    for batch in torch.split(order, options.batch_size):
-        output: SpikingOutput = net(frames[batch], steps=options.steps)
-        loss = spike_count_loss(output.spike_counts, labels[batch], options.steps)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        gradients = [each.grad for each in parameters if each.grad is not None]
-        largest = torch.maximum(largest, nn.utils.get_total_norm(gradients))
-        optimiser.step()
-        total += loss.detach() * len(batch)
-        correct += (output.spike_counts.argmax(1) == labels[batch]).sum()
-    return float(total) / len(labels), float(correct) / len(labels), float(largest)
+    options: TrainingOptions | None = None,
+) -> Epoch:
+    """Pass once over a training set, for loops of one's own; `fit` is the loop with all options.
+
+    The order of the samples comes from PyTorch's random numbers. The optimiser keeps its learning
+    rate; the options' epochs, seed, threads, schedule, average and keep do not matter.
+    """
+    options = options or TrainingOptions()
+    plainly = TrainingOptions(
+        batch_size=options.batch_size,
+        steps=options.steps,
+        max_norm=options.max_norm,
+        precision=options.precision,
+        label_smoothing=options.label_smoothing,
+        augment=options.augment,
+        seed=int(torch.randint(2**31, ())) if options.augment is not None else 0,
+    )
+    learner = Learner(net, Samples(net, train, options.steps), plainly, optimiser)
+    learner.learn_epoch()
+    return learner.close_epoch(None)
 
 
 def evaluate(
@@ -151,26 +121,50 @@ def evaluate(
     dataset: Dataset,
     steps: int,
     readout: Readout = "spike-count",
-    batch_size: int = 1024,
+    batch_size: int = BATCH_TO_EVALUATE,
 ) -> float:
     """Return the share of samples that the network classifies correctly."""
-    frames, labels = _tensors(net, dataset)
+    samples = Samples(net, dataset, steps)
+    indices = torch.arange(len(samples), device=samples.device)
+    return int(_count_right(net, samples, indices, readout, batch_size)) / len(samples)
+
+
+def _validate(learner: Learner, trials: Samples) -> float:
+    """Return the accuracy; each process of the group looks at its part."""
+    indices = torch.arange(len(trials), device=trials.device)[learner.group.part(len(trials))]
+    right = _count_right(learner.tried(), trials, indices, "spike-count", BATCH_TO_EVALUATE)
+    return int(learner.group.added(right)) / len(trials)
+
+
+def _count_right(
+    net: nn.Module, samples: Samples, indices: Tensor, readout: Readout, batch_size: int
+) -> Tensor:
     was_training = net.training
     net.eval()
-    correct = 0
-    with torch.no_grad():
-        for batch in torch.split(torch.arange(len(labels)), batch_size):
-            output: SpikingOutput = net(frames[batch], steps=steps)
-            correct += int((output.scores(readout).argmax(1) == labels[batch]).sum())
-    net.train(was_training)
-    return correct / len(labels)
+    right = torch.zeros((), dtype=torch.int64, device=samples.device)
+    try:
+        with torch.no_grad():
+            for batch in torch.split(indices, batch_size):
+                output = samples.run(net, samples.frames[batch])
+                right += (output.scores(readout).argmax(1) == samples.labels[batch]).sum()
+    finally:
+        net.train(was_training)
+    return right
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Draw PyTorch's CPU random numbers from `seed` inside, and leave them as they were outside."""
-    with torch.random.fork_rng(devices=[]):
+def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """Draw PyTorch's random numbers from `seed` inside, and leave them as they were outside.
+
+    Args:
+        seed: For the CPU's random numbers, and those of the device.
+        device: A GPU whose random numbers are wanted too.
+    """
+    is_gpu = device is not None and device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if is_gpu else []):
         torch.default_generator.manual_seed(seed)
+        if is_gpu:
+            torch.cuda.manual_seed(seed)
         yield
 
 
@@ -184,8 +178,24 @@ def _threads(number: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _tensors(net: nn.Module, dataset: Dataset) -> tuple[Tensor, Tensor]:
-    """Return inputs and labels where the network is, the inputs in its float type."""
-    parameter = next(net.parameters(), torch.empty(0))
-    frames = torch.from_numpy(dataset.frames()).to(parameter.device, parameter.dtype)
-    return frames, torch.from_numpy(dataset.labels).to(parameter.device)
+def _identity(
+    net: nn.Module,
+    train: Dataset,
+    validation: Dataset | None,
+    options: TrainingOptions,
+    group: Group,
+) -> dict[str, Any]:
+    """Return what must be the same for a training to go on from a checkpoint."""
+    return {
+        "options": plain(options),
+        "parameters": {name: list(value.shape) for name, value in net.state_dict().items()},
+        "train": _digest(train),
+        "validation": None if validation is None else _digest(validation),
+        "processes": group.size,
+    }
+
+
+def _digest(dataset: Dataset) -> dict[str, Any]:
+    digest = hashlib.sha256(dataset.inputs.tobytes())
+    digest.update(dataset.labels.tobytes())
+    return {"name": dataset.name, "samples": len(dataset), "sha256": digest.hexdigest()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -30,35 +30,12 @@ from sc_neurocore.network.storage import (
     write_atomically,
 )
 from sc_neurocore.progress import ProgressCallback, ignore_progress
-from sc_neurocore.training.loop import Epoch, TrainingOptions, fit, seeded
+from sc_neurocore.training.history import Epoch
+from sc_neurocore.training.loop import fit, seeded
 from sc_neurocore.training.networks import SpikingNet
+from sc_neurocore.training.options import RunOptions, difference, plain
 
 TRAINING_NAME = "training.json"
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What to train and how.
-
-    Attributes:
-        n_hidden: Neurons in each hidden layer.
-        n_layers: Number of hidden layers.
-        neuron: A name in the catalogue.
-        surrogate: A name in `SURROGATES`.
-        learn: Names of the neuron's parameters to learn.
-        per_channel: Whether every neuron learns parameters of its own.
-        test_fraction: The part of the data set that is kept for the test.
-        training: How to train. Its seed also draws the split and the first weights.
-    """
-
-    n_hidden: int = 128
-    n_layers: int = 1
-    neuron: str = "LIF"
-    surrogate: str = "atan_surrogate"
-    learn: tuple[str, ...] = ()
-    per_channel: bool = False
-    test_fraction: float = 0.2
-    training: TrainingOptions = field(default_factory=TrainingOptions)
 
 
 @dataclass(frozen=True)
@@ -125,7 +102,7 @@ def train_run(
         DataError: If the data set is unknown.
     """
     options = options or RunOptions()
-    asked = {"dataset": dataset, "options": json.loads(json.dumps(asdict(options)))}
+    asked = {"dataset": dataset, "options": plain(options)}
     record = _read_record(out, asked)
     if record.get("finished"):
         return _read_run(out, record, options)
@@ -229,20 +206,10 @@ def _read_record(out: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
         ) from None
     if found != asked and record.get("finished"):
         raise UserError(
-            f"{out} holds a run with other options ({_difference(found, asked)}); choose another "
+            f"{out} holds a run with other options ({difference(found, asked)}); choose another "
             f"folder, or remove this one"
         )
     return dict(record) if found == asked else {}
-
-
-def _difference(found: Mapping[str, Any], asked: Mapping[str, Any], place: str = "") -> str:
-    for name in sorted({*found, *asked}):
-        there, here = found.get(name), asked.get(name)
-        if there != here:
-            if isinstance(there, dict) and isinstance(here, dict):
-                return _difference(there, here, f"{place}{name}.")
-            return f"{place}{name} is {there!r} there, {here!r} here"
-    return "none"
 
 
 def _read_run(out: Path, record: Mapping[str, Any], options: RunOptions) -> TrainedRun:

@@ -1,0 +1,147 @@
+"""How to train: the options of the training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Literal, Protocol, TypeAlias
+
+from torch import Generator, Tensor
+
+from sc_neurocore.errors import UserError
+from sc_neurocore.training.schedules import SCHEDULES
+
+Optimiser: TypeAlias = Literal["adam", "adamw"]
+Schedule: TypeAlias = Literal["constant", "cosine", "one-cycle"]
+Precision: TypeAlias = Literal["float32", "bfloat16"]
+Keep: TypeAlias = Literal["best", "last"]
+
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "optimiser": ("adam", "adamw"),
+    "schedule": tuple(SCHEDULES),
+    "precision": ("float32", "bfloat16"),
+    "keep": ("best", "last"),
+}
+
+
+class Augmentation(Protocol):
+    """Changes training inputs (batch, *shape) at random, each in its own way; same shape back."""
+
+    def __call__(self, frames: Tensor, generator: Generator, /) -> Tensor:
+        """Return the changed inputs; all randomness comes from the generator."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How to train.
+
+    Attributes:
+        epochs: Passes over the training set.
+        batch_size: Samples per gradient step; the last batch of an epoch may be smaller.
+        learning_rate: The highest of the schedule.
+        steps: Time steps per sample; a sequence has its own number.
+        seed: The same seed gives the same weights.
+        threads: CPU threads of PyTorch while training, which also fix the order of its sums;
+            small networks are fastest on one. None leaves PyTorch's setting alone.
+        optimiser: "adam" (Kingma and Ba, ICLR 2015), or "adamw", whose weight decay does not pass
+            through the moments (Loshchilov and Hutter, ICLR 2019).
+        weight_decay: Of weights; biases and what neurons learn do not decay.
+        schedule: "constant", "cosine" or "one-cycle", by the step; see `training.schedules`.
+        max_norm: Gradients whose L2 norm, over all parameters, is larger are scaled down to it.
+        precision: "bfloat16" computes layers in bfloat16 where PyTorch's autocast deems it safe;
+            weights, membranes and the loss stay float32.
+        label_smoothing: Share of the target that is spread over all classes, from 0 to below 1.
+        average: Decay per step of an exponential moving average of the weights (Polyak and
+            Juditsky, SIAM J. Control Optim. 1992), such as 0.999. Steps before 1 / (1 - decay)
+            average evenly. Validation and the result then take the averaged weights.
+        augment: Applied to every training batch; None leaves the inputs as they are.
+        keep: With a validation set, which weights to return: "best" takes the epoch with the
+            highest validation accuracy, the latest of equals; "last" the last epoch.
+    """
+
+    epochs: int = 10
+    batch_size: int = 32
+    learning_rate: float = 2e-3
+    steps: int = 25
+    seed: int = 0
+    threads: int | None = 1
+    optimiser: Optimiser = "adam"
+    weight_decay: float = 0.0
+    schedule: Schedule = "constant"
+    max_norm: float | None = None
+    precision: Precision = "float32"
+    label_smoothing: float = 0.0
+    average: float | None = None
+    augment: Augmentation | None = None
+    keep: Keep = "best"
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "steps", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UserError(f"{name} = {value}: expected at least 1")
+        for name in ("learning_rate", "max_norm"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise UserError(f"{name} = {value}: expected a number above 0")
+        if not self.weight_decay >= 0:
+            raise UserError(f"weight_decay = {self.weight_decay}: expected 0 or more")
+        for name in ("label_smoothing", "average"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < 1:
+                raise UserError(f"{name} = {value}: expected 0 or more, and less than 1")
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise UserError(
+                    f"{name} = {getattr(self, name)!r}: expected one of {', '.join(known)}"
+                )
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What to train and how.
+
+    Attributes:
+        n_hidden: Neurons in each hidden layer.
+        n_layers: Number of hidden layers.
+        neuron: A name in the catalogue.
+        surrogate: A name in `SURROGATES`.
+        learn: Names of the neuron's parameters to learn.
+        per_channel: Whether every neuron learns parameters of its own.
+        test_fraction: The part of the data set that is kept for the test.
+        training: How to train. Its seed also draws the split and the first weights.
+    """
+
+    n_hidden: int = 128
+    n_layers: int = 1
+    neuron: str = "LIF"
+    surrogate: str = "atan_surrogate"
+    learn: tuple[str, ...] = ()
+    per_channel: bool = False
+    test_fraction: float = 0.2
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+
+
+def plain(value: Any) -> Any:
+    """Return options as plain JSON values, as records and checkpoints keep and compare them."""
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        content = {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+        is_ours = isinstance(value, TrainingOptions | RunOptions)
+        return content if is_ours else {"kind": type(value).__name__, **content}
+    if value is None or isinstance(value, str | int | float):
+        return value
+    return getattr(value, "__qualname__", type(value).__qualname__)
+
+
+def difference(found: Mapping[str, Any], asked: Mapping[str, Any], place: str = "") -> str | None:
+    """Say where two plain values differ first, or return None."""
+    for name in sorted({*found, *asked}):
+        there, here = found.get(name), asked.get(name)
+        if there != here:
+            if isinstance(there, dict) and isinstance(here, dict):
+                return difference(there, here, f"{place}{name}.")
+            return f"{place}{name} is {there!r} there, {here!r} here"
+    return None
