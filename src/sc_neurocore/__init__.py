@@ -32,11 +32,13 @@ if TYPE_CHECKING:
         SynapticCell,
     )
     from sc_neurocore.training.cells import Cell
+    from sc_neurocore.training.delays import DelayLinear
     from sc_neurocore.training.networks import ConvSpikingNet, SpikingNet, SpikingSequential
 
 _HOMES = {
     "Cell": "training.cells",
     "ConvSpikingNet": "training.networks",
+    "DelayLinear": "training.delays",
     "ALIFCell": "training.catalogue",
     "AdExCell": "training.catalogue",
     "AlphaCell": "training.catalogue",
@@ -65,6 +67,7 @@ __all__ = [
     "AlphaCell",
     "Cell",
     "ConvSpikingNet",
+    "DelayLinear",
     "ExpIFCell",
     "IFCell",
     "LIFCell",

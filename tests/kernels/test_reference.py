@@ -4,25 +4,38 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional
 
-from sc_neurocore.equation import LIF
-from sc_neurocore.errors import DataError, UserError
+from sc_neurocore.equation import CATALOGUE, LIF, parse_neuron
+from sc_neurocore.errors import DataError
+from sc_neurocore.kernels import reference
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network import (
     AveragePool2d,
+    Conv2d,
+    DelayDense,
     Dense,
     Flatten,
     InputEncoding,
     NetworkDescription,
     Population,
+    Recurrent,
 )
+from sc_neurocore.progress import Progress
 from sc_neurocore.training import LIFCell, SpikingNet, SpikingSequential
 
 GRAY = InputEncoding(shape=(2,), bits=5, fraction_bits=4)
+
+
+IF = CATALOGUE["IF"]
+NO_MEMORY = parse_neuron("neuron Echo\nstate v = 0\nupdate v = I\nspike v >= 1e6\n")
 
 
 def tiny(**changes: object) -> NetworkDescription:
@@ -113,11 +126,181 @@ def test_inputs_that_do_not_fit_are_refused(inputs: np.ndarray, message: str) ->
         run_float(tiny(), inputs)
 
 
-def test_an_unknown_layer_is_named() -> None:
-    layers = [AveragePool2d(size=(2, 2)), Flatten(), Population(neuron=LIF)]
-    encoding = InputEncoding(shape=(1, 4, 4), bits=1, fraction_bits=0)
-    with pytest.raises(UserError, match="'average-pool2d'"):
-        run_float(tiny(input=encoding, layers=layers), np.zeros((1, 1, 4, 4), dtype=int))
+def stacks(seed: int, depth: int) -> NetworkDescription:
+    """A network of `depth` random linear layers, each followed by random neurons or by nothing."""
+    random = np.random.default_rng(seed)
+    is_image = random.random() < 0.7
+    shape = (2, 8, 7) if is_image else (5,)
+    kind = str(random.choice(["static", "sequence"]))
+    layers: list[Any] = []
+
+    def add(layer: Any) -> None:
+        nonlocal shape
+        layers.append(layer)
+        shape = layer.output_shape(shape)
+
+    def neurons() -> Any:
+        neuron = CATALOGUE[str(random.choice(["LIF", "IF", "ALIF", "Synaptic"]))]
+        fields: dict[str, Any] = {"neuron": neuron, "parameters": {"threshold": 0.5}}
+        if random.random() < 0.5:
+            fields["parameters"] = {"threshold": random.uniform(0.3, 1.5, shape[0])}
+        for name, parameter in neuron.parameters.items():
+            fields["parameters"].setdefault(name, parameter.default)
+        if len(shape) == 1 and random.random() < 0.4:
+            weight = random.normal(0, 0.5, (shape[0], shape[0]))
+            bias = random.normal(size=shape[0]) if random.random() < 0.5 else None
+            return Recurrent(weight=weight, bias=bias, **fields)
+        return Population(**fields)
+
+    for _ in range(depth):
+        bias = random.normal(0, 0.2, 4) if random.random() < 0.7 else None
+        if len(shape) == 3 and min(shape[1:]) > 1 and random.random() < 0.75:
+            groups = 2 if random.random() < 0.3 else 1
+            weight = random.normal(0, 0.4, (4, shape[0] // groups, 2, 3))
+            add(Conv2d(weight=weight, bias=bias, padding=(1, 1), groups=groups))
+            if random.random() < 0.5:
+                add(neurons())
+            if min(shape[1:]) > 1 and random.random() < 0.6:
+                add(AveragePool2d(size=(2, 2)))
+        else:
+            if len(shape) == 3:
+                add(Flatten())
+            weight = random.normal(0, 2 / np.sqrt(shape[0]), (4, shape[0]))
+            if random.random() < 0.5:
+                delays = random.integers(0, 5, weight.shape)
+                add(DelayDense(weight=weight, delays=delays, bias=bias))
+            else:
+                add(Dense(weight=weight, bias=bias))
+        if random.random() < 0.7:
+            add(neurons())
+    add(neurons())
+    encoding = InputEncoding(
+        kind=kind, shape=(2, 8, 7) if is_image else (5,), bits=5, fraction_bits=4
+    )
+    return NetworkDescription(name="stack", input=encoding, steps=6, layers=layers)
+
+
+def layer_output(layer: Any, shape: tuple[int, ...], inputs: np.ndarray) -> np.ndarray:
+    """What a linear layer makes of static inputs: the membrane of neurons that only integrate."""
+    description = tiny(
+        input=InputEncoding(shape=shape, bits=8, fraction_bits=4),
+        layers=[layer, Population(neuron=IF, parameters={"threshold": 1e6})],
+        steps=1,
+    )
+    output = list(description.shapes())[-1]
+    return run_float(description, inputs).membrane.reshape(-1, *output)
+
+
+@given(
+    groups=st.integers(1, 2),
+    kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    padding=st.tuples(st.integers(0, 2), st.integers(0, 2)),
+    dilation=st.tuples(st.integers(1, 2), st.integers(1, 2)),
+    has_bias=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_convolutions_are_those_of_torch(
+    groups: int, has_bias: bool, seed: int, kernel: Any, **geometry: Any
+) -> None:
+    random = np.random.default_rng(seed)
+    weight = random.normal(size=(groups * 2, 3, *kernel))
+    bias = random.normal(size=groups * 2) if has_bias else None
+    layer = Conv2d(weight=weight, bias=bias, groups=groups, **geometry)
+    inputs = random.integers(0, 256, (2, 3 * groups, 7, 6))
+    expected = functional.conv2d(
+        torch.from_numpy(inputs / 16),
+        torch.from_numpy(weight),
+        None if bias is None else torch.from_numpy(bias),
+        groups=groups,
+        **geometry,
+    )
+    found = layer_output(layer, inputs.shape[1:], inputs)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-11)
+
+
+@pytest.mark.parametrize("size", [(2, 2), (1, 3), (3, 2)])
+@pytest.mark.parametrize("stride", [None, (1, 1), (2, 3)])
+def test_averages_are_those_of_torch(size: Any, stride: Any) -> None:
+    inputs = np.random.default_rng(0).integers(0, 256, (2, 3, 7, 6))
+    expected = functional.avg_pool2d(torch.from_numpy(inputs / 16), size, stride)
+    found = layer_output(AveragePool2d(size=size, stride=stride), (3, 7, 6), inputs)
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("kind", ["sequence", "static"])
+def test_delays_are_the_sum_over_past_inputs(kind: str) -> None:
+    random = np.random.default_rng(3)
+    weight, bias = random.normal(size=(3, 4)), random.normal(size=3)
+    delays = random.integers(0, 9, (3, 4))  # longer than the six steps, some of them
+    description = tiny(
+        input=InputEncoding(kind=kind, shape=(4,), bits=5, fraction_bits=4),
+        layers=[DelayDense(weight=weight, delays=delays, bias=bias), Population(neuron=NO_MEMORY)],
+        steps=6,
+    )
+    frames = random.integers(0, 32, (6, 2, 4))
+    if kind == "static":
+        frames[:] = frames[0]
+    run = run_float(description, frames[0] if kind == "static" else frames, record=True)
+    for t, sample, out in np.ndindex(6, 2, 3):
+        arrived = [
+            weight[out, j] * frames[t - delays[out, j], sample, j] / 16
+            for j in range(4)
+            if t >= delays[out, j]
+        ]
+        assert run.states[0]["v"][t, sample, out] == pytest.approx(bias[out] + sum(arrived))
+
+
+def test_recurrent_neurons_hear_the_spikes_of_the_step_before() -> None:
+    # The first neuron, fed once, wakes the second one step later, which wakes the first one.
+    layer = Recurrent(neuron=LIF, weight=[[0, 1], [1, 0]], bias=[0, 0])
+    encoding = InputEncoding(kind="spikes", shape=(2,), bits=1, fraction_bits=0)
+    inputs = np.zeros((4, 1, 2), dtype=np.uint8)
+    inputs[0, 0, 0] = 1
+    run = run_float(tiny(input=encoding, layers=[layer]), inputs, record=True)
+    assert run.spikes[0][:, 0].tolist() == [[True, False], [False, True]] * 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.builds(stacks, st.integers(0, 2**32 - 1), st.integers(0, 4)))
+def test_stacks_of_layers_equal_torch_in_double_precision(description: NetworkDescription) -> None:
+    random = np.random.default_rng(len(description.layers))
+    encoding = description.input
+    lead = (3,) if encoding.kind == "static" else (description.steps, 3)
+    inputs = random.integers(0, 2**encoding.bits, (*lead, *encoding.shape))
+    run = run_float(description, inputs)
+    net = SpikingSequential.from_description(description, torch.float64, backend="eager")
+    x = torch.from_numpy(inputs * 2.0**-encoding.fraction_bits)
+    with torch.no_grad():
+        output = net(x, steps=description.steps if encoding.kind == "static" else None)
+    np.testing.assert_array_equal(run.spike_counts, output.spike_counts.flatten(1))
+    np.testing.assert_allclose(run.membrane, output.membrane.flatten(1), rtol=1e-9, atol=1e-9)
+    again = net.to_description(description.name, encoding, description.steps)
+    assert again == description
+
+
+def test_slices_of_a_batch_are_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    description = stacks(7, 3)
+    static = description.input.kind == "static"
+    shape = (20, *description.input.shape)
+    inputs = np.random.default_rng(0).integers(
+        0, 2, shape if static else (description.steps, *shape)
+    )
+    whole = run_float(description, inputs, record=True)
+    monkeypatch.setattr(reference, "_VALUES_AT_WORK", 1)  # one sample at a time
+    seen: list[Progress] = []
+    parts = run_float(description, inputs, record=True, progress=seen.append)
+    assert [event.done for event in seen] == list(range(21))
+    assert {event.total for event in seen} == {20}
+    np.testing.assert_array_equal(whole.classes, parts.classes)
+    np.testing.assert_array_equal(whole.spike_counts, parts.spike_counts)
+    for name in ("spikes", "states"):
+        assert len(getattr(whole, name)) == len(getattr(parts, name)) > 1
+    for one, other in zip(whole.states, parts.states, strict=True):
+        for state in one:
+            np.testing.assert_allclose(one[state], other[state], rtol=1e-9, atol=1e-12)
+    for one, other in zip(whole.spikes, parts.spikes, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_inference_and_data_do_not_import_torch() -> None:

@@ -12,7 +12,6 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.network import (
     ENCODINGS,
     InputEncoding,
-    NetworkDescription,
     Population,
     load_description,
     save_description,
@@ -117,15 +116,52 @@ def test_a_description_goes_to_disk_and_back_into_the_same_network(tmp_path: Any
     torch.testing.assert_close(rebuilt(x, steps=9), model(x, steps=9))
 
 
-def test_own_compositions_run_and_say_what_cannot_be_exported() -> None:
+def test_own_compositions_run_also_out_of_parts() -> None:
     torch.manual_seed(0)
-    model = SpikingSequential(
-        nn.Flatten(), nn.Linear(6, 8), LIFCell(), nn.Dropout(0.5), nn.Linear(8, 3), LIFCell()
-    ).eval()
+    parts = [nn.Flatten(), nn.Linear(6, 8), LIFCell(), nn.Linear(8, 3), LIFCell()]
+    model = SpikingSequential(*parts)
     x = torch.rand(4, 2, 3)
     torch.testing.assert_close(model(x, steps=5), model(x.expand(5, 4, 2, 3)))
-    with pytest.raises(UserError, match="cannot hold Flatten"):
-        model.to_description("own", ENCODING, 5)
+    block = SpikingSequential(nn.Sequential(parts[0], nn.Sequential(parts[1])), parts[2])
+    nested = SpikingSequential(block, nn.Sequential(*parts[3:]))
+    assert list(nested.layers) == parts
+    assert nested.state_dict().keys() == model.state_dict().keys()
+
+
+@pytest.mark.parametrize("kind", [nn.Dropout, nn.Dropout2d])
+def test_dropout_draws_one_mask_for_all_steps(kind: type[nn.Module]) -> None:
+    torch.manual_seed(0)
+    seen: list[torch.Tensor] = []
+
+    class Keep(nn.Module):
+        over_time = True
+
+        def forward(self, x: torch.Tensor, steps: int | None = None) -> torch.Tensor:
+            seen.append(x)
+            assert steps is None
+            return x
+
+    model = SpikingSequential(LIFCell(threshold=0.5), kind(0.5), Keep(), LIFCell())
+    model(torch.ones(7, 50, 4, 3, 3))
+    (kept,) = seen
+    assert kept.shape == (7, 50, 4, 3, 3)
+    assert set(kept.unique().tolist()) == {0, 2}  # all spike; what is kept is scaled by 1/(1 - p)
+    assert torch.equal(kept, kept[:1].expand_as(kept))
+    assert 0.35 < (kept[0] > 0).float().mean() < 0.65
+    by_channel = (kept[0].flatten(2) == kept[0].flatten(2)[..., :1]).all()
+    assert by_channel == (kind is nn.Dropout2d)
+    model.eval()(torch.ones(7, 50, 4, 3, 3))
+    assert torch.equal(seen[1], torch.ones_like(seen[1]))
+
+
+def test_batch_norm_counts_all_steps_and_samples() -> None:
+    norm = nn.BatchNorm1d(3, momentum=1.0)
+    model = SpikingSequential(LIFCell(threshold=0.5), norm, LIFCell())
+    x = torch.rand(6, 5, 3)
+    model(x)
+    spikes = model.layers[0].unroll(x)[0].flatten(0, 1)
+    torch.testing.assert_close(norm.running_mean, spikes.mean(0))
+    torch.testing.assert_close(norm.running_var, spikes.var(0))
 
 
 def test_a_network_that_cannot_be_is_refused() -> None:
@@ -137,17 +173,6 @@ def test_a_network_that_cannot_be_is_refused() -> None:
         SpikingNet(6, 4, 3, cell=LIFCell(), learn_beta=True)
     with pytest.raises(UserError, match="ends with a cell, not with Linear"):
         SpikingSequential(LIFCell(), nn.Linear(2, 2))
-    delayed = NetworkDescription(
-        name="delayed",
-        input=ENCODING,
-        steps=2,
-        layers=[
-            {"kind": "delay-dense", "weight": np.eye(6), "delays": np.eye(6)},
-            {"kind": "population", "neuron": LIF},
-        ],
-    )
-    with pytest.raises(UserError, match="'delay-dense' layer cannot be trained"):
-        SpikingSequential.from_description(delayed)
 
 
 @pytest.mark.parametrize("backend", ["eager", "numba"])

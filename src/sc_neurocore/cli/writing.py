@@ -12,7 +12,7 @@ from safetensors.numpy import save as save_tensors
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.quantize import quantize
-from sc_neurocore.network.description import Dense, NetworkDescription
+from sc_neurocore.network.description import DelayDense, NetworkDescription, WeightedLayer
 from sc_neurocore.network.encoding import WeightEncoding, encode_weights
 from sc_neurocore.network.storage import write_atomically
 
@@ -54,10 +54,13 @@ def _probabilities(
     arrays: _Arrays = {}
     layers = []
     for index, layer in enumerate(description.layers):
-        if not isinstance(layer, Dense):
+        if not isinstance(layer, WeightedLayer):
             continue
         encoded = encode_weights(layer.weight, layer.bias, encoding)
+        parts: dict[str, NDArray[Any] | None]
         parts = {"values": encoded.values, "sign": encoded.sign, "bias": encoded.bias}
+        if isinstance(layer, DelayDense):
+            parts["delays"] = layer.delays
         arrays |= {f"layers.{index}.{k}": v for k, v in parts.items() if v is not None}
         layers.append({"layer": index, "scale": encoded.scale, "offset": encoded.offset})
     meaning = {

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise, repeat
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sc_neurocore.equation.algebra import ArrayAlgebra
-from sc_neurocore.equation.step import step
-from sc_neurocore.errors import DataError, UserError
-from sc_neurocore.network.description import (
-    Dense,
-    Flatten,
-    InputEncoding,
-    Layer,
-    NetworkDescription,
-    Population,
+from sc_neurocore.errors import DataError
+from sc_neurocore.kernels.reference_layers import (
+    Neurons,
+    Runner,
+    WithMemory,
+    make_runner,
+    values_at_work,
 )
+from sc_neurocore.network.description import InputEncoding, NetworkDescription
+from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 
 Array: TypeAlias = NDArray[Any]
 
@@ -47,47 +47,8 @@ class FloatRun:
         return float(np.mean(self.classes == labels))
 
 
-class _Neurons:
-    """A population while it runs: it holds the state, and the record of it if asked to."""
-
-    def __init__(self, layer: Population, dtype: Any, record: bool) -> None:
-        self.neuron = layer.neuron
-        self.membrane = layer.neuron.membrane
-        self.values = {name: np.asarray(value, dtype) for name, value in layer.values().items()}
-        self.state: dict[str, Array] = {}
-        self.history: list[tuple[Array, dict[str, Array]]] | None = [] if record else None
-
-    def __call__(self, current: Array) -> Array:
-        if not self.state:
-            self.state = {
-                name: np.full_like(current, value) for name, value in self.neuron.states.items()
-            }
-            axes = (-1, *(1,) * (current.ndim - 2))
-            self.values = {
-                name: value.reshape(axes) if value.ndim else value
-                for name, value in self.values.items()
-            }
-        spike, new = step(self.neuron, self.state, current, self.values, ArrayAlgebra())
-        self.state = {name: np.broadcast_to(value, current.shape) for name, value in new.items()}
-        spike = np.broadcast_to(spike, current.shape)
-        if self.history is not None:
-            self.history.append((spike > 0, self.state))
-        return spike
-
-
-class _Linear:
-    """A dense layer while it runs; the same input object again gives the same result again."""
-
-    def __init__(self, layer: Dense, dtype: Any) -> None:
-        self.weight = layer.weight.astype(dtype)
-        self.bias = None if layer.bias is None else layer.bias.astype(dtype)
-        self.last: tuple[Array, Array] | None = None
-
-    def __call__(self, values: Array) -> Array:
-        if self.last is None or self.last[0] is not values:
-            product = values @ self.weight.T
-            self.last = values, product if self.bias is None else product + self.bias
-        return self.last[1]
+_VALUES_AT_WORK = 1 << 20
+"""So many numbers of the largest layer are computed at once: they fit into the caches."""
 
 
 def run_float(
@@ -96,73 +57,121 @@ def run_float(
     *,
     dtype: type[np.floating[Any]] = np.float64,
     record: bool = False,
+    progress: ProgressCallback = ignore_progress,
 ) -> FloatRun:
     """Run a network in floating point.
 
+    Samples are taken in slices, so that memory does not grow with their number, beyond what is
+    returned. Layers before the first one with a memory are computed once where the input is static.
+
     Args:
         description: The network.
-        inputs: Unsigned integers in its input encoding: (batch, *shape), or (T, batch, *shape)
-            of zeros and ones where the input is spikes.
+        inputs: Unsigned integers in its input encoding: (batch, *shape) where it is static, else
+            (T, batch, *shape), zeros and ones where it is spikes.
         dtype: `numpy.float64` or `numpy.float32`.
         record: Whether to keep all spikes and states.
+        progress: Receives an event after every slice.
 
     Raises:
         DataError: If the inputs do not have the shape, type or range of the encoding.
-        UserError: For a layer that this evaluator does not know yet.
     """
-    layers = [_runner(layer, dtype, record) for layer in description.layers]
-    output = layers[-1]
-    assert isinstance(output, _Neurons)  # a description ends with neurons
+    given = np.asarray(inputs)
+    _check_inputs(description.input, given, description.steps)
+    runners = [make_runner(layer, dtype, record) for layer in description.layers]
+    batch_axis = 0 if description.input.kind == "static" else 1
+    samples = given.shape[batch_axis]
+    size = _samples_at_once(description)
+    slices: list[FloatRun] = []
+    progress(Progress("floating-point inference", 0, samples))
+    for start in range(0, max(samples, 1), size):
+        part = given[(slice(None),) * batch_axis + (slice(start, start + size),)]
+        slices.append(_run_slice(description, runners, part, dtype, record))
+        progress(Progress("floating-point inference", min(start + size, samples), samples))
+    return _joined(slices)
+
+
+def _samples_at_once(description: NetworkDescription) -> int:
+    largest = max(
+        values_at_work(layer, *shapes)
+        for layer, shapes in zip(description.layers, pairwise(description.shapes()), strict=True)
+    )
+    return max(1, _VALUES_AT_WORK // largest)
+
+
+def _run_slice(
+    description: NetworkDescription,
+    runners: Sequence[Runner],
+    inputs: Array,
+    dtype: type[np.floating[Any]],
+    record: bool,
+) -> FloatRun:
+    for runner in runners:
+        if isinstance(runner, WithMemory):
+            runner.restart()
+    output = runners[-1]
+    assert isinstance(output, Neurons)  # a description ends with neurons
     counts: Any = 0
     membrane: Any = 0
-    for values in _frames(description, np.asarray(inputs), dtype):
-        for layer in layers:
-            values = layer(values)
+    later, frames = _frames(description, runners, inputs, dtype)
+    for values in frames:
+        for runner in later:
+            values = runner(values)
         counts = counts + (values > 0)
-        membrane = membrane + output.state[output.membrane]
-    outputs = (-1, description.outputs)
+        membrane = membrane + output.state[output.neuron.membrane]
+    outputs = (len(values), description.outputs)
     counts, membrane = np.reshape(counts, outputs), np.reshape(membrane, outputs)
     scores = membrane if description.readout == "membrane" else counts
-    populations = [layer for layer in layers if isinstance(layer, _Neurons)]
-    histories = [population.history for population in populations if population.history]
+    populations = [runner for runner in runners if record and isinstance(runner, Neurons)]
     return FloatRun(
         classes=scores.argmax(axis=1),  # the first of equals
         spike_counts=counts,
         membrane=membrane,
-        spikes=tuple(np.stack([spike for spike, _ in history]) for history in histories),
+        spikes=tuple(np.stack([spike for spike, _ in each.history]) for each in populations),
         states=tuple(
-            {name: np.stack([state[name] for _, state in history]) for name in history[0][1]}
-            for history in histories
+            {
+                name: np.stack([state[name] for _, state in each.history])
+                for name in each.neuron.states
+            }
+            for each in populations
         ),
     )
 
 
-def _runner(layer: Layer, dtype: Any, record: bool) -> Any:
-    """Return a function from the layer's input in one step to its output."""
-    if type(layer) is Population:
-        return _Neurons(layer, dtype, record)
-    if isinstance(layer, Dense):
-        return _Linear(layer, dtype)
-    if isinstance(layer, Flatten):
-        return lambda values: values.reshape(len(values), -1)
-    raise UserError(
-        f"floating-point inference does not know {layer.kind!r} layers yet; it knows dense, "
-        f"flatten and population"
+def _joined(slices: Sequence[FloatRun]) -> FloatRun:
+    """Return the runs of slices of a batch as one."""
+    if len(slices) == 1:
+        return slices[0]
+    first = slices[0]
+    return FloatRun(
+        classes=np.concatenate([run.classes for run in slices]),
+        spike_counts=np.concatenate([run.spike_counts for run in slices]),
+        membrane=np.concatenate([run.membrane for run in slices]),
+        spikes=tuple(
+            np.concatenate([run.spikes[index] for run in slices], axis=1)
+            for index in range(len(first.spikes))
+        ),
+        states=tuple(
+            {
+                name: np.concatenate([run.states[index][name] for run in slices], axis=1)
+                for name in first.states[index]
+            }
+            for index in range(len(first.states))
+        ),
     )
 
 
-def _frames(description: NetworkDescription, inputs: Array, dtype: Any) -> Iterator[Array]:
-    """Yield the input of every step as numbers; a static input is the same array each time."""
-    encoding = description.input
-    _check_inputs(encoding, inputs, description.steps)
-    unit = 2.0**-encoding.fraction_bits
-    if encoding.kind == "static":
-        frame = inputs.astype(dtype) * dtype(unit)
-        for _ in range(description.steps):
-            yield frame
-    else:
-        for spikes in inputs:
-            yield spikes.astype(dtype) * dtype(unit)
+def _frames(
+    description: NetworkDescription, runners: Sequence[Runner], inputs: Array, dtype: Any
+) -> tuple[Sequence[Runner], Iterator[Array]]:
+    """Return the layers that run in every step, and what goes into them, step by step."""
+    unit = dtype(2.0**-description.input.fraction_bits)
+    if description.input.kind != "static":
+        return runners, (frame.astype(dtype) * unit for frame in inputs)
+    values = inputs.astype(dtype) * unit
+    first = next(i for i, runner in enumerate(runners) if isinstance(runner, WithMemory))
+    for runner in runners[:first]:
+        values = runner(values)
+    return runners[first:], repeat(values, description.steps)
 
 
 def _check_inputs(encoding: InputEncoding, inputs: Array, steps: int) -> None:

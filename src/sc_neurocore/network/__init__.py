@@ -11,6 +11,7 @@ from sc_neurocore.network.description import (
     NetworkDescription,
     Population,
     Recurrent,
+    WeightedLayer,
 )
 from sc_neurocore.network.encoding import (
     ENCODINGS,
@@ -34,6 +35,7 @@ __all__ = [
     "Population",
     "Recurrent",
     "WeightEncoding",
+    "WeightedLayer",
     "encode_weights",
     "load_description",
     "save_description",

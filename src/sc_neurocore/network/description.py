@@ -52,6 +52,21 @@ def _as_array(value: Any, info: ValidationInfo) -> NDArray[Any]:
     return array
 
 
+def _as_delays(value: Any, info: ValidationInfo) -> NDArray[np.int64]:
+    """Accept whole numbers of steps; equal delays are equal content, whatever type they came in."""
+    array = _as_array(value, info)
+    if (array < 0).any() or (array != np.round(array)).any():
+        raise ValueError("delays are whole numbers of steps, 0 or more")
+    return _as_array(array.astype(np.int64), info)
+
+
+def _as_parameter(value: Any, info: ValidationInfo) -> float | NDArray[np.float64]:
+    """Accept a number, or one per channel, which becomes float64."""
+    if not np.ndim(value):
+        return value  # type: ignore[no-any-return]  # checked as a float next
+    return _as_array(_as_array(value, info).astype(np.float64), info)
+
+
 def _as_neuron(value: Any) -> Neuron:
     if isinstance(value, Neuron):
         return value
@@ -61,6 +76,8 @@ def _as_neuron(value: Any) -> Neuron:
 
 
 Array = Annotated[NDArray[Any], BeforeValidator(_as_array)]
+Delays = Annotated[NDArray[np.int64], BeforeValidator(_as_delays)]
+Parameter = Annotated[float | NDArray[np.float64], BeforeValidator(_as_parameter)]
 NeuronText = Annotated[Neuron, BeforeValidator(_as_neuron), PlainSerializer(str)]
 
 
@@ -120,11 +137,15 @@ class Dense(_Layer):
 
 
 class DelayDense(_Layer):
-    """Fully connected with a delay in whole steps on every synapse; delays (outputs, inputs)."""
+    """Fully connected with a delay in whole steps on every synapse; delays (outputs, inputs).
+
+    `current[t] = bias + sum over inputs j of weight[:, j] * input[j, t - delays[:, j]]`; before
+    the first step the input is 0.
+    """
 
     kind: Literal["delay-dense"] = "delay-dense"
     weight: Array
-    delays: Array
+    delays: Delays
     bias: Array | None = None
 
     @model_validator(mode="after")
@@ -132,8 +153,6 @@ class DelayDense(_Layer):
         _check_weight(self.weight, self.bias, 2)
         if self.delays.shape != self.weight.shape:
             raise ValueError(f"delays {self.delays.shape} and weight {self.weight.shape} differ")
-        if (self.delays < 0).any() or (self.delays != np.round(self.delays)).any():
-            raise ValueError("delays are whole numbers of steps, 0 or more")
         return self
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -223,7 +242,7 @@ class Population(_Layer):
 
     kind: Literal["population"] = "population"
     neuron: NeuronText
-    parameters: dict[str, float | Array] = {}
+    parameters: dict[str, Parameter] = {}
 
     @model_validator(mode="after")
     def _check(self) -> Population:
@@ -282,6 +301,10 @@ Layer: TypeAlias = Annotated[
     Dense | DelayDense | Conv2d | AveragePool2d | Flatten | Population | Recurrent,
     Field(discriminator="kind"),
 ]
+
+
+WeightedLayer: TypeAlias = Dense | DelayDense | Conv2d | Recurrent
+"""The layers with a weight and perhaps a bias, one number per output (first axis)."""
 
 
 class InputEncoding(_Model):

@@ -14,6 +14,7 @@ from sc_neurocore.training.catalogue import (
     SynapticCell,
 )
 from sc_neurocore.training.cells import Cell
+from sc_neurocore.training.delays import DelayLinear
 from sc_neurocore.training.encoders import (
     ENCODERS,
     delta_decode,
@@ -50,6 +51,7 @@ __all__ = [
     "AlphaCell",
     "Cell",
     "ConvSpikingNet",
+    "DelayLinear",
     "Epoch",
     "ExpIFCell",
     "IFCell",

@@ -12,17 +12,17 @@ from torch import Tensor, nn
 
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.errors import UserError
-from sc_neurocore.network.description import (
-    Dense,
-    InputEncoding,
-    Layer,
-    NetworkDescription,
-    Population,
-    Recurrent,
-)
+from sc_neurocore.network.description import InputEncoding, NetworkDescription, WeightedLayer
 from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding, encode_weights
 from sc_neurocore.training.catalogue import LIFCell
 from sc_neurocore.training.cells import Cell
+from sc_neurocore.training.delays import DelayLinear
+from sc_neurocore.training.export import (
+    export_layers,
+    flattened,
+    import_layer,
+    keep_channels_last,
+)
 from sc_neurocore.training.recurrent import RecurrentCell
 
 Readout: TypeAlias = Literal["spike-count", "membrane"]
@@ -47,25 +47,78 @@ class SpikingOutput(NamedTuple):
 class SpikingSequential(nn.Module):
     """Torch layers and cells, one after the other; the last one is a cell.
 
-    Layers between cells see time as part of the batch. What comes before the first cell is
-    computed once when the input is static.
+    What comes before the first cell is computed once when the input is static. Behind it:
+
+    - an ordinary layer sees time as part of the batch, so BatchNorm's statistics are those of all
+      steps and samples together;
+    - a module with `over_time = True`, such as `DelayLinear`, is called as `module(x, steps=steps)`
+      and answers with a sequence. It gets a sequence (T, batch, ...) and steps=None, or, where
+      everything before it is static, (batch, ...) and the number of steps;
+    - `Dropout`, also in 1d to 3d, draws one mask for all steps of a sample. A mask for each step
+      would average out over the steps, so that the next layer hardly noticed it. Lee, Sarwar,
+      Panda, Srinivasan and Roy, Enabling spike-based backpropagation for training deep neural
+      network architectures, Frontiers in Neuroscience 14, 2020.
+
+    An `nn.Sequential` stands for its contents, and another `SpikingSequential` for its layers.
+
+    Args:
+        modules: The layers, from input to output.
+
+    Attributes:
+        layers: The same in one list.
+
+    Raises:
+        UserError: If the last one is not a cell.
     """
+
+    layers: nn.ModuleList
 
     def __init__(self, *modules: nn.Module) -> None:
         super().__init__()
-        if not modules or not isinstance(modules[-1], Cell):
-            last = type(modules[-1]).__name__ if modules else "nothing"
+        layers: list[nn.Module] = []
+        for module in flattened(modules):
+            layers += module.layers if isinstance(module, SpikingSequential) else [module]
+        if not layers or not isinstance(layers[-1], Cell):
+            last = type(layers[-1]).__name__ if layers else "nothing"
             raise UserError(f"a spiking network ends with a cell, not with {last}")
-        self.layers = nn.ModuleList(modules)
+        self.layers = nn.ModuleList(layers)
 
     @classmethod
-    def from_description(cls, description: NetworkDescription) -> SpikingSequential:
+    def from_description(
+        cls,
+        description: NetworkDescription,
+        dtype: torch.dtype | None = None,
+        **cell_options: Any,
+    ) -> SpikingSequential:
         """Build the network that a description describes, to evaluate it or to train it further.
 
+        Weights, and delays within the longest one that there is, can be trained; of the cells'
+        parameters those that `learn` names.
+
+        Args:
+            description: The network.
+            dtype: The type of its numbers; by default PyTorch's default type. Numbers that this
+                type does not hold are rounded.
+            cell_options: What a description does not hold: `surrogate`, `detach_reset`, `learn`,
+                `backend`; see `Cell`.
+
         Raises:
-            UserError: If it has a layer that training does not know yet.
+            UserError: If the cells do not take an option.
         """
-        return SpikingSequential(*(_to_module(layer) for layer in description.layers))
+        before = torch.get_default_dtype()
+        torch.set_default_dtype(dtype or before)
+        try:
+            with torch.random.fork_rng(devices=[]):  # first weights are drawn, and overwritten
+                return SpikingSequential(
+                    *(
+                        import_layer(layer, shape, cell_options)
+                        for layer, shape in zip(
+                            description.layers, description.shapes(), strict=False
+                        )
+                    )
+                )
+        finally:
+            torch.set_default_dtype(before)
 
     def forward(self, x: Tensor, steps: int | None = None) -> SpikingOutput:
         """Run the network from rest.
@@ -83,19 +136,31 @@ class SpikingSequential(nn.Module):
                 is_pooled = _averages_squares(following)
                 x = layer.pooled(x, steps=steps) if is_pooled else layer.unroll(x, steps=steps)[0]
                 steps = None
+            elif getattr(layer, "over_time", False):
+                x = layer(x, steps=steps)
+                steps = None
             elif steps is not None:
                 x = _images_as_they_are_fast(layer(x))
+            elif isinstance(layer, _WITH_ONE_MASK):
+                x = x * layer(torch.ones_like(x[0])) if layer.training else x
             else:
                 x = layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
         assert isinstance(last, Cell)
         return SpikingOutput(*last.readout(x, steps=steps))
 
     def to_sc_weights(self, encoding: WeightEncoding = "sign-magnitude") -> list[EncodedWeights]:
-        """Return the weights of every layer that has some, as probabilities, input side first."""
+        """Return the weights of every layer that has some, as probabilities, input side first.
+
+        Dense, convolutional and delay layers, and the recurrent weights of recurrent cells, each
+        in the shape of its weight; BatchNorm is folded into the layer before it.
+
+        Raises:
+            UserError: For a layer that cannot be described.
+        """
         return [
-            encode_weights(_numbers(layer.weight), _bias(layer), encoding)
-            for layer in self.layers
-            if isinstance(layer, nn.Linear)
+            encode_weights(layer.weight, layer.bias, encoding)
+            for layer in export_layers(self.layers)
+            if isinstance(layer, WeightedLayer)
         ]
 
     def to_description(
@@ -107,6 +172,9 @@ class SpikingSequential(nn.Module):
         metadata: Mapping[str, str | int | float | bool | None] | None = None,
     ) -> NetworkDescription:
         """Return the network as the one artefact that the rest of the road sees.
+
+        It says what the network computes when it is evaluated: dropout is left out, BatchNorm's
+        running statistics are folded into the layer before it, delays are rounded to whole steps.
 
         Args:
             name: An identifier; the generated hardware carries it.
@@ -123,7 +191,7 @@ class SpikingSequential(nn.Module):
             name=name,
             input=input,
             steps=steps,
-            layers=tuple(_to_layer(module) for module in self.layers),
+            layers=tuple(export_layers(self.layers, input.shape)),
             readout=readout,
             metadata=dict(metadata or {}),
         )
@@ -135,6 +203,8 @@ CellChoice: TypeAlias = Neuron | Cell | Callable[..., Cell]
 class SpikingNet(SpikingSequential):
     """A feed-forward network: linear layers, each followed by a cell.
 
+    With a `max_delay`, every one of the layers is a `DelayLinear`, the first and the last too.
+
     Args:
         n_input: Number of inputs.
         n_hidden: Neurons in each hidden layer.
@@ -145,6 +215,7 @@ class SpikingNet(SpikingSequential):
             cell, which is copied for every layer.
         bias: Whether the linear layers have a bias.
         per_channel: Whether every neuron has learnable parameters of its own.
+        max_delay: The longest trainable delay of a synapse in steps; 0 for none.
         cell_options: What the cells take, such as `learn_beta=True` or `surrogate=...`.
 
     Raises:
@@ -160,6 +231,7 @@ class SpikingNet(SpikingSequential):
         cell: CellChoice = LIFCell,
         bias: bool = True,
         per_channel: bool = False,
+        max_delay: int = 0,
         **cell_options: Any,
     ) -> None:
         widths = (n_input, *(n_hidden,) * n_layers, n_output)
@@ -170,7 +242,11 @@ class SpikingNet(SpikingSequential):
             )
         modules: list[nn.Module] = []
         for incoming, outgoing in pairwise(widths):
-            modules.append(nn.Linear(incoming, outgoing, bias=bias))
+            modules.append(
+                DelayLinear(incoming, outgoing, max_delay, bias=bias)
+                if max_delay
+                else nn.Linear(incoming, outgoing, bias=bias)
+            )
             channels = {"channels": outgoing} if per_channel else {}
             modules.append(_make_cell(cell, outgoing, {**channels, **cell_options}))
         super().__init__(*modules)
@@ -225,8 +301,7 @@ class ConvSpikingNet(SpikingSequential):
         modules: list[nn.Module] = []
         for outgoing in channels:
             convolution = nn.Conv2d(incoming, outgoing, kernel_size, bias=bias)
-            images = convolution.weight.detach().contiguous(memory_format=torch.channels_last)
-            convolution.weight = nn.Parameter(images)
+            keep_channels_last(convolution)
             modules += [convolution, population(outgoing, -3), nn.AvgPool2d(2)]
             incoming = outgoing
             rows, columns = (rows - kernel_size + 1) // 2, (columns - kernel_size + 1) // 2
@@ -238,6 +313,10 @@ class ConvSpikingNet(SpikingSequential):
         modules += [nn.Flatten(), nn.Linear(incoming * rows * columns, n_hidden, bias=bias)]
         modules += [population(n_hidden, -1), nn.Linear(n_hidden, n_output, bias=bias)]
         super().__init__(*modules, population(n_output, -1))
+
+
+_WITH_ONE_MASK = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
+"""What only zeroes and scales; AlphaDropout also shifts, and is drawn for each step."""
 
 
 def _images_as_they_are_fast(x: Tensor) -> Tensor:
@@ -270,51 +349,3 @@ def _make_cell(choice: CellChoice, width: int, options: dict[str, Any]) -> Cell:
     if isinstance(choice, type) and issubclass(choice, RecurrentCell):
         options = {"n_neurons": width, **options}
     return Cell(choice, **options) if isinstance(choice, Neuron) else choice(**options)
-
-
-def _numbers(tensor: Tensor) -> Any:
-    return tensor.detach().cpu().numpy()
-
-
-def _bias(layer: nn.Linear) -> Any:
-    return None if layer.bias is None else _numbers(layer.bias)
-
-
-def _to_layer(module: nn.Module) -> Layer:
-    if isinstance(module, nn.Linear):
-        return Dense(weight=_numbers(module.weight), bias=_bias(module))
-    if isinstance(module, RecurrentCell):
-        return Recurrent(
-            neuron=module.neuron,
-            parameters=module.parameter_values(),
-            weight=_numbers(module.weight),
-            bias=None if module.recurrent_bias is None else _numbers(module.recurrent_bias),
-        )
-    if isinstance(module, Cell):
-        return Population(neuron=module.neuron, parameters=module.parameter_values())
-    raise UserError(
-        f"a network description cannot hold {type(module).__name__} yet; it takes Linear and cells"
-    )
-
-
-def _to_module(layer: Layer) -> nn.Module:
-    if isinstance(layer, Dense):
-        outputs, inputs = layer.weight.shape
-        linear = nn.Linear(inputs, outputs, bias=layer.bias is not None)
-        with torch.no_grad():
-            linear.weight.copy_(torch.tensor(layer.weight))
-            if layer.bias is not None:
-                linear.bias.copy_(torch.tensor(layer.bias))
-        return linear
-    if not isinstance(layer, Population):
-        raise UserError(
-            f"a {layer.kind!r} layer cannot be trained yet; only 'dense', 'population' and "
-            f"'recurrent'"
-        )
-    values: dict[str, Any] = dict(layer.parameters)
-    if not isinstance(layer, Recurrent):
-        return Cell(layer.neuron, **values)
-    bias = None if layer.bias is None else torch.tensor(layer.bias)
-    cell = RecurrentCell(layer.neuron, len(layer.weight), bias=bias is not None, **values)
-    cell.set_weight(torch.tensor(layer.weight), bias)
-    return cell

@@ -1,0 +1,174 @@
+"""Linear layers whose synapses have trainable delays."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sc_neurocore.errors import UserError
+
+
+class DelayLinear(nn.Module):
+    """A linear layer in which every synapse has a weight and a delay of its own, both trained.
+
+    `current[t] = bias + sum over inputs j of weight[:, j] * input[t - delays[:, j], j]`, with zeros
+    before the first step. A delay between two whole steps takes both, in proportion: linear
+    interpolation, through which the delay has a gradient. The layer is then one convolution over
+    time, with two taps per synapse. Khalfaoui-Hassani, Pellegrini and Masquelier, Dilated
+    convolution with learnable spacings, ICLR 2023; Hammouamri, Khalfaoui-Hassani and Masquelier,
+    Learning delays in spiking neural networks using dilated convolutions with learnable spacings,
+    ICLR 2024, who interpolate with a Gaussian that narrows while training goes on.
+
+    What is stored is `positions`, of which `delays` is made: times `scale`, the power of two that
+    is at least `max_delay`, and reflected where it would leave [0, max_delay]. Clamped delays
+    would lose their gradient at the ends for good, and a logistic map would keep them from ever
+    reaching an end; the scale lets an optimiser that moves every number alike, such as Adam, move
+    delays across their range as fast as weights.
+
+    Args:
+        in_features: Number of inputs.
+        out_features: Number of outputs.
+        max_delay: The longest delay in steps, at least 1.
+        bias: Whether there is a bias, which is not delayed.
+        delays: Delays to start from, a number or (out_features, in_features), within
+            [0, max_delay]; without, they are drawn evenly from that range.
+        learn_delays: Whether delays are trained.
+
+    Raises:
+        UserError: For a size below 1, or delays outside the range.
+    """
+
+    over_time: ClassVar[bool] = True
+    """It takes the whole sequence, not one step; see `SpikingSequential`."""
+
+    positions: Tensor
+    bias: nn.Parameter | None
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        max_delay: int,
+        bias: bool = True,
+        delays: Any = None,
+        learn_delays: bool = True,
+    ) -> None:
+        super().__init__()
+        if min(in_features, out_features, max_delay) < 1 or max_delay != int(max_delay):
+            raise UserError(
+                f"in_features={in_features}, out_features={out_features}, max_delay={max_delay}: "
+                f"each must be a whole number, at least 1 (without delays, use nn.Linear)"
+            )
+        self.in_features = in_features
+        self.out_features = out_features
+        self.max_delay = int(max_delay)
+        self.scale = 2.0 ** math.ceil(math.log2(max_delay))
+        linear = nn.Linear(in_features, out_features, bias=bias)
+        self.weight = linear.weight
+        self.register_parameter("bias", linear.bias)
+        shape = (out_features, in_features)
+        start = torch.rand(shape) * max_delay if delays is None else self._checked(delays, shape)
+        self._set_positions(start.to(self.weight.dtype) / self.scale, learn_delays)
+
+    @property
+    def delays(self) -> Tensor:
+        """The delays as they act, in steps, (out_features, in_features)."""
+        # The triangular wave through the origin, whose slope is nowhere 0.
+        raw = torch.remainder(self.positions * self.scale, 2 * self.max_delay)
+        return torch.where(raw <= self.max_delay, raw, 2 * self.max_delay - raw)
+
+    def forward(self, x: Tensor, steps: int | None = None) -> Tensor:
+        """Return the currents of all steps.
+
+        Args:
+            x: Input (T, batch, in_features); with `steps`, a static input (batch, in_features),
+                which begins to act on each synapse when its delay has passed.
+            steps: Number of steps T for which a static input acts.
+
+        Returns:
+            (T, batch, out_features).
+
+        Raises:
+            UserError: If the shape does not fit.
+        """
+        wanted = 3 if steps is None else 2
+        if x.ndim != wanted or x.shape[-1] != self.in_features:
+            raise UserError(
+                f"DelayLinear works over time: expected (T, batch, {self.in_features}), or "
+                f"(batch, {self.in_features}) with steps=T, but {tuple(x.shape)} arrives with "
+                f"steps={steps}"
+            )
+        if steps is not None:
+            return self._static(x, steps)
+        taps = self.taps()[..., : max(len(x), 1)]
+        padded = functional.pad(x.permute(1, 2, 0), (taps.shape[-1] - 1, 0))
+        return functional.conv1d(padded, taps.flip(-1), self.bias).permute(2, 0, 1)
+
+    def _static(self, x: Tensor, steps: int) -> Tensor:
+        """Sum up the taps that have arrived; after the longest delay nothing changes any more."""
+        taps = self.taps()[..., :steps]
+        arriving = functional.linear(x, taps.movedim(-1, 0).flatten(0, 1))
+        by_delay = arriving.view(len(x), -1, self.out_features)
+        # Under autocast the products have few bits, which a sum of many must not be made of.
+        summed = by_delay.cumsum(1, dtype=self.weight.dtype).to(arriving.dtype)
+        currents = summed.transpose(0, 1)
+        if self.bias is not None:
+            currents = currents + self.bias.to(currents.dtype)
+        missing = steps - len(currents)
+        if not missing:
+            return currents
+        return torch.cat([currents, currents[-1].expand(missing, -1, -1)])
+
+    def taps(self) -> Tensor:
+        """Return the weights by delay, (out_features, in_features, max_delay + 1)."""
+        delays = self.delays
+        # The longest delay interpolates from below.
+        before = delays.detach().floor().clamp(max=self.max_delay - 1)
+        share = delays - before
+        index = before.long().unsqueeze(-1)
+        taps = self.weight.new_zeros(*self.weight.shape, self.max_delay + 1)
+        taps = taps.scatter(-1, index, (self.weight * (1 - share)).unsqueeze(-1))
+        return taps.scatter(-1, index + 1, (self.weight * share).unsqueeze(-1))
+
+    def rounded(self) -> DelayLinear:
+        """Return a copy with whole delays, as hardware has them, whose delays are not trained."""
+        other = copy.deepcopy(self)
+        del other.positions
+        other._set_positions(self.delays.detach().round() / self.scale, learn=False)
+        return other
+
+    def extra_repr(self) -> str:
+        """Say the sizes, for printing."""
+        fixed = "" if isinstance(self.positions, nn.Parameter) else ", learn_delays=False"
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features}, "
+            f"max_delay={self.max_delay}, bias={self.bias is not None}{fixed}"
+        )
+
+    def _set_positions(self, positions: Tensor, learn: bool) -> None:
+        if learn:
+            self.positions = nn.Parameter(positions)
+        else:
+            self.register_buffer("positions", positions)
+
+    def _checked(self, delays: Any, shape: tuple[int, int]) -> Tensor:
+        given = delays.detach().cpu().numpy() if isinstance(delays, Tensor) else delays
+        try:
+            array = np.array(given, dtype=np.float64)
+            spread = np.broadcast_to(array, shape).copy()
+        except (TypeError, ValueError):
+            raise UserError(
+                f"delays of shape {np.shape(given)}: expected a number, or {shape}"
+            ) from None
+        if not ((spread >= 0) & (spread <= self.max_delay)).all():  # not so for NaN either
+            raise UserError(
+                f"delays range from {spread.min():g} to {spread.max():g}: expected 0 to "
+                f"max_delay={self.max_delay}"
+            )
+        return torch.from_numpy(spread)
