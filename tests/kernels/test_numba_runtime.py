@@ -49,34 +49,34 @@ def test_a_folder_that_cannot_be_written_is_named(
         numba_runtime.load("answer", "ANSWER = 43\n")
 
 
-@pytest.mark.parametrize("has_team", [True, False])
-@pytest.mark.parametrize(("chunks", "threads"), [(1, 2), (7, 1), (7, 2), (7, 3), (64, 2)])
-def test_every_chunk_runs_once(
-    monkeypatch: pytest.MonkeyPatch, has_team: bool, chunks: int, threads: int
-) -> None:
-    if not has_team:
-        monkeypatch.setattr(numba_runtime, "_team_of_torch", lambda: None)
-    done = np.zeros(chunks, dtype=int)
+TAKE = """
+import numba
+from sc_neurocore.kernels.numba_support import entry, take_one
 
-    def count(first: int, last: int, amount: int) -> None:
-        done[first:last] += amount
-
-    numba_runtime.run_chunks(count, chunks, threads, 3)
-    assert (done == 3).all()
+@entry
+def work(numbers):
+    while True:
+        index = take_one(numbers)
+        if index >= numbers[1]:
+            return
+        numbers[2 + index] += 3
+"""
 
 
 @pytest.mark.parametrize("has_team", [True, False])
-def test_an_error_on_a_thread_reaches_the_caller(
-    monkeypatch: pytest.MonkeyPatch, has_team: bool
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_every_chunk_is_taken_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, has_team: bool, threads: int
 ) -> None:
     if not has_team:
         monkeypatch.setattr(numba_runtime, "_team_of_torch", lambda: None)
-
-    def fail(first: int, last: int) -> None:
-        raise MemoryError(f"chunk {first}")
-
-    with pytest.raises(MemoryError, match="chunk"):
-        numba_runtime.run_chunks(fail, 4, 2)
+    monkeypatch.setenv(numba_runtime.CACHE_VARIABLE, str(tmp_path))
+    work = numba_runtime.load("take", TAKE).work
+    numbers = np.zeros(10_002, dtype=np.int64)
+    numbers[1] = 10_000
+    numba_runtime.run_on_threads(work.address, numbers.ctypes.data, threads)
+    assert (numbers[2:] == 3).all()
+    assert numbers[0] == 10_000 + threads
 
 
 @pytest.mark.parametrize("storage", ["float32", "float64", "bfloat16"])

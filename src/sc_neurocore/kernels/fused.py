@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,8 @@ from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.surrogate import Surrogate
 from sc_neurocore.kernels.derive import SHARPNESS, Scan, derive
 from sc_neurocore.kernels.eager import TorchAlgebra, Unrolled
-from sc_neurocore.kernels.operators import Plan, computed_in, register, run_scan
+from sc_neurocore.kernels.numba_call import Plan, computed_in, register
+from sc_neurocore.kernels.operators import run_scan
 
 STORED_TYPES = (torch.float32, torch.float64, torch.bfloat16)
 """What currents and spikes may be."""
@@ -109,6 +110,7 @@ class FusedNeuron:
             derive(neuron, surrogate, masked=masked, **options) for masked in (False, True)
         )
         self._keys = tuple(map(_register, self._scans))
+        self._known: dict[Hashable, Any] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Made anew, so that another process knows the scans too.
@@ -141,10 +143,16 @@ class FusedNeuron:
         # Images in channels_last memory run in the order of their memory.
         order = _memory_order(frame)
         back = sorted(range(frame.ndim), key=order.__getitem__)
-        values, sizes, inner = self._values(self._scans[masked], parameters, frame, order, real)
+        scan = self._scans[masked]
+        if any(isinstance(value, Tensor) for value in parameters.values()):
+            values, sizes, inner = self._values(scan, parameters, frame, order, real)
+        else:
+            values, sizes, inner = self._once(
+                (masked, real, *parameters.values()),
+                lambda: self._values(scan, parameters, frame, order, real),
+            )
         if state is None:
-            initial = torch.tensor(list(self._rest.values()), dtype=real, device=currents.device)
-            initial = initial.unsqueeze(1)
+            initial = self._once(("rest", real), lambda: self._initial(real))
         else:
             initial = _permute(torch.stack([state[name].to(real) for name in self._rest]), order)
         names = list(self._rest)
@@ -155,8 +163,8 @@ class FusedNeuron:
             pool=frame.ndim - order.index(frame.ndim - 1) if outputs.pool else 0,
             spikes=outputs.spikes,
             counts=outputs.counts,
-            trace=[names.index(name) for name in outputs.trace],
-            sums=[names.index(name) for name in outputs.sums],
+            trace=tuple(names.index(name) for name in outputs.trace),
+            sums=tuple(names.index(name) for name in outputs.sums),
             sizes=sizes,
         )
         spikes, counts, trace, sums, final = run_scan(
@@ -174,6 +182,18 @@ class FusedNeuron:
             dict(zip(names, _permute(final, back).unbind(), strict=True)),
         )
 
+    def _once(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return what depends on nothing but the key, made when it is first asked for."""
+        if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack():
+            return make()
+        if key not in self._known:
+            with torch.inference_mode(False), torch.no_grad():
+                self._known[key] = make()
+        return self._known[key]
+
+    def _initial(self, real: torch.dtype) -> Tensor:
+        return torch.tensor(list(self._rest.values()), dtype=real).unsqueeze(1)
+
     def _values(
         self,
         scan: Scan,
@@ -181,7 +201,7 @@ class FusedNeuron:
         frame: Tensor,
         order: Sequence[int],
         real: torch.dtype,
-    ) -> tuple[Tensor, list[int], int]:
+    ) -> tuple[Tensor, tuple[int, ...], int]:
         """Return all constants in a row, the length of each, and the neighbours in a channel."""
         algebra = TorchAlgebra(self.surrogate, dtype=real, device=frame.device)
         known: dict[str, Any] = {
@@ -199,7 +219,7 @@ class FusedNeuron:
                 inner = math.prod(frame.shape[axis] for axis in order[place + 1 :])
         flat = [value.reshape(-1).to(real) for value in tensors]
         row = torch.cat(flat) if flat else frame.new_zeros(0, dtype=real)
-        return row, [value.numel() for value in tensors], inner
+        return row, tuple(value.numel() for value in tensors), inner
 
 
 def can_pool(frame: Tensor) -> bool:

@@ -19,7 +19,14 @@ from typing import Literal, TypeAlias
 from sc_neurocore.equation.expression import OPERATORS, Expression, evaluate
 from sc_neurocore.equation.neuron import SPIKE
 from sc_neurocore.kernels.derive import LENGTH, STEP, Pass, Scan, gradient_name
-from sc_neurocore.kernels.numba_templates import BACKWARD, FORWARD
+from sc_neurocore.kernels.numba_templates import (
+    BACKWARD,
+    BACKWARD_ARRAYS,
+    FORWARD,
+    FORWARD_ARRAYS,
+    NUMBERS,
+    Element,
+)
 
 Real: TypeAlias = Literal["float32", "float64"]
 """What a kernel computes in."""
@@ -31,7 +38,7 @@ _SUPPORT = Path(__file__).with_name("numba_support.py")
 
 
 def emit_forward(scan: Scan, storage: Storage) -> str:
-    """Return a module whose `run` computes the steps of all neurons of some chunks."""
+    """Return a module whose `work` computes the steps of all neurons, chunk by chunk."""
     code = _Code(scan, storage)
     neuron = scan.neuron
     states = [code.row(name) for name in neuron.states]
@@ -39,6 +46,7 @@ def emit_forward(scan: Scan, storage: Storage) -> str:
     stores = {SPIKE: "spike_row[j]", **{name: f"{code.row(name)}[j]" for name in neuron.states}}
     return code.fill(
         FORWARD,
+        unpack=code.unpack(FORWARD_ARRAYS),
         rows=[f"{row}," for row in rows],
         cut_rows=[f"{row}[:size]," for row in rows],
         begin=code.begin(),
@@ -63,7 +71,7 @@ def emit_forward(scan: Scan, storage: Storage) -> str:
 
 
 def emit_backward(scan: Scan, storage: Storage) -> str:
-    """Return a module whose `run` computes the gradients of all neurons of some chunks."""
+    """Return a module whose `work` computes the gradients of all neurons, chunk by chunk."""
     code = _Code(scan, storage)
     neuron = scan.neuron
     states = [code.row(name) for name in neuron.states]
@@ -78,6 +86,7 @@ def emit_backward(scan: Scan, storage: Storage) -> str:
     }
     return code.fill(
         BACKWARD,
+        unpack=code.unpack(BACKWARD_ARRAYS),
         rows=[f"{row}," for row in rows],
         cut_rows=[f"{row}[:size]," for row in rows],
         state_count=[str(len(states))],
@@ -164,6 +173,26 @@ class _Code:
     def constant_rows(self, of: Pass) -> list[str]:
         masks = [self.row(LENGTH)] if self.scan.masked else []
         return [*(self.row(name) for name in of.constants), *masks]
+
+    def unpack(self, arrays: Iterable[tuple[str, int, Element]]) -> list[str]:
+        """Return what gives the numbers, and the arrays that they stand for, their names."""
+        lines = [f"{name} = numbers[{index}]" for index, name in enumerate(NUMBERS) if index]
+        place, states = len(NUMBERS), len(self.scan.neuron.states)
+        for name, length in (
+            ("traced", states),
+            ("summed", states),
+            ("offsets", len(self.scan.constants) + 1),
+        ):
+            lines.append(f"{name} = carray(numbers, ({place + length},))[{place}:]")
+            place += length
+        stored = "uint16" if self.storage == "bfloat16" else self.storage
+        elements = {"real": self.real, "stored": stored, "double": "float64"}
+        for name, axes, element in arrays:
+            shape = "".join(f"numbers[{place + 1 + axis}], " for axis in range(axes))
+            address = f"memory_at(numbers[{place}])"
+            lines.append(f"{name} = carray({address}, ({shape}), np.{elements[element]})")
+            place += 1 + axes
+        return lines
 
     def allocate(self, rows: Iterable[str]) -> list[str]:
         return [f"{row} = np.empty(block, np.{self.real})" for row in rows]

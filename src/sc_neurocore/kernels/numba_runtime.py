@@ -12,11 +12,9 @@ import importlib.util
 import os
 import sys
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.metadata import version
-from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -76,40 +74,26 @@ def load(name: str, text: str) -> ModuleType:
         return module
 
 
-def run_chunks(function: Callable[..., Any], chunks: int, threads: int, *arguments: Any) -> None:
-    """Call `function(first, last, *arguments)` on [0, chunks), cut into one range per thread.
+def run_on_threads(function: int, argument: int, threads: int) -> None:
+    """Call a compiled function on several threads at once, every one with the same argument.
 
-    The function must release the interpreter lock and give every chunk the same result whatever
-    the range that it is in.
+    Args:
+        function: Address of a C function of one pointer, which shares the work out itself.
+        argument: The pointer.
+        threads: How many calls, one of them on this thread.
     """
-    threads = max(1, min(threads, chunks))
-    if threads == 1:
-        function(0, chunks, *arguments)
-        return
-    ranges = iter(list(pairwise(chunks * index // threads for index in range(threads + 1))))
-    errors: list[BaseException] = []
-
-    def work(_: Any = None) -> None:
-        # The lock of the interpreter makes the iterator safe.
-        for first, last in ranges:
-            try:
-                function(first, last, *arguments)
-            except BaseException as error:
-                errors.append(error)
-
-    team = _team_of_torch()
+    team = _team_of_torch() if threads > 1 else None
     if team is not None:
-        team(_Work(work), None, threads, 0)
-    else:
-        others = [_workers(os.getpid()).submit(work) for _ in range(threads - 1)]
-        work()
-        for other in others:
-            other.result()
-    if errors:
-        raise errors[0]
+        team(function, argument, threads, 0)
+        return
+    call = _Function(function)
+    others = [_workers(os.getpid()).submit(call, argument) for _ in range(threads - 1)]
+    call(argument)
+    for other in others:
+        other.result()
 
 
-_Work = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+_Function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
 @cache
@@ -122,9 +106,13 @@ def _team_of_torch() -> Any:
     try:
         loaded = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines()}
         paths = [path for path in loaded if Path(path).name.startswith("libgomp")]
-        return ctypes.CDLL(paths[0]).GOMP_parallel if len(paths) == 1 else None
+        team = ctypes.CDLL(paths[0]).GOMP_parallel if len(paths) == 1 else None
     except (OSError, AttributeError):
         return None
+    if team is not None:
+        team.argtypes = ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint
+        team.restype = None
+    return team
 
 
 @cache

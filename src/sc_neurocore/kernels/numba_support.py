@@ -14,15 +14,19 @@ import numba
 import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
+from numba.np.numpy_support import carray  # noqa: F401  for the generated text
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 # No reassociation, and no Python exception for a division by zero.
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
-_INNER: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True}
+_INNER: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
 _INLINED: dict[str, Any] = {**_INNER, "forceinline": True}
-_OUTER: dict[str, Any] = {**_OPTIONS, "cache": True}
 
 
 def inner(function: _Function) -> _Function:
@@ -35,9 +39,13 @@ def inlined(function: _Function) -> _Function:
     return cast(_Function, numba.njit(**_INLINED)(function))
 
 
-def outer(function: _Function) -> _Function:
-    """Compile a function that Python calls, and cache it on disk with all that it calls."""
-    return cast(_Function, numba.njit(**_OUTER)(function))
+def entry(function: Callable[[Any], None]) -> Any:
+    """Compile a function of a pointer to int64 as C would, and cache it on disk with all it calls.
+
+    Its `address` can be called without the interpreter, so threads need not wait for one another.
+    """
+    pointer = types.CPointer(types.int64)  # type: ignore[no-untyped-call]
+    return numba.cfunc(types.void(pointer), error_model="numpy", cache=True)(function)
 
 
 def instruction(define: Callable[..., Any]) -> Callable[..., Any]:
@@ -60,6 +68,26 @@ def arguments_do_not_overlap(typing_context: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(), generate
+
+
+@instruction
+def memory_at(typing_context: Any, address: Any) -> Any:
+    """Return a pointer to an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
+
+    return types.voidptr(types.int64), generate
+
+
+@instruction
+def take_one(typing_context: Any, counter: Any) -> Any:
+    """Return an int64 in memory and count it up, at once: no two threads get the same number."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.atomic_rmw("add", arguments[0], llvmlite.ir.IntType(64)(1), "monotonic")
+
+    return types.int64(counter), generate
 
 
 @instruction

@@ -1,7 +1,58 @@
 """The frames of the generated Numba modules; `numba_emitter` fills in what a neuron adds.
 
 `$name` alone on its line becomes lines of that indentation, elsewhere a word.
+
+A module's `work` takes the address of int64 numbers, so that any thread can call it without the
+interpreter: first those of `NUMBERS`; then for each state where it stands among the traced ones,
+or -1; likewise for the summed ones; then where each constant begins and the last one ends; then
+for every array its address and its shape.
 """
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+Element: TypeAlias = Literal["real", "stored", "double"]
+"""What an array holds: what the kernel computes in, what currents and spikes are stored in, or
+float64."""
+
+NUMBERS = (
+    "taken", "chunks", "chunk", "block", "neurons", "steps", "inner", "columns", "pooled",
+    "length_inner",
+)  # fmt: skip
+"""The next chunk that a thread can take, what a scan's `Layout` says, and the neurons of a sample.
+"""
+
+_INPUTS: tuple[tuple[str, int, Element], ...] = (
+    ("currents", 2, "stored"),
+    ("initial", 2, "real"),
+    ("values", 1, "real"),
+    ("lengths", 1, "real"),
+)
+
+FORWARD_ARRAYS = (
+    *_INPUTS,
+    ("spikes", 2, "stored"),
+    ("counts", 1, "real"),
+    ("trace", 3, "real"),
+    ("sums", 2, "real"),
+    ("final", 2, "real"),
+)
+"""Name, number of axes and elements of every array of the forward scan, in the order of the
+numbers."""
+
+BACKWARD_ARRAYS = (
+    *_INPUTS,
+    ("grad_spikes", 2, "stored"),
+    ("grad_counts", 1, "real"),
+    ("grad_trace", 3, "real"),
+    ("grad_sums", 2, "real"),
+    ("grad_final", 2, "real"),
+    ("grad_currents", 2, "stored"),
+    ("grad_initial", 2, "real"),
+    ("partials", 2, "double"),
+)
+"""Likewise for the backward scan."""
 
 FORWARD = '''
 
@@ -28,25 +79,27 @@ def scan_block(
         $record
 
 
-@outer
-def run(
-    first, last, chunk, block, steps, inner, columns, pooled, currents, initial, values,
-    offsets, lengths, length_inner, spikes, counts, trace, traced, sums, summed, final
-):
-    """Run the chunks [first, last) of neurons from their initial state."""
+@entry
+def work(numbers):
+    """Run chunks of neurons from their initial state, until all are taken."""
+    $unpack
     wide = np.empty(block, np.$real)
     spike_row = np.empty(block, np.$real)
     pooled_row = np.empty(block, np.$real)
     $allocate
-    for start in range(first * chunk, min(last * chunk, final.shape[1]), block):
-        size = min(block, final.shape[1] - start)
-        $load
-        scan_block(
-            start, steps, columns, pooled, currents, spikes, counts, trace, traced, sums, summed,
-            wide[:size], spike_row[:size], pooled_row[: size // 4],
-            $cut_rows
-        )
-        $finish
+    while True:
+        index = take_one(numbers)
+        if index >= chunks:
+            return
+        for start in range(index * chunk, min((index + 1) * chunk, neurons), block):
+            size = min(block, neurons - start)
+            $load
+            scan_block(
+                start, steps, columns, pooled, currents, spikes, counts, trace, traced, sums,
+                summed, wide[:size], spike_row[:size], pooled_row[: size // 4],
+                $cut_rows
+            )
+            $finish
 '''
 
 BACKWARD = '''
@@ -93,13 +146,10 @@ def scan_block(
         $write(total_row, grad_currents[0, start : start + size])
 
 
-@outer
-def run(
-    first, last, chunk, block, steps, inner, columns, pooled, currents, initial, values,
-    offsets, lengths, length_inner, grad_spikes, grad_counts, grad_trace, traced, grad_sums,
-    summed, grad_final, grad_currents, grad_initial, partials
-):
-    """Compute the gradients of the chunks [first, last) of neurons."""
+@entry
+def work(numbers):
+    """Compute the gradients of chunks of neurons, until all are taken."""
+    $unpack
     history = np.empty(($state_count, steps, block), np.$real)
     wide = np.empty(block, np.$real)
     total_row = np.empty(block, np.$real)
@@ -107,8 +157,10 @@ def run(
     pooled_row = np.empty(block, np.$real)
     current_gradient_row = np.empty(block, np.$real)
     $allocate
-    neurons = grad_initial.shape[1]
-    for index in range(first, last):
+    while True:
+        index = take_one(numbers)
+        if index >= chunks:
+            return
         for start in range(index * chunk, min((index + 1) * chunk, neurons), block):
             size = min(block, neurons - start)
             $load

@@ -23,7 +23,7 @@ from sc_neurocore.equation.surrogate import Surrogate, atan_surrogate
 from sc_neurocore.errors import ToolMissingError, UserError
 from sc_neurocore.kernels import eager
 from sc_neurocore.kernels.fused import STORED_TYPES, FusedNeuron, Outputs, Run, can_pool
-from sc_neurocore.kernels.operators import computed_in
+from sc_neurocore.kernels.numba_call import computed_in
 from sc_neurocore.training.intervals import from_free, to_free
 
 Backend: TypeAlias = Literal["auto", "eager", "numba"]

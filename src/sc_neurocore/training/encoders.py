@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from sc_neurocore.errors import DataError, UserError
-from sc_neurocore.kernels.operators import computed_in
+from sc_neurocore.kernels.numba_call import computed_in
 
 RateProcess: TypeAlias = Literal["bernoulli", "poisson"]
 LatencyLaw: TypeAlias = Literal["linear", "logarithmic"]

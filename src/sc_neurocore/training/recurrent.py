@@ -13,7 +13,7 @@ from sc_neurocore.equation.neuron import SPIKE, Neuron
 from sc_neurocore.errors import ToolMissingError, UserError
 from sc_neurocore.kernels import eager
 from sc_neurocore.kernels.fused import Outputs, Run
-from sc_neurocore.kernels.operators import computed_in
+from sc_neurocore.kernels.numba_call import computed_in
 from sc_neurocore.training.cells import Cell, State
 
 
