@@ -59,6 +59,11 @@ def test_part(description: NetworkDescription, dataset: str | None = None) -> Da
     else:
         part = load_unseen(dataset)
     part = part.shaped(description.input.shape)
+    encoder, seed = (description.metadata.get(name) for name in ("encoder", "encoder_seed"))
+    if isinstance(encoder, str) and isinstance(seed, int):
+        from sc_neurocore.training.assembly import encoded_dataset
+
+        part = encoded_dataset(part, encoder, description.steps, seed)
     if part.encoding != description.input:
         raise DataError(
             f"{part.name} does not fit {description.name}: it has {part.encoding}, the network "

@@ -42,8 +42,8 @@ class Samples:
         self.device = parameter.device
         self.frames = torch.from_numpy(dataset.frames()).to(self.device, parameter.dtype)
         self.labels = torch.from_numpy(dataset.labels).to(self.device)
-        self.is_sequence = getattr(dataset, "kind", "static") == "sequence"
-        self.steps = self.frames.shape[1] if self.is_sequence else steps
+        self.is_sequence = dataset.steps is not None
+        self.steps = dataset.steps or steps
         self._encoder = find_encoder(encoder)
 
     def __len__(self) -> int:
@@ -355,18 +355,18 @@ class Learner:
 
 
 def make_optimiser(net: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
-    """Return the optimiser; only weights, which have two axes or more, decay."""
-    learnt = [each for each in net.parameters() if each.requires_grad]
+    """Return the optimiser; only weights decay, not biases, delays or what neurons learn."""
     kind = torch.optim.AdamW if options.optimiser == "adamw" else torch.optim.Adam
-    groups: list[dict[str, Any]] = [{"params": learnt, "weight_decay": 0.0}]
-    if options.weight_decay:
-        groups = [
-            {
-                "params": [each for each in learnt if each.ndim > 1],
-                "weight_decay": options.weight_decay,
-            },
-            {"params": [each for each in learnt if each.ndim <= 1], "weight_decay": 0.0},
-        ]
+    learnt = [(name, each) for name, each in net.named_parameters() if each.requires_grad]
+    decays: list[Tensor] = []
+    stays: list[Tensor] = []
+    for name, each in learnt:
+        is_weight = each.ndim > 1 and name.rpartition(".")[2] == "weight"
+        (decays if is_weight and options.weight_decay else stays).append(each)
+    groups = [
+        {"params": decays, "weight_decay": options.weight_decay},
+        {"params": stays, "weight_decay": 0.0},
+    ]
     return kind([group for group in groups if group["params"]], lr=options.learning_rate)
 
 

@@ -115,10 +115,11 @@ class RunOptions:
         surrogate: A name in `SURROGATES`.
         learn: Names of the neuron's parameters to learn.
         per_channel: Whether every neuron learns parameters of its own; for images every channel.
-        test_fraction: The part of the data set that is kept for the test, where the data set has
-            no test set of its own.
+        test_fraction: The part of the data set that is kept for the test, where its split is drawn.
         training: How to train. Its seed also draws the splits and the first weights.
         net: "ff", linear layers, or "conv", two convolutions first.
+        split: A kind of split that the data set has; None for its usual one.
+        max_delay: With more than 0, the longest trainable delay of every synapse of "ff", in steps.
         channels: Outputs of each convolution.
         kernel_size: Rows and columns of each convolution.
         dropout: Share of the spikes that training drops before every linear layer but the first
@@ -137,6 +138,8 @@ class RunOptions:
     test_fraction: float = 0.2
     training: TrainingOptions = field(default_factory=TrainingOptions)
     net: NetKind = "ff"
+    split: str | None = None
+    max_delay: int = 0
     channels: tuple[int, ...] = (32, 64)
     kernel_size: int = 5
     dropout: float = 0.0
@@ -146,6 +149,8 @@ class RunOptions:
     def __post_init__(self) -> None:
         if self.net not in ("ff", "conv"):
             raise UserError(f"net = {self.net!r}: expected ff or conv")
+        if self.max_delay and self.net == "conv":
+            raise UserError(f"max_delay = {self.max_delay}: net 'conv' has no delays; use net 'ff'")
         for name in ("dropout", "validation_fraction"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(

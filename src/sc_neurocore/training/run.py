@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sc_neurocore.data.catalogue import load_dataset
+from sc_neurocore.data.catalogue import load_split
 from sc_neurocore.data.dataset import Split, split
 from sc_neurocore.errors import UserError
 from sc_neurocore.kernels.reference import run_float
@@ -35,10 +35,10 @@ from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.training.assembly import (
     build_network,
     describe_network,
+    encoded_dataset,
     taken_by_network,
-    time_first,
 )
-from sc_neurocore.training.distributed import current_group, find_device, joined
+from sc_neurocore.training.distributed import Group, current_group, find_device, joined
 from sc_neurocore.training.history import Epoch
 from sc_neurocore.training.logs import BOARD_NAME, HISTORY_NAME, Board, rows, write_history
 from sc_neurocore.training.loop import fit
@@ -126,7 +126,7 @@ def train_run(
         record = group.from_first(_read_record(out, asked) if group.is_first else {})
         if record.get("finished"):
             return _read_run(out, record, options)
-        parts = split(load_dataset(dataset), options.training.seed, options.test_fraction)
+        parts = _load(dataset, options, group, progress)
         # What cannot be is refused here, before the folder is claimed and the time is spent.
         taken = taken_by_network(parts, options)
         describe_network(build_network(taken, options), taken, options)
@@ -185,7 +185,9 @@ def train(
     accuracy = 0.0
     if group.is_first:
         untested = describe_network(net, parts, options)
-        accuracy = run_float(untested, time_first(parts.test)).accuracy(parts.test.labels)
+        asked = options.training
+        test = encoded_dataset(parts.test, asked.encoder, asked.steps, asked.seed)
+        accuracy = run_float(untested, test.network_inputs()).accuracy(test.labels)
     accuracy = group.from_first(accuracy)
     description = describe_network(net, parts, options, test_accuracy=accuracy)
     return TrainedRun(description, options, accuracy, len(parts.test), history.epochs, history.kept)
@@ -250,6 +252,21 @@ def _read_run(out: Path, record: Mapping[str, Any], options: RunOptions) -> Trai
             f"{out / TRAINING_NAME}: the record is incomplete ({error!r}); remove the folder and "
             f"train again"
         ) from None
+
+
+def _load(dataset: str, options: RunOptions, group: Group, progress: ProgressCallback) -> Split:
+    """Return the data; the first process downloads what is missing before the others look."""
+    for is_turn in (group.is_first, not group.is_first):
+        if is_turn:
+            parts = load_split(
+                dataset,
+                options.split,
+                options.training.seed,
+                options.test_fraction,
+                progress if group.is_first else ignore_progress,
+            )
+        group.from_first(None)
+    return parts
 
 
 def _finish(out: Path, asked: Mapping[str, Any], run: TrainedRun, train_size: int) -> None:
