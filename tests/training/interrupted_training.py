@@ -64,6 +64,8 @@ def main(folder: str, result: str, kind: str = "everything") -> None:
         encoder="rate",
     )
     with joined("cpu"):
+        mine = Path(result).with_name(f"process-{current_group().rank}")
+        mine.write_text(str(os.getpid()))
         net = network(0.0 if is_plain else 0.2)
         history = fit(
             net,

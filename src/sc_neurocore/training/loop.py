@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import DataError
 from sc_neurocore.progress import ProgressCallback, ignore_progress
-from sc_neurocore.training.distributed import Group, current_group
+from sc_neurocore.training.distributed import ALONE, Group, current_group
 from sc_neurocore.training.history import Epoch, TrainingHistory
 from sc_neurocore.training.interruption import Interruptions
 from sc_neurocore.training.keeper import Keeper
@@ -140,36 +140,38 @@ def evaluate(
         seed: For encoders that draw at random.
     """
     samples = Samples(net, dataset, steps, encoder)
-    right = _count_right(net, samples, slice(None), readout, batch_size, seed)
+    right = _count_right(net, samples, readout, batch_size, seed, ALONE)
     return int(right) / len(samples)
 
 
 def _validate(learner: Learner, trials: Samples) -> float:
     """Return the accuracy; each process of the group looks at its part."""
-    part = learner.group.part(len(trials))
-    seed = learner.options.seed
-    right = _count_right(learner.tried(), trials, part, "spike-count", BATCH_TO_EVALUATE, seed)
+    net, seed = learner.tried(), learner.options.seed
+    right = _count_right(net, trials, "spike-count", BATCH_TO_EVALUATE, seed, learner.group)
     return int(learner.group.added(right)) / len(trials)
 
 
 def _count_right(
-    net: nn.Module, samples: Samples, part: slice, readout: Readout, batch_size: int, seed: int
+    net: nn.Module, samples: Samples, readout: Readout, batch_size: int, seed: int, group: Group
 ) -> Tensor:
+    """Return how many samples of this process's parts of the batches are classified correctly."""
     was_training = net.training
     net.eval()
     right = torch.zeros((), dtype=torch.int64, device=samples.device)
     generator = samples.generator(seed)
     batches = zip(
-        torch.split(samples.frames[part], batch_size),
-        torch.split(samples.labels[part], batch_size),
+        torch.split(samples.frames, batch_size),
+        torch.split(samples.labels, batch_size),
         strict=True,
     )
     try:
         with torch.no_grad():
             for frames, labels in batches:
-                inputs, steps = samples.encoded(frames, generator)
-                output: SpikingOutput = net(inputs, steps=steps)
-                right += (output.scores(readout).argmax(1) == labels).sum()
+                part = group.part(len(labels))
+                inputs, steps = samples.encoded(frames, generator, part)
+                if part.start < part.stop:
+                    output: SpikingOutput = net(inputs, steps=steps)
+                    right += (output.scores(readout).argmax(1) == labels[part]).sum()
     finally:
         net.train(was_training)
     return right
