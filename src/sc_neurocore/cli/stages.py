@@ -102,6 +102,12 @@ def simulate_streams(
     return summary, run.classes
 
 
+def not_in_integers(description: NetworkDescription) -> str | None:
+    """Return what the integer model does not cover so far, or None if it covers the network."""
+    kinds = {layer.kind for layer in description.layers} - {"dense", "population"}
+    return f"{', '.join(sorted(kinds))} layers" if kinds else None
+
+
 def evaluate_integers(
     network: IntegerNetwork,
     data: Dataset,
@@ -109,7 +115,7 @@ def evaluate_integers(
     progress: ProgressCallback = ignore_progress,
 ) -> tuple[dict[str, Any], Classes]:
     """Classify with the integers of the hardware; `reference` are the floating-point classes."""
-    run = network.run(data.inputs.reshape(len(data), -1), progress=progress)
+    run = network.run(data.flattened().network_inputs(), progress=progress)
     summary = {
         "format": str(network.program.fixed_point.state),
         "weight_bits": network.layers[0].weight_bits,

@@ -155,10 +155,15 @@ def train(
             "content_hash": run.description.content_hash,
             **run.summary(),
             "test_size": run.test_size,
+            "activity": run.activity,
         }
         rows = [
             ("run", out.as_posix()),
             ("network", f"{run.description.name} {run.description.content_hash[:12]}…"),
             ("test accuracy", f"{run.accuracy:.2%} of {run.test_size} samples"),
         ]
+        for layer in run.activity:
+            rate = f"{layer['mean_rate']:.3f} spikes per step and neuron"
+            idle = f"{layer['dead']} dead and {layer['saturated']} saturated of {layer['neurons']}"
+            rows.append((layer["layer"], f"{rate}, {idle}"))
         report.result(content, rows)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import platform
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -39,13 +39,16 @@ from sc_neurocore.training.assembly import (
     taken_by_network,
 )
 from sc_neurocore.training.distributed import Group, current_group, find_device, joined
+from sc_neurocore.training.encoders import find_encoder
 from sc_neurocore.training.history import Epoch
 from sc_neurocore.training.logs import BOARD_NAME, HISTORY_NAME, Board, rows, write_history
 from sc_neurocore.training.loop import fit
+from sc_neurocore.training.monitoring import activity_report
 from sc_neurocore.training.options import RunOptions, difference, plain
 
 TRAINING_NAME = "training.json"
 CHECKPOINT = "checkpoint"
+_SAMPLES_TO_WATCH = 1000
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ class TrainedRun:
         test_size: Number of test samples.
         epochs: Loss and accuracy of every epoch, in their order.
         kept: The number, from 1, of the epoch whose weights these are.
+        activity: How much the neurons of each layer fire on training samples, and how many of them
+            never or always do, as plain JSON values; see `ActivityReport.summary`.
     """
 
     description: NetworkDescription
@@ -67,6 +72,7 @@ class TrainedRun:
     test_size: int
     epochs: tuple[Epoch, ...]
     kept: int
+    activity: Sequence[Mapping[str, Any]] = ()
 
     @property
     def seconds(self) -> float:
@@ -182,15 +188,24 @@ def train(
         after_epoch=after_epoch,
     )
     group = current_group()
-    accuracy = 0.0
+    accuracy, activity = 0.0, []
+    asked = options.training
     if group.is_first:
         untested = describe_network(net, parts, options)
-        asked = options.training
         test = encoded_dataset(parts.test, asked.encoder, asked.steps, asked.seed)
         accuracy = run_float(untested, test.network_inputs()).accuracy(test.labels)
-    accuracy = group.from_first(accuracy)
+        activity = activity_report(
+            net,
+            learnt.take(np.arange(min(len(learnt), _SAMPLES_TO_WATCH))),
+            asked.steps,
+            encoder=find_encoder(asked.encoder),
+            generator=asked.seed,
+        ).summary()
+    accuracy, activity = group.from_first((accuracy, activity))
     description = describe_network(net, parts, options, test_accuracy=accuracy)
-    return TrainedRun(description, options, accuracy, len(parts.test), history.epochs, history.kept)
+    return TrainedRun(
+        description, options, accuracy, len(parts.test), history.epochs, history.kept, activity
+    )
 
 
 def _read_record(out: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -246,6 +261,7 @@ def _read_run(out: Path, record: Mapping[str, Any], options: RunOptions) -> Trai
             record["test_size"],
             epochs,
             record.get("kept_epoch", len(epochs)),
+            record.get("activity", []),
         )
     except (KeyError, TypeError) as error:
         raise UserError(
@@ -283,6 +299,7 @@ def _finish(out: Path, asked: Mapping[str, Any], run: TrainedRun, train_size: in
             "seconds": run.seconds,
             "kept_epoch": run.kept,
             "history": run.history(),
+            "activity": run.activity,
             "network": run.description.content_hash,
             "versions": {
                 "python": platform.python_version(),
