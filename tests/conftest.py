@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from sc_neurocore.data.files import DATA_VARIABLE
 from sc_neurocore.equation import LIF
 from sc_neurocore.fixed import IntegerNetwork, quantize
+from sc_neurocore.kernels.numba_runtime import CACHE_VARIABLE
 from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
 from sc_neurocore.tools.programs import is_available
 
@@ -28,6 +31,16 @@ def require_tool() -> Callable[..., None]:
                 pytest.skip(reason)
 
     return require
+
+
+@pytest.fixture
+def shared_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return the folder of real data sets, which no test downloads; the cache is new."""
+    folder = os.environ.get(DATA_VARIABLE)
+    if not folder:
+        pytest.skip(f"needs the real data sets: set {DATA_VARIABLE} to a folder that has them")
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    return Path(folder)
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def test_a_syntax_error_shows_the_line_and_a_caret(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (("evaluate", "missing"), "a saved network is a folder with network.json"),
-        (("evaluate", MODEL, "--dataset", "cats"), "no data set 'cats'; known: digits"),
+        (("evaluate", MODEL, "--dataset", "cats"), "no data set 'cats'; known: digits, mnist"),
         (("simulate", MODEL, "--length", 0), "length"),
         (("simulate", MODEL, "--source", "dice"), "expected one of lfsr, sobol, bernoulli"),
         (("simulate", MODEL, "--encoding", "ternary"), "expected one of unipolar"),

@@ -22,7 +22,7 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.network.encoding import WeightEncoding
 
-Dataset = Annotated[str | None, typer.Option(help="Another data set, used whole.")]
+Dataset = Annotated[str | None, typer.Option(help="Another data set (its test part).")]
 
 
 def train(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sc_neurocore.data.catalogue import load_dataset, split_from_metadata
+from sc_neurocore.data.catalogue import load_unseen, split_from_metadata
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import DataError
 from sc_neurocore.fixed.network import IntegerNetwork
@@ -48,14 +48,17 @@ def test_part(description: NetworkDescription, dataset: str | None = None) -> Da
 
     Args:
         description: Its metadata says what it was trained on.
-        dataset: Another data set, which is then used whole.
+        dataset: Another data set: its test part where it has a fixed one, else all of it.
 
     Raises:
         DataError: If the metadata names no split, or the data do not fit the network.
     """
     own = description.metadata.get("dataset")
-    data = load_dataset(dataset) if dataset not in (None, own) else None
-    part = split_from_metadata(description.metadata).test if data is None else data
+    if dataset is None or dataset == own:
+        part = split_from_metadata(description.metadata).test
+    else:
+        part = load_unseen(dataset)
+    part = part.shaped(description.input.shape)
     if part.encoding != description.input:
         raise DataError(
             f"{part.name} does not fit {description.name}: it has {part.encoding}, the network "
@@ -71,7 +74,7 @@ def accuracy(classes: Classes, data: Dataset) -> float:
 
 def evaluate_float(description: NetworkDescription, data: Dataset) -> Classes:
     """Classify in floating point."""
-    return run_float(description, data.inputs).classes
+    return run_float(description, data.network_inputs()).classes
 
 
 def simulate_streams(

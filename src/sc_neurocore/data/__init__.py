@@ -1,15 +1,31 @@
 """Data sets: where they come from, their checks and their splits."""
 
-from sc_neurocore.data.catalogue import DATASETS, load_dataset, split_from_metadata
-from sc_neurocore.data.dataset import Dataset, Split, split
+from sc_neurocore.data.catalogue import (
+    DATASETS,
+    load_dataset,
+    load_split,
+    load_unseen,
+    split_from_metadata,
+)
+from sc_neurocore.data.dataset import Dataset, Split, hold_out, split
 from sc_neurocore.data.digits import load_digits
+from sc_neurocore.data.features import LogMel, delta_events
+from sc_neurocore.data.mnist import load_mnist
+from sc_neurocore.data.spoken_digits import load_spoken_digits
 
 __all__ = [
     "DATASETS",
     "Dataset",
+    "LogMel",
     "Split",
+    "delta_events",
+    "hold_out",
     "load_dataset",
     "load_digits",
+    "load_mnist",
+    "load_split",
+    "load_spoken_digits",
+    "load_unseen",
     "split",
     "split_from_metadata",
 ]

@@ -9,10 +9,15 @@ from __future__ import annotations
 import numpy as np
 
 from sc_neurocore.data.dataset import Dataset
+from sc_neurocore.progress import ProgressCallback, ignore_progress
 
 
-def load_digits() -> Dataset:
-    """Return the digits, 64 pixels each, row by row, in sixteenths (5 bits, 4 of fraction)."""
+def load_digits(progress: ProgressCallback = ignore_progress) -> Dataset:
+    """Return the digits, 64 pixels each, row by row, in sixteenths (5 bits, 4 of fraction).
+
+    Args:
+        progress: As of every data set; these are there at once, so it receives nothing.
+    """
     from sklearn.datasets import load_digits as load
 
     pixels, labels = load(return_X_y=True)

@@ -27,13 +27,13 @@ CACHE_VARIABLE = "SC_NEUROCORE_CACHE"
 _loading = threading.Lock()
 
 
-def cache_folder() -> Path:
-    """Return the folder of the generated kernels: $SC_NEUROCORE_CACHE, or one of the user's own."""
+def cache_folder(part: str = "kernels") -> Path:
+    """Return that folder in $SC_NEUROCORE_CACHE, or else in a cache folder of the user's own."""
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:
-        return Path(chosen) / "kernels"
+        return Path(chosen) / part
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "sc_neurocore" / "kernels"
+    return Path(base) / "sc_neurocore" / part
 
 
 def load(name: str, text: str) -> ModuleType:
