@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sc_neurocore.equation import CATALOGUE, LIF
+from sc_neurocore.equation import CATALOGUE, LIF, SURROGATES
 from sc_neurocore.errors import ToolMissingError, UserError
-from sc_neurocore.training import Cell, LIFCell, SpikingNet
+from sc_neurocore.training import Cell, LIFCell, RecurrentLIFCell, SpikingNet
 
 STEPS = 6
 
@@ -53,14 +53,26 @@ def test_a_network_learns_the_same_on_both_backends() -> None:
         assert torch.equal(ours, auto)
 
 
-@pytest.mark.parametrize("neuron", [CATALOGUE["LIF"], CATALOGUE["AdEx"]], ids=["LIF", "AdEx"])
-def test_a_whole_network_compiles_into_one_graph(neuron: Any) -> None:
-    net = SpikingNet(20, 16, 4, cell=neuron, learn=("beta",), backend="numba")
+# PyTorch's tracer makes an object of every autograd function, and warns of that itself.
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("cell", "options"),
+    [
+        (CATALOGUE["LIF"], {"backend": "numba"}),
+        (CATALOGUE["AdEx"], {"backend": "numba"}),
+        (CATALOGUE["LIF"], {"backend": "eager", "detach_reset": False}),
+        (CATALOGUE["ExpIF"], {"backend": "eager", "surrogate": SURROGATES["gaussian"]}),
+        (RecurrentLIFCell, {}),
+    ],
+    ids=["LIF", "AdEx", "LIF eager", "ExpIF eager", "recurrent LIF"],
+)
+def test_a_whole_network_compiles_into_one_graph(cell: Any, options: dict[str, Any]) -> None:
+    net = SpikingNet(20, 16, 4, cell=cell, learn=("beta",), **options)
     torch._dynamo.reset()
     compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
     x = random(8, 20) * 2
     found, expected = (
-        (out := each(x, steps=STEPS)).spike_counts.sum() + out.membrane.square().sum()
+        (out := each(x, steps=2)).spike_counts.sum() + out.membrane.square().sum()
         for each in (compiled, net)
     )
     torch.testing.assert_close(found, expected)
@@ -68,7 +80,7 @@ def test_a_whole_network_compiles_into_one_graph(neuron: Any) -> None:
     for batch in (5, 6):  # a size that changes becomes a symbol
         other = random(batch, 20) * 2
         assert torch.equal(
-            compiled(other, steps=STEPS).spike_counts, net(other, steps=STEPS).spike_counts
+            compiled(other, steps=2).spike_counts, net(other, steps=2).spike_counts
         )
     torch.testing.assert_close(
         torch.autograd.grad(found, parameters), torch.autograd.grad(expected, parameters)

@@ -27,7 +27,7 @@ class _Spike(torch.autograd.Function):
 
     @staticmethod
     def forward(excess: Tensor, surrogate: Surrogate, is_strict: bool) -> Tensor:
-        return (excess > 0 if is_strict else excess >= 0).to(excess.dtype)
+        return _above(excess, is_strict)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Surrogate, bool], output: Tensor) -> None:
@@ -40,21 +40,43 @@ class _Spike(torch.autograd.Function):
         return gradients[0] * surrogate_gradient(ctx.surrogate, excess), None, None
 
 
-class _ResetPath(torch.autograd.Function):
-    """The value after reset, bit for bit, with the gradient `jump` towards the spike."""
+class _SpikeWithSlope(torch.autograd.Function):
+    """The spike, with its slope towards the excess given as a tensor."""
 
     @staticmethod
-    def forward(value: Tensor, spike: Tensor, jump: Tensor) -> Tensor:
-        return value.clone()
+    def forward(excess: Tensor, slope: Tensor, is_strict: bool) -> Tensor:
+        return _above(excess, is_strict)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, bool], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[1])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (slope,) = ctx.saved_tensors
+        return gradients[0] * slope, None, None
+
+
+class _Reset(torch.autograd.Function):
+    """`value` where the spike is 1 and `kept` where it is 0, linear in the spike between."""
+
+    @staticmethod
+    def forward(spike: Tensor, value: Tensor, kept: Tensor) -> Tensor:
+        return torch.where(spike > 0, value, kept)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        ctx.save_for_backward(inputs[2])
+        ctx.save_for_backward(*inputs)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
-        (jump,) = ctx.saved_tensors
-        return gradients[0], gradients[0] * jump, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
+        spike, value, kept = ctx.saved_tensors
+        (gradient,) = gradients
+        return gradient * (value - kept), gradient * spike, gradient * (1 - spike)
+
+
+def _above(excess: Tensor, is_strict: bool) -> Tensor:
+    return (excess > 0 if is_strict else excess >= 0).to(excess.dtype)
 
 
 def _apply(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:
@@ -132,15 +154,19 @@ class TorchAlgebra:
 
     def fire(self, operator: str, left: Any, right: Any) -> Tensor:
         """Return 1 where the condition holds, else 0, with the surrogate's gradient."""
-        excess = left - right if operator.startswith(">") else right - left
-        return _apply(_Spike, self.as_tensor(excess), self.surrogate, "=" not in operator)
+        excess = self.as_tensor(left - right if operator.startswith(">") else right - left)
+        is_strict = "=" not in operator
+        if torch.compiler.is_compiling():
+            # A graph passes tensors on, not a surrogate. What need not be kept the compiler drops.
+            slope = surrogate_gradient(self.surrogate, excess)
+            return _apply(_SpikeWithSlope, excess, slope, is_strict)
+        return _apply(_Spike, excess, self.surrogate, is_strict)
 
     def reset(self, spike: Tensor, value: Any, kept: Tensor) -> Tensor:
         """Return `value` where the spike is 1."""
-        after = torch.where(spike > 0, value, kept)
         if self.detach_reset:
-            return after
-        return _apply(_ResetPath, after, spike, value - kept)
+            return torch.where(spike > 0, value, kept)
+        return _apply(_Reset, *torch.broadcast_tensors(spike, value, kept))
 
     def as_tensor(self, value: Tensor | float) -> Tensor:
         """Return a tensor as it is, and a number as a tensor without axes."""
@@ -154,7 +180,8 @@ class TorchAlgebra:
 def surrogate_gradient(surrogate: Surrogate, excess: Tensor) -> Tensor:
     """Return the surrogate's pulse at `excess`, the distance by which the threshold is passed."""
     environment = {"x": excess, "alpha": surrogate.alpha}
-    algebra = TorchAlgebra(dtype=excess.dtype, device=excess.device)
+    # The surrogate for torch.compile, which cannot read a default that is an object.
+    algebra = TorchAlgebra(surrogate, dtype=excess.dtype, device=excess.device)
     pulse: Tensor = evaluate(surrogate.derivative, environment, algebra)
     return pulse
 
