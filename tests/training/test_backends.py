@@ -79,9 +79,7 @@ def test_a_whole_network_compiles_into_one_graph(cell: Any, options: dict[str, A
     parameters = list(net.parameters())
     for batch in (5, 6):  # a size that changes becomes a symbol
         other = random(batch, 20) * 2
-        assert torch.equal(
-            compiled(other, steps=2).spike_counts, net(other, steps=2).spike_counts
-        )
+        assert torch.equal(compiled(other, steps=2).spike_counts, net(other, steps=2).spike_counts)
     torch.testing.assert_close(
         torch.autograd.grad(found, parameters), torch.autograd.grad(expected, parameters)
     )
