@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -209,6 +210,7 @@ class Neuron:
             EquationError: If the firing condition does not start with a state, so that there is
                 nothing to reset, or the kind is unknown.
         """
+        number: object = kind
         state, level = self.spike.operands
         if not isinstance(state, Symbol) or state.name not in self.states:
             raise EquationError(
@@ -222,8 +224,8 @@ class Neuron:
             value = state - level
         elif kind == "zero":
             value = Constant(0.0)
-        elif isinstance(kind, int | float) and math.isfinite(kind):
-            value = Constant(float(kind))
+        elif not isinstance(number, bool) and isinstance(number, Real) and math.isfinite(number):
+            value = Constant(float(number))
         else:
             raise EquationError(
                 f"reset={kind!r}: expected 'subtract', 'zero', 'none' or a finite number"

@@ -18,7 +18,6 @@ from sc_neurocore.equation.expression import evaluate
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.step import step
 from sc_neurocore.equation.surrogate import Surrogate, atan_surrogate
-from sc_neurocore.errors import UserError
 from sc_neurocore.kernels.exponential import exponential, sigmoid
 
 
@@ -166,7 +165,8 @@ class TorchAlgebra:
         """Return `value` where the spike is 1."""
         if self.detach_reset:
             return torch.where(spike > 0, value, kept)
-        return _apply(_Reset, *torch.broadcast_tensors(spike, value, kept))
+        spread: Any = torch.broadcast_tensors  # which has no types
+        return _apply(_Reset, *spread(spike, value, kept))
 
     def as_tensor(self, value: Tensor | float) -> Tensor:
         """Return a tensor as it is, and a number as a tensor without axes."""
@@ -277,38 +277,6 @@ def skip_padding(
     valid = valid.view(-1, *(1,) * (spike.ndim - 1))
     kept = {name: torch.where(valid, value, before[name]) for name, value in new.items()}
     return torch.where(valid, spike, 0.0), kept
-
-
-def check_sequence(
-    neuron: Neuron,
-    currents: Tensor,
-    steps: int | None,
-    lengths: Tensor | None,
-    record: Sequence[str],
-) -> None:
-    """Raise `UserError` for arguments that no kernel could run."""
-    if not currents.is_floating_point():
-        raise UserError(
-            f"currents have type {currents.dtype}: expected a float type; use currents.float()"
-        )
-    if steps is None and (currents.ndim < 2 or currents.shape[0] < 1):
-        raise UserError(
-            f"currents have shape {tuple(currents.shape)}: expected (T, batch, ...) with T >= 1; "
-            f"for a current that is the same at every step give steps=T"
-        )
-    if steps is not None and steps < 1:
-        raise UserError(f"steps = {steps}: expected a whole number of at least 1")
-    unknown = [name for name in record if name not in neuron.states]
-    if unknown:
-        raise UserError(
-            f"record={unknown[0]!r}: {neuron.name} has no such state; it has "
-            f"{', '.join(neuron.states)}"
-        )
-    batch = currents.shape[1 if steps is None else 0]
-    if lengths is not None and lengths.shape != (batch,):
-        raise UserError(
-            f"lengths have shape {tuple(lengths.shape)}: expected ({batch},), one per sequence"
-        )
 
 
 def _spread(value: Tensor, current: Tensor) -> Tensor:
