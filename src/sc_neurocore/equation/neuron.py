@@ -38,6 +38,11 @@ NAME_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 ResetKind: TypeAlias = Literal["subtract", "zero", "none"] | float
 
 
+def reserved(name: str) -> str:
+    """Return the message about a name of `RESERVED_NAMES`, Python's own words among them."""
+    return f"the name {name!r} is reserved; choose another one, such as {name}_"
+
+
 @dataclass(frozen=True)
 class Parameter:
     """A number of the neuron that may be fixed or learnt.
@@ -272,7 +277,7 @@ def _check(neuron: Neuron) -> None:
                 f"underscores, 64 at most"
             )
         if name in RESERVED_NAMES:
-            raise EquationError(f"the name {name!r} is reserved; choose another one")
+            raise EquationError(reserved(name))
     for names in (declared, [*declared, *dict.fromkeys(locals_)]):
         twice = [name for name in names if names.count(name) > 1]
         if twice:

@@ -92,17 +92,17 @@ class Cell(nn.Module):
         self.numbers: dict[str, float] = {}
         self.fixed = nn.Module()
         self.free = nn.ParameterDict()
+        where: Any = {"dtype": torch.get_default_dtype(), "device": torch.get_default_device()}
         for name, interval in neuron.parameters.items():
             value = given.get(name, interval.default)
             value = arguments.check_value(neuron, name, value, self.channels)
             if name in learnt:
                 count = value.shape if self.channels is None else (self.channels,)
                 spread = np.broadcast_to(value, count).copy()
-                free = to_free(torch.from_numpy(spread), interval)
-                self.free[name] = nn.Parameter(free.to(torch.get_default_dtype()))
+                free = to_free(torch.from_numpy(spread), interval).to(**where)
+                self.free[name] = nn.Parameter(free)
             elif value.ndim:
-                default = torch.get_default_dtype()
-                self.fixed.register_buffer(name, torch.tensor(value, dtype=default))
+                self.fixed.register_buffer(name, torch.tensor(value, **where))
             else:
                 self.numbers[name] = float(value)
         # torch.compile does not follow changes beside read-only mappings, so both are made here.
