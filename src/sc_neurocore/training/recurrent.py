@@ -98,7 +98,7 @@ class RecurrentCell(Cell):
     @property
     def state_names(self) -> tuple[str, ...]:
         """The neuron's states, and the spikes of the last step, `s`."""
-        return (*super().state_names, SPIKE)
+        return (*self.neuron.states, SPIKE)  # not by super(), which torch.compile cannot follow
 
     def _run(
         self,
