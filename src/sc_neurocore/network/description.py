@@ -61,7 +61,7 @@ def _as_delays(value: Any, info: ValidationInfo) -> NDArray[np.int64]:
 
 
 def _as_parameter(value: Any, info: ValidationInfo) -> float | NDArray[np.float64]:
-    """Accept a number, or one per channel, which becomes float64."""
+    """Accept a number, or several, which become float64."""
     if not np.ndim(value):
         return value  # type: ignore[no-any-return]  # checked as a float next
     return _as_array(_as_array(value, info).astype(np.float64), info)
@@ -104,6 +104,20 @@ class _Layer(_Model):
 def _expect(shape: Shape, wanted: Shape, what: str) -> None:
     if shape != wanted:
         raise ValueError(f"{what} expects an input of shape {wanted}, but {shape} arrives")
+
+
+def _check_spread(name: str, found: Shape, shape: Shape) -> None:
+    """Raise ValueError unless numbers are one, one per channel, or one per value of a shape."""
+    if found not in ((), shape[:1], shape):
+        raise ValueError(
+            f"{name} has shape {found} at an input of shape {shape}: expected one number, "
+            f"{shape[0]} (one per channel), or one for each of its values"
+        )
+
+
+def along_channels(values: NDArray[Any], axes: int) -> NDArray[Any]:
+    """Shape what lies along the channels, the first of `axes` axes, to broadcast against them."""
+    return values.reshape(-1, *(1,) * (axes - 1)) if values.ndim == 1 else values
 
 
 def _expect_channels_rows_columns(shape: Shape, what: str) -> None:
@@ -203,6 +217,42 @@ class Conv2d(_Layer):
         return (self.weight.shape[0], *sizes)
 
 
+class Conv1d(_Layer):
+    """Cross-correlation along a line; weight (outputs, inputs / groups, kernel length)."""
+
+    kind: Literal["conv1d"] = "conv1d"
+    weight: Array
+    bias: Array | None = None
+    stride: int = Field(default=1, ge=1)
+    padding: int = Field(default=0, ge=0)
+    dilation: int = Field(default=1, ge=1)
+    groups: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Conv1d:
+        _check_weight(self.weight, self.bias, 3)
+        self.in_two_dimensions()
+        return self
+
+    def in_two_dimensions(self) -> Conv2d:
+        """Return the same convolution for lines that are images of one row."""
+        return Conv2d(
+            weight=self.weight[:, :, np.newaxis],
+            bias=self.bias,
+            stride=(1, self.stride),
+            padding=(0, self.padding),
+            dilation=(1, self.dilation),
+            groups=self.groups,
+        )
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """(channels, length) to (outputs, length')."""
+        if len(shape) != 2:
+            raise ValueError(f"conv1d expects an input (channels, length), but {shape} arrives")
+        outputs, _, length = self.in_two_dimensions().output_shape((shape[0], 1, shape[1]))
+        return outputs, length
+
+
 class AveragePool2d(_Layer):
     """Mean over windows that do not overlap unless the stride is smaller."""
 
@@ -223,6 +273,55 @@ class AveragePool2d(_Layer):
         return (shape[0], *sizes)
 
 
+class SumPool2d(_Layer):
+    """Sum over windows, with zeros around the image."""
+
+    kind: Literal["sum-pool2d"] = "sum-pool2d"
+    size: PositivePair
+    stride: PositivePair | None = None
+    padding: Pair = (0, 0)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """(channels, height, width) to (channels, height', width')."""
+        _expect_channels_rows_columns(shape, "sum-pool2d")
+        sizes = tuple(
+            (size + 2 * pad - window) // stride + 1
+            for size, pad, window, stride in zip(
+                shape[1:], self.padding, self.size, self.stride or self.size, strict=True
+            )
+        )
+        if min(sizes) < 1:
+            raise ValueError(f"sum-pool2d: the window {self.size} is larger than {shape[1:]}")
+        return (shape[0], *sizes)
+
+
+class Scale(_Layer):
+    """Every value times a factor: one for all, one per channel, or one per value."""
+
+    kind: Literal["scale"] = "scale"
+    factor: Array
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape itself."""
+        _check_spread("factor", self.factor.shape, shape)
+        return shape
+
+
+class Delay(_Layer):
+    """Every value some whole steps later: one delay for all, one per channel, or one per value.
+
+    Before the first step a value is 0.
+    """
+
+    kind: Literal["delay"] = "delay"
+    delays: Delays
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape itself."""
+        _check_spread("delays", self.delays.shape, shape)
+        return shape
+
+
 class Flatten(_Layer):
     """All axes into one, row by row."""
 
@@ -236,8 +335,9 @@ class Flatten(_Layer):
 class Population(_Layer):
     """Neurons, one per input value.
 
-    `parameters` gives a number for all, or an array with one number per channel (first axis of
-    the shape); those that are not given take the neuron's default.
+    `parameters` gives a number for all, an array with one number per channel (first axis of the
+    shape), or an array in the layer's shape, one number per neuron; those that are not given take
+    the neuron's default.
     """
 
     kind: Literal["population"] = "population"
@@ -251,10 +351,6 @@ class Population(_Layer):
             if name not in known:
                 raise ValueError(
                     f"{self.neuron.name} has no parameter {name!r}: {', '.join(known)}"
-                )
-            if np.ndim(value) > 1:
-                raise ValueError(
-                    f"parameter {name!r} has shape {np.shape(value)}: expected one axis"
                 )
             for number in np.unique(value):
                 known[name].check(name, float(number))
@@ -270,11 +366,17 @@ class Population(_Layer):
     def output_shape(self, shape: Shape) -> Shape:
         """The shape itself."""
         for name, value in self.parameters.items():
-            if np.ndim(value) and np.shape(value) != shape[:1]:
-                raise ValueError(
-                    f"parameter {name!r} has {np.size(value)} numbers for {shape[0]} channels"
-                )
+            _check_spread(f"parameter {name!r}", np.shape(value), shape)
         return shape
+
+
+class Integrator(Population):
+    """Neurons that pass on their membrane instead of spikes: leaky integrators inside a network.
+
+    As the last layer stands a population whose membrane is read out, with neurons that never fire.
+    """
+
+    kind: Literal["integrator"] = "integrator"  # type: ignore[assignment]
 
 
 class Recurrent(Population):
@@ -298,12 +400,23 @@ class Recurrent(Population):
 
 
 Layer: TypeAlias = Annotated[
-    Dense | DelayDense | Conv2d | AveragePool2d | Flatten | Population | Recurrent,
+    Dense
+    | DelayDense
+    | Conv1d
+    | Conv2d
+    | AveragePool2d
+    | SumPool2d
+    | Scale
+    | Delay
+    | Flatten
+    | Population
+    | Integrator
+    | Recurrent,
     Field(discriminator="kind"),
 ]
 
 
-WeightedLayer: TypeAlias = Dense | DelayDense | Conv2d | Recurrent
+WeightedLayer: TypeAlias = Dense | DelayDense | Conv1d | Conv2d | Recurrent
 """The layers with a weight and perhaps a bias, one number per output (first axis)."""
 
 
@@ -350,8 +463,12 @@ class NetworkDescription(_Model):
                 shape = layer.output_shape(shape)
             except ValueError as error:
                 raise ValueError(f"layers[{index}]: {error}") from None
-        if not isinstance(self.layers[-1], Population):
-            raise ValueError(f"the last layer is {self.layers[-1].kind}: expected neurons")
+        last = self.layers[-1]
+        if not isinstance(last, Population) or isinstance(last, Integrator):
+            raise ValueError(
+                f"the last layer is {last.kind}: expected neurons (population or recurrent), whose "
+                f"spikes or membrane are read out"
+            )
         return self
 
     def __eq__(self, other: object) -> bool:
