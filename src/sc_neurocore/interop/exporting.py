@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import tempfile
@@ -14,7 +13,9 @@ from numpy.typing import NDArray
 
 from sc_neurocore.equation.ode import METHODS, Method
 from sc_neurocore.errors import DescriptionError, EquationError, ToolMissingError, UserError
-from sc_neurocore.interop.neurons import FIELDS, to_form
+from sc_neurocore.interop.neurons import FIELDS
+from sc_neurocore.interop.notes import write_note
+from sc_neurocore.interop.populations import node_fields
 from sc_neurocore.network.description import (
     AveragePool2d,
     Conv1d,
@@ -33,25 +34,6 @@ from sc_neurocore.network.description import (
     along_channels,
 )
 from sc_neurocore.network.storage import write_atomically
-
-OWN = "sc_neurocore"
-"""The key of our notes in NIR's metadata."""
-
-
-def node_fields(
-    layer: Population, shape: Shape, dt: float, method: Method
-) -> tuple[str, dict[str, NDArray[np.float64]], tuple[str, ...]]:
-    """Return the primitive of a population, its fields in the layer's shape, and differences.
-
-    Raises:
-        EquationError: If NIR has no primitive for it.
-    """
-    form = to_form(layer, dt, method)
-    fields = {
-        name: np.broadcast_to(along_channels(np.asarray(value, np.float64), len(shape)), shape)
-        for name, value in form.fields.items()
-    }
-    return form.kind, fields, form.differences
 
 
 def differences(description: NetworkDescription, dt: float = 1e-4) -> list[str]:
@@ -164,7 +146,7 @@ class _Writer:
             "type": "NIRGraph",
             "nodes": self.nodes,
             "edges": self.edges,
-            "metadata": {OWN: json.dumps(notes)},
+            "metadata": write_note(notes),
         }
 
     def append(self, name: str, node: dict[str, Any], note: dict[str, Any] | None = None) -> None:
@@ -223,7 +205,7 @@ class _Writer:
 
 
 def _with_note(node: dict[str, Any], note: dict[str, Any] | None) -> dict[str, Any]:
-    return {**node, "metadata": {OWN: json.dumps(note)}} if note else node
+    return {**node, "metadata": write_note(note)} if note else node
 
 
 def _linear(weight: NDArray[Any], bias: NDArray[Any] | None) -> dict[str, Any]:
@@ -260,7 +242,7 @@ def _to_node(layer: Layer, shape: Shape, dt: float) -> tuple[dict[str, Any], dic
         }, None
     if isinstance(layer, Flatten):
         node = {"type": "Flatten", "start_dim": 0, "end_dim": -1}
-        return {**node, "input_type": {"input": np.array(shape)}}, None
+        return {**node, "input_type": np.array(shape)}, None
     if isinstance(layer, Scale):
         factor = np.broadcast_to(along_channels(layer.factor, len(shape)), shape)
         return {"type": "Scale", "scale": factor}, {"axes": layer.factor.ndim}

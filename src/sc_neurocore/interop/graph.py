@@ -101,8 +101,8 @@ def chain(tree: Any) -> list[Stage]:
     left = sorted(set(graph.nodes) - seen)
     if left:
         raise graph.nodes[left[0]].error(
-            f"it does not lie on the one way from input to output ({len(left)} such nodes); branches "
-            f"that do not meet in one neuron through Linear or Affine nodes cannot be represented"
+            f"it does not lie on the one way from input to output ({len(left)} such nodes); "
+            f"branches that do not meet again through Linear or Affine nodes cannot be represented"
         )
     return stages
 
@@ -180,7 +180,7 @@ def _collect(graph: Graph, tree: Any, prefix: str, depth: int) -> _Ports:
         return tuple(given or [name for name in own if not edges[name]])
 
     return _Ports(
-        {key: name for key, name in names.items()}
+        names
         | {
             f"{key}.{inner}": name
             for key, each in nested.items()
@@ -251,7 +251,7 @@ def _take_loops(graph: Graph) -> dict[str, tuple[Node, bool]]:
         (neuron,) = both if len(both) == 1 else (None,)
         if neuron is None or graph.after[name] != {neuron}:
             raise node.error("it is part of several loops; expected one neuron and its weights")
-        if graph.nodes[neuron].kind not in ("IF", "LIF", "CubaLIF", "Threshold"):
+        if graph.nodes[neuron].kind not in SPIKING:
             raise graph.nodes[neuron].error(
                 f"its output comes back through {name!r}: only neurons that spike can be recurrent"
             )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -15,24 +13,21 @@ import numpy as np
 
 from sc_neurocore.equation.ode import METHODS, Method
 from sc_neurocore.errors import DescriptionError, UserError
-from sc_neurocore.interop.exporting import OWN, node_fields
-from sc_neurocore.interop.graph import Node, Stage, chain
+from sc_neurocore.interop.graph import LINEAR, Node, Stage, chain
 from sc_neurocore.interop.hdf5 import FormatError, read_tree
-from sc_neurocore.interop.layers import numbers, reduced, to_delay_dense, to_layers, weights
-from sc_neurocore.interop.neurons import FIELDS, KINDS, Reset, coefficients, equation
+from sc_neurocore.interop.layers import numbers, to_delay_dense, to_layers, weights
+from sc_neurocore.interop.neurons import FIELDS, KINDS, Reset, equation
+from sc_neurocore.interop.notes import as_noted, graph_note, node_note
+from sc_neurocore.interop.populations import Options, fires, to_population
 from sc_neurocore.network.description import (
-    Dense,
     InputEncoding,
-    Integrator,
     Layer,
     NetworkDescription,
     Population,
-    Recurrent,
     Shape,
 )
 
 Readout: TypeAlias = Literal["spike-count", "membrane"]
-_FIRING = ("IF", "LIF", "CubaLIF", "Threshold")
 _LAYERS = (
     "Affine",
     "Linear",
@@ -78,17 +73,6 @@ def read_nir(path: str | os.PathLike[str], **options: Any) -> NetworkDescription
         raise DescriptionError(f"{path}: {error}") from None
 
 
-@dataclass(frozen=True)
-class _Options:
-    """How nodes become layers."""
-
-    dt: float
-    method: Method
-    reset: Reset
-    initial: float
-    trusts_notes: bool
-
-
 def from_nir(
     graph: Any,
     *,
@@ -128,7 +112,7 @@ def from_nir(
         UserError: For an argument that is missing or does not go with the notes.
     """
     tree = graph.to_dict() if hasattr(graph, "to_dict") else graph
-    notes = _notes(tree) if use_notes else {}
+    notes = graph_note(tree) if use_notes else {}
     given = {"dt": dt, "method": method, "reset": reset}
     if notes:
         for key, value in given.items():
@@ -151,9 +135,10 @@ def from_nir(
         )
     if not isinstance(steps, int) or steps < 1:
         raise UserError(f"steps={steps!r}: expected the number of time steps per input, 1 or more")
-    options = _Options(float(dt), method, reset or "value", initial, bool(notes))
+    options = Options(float(dt), method, reset or "value", initial, bool(notes))
     layers, shape = _layers(chain(tree), options)
-    fires = isinstance(layers[-1], Population) and _fires(layers[-1])
+    last = layers[-1]
+    silent = isinstance(last, Population) and not fires(last)
     noted = notes.get("input")
     if input is None and noted:
         input = InputEncoding(shape=shape, **noted)
@@ -163,7 +148,7 @@ def from_nir(
         input=input or InputEncoding(kind="spikes", shape=shape, bits=1, fraction_bits=0),
         steps=steps,
         layers=tuple(layers),
-        readout=readout or notes.get("readout") or ("spike-count" if fires else "membrane"),
+        readout=readout or notes.get("readout") or ("membrane" if silent else "spike-count"),
         metadata=notes.get("metadata", metadata),
     )
 
@@ -173,29 +158,7 @@ def _identifier(text: str) -> str:
     return name if name[:1].isalpha() else f"nir_{name}"
 
 
-def _notes(tree: Any) -> dict[str, Any]:
-    """Return what `to_nir` wrote into the graph, or nothing."""
-    metadata = tree.get("metadata") if isinstance(tree, Mapping) else None
-    return _note(metadata, "the graph")
-
-
-def _note(metadata: Any, where: str) -> dict[str, Any]:
-    text = metadata.get(OWN) if isinstance(metadata, Mapping) else None
-    if text is None:
-        return {}
-    try:
-        content = json.loads(text)
-    except (TypeError, ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict):
-        raise DescriptionError(
-            f"{where}: the notes of sc_neurocore are damaged; give use_notes=False to read the "
-            f"nodes alone"
-        )
-    return content
-
-
-def _layers(stages: list[Stage], options: _Options) -> tuple[list[Layer], Shape]:
+def _layers(stages: list[Stage], options: Options) -> tuple[list[Layer], Shape]:
     """Return the layers and the shape of the input."""
     shape = start = _input_shape(stages)
     layers: list[Layer] = []
@@ -207,14 +170,14 @@ def _layers(stages: list[Stage], options: _Options) -> tuple[list[Layer], Shape]
             continue
         if stage is skipped:
             continue
-        note = _note(node.metadata, f"node {node.name!r}") if options.trusts_notes else {}
+        note = node_note(node) if options.trusts_notes else {}
         following = stages[index + 1] if index + 1 < len(stages) else None
         new: list[Layer]
         if stage.fan:
             new = [_fan(stage, shape, options)]
         elif node.kind in KINDS:
-            is_last = not any(each.node.kind in (*KINDS, *_LAYERS) for each in stages[index + 1 :])
-            new = [_population(stage, shape, options, note, is_last)]
+            is_last = following is None or following.node.kind == "Output"
+            new = [to_population(stage, shape, options, note, is_last)]
         elif node.kind in _LAYERS:
             joined = _is_delayed(stage, following, options)
             if joined is not None:
@@ -222,7 +185,7 @@ def _layers(stages: list[Stage], options: _Options) -> tuple[list[Layer], Shape]
                 new = [_fan(joined, shape, options)]
             else:
                 new = to_layers(node, shape, options.dt)
-                new = _as_noted(new, note, shape, node)
+                new[0] = as_noted(new[0], note, shape)
         else:
             known = ", ".join((*_LAYERS, *KINDS, "Input", "Output", "NIRGraph"))
             raise node.error(f"this primitive is not known; known: {known}")
@@ -238,24 +201,24 @@ def _layers(stages: list[Stage], options: _Options) -> tuple[list[Layer], Shape]
     return layers, start
 
 
-def _is_delayed(stage: Stage, following: Stage | None, options: _Options) -> Stage | None:
+def _is_delayed(stage: Stage, following: Stage | None, options: Options) -> Stage | None:
     """Return a [Delay and] Linear that `to_nir` made of synapses with delays, as a fan of one."""
     if not options.trusts_notes:
         return None
-    if stage.node.kind in ("Linear", "Affine"):
-        if _delays_note(stage.node) is not None:
-            return Stage(stage.node, fan=((None, stage.node),))
-    elif stage.node.kind == "Delay" and following is not None and not following.fan:
-        if _delays_note(following.node) is not None:
-            return Stage(following.node, fan=((stage.node, following.node),))
+    if stage.node.kind in LINEAR:
+        is_noted = _delays_note(stage.node) is not None
+        return Stage(stage.node, fan=((None, stage.node),)) if is_noted else None
+    if stage.node.kind == "Delay" and following is not None and not following.fan:
+        is_noted = _delays_note(following.node) is not None
+        return Stage(following.node, fan=((stage.node, following.node),)) if is_noted else None
     return None
 
 
 def _delays_note(node: Node) -> Any:
-    return _note(node.metadata, f"node {node.name!r}").get("delays")
+    return node_note(node).get("delays")
 
 
-def _fan(stage: Stage, shape: Shape, options: _Options) -> Layer:
+def _fan(stage: Stage, shape: Shape, options: Options) -> Layer:
     given = None
     if options.trusts_notes:
         noted = [_delays_note(linear) for _, linear in stage.fan]
@@ -265,28 +228,6 @@ def _fan(stage: Stage, shape: Shape, options: _Options) -> Layer:
             except (TypeError, ValueError, OverflowError):
                 raise stage.node.error("the noted delays are not whole numbers") from None
     return to_delay_dense(list(stage.fan), shape, options.dt, given)
-
-
-def _as_noted(new: list[Layer], note: Mapping[str, Any], shape: Shape, node: Node) -> list[Layer]:
-    """Give a layer the form that it had, where the note says it and it means the same."""
-    layer = new[0]
-    if note.get("bias") is False and not np.any(getattr(layer, "bias", None)):
-        return [type(layer)(**{**dict(layer), "bias": None})]
-    axes = note.get("axes")
-    if node.kind in ("Scale", "Delay") and isinstance(axes, int):
-        name = "factor" if node.kind == "Scale" else "delays"
-        values = getattr(layer, name)
-        whole = values.reshape(-1, *(1,) * (len(shape) - 1)) if values.ndim == 1 else values
-        if values.ndim <= axes:
-            wanted = () if axes == 0 else shape[:1] if axes == 1 else shape
-            if axes == 1 and values.ndim == 0:
-                whole = np.broadcast_to(values, wanted)
-            elif axes == 1:
-                whole = values
-            else:
-                whole = np.broadcast_to(whole, wanted)
-            return [type(layer)(**{name: np.ascontiguousarray(whole)})]
-    return new
 
 
 def _input_shape(stages: list[Stage]) -> Shape:
@@ -318,90 +259,3 @@ def _declared(node: Node) -> Shape:
 def _check_shape(node: Node, shape: Shape) -> None:
     if node.kind in ("Input", "Output") and _declared(node) != shape:
         raise node.error(f"its shape is {_declared(node)}, but values of shape {shape} arrive")
-
-
-def _population(
-    stage: Stage, shape: Shape, options: _Options, note: Mapping[str, Any], is_last: bool
-) -> Layer:
-    node = stage.node
-    content = _noted_neurons(node, shape, options, note)
-    if content is None:
-        content = _read_neurons(node, shape, options)
-    if stage.loop is not None:
-        return _recurrent(stage, shape, content, options)
-    layer = Population(**content)
-    return layer if _fires(layer) or is_last else Integrator(**content)
-
-
-def _fires(layer: Population) -> bool:
-    left, right = layer.neuron.spike.operands
-    return left != right
-
-
-def _recurrent(stage: Stage, shape: Shape, content: dict[str, Any], options: _Options) -> Layer:
-    assert stage.loop is not None
-    weight, bias = weights(stage.loop, 2)
-    if weight.shape != (*shape, *shape):
-        raise stage.loop.error(
-            f"weight has shape {weight.shape}: the {stage.node.name!r} that it leads back to has "
-            f"the shape {shape}"
-        )
-    # A loop through the node before adds its bias there.
-    return Recurrent(weight=weight, bias=None if stage.shares_weight else bias, **content)
-
-
-def _noted_neurons(
-    node: Node, shape: Shape, options: _Options, note: Mapping[str, Any]
-) -> dict[str, Any] | None:
-    """Return the neurons that a note describes, if they are those of the node."""
-    if "neuron" not in note:
-        return None
-    content = {"neuron": note["neuron"], "parameters": note.get("parameters", {})}
-    try:
-        layer = Population(**content)
-        layer.output_shape(shape)
-        kind, fields, _ = node_fields(layer, shape, options.dt, options.method)
-    except ValueError as error:
-        raise node.error(f"the noted neuron cannot be: {error}") from None
-    same = kind == node.kind and all(
-        np.array_equal(numbers(node, name, shape), value) for name, value in fields.items()
-    )
-    if not same:
-        raise node.error(
-            "its fields are not those of the neuron in its notes: one of them was changed; give "
-            "use_notes=False to read the fields"
-        )
-    return content
-
-
-def _read_neurons(node: Node, shape: Shape, options: _Options) -> dict[str, Any]:
-    fields = {}
-    for name in FIELDS[node.kind]:
-        if name == "v_reset" and node.fields.get(name) is None:
-            fields[name] = np.zeros(shape)
-        elif name == "w_in" and node.fields.get(name) is None:
-            fields[name] = np.ones(shape)
-        else:
-            fields[name] = np.asarray(numbers(node, name, shape), np.float64)
-        if name.startswith("tau") and not (fields[name] > 0).all():
-            raise node.error(f"{name} = {fields[name].min():g}: expected more than 0")
-    neuron = equation(node.kind, options.reset, options.initial)
-    with np.errstate(all="ignore"):
-        values = coefficients(node.kind, fields, options.dt, options.method)
-    parameters = {}
-    for name in neuron.parameters:
-        value = np.broadcast_to(np.asarray(values[name], np.float64), shape)
-        if not np.isfinite(value).all():
-            raise node.error(f"with dt = {options.dt:g} its {name} overflows")
-        if name.endswith("decay") and not (np.abs(value) < 1).all():
-            raise node.error(
-                f"with dt = {options.dt:g} and method {options.method!r}, {value.min():g} to "
-                f"{value.max():g} of its state is left after a step: expected between -1 and 1; "
-                f"forward Euler needs dt < 2 tau, and float64 more than dt / tau = 1e-16"
-            )
-        small = reduced(value, shape)
-        parameters[name] = float(small) if small.ndim == 0 else small
-    return {"neuron": neuron, "parameters": parameters}
-
-
-__all__ = ["Dense", "from_nir", "read_nir"]

@@ -200,28 +200,12 @@ def _convolution(node: Node, shape: Shape) -> list[Layer]:
     stride, dilation = whole(node, "stride", axes, 1), whole(node, "dilation", axes, 1)
     (groups,) = whole(node, "groups", 1, 1)
     padding = _padding(node, weight.shape[2:], stride, dilation)
+    moves: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
+    if axes == 1:
+        moves = {name: value[0] for name, value in moves.items()}
+    kind = Conv1d if axes == 1 else Conv2d
     try:
-        if axes == 1:
-            return [
-                Conv1d(
-                    weight=weight,
-                    bias=bias,
-                    stride=stride[0],
-                    padding=padding[0],
-                    dilation=dilation[0],
-                    groups=groups,
-                )
-            ]
-        return [
-            Conv2d(
-                weight=weight,
-                bias=bias,
-                stride=stride,
-                padding=padding,
-                dilation=dilation,
-                groups=groups,
-            )
-        ]
+        return [kind(weight=weight, bias=bias, groups=groups, **moves)]
     except ValueError as error:
         raise node.error(str(error)) from None
 
@@ -245,8 +229,8 @@ def _padding(
 
 
 def _pool(node: Node, shape: Shape) -> list[Layer]:
-    size, stride = whole(node, "kernel_size", 2, 1), whole(node, "stride", 2, 1)
-    padding = whole(node, "padding", 2)
+    size, stride = _pair(node, "kernel_size", 1), _pair(node, "stride", 1)
+    padding = _pair(node, "padding")
     if any(2 * pad > length for pad, length in zip(padding, size, strict=True)):
         raise node.error(f"padding = {padding}: expected at most half of kernel_size = {size}")
     if node.kind == "AvgPool2d" and not any(padding):
@@ -255,7 +239,12 @@ def _pool(node: Node, shape: Shape) -> list[Layer]:
     if node.kind == "SumPool2d":
         return [total]
     # The zeros around the image count, as in PyTorch.
-    return [total, Scale(factor=1 / math.prod(size))]
+    return [total, Scale(factor=np.array(1 / math.prod(size)))]
+
+
+def _pair(node: Node, name: str, least: int = 0) -> tuple[int, int]:
+    first, second = whole(node, name, 2, least)
+    return first, second
 
 
 def _flatten(node: Node, shape: Shape) -> list[Layer]:

@@ -186,7 +186,8 @@ class _Later(WithMemory):
         self._past[1:] = self._past[:-1]
         self._past[0] = values
         assert self._delays is not None
-        return np.take_along_axis(self._past, self._delays, 0)[0]
+        arrived: Array = np.take_along_axis(self._past, self._delays, 0)[0]
+        return arrived
 
 
 def _dense(layer: Dense | Recurrent, dtype: Any) -> Runner:

@@ -22,6 +22,7 @@ from pydantic import (
     PlainSerializer,
     ValidationError,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -253,12 +254,23 @@ class Conv1d(_Layer):
         return outputs, length
 
 
-class AveragePool2d(_Layer):
+class _Pool2d(_Layer):
+    """Windows over images, side by side unless there is a stride."""
+
+    size: PositivePair
+    stride: PositivePair | None = None
+
+    @field_validator("stride")
+    @classmethod
+    def _without_the_obvious(cls, stride: Shape | None, info: ValidationInfo) -> Shape | None:
+        """Equal content is equal, whichever way the usual stride was given."""
+        return None if stride == info.data.get("size") else stride
+
+
+class AveragePool2d(_Pool2d):
     """Mean over windows that do not overlap unless the stride is smaller."""
 
     kind: Literal["average-pool2d"] = "average-pool2d"
-    size: PositivePair
-    stride: PositivePair | None = None
 
     def output_shape(self, shape: Shape) -> Shape:
         """(channels, height, width) to (channels, height', width')."""
@@ -273,12 +285,10 @@ class AveragePool2d(_Layer):
         return (shape[0], *sizes)
 
 
-class SumPool2d(_Layer):
+class SumPool2d(_Pool2d):
     """Sum over windows, with zeros around the image."""
 
     kind: Literal["sum-pool2d"] = "sum-pool2d"
-    size: PositivePair
-    stride: PositivePair | None = None
     padding: Pair = (0, 0)
 
     def output_shape(self, shape: Shape) -> Shape:
