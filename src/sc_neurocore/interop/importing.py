@@ -160,13 +160,16 @@ def _identifier(text: str) -> str:
 
 def _layers(stages: list[Stage], options: Options) -> tuple[list[Layer], Shape]:
     """Return the layers and the shape of the input."""
-    shape = start = _input_shape(stages)
+    shape, has_batch = _input_shape(stages)
+    start = shape
     layers: list[Layer] = []
     skipped: Stage | None = None
     for index, stage in enumerate(stages):
         node = stage.node
         if node.kind in ("Input", "Output"):
-            _check_shape(node, shape)
+            declared = _declared(node)
+            if declared != (1, *shape)[not has_batch :]:
+                raise node.error(f"its shape is {declared}, but values of shape {shape} arrive")
             continue
         if stage is skipped:
             continue
@@ -195,7 +198,6 @@ def _layers(stages: list[Stage], options: Options) -> tuple[list[Layer], Shape]:
                 shape = layer.output_shape(shape)
             except ValueError as error:
                 raise node.error(str(error)) from None
-    _check_shape(stages[-1].node, shape)
     if not layers or not isinstance(layers[-1], Population):
         layers.append(Population(neuron=equation("Readout")))
     return layers, start
@@ -230,16 +232,30 @@ def _fan(stage: Stage, shape: Shape, options: Options) -> Layer:
     return to_delay_dense(list(stage.fan), shape, options.dt, given)
 
 
-def _input_shape(stages: list[Stage]) -> Shape:
-    """Return the shape of the values that come in."""
-    node = stages[0].node
-    if node.kind == "Input":
-        return _declared(node)
-    if node.kind in ("Linear", "Affine"):
+def _input_shape(stages: list[Stage]) -> tuple[Shape, bool]:
+    """Return the shape of the values that come in, and whether a batch was declared with it.
+
+    Exporters that trace a network with a batch of one sample, such as Norse's, leave its axis in
+    the shapes of Input and Output; where the first node says otherwise, it is left out.
+    """
+    node, first = stages[0].node, stages[1].node if len(stages) > 1 else None
+    if node.kind != "Input":
+        wanted = _wanted(node)
+        if wanted is None:
+            raise node.error("the graph has no Input node that says the shape of its input")
+        return wanted, False
+    shape = _declared(node)
+    has_batch = first is not None and shape[0] == 1 and _wanted(first) == shape[1:]
+    return (shape[1:] if has_batch else shape), has_batch
+
+
+def _wanted(node: Node) -> Shape | None:
+    """Return the shape that a node takes, where its fields say it."""
+    if node.kind in LINEAR:
         return (weights(node, 2)[0].shape[1],)
     if node.kind in KINDS:
         return tuple(numbers(node, FIELDS[node.kind][0]).shape)
-    raise node.error("the graph has no Input node that says the shape of its input")
+    return None
 
 
 def _declared(node: Node) -> Shape:
@@ -254,8 +270,3 @@ def _declared(node: Node) -> Shape:
     if math.prod(sizes) > _MAXIMUM_INPUTS:
         raise node.error(f"shape = {sizes}: more than {_MAXIMUM_INPUTS} values")
     return tuple(int(size) for size in sizes)
-
-
-def _check_shape(node: Node, shape: Shape) -> None:
-    if node.kind in ("Input", "Output") and _declared(node) != shape:
-        raise node.error(f"its shape is {_declared(node)}, but values of shape {shape} arrive")
