@@ -50,15 +50,14 @@ LONG = TrainingOptions(
     batch_size=128,
     learning_rate=4e-3,
     steps=STEPS,
-    threads=2,
     schedule="one-cycle",
     label_smoothing=0.05,
     average=0.999,
     augment=AFFINE,
 )
-SHORT = TrainingOptions(epochs=10, batch_size=128, learning_rate=2e-3, steps=STEPS, threads=2)
+SHORT = TrainingOptions(epochs=10, batch_size=128, learning_rate=2e-3, steps=STEPS)
 CONV = replace(LONG, epochs=40, learning_rate=2e-3, precision="bfloat16", weight_decay=1e-4,
-               optimiser="adamw", threads=1)  # fmt: skip
+               optimiser="adamw")  # fmt: skip
 
 
 def conv_net() -> SpikingSequential:
