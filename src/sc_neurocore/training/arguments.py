@@ -193,6 +193,14 @@ def check_state(neuron: Neuron, names: Sequence[str], state: Any, frame: Tensor)
     return {name: state[name] for name in names}
 
 
+def no_cell(choice: Any) -> UserError:
+    """Return the error for what is no cell and makes none."""
+    return UserError(
+        f"cell={shown(choice)}: expected a Neuron, the class of a cell that knows its neuron, such "
+        f"as LIFCell, a function that returns a cell, or a cell"
+    )
+
+
 def check_input(first: nn.Module, x: Any, steps: Any) -> None:
     """Raise unless a network whose first layer this is can take the input.
 

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.errors import UserError
-from sc_neurocore.kernels.arguments import shown
 from sc_neurocore.network.description import (
     Dense,
     InputEncoding,
@@ -22,7 +21,7 @@ from sc_neurocore.network.description import (
     Recurrent,
 )
 from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding, encode_weights
-from sc_neurocore.training.arguments import are_sizes, check_input
+from sc_neurocore.training.arguments import are_sizes, check_input, no_cell
 from sc_neurocore.training.catalogue import LIFCell
 from sc_neurocore.training.cells import Cell
 from sc_neurocore.training.recurrent import RecurrentCell
@@ -285,10 +284,7 @@ def _make_cell(choice: CellChoice, width: int, options: dict[str, Any]) -> Cell:
     if callable(choice) and not needs_neuron and not isinstance(choice, nn.Module):
         made = choice(**options)
     if not isinstance(made, Cell):
-        raise UserError(
-            f"cell={shown(choice)}: expected a Neuron, the class of a cell that knows its neuron, "
-            f"such as LIFCell, a function that returns a cell, or a cell"
-        )
+        raise no_cell(choice)
     return made
 
 
