@@ -21,7 +21,7 @@ from sc_neurocore.network.description import (
     Recurrent,
 )
 from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding, encode_weights
-from sc_neurocore.training.arguments import are_sizes, check_input, no_cell
+from sc_neurocore.training.arguments import are_sizes, check_input, checked_maker
 from sc_neurocore.training.catalogue import LIFCell
 from sc_neurocore.training.cells import Cell
 from sc_neurocore.training.recurrent import RecurrentCell
@@ -275,17 +275,11 @@ def _make_cell(choice: CellChoice, width: int, options: dict[str, Any]) -> Cell:
                 f"class"
             )
         return copy.deepcopy(choice)
+    if not isinstance(choice, Neuron):
+        choice = checked_maker(choice, Cell, (Cell, RecurrentCell))
     if isinstance(choice, type) and issubclass(choice, RecurrentCell):
         options = {"n_neurons": width, **options}
-    if isinstance(choice, Neuron):
-        return Cell(choice, **options)
-    needs_neuron = choice in (Cell, RecurrentCell, Neuron)
-    made = None
-    if callable(choice) and not needs_neuron and not isinstance(choice, nn.Module):
-        made = choice(**options)
-    if not isinstance(made, Cell):
-        raise no_cell(choice)
-    return made
+    return Cell(choice, **options) if isinstance(choice, Neuron) else choice(**options)
 
 
 def _numbers(tensor: Tensor) -> Any:
