@@ -198,7 +198,7 @@ def export_sinabs(folder: Path) -> dict[str, Any]:
             neurons(count),
         )
         for index in (0, 4):
-            torch.nn.init.normal_(modules[index].weight, 0.05, 0.4)
+            torch.nn.init.normal_(modules[index].weight, 0.0, 0.2)
         return in_double(modules)
 
     graph = to_nir(network(1), torch.zeros(1, 2, 8, 8))

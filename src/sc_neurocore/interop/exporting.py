@@ -35,8 +35,11 @@ from sc_neurocore.network.description import (
 )
 from sc_neurocore.network.storage import write_atomically
 
+TIME_STEP = 1e-4
+"""The length of a step in seconds that snnTorch and SpikingJelly assume."""
 
-def differences(description: NetworkDescription, dt: float = 1e-4) -> list[str]:
+
+def differences(description: NetworkDescription, dt: float = TIME_STEP) -> list[str]:
     """Return what a reader that follows NIR's definitions, and not our notes, would do otherwise.
 
     Nothing, where the list is empty.
@@ -47,7 +50,7 @@ def differences(description: NetworkDescription, dt: float = 1e-4) -> list[str]:
 def to_nir(
     description: NetworkDescription,
     *,
-    dt: float = 1e-4,
+    dt: float = TIME_STEP,
     method: Method = "euler",
     allow_differences: bool = False,
 ) -> Any:

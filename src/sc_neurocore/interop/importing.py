@@ -28,6 +28,7 @@ from sc_neurocore.network.description import (
 )
 
 Readout: TypeAlias = Literal["spike-count", "membrane"]
+NIR_SUFFIX = ".nir"
 _LAYERS = (
     "Affine",
     "Linear",
@@ -96,7 +97,8 @@ def from_nir(
         graph: A `nir.NIRGraph`, or the same as dictionaries (`graph.to_dict()`).
         dt: Length of a time step, in the unit of the graph's time constants.
         steps: Time steps per input.
-        input: What comes in; by default spikes in the shape of the graph's Input.
+        input: What comes in, in as many values as the graph's Input has, whose shape they take;
+            by default spikes.
         method: "euler", the forward Euler step of the NIR paper, is the default;
             "exponential-euler" is exact for an input that is constant during a step.
         reset: "value" sets the membrane to v_reset where it fired, which is NIR's definition and
@@ -130,18 +132,25 @@ def from_nir(
     if not isinstance(dt, int | float) or not 0 < dt < math.inf:
         raise UserError(
             f"dt={dt!r}: expected the length of a time step in the unit of the graph's time "
-            f"constants; NIR does not say it (snnTorch and SpikingJelly take 1e-4, Norse 1e-3, "
-            f"Sinabs 1)"
+            f"constants, which NIR does not say (snnTorch and SpikingJelly take 1e-4, Norse 1e-3, "
+            f"Sinabs 1); on the command line: sc-neurocore import FILE.nir --dt … --steps …"
         )
     if not isinstance(steps, int) or steps < 1:
-        raise UserError(f"steps={steps!r}: expected the number of time steps per input, 1 or more")
+        raise UserError(
+            f"steps={steps!r}: expected the number of time steps per input, 1 or more, which NIR "
+            f"does not say; on the command line: sc-neurocore import FILE.nir --dt … --steps …"
+        )
     options = Options(float(dt), method, reset or "value", initial, bool(notes))
     layers, shape = _layers(chain(tree), options)
     last = layers[-1]
     silent = isinstance(last, Population) and not fires(last)
     noted = notes.get("input")
-    if input is None and noted:
-        input = InputEncoding(shape=shape, **noted)
+    if input is not None:
+        if math.prod(input.shape) != math.prod(shape):
+            raise UserError(f"input={input}: the graph takes values of shape {shape}; give as many")
+        input = InputEncoding(**{**dict(input), "shape": shape})
+    elif noted:
+        input = _noted_input(noted, shape)
     metadata = {"nir_dt": float(dt), "nir_method": method, "nir_reset": options.reset}
     return NetworkDescription(
         name=notes.get("name") or name or "nir_network",
@@ -151,6 +160,13 @@ def from_nir(
         readout=readout or notes.get("readout") or ("membrane" if silent else "spike-count"),
         metadata=notes.get("metadata", metadata),
     )
+
+
+def _noted_input(noted: Any, shape: Shape) -> InputEncoding:
+    try:
+        return InputEncoding(**{**noted, "shape": shape})
+    except TypeError:
+        raise DescriptionError(f"the note on the input is {noted!r}: expected its fields") from None
 
 
 def _identifier(text: str) -> str:
