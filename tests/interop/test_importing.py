@@ -195,7 +195,7 @@ def test_neurons_step_as_their_definition_written_out(kind: str, reset: Any) -> 
         v = np.where(spike, back - 1.5 if reset == "value" else v - theta, v)
         np.testing.assert_array_equal(run.spikes[0][t], spike)
         np.testing.assert_allclose(run.states[0]["v"][t], v, atol=1e-12)
-    assert 20 < run.spike_counts.sum() < 150
+    assert 15 < run.spike_counts.sum() < 160
 
 
 def test_a_threshold_has_no_memory_and_is_strict() -> None:

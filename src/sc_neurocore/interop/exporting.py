@@ -85,7 +85,9 @@ def to_nir(
             f"else: {'; '.join(writer.differences)}. Give allow_differences=True to write it all "
             f"the same"
         )
-    return nir.dict2NIRNode({**writer.graph(), "type_check": True})
+    # Its check of types takes every convolution for one without groups.
+    grouped = any(getattr(layer, "groups", 1) > 1 for layer in description.layers)
+    return nir.dict2NIRNode({**writer.graph(), "type_check": not grouped})
 
 
 def write_nir(
@@ -145,9 +147,17 @@ class _Writer:
             "input": encoding.model_dump(exclude={"shape"}),
             "metadata": self.description.metadata,
         }
+        # Arrays of their own, which PyTorch may take as they are.
+        nodes = {
+            name: {
+                key: value.copy() if isinstance(value, np.ndarray) else value
+                for key, value in node.items()
+            }
+            for name, node in self.nodes.items()
+        }
         return {
             "type": "NIRGraph",
-            "nodes": self.nodes,
+            "nodes": nodes,
             "edges": self.edges,
             "metadata": write_note(notes),
         }
@@ -180,7 +190,7 @@ class _Writer:
         note = {"neuron": str(layer.neuron), "parameters": parameters}
         is_recurrent = isinstance(layer, Recurrent)
         own = f"{name}.neurons" if is_recurrent else name
-        node = {key: np.ascontiguousarray(fields[key]) for key in FIELDS[kind]}
+        node = {key: fields[key] for key in FIELDS[kind]}
         self.append(own, {"type": kind, **node}, note)
         if isinstance(layer, Recurrent):
             self.nodes[f"{name}.recurrent"] = _linear(layer.weight, layer.bias)

@@ -123,8 +123,9 @@ def from_nir(
                     f"{key}={value!r}: the graph's notes say {key}={notes[key]!r}; leave it out, "
                     f"or give use_notes=False to read the nodes alone"
                 )
-    dt, method = dt or notes.get("dt"), method or notes.get("method") or "euler"
-    steps = steps or notes.get("steps")
+    dt = notes.get("dt") if dt is None else dt
+    steps = notes.get("steps") if steps is None else steps
+    method = notes.get("method", "euler") if method is None else method
     if method not in METHODS:
         raise UserError(f"method={method!r}: expected one of {', '.join(METHODS)}")
     if reset not in (None, *get_args(Reset)):
@@ -200,7 +201,7 @@ def _layers(stages: list[Stage], options: Options) -> tuple[list[Layer], Shape]:
         elif node.kind in _LAYERS:
             joined = _is_delayed(stage, following, options)
             if joined is not None:
-                skipped = following
+                skipped = following if node.kind == "Delay" else None
                 new = [_fan(joined, shape, options)]
             else:
                 new = to_layers(node, shape, options.dt)

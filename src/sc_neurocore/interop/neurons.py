@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -112,6 +113,7 @@ _COEFFICIENTS = {
 """What the slope, the drive's factor and the rest of each state's step are called."""
 
 
+@cache
 def equation(kind: str, reset: Reset = "value", initial: float = 0.0) -> Neuron:
     """Return the equation of one of NIR's neurons.
 
@@ -138,20 +140,28 @@ def coefficients(kind: str, fields: Mapping[str, Array], dt: float, method: Meth
         method: How the differential equation becomes a step; see `equation.ode`.
     """
     environment = {**fields, "dt": np.float64(dt)}
-    known = {name: Parameter(1.0) for name in environment}
     values: Values = {}
-    drive = "I"
-    for state, text in _EQUATIONS[kind].items():
-        step = discretise(Equation(state, parse_expression(text)), method, known)
-        parts = _split(step, state, drive)
+    for state, parts in _steps(kind, method).items():
         for name, part in zip(_COEFFICIENTS[state], parts, strict=True):
             values[name] = _number(part, environment)
-        drive = state
     neuron = equation(kind)
     if kind in _SILENT:
         values["v_threshold"] = fields["threshold" if kind == "Threshold" else "v_threshold"]
         values["v_reset"] = fields.get("v_reset")
     return {name: values[name] for name in neuron.parameters}
+
+
+@cache
+def _steps(kind: str, method: Method) -> Mapping[str, tuple[Expression, Expression, Expression]]:
+    """Return slope, factor of the drive, and rest of the step of each state, in order."""
+    known = {name: Parameter(1.0) for name in (*FIELDS[kind], "dt")}
+    steps = {}
+    drive = "I"
+    for state, text in _EQUATIONS[kind].items():
+        step = discretise(Equation(state, parse_expression(text)), method, known)
+        steps[state] = _split(step, state, drive)
+        drive = state
+    return steps
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def _numbers(tensor: Tensor) -> NDArray[Any]:
     tensor = tensor.detach().cpu()
     if tensor.dtype not in (torch.float32, torch.float64, torch.int64):
         tensor = tensor.float()
-    return np.ascontiguousarray(tensor.numpy())
+    return np.asarray(tensor.numpy(), order="C")  # one number stays one
 
 
 def _weights(module: Any) -> dict[str, Any]:

@@ -21,8 +21,7 @@ class Factor(nn.Module):
 
     def __init__(self, factor: Any) -> None:
         super().__init__()
-        values = torch.as_tensor(factor).to(torch.get_default_dtype())
-        self.factor = nn.Parameter(values.clone())
+        self.factor = nn.Parameter(torch.tensor(factor, dtype=torch.get_default_dtype()))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the products; x is (batch, ...)."""
