@@ -114,7 +114,7 @@ def test_a_file_from_elsewhere_is_imported_evaluated_compiled_and_proved(
     code, result = called(capsys, "evaluate", "net", "--dataset", "digits")
     assert (code, result["test_size"]) == (0, 1797)
     assert called(capsys, "compile", "net", "--out", "design")[0] == 0
-    accelerator, network = load_design(Path("design"))
+    _, network = load_design(Path("design"))
     inputs = np.random.default_rng(3).integers(0, 17, (4, 64))
     assert cosimulate(Path("design"), network, inputs, "icarus").holds
     step = emit_neuron(network.program)
