@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from sc_neurocore.equation import CATALOGUE, LIF, parse_neuron
 from sc_neurocore.errors import DataError
-from sc_neurocore.kernels import reference
+from sc_neurocore.kernels import inference
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network import (
     AveragePool2d,
@@ -287,7 +287,7 @@ def test_slices_of_a_batch_are_the_batch(monkeypatch: pytest.MonkeyPatch) -> Non
         0, 2, shape if static else (description.steps, *shape)
     )
     whole = run_float(description, inputs, record=True)
-    monkeypatch.setattr(reference, "_VALUES_AT_WORK", 1)  # one sample at a time
+    monkeypatch.setattr(inference, "_VALUES_AT_WORK", 1)  # one sample at a time
     seen: list[Progress] = []
     parts = run_float(description, inputs, record=True, progress=seen.append)
     assert [event.done for event in seen] == list(range(21))
