@@ -123,7 +123,7 @@ class IntegerLayer:
     def runners(self, record: bool) -> Iterator[Runner]:
         """Yield the layer as functions of one step's integers, (batch, ...) to (batch, ...)."""
         for each in self.synapses:
-            yield each.make_runner()
+            yield from each.runners()
         sums = self.synapses[-1].output if self.synapses else self.incoming
         if self.feedback is None:
             yield lambda values: self.current(values.astype(np.int64))
@@ -135,8 +135,9 @@ class IntegerLayer:
         """Return what brings the neurons' own spikes to the accumulator, if anything does."""
         if self.feedback is None:
             return None
-        sums, align = self.feedback.make_runner(), self._to_accumulator(self.feedback.output)
-        return lambda spikes: align(sums(spikes))
+        to_floats, sums = self.feedback.runners()
+        align = self._to_accumulator(self.feedback.output)
+        return lambda spikes: align(sums(to_floats(spikes)))
 
     def _to_accumulator(self, sums: Signal) -> Runner:
         left = self.accumulator.fraction_bits - sums.fraction_bits

@@ -21,6 +21,9 @@ from sc_neurocore.network.description import AveragePool2d, Conv2d, DelayDense, 
 MAXIMUM_ACCUMULATOR_BITS = 48
 MINIMUM_WEIGHT = 2.0**-40
 """A layer whose weights are all smaller than this has no weights."""
+_EXACT_IN_SINGLE = 1 << 24
+"""Below it, float32 holds every integer."""
+
 _REFUSED = 2.0**1000
 """A bias of this size is refused; larger ones are cut to it, so that they are numbers at all."""
 
@@ -123,14 +126,17 @@ class IntegerSynapses:
             raise UserError(f"a {self.layer.kind} layer has no weights")
         return self.layer
 
-    def make_runner(self) -> Runner:
-        """Return the layer as a function from one step's integers (batch, ...) to the sums."""
+    def runners(self) -> tuple[Runner, Runner]:
+        """Return the layer as two functions: to the float type, and to the sums.
+
+        The second may have a memory, which whoever runs it must see.
+        """
         sums = (
             window_sums(self.layer)
             if isinstance(self.layer, AveragePool2d)
             else make_runner(self.layer, self.exact, record=False)
         )
-        return lambda values: sums(values.astype(self.exact, copy=False))
+        return lambda values: values.astype(self.exact, copy=False), sums
 
 
 def quantize_weights(
@@ -211,7 +217,7 @@ def _exact_type(sums: Signal) -> type[np.floating[Any]]:
     from another start, a sum still stays within the range's width. 48 bits fit into float64.
     """
     width = max(sums.high, 0) - min(sums.low, 0)
-    return np.float32 if width < 1 << np.finfo(np.float32).nmant else np.float64
+    return np.float32 if width < _EXACT_IN_SINGLE else np.float64
 
 
 def _scale_bits(weight: NDArray[np.float64], largest_integer: int) -> int | None:
