@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 
 from sc_neurocore.data.files import DATA_VARIABLE
-from sc_neurocore.equation import CATALOGUE, LIF
+from sc_neurocore.equation import CATALOGUE, LIF, Neuron, parse_neuron
 from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.kernels.numba_runtime import CACHE_VARIABLE
 from sc_neurocore.network import (
@@ -27,6 +29,32 @@ from sc_neurocore.network import (
     Recurrent,
 )
 from sc_neurocore.tools.programs import is_available
+
+ADD_A_NEURON = Path(__file__).parent.parent / "docs" / "add-a-neuron.md"
+
+
+def neuron_of_the_page() -> Neuron:
+    """Read the entry that docs/add-a-neuron.md gives as its example."""
+    block = re.search(r"```neuron\n(.*?)```", ADD_A_NEURON.read_text(encoding="utf-8"), re.DOTALL)
+    assert block is not None
+    return replace(parse_neuron(block[1]), description="Izhikevich 2003.")
+
+
+@pytest.fixture
+def izhikevich(monkeypatch: pytest.MonkeyPatch) -> Neuron:
+    """The entry of the page, in the catalogue for one test."""
+    neuron = neuron_of_the_page()
+    monkeypatch.setitem(CATALOGUE, neuron.name, neuron)  # type: ignore[arg-type]
+    return neuron
+
+
+@pytest.fixture(params=[*CATALOGUE, "the page's"])
+def neuron(request: pytest.FixtureRequest) -> Neuron:
+    """Each neuron of the catalogue, and the one that the page adds to it."""
+    if request.param in CATALOGUE:
+        return CATALOGUE[request.param]
+    added: Neuron = request.getfixturevalue("izhikevich")
+    return added
 
 
 @pytest.fixture
