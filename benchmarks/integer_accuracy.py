@@ -51,7 +51,7 @@ def measure(model: str) -> Iterator[dict[str, Any]]:
         percent = 100 * run.accuracy(data.labels)
         yield {
             "model": model,
-            "sha256": description.content_hash,
+            "sha256": description.content_hash[:12],
             "dataset": data.name,
             "test_size": len(data),
             "steps": description.steps,
