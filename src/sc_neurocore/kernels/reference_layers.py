@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -51,7 +51,7 @@ def make_runner(layer: Layer, dtype: Any, record: bool) -> Runner:
         record: Whether neurons keep their history.
     """
     if isinstance(layer, Population):
-        return Neurons(layer, dtype, record)
+        return _FloatNeurons(layer, dtype, record)
     if isinstance(layer, DelayDense):
         return _Delays(layer, dtype)
     if isinstance(layer, Dense):
@@ -75,18 +75,37 @@ def values_at_work(layer: Layer, inputs: Shape, outputs: Shape) -> int:
 
 
 class Neurons(WithMemory):
-    """A population, recurrent or not.
+    """A population, recurrent or not; subclasses say what numbers a step computes with.
 
     Attributes:
+        neuron: The equation.
         state: Each state after the last step; empty before the first one.
+        record: Whether the history is kept.
         history: Spikes and states of every step so far, if they are kept.
     """
 
-    def __init__(self, layer: Population, dtype: Any, record: bool) -> None:
-        self.neuron: Neuron = layer.neuron
-        self.synapses = _dense(layer, dtype) if isinstance(layer, Recurrent) else None
+    def __init__(
+        self,
+        neuron: Neuron,
+        initial_state: Mapping[str, float],
+        dtype: Any,
+        feedback: Runner | None,
+        record: bool,
+    ) -> None:
+        """Start at rest.
+
+        Args:
+            neuron: The equation.
+            initial_state: Each state before the first step.
+            dtype: The type of the states.
+            feedback: From the spikes of the step before to what they add to the current.
+            record: Whether to keep the history.
+        """
+        self.neuron = neuron
         self.record = record
-        self._values = {name: np.asarray(value, dtype) for name, value in layer.values().items()}
+        self._initial_state = initial_state
+        self._dtype = dtype
+        self._feedback = feedback
         self.restart()
 
     def restart(self) -> None:
@@ -99,22 +118,43 @@ class Neurons(WithMemory):
         """Return the spikes, 0 or 1."""
         if not self.state:
             self.state = {
-                name: np.full_like(current, value) for name, value in self.neuron.states.items()
+                name: np.full(current.shape, value, self._dtype)
+                for name, value in self._initial_state.items()
             }
-        if self.synapses is not None:
+        if self._feedback is not None:
             before = np.zeros_like(current) if self._spike is None else self._spike
-            current = current + self.synapses(before)
-        axes = (-1, *(1,) * (current.ndim - 2))  # channels come right after the batch
-        values = {
-            name: value.reshape(axes) if value.ndim else value
-            for name, value in self._values.items()
-        }
-        spike, new = step(self.neuron, self.state, current, values, ArrayAlgebra())
+            current = self._meet(current, self._feedback(before))
+        spike, new = self._step(current)
         self.state = {name: np.broadcast_to(value, current.shape) for name, value in new.items()}
         self._spike = np.broadcast_to(spike, current.shape)
         if self.record:
             self.history.append((self._spike > 0, self.state))
         return self._spike
+
+    def _meet(self, current: Array, fed_back: Array) -> Array:
+        """Add what the neurons' own spikes bring."""
+        total: Array = current + fed_back
+        return total
+
+    def _step(self, current: Array) -> tuple[Array, Mapping[str, Array]]:
+        """Return the spikes, 0 or 1, and the new state."""
+        raise NotImplementedError
+
+
+def by_channel(values: Array, dimensions: int) -> Array:
+    """Bring one number, or one per channel, beside arrays (batch, channels, ...)."""
+    return values.reshape(-1, *(1,) * (dimensions - 2)) if values.ndim else values
+
+
+class _FloatNeurons(Neurons):
+    def __init__(self, layer: Population, dtype: Any, record: bool) -> None:
+        feedback = _dense(layer, dtype) if isinstance(layer, Recurrent) else None
+        super().__init__(layer.neuron, layer.neuron.states, dtype, feedback, record)
+        self._values = {name: np.asarray(value, dtype) for name, value in layer.values().items()}
+
+    def _step(self, current: Array) -> tuple[Array, Mapping[str, Array]]:
+        values = {name: by_channel(each, current.ndim) for name, each in self._values.items()}
+        return step(self.neuron, self.state, current, values, ArrayAlgebra())
 
 
 class _Delays(WithMemory):
@@ -185,7 +225,9 @@ def _convolution(layer: Conv2d, dtype: Any) -> Runner:
     return run
 
 
-def _average(layer: AveragePool2d) -> Runner:
+def window_sums(layer: AveragePool2d) -> Runner:
+    """Return pooling without its division: the sum over each window."""
+
     def run(values: Array) -> Array:
         _, rows, columns = layer.output_shape(values.shape[1:])
         stride = layer.stride or layer.size
@@ -193,7 +235,17 @@ def _average(layer: AveragePool2d) -> Runner:
         total: Array = next(windows).copy()
         for window in windows:
             total += window
-        total /= math.prod(layer.size)
+        return total
+
+    return run
+
+
+def _average(layer: AveragePool2d) -> Runner:
+    sums, taps = window_sums(layer), math.prod(layer.size)
+
+    def run(values: Array) -> Array:
+        total = sums(values)
+        total /= taps
         return total
 
     return run
