@@ -105,13 +105,10 @@ class _Comparison:
         self._inputs: dict[str, Any] = {}  # what the model sees
         self._ports: dict[str, Any] = {}  # what the module sees
         for port in program.inputs:
-            signal = meaning.source(port.name)
-            assert signal is not None  # an input is a signal of its own
-            if port.width == 1:
-                self._ports[port.name] = self._inputs[port.name] = z3.Bool(signal)
-                continue
-            variable = self._ports[port.name] = z3.BitVec(signal, port.width)
-            self._inputs[port.name] = variable if port.signed else z3.ZeroExt(1, variable)
+            term = self._ports[port.name] = meaning.term(meaning.wire(port.name), {})
+            self._inputs[port.name] = (
+                term if port.signed or port.width == 1 else z3.ZeroExt(1, term)
+            )
         self._known: dict[str, str] = {}  # signals that have a name of their own by now
         self._facts: list[Any] = []  # in which intervals those names lie
 
