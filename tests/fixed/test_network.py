@@ -192,11 +192,17 @@ def test_a_parameter_that_no_integer_holds_is_named() -> None:
         quantize(description.model_copy(update={"layers": layers}))
 
 
-def test_an_equation_too_wide_for_the_simulator_is_refused_at_once() -> None:
-    cubic = parse_neuron("neuron N\nstate v = 0\nupdate v = v*v*v*v*v\nspike v >= 1")
-    layers = (describe(sizes=(6, 5)).layers[0], Population(neuron=cubic))
-    with pytest.raises(UserError, match="64-bit integers hold 63"):
-        quantize(describe(sizes=(6, 5)).model_copy(update={"layers": layers}))
+def test_an_equation_too_wide_for_64_bits_runs_in_longer_integers() -> None:
+    power = parse_neuron(
+        "neuron N\nstate v = 0\nupdate v = v*v*v*v*v + I\nspike v >= 1\nreset v = 0"
+    )
+    layers = (describe(sizes=(6, 5)).layers[0], Population(neuron=power))
+    network = quantize(describe(sizes=(6, 5)).model_copy(update={"layers": layers}))
+    assert network.program.program.width > 63
+    inputs = np.random.default_rng(1).integers(0, 32, size=(7, 6))
+    state = network.run(inputs, record=True).states[0]["v"]
+    assert state.dtype == np.int64
+    assert np.any(state != 0)
 
 
 def test_only_what_is_recorded_is_kept() -> None:
