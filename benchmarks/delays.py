@@ -2,7 +2,8 @@
 
 Spoken digits: two hidden layers of LIF, T = 64; without delays, with the longest delay 4 to 32
 steps, and with recurrent layers, all with the same number of trainable numbers. Training hears
-four speakers, the test is the other two. The recipe was chosen with a training speaker held out.
+four speakers, the test is the other two. The recipe was chosen with one training speaker held out
+at a time; moving and stretching the recordings at random, for one, made unheard speakers harder.
 
 Digits: 64-128-10, T = 25, static input, five stratified 80/20 splits.
 
@@ -16,13 +17,12 @@ import argparse
 import statistics
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
-import torch
 from _results import Target, write_results
-from torch import Tensor, nn
+from torch import nn
 
 from sc_neurocore.data import Split, load_split
 from sc_neurocore.kernels.reference import run_float
@@ -37,7 +37,6 @@ from sc_neurocore.training import (
     fit,
     seeded,
 )
-from sc_neurocore.training.augmentation import Affine
 
 SEEDS = range(5)
 BUDGET = 20_000
@@ -48,24 +47,12 @@ PUBLISHED = {0: 95.3, 4: 96.1, 8: 96.4, 16: 96.3}
 """Accuracy on digits by the longest delay, percent."""
 
 
-@dataclass(frozen=True)
-class Stretch:
-    """Recordings moved and stretched at random, in time and in pitch, as speakers differ."""
-
-    affine: Affine
-
-    def __call__(self, frames: Tensor, generator: torch.Generator) -> Tensor:
-        """Change recordings (batch, T, bands)."""
-        return self.affine(frames.unsqueeze(1), generator).squeeze(1)
-
-
 SPOKEN = TrainingOptions(
-    epochs=40,
+    epochs=30,
     batch_size=64,
     learning_rate=3e-3,
     schedule="one-cycle",
     label_smoothing=0.05,
-    augment=Stretch(),
 )
 DIGITS = TrainingOptions(epochs=10, learning_rate=2e-3)
 

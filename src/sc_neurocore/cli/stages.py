@@ -105,12 +105,6 @@ def simulate_streams(
     return summary, run.classes
 
 
-def not_in_integers(description: NetworkDescription) -> str | None:
-    """Return what the integer model does not cover so far, or None if it covers the network."""
-    kinds = {layer.kind for layer in description.layers} - {"dense", "population"}
-    return f"{', '.join(sorted(kinds))} layers" if kinds else None
-
-
 def evaluate_integers(
     network: IntegerNetwork,
     data: Dataset,
@@ -118,10 +112,10 @@ def evaluate_integers(
     progress: ProgressCallback = ignore_progress,
 ) -> tuple[dict[str, Any], Classes]:
     """Classify with the integers of the hardware; `reference` are the floating-point classes."""
-    run = network.run(data.flattened().network_inputs(), progress=progress)
+    run = network.run(data.network_inputs(), progress=progress)
     summary = {
-        "format": str(network.program.fixed_point.state),
-        "weight_bits": network.layers[0].weight_bits,
+        "format": str(network.fixed_point.state),
+        "weight_bits": max(network.weight_bits, default=0),
         "accuracy": accuracy(run.classes, data),
         "test_size": len(data),
         "agreement": float((run.classes == reference).mean()),

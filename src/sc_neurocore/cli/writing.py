@@ -93,26 +93,44 @@ def _integers(
     arrays: _Arrays = {}
     layers = []
     for index, layer in enumerate(network.layers):
-        parts = {"weight": layer.weight, "bias": layer.bias, "parameters": layer.parameters}
-        arrays |= {f"layers.{index}.{k}": v for k, v in parts.items() if v.size}
+        arrays[f"layers.{index}.parameters"] = layer.parameters
+        parts = {f"layers.{index}.synapses.{i}": each for i, each in enumerate(layer.synapses)}
+        if layer.feedback:
+            parts[f"layers.{index}.feedback"] = layer.feedback
+        for place, synapses in parts.items():
+            arrays |= {f"{place}.{name}": each for name, each in synapses.arrays.items()}
         layers.append(
             {
-                "weight_bits": layer.weight_bits,
-                "scale_bits": layer.scale_bits,
+                "shape": layer.shape,
                 "shift": layer.shift,
                 "accumulator_bits": layer.accumulator_bits,
+                "neuron": layer.program.neuron.name,
+                "synapses": {
+                    place: {
+                        **each.layer.model_dump(exclude=set(each.arrays)),
+                        "weight_bits": each.weight_bits,
+                        "scale_bits": each.scale_bits,
+                        "sum_fraction_bits": each.output.fraction_bits,
+                    }
+                    for place, each in parts.items()
+                },
             }
         )
-    formats = network.program.fixed_point
+    formats = network.fixed_point
     content = {
         "state_format": str(formats.state),
         "current_format": str(formats.current),
         "constant_fraction_bits": formats.constant_fraction_bits,
-        "neuron": str(network.program.neuron),
-        "constants": dict(network.program.folded),
-        "parameters": [port.name for port in network.program.parameters],
-        "meaning": "weight * 2^-scale_bits; accumulator = bias + sum of weight * input; "
+        "neurons": [
+            {
+                "equations": str(program.neuron),
+                "constants": dict(program.folded),
+                "parameters": [port.name for port in program.parameters],
+            }
+            for program in network.programs
+        ],
+        "meaning": "weight * 2^-scale_bits; an average is a sum; sums meet in the finest unit; "
         "current = saturate(accumulator >> shift)",
         "layers": layers,
     }
-    return content, arrays
+    return content, {name: array for name, array in arrays.items() if array.size}
