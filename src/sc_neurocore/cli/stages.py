@@ -18,6 +18,7 @@ from sc_neurocore.errors import DataError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fpga.build import BuildReport
 from sc_neurocore.hdl.accelerator import MANIFEST
+from sc_neurocore.interop.importing import NIR_SUFFIX, read_nir
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.encoding import WeightEncoding
@@ -30,7 +31,9 @@ Classes = NDArray[np.int64]
 
 
 def find_network(run: Path) -> NetworkDescription:
-    """Load the network of a run folder, of a demo's folder, or a saved description."""
+    """Load the network of a run folder, of a demo's folder, a saved description, or a .nir file."""
+    if run.suffix == NIR_SUFFIX:
+        return read_nir(run)
     inner = run / "training"
     is_demo = not (run / JSON_NAME).exists() and (inner / JSON_NAME).exists()
     return load_description(inner if is_demo else run)

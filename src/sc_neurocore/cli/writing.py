@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save as save_tensors
 
-from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.quantize import quantize
+from sc_neurocore.interop.exporting import TIME_STEP, differences, write_nir
 from sc_neurocore.network.description import DelayDense, NetworkDescription, WeightedLayer
 from sc_neurocore.network.encoding import WeightEncoding, encode_weights
 from sc_neurocore.network.storage import write_atomically
@@ -29,13 +29,13 @@ def write_export(
     format: str,
     weight_bits: int,
 ) -> list[Path]:
-    """Write FORM.json and FORM.safetensors; return their paths.
+    """Write FORM.json and FORM.safetensors, or nir.json and network.nir; return their paths.
 
     Raises:
-        UserError: For a form that this release does not write, or a network that has none.
+        UserError: For a network that has no such form.
     """
     if form == "nir":
-        raise UserError("--to nir: this release does not write NIR files yet; use sc or fixed")
+        return _write_nir(description, folder)
     if form == "sc":
         content, arrays = _probabilities(description, cast(WeightEncoding, encoding))
     else:
@@ -46,6 +46,21 @@ def write_export(
     write_atomically(tensors, save_tensors({k: np.ascontiguousarray(v) for k, v in arrays.items()}))
     write_atomically(meaning, (json.dumps(content, indent=2) + "\n").encode())
     return [meaning, tensors]
+
+
+def _write_nir(description: NetworkDescription, folder: Path) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    network, meaning = folder / "network.nir", folder / "nir.json"
+    content = {
+        "network": description.name,
+        "sha256": description.content_hash,
+        "dt": TIME_STEP,
+        "method": "euler",
+        "a_reader_that_ignores_our_notes_differs_in": differences(description),
+    }
+    write_nir(description, network, dt=TIME_STEP, allow_differences=True)
+    write_atomically(meaning, (json.dumps(content, indent=2) + "\n").encode())
+    return [meaning, network]
 
 
 def _probabilities(

@@ -26,8 +26,10 @@ from sc_neurocore.fixed.synapses import (
 from sc_neurocore.network.description import (
     AveragePool2d,
     Conv2d,
+    DelayDense,
     Dense,
     Flatten,
+    Integrator,
     Layer,
     NetworkDescription,
     Population,
@@ -35,6 +37,8 @@ from sc_neurocore.network.description import (
     Shape,
     WeightedLayer,
 )
+
+_COVERED = Dense | DelayDense | Conv2d | AveragePool2d | Flatten | Population
 
 SPIKE_SIGNAL = Signal(fraction_bits=0, low=0, high=1)
 _BITS_OF_AVERAGE = 16
@@ -63,6 +67,7 @@ def quantize(
         UserError: If a number does not fit, or a layer needs sums that are too wide.
     """
     formats = FixedPoint(QFormat.parse(format), current_extra_bits)
+    _check_kinds(description)
     widths = iter(_widths(description, weight_bits))
     stages = list(_stages(description))
     programs = _programs([stage.population for stage in stages], formats)
@@ -111,6 +116,23 @@ class _Stage:
     place: int
     input_shape: Shape
     shape: Shape
+
+
+def _check_kinds(description: NetworkDescription) -> None:
+    """Refuse what has no integers yet, by its place and name."""
+    for place, layer in enumerate(description.layers):
+        if not isinstance(layer, _COVERED) or isinstance(layer, Integrator):
+            raise UserError(
+                f"{description.name}, layers[{place}]: the integer model does not know "
+                f"{layer.kind!r} layers yet; it runs in floating point"
+            )
+        for name, value in layer.values().items() if isinstance(layer, Population) else ():
+            if np.ndim(value) > 1:
+                raise UserError(
+                    f"{description.name}, layers[{place}]: parameter {name!r} differs within a "
+                    f"channel, shape {np.shape(value)}; the integer model takes one number, or "
+                    f"one for each channel"
+                )
 
 
 def _stages(description: NetworkDescription) -> Iterator[_Stage]:

@@ -14,13 +14,19 @@ from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.step import step
 from sc_neurocore.network.description import (
     AveragePool2d,
+    Conv1d,
     Conv2d,
+    Delay,
     DelayDense,
     Dense,
+    Integrator,
     Layer,
     Population,
     Recurrent,
+    Scale,
     Shape,
+    SumPool2d,
+    along_channels,
 )
 
 Array: TypeAlias = NDArray[Any]
@@ -56,17 +62,29 @@ def make_runner(layer: Layer, dtype: Any, record: bool) -> Runner:
         return _Delays(layer, dtype)
     if isinstance(layer, Dense):
         return _dense(layer, dtype)
+    if isinstance(layer, Delay):
+        return _Later(layer)
+    if isinstance(layer, Conv1d):
+        on_images = _convolution(layer.in_two_dimensions(), dtype)
+        return lambda values: on_images(values[:, :, np.newaxis])[:, :, 0]
     if isinstance(layer, Conv2d):
         return _convolution(layer, dtype)
     if isinstance(layer, AveragePool2d):
         return _average(layer)
+    if isinstance(layer, SumPool2d):
+        return window_sums(layer)
+    if isinstance(layer, Scale):
+        factor = layer.factor.astype(dtype)
+        return lambda values: values * along_channels(factor, values.ndim - 1)
     return lambda values: values.reshape(len(values), -1)
 
 
 def values_at_work(layer: Layer, inputs: Shape, outputs: Shape) -> int:
     """Return about how many numbers a layer holds for one sample while it takes a step."""
-    if isinstance(layer, Conv2d):
+    if isinstance(layer, Conv1d | Conv2d):
         return math.prod(layer.weight.shape[1:]) * layer.groups * math.prod(outputs[1:])
+    if isinstance(layer, Delay):
+        return (int(layer.delays.max()) + 2) * math.prod(outputs)
     if isinstance(layer, DelayDense):
         return 2 * (int(layer.delays.max()) + 1) * math.prod(outputs)
     if isinstance(layer, Population):
@@ -115,7 +133,7 @@ class Neurons(WithMemory):
         self._spike: Array | None = None
 
     def __call__(self, current: Array) -> Array:
-        """Return the spikes, 0 or 1."""
+        """Return the spikes, 0 or 1, or what a subclass passes on instead."""
         if not self.state:
             self.state = {
                 name: np.full(current.shape, value, self._dtype)
@@ -129,7 +147,10 @@ class Neurons(WithMemory):
         self._spike = np.broadcast_to(spike, current.shape)
         if self.record:
             self.history.append((self._spike > 0, self.state))
-        return self._spike
+        return self._passed_on(self._spike)
+
+    def _passed_on(self, spike: Array) -> Array:
+        return spike
 
     def _meet(self, current: Array, fed_back: Array) -> Array:
         """Add what the neurons' own spikes bring."""
@@ -141,20 +162,20 @@ class Neurons(WithMemory):
         raise NotImplementedError
 
 
-def by_channel(values: Array, dimensions: int) -> Array:
-    """Bring one number, or one per channel, beside arrays (batch, channels, ...)."""
-    return values.reshape(-1, *(1,) * (dimensions - 2)) if values.ndim else values
-
-
 class _FloatNeurons(Neurons):
     def __init__(self, layer: Population, dtype: Any, record: bool) -> None:
         feedback = _dense(layer, dtype) if isinstance(layer, Recurrent) else None
         super().__init__(layer.neuron, layer.neuron.states, dtype, feedback, record)
         self._values = {name: np.asarray(value, dtype) for name, value in layer.values().items()}
+        self._passes_membrane = isinstance(layer, Integrator)
 
     def _step(self, current: Array) -> tuple[Array, Mapping[str, Array]]:
-        values = {name: by_channel(each, current.ndim) for name, each in self._values.items()}
+        axes = current.ndim - 1
+        values = {name: along_channels(each, axes) for name, each in self._values.items()}
         return step(self.neuron, self.state, current, values, ArrayAlgebra())
+
+    def _passed_on(self, spike: Array) -> Array:
+        return self.state[self.neuron.membrane] if self._passes_membrane else spike
 
 
 class _Delays(WithMemory):
@@ -187,6 +208,32 @@ class _Delays(WithMemory):
         self._coming[:, :-1] = self._coming[:, 1:]
         self._coming[:, -1] = 0
         return current
+
+
+class _Later(WithMemory):
+    """Values that come out some steps later."""
+
+    def __init__(self, layer: Delay) -> None:
+        self.delays = layer.delays
+        self.reach = int(layer.delays.max()) + 1
+        self.restart()
+
+    def restart(self) -> None:
+        """Nothing is on its way any more."""
+        self._past: Array | None = None  # the values of the last steps, the newest one first
+        self._delays: Array | None = None
+
+    def __call__(self, values: Array) -> Array:
+        """Return the values that are due."""
+        if self._past is None:
+            self._past = np.zeros((self.reach, *values.shape), values.dtype)
+            delays = along_channels(self.delays, values.ndim - 1)
+            self._delays = np.broadcast_to(delays, values.shape)[np.newaxis]
+        self._past[1:] = self._past[:-1]
+        self._past[0] = values
+        assert self._delays is not None
+        arrived: Array = np.take_along_axis(self._past, self._delays, 0)[0]
+        return arrived
 
 
 def _dense(layer: Dense | Recurrent, dtype: Any) -> Runner:
@@ -225,11 +272,13 @@ def _convolution(layer: Conv2d, dtype: Any) -> Runner:
     return run
 
 
-def window_sums(layer: AveragePool2d) -> Runner:
+def window_sums(layer: AveragePool2d | SumPool2d) -> Runner:
     """Return pooling without its division: the sum over each window."""
 
     def run(values: Array) -> Array:
         _, rows, columns = layer.output_shape(values.shape[1:])
+        if isinstance(layer, SumPool2d) and any(layer.padding):
+            values = np.pad(values, ((0, 0), (0, 0), *((pad, pad) for pad in layer.padding)))
         stride = layer.stride or layer.size
         windows = _windows(values, layer.size, stride, (1, 1), (rows, columns))
         total: Array = next(windows).copy()
