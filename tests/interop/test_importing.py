@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from sc_neurocore.errors import DescriptionError, UserError
 from sc_neurocore.interop import from_nir, read_nir
+from sc_neurocore.interop.hdf5 import Unreadable
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network import (
     AveragePool2d,
@@ -527,6 +528,9 @@ EYE = {"type": "Linear", "weight": np.eye(3)}
         ({**tree(x=LIF), "edges": [("input",)]}, "is not a pair of names"),
         ({**tree(x=LIF), "edges": np.zeros((2, 3))}, r"edges of shape \(2, 3\)"),
         ({**tree(x=LIF), "edges": None}, "no edges"),
+        ({**tree(x=LIF), "edges": Unreadable("a date")}, "no edges"),
+        ({**tree(x=LIF), "edges": np.array(3)}, "no edges"),
+        (tree(x={**LIF, "r": Unreadable("a date")}), r"'x' \(LIF\): r: a date: expected numbers"),
         (
             {**tree(x=LIF, y=LIF), "edges": [("input", "x")]},
             r"'y' \(LIF\): it does not lie|2 Output",

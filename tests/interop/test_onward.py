@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from sc_neurocore.cli.app import run as command
 from sc_neurocore.equation import CATALOGUE
+from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import FixedPoint, QFormat, lower, quantize
 from sc_neurocore.hdl.design import load_design
 from sc_neurocore.hdl.equation_compiler import emit_neuron
@@ -59,6 +61,59 @@ def test_every_equation_has_integers_close_to_its_floats(kind: str) -> None:
     exact = same.all(axis=0)  # one spike apart, and the membranes are apart
     error = np.abs(integers.states[0]["v"] / 256 - floats.states[0]["v"])[:, exact]
     assert error.max() < 8 / 256 * 8  # a rounding per step, and what it does later
+
+
+IMAGES = (
+    nir.Conv2d((6, 6), np.full((3, 2, 3, 3), 0.125), 1, 1, 1, 1, np.array([0, -0.5, 0.25])),
+    nir.IF(r=np.ones((3, 6, 6)), v_threshold=np.ones((3, 6, 6)), v_reset=np.zeros((3, 6, 6))),
+    nir.Delay(np.full((3, 6, 6), 2.0)),
+    nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([1, 1])),
+    nir.Scale(np.full((3, 4, 4), 0.5)),
+    nir.Flatten(np.array([3, 4, 4]), 0, -1),
+    nir.Linear(np.arange(-48, 48).reshape(2, 48) / 64),
+    nir.LIF(
+        tau=np.full(2, 4.0),
+        r=np.full(2, 4.0),
+        v_leak=np.zeros(2),
+        v_threshold=np.ones(2),
+        v_reset=np.full(2, -0.5),
+    ),
+)
+LINES = (
+    nir.Conv1d(8, np.full((4, 1, 3), 0.25), 1, 1, 1, 2, np.zeros(4)),
+    nir.Scale(np.full((4, 8), 2.0)),
+    nir.IF(r=np.ones((4, 8)), v_threshold=np.ones((4, 8)), v_reset=np.zeros((4, 8))),
+)
+
+
+@pytest.mark.parametrize(("shape", "nodes"), [((2, 6, 6), IMAGES), ((2, 8), LINES)])
+def test_integers_that_need_no_rounding_are_the_floats(shape: Any, nodes: Any) -> None:
+    named = {"input": nir.Input(np.array(shape))}
+    named |= {str(index): node for index, node in enumerate(nodes)}
+    graph = nir.NIRGraph(named, list(pairwise(named)), type_check=False)
+    description = from_nir(graph, dt=1, steps=12)
+    inputs = (np.random.default_rng(0).random((12, 20, *shape)) < 0.3).astype(np.uint8)
+    floats = run_float(description, inputs)
+    integers = quantize(description, "Q8.16", weight_bits=12).run(inputs)
+    assert floats.spike_counts.any()
+    np.testing.assert_array_equal(integers.spike_counts, floats.spike_counts)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        ([nir.Linear(np.eye(3)), nir.LI(*np.ones((3, 3))), nir.IF(*np.ones((2, 3)))], "integrator"),
+        (
+            [nir.Scale(np.array([1.0, 2.0, 3.0])), nir.Linear(np.eye(3)), nir.IF(*np.ones((2, 3)))],
+            r"factors of shape \(3,\)",
+        ),
+        ([nir.Scale(np.full(3, 2.0)), nir.IF(*np.ones((2, 3)))], "no weights of its neurons"),
+    ],
+)
+def test_what_integers_do_not_have_is_named(nodes: Any, message: str) -> None:
+    description = from_nir(nir.NIRGraph.from_list(*nodes), dt=1, steps=3)
+    with pytest.raises(UserError, match=message):
+        quantize(description)
 
 
 @pytest.mark.parametrize("kind", ["LIF", "CubaLIF", "LI", "Threshold"])

@@ -110,7 +110,7 @@ def test_a_network_of_snntorch_comes_in(snntorch: Any) -> None:
     )
     network = in_double(torch.nn.Sequential(*layers))
     for index, scale in ((0, 2.0), (2, 1.5)):
-        torch.nn.init.normal_(network[index].weight, 0.2, scale / 4)
+        torch.nn.init.normal_(network[index].weight, 0.0, scale / 4)
     graph = export_to_nir(network, torch.zeros(1, 20), ignore_dims=[0])
     description = from_nir(graph, dt=1e-4, steps=25)
     found = spikes(description, graphs.exported_inputs((20,)))

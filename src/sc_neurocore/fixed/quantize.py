@@ -18,6 +18,7 @@ from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.synapses import (
     IntegerSynapses,
     Signal,
+    Unweighted,
     Weighted,
     add_up,
     is_power_of_two,
@@ -26,19 +27,16 @@ from sc_neurocore.fixed.synapses import (
 from sc_neurocore.network.description import (
     AveragePool2d,
     Conv2d,
-    DelayDense,
     Dense,
-    Flatten,
     Integrator,
     Layer,
     NetworkDescription,
     Population,
     Recurrent,
+    Scale,
     Shape,
     WeightedLayer,
 )
-
-_COVERED = Dense | DelayDense | Conv2d | AveragePool2d | Flatten | Population
 
 SPIKE_SIGNAL = Signal(fraction_bits=0, low=0, high=1)
 _BITS_OF_AVERAGE = 16
@@ -67,7 +65,6 @@ def quantize(
         UserError: If a number does not fit, or a layer needs sums that are too wide.
     """
     formats = FixedPoint(QFormat.parse(format), current_extra_bits)
-    _check_kinds(description)
     widths = iter(_widths(description, weight_bits))
     stages = list(_stages(description))
     programs = _programs([stage.population for stage in stages], formats)
@@ -118,23 +115,6 @@ class _Stage:
     shape: Shape
 
 
-def _check_kinds(description: NetworkDescription) -> None:
-    """Refuse what has no integers yet, by its place and name."""
-    for place, layer in enumerate(description.layers):
-        if not isinstance(layer, _COVERED) or isinstance(layer, Integrator):
-            raise UserError(
-                f"{description.name}, layers[{place}]: the integer model does not know "
-                f"{layer.kind!r} layers yet; it runs in floating point"
-            )
-        for name, value in layer.values().items() if isinstance(layer, Population) else ():
-            if np.ndim(value) > 1:
-                raise UserError(
-                    f"{description.name}, layers[{place}]: parameter {name!r} differs within a "
-                    f"channel, shape {np.shape(value)}; the integer model takes one number, or "
-                    f"one for each channel"
-                )
-
-
 def _stages(description: NetworkDescription) -> Iterator[_Stage]:
     shapes = list(description.shapes())
     between: list[tuple[int, Layer]] = []
@@ -142,6 +122,11 @@ def _stages(description: NetworkDescription) -> Iterator[_Stage]:
         if not isinstance(layer, Population):
             between.append((place, layer))
             continue
+        if isinstance(layer, Integrator):
+            raise UserError(
+                f"layers[{place}], integrator: it hands on a membrane, and integers pass spikes "
+                f"between neurons so far"
+            )
         first = place - len(between)
         yield _Stage(tuple(between), layer, place, shapes[first], shapes[place + 1])
         between = []
@@ -217,14 +202,15 @@ def _synapses(
 ) -> tuple[IntegerSynapses, ...]:
     """Quantise the layers of a stage.
 
-    The 1 / size of an average that no unit can carry goes into the next layer's weights; behind
-    the last weights, into these and their bias; and where there are none, it becomes weights.
+    A scale, and the 1 / size of an average that no unit can carry, go into the next layer's
+    weights; behind the last weights, into these and their bias; and where there are none, an
+    average becomes weights.
     """
     layers = list(stage.between)
     weighted = [place for place, layer in layers if isinstance(layer, Weighted)]
     if not weighted:
         channels = stage.input_shape[0]
-        layers = [(place, _with_weights(layer, channels)) for place, layer in layers]
+        layers = [(place, _with_weights(layer, channels, place)) for place, layer in layers]
     behind = (layer for place, layer in layers if weighted and place > weighted[-1])
     rest = math.prod(_factor_left(layer) for layer in behind)
     gain = 1.0
@@ -242,9 +228,11 @@ def _synapses(
             )
             gain = 1.0
         else:
-            assert isinstance(layer, AveragePool2d | Flatten)  # a stage has neurons at its end
-            each = add_up(layer, incoming)
             gain *= _factor_left(layer)
+            if isinstance(layer, Scale):
+                continue
+            assert isinstance(layer, Unweighted)  # a stage has neurons at its end
+            each = add_up(layer, incoming)
         synapses.append(each)
         incoming = each.output
     return tuple(synapses)
@@ -254,11 +242,23 @@ def _factor_left(layer: Layer) -> float:
     """Return the factor of a layer that its unit does not carry."""
     if isinstance(layer, AveragePool2d) and not is_power_of_two(math.prod(layer.size)):
         return 1 / math.prod(layer.size)
+    if isinstance(layer, Scale):
+        if layer.factor.ndim:
+            raise UserError(
+                f"scale: factors of shape {layer.factor.shape}: integers take one factor for all "
+                f"so far; multiply the weights before or behind by it"
+            )
+        return float(layer.factor)
     return 1.0
 
 
-def _with_weights(layer: Layer, channels: int) -> Layer:
+def _with_weights(layer: Layer, channels: int, place: int) -> Layer:
     """Return an average whose unit does not carry its factor as a convolution of each channel."""
+    if isinstance(layer, Scale):
+        raise UserError(
+            f"layers[{place}], scale: no weights of its neurons can carry the factor; multiply "
+            f"those of the layer before by it"
+        )
     if isinstance(layer, AveragePool2d) and _factor_left(layer) != 1:
         weight = np.full((channels, 1, *layer.size), _factor_left(layer))
         return Conv2d(weight=weight, stride=layer.stride or layer.size, groups=channels)
@@ -273,6 +273,12 @@ def _table(
 ) -> NDArray[np.int64]:
     """Return the integers of the parameter ports, (channels, ports)."""
     values: dict[str, Any] = population.values()
+    for port in ports:
+        if np.ndim(values[port.name]) > 1:
+            raise UserError(
+                f"{population.neuron.name}: {port.name} has shape {np.shape(values[port.name])}, a "
+                f"number per neuron of an image: integers take one number, or one per channel"
+            )
     columns = [
         np.broadcast_to(
             np.round(np.ldexp(values[port.name], formats.constant_fraction_bits)), (channels,)

@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.kernels.reference_layers import Runner, make_runner, window_sums
-from sc_neurocore.network.description import AveragePool2d, Conv2d, DelayDense, Dense, Flatten
+from sc_neurocore.network.description import (
+    AveragePool2d,
+    Conv1d,
+    Conv2d,
+    Delay,
+    DelayDense,
+    Dense,
+    Flatten,
+    SumPool2d,
+)
 
 MAXIMUM_ACCUMULATOR_BITS = 48
 MINIMUM_WEIGHT = 2.0**-40
@@ -28,7 +37,8 @@ _REFUSED = 2.0**1000
 """A bias of this size is refused; larger ones are cut to it, so that they are numbers at all."""
 
 Integers = NDArray[np.int64]
-Weighted: TypeAlias = Dense | DelayDense | Conv2d
+Weighted: TypeAlias = Dense | DelayDense | Conv1d | Conv2d
+Unweighted: TypeAlias = AveragePool2d | SumPool2d | Delay | Flatten
 
 
 @dataclass(frozen=True)
@@ -88,7 +98,7 @@ class IntegerSynapses:
         exact: The float type that holds every partial sum exactly.
     """
 
-    layer: Weighted | AveragePool2d | Flatten
+    layer: Weighted | Unweighted
     weight_bits: int
     scale_bits: int
     output: Signal
@@ -193,15 +203,18 @@ def quantize_weights(
     )
 
 
-def add_up(layer: AveragePool2d | Flatten, incoming: Signal) -> IntegerSynapses:
-    """Return a layer without weights: an average becomes a sum, flatten stays what it is.
+def add_up(layer: Unweighted, incoming: Signal) -> IntegerSynapses:
+    """Return a layer without weights: an average becomes a sum, the others stay what they are.
 
     The average's 1 / size goes into the unit if it is a power of two. If it is not, the unit
     stays, and whoever calls folds the factor into weights.
     """
-    taps = math.prod(layer.size) if isinstance(layer, AveragePool2d) else 1
-    bits = taps.bit_length() - 1 if is_power_of_two(taps) else 0
-    output = Signal(incoming.fraction_bits + bits, taps * incoming.low, taps * incoming.high)
+    is_average = isinstance(layer, AveragePool2d)
+    taps = math.prod(layer.size) if isinstance(layer, AveragePool2d | SumPool2d) else 1
+    bits = taps.bit_length() - 1 if is_average and is_power_of_two(taps) else 0
+    # Zeros come in around an image, and before what is late.
+    low, high = min(incoming.low, 0), max(incoming.high, 0)
+    output = Signal(incoming.fraction_bits + bits, taps * low, taps * high)
     return IntegerSynapses(layer, 0, bits, output, _exact_type(output))
 
 

@@ -193,7 +193,8 @@ def _collect(graph: Graph, tree: Any, prefix: str, depth: int) -> _Ports:
 
 def _edges(edges: Any, where: str) -> Iterator[tuple[str, str]]:
     """Yield the edges as pairs of names."""
-    if edges is None:
+    is_scalar = isinstance(edges, np.ndarray) and edges.ndim == 0
+    if is_scalar or not isinstance(edges, list | tuple | set | np.ndarray):
         raise DescriptionError(f"{where}: no edges; expected pairs of names")
     if len(edges) > MAXIMUM_EDGES:
         raise DescriptionError(f"{where}: {len(edges)} edges, {MAXIMUM_EDGES} at most")

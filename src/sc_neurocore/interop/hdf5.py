@@ -1,9 +1,9 @@
 """The part of HDF5 that NIR files are written in, read without trusting a byte of it.
 
-The HDF5 library is made for files of one's own: one flipped byte in a NIR file can crash the
-process or keep it busy for ever, and no exception tells. This reader is plain Python. Every
-address is checked against the file, every size before memory is taken for it, and the work is
-counted, so that a file from a stranger either gives arrays and text or raises.
+The HDF5 library is made for files of one's own: a few changed bytes in a NIR file can crash the
+process, which no exception tells. This reader is plain Python. Every address is checked against
+the file, every size before memory is taken for it, and the work is counted, so that a file from a
+stranger either gives arrays and text or raises.
 
 It reads what h5py writes by default: superblock 0 or 1, groups as symbol tables, object headers of
 version 1, numbers and strings, contiguous, compact or chunked, deflated and shuffled. (The HDF

@@ -56,6 +56,8 @@ def make_runner(layer: Layer, dtype: Any, record: bool) -> Runner:
         dtype: The float type to compute in.
         record: Whether neurons keep their history.
     """
+    if isinstance(layer, Integrator):
+        return _FloatIntegrators(layer, dtype, record)
     if isinstance(layer, Population):
         return _FloatNeurons(layer, dtype, record)
     if isinstance(layer, DelayDense):
@@ -69,10 +71,10 @@ def make_runner(layer: Layer, dtype: Any, record: bool) -> Runner:
         return lambda values: on_images(values[:, :, np.newaxis])[:, :, 0]
     if isinstance(layer, Conv2d):
         return _convolution(layer, dtype)
-    if isinstance(layer, AveragePool2d):
-        return _average(layer)
     if isinstance(layer, SumPool2d):
         return window_sums(layer)
+    if isinstance(layer, AveragePool2d):
+        return _average(layer)
     if isinstance(layer, Scale):
         factor = layer.factor.astype(dtype)
         return lambda values: values * along_channels(factor, values.ndim - 1)
@@ -133,7 +135,7 @@ class Neurons(WithMemory):
         self._spike: Array | None = None
 
     def __call__(self, current: Array) -> Array:
-        """Return the spikes, 0 or 1, or what a subclass passes on instead."""
+        """Return the spikes, 0 or 1."""
         if not self.state:
             self.state = {
                 name: np.full(current.shape, value, self._dtype)
@@ -147,10 +149,7 @@ class Neurons(WithMemory):
         self._spike = np.broadcast_to(spike, current.shape)
         if self.record:
             self.history.append((self._spike > 0, self.state))
-        return self._passed_on(self._spike)
-
-    def _passed_on(self, spike: Array) -> Array:
-        return spike
+        return self._spike
 
     def _meet(self, current: Array, fed_back: Array) -> Array:
         """Add what the neurons' own spikes bring."""
@@ -167,15 +166,19 @@ class _FloatNeurons(Neurons):
         feedback = _dense(layer, dtype) if isinstance(layer, Recurrent) else None
         super().__init__(layer.neuron, layer.neuron.states, dtype, feedback, record)
         self._values = {name: np.asarray(value, dtype) for name, value in layer.values().items()}
-        self._passes_membrane = isinstance(layer, Integrator)
 
     def _step(self, current: Array) -> tuple[Array, Mapping[str, Array]]:
-        axes = current.ndim - 1
-        values = {name: along_channels(each, axes) for name, each in self._values.items()}
+        values = {
+            name: along_channels(each, current.ndim - 1) for name, each in self._values.items()
+        }
         return step(self.neuron, self.state, current, values, ArrayAlgebra())
 
-    def _passed_on(self, spike: Array) -> Array:
-        return self.state[self.neuron.membrane] if self._passes_membrane else spike
+
+class _FloatIntegrators(_FloatNeurons):
+    def __call__(self, current: Array) -> Array:
+        """Return the membrane."""
+        super().__call__(current)
+        return self.state[self.neuron.membrane]
 
 
 class _Delays(WithMemory):
@@ -273,7 +276,7 @@ def _convolution(layer: Conv2d, dtype: Any) -> Runner:
 
 
 def window_sums(layer: AveragePool2d | SumPool2d) -> Runner:
-    """Return pooling without its division: the sum over each window."""
+    """Return the sum over each window: of an average, all but the division."""
 
     def run(values: Array) -> Array:
         _, rows, columns = layer.output_shape(values.shape[1:])
