@@ -16,8 +16,8 @@ from sc_neurocore.fixed.lowering import CURRENT, NEXT, SPIKE, NeuronProgram
 from sc_neurocore.fixed.qformat import FixedPoint
 from sc_neurocore.fixed.synapses import Integers, IntegerSynapses, Signal
 from sc_neurocore.kernels.inference import Array, Chain, NetworkRun
-from sc_neurocore.kernels.reference_layers import Neurons, Runner, by_channel, values_at_work
-from sc_neurocore.network.description import InputEncoding, Shape
+from sc_neurocore.kernels.reference_layers import Neurons, Runner, values_at_work
+from sc_neurocore.network.description import InputEncoding, Shape, along_channels
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 
 
@@ -161,9 +161,8 @@ class _IntegerNeurons(Neurons):
         self._layer = layer
         self._program = program.program
         self._algebra = NumpyIntegers(program.program)
-        dimensions = 1 + len(layer.shape)
         self._parameters = {
-            port.name: by_channel(layer.parameters[:, index], dimensions)
+            port.name: along_channels(layer.parameters[:, index], len(layer.shape))
             for index, port in enumerate(program.parameters)
         }
 

@@ -161,11 +161,6 @@ class Neurons(WithMemory):
         raise NotImplementedError
 
 
-def by_channel(values: Array, dimensions: int) -> Array:
-    """Bring one number, one per channel, or one per value, beside arrays (batch, ...)."""
-    return along_channels(values, dimensions - 1)
-
-
 class _FloatNeurons(Neurons):
     def __init__(self, layer: Population, dtype: Any, record: bool) -> None:
         feedback = _dense(layer, dtype) if isinstance(layer, Recurrent) else None
@@ -173,7 +168,9 @@ class _FloatNeurons(Neurons):
         self._values = {name: np.asarray(value, dtype) for name, value in layer.values().items()}
 
     def _step(self, current: Array) -> tuple[Array, Mapping[str, Array]]:
-        values = {name: by_channel(each, current.ndim) for name, each in self._values.items()}
+        values = {
+            name: along_channels(each, current.ndim - 1) for name, each in self._values.items()
+        }
         return step(self.neuron, self.state, current, values, ArrayAlgebra())
 
 
