@@ -76,17 +76,45 @@ def run_float(
         DataError: If the inputs do not have the shape, type or range of the encoding.
     """
     given = np.asarray(inputs)
-    _check_inputs(description.input, given, description.steps)
+    check_inputs(description.input, given, description.steps)
     runners = [make_runner(layer, dtype, record) for layer in description.layers]
+    unit = dtype(2.0**-description.input.fraction_bits)
+    task = "floating-point inference"
+    return run_layers(
+        description, runners, given, unit, record=record, task=task, progress=progress
+    )
+
+
+def run_layers(
+    description: NetworkDescription,
+    runners: Sequence[Runner],
+    given: Array,
+    unit: np.floating[Any],
+    *,
+    record: bool,
+    task: str,
+    progress: ProgressCallback,
+) -> FloatRun:
+    """Run a network whose layers are given as functions, such as other interpretations make them.
+
+    Args:
+        description: The network.
+        runners: One for each of its layers; the last one is of the kind `Neurons`.
+        given: The inputs, of its shape.
+        unit: What one unit of an input is worth; frames come to the first layer in its type.
+        record: Whether to return what the neurons recorded.
+        task: What progress events call it.
+        progress: Receives an event after every slice.
+    """
     batch_axis = 0 if description.input.kind == "static" else 1
     samples = given.shape[batch_axis]
     size = _samples_at_once(description)
     slices: list[FloatRun] = []
-    progress(Progress("floating-point inference", 0, samples))
+    progress(Progress(task, 0, samples))
     for start in range(0, max(samples, 1), size):
         part = given[(slice(None),) * batch_axis + (slice(start, start + size),)]
-        slices.append(_run_slice(description, runners, part, dtype, record))
-        progress(Progress("floating-point inference", min(start + size, samples), samples))
+        slices.append(_run_slice(description, runners, part, unit, record))
+        progress(Progress(task, min(start + size, samples), samples))
     return _joined(slices)
 
 
@@ -102,7 +130,7 @@ def _run_slice(
     description: NetworkDescription,
     runners: Sequence[Runner],
     inputs: Array,
-    dtype: type[np.floating[Any]],
+    unit: np.floating[Any],
     record: bool,
 ) -> FloatRun:
     for runner in runners:
@@ -112,7 +140,7 @@ def _run_slice(
     assert isinstance(output, Neurons)  # a description ends with neurons
     counts: Any = 0
     membrane: Any = 0
-    later, frames = _frames(description, runners, inputs, dtype)
+    later, frames = _frames(description, runners, inputs, unit)
     for values in frames:
         for runner in later:
             values = runner(values)
@@ -161,20 +189,20 @@ def _joined(slices: Sequence[FloatRun]) -> FloatRun:
 
 
 def _frames(
-    description: NetworkDescription, runners: Sequence[Runner], inputs: Array, dtype: Any
+    description: NetworkDescription, runners: Sequence[Runner], inputs: Array, unit: Any
 ) -> tuple[Sequence[Runner], Iterator[Array]]:
     """Return the layers that run in every step, and what goes into them, step by step."""
-    unit = dtype(2.0**-description.input.fraction_bits)
     if description.input.kind != "static":
-        return runners, (frame.astype(dtype) * unit for frame in inputs)
-    values = inputs.astype(dtype) * unit
+        return runners, (frame.astype(unit.dtype) * unit for frame in inputs)
+    values = inputs.astype(unit.dtype) * unit
     first = next(i for i, runner in enumerate(runners) if isinstance(runner, WithMemory))
     for runner in runners[:first]:
         values = runner(values)
     return runners[first:], repeat(values, description.steps)
 
 
-def _check_inputs(encoding: InputEncoding, inputs: Array, steps: int) -> None:
+def check_inputs(encoding: InputEncoding, inputs: Array, steps: int) -> None:
+    """Raise `DataError` unless the inputs have the encoding's shape, type and range."""
     lead = ("batch",) if encoding.kind == "static" else (steps, "batch")
     wanted = f"({', '.join(str(size) for size in (*lead, *encoding.shape))})"
     if inputs.dtype.kind not in "ui":

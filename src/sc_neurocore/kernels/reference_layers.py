@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -78,12 +78,14 @@ class Neurons(WithMemory):
     """A population, recurrent or not.
 
     Attributes:
+        initial: Each state before the first step.
         state: Each state after the last step; empty before the first one.
         history: Spikes and states of every step so far, if they are kept.
     """
 
     def __init__(self, layer: Population, dtype: Any, record: bool) -> None:
         self.neuron: Neuron = layer.neuron
+        self.initial: Mapping[str, float] = self.neuron.states
         self.synapses = _dense(layer, dtype) if isinstance(layer, Recurrent) else None
         self.record = record
         self._values = {name: np.asarray(value, dtype) for name, value in layer.values().items()}
@@ -99,22 +101,26 @@ class Neurons(WithMemory):
         """Return the spikes, 0 or 1."""
         if not self.state:
             self.state = {
-                name: np.full_like(current, value) for name, value in self.neuron.states.items()
+                name: np.full_like(current, value) for name, value in self.initial.items()
             }
         if self.synapses is not None:
             before = np.zeros_like(current) if self._spike is None else self._spike
             current = current + self.synapses(before)
-        axes = (-1, *(1,) * (current.ndim - 2))  # channels come right after the batch
-        values = {
-            name: value.reshape(axes) if value.ndim else value
-            for name, value in self._values.items()
-        }
-        spike, new = step(self.neuron, self.state, current, values, ArrayAlgebra())
+        spike, new = self.advance(current)
         self.state = {name: np.broadcast_to(value, current.shape) for name, value in new.items()}
         self._spike = np.broadcast_to(spike, current.shape)
         if self.record:
             self.history.append((self._spike > 0, self.state))
         return self._spike
+
+    def advance(self, current: Array) -> tuple[Array, dict[str, Array]]:
+        """Return the spikes and the new states of one step."""
+        axes = (-1, *(1,) * (current.ndim - 2))  # channels come right after the batch
+        values = {
+            name: value.reshape(axes) if value.ndim else value
+            for name, value in self._values.items()
+        }
+        return step(self.neuron, self.state, current, values, ArrayAlgebra())
 
 
 class _Delays(WithMemory):

@@ -1,54 +1,57 @@
 """Running a whole described network with stochastic synapses.
 
-The synapses are `SCDenseLayer`s that share one pair of number sources; the neurons are the
-equations, stepped in float64. A static input is estimated by streams once, since its current is
-the same in every step. The layers behind it see binary spikes, for which the streams' counts are
-known beforehand (`SCDenseLayer.spikes`), so that no step generates a single bit.
+All synapses share one pair of number sources; the neurons are the equations, stepped in floating
+point or in the integers of the hardware. A static input is estimated by streams once, since its
+current is the same in every step. The layers behind it see binary spikes, or sums of some after
+pooling, for which the streams' counts are known beforehand (`SCDenseLayer.spikes`), so that no
+step generates a single bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sc_neurocore.equation import ArrayAlgebra, Neuron, step
 from sc_neurocore.errors import UserError
-from sc_neurocore.network.description import Dense, Layer, NetworkDescription, Population
+from sc_neurocore.fixed.qformat import QFormat
+from sc_neurocore.kernels.reference import FloatRun, check_inputs, run_layers
+from sc_neurocore.kernels.reference_layers import Runner, make_runner
+from sc_neurocore.network.description import (
+    AveragePool2d,
+    Conv2d,
+    DelayDense,
+    Dense,
+    Layer,
+    NetworkDescription,
+    Population,
+    Recurrent,
+)
 from sc_neurocore.network.encoding import WeightEncoding, encode_weights
-from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
-from sc_neurocore.stochastic.layer import SCDenseLayer
-from sc_neurocore.stochastic.sources import SourcePair, make_sources
+from sc_neurocore.progress import ProgressCallback, ignore_progress
+from sc_neurocore.stochastic.convolution import SCConv2dLayer
+from sc_neurocore.stochastic.layer import SCDenseLayer, choose_sources
+from sc_neurocore.stochastic.neurons import IntegerNeurons, integer_neurons, to_current
+from sc_neurocore.stochastic.sharing import Sharing, SourcePair
+from sc_neurocore.stochastic.sources import check_length
+from sc_neurocore.stochastic.streams import check_values
 
-_SAMPLES_AT_ONCE = 256
+Array: TypeAlias = NDArray[Any]
+SCLayer: TypeAlias = SCDenseLayer | SCConv2dLayer
 
-
-@dataclass(frozen=True)
-class SCRun:
-    """What a network answered.
-
-    Attributes:
-        classes: The lowest index among the largest of the readout, int64, shape (batch,).
-        spike_counts: Spikes of each output neuron over all steps, int64, (batch, n_out).
-        membrane: Sum over the steps of each output neuron's post-reset membrane, float64,
-            (batch, n_out).
-    """
-
-    classes: NDArray[np.int64]
-    spike_counts: NDArray[np.int64]
-    membrane: NDArray[np.float64]
+_FLOATS: Mapping[str, type[np.floating[Any]]] = {"float64": np.float64, "float32": np.float32}
 
 
 @dataclass(frozen=True)
-class _Stage:
-    """Synapses and the neurons that they feed."""
+class _Arriving:
+    """What comes to a layer: values in [0, 1], the means of windows of spikes, or currents."""
 
-    synapses: SCDenseLayer
-    neuron: Neuron
-    parameters: Mapping[str, Any]
+    kind: str
+    window: int = 1
 
 
 def run_network(
@@ -59,102 +62,187 @@ def run_network(
     encoding: WeightEncoding = "sign-magnitude",
     seed: int | None = None,
     progress: ProgressCallback = ignore_progress,
-) -> SCRun:
-    """Classify inputs with stochastic synapses and float neurons.
+    *,
+    sharing: Sharing | None = None,
+    neurons: str | QFormat = "float64",
+    record: bool = False,
+) -> FloatRun:
+    """Classify inputs with stochastic synapses.
 
     Args:
-        description: A network of dense layers, each followed by a population, static input.
-        inputs: Shape (batch, n_in), real values in [0, 1]: integers already divided by
-            2 ** fraction_bits of the description's input.
+        description: Any network. Layers that see the input itself are dense or convolutional;
+            behind the first neurons delays and recurrent layers work too.
+        inputs: (batch, *shape) where the input is static, else (T, batch, *shape): unsigned
+            integers in the description's input encoding, or real values in [0, 1].
         length: Bits per stream, at least 1.
-        source: "lfsr", "sobol" or "bernoulli", or a `SourcePair`; all layers use the same.
+        source: "lfsr", "sobol", "halton", "counter" or "bernoulli", or a `SourcePair`; all layers
+            use the same.
         encoding: How weights become streams: "sign-magnitude", "bipolar" or "unipolar".
         seed: Passed to `make_sources` if `source` is a name.
         progress: Receives the number of samples done.
+        sharing: Which streams share a sequence: "shared", "rotated" or "per-input".
+        neurons: What the neurons compute in: "float64", "float32", or a Q format such as "Q8.8",
+            which needs sign-magnitude weights and a length that is a power of two.
+        record: Whether to keep all spikes and states.
 
     Returns:
-        Classes, spike counts and membrane sums of the last population.
+        Classes, spike counts and membrane sums of the last population, as floating-point
+        inference returns them; with a Q format, membranes and states are integers.
 
     Raises:
-        UserError: If a layer or the kind of input is not supported, an input does not fit or
-            lies outside [0, 1], or the length, source or encoding is unknown.
+        UserError: If a layer is not supported where it stands, real inputs do not fit or lie
+            outside [0, 1], or the length, source, sharing, encoding or format is unknown.
+        DataError: If integer inputs do not have the shape or range of the encoding.
     """
-    sources = make_sources(source, seed) if isinstance(source, str) else source
-    stages = _stages(
+    sources = choose_sources(source, seed, sharing)
+    length = check_length(length)
+    runners = list(_runners(description, length, sources, encoding, neurons, record))
+    given, unit = _frames(description, inputs)
+    return run_layers(
         description,
-        lambda layer: SCDenseLayer(
-            encode_weights(layer.weight, layer.bias, encoding), length, sources
-        ),
+        runners,
+        given,
+        unit,
+        record=record,
+        task=f"stochastic inference, {length} bits",
+        progress=progress,
     )
-    values = np.asarray(inputs, dtype=np.float64)
-    if values.ndim != 2 or values.shape[1:] != description.input.shape:
-        raise UserError(
-            f"inputs of shape {values.shape}: {description.name} expects "
-            f"(batch, {', '.join(map(str, description.input.shape))})"
-        )
-    batch = len(values)
-    spike_counts = np.zeros((batch, description.outputs), dtype=np.int64)
-    membrane = np.zeros((batch, description.outputs))
-    task = f"stochastic inference, {length} bits"
-    for start in range(0, batch, _SAMPLES_AT_ONCE):
-        progress(Progress(task, start, batch))
-        rows = slice(start, start + _SAMPLES_AT_ONCE)
-        spike_counts[rows], membrane[rows] = _run(stages, values[rows], description.steps)
-    progress(Progress(task, batch, batch))
-    readout = membrane if description.readout == "membrane" else spike_counts
-    return SCRun(readout.argmax(axis=1).astype(np.int64), spike_counts, membrane)
 
 
-def _stages(
-    description: NetworkDescription, dense: Callable[[Dense], SCDenseLayer]
-) -> list[_Stage]:
-    """Pair each synapse layer with its neurons, or raise `UserError` for what is not supported."""
+def _frames(description: NetworkDescription, inputs: ArrayLike) -> tuple[Array, np.float64]:
+    """Return the inputs and what one unit of them is worth."""
+    given = np.asarray(inputs)
+    if given.dtype.kind in "ui":
+        check_inputs(description.input, given, description.steps)
+        return given, np.float64(2.0**-description.input.fraction_bits)
+    lead: tuple[Any, ...] = ("batch",)
     if description.input.kind != "static":
+        lead = (description.steps, "batch")
+    wanted = (*lead, *description.input.shape)
+    if given.ndim != len(wanted) or any(
+        has != size for has, size in zip(given.shape, wanted, strict=True) if size != "batch"
+    ):
         raise UserError(
-            f"{description.name} has {description.input.kind!r} input: stochastic inference "
-            f"takes static inputs so far"
+            f"inputs of shape {given.shape}: {description.name} expects "
+            f"({', '.join(map(str, wanted))})"
         )
-    stages = []
-    for index in range(0, len(description.layers), 2):
-        synapses, *population = description.layers[index : index + 2]
-        if not isinstance(synapses, Dense):
-            raise _unsupported(index, synapses, "dense")
-        if type(population[0]) is not Population:
-            raise _unsupported(index + 1, population[0], "population")
-        stages.append(_Stage(dense(synapses), population[0].neuron, population[0].values()))
-    return stages
+    return check_values(given), np.float64(1)
 
 
-def _unsupported(index: int, layer: Layer, expected: str) -> UserError:
-    return UserError(
-        f"layers[{index}] is {layer.kind!r}, where stochastic inference supports "
-        f"{expected!r}: dense layers, each followed by a population"
+def _runners(
+    description: NetworkDescription,
+    length: int,
+    sources: SourcePair,
+    encoding: WeightEncoding,
+    neurons: str | QFormat,
+    record: bool,
+) -> Iterator[Runner]:
+    """Yield each layer as a function, or raise `UserError` for what is not supported."""
+    integers: Iterator[IntegerNeurons] | None = None
+    real: type[np.floating[Any]] = np.float64
+    if isinstance(neurons, str) and neurons in _FLOATS:
+        real = _FLOATS[neurons]
+    else:
+        form = QFormat.parse(neurons)
+        made = integer_neurons(description, form, record)
+        program, integers = made[0].program, iter(made)
+    arriving = _Arriving("spikes" if description.input.kind == "spikes" else "values")
+    for index, layer in enumerate(description.layers):
+        if isinstance(layer, Dense | Conv2d):
+            _refuse_currents(index, layer, arriving)
+            stochastic = _stochastic(layer, length, sources, encoding)
+            window = arriving.window if arriving.kind == "spikes" else 0
+            convert = None
+            if integers is not None:
+                convert = to_current(stochastic.weights, length, max(window, 1), program)
+            yield _Synapses(stochastic, window, real, convert)
+            arriving = _Arriving("currents")
+        elif isinstance(layer, Population):
+            if integers is not None:
+                yield next(integers)
+            else:
+                yield make_runner(_effective(layer, length, sources, encoding), real, record)
+            arriving = _Arriving("spikes")
+        elif isinstance(layer, DelayDense):
+            if arriving.kind != "spikes" or integers is not None:
+                raise UserError(
+                    f"layers[{index}] is 'delay-dense': stochastic inference has delays of spikes, "
+                    f"and in floating point, so far"
+                )
+            yield make_runner(_effective(layer, length, sources, encoding), real, record)
+            arriving = _Arriving("currents")
+        else:
+            if isinstance(layer, AveragePool2d):
+                if arriving.kind == "currents" and integers is not None:
+                    raise UserError(
+                        f"layers[{index}] averages currents: neurons in a Q format take the "
+                        f"currents as they are; pool the spikes, or use neurons='float64'"
+                    )
+                arriving = _Arriving(arriving.kind, arriving.window * math.prod(layer.size))
+            yield make_runner(layer, real, record)
+
+
+class _Synapses:
+    """From what arrives to currents.
+
+    Args:
+        layer: The synapses.
+        window: 0 for values, else how many spikes each number that arrives is the mean of.
+        real: The type of currents in floating point.
+        convert: From counts to currents that are integers; None for floating point.
+    """
+
+    def __init__(
+        self, layer: SCLayer, window: int, real: Any, convert: Callable[[Array], Array] | None
+    ) -> None:
+        self._layer, self._window, self._real, self._convert = layer, window, real, convert
+
+    def __call__(self, values: Array) -> Array:
+        counts, ones = self._counts(values)
+        if self._convert is not None:
+            return self._convert(counts)
+        decoded = self._layer.decode(counts, ones, max(self._window, 1))
+        return decoded.astype(self._real, copy=False)
+
+    def _counts(self, values: Array) -> tuple[Array, Array]:
+        if self._window == 0:
+            return self._layer.count(values)
+        if self._window > 1:  # means of other windows than 2^k were rounded
+            values = np.rint(values * self._window)
+        return self._layer.count_spikes(values, self._window)
+
+
+def _stochastic(
+    layer: Dense | Conv2d, length: int, sources: SourcePair, encoding: WeightEncoding
+) -> SCLayer:
+    weights = encode_weights(layer.weight, layer.bias, encoding)
+    if isinstance(layer, Dense):
+        return SCDenseLayer(weights, length, sources)
+    return SCConv2dLayer(
+        weights,
+        length,
+        sources,
+        stride=layer.stride,
+        padding=layer.padding,
+        dilation=layer.dilation,
+        groups=layer.groups,
     )
 
 
-def _run(
-    stages: Sequence[_Stage], values: NDArray[np.float64], steps: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the last population's spike counts and membrane sums, both (batch, n_out)."""
-    algebra = ArrayAlgebra()
-    input_current = stages[0].synapses(values)
-    states = [
-        {
-            name: np.full((len(values), stage.synapses.n_out), initial)
-            for name, initial in stage.neuron.states.items()
-        }
-        for stage in stages
-    ]
-    shape = (len(values), stages[-1].synapses.n_out)
-    spike_counts, membrane = np.zeros(shape, dtype=np.int64), np.zeros(shape)
-    observed = stages[-1].neuron.membrane
-    for _ in range(steps):
-        spikes = np.empty(0)
-        for index, stage in enumerate(stages):
-            current = stage.synapses.spikes(spikes) if index else input_current
-            spikes, states[index] = step(
-                stage.neuron, states[index], current, stage.parameters, algebra
-            )
-        spike_counts += spikes.astype(np.int64)
-        membrane += states[-1][observed]
-    return spike_counts, membrane
+def _effective(
+    layer: Population | DelayDense, length: int, sources: SourcePair, encoding: WeightEncoding
+) -> Layer:
+    """Return the layer with the weights that spikes meet in streams."""
+    if not isinstance(layer, Recurrent | DelayDense):
+        return layer
+    streams = SCDenseLayer(encode_weights(layer.weight, layer.bias, encoding), length, sources)
+    weight, bias = streams.effective_weights()
+    return layer.model_copy(update={"weight": weight, "bias": bias})
+
+
+def _refuse_currents(index: int, layer: Layer, arriving: _Arriving) -> None:
+    if arriving.kind == "currents":
+        raise UserError(
+            f"layers[{index}] is {layer.kind!r} behind a layer with weights: streams hold values "
+            f"from 0 to 1, and currents are none; put neurons between them"
+        )
