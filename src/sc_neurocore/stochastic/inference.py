@@ -31,10 +31,10 @@ from sc_neurocore.network.description import (
     Population,
     Recurrent,
 )
-from sc_neurocore.network.encoding import WeightEncoding, encode_weights
+from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding, encode_weights
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.stochastic.convolution import SCConv2dLayer
-from sc_neurocore.stochastic.layer import SCDenseLayer, choose_sources
+from sc_neurocore.stochastic.layer import SCDenseLayer, choose_sources, clip_weights
 from sc_neurocore.stochastic.neurons import IntegerNeurons, integer_neurons, to_current
 from sc_neurocore.stochastic.sharing import Sharing, SourcePair
 from sc_neurocore.stochastic.sources import check_length
@@ -65,6 +65,7 @@ def run_network(
     *,
     sharing: Sharing | None = None,
     neurons: str | QFormat = "float64",
+    clip: bool = True,
     record: bool = False,
 ) -> FloatRun:
     """Classify inputs with stochastic synapses.
@@ -83,6 +84,10 @@ def run_network(
         sharing: Which streams share a sequence: "shared", "rotated" or "per-input".
         neurons: What the neurons compute in: "float64", "float32", or a Q format such as "Q8.8",
             which needs sign-magnitude weights and a length that is a power of two.
+        clip: Whether sign-magnitude weights are first clipped to the power of two at which the
+            mean square of clipping and rounding is smallest. Without, the largest weight sets the
+            scale, as in `to_sc_weights`, and short streams waste most of their levels; weights
+            that were fine-tuned for these streams (`training.sc_aware`) want no clipping.
         record: Whether to keep all spikes and states.
 
     Returns:
@@ -96,7 +101,9 @@ def run_network(
     """
     sources = choose_sources(source, seed, sharing)
     length = check_length(length)
-    runners = list(_runners(description, length, sources, encoding, neurons, record))
+    runners = list(
+        _runners(description, _Streams(length, sources, encoding, clip), neurons, record)
+    )
     given, unit = _frames(description, inputs)
     return run_layers(
         description,
@@ -129,11 +136,47 @@ def _frames(description: NetworkDescription, inputs: ArrayLike) -> tuple[Array, 
     return check_values(given), np.float64(1)
 
 
+@dataclass(frozen=True)
+class _Streams:
+    """How weights become streams."""
+
+    length: int
+    sources: SourcePair
+    encoding: WeightEncoding
+    clip: bool
+
+    def encoded(self, layer: Dense | Conv2d | DelayDense | Recurrent) -> EncodedWeights:
+        weight = np.asarray(layer.weight, dtype=np.float64)
+        if self.clip and self.encoding == "sign-magnitude":
+            weight = clip_weights(weight, self.length, self.sources)
+        return encode_weights(weight, layer.bias, self.encoding)
+
+    def layer(self, layer: Dense | Conv2d) -> SCLayer:
+        weights = self.encoded(layer)
+        if isinstance(layer, Dense):
+            return SCDenseLayer(weights, self.length, self.sources)
+        return SCConv2dLayer(
+            weights,
+            self.length,
+            self.sources,
+            stride=layer.stride,
+            padding=layer.padding,
+            dilation=layer.dilation,
+            groups=layer.groups,
+        )
+
+    def effective(self, layer: Population | DelayDense) -> Layer:
+        """Return the layer with the weights that spikes meet in streams."""
+        if not isinstance(layer, Recurrent | DelayDense):
+            return layer
+        streams = SCDenseLayer(self.encoded(layer), self.length, self.sources)
+        weight, bias = streams.effective_weights()
+        return layer.model_copy(update={"weight": weight, "bias": bias})
+
+
 def _runners(
     description: NetworkDescription,
-    length: int,
-    sources: SourcePair,
-    encoding: WeightEncoding,
+    streams: _Streams,
     neurons: str | QFormat,
     record: bool,
 ) -> Iterator[Runner]:
@@ -150,18 +193,18 @@ def _runners(
     for index, layer in enumerate(description.layers):
         if isinstance(layer, Dense | Conv2d):
             _refuse_currents(index, layer, arriving)
-            stochastic = _stochastic(layer, length, sources, encoding)
+            stochastic = streams.layer(layer)
             window = arriving.window if arriving.kind == "spikes" else 0
             convert = None
             if integers is not None:
-                convert = to_current(stochastic.weights, length, max(window, 1), program)
+                convert = to_current(stochastic.weights, streams.length, max(window, 1), program)
             yield _Synapses(stochastic, window, real, convert)
             arriving = _Arriving("currents")
         elif isinstance(layer, Population):
             if integers is not None:
                 yield next(integers)
             else:
-                yield make_runner(_effective(layer, length, sources, encoding), real, record)
+                yield make_runner(streams.effective(layer), real, record)
             arriving = _Arriving("spikes")
         elif isinstance(layer, DelayDense):
             if arriving.kind != "spikes" or integers is not None:
@@ -169,7 +212,7 @@ def _runners(
                     f"layers[{index}] is 'delay-dense': stochastic inference has delays of spikes, "
                     f"and in floating point, so far"
                 )
-            yield make_runner(_effective(layer, length, sources, encoding), real, record)
+            yield make_runner(streams.effective(layer), real, record)
             arriving = _Arriving("currents")
         else:
             if isinstance(layer, AveragePool2d):
@@ -210,34 +253,6 @@ class _Synapses:
         if self._window > 1:  # means of other windows than 2^k were rounded
             values = np.rint(values * self._window)
         return self._layer.count_spikes(values, self._window)
-
-
-def _stochastic(
-    layer: Dense | Conv2d, length: int, sources: SourcePair, encoding: WeightEncoding
-) -> SCLayer:
-    weights = encode_weights(layer.weight, layer.bias, encoding)
-    if isinstance(layer, Dense):
-        return SCDenseLayer(weights, length, sources)
-    return SCConv2dLayer(
-        weights,
-        length,
-        sources,
-        stride=layer.stride,
-        padding=layer.padding,
-        dilation=layer.dilation,
-        groups=layer.groups,
-    )
-
-
-def _effective(
-    layer: Population | DelayDense, length: int, sources: SourcePair, encoding: WeightEncoding
-) -> Layer:
-    """Return the layer with the weights that spikes meet in streams."""
-    if not isinstance(layer, Recurrent | DelayDense):
-        return layer
-    streams = SCDenseLayer(encode_weights(layer.weight, layer.bias, encoding), length, sources)
-    weight, bias = streams.effective_weights()
-    return layer.model_copy(update={"weight": weight, "bias": bias})
 
 
 def _refuse_currents(index: int, layer: Layer, arriving: _Arriving) -> None:

@@ -33,7 +33,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.network.encoding import ENCODINGS, EncodedWeights, WeightEncoding
+from sc_neurocore.network.encoding import (
+    ENCODINGS,
+    EncodedWeights,
+    WeightEncoding,
+    clipping_limit,
+    encode_weights,
+)
 from sc_neurocore.stochastic.packed_kernels import and_counts
 from sc_neurocore.stochastic.sharing import Sharing, SourcePair, make_sources
 from sc_neurocore.stochastic.sources import Sequence, check_length
@@ -167,10 +173,7 @@ class SCDenseLayer:
         given = check_values(values)
         if self.weights.encoding == "bipolar":
             given = (given + 1) / 2
-        if len(self._inputs) == 1:
-            return self._inputs[0].levels(given)
-        columns = [table.levels(given[..., j]) for j, table in enumerate(self._inputs)]
-        return np.stack(columns, axis=-1)
+        return _levels(given, self._inputs)
 
     def count(self, x: ArrayLike) -> tuple[Counts, Counts]:
         """Return the counts of `layer(x)`, and what `decode` needs beside them."""
@@ -255,6 +258,29 @@ def decode_counts(
     return result
 
 
+def clip_weights(weight: NDArray[Any], length: int, sources: SourcePair) -> NDArray[Any]:
+    """Return weights clipped to the power of two that suits their streams best.
+
+    For sign-magnitude; see `network.encoding.clipping_limit`.
+
+    Args:
+        weight: Shape (n_out, ...); what follows the first axis are the inputs.
+        length: Bits per stream.
+        sources: Of the streams; a count of `length` ones is worth the scale of the weights.
+    """
+    tables = _tables(sources.sequences(weight[0].size, check_length(length))[1])
+
+    def rounded(clipped: NDArray[Any]) -> NDArray[Any]:
+        encoded = encode_weights(clipped.reshape(len(clipped), -1))
+        assert encoded.sign is not None
+        worth: NDArray[Any] = encoded.sign * _levels(encoded.values, tables) * encoded.scale
+        return worth.reshape(clipped.shape) / length
+
+    limit = clipping_limit(weight, rounded)
+    result: NDArray[Any] = np.clip(weight, -limit, limit)
+    return result
+
+
 def choose_sources(
     source: str | SourcePair, seed: int | None, sharing: Sharing | None
 ) -> SourcePair:
@@ -321,12 +347,14 @@ def _tables(sequences: Sequence) -> list[StreamTable]:
 
 def _streams(values: Floats, tables: list[StreamTable]) -> tuple[Packed, Counts]:
     """Return the streams of values (..., n), each by the table of its last index, and the ones."""
-    if len(tables) == 1:
-        levels = tables[0].levels(values)
-    else:
-        columns = [table.levels(values[..., j]) for j, table in enumerate(tables)]
-        levels = np.stack(columns, axis=-1)
+    levels = _levels(values, tables)
     return _gathered(levels, tables), levels.astype(np.int64)
+
+
+def _levels(values: Floats, tables: list[StreamTable]) -> NDArray[np.int32]:
+    if len(tables) == 1:
+        return tables[0].levels(values)
+    return np.stack([table.levels(values[..., j]) for j, table in enumerate(tables)], axis=-1)
 
 
 def _gathered(levels: NDArray[np.int32], tables: list[StreamTable]) -> Packed:

@@ -9,10 +9,10 @@ the AND and from counts of single streams:
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from typing import Any
 
+import numba
 import numpy as np
 from numba.core import types
 from numba.np.numpy_support import carray
@@ -28,6 +28,8 @@ from sc_neurocore.kernels.numba_support import (
     take_one,
 )
 from sc_neurocore.stochastic.streams import Packed
+
+_NUMBA: Any = numba.config  # made when Numba starts
 
 _ROWS = 16
 """Rows of x and of w in a tile: so many fit into a core's cache with `_WORDS` words each."""
@@ -53,7 +55,8 @@ def and_counts(x: Packed, w: Packed, threads: int | None = None) -> NDArray[np.i
     Args:
         x: Shape (batch, ...), the same axes after the first as w.
         w: Shape (outputs, ...).
-        threads: How many threads share the work; as many as there are cores by default.
+        threads: How many threads share the work; by default as many as Numba uses, which are the
+            cores unless NUMBA_NUM_THREADS says otherwise.
 
     Returns:
         Shape (batch, outputs). Integers, so the order of summation cannot matter.
@@ -68,7 +71,7 @@ def and_counts(x: Packed, w: Packed, threads: int | None = None) -> NDArray[np.i
             [0, tiles, *flat_x.shape, w.shape[0], *(array.ctypes.data for array in arrays)]
         )
         is_small = counts.size * flat_x.shape[1] < _SERIAL
-        wanted = threads or (1 if is_small else os.cpu_count() or 1)
+        wanted = threads or (1 if is_small else _NUMBA.NUMBA_NUM_THREADS)
         run_on_threads(_address(), numbers.ctypes.data, min(wanted, tiles))
     return counts
 

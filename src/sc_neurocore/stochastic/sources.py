@@ -108,15 +108,18 @@ class LFSR16:
     def sequence(self, length: int) -> Sequence:
         """Return state - 1 for the first `length` states, beginning with the seed."""
         orbit = _lfsr_orbit(tuple(self.taps))
-        start = int(np.flatnonzero(orbit == self.seed - 1)[0])
-        return orbit[(start + np.arange(check_length(length))) % orbit.size]
+        return orbit[(self._position + np.arange(check_length(length))) % orbit.size]
 
     def displaced(self, offset: int) -> LFSR16:
         """Start `offset` states later; 65535 are the whole period."""
         _check_range("displacement", offset, 0, LEVELS - 1)
         orbit = _lfsr_orbit(tuple(self.taps))
-        start = int(np.flatnonzero(orbit == self.seed - 1)[0])
-        return replace(self, seed=int(orbit[(start + offset) % orbit.size]) + 1)
+        return replace(self, seed=int(orbit[(self._position + offset) % orbit.size]) + 1)
+
+    @property
+    def _position(self) -> int:
+        """Where the seed is in the cycle of states, which begins with state 1."""
+        return int(_lfsr_positions(tuple(self.taps))[self.seed - 1])
 
 
 @dataclass(frozen=True)
@@ -308,6 +311,14 @@ def _lfsr_orbit(taps: tuple[int, ...]) -> Sequence:
             )
     orbit.flags.writeable = False
     return orbit
+
+
+@lru_cache(maxsize=64)
+def _lfsr_positions(taps: tuple[int, ...]) -> NDArray[np.int32]:
+    """Return where each state - 1 is in the cycle."""
+    positions = np.empty(LEVELS - 1, dtype=np.int32)
+    positions[_lfsr_orbit(taps)] = np.arange(LEVELS - 1)
+    return positions
 
 
 def _check_range(what: str, value: int, low: int, high: int) -> None:
