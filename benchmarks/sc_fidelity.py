@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 import joblib
+import numpy as np
 from _results import Target, write_results
 
-from sc_neurocore.data import load_split
+from sc_neurocore.data.catalogue import split_from_metadata
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network import ENCODINGS, NetworkDescription, WeightEncoding, load_description
@@ -78,9 +79,8 @@ def tasks(sections: Sequence[str]) -> Iterator[Task]:
 
 def test_set(description: NetworkDescription, images: int | None) -> Dataset:
     """Return the test images in the shape that the network takes."""
-    dataset = str(description.metadata.get("dataset", "mnist"))
-    part = load_split(dataset).shaped(description.input.shape).test
-    return part if images is None else part.take(slice(images))  # type: ignore[arg-type]
+    part = split_from_metadata(description.metadata).shaped(description.input.shape).test
+    return part if images is None else part.take(np.arange(images))
 
 
 def accuracy(task: Task, models: Path, images: int | None) -> float:
@@ -102,8 +102,7 @@ def tuned(source: str, models: Path, network: str, images: int | None, epochs: i
     from sc_neurocore.training.sc_aware import stream_aware
 
     description = load_description(models / network)
-    parts = load_split(str(description.metadata.get("dataset", "mnist")))
-    parts = parts.shaped(description.input.shape)
+    parts = split_from_metadata(description.metadata).shaped(description.input.shape)
     options = TrainingOptions(
         epochs=epochs,
         batch_size=128,
@@ -230,6 +229,11 @@ def main() -> int:
         rows.append({"network": network, "encoding": "float", "constants_percent": floats[network],
                      "images": len(data)})  # fmt: skip
     stochastic = [row for row in rows if row["encoding"] != "float"]
+    for target in targets(stochastic, floats):
+        print(f"{target.what}: {target.measured} (asked {target.op} {target.asked})")
+    if options.images or options.network or options.lengths:
+        print("a trial: nothing is written")
+        return 0
     path = write_results(
         "sc_fidelity",
         seeds=SEEDS,
@@ -237,8 +241,6 @@ def main() -> int:
         targets=list(targets(stochastic, floats)),
         packages=["sc-neurocore", "numpy", "numba", "joblib"],
     )
-    for target in targets(stochastic, floats):
-        print(f"{target.what}: {target.measured} (asked {target.op} {target.asked})")
     print(f"written: {path}")
     return 0
 

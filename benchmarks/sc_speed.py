@@ -166,6 +166,11 @@ def main() -> None:
     if inference:
         rows.append(inference)
         print(inference, flush=True)
+    for target in targets(rows):
+        print(f"{target.what}: {target.measured} (asked {target.op} {target.asked})")
+    if options.images:
+        print("a trial: nothing is written")
+        return
     path = write_results(
         "sc_speed",
         seeds=[0],

@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import FixedPoint, QFormat
 
-formats = st.builds(QFormat, st.integers(1, 16), st.integers(1, 16))
+formats = st.builds(
+    QFormat,
+    st.integers(1, 16),
+    st.integers(1, 16),
+    signed=st.booleans(),
+    rounding=st.sampled_from(["floor", "nearest"]),
+    overflow=st.sampled_from(["saturate", "wrap"]),
+)
 
 
 def test_q8_8() -> None:
@@ -30,7 +37,44 @@ def test_rounding_is_to_the_nearest_representable_number(form: QFormat, value: f
     assert error <= 0.5 * 2.0**-form.fraction_bits
 
 
-@pytest.mark.parametrize("text", ["8.8", "Q8", "Q0.8", "Q60.8", "Q1.0", "Q8.8.8", "", "Q-1.8"])
+def test_an_unsigned_format_has_no_sign_to_count() -> None:
+    form = QFormat.parse("UQ8.8")
+    assert (form.width, form.minimum, form.maximum, str(form)) == (16, 0, 65535, "UQ8.8")
+    assert QFormat.parse("UQ0.8").maximum == 255
+    np.testing.assert_array_equal(form.quantize([-1, 256, 1.5]), [0, 65535, 384])
+    assert FixedPoint(form).current == QFormat.parse("Q12.8")  # a current can be negative
+
+
+@given(formats)
+def test_the_text_of_a_format_is_read_back(form: QFormat) -> None:
+    assert QFormat.parse(str(form)) == form
+
+
+def test_modes_in_text() -> None:
+    assert QFormat.parse("Q8.8:wrap:nearest") == QFormat(8, 8, True, "nearest", "wrap")
+    assert QFormat.parse("Q8.8:floor:saturate") == QFormat(8, 8)
+    assert str(QFormat(8, 8, True, "nearest", "wrap")) == "Q8.8:nearest:wrap"
+
+
+@pytest.mark.parametrize("arguments", [(8, 8, True, "up"), (8, 8, True, "floor", "trap")])
+def test_modes_that_there_are_not(arguments: tuple) -> None:  # type: ignore[type-arg]
+    with pytest.raises(UserError, match="expected floor or nearest, and saturate or wrap"):
+        QFormat(*arguments)
+
+
+@pytest.mark.parametrize("bits", [0, 11])
+def test_tables_have_a_size(bits: int) -> None:
+    with pytest.raises(UserError, match=f"table_bits={bits}: expected 1 to 10"):
+        FixedPoint(QFormat(8, 8), table_bits=bits)
+
+
+NOT_FORMATS = [
+    "8.8", "Q8", "Q0.8", "Q60.8", "Q1.0", "Q8.8.8", "", "Q-1.8", "UQ0.1", "SQ8.8", "Q8.8:",
+    "Q8.8:up", "Q8.8:floor:nearest", "Q8.8:wrap:wrap", "Q8.8:wrap:saturate", "Q8.8 wrap",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NOT_FORMATS)
 def test_what_is_not_a_format(text: str) -> None:
     with pytest.raises(UserError, match="expected"):
         QFormat.parse(text)

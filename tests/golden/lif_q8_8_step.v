@@ -14,6 +14,10 @@
 // rounded towards minus infinity and saturated once, where it is stored.
 // beta = 0.9 is the constant 29491 / 2^15.
 // threshold = 1 is the constant 32768 / 2^15.
+//
+// Where a result can lie outside its format:
+//     v = beta*v + I: saturates below and above, computed in [-2163.199, 2163.191].
+//     v = v - threshold, where it fired: saturates below, computed in [-129, 126.9961].
 
 module lif_q8_8_step (
     input  wire signed [15:0] v,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -277,3 +278,11 @@ def test_options_and_data_that_cannot_be_are_refused() -> None:
         TrainingOptions(encoder="morse")
     with pytest.raises(DataError, match="the training set is empty"):
         fit(network(), stripes(0, 0))
+
+
+def test_it_trains_in_a_thread_where_python_delivers_no_signals() -> None:
+    nets = [network(), network()]
+    fit(nets[0], stripes(32, 0), options=OPTIONS)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(fit, nets[1], stripes(32, 0), options=OPTIONS).result()
+    assert torch.equal(nets[0].layers[0].weight, nets[1].layers[0].weight)

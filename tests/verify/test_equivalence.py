@@ -1,10 +1,11 @@
 """The datapath proof holds for what we emit, and fails for anything else."""
 
 import re
+from pathlib import Path
 
 import pytest
 
-from sc_neurocore.equation import LIF, find_neuron, parse_neuron
+from sc_neurocore.equation import CATALOGUE, LIF, find_neuron, parse_neuron
 from sc_neurocore.fixed import FixedPoint, NeuronProgram, ParameterPort, QFormat, lower
 from sc_neurocore.hdl.equation_compiler import emit_neuron
 from sc_neurocore.verify.equivalence import prove_step
@@ -22,20 +23,29 @@ reset v = v - 1
 after a = a + 0.2*s
 """
 
-# exp(-dt/tau) of Lapicque is a constant; ExpIF and AdEx have an exponential of the membrane.
-CATALOGUE_WITHOUT_EXPONENTIALS = ("IF", "Synaptic", "ALIF", "Lapicque", "Alpha", "SecondOrderLIF")
+EXAMPLES = Path(__file__).parents[2] / "examples" / "neurons"
 
 
 def programs() -> dict[str, NeuronProgram]:
     ports = [ParameterPort("beta", 16), ParameterPort("threshold", 17)]
-    return {
-        "LIF": lower(LIF, Q8_8),
+    found = {
         "LIF with hard reset": lower(LIF.with_reset("zero"), Q8_8),
         "LIF in Q4.12": lower(LIF, FixedPoint(QFormat(4, 12))),
         "LIF with parameters as inputs": lower(LIF, Q8_8, {}, ports),
         "two states": lower(parse_neuron(TWO_STATES), Q8_8),
-        **{name: lower(find_neuron(name), Q8_8) for name in CATALOGUE_WITHOUT_EXPONENTIALS},
+        "rounded to nearest": lower(find_neuron("AdEx"), formats("Q8.8:nearest")),
+        "wrapped": lower(find_neuron("ALIF"), formats("Q8.8:wrap")),
+        "unsigned": lower(find_neuron("Alpha"), formats("UQ8.8")),
+        "unsigned and wrapped": lower(find_neuron("ExpIF"), formats("UQ4.8:nearest:wrap")),
     }
+    found |= {name: lower(neuron, Q8_8) for name, neuron in CATALOGUE.items()}
+    for path in sorted(EXAMPLES.glob("*.txt")):
+        found[path.stem] = lower(parse_neuron(path.read_text()), Q8_8)
+    return found
+
+
+def formats(text: str) -> FixedPoint:
+    return FixedPoint(QFormat.parse(text))
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +61,90 @@ def test_what_we_emit_is_proved_for_all_inputs(name: str) -> None:
     assert result.status == "proved", result.detail
     assert "z3" in result.engine and "Yosys" in result.engine
     assert result.assumptions
+    # Every wire is found, and proved by itself: nothing is left to one piece.
+    assert {cut.status for cut in result.cuts} == {"proved"}
+    operations = {"+", "-", "*", "neg", "abs", "min", "max", "clamp", "lookup", "select"}
+    operations |= {">=", ">", "<=", "<"}
+    made = [node for node in program.program.nodes if node.operator in operations]
+    assert len(result.cuts) >= 0.9 * len(made)
+
+
+@pytest.mark.parametrize("stages", [1, 2, 5])
+def test_a_pipeline_computes_the_same_later(stages: int) -> None:
+    program = lower(find_neuron("AdEx"), Q8_8)
+    verilog = emit_neuron(program, pipeline=stages)
+    module = f"{verilog.name}_step"
+    assert verilog.latency == stages
+    result = prove_step(program, verilog.step, module, latency=stages)
+    assert result.status == "proved", result.detail
+    early = prove_step(program, verilog.step, module, latency=stages - 1)
+    assert early.status == "refuted"
+    assert f"comes after {stages} clocks: expected {stages - 1}" in early.detail
+
+
+def test_a_register_too_few_on_one_path_is_refuted() -> None:
+    program = lower(LIF, Q8_8)
+    verilog = emit_neuron(program, pipeline=2)
+    broken = verilog.step.replace("+ v_update_aligned_delayed", "+ v_update_aligned")
+    assert broken != verilog.step
+    result = prove_step(program, broken, f"{verilog.name}_step", latency=2)
+    assert result.status == "refuted"
+    assert "comes after 1 or 2 clocks: expected 2" in result.detail
+
+
+def test_a_module_that_remembers_is_refuted() -> None:
+    program = lower(LIF, Q8_8)
+    module = f"{emit_neuron(program).name}_step"
+    text = f"""
+        module {module} (input clk, input signed [15:0] v, input signed [19:0] current,
+                         output spike, output reg signed [15:0] v_next);
+            assign spike = v_next[0];
+            always @(posedge clk) v_next <= v_next + v + current;
+        endmodule"""
+    result = prove_step(program, text, module, latency=1)
+    assert result.status == "refuted"
+    assert "depends on a register that depends on itself" in result.detail
+
+
+BROKEN_TABLES = {
+    "an entry": (r"(6'd7: exp_value = \d+'sd)(\d+)", lambda m: f"{m[1]}{int(m[2]) + 9000}"),
+    "a gain": (r"(6'd9: exp_gain = \d+'sd)(\d+)", lambda m: f"{m[1]}{int(m[2]) + 9000}"),
+    "an index": (r"6'd5: exp_value", lambda m: "6'd45: exp_value"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN_TABLES)
+def test_a_broken_table_is_refuted(what: str) -> None:
+    program = lower(find_neuron("ExpIF"), Q8_8)
+    verilog = emit_neuron(program)
+    pattern, change = BROKEN_TABLES[what]
+    broken, count = re.subn(pattern, change, verilog.step)
+    assert count == 1
+    result = prove_step(program, broken, f"{verilog.name}_step")
+    assert result.status == "refuted"
+    assert re.search(r"v_next is \S+ \(Q8.8, integer -?\d+\) in the module", result.detail)
+
+
+def test_a_counterexample_of_an_unsigned_format() -> None:
+    program = lower(LIF, formats("UQ8.8"))
+    verilog = emit_neuron(program)
+    broken = verilog.step.replace("? 17'sd65535", "? 17'sd65534")
+    assert broken != verilog.step
+    result = prove_step(program, broken, f"{verilog.name}_step")
+    assert result.status == "refuted"
+    assert "255.99609375 (UQ8.8, integer 65535) in the model" in result.detail or (
+        "integer 65279) in the model" in result.detail
+    )
+
+
+def test_what_is_equal_but_has_other_names_is_proved_in_one_piece() -> None:
+    """Without one wire that the model knows, only the whole is left to compare."""
+    program = lower(LIF, Q8_8)
+    verilog = emit_neuron(program)
+    renamed = re.sub(r"\b(v_update|v_reset|spike)_(?!next)(\w+)\b", r"other_\1_\2", verilog.step)
+    result = prove_step(program, renamed, f"{verilog.name}_step")
+    assert result.status == "proved"
+    assert {cut.name for cut in result.cuts} <= {"spike", "v_next", "spike, v_next in one piece"}
 
 
 MUTATIONS = {

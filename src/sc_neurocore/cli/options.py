@@ -11,7 +11,7 @@ Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object; progress goes to stderr.")
 ]
 Run = Annotated[
-    Path, typer.Argument(metavar="RUN", help="A run folder or a saved network description.")
+    Path, typer.Argument(metavar="RUN", help="A run folder, a saved network or a .nir file.")
 ]
 Design = Annotated[
     Path, typer.Argument(metavar="DIR", help="A folder that 'sc-neurocore compile' wrote.")

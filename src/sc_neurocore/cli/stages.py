@@ -18,6 +18,7 @@ from sc_neurocore.errors import DataError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fpga.build import BuildReport
 from sc_neurocore.hdl.accelerator import MANIFEST
+from sc_neurocore.interop.importing import NIR_SUFFIX, read_nir
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.encoding import WeightEncoding
@@ -30,7 +31,9 @@ Classes = NDArray[np.int64]
 
 
 def find_network(run: Path) -> NetworkDescription:
-    """Load the network of a run folder, of a demo's folder, or a saved description."""
+    """Load the network of a run folder, of a demo's folder, a saved description, or a .nir file."""
+    if run.suffix == NIR_SUFFIX:
+        return read_nir(run)
     inner = run / "training"
     is_demo = not (run / JSON_NAME).exists() and (inner / JSON_NAME).exists()
     return load_description(inner if is_demo else run)
@@ -102,12 +105,6 @@ def simulate_streams(
     return summary, run.classes
 
 
-def not_in_integers(description: NetworkDescription) -> str | None:
-    """Return what the integer model does not cover so far, or None if it covers the network."""
-    kinds = {layer.kind for layer in description.layers} - {"dense", "population"}
-    return f"{', '.join(sorted(kinds))} layers" if kinds else None
-
-
 def evaluate_integers(
     network: IntegerNetwork,
     data: Dataset,
@@ -115,10 +112,10 @@ def evaluate_integers(
     progress: ProgressCallback = ignore_progress,
 ) -> tuple[dict[str, Any], Classes]:
     """Classify with the integers of the hardware; `reference` are the floating-point classes."""
-    run = network.run(data.flattened().network_inputs(), progress=progress)
+    run = network.run(data.network_inputs(), progress=progress)
     summary = {
-        "format": str(network.program.fixed_point.state),
-        "weight_bits": network.layers[0].weight_bits,
+        "format": str(network.fixed_point.state),
+        "weight_bits": max(network.weight_bits, default=0),
         "accuracy": accuracy(run.classes, data),
         "test_size": len(data),
         "agreement": float((run.classes == reference).mean()),

@@ -12,10 +12,13 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sc_neurocore.errors import ToolMissingError, UserError
+from sc_neurocore.errors import ToolMissingError
 from sc_neurocore.fixed.program import Node, Program
 
 T = TypeVar("T")
+
+WORD = 63
+"""The widest number, in bits, that is computed in 64-bit integers."""
 
 
 class IntegerAlgebra(Protocol[T]):
@@ -33,14 +36,29 @@ class IntegerAlgebra(Protocol[T]):
         """Return `chosen` where the condition holds, else `otherwise`."""
         ...
 
+    def low_bits(self, value: T, bits: int, *, signed: bool) -> T:
+        """Return the number that the low bits make, at the value's width."""
+        ...
 
-def evaluate(program: Program, inputs: Mapping[str, T], algebra: IntegerAlgebra[T]) -> dict[str, T]:
+    def lookup(self, index: T, entries: tuple[int, ...], width: int) -> T:
+        """Return the entry at an index, in `width` bits."""
+        ...
+
+
+def evaluate(
+    program: Program,
+    inputs: Mapping[str, T],
+    algebra: IntegerAlgebra[T],
+    observe: Callable[[int, T], T] | None = None,
+) -> dict[str, T]:
     """Run a program.
 
     Args:
         program: The operations.
-        inputs: A value for each input port, by name, within the port's range.
+        inputs: A value for each input port, by name, within the port's range, at its node's width.
         algebra: The kind of integers.
+        observe: Called with each operation's node and value; what it returns takes the value's
+            place, so that a prover can go on from a name for it.
 
     Returns:
         The value of each output port, by name.
@@ -59,7 +77,8 @@ def evaluate(program: Program, inputs: Mapping[str, T], algebra: IntegerAlgebra[
             for operand, part in zip(node.operands, parts, strict=True)
         ]
         value = _apply(node, operands, width, algebra)
-        values.append(value if node.is_condition else algebra.resize(value, node.width))
+        value = value if node.is_condition else algebra.resize(value, node.width)
+        values.append(value if observe is None else observe(index, value))
     return {port.name: values[node] for port, node in program.outputs}
 
 
@@ -98,6 +117,11 @@ def _apply(node: Node, operands: list[Any], width: int, algebra: IntegerAlgebra[
             return algebra.select(a < low, low, algebra.select(a > high, high, a))
         case "select", [condition, a, b]:
             return algebra.select(condition, a, b)
+        case ("low" | "wrap") as kind, [a]:
+            return algebra.low_bits(a, node.amount, signed=kind == "wrap")
+        case "lookup", [index]:
+            assert node.table is not None
+            return algebra.lookup(index, node.table.entries, width)
         case operator, [a, b]:
             return _OPERATIONS[operator](a, b)
         case operator, _:
@@ -105,23 +129,31 @@ def _apply(node: Node, operands: list[Any], width: int, algebra: IntegerAlgebra[
 
 
 class NumpyIntegers:
-    """NumPy arrays of 64-bit integers, for programs whose nodes fit into them."""
+    """NumPy arrays of integers: of 64 bits where they hold a node, else of Python's own."""
 
     def __init__(self, program: Program) -> None:
-        """Check that int64 holds every node of the program."""
-        if program.width > 63:
-            raise UserError(
-                f"the equation needs {program.width} bits, and 64-bit integers hold 63: use a "
-                f"narrower format, fewer constant_fraction_bits, or shorter products"
-            )
+        """Prepare for the nodes of a program."""
+        self._is_wide = program.width > WORD
 
-    def constant(self, value: int, width: int) -> NDArray[np.int64]:
+    def constant(self, value: int, width: int) -> NDArray[Any]:
         """Return a zero-dimensional array."""
-        return np.array(value, dtype=np.int64)
+        return np.array(value, dtype=np.int64 if width <= WORD else object)
 
-    def resize(self, value: NDArray[np.int64], width: int) -> NDArray[np.int64]:
-        """Return the value: int64 is wide enough for every node."""
-        return value
+    def resize(self, value: NDArray[Any], width: int) -> NDArray[Any]:
+        """Return the value as an array whose elements hold `width` bits."""
+        if not self._is_wide:
+            return value
+        return np.asarray(value).astype(np.int64 if width <= WORD else object)
+
+    def low_bits(self, value: Any, bits: int, *, signed: bool) -> Any:
+        """Return the low bits as a number."""
+        mask, sign = (1 << bits) - 1, 1 << (bits - 1)
+        low = value & mask
+        return (low ^ sign) - sign if signed else low
+
+    def lookup(self, index: Any, entries: tuple[int, ...], width: int) -> Any:
+        """Choose entries by element."""
+        return np.array(entries, dtype=np.int64 if width <= WORD else object)[index]
 
     def select(self, condition: Any, chosen: Any, otherwise: Any) -> Any:
         """Choose element by element."""
@@ -154,3 +186,21 @@ class BitVectors:
     def select(self, condition: Any, chosen: Any, otherwise: Any) -> Any:
         """Return an if-then-else term."""
         return self._z3.If(condition, chosen, otherwise)
+
+    def low_bits(self, value: Any, bits: int, *, signed: bool) -> Any:
+        """Cut the value, and extend it again."""
+        low, rest = self._z3.Extract(bits - 1, 0, value), value.size() - bits
+        return self._z3.SignExt(rest, low) if signed else self._z3.ZeroExt(rest, low)
+
+    def lookup(self, index: Any, entries: tuple[int, ...], width: int) -> Any:
+        """Return a tree of choices, one level per bit of the index."""
+        level = [self._z3.BitVecVal(entry, width) for entry in entries]
+        for bit in range(index.size()):
+            if len(level) == 1:
+                break
+            is_set = self._z3.Extract(bit, bit, index) == 1
+            level = [
+                self._z3.If(is_set, level[i + 1], level[i]) if i + 1 < len(level) else level[i]
+                for i in range(0, len(level), 2)
+            ]
+        return level[0]

@@ -1,9 +1,9 @@
 """From an equation to integers: the fixed-point rule, written once.
 
-An expression is computed at full width. Rounding (towards minus infinity, an arithmetic shift
-right) and saturation happen once, at the assignment to a state or local. Constant parts are
-folded in float64 and rounded once, to nearest, ties to even, at the constants' own fraction
-width. Parameters that differ between neurons are input ports at that width.
+An expression is computed at full width. Rounding and saturation (or wrapping) happen once, at the
+assignment to a state or local. Constant parts are folded in float64 and rounded once, to nearest,
+ties to even, at the constants' own fraction width. Parameters that differ between neurons are
+input ports at that width. exp, tanh and sigmoid are tables (`fixed.tables`).
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from sc_neurocore.equation.algebra import ArrayAlgebra
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.step import step
 from sc_neurocore.errors import EquationError
-from sc_neurocore.fixed.program import Port, Program, ProgramBuilder
+from sc_neurocore.fixed.program import LookupTable, Port, Program, ProgramBuilder
 from sc_neurocore.fixed.qformat import FixedPoint, QFormat
+from sc_neurocore.fixed.tables import EXTRA_ARGUMENT_BITS, FUNCTIONS, PiecewiseLinear, tabulate
 
 CURRENT = "current"
 SPIKE = "spike"
@@ -49,6 +50,7 @@ class NeuronProgram:
         folded: The parameters that became constants.
         parameters: The parameters that are ports.
         program: The operations.
+        tables: The tables that stand for functions, with their errors.
     """
 
     neuron: Neuron
@@ -56,6 +58,7 @@ class NeuronProgram:
     folded: Mapping[str, float]
     parameters: tuple[ParameterPort, ...]
     program: Program
+    tables: tuple[PiecewiseLinear, ...] = ()
 
     @property
     def inputs(self) -> tuple[Port, ...]:
@@ -103,6 +106,7 @@ class _Lowering:
             + [(f"{line.target}_after", str(line)) for line in neuron.after]
         )
         self._resets = 0  # reset lines still to come, after the spike is known
+        self.tables: dict[PiecewiseLinear, None] = {}
 
     def begin(self) -> None:
         """Start the next line of the equation; there is none after the last."""
@@ -125,12 +129,12 @@ class _Lowering:
         if operator == "/":
             numerator, divisor = operands
             if not isinstance(divisor, _Folded):
-                raise EquationError(
+                raise self._error(
                     "division by something that changes is not available in integers: "
                     "divide by a constant or a fixed parameter, or multiply by a reciprocal"
                 )
             if divisor.value == 0:
-                raise EquationError("division by zero in the constant part of an equation")
+                raise self._error("division by zero in the constant part of an equation")
             return self.apply("*", (numerator, _Folded(1 / divisor.value)))
         if operator == "select":
             condition, chosen, otherwise = operands
@@ -145,17 +149,17 @@ class _Lowering:
             return _Fixed(self.builder.apply("*", a.node, b.node, fraction_bits=bits), bits)
         if operator in ("+", "-", "neg", "abs", "min", "max", ">=", ">", "<=", "<"):
             return self._aligned(operator, operands)
-        raise EquationError(f"{operator}(…) is not available in integers yet")
+        if operator in FUNCTIONS:
+            return self._tabulated(operator, self._fixed(operands[0]))
+        raise self._error(f"{operator} is not available in integers")
 
     def assign(self, target: str, value: _Value, *, is_local: bool) -> _Value:
         form = self._formats.current if is_local else self._formats.state
-        fixed = self._fixed(value)
-        surplus = fixed.fraction_bits - form.fraction_bits
-        shift = ">>" if surplus > 0 else "<<"
-        node = self.builder.apply(
-            shift, fixed.node, amount=abs(surplus), fraction_bits=form.fraction_bits
-        )
-        node = self.builder.clamp(node, form.minimum, form.maximum)
+        node = self._rescaled(self._fixed(value), form.fraction_bits).node
+        if form.overflow == "wrap":
+            node = self.builder.wrap(node, form.width, signed=form.signed)
+        else:
+            node = self.builder.clamp(node, form.minimum, form.maximum, stores=True)
         if not self._resets:  # a reset line ends in `reset`
             self.begin()
         return _Fixed(node, form.fraction_bits)
@@ -175,6 +179,52 @@ class _Lowering:
         self.begin()
         return chosen
 
+    def _error(self, message: str) -> EquationError:
+        """Return an error that names the neuron and the line it is about."""
+        line = self.builder.statements[-1].text
+        return EquationError(f"{self._neuron.name}, in {line!r}: {message}")
+
+    def _rescaled(self, value: _Fixed, bits: int) -> _Fixed:
+        """Bring a number to a unit; where that is coarser, it is rounded as the formats say."""
+        build, surplus = self.builder, value.fraction_bits - bits
+        node = value.node
+        if surplus <= 0:
+            return _Fixed(build.apply("<<", node, amount=-surplus, fraction_bits=bits), bits)
+        if self._formats.state.rounding == "nearest":
+            fine, half = value.fraction_bits, 1 << (surplus - 1)
+            if build.nodes[node].operator == "constant":
+                node = build.constant(build.nodes[node].amount + half, fine)
+            else:
+                node = build.apply("+", node, build.constant(half, fine), fraction_bits=fine)
+        return _Fixed(build.apply(">>", node, amount=surplus, fraction_bits=bits), bits)
+
+    def _tabulated(self, function: str, argument: _Fixed) -> _Value:
+        """Return a function of a number, as `fixed.tables` defines it."""
+        build = self.builder
+        finest = self._formats.state.fraction_bits + EXTRA_ARGUMENT_BITS
+        bits = min(argument.fraction_bits, finest)
+        node = self._rescaled(argument, bits).node
+        interval = (build.nodes[node].low, build.nodes[node].high)
+        table = tabulate(function, *interval, bits, self._formats)
+        self.tables[table] = None
+        node = build.clamp(node, table.first, table.last)
+        start = build.constant(table.first, bits)
+        position = build.apply("-", node, start, fraction_bits=bits) if table.first else node
+        index = build.apply(">>", position, amount=table.segment_bits)
+        values = LookupTable(f"{function}_value", table.entries[:-1], str(table))
+        entry = build.lookup(index, values, table.entry_bits)
+        if table.segment_bits == 0:
+            return _Fixed(entry, table.entry_bits)
+        note = f"what {function} gains on each line"
+        gains = LookupTable(f"{function}_gain", table.differences, note)
+        gain = build.lookup(index, gains, table.entry_bits)
+        offset = build.apply("low", position, amount=table.segment_bits, fraction_bits=bits)
+        product_bits = table.entry_bits + table.segment_bits
+        product = build.apply("*", gain, offset, fraction_bits=product_bits)
+        part = build.apply(">>", product, amount=table.segment_bits, fraction_bits=table.entry_bits)
+        node = build.apply("+", entry, part, fraction_bits=table.entry_bits)
+        return _Fixed(node, table.entry_bits)
+
     def _is_one(self, value: _Fixed) -> bool:
         node = self.builder.nodes[value.node]
         return node.operator == "constant" and node.amount == 1
@@ -190,13 +240,13 @@ class _Lowering:
 
     def _rounded(self, value: float) -> _Fixed:
         if not abs(value) < MAXIMUM_CONSTANT:
-            raise EquationError(
+            raise self._error(
                 f"the constant {value} does not fit: expected less than {MAXIMUM_CONSTANT:.0f}"
             )
         bits = self._formats.constant_fraction_bits
         integer = round(value * 2.0**bits)
         if integer == 0 and value != 0:
-            raise EquationError(
+            raise self._error(
                 f"the constant {value} would round to 0 with {bits} fraction bits: raise "
                 f"constant_fraction_bits"
             )
@@ -262,7 +312,7 @@ def lower(
 
     def add_input(name: str, form: QFormat) -> _Fixed:
         value = lowering.input(form)
-        inputs.append((Port(name, form.width, form.fraction_bits), value))
+        inputs.append((Port(name, form.width, form.fraction_bits, form.signed), value))
         return value
 
     state: dict[str, _Value] = {name: add_input(name, formats.state) for name in neuron.states}
@@ -276,7 +326,12 @@ def lower(
     spike, new_state = step(neuron, state, current, parameters, lowering)
     outputs = [(Port(SPIKE, 1, 0, signed=False), spike)]
     outputs += [
-        (Port(name + NEXT, formats.state.width, formats.state.fraction_bits), value)
+        (
+            Port(
+                name + NEXT, formats.state.width, formats.state.fraction_bits, formats.state.signed
+            ),
+            value,
+        )
         for name, value in new_state.items()
     ]
     program = Program(
@@ -285,4 +340,6 @@ def lower(
         inputs=tuple((port, value.node) for port, value in inputs),
         outputs=tuple((port, value.node) for port, value in outputs if isinstance(value, _Fixed)),
     )
-    return NeuronProgram(neuron, formats, MappingProxyType(folded), tuple(ports), program)
+    return NeuronProgram(
+        neuron, formats, MappingProxyType(folded), tuple(ports), program, tuple(lowering.tables)
+    )

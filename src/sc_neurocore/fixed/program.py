@@ -2,13 +2,13 @@
 
 A program is a list of nodes, each an operation on earlier nodes. Every node knows the interval of
 its values, found when it is made; its width in two's complement follows. Nothing can overflow:
-what does not fit into a state is clamped by a node of its own.
+what does not fit into a state is clamped, or wrapped, by a node of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 Interval = tuple[int, int]
 
@@ -20,9 +20,9 @@ def signed_width(low: int, high: int) -> int:
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output: a signed integer of `width` bits worth 2 ** -fraction_bits each.
+    """An input or output: an integer of `width` bits worth 2 ** -fraction_bits each.
 
-    A spike is a truth value: one bit, unsigned.
+    One bit is a truth value, the spike.
     """
 
     name: str
@@ -30,19 +30,42 @@ class Port:
     fraction_bits: int
     signed: bool = True
 
+    @property
+    def format(self) -> str:
+        """The format as text, such as "Q8.8"."""
+        kind = "Q" if self.signed else "UQ"
+        return f"{kind}{self.width - self.fraction_bits}.{self.fraction_bits}"
+
+
+@dataclass(frozen=True)
+class LookupTable:
+    """A list of integers that an index chooses from.
+
+    Attributes:
+        name: What it holds, as part of a name in Verilog.
+        entries: The integers, from index 0.
+        note: What a reader should know.
+    """
+
+    name: str
+    entries: tuple[int, ...]
+    note: str = field(default="", compare=False)
+
 
 @dataclass(frozen=True)
 class Node:
     """One integer operation.
 
     Attributes:
-        operator: `input`, `constant`, `clamp`, or a key of `INTERVALS`.
+        operator: `input`, `constant`, `clamp`, `lookup`, or a key of `INTERVALS`.
         operands: Indices of earlier nodes.
         low: Smallest value the node can have.
         high: Largest value the node can have.
-        amount: The value of a constant, or the bits of a shift.
+        amount: The value of a constant, the bits of a shift, or those that `low` and `wrap` keep.
         fraction_bits: The node's unit is 2 ** -fraction_bits; for people only.
         statement: Index of the statement it belongs to.
+        table: What a `lookup` reads.
+        stores: Whether it fits a line's result into the format of a state or local.
     """
 
     operator: str
@@ -52,6 +75,8 @@ class Node:
     amount: int = 0
     fraction_bits: int = field(default=0, compare=False)
     statement: int = field(default=0, compare=False)
+    table: LookupTable | None = None
+    stores: bool = False
 
     @property
     def width(self) -> int:
@@ -87,10 +112,15 @@ INTERVALS: Mapping[str, Callable[..., Interval]] = {
     "max": lambda a, b, _: (max(a[0], b[0]), max(a[1], b[1])),
     "<<": lambda a, amount: (a[0] << amount, a[1] << amount),
     ">>": lambda a, amount: (a[0] >> amount, a[1] >> amount),
+    "low": lambda _, amount: (0, (1 << amount) - 1),
+    "wrap": lambda _, amount: (-(1 << (amount - 1)), (1 << (amount - 1)) - 1),
     "select": lambda _c, a, b, _: (min(a[0], b[0]), max(a[1], b[1])),
     **dict.fromkeys(COMPARISONS, lambda _a, _b, _: (0, 1)),
 }
-"""For each operator, the interval of the result from those of the operands and the amount."""
+"""For each operator, the interval of the result from those of the operands and the amount.
+
+`low` keeps the low bits as an unsigned number, `wrap` as a number in two's complement.
+"""
 
 
 @dataclass(frozen=True)
@@ -99,6 +129,32 @@ class Statement:
 
     target: str
     text: str
+
+
+@dataclass(frozen=True)
+class Overflow:
+    """A place where a result can lie outside the format that stores it.
+
+    Attributes:
+        text: The line of the equation.
+        kind: `clamp` where it saturates, `low` or `wrap` where it wraps.
+        low: The least that the line computes, as a number.
+        high: The most that it computes.
+        below: Whether that goes below the range of the format.
+        above: Whether that goes above it.
+    """
+
+    text: str
+    kind: str
+    low: float
+    high: float
+    below: bool
+    above: bool
+
+    def __str__(self) -> str:
+        where = " and ".join(["below"] * self.below + ["above"] * self.above)
+        verb = "saturates" if self.kind == "clamp" else "wraps"
+        return f"{self.text}: {verb} {where}, computed in [{self.low:.7g}, {self.high:.7g}]"
 
 
 @dataclass(frozen=True)
@@ -122,6 +178,27 @@ class Program:
         """The width of the widest node."""
         return max(node.width for node in self.nodes)
 
+    @property
+    def overflows(self) -> tuple[Overflow, ...]:
+        """Every place where a result can lie outside the format that stores it."""
+        found = []
+        for node in self.nodes:
+            if node.operator not in ("clamp", "low", "wrap") or not node.stores:
+                continue
+            source = self.nodes[node.operands[0]]
+            unit = 2.0**-node.fraction_bits
+            found.append(
+                Overflow(
+                    text=self.statements[node.statement].text,
+                    kind=node.operator,
+                    low=source.low * unit,
+                    high=source.high * unit,
+                    below=source.low < node.low,
+                    above=source.high > node.high,
+                )
+            )
+        return tuple(found)
+
 
 class ProgramBuilder:
     """Makes nodes, each distinct operation once, and finds their intervals."""
@@ -129,7 +206,7 @@ class ProgramBuilder:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.statements: list[Statement] = [Statement("", "inputs")]
-        self._known: dict[tuple[object, ...], int] = {}
+        self._known: dict[Node, int] = {}
 
     def begin(self, target: str, text: str) -> None:
         """Start the statement that the next nodes belong to."""
@@ -137,13 +214,13 @@ class ProgramBuilder:
 
     def input(self, low: int, high: int, fraction_bits: int) -> int:
         """Make an input node; two calls make two."""
-        return self._append("input", (), (low, high), 0, fraction_bits)
+        return self._append(Node("input", (), low, high, 0, fraction_bits))
 
     def constant(self, value: int, fraction_bits: int) -> int:
         """Return the node of a constant."""
-        return self._shared("constant", (), (value, value), value, fraction_bits)
+        return self._shared(Node("constant", (), value, value, value, fraction_bits))
 
-    def clamp(self, operand: int, low: int, high: int) -> int:
+    def clamp(self, operand: int, low: int, high: int, *, stores: bool = False) -> int:
         """Return a node limited to [low, high]; the operand itself if it always is.
 
         A constant stays a constant.
@@ -154,30 +231,46 @@ class ProgramBuilder:
         if node.operator == "constant":
             return self.constant(min(max(node.amount, low), high), node.fraction_bits)
         limits = (max(low, min(node.low, high)), min(high, max(node.high, low)))
-        return self._shared("clamp", (operand,), limits, 0, node.fraction_bits)
+        made = Node("clamp", (operand,), *limits, 0, node.fraction_bits, stores=stores)
+        return self._shared(made)
+
+    def wrap(self, operand: int, width: int, *, signed: bool) -> int:
+        """Return a line's result cut to its low bits; the operand itself if they hold it all."""
+        node = self.nodes[operand]
+        operator = "wrap" if signed else "low"
+        low, high = INTERVALS[operator]((node.low, node.high), width)
+        if low <= node.low and node.high <= high:
+            return operand
+        if node.operator == "constant":
+            return self.constant((node.amount - low) % (1 << width) + low, node.fraction_bits)
+        made = Node(operator, (operand,), low, high, width, node.fraction_bits, stores=True)
+        return self._shared(made)
+
+    def lookup(self, index: int, table: LookupTable, fraction_bits: int) -> int:
+        """Return the entry at an index, whose interval lies within the table."""
+        limits = (min(table.entries), max(table.entries))
+        if limits[0] == limits[1]:
+            return self.constant(limits[0], fraction_bits)
+        return self._shared(Node("lookup", (index,), *limits, 0, fraction_bits, table=table))
 
     def apply(self, operator: str, *operands: int, amount: int = 0, fraction_bits: int = 0) -> int:
         """Return the node of an operation; shifting a constant gives a constant."""
         nodes = [self.nodes[operand] for operand in operands]
         interval = INTERVALS[operator](*((node.low, node.high) for node in nodes), amount)
+        if operator == "*" and operands[0] == operands[1]:
+            interval = (_magnitude((nodes[0].low, nodes[0].high), 0)[0] ** 2, interval[1])
         if operator in ("<<", ">>"):
             if amount == 0:
                 return operands[0]
             if nodes[0].operator == "constant":
                 return self.constant(interval[0], fraction_bits)
-        return self._shared(operator, operands, interval, amount, fraction_bits)
+        return self._shared(Node(operator, operands, *interval, amount, fraction_bits))
 
-    def _shared(
-        self, operator: str, operands: tuple[int, ...], interval: Interval, amount: int, bits: int
-    ) -> int:
-        key = (operator, operands, interval, amount)
-        if key not in self._known:
-            self._known[key] = self._append(operator, operands, interval, amount, bits)
-        return self._known[key]
+    def _shared(self, node: Node) -> int:
+        if node not in self._known:
+            self._known[node] = self._append(node)
+        return self._known[node]
 
-    def _append(
-        self, operator: str, operands: tuple[int, ...], interval: Interval, amount: int, bits: int
-    ) -> int:
-        statement = len(self.statements) - 1
-        self.nodes.append(Node(operator, operands, *interval, amount, bits, statement))
+    def _append(self, node: Node) -> int:
+        self.nodes.append(replace(node, statement=len(self.statements) - 1))
         return len(self.nodes) - 1

@@ -1,52 +1,98 @@
 """Fixed-point number formats.
 
 In Qm.n, m counts the integer bits with the sign and n the fraction bits: Q8.8 is 16 bits wide,
-an integer k stands for k / 256, and the range is [-128, 128).
+an integer k stands for k / 256, and the range is [-128, 128). UQm.n has no sign: UQ8.8 is also
+16 bits wide, and its range is [0, 256).
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore.errors import UserError
 
+Rounding: TypeAlias = Literal["floor", "nearest"]
+Overflow: TypeAlias = Literal["saturate", "wrap"]
+
 MAXIMUM_WIDTH = 48
+MAXIMUM_TABLE_BITS = 10
+
+_TEXT = re.compile(r"(?P<unsigned>[Uu]?)[Qq](?P<m>\d{1,3})\.(?P<n>\d{1,3})(?P<modes>(:[a-z]+)*)")
+_EXPECTED = "Qm.n or UQm.n, such as Q8.8, with :nearest and :wrap after it where they are wanted"
 
 
 @dataclass(frozen=True)
 class QFormat:
-    """A two's complement format with `integer_bits` (the sign counted) and `fraction_bits`."""
+    """A fixed-point format, and what storing a finer or larger number in it does.
+
+    Attributes:
+        integer_bits: Bits before the point, the sign counted.
+        fraction_bits: Bits after the point.
+        signed: Two's complement; otherwise there are no negative numbers.
+        rounding: `floor` goes towards minus infinity (an arithmetic shift right); `nearest` adds
+            half a unit first, so that ties go towards plus infinity.
+        overflow: `saturate` stops at the ends of the range; `wrap` keeps the low bits.
+    """
 
     integer_bits: int
     fraction_bits: int
+    signed: bool = True
+    rounding: Rounding = "floor"
+    overflow: Overflow = "saturate"
 
     def __post_init__(self) -> None:
         if not (isinstance(self.integer_bits, int) and isinstance(self.fraction_bits, int)):
             raise UserError(
                 f"QFormat({self.integer_bits!r}, {self.fraction_bits!r}): expected whole numbers"
             )
-        if self.integer_bits < 1 or self.fraction_bits < 0 or not 2 <= self.width <= MAXIMUM_WIDTH:
+        if self.rounding not in ("floor", "nearest") or self.overflow not in ("saturate", "wrap"):
             raise UserError(
-                f"Q{self.integer_bits}.{self.fraction_bits}: expected at least 1 integer bit (the "
-                f"sign), and 2 to {MAXIMUM_WIDTH} bits in all"
+                f"rounding={self.rounding!r}, overflow={self.overflow!r}: expected floor or "
+                f"nearest, and saturate or wrap"
+            )
+        least = 1 if self.signed else 0
+        if (
+            self.integer_bits < least
+            or self.fraction_bits < 0
+            or not 2 <= self.width <= MAXIMUM_WIDTH
+        ):
+            raise UserError(
+                f"{self}: expected at least 1 integer bit (the sign) unless it is unsigned, and 2 "
+                f"to {MAXIMUM_WIDTH} bits in all"
             )
 
     @classmethod
     def parse(cls, text: str | QFormat) -> QFormat:
-        """Read a format such as "Q8.8"."""
+        """Read a format such as "Q8.8", "UQ8.8", "Q8.8:nearest" or "Q8.8:nearest:wrap"."""
         if isinstance(text, QFormat):
             return text
-        match = re.fullmatch(r"[Qq](\d{1,3})\.(\d{1,3})", text) if isinstance(text, str) else None
-        if match is None:
-            raise UserError(f"number format {text!r}: expected Qm.n, such as Q8.8")
-        return cls(int(match[1]), int(match[2]))
+        match = _TEXT.fullmatch(text) if isinstance(text, str) else None
+        modes = match["modes"].split(":")[1:] if match else []
+        known = {"floor", "nearest", "saturate", "wrap"}
+        conflicts = {"floor", "nearest"} <= set(modes) or {"saturate", "wrap"} <= set(modes)
+        if match is None or set(modes) - known or conflicts or len(set(modes)) < len(modes):
+            raise UserError(f"number format {text!r}: expected {_EXPECTED}")
+        return cls(
+            int(match["m"]),
+            int(match["n"]),
+            signed=not match["unsigned"],
+            rounding="nearest" if "nearest" in modes else "floor",
+            overflow="wrap" if "wrap" in modes else "saturate",
+        )
 
     def __str__(self) -> str:
-        return f"Q{self.integer_bits}.{self.fraction_bits}"
+        nearest = ":nearest" * (self.rounding == "nearest")
+        return f"{self.plain}{nearest}{':wrap' * (self.overflow == 'wrap')}"
+
+    @property
+    def plain(self) -> str:
+        """The format without its rounding and overflow, such as "Q8.8"."""
+        return f"{'' if self.signed else 'U'}Q{self.integer_bits}.{self.fraction_bits}"
 
     @property
     def width(self) -> int:
@@ -56,15 +102,18 @@ class QFormat:
     @property
     def minimum(self) -> int:
         """Smallest integer of the format."""
-        return -(1 << (self.width - 1))
+        return -(1 << (self.width - 1)) if self.signed else 0
 
     @property
     def maximum(self) -> int:
         """Largest integer of the format."""
-        return (1 << (self.width - 1)) - 1
+        return (1 << (self.width - self.signed)) - 1
 
     def quantize(self, values: ArrayLike) -> NDArray[np.int64]:
         """Return the nearest integers (ties to even), saturated to the range.
+
+        This is for numbers that come from outside: initial states, weights, inputs. `rounding`
+        and `overflow` are for what the equation computes.
 
         Raises:
             UserError: For a value that is not a number.
@@ -84,15 +133,17 @@ class FixedPoint:
     """The formats of a neuron in hardware.
 
     Attributes:
-        state: The format of every state.
-        current_extra_bits: The input current, and every local of the equation, has the state's
-            fraction bits and this many integer bits more.
-        constant_fraction_bits: Fraction bits of constants and parameters.
+        state: The format of every state; its rounding and overflow hold for locals too.
+        current_extra_bits: The input current, and every local of the equation, is signed, and has
+            the state's fraction bits and this many integer bits more.
+        constant_fraction_bits: Fraction bits of constants, parameters and the entries of tables.
+        table_bits: A table of exp, tanh or sigmoid has at most 2 ** table_bits segments.
     """
 
     state: QFormat
     current_extra_bits: int = 4
     constant_fraction_bits: int = 15
+    table_bits: int = 6
 
     def __post_init__(self) -> None:
         if self.state.width + self.current_extra_bits > MAXIMUM_WIDTH:
@@ -105,8 +156,18 @@ class FixedPoint:
                 f"current_extra_bits={self.current_extra_bits}, constant_fraction_bits="
                 f"{self.constant_fraction_bits}: expected 0 or more, and 0 to 30"
             )
+        if not 1 <= self.table_bits <= MAXIMUM_TABLE_BITS:
+            raise UserError(
+                f"table_bits={self.table_bits}: expected 1 to {MAXIMUM_TABLE_BITS}, for 2 to "
+                f"{2**MAXIMUM_TABLE_BITS} segments"
+            )
 
     @property
     def current(self) -> QFormat:
         """The format of the input current and of locals."""
-        return QFormat(self.state.integer_bits + self.current_extra_bits, self.state.fraction_bits)
+        return QFormat(
+            max(self.state.integer_bits, 1) + self.current_extra_bits,
+            self.state.fraction_bits,
+            rounding=self.state.rounding,
+            overflow=self.state.overflow,
+        )

@@ -31,7 +31,7 @@ from sc_neurocore.stochastic.streams import Packed
 
 _NUMBA: Any = numba.config  # made when Numba starts
 
-_ROWS = 16
+_ROWS = 32
 """Rows of x and of w in a tile: so many fit into a core's cache with `_WORDS` words each."""
 
 _WORDS = 512
@@ -84,44 +84,47 @@ def _address() -> int:
 
 
 @inner
-def _add_tile(x: Any, w: Any, counts: Any) -> None:
-    """Add the counts of a few rows: blocks of 2 x 4, eight sums in registers for six loads.
-
-    A block at the edge repeats the last row and leaves its sum out.
-    """
+def _add_block(x0: Any, x1: Any, w0: Any, w1: Any, w2: Any, w3: Any, sums: Any) -> None:
+    """Count a block of 2 x 4 pairs of rows: eight sums in registers for six loads."""
     arguments_do_not_overlap()
-    last_x, last_w = len(x) - 1, len(w) - 1
-    for b0 in range(0, len(x), 2):
-        b1 = min(b0 + 1, last_x)
-        x0, x1 = x[b0], x[b1]
-        for o0 in range(0, len(w), 4):
-            o1, o2, o3 = min(o0 + 1, last_w), min(o0 + 2, last_w), min(o0 + 3, last_w)
-            w0, w1, w2, w3 = w[o0], w[o1], w[o2], w[o3]
-            c00 = c01 = c02 = c03 = c10 = c11 = c12 = c13 = 0
-            for k in range(len(x0)):
-                c00 += _ones(x0[k] & w0[k])
-                c01 += _ones(x0[k] & w1[k])
-                c02 += _ones(x0[k] & w2[k])
-                c03 += _ones(x0[k] & w3[k])
-                c10 += _ones(x1[k] & w0[k])
-                c11 += _ones(x1[k] & w1[k])
-                c12 += _ones(x1[k] & w2[k])
-                c13 += _ones(x1[k] & w3[k])
-            counts[b0, o0] += c00
-            if o0 + 1 <= last_w:
-                counts[b0, o1] += c01
-            if o0 + 2 <= last_w:
-                counts[b0, o2] += c02
-            if o0 + 3 <= last_w:
-                counts[b0, o3] += c03
-            if b0 + 1 <= last_x:
-                counts[b1, o0] += c10
-                if o0 + 1 <= last_w:
-                    counts[b1, o1] += c11
-                if o0 + 2 <= last_w:
-                    counts[b1, o2] += c12
-                if o0 + 3 <= last_w:
-                    counts[b1, o3] += c13
+    c00 = c01 = c02 = c03 = c10 = c11 = c12 = c13 = 0
+    for k in range(len(x0)):
+        c00 += _ones(x0[k] & w0[k])
+        c01 += _ones(x0[k] & w1[k])
+        c02 += _ones(x0[k] & w2[k])
+        c03 += _ones(x0[k] & w3[k])
+        c10 += _ones(x1[k] & w0[k])
+        c11 += _ones(x1[k] & w1[k])
+        c12 += _ones(x1[k] & w2[k])
+        c13 += _ones(x1[k] & w3[k])
+    sums[0], sums[1], sums[2], sums[3] = c00, c01, c02, c03
+    sums[4], sums[5], sums[6], sums[7] = c10, c11, c12, c13
+
+
+@inner
+def _add_tile(x: Any, w: Any, counts: Any, b: int, o: int, k: int, sums: Any) -> None:
+    """Add the counts of some words of a few rows, from row b of x, row o of w and word k on.
+
+    A block at the edge repeats the last row and leaves its sums out.
+    """
+    b_end, o_end, k_end = (
+        min(b + _ROWS, len(x)),
+        min(o + _ROWS, len(w)),
+        min(k + _WORDS, x.shape[1]),
+    )
+    for b0 in range(b, b_end, 2):
+        b1 = min(b0 + 1, b_end - 1)
+        for o0 in range(o, o_end, 4):
+            o1, o2, o3 = min(o0 + 1, o_end - 1), min(o0 + 2, o_end - 1), min(o0 + 3, o_end - 1)
+            # Rows and then words: Numba takes these as contiguous, so that LLVM vectorises.
+            _add_block(
+                x[b0][k:k_end], x[b1][k:k_end],
+                w[o0][k:k_end], w[o1][k:k_end], w[o2][k:k_end], w[o3][k:k_end],
+                sums,
+            )  # fmt: skip
+            for i in range(b1 - b0 + 1):
+                for j in range(o3 - o0 + 1):
+                    counts[b0 + i, o0 + j] += sums[4 * i + j]
 
 
 def _work(numbers: Any) -> None:
@@ -134,13 +137,11 @@ def _work(numbers: Any) -> None:
     x = carray(memory_at(numbers[5]), (batch, words), np.uint64)
     w = carray(memory_at(numbers[6]), (outputs, words), np.uint64)
     counts = carray(memory_at(numbers[7]), (batch, outputs), np.int64)
+    sums = np.empty(8, np.int64)
     while True:
         tile = take_one(numbers)
         if tile >= tiles:
             return
-        rows = slice(tile * _ROWS, min((tile + 1) * _ROWS, batch))
         for k in range(0, words, _WORDS):
-            part = slice(k, min(k + _WORDS, words))
             for o in range(0, outputs, _ROWS):
-                columns = slice(o, min(o + _ROWS, outputs))
-                _add_tile(x[rows, part], w[columns, part], counts[rows, columns])
+                _add_tile(x, w, counts, tile * _ROWS, o, k, sums)

@@ -193,6 +193,28 @@ def check_state(neuron: Neuron, names: Sequence[str], state: Any, frame: Tensor)
     return {name: state[name] for name in names}
 
 
+def checked_maker(
+    maker: Any, cell: type[nn.Module], without_neuron: tuple[type[nn.Module], ...]
+) -> Any:
+    """Return a class of cells as it is, and a function as one that cannot return anything else."""
+    is_kind = isinstance(maker, type) and issubclass(maker, cell)
+    is_function = callable(maker) and not isinstance(maker, type | nn.Module)
+    error = UserError(
+        f"cell={shown(maker)}: expected a Neuron, the class of a cell that knows its neuron, such "
+        f"as LIFCell, a function that returns a cell, or a cell"
+    )
+    if maker in without_neuron or not (is_kind or is_function):
+        raise error
+
+    def make(**options: Any) -> Any:
+        made = maker(**options)
+        if not isinstance(made, cell):
+            raise error
+        return made
+
+    return maker if is_kind else make
+
+
 def check_input(first: nn.Module, x: Any, steps: Any) -> None:
     """Raise unless a network whose first layer this is can take the input.
 

@@ -12,10 +12,9 @@ from torch import Tensor, nn
 
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.errors import UserError
-from sc_neurocore.kernels.arguments import shown
 from sc_neurocore.network.description import InputEncoding, NetworkDescription, WeightedLayer
 from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding, encode_weights
-from sc_neurocore.training.arguments import are_sizes, check_input
+from sc_neurocore.training.arguments import are_sizes, check_input, checked_maker
 from sc_neurocore.training.catalogue import LIFCell
 from sc_neurocore.training.cells import Cell
 from sc_neurocore.training.delays import DelayLinear
@@ -355,17 +354,8 @@ def _make_cell(choice: CellChoice, width: int, options: dict[str, Any]) -> Cell:
                 f"class"
             )
         return copy.deepcopy(choice)
+    if not isinstance(choice, Neuron):
+        choice = checked_maker(choice, Cell, (Cell, RecurrentCell))
     if isinstance(choice, type) and issubclass(choice, RecurrentCell):
         options = {"n_neurons": width, **options}
-    if isinstance(choice, Neuron):
-        return Cell(choice, **options)
-    needs_neuron = choice in (Cell, RecurrentCell, Neuron)
-    made = None
-    if callable(choice) and not needs_neuron and not isinstance(choice, nn.Module):
-        made = choice(**options)
-    if not isinstance(made, Cell):
-        raise UserError(
-            f"cell={shown(choice)}: expected a Neuron, the class of a cell that knows its neuron, "
-            f"such as LIFCell, a function that returns a cell, or a cell"
-        )
-    return made
+    return Cell(choice, **options) if isinstance(choice, Neuron) else choice(**options)

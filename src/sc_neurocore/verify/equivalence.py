@@ -3,25 +3,35 @@
 Yosys reads the Verilog and writes its meaning as SMT-LIB. The integer evaluator, the very code
 that simulates, runs on z3 bit-vectors and gives the model's meaning. If no input makes the two
 differ, they are equal for every state, current and parameter.
+
+Products make such a comparison hopeless in one piece, so it is cut. The compiler gives every
+operation of the model a wire. In the order of the model, each wire is proved equal to its
+operation for all values that the operations before it can have; from then on both sides use one
+name for it. An output equal in the last names is equal in the inputs, by putting the pieces
+together. Where a wire differs or has another name, nothing is assumed about it, and the pieces
+after it see through it. What stays open is compared in one piece, from the inputs on, so that a
+difference always comes as inputs that show it.
 """
 
 from __future__ import annotations
 
-import re
-import tempfile
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from sc_neurocore.errors import CheckFailedError
 from sc_neurocore.fixed.evaluate import BitVectors, evaluate
 from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.fixed.program import Port
-from sc_neurocore.tools.programs import run, version
-from sc_neurocore.verify.result import ProofResult
+from sc_neurocore.hdl.equation_compiler import wire_names
+from sc_neurocore.tools.programs import version
+from sc_neurocore.verify.result import Cut, ProofResult
+from sc_neurocore.verify.smt import Meaning, constant, read_module
 
-_PORT = re.compile(r"; yosys-smt2-(input|output) (\S+) (\d+)")
+CLOCK = "clk"
+CUT_SECONDS = 10.0
+"""The longest that one piece may take before the pieces after it see through it."""
+
+_UNCUT = ("input", "constant", "<<", ">>", "low", "wrap")
 _ASSUMPTIONS = (
     "Yosys reads Verilog and writes SMT-LIB as the standards say",
     "z3 is right when it answers unsat",
@@ -29,14 +39,20 @@ _ASSUMPTIONS = (
 
 
 def prove_step(
-    program: NeuronProgram, verilog: str, module: str, *, timeout: float = 120.0
+    program: NeuronProgram,
+    verilog: str,
+    module: str,
+    *,
+    latency: int = 0,
+    timeout: float = 120.0,
 ) -> ProofResult:
-    """Prove one combinational step module equal to the integer evaluator.
+    """Prove one step module equal to the integer evaluator.
 
     Args:
         program: The neuron in integers.
         verilog: The source that holds the module.
-        module: The module's name; its ports are those of the program.
+        module: The module's name; its ports are those of the program, and `clk` in a pipeline.
+        latency: Clocks from the inputs to the outputs; 0 for a combinational step.
         timeout: Seconds for the solver, after which the status is `unknown`.
 
     Returns:
@@ -48,85 +64,179 @@ def prove_step(
     """
     started = time.perf_counter()
     bits = BitVectors()
-    meaning = _smt2(verilog, module)
-    status, detail = _compare(program, meaning, module, bits, timeout)
+    meaning = read_module(verilog, module)
+    wrong = _interface_difference(program, meaning) or _latency_difference(
+        program, meaning, latency
+    )
+    cuts: list[Cut] = []
+    if wrong:
+        status, detail = "refuted", wrong
+    else:
+        comparison = _Comparison(program, meaning, bits, time.perf_counter() + timeout)
+        status, detail = comparison.decide()
+        cuts = comparison.cuts
+    clocks = f", {latency} clocks later" if latency else ""
     return ProofResult(
-        name=f"{module}: every output equals the integer evaluator's",
+        name=f"{module}: every output equals the integer evaluator's{clocks}",
         status=status,
         engine=f"z3 {version('z3')} on the SMT-LIB of Yosys {version('yosys')}",
         seconds=round(time.perf_counter() - started, 3),
         detail=detail,
         assumptions=_ASSUMPTIONS,
+        cuts=tuple(cuts),
     )
 
 
-def _smt2(verilog: str, module: str) -> str:
-    """Return the meaning of a module as Yosys writes it."""
-    with tempfile.TemporaryDirectory() as folder:
-        # Relative names only: the YoWASP build sees the file system from its working folder.
-        Path(folder, "module.v").write_text(verilog, encoding="utf-8")
-        script = (
-            f"read_verilog module.v; hierarchy -check -top {module}; proc; flatten; opt_clean; "
-            f"write_smt2 module.smt2"
-        )
-        run("yosys", ["-q", "-p", script], cwd=folder)
-        return Path(folder, "module.smt2").read_text(encoding="utf-8")
+class _Comparison:
+    """One module against one program."""
 
+    def __init__(
+        self, program: NeuronProgram, meaning: Meaning, bits: BitVectors, deadline: float
+    ) -> None:
+        import z3
 
-def _compare(
-    program: NeuronProgram, meaning: str, module: str, bits: BitVectors, timeout: float
-) -> tuple[str, str]:
-    import z3
+        self.cuts: list[Cut] = []
+        self._z3 = z3
+        self._program = program
+        self._nodes = program.program.nodes
+        self._meaning = meaning
+        self._bits = bits
+        self._deadline = deadline
+        self._inputs: dict[str, Any] = {}  # what the model sees
+        self._ports: dict[str, Any] = {}  # what the module sees
+        for port in program.inputs:
+            term = self._ports[port.name] = meaning.term(meaning.wire(port.name), {})
+            self._inputs[port.name] = (
+                term if port.signed or port.width == 1 else z3.ZeroExt(1, term)
+            )
+        self._known: dict[str, str] = {}  # signals that have a name of their own by now
+        self._facts: list[Any] = []  # in which intervals those names lie
 
-    wrong = _interface_difference(program, meaning)
-    if wrong:
-        return "refuted", wrong
-    names = {port.name: f"module.{port.name}" for port in program.inputs + program.outputs}
-    connections = [f"(declare-const module |{module}_s|)"]
-    for port in program.inputs + program.outputs:
-        sort = "Bool" if port.width == 1 else f"(_ BitVec {port.width})"
-        connections.append(f"(declare-const |{names[port.name]}| {sort})")
-        connections.append(f"(assert (= |{names[port.name]}| (|{module}_n {port.name}| module)))")
-    solver = z3.Solver()
-    solver.set("timeout", int(timeout * 1000))
-    solver.from_string(meaning + "\n".join(connections))
+    def decide(self) -> tuple[str, str]:
+        """Return the status, and the counterexample or what was shown."""
+        wires = wire_names(self._program)
 
-    def variable(port: Port) -> Any:
-        name = names[port.name]
-        return z3.Bool(name) if port.width == 1 else z3.BitVec(name, port.width)
+        def observe(index: int, value: Any) -> Any:
+            return self._cut(index, value, wires.get(index, ""))
 
-    inputs = {port.name: variable(port) for port in program.inputs}
-    module_outputs = {port.name: variable(port) for port in program.outputs}
-    widths = {port.name: port.width for port in program.outputs}
-    model_outputs = {
-        name: value if widths[name] == 1 else bits.resize(value, widths[name])
-        for name, value in evaluate(program.program, inputs, bits).items()
-    }
-    if solver.check() == z3.unsat:
-        raise CheckFailedError(f"{module}: its SMT-LIB contradicts itself, so it proves nothing")
-    solver.add(z3.Or([module_outputs[name] != model_outputs[name] for name in widths]))
-    answer = solver.check()
-    if answer == z3.unsat:
-        return "proved", f"for all {', '.join(port.name for port in program.inputs)}"
-    if answer == z3.unknown:
-        return "unknown", f"z3 gave up after {timeout:g} s: {solver.reason_unknown()}"
-    values = solver.model()
+        outputs = evaluate(self._program.program, self._inputs, self._bits, observe)
+        open_outputs = [
+            port
+            for port in self._program.outputs
+            if self._compare(port.name, self._at_port(port, outputs[port.name])) != "proved"
+        ]
+        closed = sum(cut.status == "proved" for cut in self.cuts)
+        pieces = f"{closed} of {len(self.cuts)} pieces by themselves"
+        if not open_outputs:
+            names = ", ".join(port.name for port in self._program.inputs)
+            return "proved", f"for all {names}; {pieces}"
+        return self._in_one_piece(open_outputs)
 
-    def read(terms: Mapping[str, Any]) -> dict[str, int]:
-        found = {name: values.eval(term, model_completion=True) for name, term in terms.items()}
-        return {
-            name: int(z3.is_true(value)) if z3.is_bool(value) else value.as_signed_long()
-            for name, value in found.items()
+    def _at_port(self, port: Port, value: Any) -> Any:
+        return value if port.width == 1 else self._bits.resize(value, port.width)
+
+    def _cut(self, index: int, value: Any, wire: str) -> Any:
+        """Return a new name for an operation's value, if the module has it too."""
+        node, meaning, z3 = self._nodes[index], self._meaning, self._z3
+        if node.operator in _UNCUT or not meaning.has(wire):
+            return value
+        signal = meaning.source(wire)
+        if signal is None or signal in self._known or signal not in meaning.definitions:
+            return value
+        if node.is_condition:
+            if meaning.sorts[signal] != "Bool" or self._compare(wire, value, signal) != "proved":
+                return value
+            name = constant(index, None)
+            self._known[signal] = name
+            return z3.Bool(name)
+        sort = meaning.sorts[signal]
+        width = 1 if sort == "Bool" else int(sort.removeprefix("(_ BitVec ").removesuffix(")"))
+        extra = width - node.width
+        if extra < 0:
+            return value
+        if self._compare(wire, z3.SignExt(extra, value), signal) != "proved":
+            return value
+        name = constant(index, node.width)
+        self._known[signal] = f"((_ sign_extend {extra}) {name})"
+        variable = z3.BitVec(name, node.width)
+        within = z3.And(variable >= node.low, variable <= node.high)
+        if self._holds(z3.And(value >= node.low, value <= node.high)) == z3.unsat:
+            self._facts.append(within)
+        return variable
+
+    def _compare(self, name: str, value: Any, signal: str | None = None) -> str:
+        """Prove that a wire or port has a value; record the attempt."""
+        began = time.perf_counter()
+        term = self._meaning.term(signal or self._meaning.wire(name), self._known)
+        same = term.sort() == value.sort()
+        answer = self._holds(term == value) if same else self._z3.sat
+        status = "proved" if answer == self._z3.unsat else "open"
+        self.cuts.append(Cut(name, status, round(time.perf_counter() - began, 3)))
+        return status
+
+    def _holds(self, claim: Any) -> Any:
+        """Return unsat if the claim holds for all values of the names so far."""
+        solver = self._solver(CUT_SECONDS)
+        solver.add(*self._facts, self._z3.Not(claim))
+        return solver.check()
+
+    def _solver(self, seconds: float) -> Any:
+        z3 = self._z3
+        solver = z3.Then("simplify", "solve-eqs", "bit-blast", "sat").solver()
+        left = max(0.001, min(seconds, self._deadline - time.perf_counter()))
+        solver.set("timeout", max(1, int(left * 1000)))
+        return solver
+
+    def _in_one_piece(self, ports: list[Port]) -> tuple[str, str]:
+        """Compare the outputs that are left, from the inputs on."""
+        z3, meaning = self._z3, self._meaning
+        began = time.perf_counter()
+        model = evaluate(self._program.program, self._inputs, self._bits)
+        expected = {
+            port.name: self._at_port(port, model[port.name]) for port in self._program.outputs
         }
+        found = {
+            port.name: meaning.term(meaning.wire(port.name), {}) for port in self._program.outputs
+        }
+        solver = self._solver(self._deadline - began)
+        solver.add(z3.Or([found[port.name] != expected[port.name] for port in ports]))
+        answer = solver.check()
+        names = ", ".join(port.name for port in ports)
+        if answer == z3.unsat:
+            self.cuts.append(Cut(f"{names} in one piece", "proved", _since(began)))
+            inputs = ", ".join(port.name for port in self._program.inputs)
+            return "proved", f"for all {inputs}; {names} in one piece"
+        if answer == z3.unknown:
+            self.cuts.append(Cut(f"{names} in one piece", "open", _since(began)))
+            return "unknown", f"z3 gave up on {names}: {solver.reason_unknown()}"
+        values = solver.model()
 
-    return "refuted", _counterexample(
-        program, read(inputs), read(model_outputs), read(module_outputs)
-    )
+        def read(terms: Mapping[str, Any], group: tuple[Port, ...]) -> dict[str, int]:
+            numbers = {}
+            for port in group:
+                value = values.eval(terms[port.name], model_completion=True)
+                if z3.is_bool(value):
+                    numbers[port.name] = int(z3.is_true(value))
+                else:
+                    numbers[port.name] = value.as_signed_long() if port.signed else value.as_long()
+            return numbers
+
+        outputs = self._program.outputs
+        return "refuted", _counterexample(
+            self._program,
+            read(self._ports, self._program.inputs),
+            read(expected, outputs),
+            read(found, outputs),
+        )
 
 
-def _interface_difference(program: NeuronProgram, meaning: str) -> str:
+def _since(began: float) -> float:
+    return round(time.perf_counter() - began, 3)
+
+
+def _interface_difference(program: NeuronProgram, meaning: Meaning) -> str:
     """Return what is wrong with the module's ports, or nothing."""
-    found = {(kind, name): int(width) for kind, name, width in _PORT.findall(meaning)}
+    found = {(kind, name): width for name, (kind, width) in meaning.ports.items() if name != CLOCK}
     wanted = {("input", port.name): port.width for port in program.inputs}
     wanted |= {("output", port.name): port.width for port in program.outputs}
     for (kind, name), width in wanted.items():
@@ -138,6 +248,23 @@ def _interface_difference(program: NeuronProgram, meaning: str) -> str:
     return f"the module has ports that the model lacks: {', '.join(surplus)}" if surplus else ""
 
 
+def _latency_difference(program: NeuronProgram, meaning: Meaning, latency: int) -> str:
+    """Return what is wrong with the number of registers on the way, or nothing.
+
+    If every path from an input to an output has the same number of registers, an output is the
+    same function of the inputs of so many clocks before as if there were none.
+    """
+    for port in program.outputs:
+        try:
+            depths = meaning.depths(meaning.wire(port.name)) or frozenset({latency})
+        except ValueError:
+            return f"output {port.name} depends on a register that depends on itself"
+        if depths != {latency}:
+            found = " or ".join(str(depth) for depth in sorted(depths))
+            return f"output {port.name} comes after {found} clocks: expected {latency}"
+    return ""
+
+
 def _counterexample(
     program: NeuronProgram,
     inputs: Mapping[str, int],
@@ -147,10 +274,9 @@ def _counterexample(
     """Write one differing input and what the two sides make of it, in Q numbers."""
 
     def number(port: Port, value: int) -> str:
-        if not port.signed:
+        if port.width == 1:
             return str(value)
-        form = f"Q{port.width - port.fraction_bits}.{port.fraction_bits}"
-        return f"{value / 2**port.fraction_bits!r} ({form}, integer {value})"
+        return f"{value / 2**port.fraction_bits!r} ({port.format}, integer {value})"
 
     given = ", ".join(f"{port.name} = {number(port, inputs[port.name])}" for port in program.inputs)
     differing = [port for port in program.outputs if model[port.name] != module[port.name]]

@@ -11,6 +11,22 @@ ProofStatus: TypeAlias = Literal["proved", "refuted", "unknown"] | str
 
 
 @dataclass(frozen=True)
+class Cut:
+    """One piece of a proof that was taken apart.
+
+    Attributes:
+        name: The wire or port that was compared.
+        status: `proved` where the piece holds for all values of the pieces before it; `open`
+            where it does not, or no answer was found: the pieces after it then see through it.
+        seconds: How long it took.
+    """
+
+    name: str
+    status: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class ProofResult:
     """The outcome of one proof attempt.
 
@@ -21,6 +37,7 @@ class ProofResult:
         seconds: How long it took.
         detail: The counterexample of a refuted claim; otherwise what exactly was shown.
         assumptions: What the proof takes for granted.
+        cuts: The pieces it was put together from, if it was taken apart.
     """
 
     name: str
@@ -29,7 +46,12 @@ class ProofResult:
     seconds: float
     detail: str = ""
     assumptions: tuple[str, ...] = ()
+    cuts: tuple[Cut, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as plain JSON values."""
-        return {**asdict(self), "assumptions": list(self.assumptions)}
+        return {
+            **asdict(self),
+            "assumptions": list(self.assumptions),
+            "cuts": [asdict(cut) for cut in self.cuts],
+        }
