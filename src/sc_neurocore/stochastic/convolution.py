@@ -151,15 +151,18 @@ class SCConv2dLayer:
             ones = self.length * self._convolved("ones", s, window, taps)
         return counts, ones
 
-    def decode(self, counts: Counts, input_ones: Counts, window: int = 1) -> Floats:
+    def decode(
+        self, counts: Counts, input_ones: Counts, window: int = 1, divisor: int | None = None
+    ) -> Floats:
         """Return the numbers that counts stand for.
 
         Args:
             counts: Shape (batch, n_out, rows', columns').
             input_ones: What `count_spikes` returned with them.
-            window: How many streams each input is the mean of.
+            window: How many streams each input is made of.
+            divisor: What their sum is divided by: the window for a mean, 1 for a sum.
         """
-        return decode_counts(self.weights, self.length, counts, input_ones, window)
+        return decode_counts(self.weights, self.length, counts, input_ones, window, divisor)
 
     def _convolved(self, what: str, s: NDArray[Any], window: int, largest: int) -> Counts:
         """Convolve whole numbers with the gains, or with ones, exactly."""

@@ -11,31 +11,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.fixed.network import IntegerLayer
 from sc_neurocore.fixed.qformat import QFormat
-from sc_neurocore.kernels.reference import FloatRun, check_inputs, run_layers
-from sc_neurocore.kernels.reference_layers import Runner, make_runner
+from sc_neurocore.kernels.inference import Chain, NetworkRun, check_inputs
+from sc_neurocore.kernels.reference_layers import Runner, make_runner, values_at_work
 from sc_neurocore.network.description import (
     AveragePool2d,
+    Conv1d,
     Conv2d,
     DelayDense,
     Dense,
+    InputEncoding,
+    Integrator,
     Layer,
     NetworkDescription,
     Population,
     Recurrent,
+    Scale,
+    SumPool2d,
 )
 from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding, encode_weights
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.stochastic.convolution import SCConv2dLayer
 from sc_neurocore.stochastic.layer import SCDenseLayer, choose_sources, clip_weights
-from sc_neurocore.stochastic.neurons import IntegerNeurons, integer_neurons, to_current
+from sc_neurocore.stochastic.neurons import integer_layers, to_current
 from sc_neurocore.stochastic.sharing import Sharing, SourcePair
 from sc_neurocore.stochastic.sources import check_length
 from sc_neurocore.stochastic.streams import check_values
@@ -48,10 +55,17 @@ _FLOATS: Mapping[str, type[np.floating[Any]]] = {"float64": np.float64, "float32
 
 @dataclass(frozen=True)
 class _Arriving:
-    """What comes to a layer: values in [0, 1], the means of windows of spikes, or currents."""
+    """What comes to a layer.
 
-    kind: str
+    Attributes:
+        kind: "values" in [0, 1], "spikes" or sums of some, or "numbers" of any kind.
+        window: How many spikes each number is made of.
+        divisor: What their sum is divided by.
+    """
+
+    kind: Literal["values", "spikes", "numbers"]
     window: int = 1
+    divisor: int = 1
 
 
 def run_network(
@@ -67,12 +81,12 @@ def run_network(
     neurons: str | QFormat = "float64",
     clip: bool = True,
     record: bool = False,
-) -> FloatRun:
+) -> NetworkRun:
     """Classify inputs with stochastic synapses.
 
     Args:
-        description: Any network. Layers that see the input itself are dense or convolutional;
-            behind the first neurons delays and recurrent layers work too.
+        description: Layers that see the input itself are dense or convolutional; behind the first
+            spiking neurons delays and recurrent layers work too.
         inputs: (batch, *shape) where the input is static, else (T, batch, *shape): unsigned
             integers in the description's input encoding, or real values in [0, 1].
         length: Bits per stream, at least 1.
@@ -101,39 +115,37 @@ def run_network(
     """
     sources = choose_sources(source, seed, sharing)
     length = check_length(length)
-    runners = list(
-        _runners(description, _Streams(length, sources, encoding, clip), neurons, record)
+    given, unit = np.asarray(inputs), 2.0**-description.input.fraction_bits
+    is_real = given.dtype.kind not in "ui"
+    if is_real:
+        unit = 1.0
+    chain = Chain(
+        encoding=description.input,
+        steps=description.steps,
+        readout=description.readout,
+        convert=lambda frame: frame * np.float64(unit),
+        runners=list(
+            _runners(description, _Streams(length, sources, encoding, clip), neurons, record)
+        ),
+        values_at_work=max(
+            values_at_work(layer, *shapes)
+            for layer, shapes in zip(
+                description.layers, pairwise(description.shapes()), strict=True
+            )
+        ),
+        check=_check_values if is_real else check_inputs,
     )
-    given, unit = _frames(description, inputs)
-    return run_layers(
-        description,
-        runners,
-        given,
-        unit,
-        record=record,
-        task=f"stochastic inference, {length} bits",
-        progress=progress,
-    )
+    return chain.run(given, f"stochastic inference, {length} bits", progress)
 
 
-def _frames(description: NetworkDescription, inputs: ArrayLike) -> tuple[Array, np.float64]:
-    """Return the inputs and what one unit of them is worth."""
-    given = np.asarray(inputs)
-    if given.dtype.kind in "ui":
-        check_inputs(description.input, given, description.steps)
-        return given, np.float64(2.0**-description.input.fraction_bits)
-    lead: tuple[Any, ...] = ("batch",)
-    if description.input.kind != "static":
-        lead = (description.steps, "batch")
-    wanted = (*lead, *description.input.shape)
-    if given.ndim != len(wanted) or any(
-        has != size for has, size in zip(given.shape, wanted, strict=True) if size != "batch"
+def _check_values(encoding: InputEncoding, values: Array, steps: int) -> None:
+    lead: tuple[Any, ...] = ("batch",) if encoding.kind == "static" else (steps, "batch")
+    wanted = (*lead, *encoding.shape)
+    if values.ndim != len(wanted) or any(
+        has != size for has, size in zip(values.shape, wanted, strict=True) if size != "batch"
     ):
-        raise UserError(
-            f"inputs of shape {given.shape}: {description.name} expects "
-            f"({', '.join(map(str, wanted))})"
-        )
-    return check_values(given), np.float64(1)
+        raise UserError(f"inputs of shape {values.shape}: expected ({', '.join(map(str, wanted))})")
+    check_values(values)
 
 
 @dataclass(frozen=True)
@@ -146,12 +158,14 @@ class _Streams:
     clip: bool
 
     def encoded(self, layer: Dense | Conv2d | DelayDense | Recurrent) -> EncodedWeights:
+        """Return the layer's weights as probabilities."""
         weight = np.asarray(layer.weight, dtype=np.float64)
         if self.clip and self.encoding == "sign-magnitude":
             weight = clip_weights(weight, self.length, self.sources)
         return encode_weights(weight, layer.bias, self.encoding)
 
     def layer(self, layer: Dense | Conv2d) -> SCLayer:
+        """Return the layer that counts bits."""
         weights = self.encoded(layer)
         if isinstance(layer, Dense):
             return SCDenseLayer(weights, self.length, self.sources)
@@ -166,7 +180,7 @@ class _Streams:
         )
 
     def effective(self, layer: Population | DelayDense) -> Layer:
-        """Return the layer with the weights that spikes meet in streams."""
+        """Return the layer with the weights, if it has some, that spikes meet in streams."""
         if not isinstance(layer, Recurrent | DelayDense):
             return layer
         streams = SCDenseLayer(self.encoded(layer), self.length, self.sources)
@@ -175,54 +189,85 @@ class _Streams:
 
 
 def _runners(
-    description: NetworkDescription,
-    streams: _Streams,
-    neurons: str | QFormat,
-    record: bool,
+    description: NetworkDescription, streams: _Streams, neurons: str | QFormat, record: bool
 ) -> Iterator[Runner]:
     """Yield each layer as a function, or raise `UserError` for what is not supported."""
-    integers: Iterator[IntegerNeurons] | None = None
-    real: type[np.floating[Any]] = np.float64
+    integers: Iterator[IntegerLayer] | None = None
     if isinstance(neurons, str) and neurons in _FLOATS:
         real = _FLOATS[neurons]
     else:
-        form = QFormat.parse(neurons)
-        made = integer_neurons(description, form, record)
-        program, integers = made[0].program, iter(made)
+        real, integers = np.float64, integer_layers(description, QFormat.parse(neurons))
     arriving = _Arriving("spikes" if description.input.kind == "spikes" else "values")
+    held = None  # the neurons in integers that the layers so far lead to
     for index, layer in enumerate(description.layers):
-        if isinstance(layer, Dense | Conv2d):
-            _refuse_currents(index, layer, arriving)
-            stochastic = streams.layer(layer)
-            window = arriving.window if arriving.kind == "spikes" else 0
-            convert = None
-            if integers is not None:
-                convert = to_current(stochastic.weights, streams.length, max(window, 1), program)
-            yield _Synapses(stochastic, window, real, convert)
-            arriving = _Arriving("currents")
-        elif isinstance(layer, Population):
-            if integers is not None:
-                yield next(integers)
-            else:
-                yield make_runner(streams.effective(layer), real, record)
-            arriving = _Arriving("spikes")
-        elif isinstance(layer, DelayDense):
-            if arriving.kind != "spikes" or integers is not None:
+        place = f"layers[{index}] is {layer.kind!r}"
+        if integers is not None and held is None:
+            held = next(integers)
+        if isinstance(layer, Dense | Conv1d | Conv2d):
+            if arriving.kind == "numbers":
                 raise UserError(
-                    f"layers[{index}] is 'delay-dense': stochastic inference has delays of spikes, "
-                    f"and in floating point, so far"
+                    f"{place}, and what arrives are no spikes and no values from 0 to 1, which "
+                    f"streams hold; put spiking neurons before it"
                 )
+            yield from _synapses(layer, streams, arriving, real, held)
+            arriving = _Arriving("numbers")
+        elif isinstance(layer, Population):
+            if held is None:
+                yield make_runner(streams.effective(layer), real, record)
+            else:
+                *_, stepped = held.runners(record)
+                yield stepped
+            held = None
+            arriving = _Arriving("numbers" if isinstance(layer, Integrator) else "spikes")
+        elif isinstance(layer, DelayDense) and arriving.kind == "spikes" and held is None:
             yield make_runner(streams.effective(layer), real, record)
-            arriving = _Arriving("currents")
-        else:
-            if isinstance(layer, AveragePool2d):
-                if arriving.kind == "currents" and integers is not None:
-                    raise UserError(
-                        f"layers[{index}] averages currents: neurons in a Q format take the "
-                        f"currents as they are; pool the spikes, or use neurons='float64'"
-                    )
-                arriving = _Arriving(arriving.kind, arriving.window * math.prod(layer.size))
+            arriving = _Arriving("numbers")
+        elif isinstance(layer, DelayDense):
+            raise UserError(
+                f"{place}: stochastic inference has synapses with delays for spikes only, and for "
+                f"neurons in floating point"
+            )
+        elif isinstance(layer, AveragePool2d | SumPool2d | Scale) and arriving.kind == "numbers":
+            if held is not None:
+                raise UserError(
+                    f"{place}, behind weights: neurons in a Q format take counts as they are; pool "
+                    f"the spikes, or use neurons='float64'"
+                )
             yield make_runner(layer, real, record)
+        elif isinstance(layer, AveragePool2d | SumPool2d):
+            size = math.prod(layer.size)
+            arriving = replace(arriving, window=arriving.window * size)
+            if isinstance(layer, AveragePool2d):
+                arriving = replace(arriving, divisor=arriving.divisor * size)
+            yield lambda values: values.astype(real, copy=False)
+            yield make_runner(layer, real, record)
+        elif isinstance(layer, Scale):
+            raise UserError(
+                f"{place}: streams hold values from 0 to 1; multiply the weights behind it instead"
+            )
+        else:
+            yield make_runner(layer, real, record)
+
+
+def _synapses(
+    layer: Dense | Conv1d | Conv2d,
+    streams: _Streams,
+    arriving: _Arriving,
+    real: Any,
+    held: IntegerLayer | None,
+) -> Iterator[Runner]:
+    """Yield synapses as functions: from what arrives to currents."""
+    if isinstance(layer, Conv1d):
+        yield lambda values: values[:, :, np.newaxis]
+    stochastic = streams.layer(layer.in_two_dimensions() if isinstance(layer, Conv1d) else layer)
+    convert = None
+    if held is not None:
+        convert = to_current(
+            stochastic.weights, streams.length, arriving.window, arriving.divisor, held
+        )
+    yield _Synapses(stochastic, arriving, real, convert)
+    if isinstance(layer, Conv1d):
+        yield lambda values: values[:, :, 0]
 
 
 class _Synapses:
@@ -230,34 +275,30 @@ class _Synapses:
 
     Args:
         layer: The synapses.
-        window: 0 for values, else how many spikes each number that arrives is the mean of.
+        arriving: What arrives.
         real: The type of currents in floating point.
         convert: From counts to currents that are integers; None for floating point.
     """
 
     def __init__(
-        self, layer: SCLayer, window: int, real: Any, convert: Callable[[Array], Array] | None
+        self,
+        layer: SCLayer,
+        arriving: _Arriving,
+        real: Any,
+        convert: Callable[[Array], Array] | None,
     ) -> None:
-        self._layer, self._window, self._real, self._convert = layer, window, real, convert
+        self._layer, self._arriving, self._real, self._convert = layer, arriving, real, convert
 
     def __call__(self, values: Array) -> Array:
-        counts, ones = self._counts(values)
+        window, divisor = 1, 1
+        if self._arriving.kind == "values":
+            counts, ones = self._layer.count(values)
+        else:
+            window, divisor = self._arriving.window, self._arriving.divisor
+            if divisor > 1:  # means of other windows than 2^k were rounded
+                values = np.rint(values * divisor)
+            counts, ones = self._layer.count_spikes(values, window)
         if self._convert is not None:
             return self._convert(counts)
-        decoded = self._layer.decode(counts, ones, max(self._window, 1))
+        decoded = self._layer.decode(counts, ones, window, divisor)
         return decoded.astype(self._real, copy=False)
-
-    def _counts(self, values: Array) -> tuple[Array, Array]:
-        if self._window == 0:
-            return self._layer.count(values)
-        if self._window > 1:  # means of other windows than 2^k were rounded
-            values = np.rint(values * self._window)
-        return self._layer.count_spikes(values, self._window)
-
-
-def _refuse_currents(index: int, layer: Layer, arriving: _Arriving) -> None:
-    if arriving.kind == "currents":
-        raise UserError(
-            f"layers[{index}] is {layer.kind!r} behind a layer with weights: streams hold values "
-            f"from 0 to 1, and currents are none; put neurons between them"
-        )

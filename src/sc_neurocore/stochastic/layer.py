@@ -218,15 +218,19 @@ class SCDenseLayer:
         both = popcount(streams & self._streams)
         return self._ones, _xnor_counts(self.length, ones, self._ones, both)
 
-    def decode(self, counts: Counts, input_ones: Counts, window: int = 1) -> Floats:
+    def decode(
+        self, counts: Counts, input_ones: Counts, window: int = 1, divisor: int | None = None
+    ) -> Floats:
         """Return the numbers that counts stand for.
 
         Args:
             counts: Shape (batch, n_out).
             input_ones: The ones of all input streams together, (batch,).
-            window: How many streams each input is the mean of.
+            window: How many streams each input is made of.
+            divisor: What their sum is divided by: the window for a mean, 1 for a sum.
         """
-        return decode_counts(self.weights, self.length, counts, input_ones[:, np.newaxis], window)
+        ones = input_ones[:, np.newaxis]
+        return decode_counts(self.weights, self.length, counts, ones, window, divisor)
 
     def _checked(self, x: ArrayLike) -> NDArray[Any]:
         values = np.asarray(x)
@@ -236,7 +240,12 @@ class SCDenseLayer:
 
 
 def decode_counts(
-    weights: EncodedWeights, length: int, counts: Counts, input_ones: Counts, window: int
+    weights: EncodedWeights,
+    length: int,
+    counts: Counts,
+    input_ones: Counts,
+    window: int,
+    divisor: int | None = None,
 ) -> Floats:
     """Return the numbers that counts stand for.
 
@@ -246,13 +255,15 @@ def decode_counts(
         counts: Shape (batch, n_out, ...).
         input_ones: The ones of all input streams of an output together; only unipolar weights
             ask for them.
-        window: How many streams each input is the mean of.
+        window: How many streams each input is made of.
+        divisor: What their sum is divided by: the window for a mean, 1 for a sum.
     """
     if weights.encoding == "bipolar":
         counts = 2 * counts - length * window * weights.values[0].size
-    result = counts * np.float64(weights.scale / (length * window))
+    whole = length * (window if divisor is None else divisor)
+    result = counts * np.float64(weights.scale / whole)
     if weights.encoding == "unipolar":
-        result += input_ones * (weights.offset / (length * window))
+        result += input_ones * (weights.offset / whole)
     if weights.bias is not None:
         result += weights.bias.reshape(-1, *(1,) * (counts.ndim - 2))
     return result
