@@ -81,6 +81,7 @@ class Row:
         asked: The mean accuracy asked for, percent.
         images: Whether inputs keep their rows and columns.
         model: The folder in models/ of the run with the first seed.
+        beside: What its card says of the training that the phases do not.
     """
 
     architecture: str
@@ -90,6 +91,7 @@ class Row:
     asked: float | None = None
     images: bool = False
     model: str | None = None
+    beside: str = ""
 
 
 def dense(n_layers: int, **options: Any) -> Callable[[], SpikingSequential]:
@@ -109,6 +111,7 @@ ROWS: Mapping[str, Row] = {
         asked=99.65,
         images=True,
         model="mnist-conv",
+        beside="; dropout 0.2 in front of the linear layers",
     ),
     "short-default": Row(TWO, dense(2), (SHORT,)),
     "short-fast-sigmoid": Row(TWO, dense(2, surrogate=SURROGATES["fast_sigmoid"]), (SHORT,)),
@@ -198,7 +201,8 @@ def write_model(name: str, run: Path) -> None:
         "architecture": f"{row.architecture}, LIF whose layers each learn a beta and a threshold, "
         f"subtract reset, {STEPS} steps, static input; {result['parameters']:,} parameters",
         "recipe": f"`python benchmarks/mnist_accuracy.py --rows {name} --models`: "
-        + "; then ".join(map(recipe, row.phases)),
+        + "; then ".join(map(recipe, row.phases))
+        + row.beside,
         "seed": f"{result['seed']}, the first one, not the best one",
         "accuracy": f"{result['accuracy']:.2%} of {result['test_size']:,} test images, measured "
         f"once; `sc-neurocore evaluate models/{row.model} --dataset mnist` reproduces it",
