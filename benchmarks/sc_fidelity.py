@@ -18,6 +18,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from typing import Any, get_args
@@ -205,6 +206,11 @@ def main() -> int:
     parser.add_argument("--lengths", type=int, nargs="+", help="only these lengths, for a trial")
     parser.add_argument("--epochs", type=int, default=TUNED_EPOCHS, help="of fine-tuning")
     options = parser.parse_args()
+    needed = {"dask": "distributed", "ray": "ray"}.get(options.backend)
+    if needed and find_spec(needed) is None:
+        parser.error(
+            f"--backend {options.backend} needs the package {needed}: pip install {needed}"
+        )
     if options.network:
         NETWORKS["dense"] = options.network
     wanted = [
