@@ -21,5 +21,7 @@ WeightBits = Annotated[int, typer.Option(help="Bits of a weight, 2 to 16.")]
 Lanes = Annotated[int, typer.Option(help="Multiply-accumulate lanes: a power of two.")]
 Device = Annotated[str, typer.Option(help="The FPGA, such as hx8k.")]
 Length = Annotated[int, typer.Option(help="Bits of a stream.")]
-Source = Annotated[str, typer.Option(help="Where the bits come from: lfsr, sobol or bernoulli.")]
+Source = Annotated[
+    str, typer.Option(help="Where the bits come from: lfsr, sobol, halton, counter, bernoulli.")
+]
 Encoding = Annotated[str, typer.Option(help="sign-magnitude, bipolar or unipolar.")]

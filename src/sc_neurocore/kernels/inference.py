@@ -45,6 +45,26 @@ class NetworkRun:
         return float(np.mean(self.classes == labels))
 
 
+def check_inputs(encoding: InputEncoding, inputs: Array, steps: int) -> None:
+    """Raise `DataError` unless inputs have the shape, the type and the range of the encoding."""
+    lead = ("batch",) if encoding.kind == "static" else (steps, "batch")
+    wanted = f"({', '.join(str(size) for size in (*lead, *encoding.shape))})"
+    if inputs.dtype.kind not in "ui":
+        raise DataError(
+            f"inputs have type {inputs.dtype}: expected unsigned integers {wanted}; multiply "
+            f"values by 2 ** fraction_bits of the input encoding and round them"
+        )
+    has_shape = inputs.ndim == len(lead) + len(encoding.shape)
+    has_shape = has_shape and inputs.shape[len(lead) :] == encoding.shape
+    if not has_shape or (encoding.kind != "static" and inputs.shape[0] != steps):
+        raise DataError(f"inputs have shape {inputs.shape}: expected {wanted}")
+    if inputs.size and (inputs.min() < 0 or int(inputs.max()) >= 2**encoding.bits):
+        raise DataError(
+            f"inputs range from {inputs.min()} to {inputs.max()}: expected 0 to "
+            f"{2**encoding.bits - 1} ({encoding.bits} bits)"
+        )
+
+
 @dataclass(frozen=True)
 class Chain:
     """A network whose layers are functions of one step's values.
@@ -56,6 +76,7 @@ class Chain:
         convert: From integers of the encoding to what the first layer takes.
         runners: The layers, the last one neurons.
         values_at_work: Numbers that the largest of them holds for one sample.
+        check: Refuses inputs that the network does not take.
     """
 
     encoding: InputEncoding
@@ -64,6 +85,7 @@ class Chain:
     convert: Callable[[Array], Array]
     runners: Sequence[Runner]
     values_at_work: int
+    check: Callable[[InputEncoding, Array, int], None] = check_inputs
 
     def run(self, inputs: ArrayLike, task: str, progress: ProgressCallback) -> NetworkRun:
         """Run samples in slices, so that memory grows only with what is returned.
@@ -80,7 +102,7 @@ class Chain:
             DataError: If the inputs do not have the shape, type or range of the encoding.
         """
         given = np.asarray(inputs)
-        _check_inputs(self.encoding, given, self.steps)
+        self.check(self.encoding, given, self.steps)
         batch_axis = 0 if self.encoding.kind == "static" else 1
         samples = given.shape[batch_axis]
         size = max(1, _VALUES_AT_WORK // self.values_at_work)
@@ -156,22 +178,3 @@ def _joined(slices: Sequence[NetworkRun]) -> NetworkRun:
             for index in range(len(first.states))
         ),
     )
-
-
-def _check_inputs(encoding: InputEncoding, inputs: Array, steps: int) -> None:
-    lead = ("batch",) if encoding.kind == "static" else (steps, "batch")
-    wanted = f"({', '.join(str(size) for size in (*lead, *encoding.shape))})"
-    if inputs.dtype.kind not in "ui":
-        raise DataError(
-            f"inputs have type {inputs.dtype}: expected unsigned integers {wanted}; multiply "
-            f"values by 2 ** fraction_bits of the input encoding and round them"
-        )
-    has_shape = inputs.ndim == len(lead) + len(encoding.shape)
-    has_shape = has_shape and inputs.shape[len(lead) :] == encoding.shape
-    if not has_shape or (encoding.kind != "static" and inputs.shape[0] != steps):
-        raise DataError(f"inputs have shape {inputs.shape}: expected {wanted}")
-    if inputs.size and (inputs.min() < 0 or int(inputs.max()) >= 2**encoding.bits):
-        raise DataError(
-            f"inputs range from {inputs.min()} to {inputs.max()}: expected 0 to "
-            f"{2**encoding.bits - 1} ({encoding.bits} bits)"
-        )
