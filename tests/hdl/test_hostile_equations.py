@@ -25,14 +25,14 @@ FORMATS = ("Q8.8", "Q1.1", "UQ4.4:nearest", "Q16.16:wrap", "Q3.29", "UQ0.8:wrap"
 SECONDS = 10  # a hang is a hang; the limit is for machines that are busy
 
 WORDS = """
-v w u I s pi inf local neuron state parameter input update spike reset after method dv/dt du/dt =
-euler exponential-euler + - * / ** ( ) , >= > <= < == != . : ; exp tanh sigmoid select min max abs
-clamp 0 1 -1 2 3 8 9 0.5 1e-3 1e-300 1e300 1e309 1e-9 99999999999 nan 0x10 1_000 1j 0b1 .5 5.
-module endmodule begin wire reg clk enable spike_reached v_next current datapath unused index
-__import__ lambda eval os.system v.__class__ v[0] {} ' " ` `include $finish // /* */ # \\ @ ~ ^ & |
-\u00e9 \u03b2 \u202e \u0000 \u2028 \r \x0b \x1c in (0,1) in(-inf,inf) v0 v__ _v V
-""".split(" ")
-WORDS = [word for word in re.split(r"[ \n]", " ".join(WORDS)) if word] + list("\r\x0b\x1c\x00\t")
+    v w u I s pi inf local neuron state parameter input update spike reset after method dv/dt du/dt
+    = euler exponential-euler + - * / ** ( ) , >= > <= < == != . : ; exp tanh sigmoid select min
+    max abs clamp 0 1 -1 2 3 8 9 0.5 1e-3 1e-300 1e300 1e309 1e-9 99999999999 nan 0x10 1_000 1j 0b1
+    .5 5. module endmodule begin wire reg clk enable spike_reached v_next current datapath unused
+    index __import__ lambda eval os.system v.__class__ v[0] {} ' " ` `include $finish // /* */ # @
+    ~ ^ & | in (0,1) in(-inf,inf) v0 v__ _v V
+    """.split()  # noqa: SIM905 - a list of a hundred quoted words is harder to read
+WORDS += [" ", "\t", "\r", "\x0b", "\x1c", "\x00", "\\", "\u00e9", "\u03b2", "\u202e", "\u2028"]
 
 
 @contextmanager
@@ -70,7 +70,9 @@ def check_names(source: str) -> None:
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ \n()[]{}:;,.?=<>+-*&|!@'$"
     )
     assert set(re.findall(r"\$\w+", code)) <= {"$signed"}
-    declared = re.findall(r"\b(?:wire|reg|function|module)\b(?: signed)?(?: \[\d+:0\])? (\w+)", code)
+    declared = re.findall(
+        r"\b(?:wire|reg|function|module)\b(?: signed)?(?: \[\d+:0\])? (\w+)", code
+    )
     assert not [name for name in declared if name.lower() in KEYWORDS]
     assert len(re.findall(r"\bmodule\b", code)) == len(re.findall(r"\bendmodule\b", code)) == 1
 
@@ -92,13 +94,17 @@ def damaged(chance: random.Random) -> str:
                 parts[at] = parts[chance.randrange(len(parts))]
             case 4:
                 lines = text.splitlines()
-                lines.insert(chance.randrange(len(lines)), chance.choice(chance.choice(SEEDS).splitlines()))
+                lines.insert(
+                    chance.randrange(len(lines)), chance.choice(chance.choice(SEEDS).splitlines())
+                )
                 parts = ["\n".join(lines)]
             case 5:
                 number = repr(chance.choice([1, -1]) * 10.0 ** chance.uniform(-12, 12))
                 parts[at] = number if re.fullmatch(r"[\d.e]+", parts[at]) else parts[at]
             case 6:
-                parts[at] = f"{chance.choice(['exp', 'tanh', 'sigmoid', 'abs', '-', ''])}({parts[at]})"
+                parts[at] = (
+                    f"{chance.choice(['exp', 'tanh', 'sigmoid', 'abs', '-', ''])}({parts[at]})"
+                )
             case 7:
                 parts[at] = parts[at] * chance.choice([2, 3, 50])
         text = "".join(parts)
@@ -191,7 +197,9 @@ def test_bombs(line: str) -> None:
 def test_comments_end_where_they_should() -> None:
     """A carriage return or a line separator in a comment must not start a line of code."""
     for separator in ("\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028"):
-        text = f"neuron N\nstate v = 0\nupdate v = v + I # {separator} initial $finish;\nspike v >= 1"
+        text = (
+            f"neuron N\nstate v = 0\nupdate v = v + I # {separator} initial $finish;\nspike v >= 1"
+        )
         verilog = compiled(text, "Q8.8")
         assert verilog is None or "$finish" not in verilog.step
 
