@@ -183,8 +183,20 @@ def test_a_compiled_neuron_is_verified(tmp_path: Path, require_tool: Any) -> Non
     source = tmp_path / "fast.eqn"
     source.write_bytes(b"\xef\xbb\xbfneuron Fast\nstate v = 0\nupdate v = v/2 + I\nspike v >= 1\n")
     assert run("compile", source, "--out", tmp_path / "out")[0] == 0
-    code, proof = run("verify", tmp_path / "out")
-    assert (code, proof["status"]) == (0, "proved")
+    code, certificate = run("verify", tmp_path / "out")
+    assert (code, certificate["holds"]) == (0, True)
+    assert {proof["status"] for proof in certificate["proved_for_all_inputs"]} == {"proved"}
+
+
+def test_a_neuron_can_be_pipelined_and_a_network_cannot(tmp_path: Path) -> None:
+    source = tmp_path / "fast.eqn"
+    source.write_text("neuron Fast\nstate v = 0\nupdate v = v/2 + I\nspike v >= 1\n")
+    arguments = ("--out", tmp_path / "out", "--format", "Q8.8:wrap", "--pipeline", 1)
+    code, result = run("compile", source, *arguments)
+    assert (code, result["module"]) == (0, "fast_q8_8_wrap")
+    assert "always @(posedge clk)" in (tmp_path / "out" / "fast_q8_8_wrap_step.v").read_text()
+    code, result = run("compile", MODEL, "--out", tmp_path / "net", "--pipeline", 1)
+    assert code == 2 and "--pipeline is for a neuron" in result["error"]
 
 
 def test_a_mistake_does_not_claim_the_folder(tmp_path: Path) -> None:

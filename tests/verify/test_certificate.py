@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sc_neurocore.equation import LIF
+from sc_neurocore.equation import LIF, find_neuron
 from sc_neurocore.errors import CheckFailedError, UserError
 from sc_neurocore.hdl.design import compile_network, compile_neuron, load_design
 from sc_neurocore.network import (
@@ -124,13 +124,21 @@ def test_a_failed_verification_leaves_no_old_certificate(design: Path) -> None:
 def test_a_compiled_neuron_is_proved_by_itself(
     tmp_path: Path, require_tool: Callable[..., None]
 ) -> None:
-    require_tool("yosys", "z3")
-    verilog = compile_neuron(LIF, tmp_path, "Q4.4")
-    assert verify_neuron(tmp_path).status == "proved"
-    assert json.loads((tmp_path / "certificate.json").read_text())["holds"] is True
+    require_tool("yosys", "z3", "sby", "iverilog", "vvp")
+    verilog = compile_neuron(find_neuron("IF"), tmp_path, "Q4.4:nearest", pipeline=2)
+    certificate = verify_neuron(tmp_path)
+    assert [proof.status for proof in certificate.proofs] == ["proved"] * 2
+    assert [proof.status for proof in certificate.netlists] == ["proved"] * 2
+    assert [run.mismatches for run in certificate.sampled] == [0] * 3
+    written = json.loads((tmp_path / "certificate.json").read_text())
+    assert written == certificate.as_dict()
+    assert written["holds"] is True
+    assert any("saturates" in place for place in written["overflows"])
     path = tmp_path / f"{verilog.name}_step.v"
     path.write_text(path.read_text().replace("? 8'sd127", "? 8'sd126"))
-    assert verify_neuron(tmp_path).status == "refuted"
+    certificate = verify_neuron(tmp_path)
+    assert certificate.proofs[0].status == "refuted"
+    assert certificate.sampled == ()  # a refuted neuron is not synthesised
     assert json.loads((tmp_path / "certificate.json").read_text())["holds"] is False
 
 

@@ -41,13 +41,18 @@ def compile_(
     format: options.Format = "Q8.8",
     weight_bits: options.WeightBits = 8,
     lanes: options.Lanes = 8,
+    pipeline: options.Pipeline = 0,
     as_json: options.Json = False,
 ) -> None:
     """Compile a network to an accelerator in Verilog, or a neuron's equations to a module."""
     with reporting(as_json) as report:
         if run.is_file() and run.name != JSON_NAME and run.suffix != NIR_SUFFIX:
-            _compile_neuron(run, out, format, report)
+            _compile_neuron(run, out, format, pipeline, report)
             return
+        if pipeline:
+            raise UserError(
+                "--pipeline is for a neuron's equations; a network has its own pipeline"
+            )
         accelerator, _ = compile_network(find_network(run), out, format, weight_bits, lanes)
         verilog = [(out / path).as_posix() for path in accelerator.verilog]
         content = {
@@ -63,12 +68,12 @@ def compile_(
         report.result(content, rows + [("Verilog", path) for path in verilog])
 
 
-def _compile_neuron(source: Path, out: Path, format: str, report: Report) -> None:
+def _compile_neuron(source: Path, out: Path, format: str, pipeline: int, report: Report) -> None:
     try:
         text = source.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise UserError(f"{source}: not UTF-8 text; expected a neuron's equations") from None
-    neuron = compile_neuron(text, out, format)
+    neuron = compile_neuron(text, out, format, pipeline)
     paths = [(out / name).as_posix() for name in neuron.files]
     report.result(
         {"module": neuron.name, "format": format, "verilog": paths},
@@ -132,13 +137,22 @@ def verify(
 
 
 def _verify_neuron(directory: Path, report: Report) -> None:
-    proof = verify_neuron(directory)
+    certificate = verify_neuron(directory, report.progress)
     rows = [
-        (proof.name, f"{proof.status} in {proof.seconds:.1f} s", proof.detail),
-        ("certificate", (directory / CERTIFICATE).as_posix(), ""),
+        (proof.name, f"{proof.status} in {proof.seconds:.1f} s", proof.detail)
+        for proof in (*certificate.proofs, *certificate.netlists)
     ]
-    report.result(proof.as_dict(), rows)
-    report.exit_code = 0 if proof.status == "proved" else 1
+    rows += [
+        (
+            f"{run.module}, {run.simulator}",
+            f"{run.steps} inputs",
+            run.first_mismatch or "no mismatch",
+        )
+        for run in certificate.sampled
+    ]
+    rows.append(("certificate", (directory / CERTIFICATE).as_posix(), ""))
+    report.result(certificate.as_dict(), rows)
+    report.exit_code = 0 if certificate.holds else 1
 
 
 def build(

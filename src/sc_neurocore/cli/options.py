@@ -16,9 +16,13 @@ Run = Annotated[
 Design = Annotated[
     Path, typer.Argument(metavar="DIR", help="A folder that 'sc-neurocore compile' wrote.")
 ]
-Format = Annotated[str, typer.Option(help="Format of the neurons' states, such as Q8.8.")]
+Format = Annotated[
+    str,
+    typer.Option(help="Format of the neurons' states: Q8.8, UQ8.8, Q8.8:nearest, Q8.8:wrap, …"),
+]
 WeightBits = Annotated[int, typer.Option(help="Bits of a weight, 2 to 16.")]
 Lanes = Annotated[int, typer.Option(help="Multiply-accumulate lanes: a power of two.")]
+Pipeline = Annotated[int, typer.Option(help="Register stages in a neuron's step, 0 to 16.")]
 Device = Annotated[str, typer.Option(help="The FPGA, such as hx8k.")]
 Length = Annotated[int, typer.Option(help="Bits of a stream.")]
 Source = Annotated[

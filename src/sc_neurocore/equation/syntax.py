@@ -66,8 +66,8 @@ def parse_expression(text: str) -> Expression:
     """Read one expression, such as `beta*v + I`.
 
     The language: numbers, names, `+ - * /`, unary minus, powers with a whole exponent from 2 to 8
-    (written out as products), the comparisons `>= > <= <`, the constant `pi`, and the functions
-    of `expression.FUNCTIONS`.
+    (written out as products), the comparisons `>= > <= <`, the constant `pi`, the functions of
+    `expression.FUNCTIONS`, and `clamp(x, low, high)`, which is `min(max(x, low), high)`.
 
     Raises:
         EquationError: Showing the line and a caret under what cannot be read.
@@ -170,9 +170,14 @@ def _convert(node: ast.expr, place: Place, depth: int) -> Expression:
                 type(comparison) in _COMPARE
             ):
                 return operation(_COMPARE[type(comparison)], convert(left), convert(right))
+            case ast.Call(func=ast.Name(id="clamp"), args=[value, low, high], keywords=[]):
+                return operation(
+                    "min", operation("max", convert(value), convert(low)), convert(high)
+                )
             case ast.Call(func=ast.Name(id=function), args=arguments, keywords=[]):
                 if function not in FUNCTIONS:
-                    raise refuse(f"unknown function {function!r}; known: {', '.join(FUNCTIONS)}")
+                    known = ", ".join([*FUNCTIONS, "clamp(x, low, high)"])
+                    raise refuse(f"unknown function {function!r}; known: {known}")
                 return operation(function, *(convert(argument) for argument in arguments))
             case _:
                 raise refuse("this is not part of the equation language")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from sc_neurocore.equation.neuron import Neuron
@@ -25,6 +26,7 @@ from sc_neurocore.hdl.accelerator import (
     load_accelerator,
 )
 from sc_neurocore.hdl.equation_compiler import NeuronVerilog, compile_equations
+from sc_neurocore.hdl.names import check_identifier
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.storage import load_description, save_description, write_atomically
 
@@ -52,6 +54,8 @@ def compile_network(
     Raises:
         UserError: If the integers or the engine do not have what the network needs.
     """
+    if not QFormat.parse(format).signed:
+        raise UserError(f"format {format}: the engine's states are signed; expected Qm.n")
     network = quantize(description, format, weight_bits)
     geometry.plan(network, lanes)  # refuses what it cannot do before anything is removed
     _clear(directory)
@@ -77,8 +81,21 @@ def _clear(directory: Path) -> None:
         shutil.rmtree(report.parent)
 
 
+@dataclass(frozen=True)
+class CompiledNeuron:
+    """A neuron's folder, read back.
+
+    Attributes:
+        verilog: Its modules as they stand in the folder.
+        program: The integers that they must compute.
+    """
+
+    verilog: NeuronVerilog
+    program: NeuronProgram
+
+
 def compile_neuron(
-    neuron: Neuron | str, directory: Path, format: str | QFormat = "Q8.8"
+    neuron: Neuron | str, directory: Path, format: str | QFormat = "Q8.8", pipeline: int = 0
 ) -> NeuronVerilog:
     """Compile one neuron into a folder: its modules, and neuron.json, which says what they are.
 
@@ -86,13 +103,19 @@ def compile_neuron(
         neuron: The neuron, or its text as `parse_neuron` reads it.
         directory: Where the files go; made if needed.
         format: The format of the states.
+        pipeline: Register stages inside the step.
 
     Raises:
         EquationError: If the text cannot be read, or uses what integers do not have.
     """
     model = parse_neuron(neuron) if isinstance(neuron, str) else neuron
-    verilog = compile_equations(model, format)
-    manifest = {"module": verilog.name, "format": str(format), "equations": str(model)}
+    verilog = compile_equations(model, format, pipeline=pipeline)
+    manifest = {
+        "module": verilog.name,
+        "format": str(format),
+        "pipeline": pipeline,
+        "equations": str(model),
+    }
     directory.mkdir(parents=True, exist_ok=True)
     (directory / CERTIFICATE).unlink(missing_ok=True)
     for name, text in verilog.files.items():
@@ -101,21 +124,30 @@ def compile_neuron(
     return verilog
 
 
-def load_neuron(directory: Path) -> tuple[str, NeuronProgram]:
-    """Read a neuron's folder back: the module's name, and the integers it must compute.
+def load_neuron(directory: Path) -> CompiledNeuron:
+    """Read a neuron's folder back.
 
     Raises:
-        UserError: If neuron.json is missing or damaged.
+        UserError: If neuron.json is missing or damaged, or a module is missing.
     """
     path = directory / NEURON_MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         formats = FixedPoint(QFormat.parse(manifest["format"]))
-        return str(manifest["module"]), lower(parse_neuron(manifest["equations"]), formats)
+        program = lower(parse_neuron(manifest["equations"]), formats)
+        name, latency = check_identifier(manifest["module"], "module"), int(manifest["pipeline"])
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; compile the equations first") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{path} is damaged ({error}): compile the equations again") from None
+    texts = {}
+    for file in (f"{name}_step.v", f"{name}.v"):
+        source = directory / file
+        if not source.is_file():
+            raise UserError(f"{source}, a module of the neuron, is missing: compile again")
+        texts[file] = source.read_text(encoding="utf-8")
+    verilog = NeuronVerilog(name, texts[f"{name}_step.v"], texts[f"{name}.v"], latency)
+    return CompiledNeuron(verilog, program)
 
 
 def load_design(directory: Path) -> tuple[Accelerator, IntegerNetwork]:

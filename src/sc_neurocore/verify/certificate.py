@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sc_neurocore import __version__
-from sc_neurocore.errors import CheckFailedError, UserError
+from sc_neurocore.errors import CheckFailedError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.accelerator import SOURCES, Accelerator
 from sc_neurocore.hdl.design import CERTIFICATE, load_design, load_neuron
@@ -26,8 +26,11 @@ from sc_neurocore.tools.programs import is_available, version
 from sc_neurocore.verify.control import prove_control
 from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate
 from sc_neurocore.verify.equivalence import prove_step
+from sc_neurocore.verify.netlist import FAMILIES, check_netlist
+from sc_neurocore.verify.properties import prove_properties
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.simulators import TOOLS, SimulatorName
+from sc_neurocore.verify.step_simulation import StepCosimulation, cosimulate_step
 
 SECOND_SIMULATOR: SimulatorName = "icarus"
 SECOND_SAMPLES = 10
@@ -166,32 +169,102 @@ def certify(
     return certificate
 
 
-def verify_neuron(directory: Path) -> ProofResult:
-    """Prove the step of a compiled neuron, and write its certificate.json.
+@dataclass(frozen=True)
+class NeuronCertificate:
+    """What is known of one compiled neuron.
+
+    Attributes:
+        neuron: Name, equations, format, SHA-256 of the modules, tables, and possible overflows.
+        proofs: Of the step and of the properties.
+        netlists: Of the step after synthesis; these hold unless they are refuted.
+        sampled: Random inputs through the step and through its netlists.
+        environment: Versions, machine and date.
+    """
+
+    neuron: dict[str, Any]
+    proofs: tuple[ProofResult, ...]
+    netlists: tuple[ProofResult, ...]
+    sampled: tuple[StepCosimulation, ...]
+    environment: dict[str, str]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the proofs are proved, and nothing after synthesis contradicts them."""
+        return (
+            all(proof.status == "proved" for proof in self.proofs)
+            and all(proof.status != "refuted" for proof in self.netlists)
+            and all(run.holds for run in self.sampled)
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what certificate.json holds."""
+        return {
+            "holds": self.holds,
+            **self.neuron,
+            "proved_for_all_inputs": [proof.as_dict() for proof in self.proofs],
+            "after_synthesis": [proof.as_dict() for proof in self.netlists],
+            "sampled": [run.as_dict() for run in self.sampled],
+            "environment": self.environment,
+        }
+
+
+def verify_neuron(
+    directory: Path, progress: ProgressCallback = ignore_progress
+) -> NeuronCertificate:
+    """Verify a compiled neuron, and write its certificate.json.
+
+    The step and the properties of the registered module are proved. If they hold, random inputs go
+    through the step and through its netlists, as far as a simulator is installed, and the netlists
+    are proved where that takes seconds.
 
     Raises:
         UserError: If the folder is not a compiled neuron.
-        ToolMissingError: If Yosys or z3 is not installed.
+        ToolMissingError: If Yosys, SymbiYosys or z3 is not installed.
     """
-    module, program = load_neuron(directory)
+    compiled = load_neuron(directory)
+    verilog, program, latency = compiled.verilog, compiled.program, compiled.verilog.latency
     (directory / CERTIFICATE).unlink(missing_ok=True)
-    source = directory / f"{module}_step.v"
-    if not source.is_file():
-        raise UserError(f"{source} is missing, which holds the neuron's step: compile again")
-    text = source.read_text(encoding="utf-8")
-    proof = prove_step(program, text, f"{module}_step")
-    certificate = {
-        "holds": proof.status == "proved",
-        "neuron": str(program.neuron),
-        "state_format": str(program.fixed_point.state),
-        "sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "proved_for_all_inputs": [proof.as_dict()],
-        "sampled": [],
-        "environment": _environment(()),
-    }
-    content = json.dumps(certificate, indent=2, ensure_ascii=False) + "\n"
+    module = f"{verilog.name}_step"
+    stages = ("step", "properties", *FAMILIES)
+
+    def report(done: int) -> None:
+        note = stages[done] if done < len(stages) else ""
+        progress(Progress("proofs of the neuron", done, len(stages), note))
+
+    report(0)
+    proofs = [prove_step(program, verilog.step, module, latency=latency)]
+    report(1)
+    proofs.append(prove_properties(program, verilog))
+    netlists: list[ProofResult] = []
+    sampled: list[StepCosimulation] = []
+    has_simulator = any(all(map(is_available, tools)) for tools in TOOLS.values())
+    if has_simulator and all(proof.status == "proved" for proof in proofs):
+        sampled.append(cosimulate_step(program, verilog.step, module, latency=latency))
+        for done, family in enumerate(FAMILIES, start=2):
+            report(done)
+            proof, run = check_netlist(program, verilog.step, module, family, latency=latency)
+            netlists.append(proof)
+            sampled.append(replace(run, module=f"{module}, netlist for {family}"))
+    report(len(stages))
+    sources = "".join(verilog.files.values())
+    certificate = NeuronCertificate(
+        neuron={
+            "module": verilog.name,
+            "neuron": str(program.neuron),
+            "state_format": str(program.fixed_point.state),
+            "pipeline": latency,
+            "sha256": hashlib.sha256(sources.encode()).hexdigest(),
+            "tables": [str(table) for table in program.tables],
+            "overflows": [str(place) for place in program.program.overflows],
+        },
+        proofs=tuple(proofs),
+        netlists=tuple(netlists),
+        sampled=tuple(sampled),
+        environment=_environment(()),
+    )
+    content = json.dumps(certificate.as_dict(), indent=2, ensure_ascii=False) + "\n"
     write_atomically(directory / CERTIFICATE, content.encode())
-    return proof
+    return certificate
 
 
 def _prove_datapath(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult:

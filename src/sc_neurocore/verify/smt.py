@@ -104,6 +104,10 @@ class Meaning:
         Raises:
             ValueError: If a register depends on itself.
         """
+        inputs: set[str] = set()
+        for name, (kind, _) in self.ports.items():
+            if kind == "input":
+                inputs.update(_NAMED.findall(self.definitions[self.wire(name)]))
         found: dict[str, frozenset[int]] = {}
         active: set[str] = set()
         stack = [(signal, False)]
@@ -116,7 +120,7 @@ class Meaning:
             if is_ready:
                 active.discard(name)
                 if body is None:
-                    found[name] = frozenset({0})
+                    found[name] = frozenset({0} if name in inputs else ())
                 else:
                     below = frozenset().union(*(found[use] for use in uses))
                     step = name in self.registers
@@ -167,6 +171,8 @@ def read_module(verilog: str, module: str, extra: tuple[str, ...] = ()) -> Meani
             "proc -noopt -norom",
             "flatten",
             "opt_clean",
+            # An undefined bit may be anything: equality must hold for every value of it.
+            "setundef -undriven -anyseq",
             "write_smt2 -wires module.smt2",
         ]
         run("yosys", ["-q", "-p", "; ".join(steps)], cwd=folder)
