@@ -69,13 +69,13 @@ def test_a_conv_net_is_trained_saved_loaded_and_trained_further(tmp_path: Path) 
     assert history.epochs[-1].loss < history.epochs[0].loss < run.epochs[0].loss / 2
 
 
-def test_a_conv_net_is_evaluated_without_integers_so_far(tmp_path: Path) -> None:
+def test_a_conv_net_is_evaluated_in_floats_and_integers(tmp_path: Path) -> None:
     parts = load_split("digits").shaped((1, 8, 8))
     training = TrainingOptions(epochs=1, steps=2, batch_size=128)
     options = RunOptions(n_hidden=8, training=training, net="conv", channels=(2,), kernel_size=3)
     save_description(train(parts, options).description, tmp_path)
     code, evaluated = command("evaluate", tmp_path)
-    assert (code, evaluated["test_size"], evaluated["fixed"]) == (0, 360, None)
+    assert (code, evaluated["test_size"], evaluated["fixed"]["test_size"]) == (0, 360, 360)
     assert evaluated["accuracy"] == load_description(tmp_path).metadata["test_accuracy"]
 
 

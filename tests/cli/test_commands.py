@@ -104,7 +104,7 @@ def test_a_syntax_error_shows_the_line_and_a_caret(tmp_path: Path) -> None:
         (("evaluate", "missing"), "a saved network is a folder with network.json"),
         (("evaluate", MODEL, "--dataset", "cats"), "no data set 'cats'; known: digits, mnist"),
         (("simulate", MODEL, "--length", 0), "length"),
-        (("simulate", MODEL, "--source", "dice"), "expected one of lfsr, sobol, bernoulli"),
+        (("simulate", MODEL, "--source", "dice"), "expected one of lfsr, sobol, halton"),
         (("simulate", MODEL, "--encoding", "ternary"), "expected one of unipolar"),
         (("export", MODEL, "--to", "onnx"), "--to onnx: expected one of sc, fixed, nir"),
         (

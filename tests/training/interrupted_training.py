@@ -69,7 +69,7 @@ def main(folder: str, result: str, kind: str = "everything") -> None:
         net = network(0.0 if is_plain else 0.2)
         history = fit(
             net,
-            stripes(300, 0),
+            stripes(300 if is_plain else 900, 0),
             stripes(60, 1),
             options,
             checkpoint=Path(folder),

