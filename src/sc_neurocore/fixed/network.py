@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -197,7 +196,7 @@ class IntegerNetwork:
     content_hash: str
     steps: int
     input: InputEncoding
-    readout: Literal["spike-count", "membrane"]
+    readout: str
     layers: tuple[IntegerLayer, ...]
 
     @property

@@ -101,8 +101,7 @@ def plan(network: IntegerNetwork, lanes: int) -> Geometry:
         UserError: If the number of lanes is not a power of two up to 64, or the engine does not
             have what the network needs.
     """
-    if lanes < 1 or lanes > MAXIMUM_LANES or lanes & (lanes - 1):
-        raise UserError(f"lanes={lanes}: expected a power of two from 1 to {MAXIMUM_LANES}")
+    check_lanes(lanes)
     _check_supported(network)
     layers = _plan_layers(network, lanes)
     first = network.layers[0]
@@ -112,8 +111,8 @@ def plan(network: IntegerNetwork, lanes: int) -> Geometry:
     event_bits = index_bits(first.inputs)
     # A spike word's index, times the lanes, must fit too.
     input_index_bits = max(event_bits, group_bits + lane_shift)
-    rows, row_bits = _depth(sum(each.groups * each.inputs for each in layers), input_index_bits)
-    slots, slot_bits = _depth(
+    rows, row_bits = memory_depth(sum(each.groups * each.inputs for each in layers), input_index_bits)
+    slots, slot_bits = memory_depth(
         sum(each.groups for each in layers) * lanes, max(group_bits, lane_bits)
     )
     weight_bits = max(layer.weight_bits for layer in network.layers)
@@ -154,7 +153,13 @@ def plan(network: IntegerNetwork, lanes: int) -> Geometry:
     )
 
 
-def _depth(words: int, least_bits: int) -> tuple[int, int]:
+def check_lanes(lanes: int) -> None:
+    """Raise UserError unless the number of lanes is a power of two up to the maximum."""
+    if lanes < 1 or lanes > MAXIMUM_LANES or lanes & (lanes - 1):
+        raise UserError(f"lanes={lanes}: expected a power of two from 1 to {MAXIMUM_LANES}")
+
+
+def memory_depth(words: int, least_bits: int) -> tuple[int, int]:
     """Return a memory's depth and address bits: as deep as the bits say, where they are given."""
     bits = max(index_bits(words), least_bits)
     return max(words, (1 << (bits - 1)) + 1), bits
