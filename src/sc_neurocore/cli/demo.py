@@ -253,7 +253,7 @@ def _trace_neuron(
     """Return one neuron's state after each step, as the RTL's trace port shows it."""
     core = build_simulator(accelerator, choose_simulator("auto"))
     updates = core.run(np.asarray(frame, dtype=np.int64)).updates
-    column = [each.name for each in accelerator.states].index(state)
+    column = [each.name for each in accelerator.states[layer]].index(state)
     here = np.flatnonzero((updates.layer == layer) & (updates.neuron == neuron))
     in_time: NDArray[np.int64] = updates.states[here[np.argsort(updates.step[here])], column]
     return in_time

@@ -20,9 +20,11 @@ from sc_neurocore.hdl.design import (
     compile_neuron,
     load_design,
 )
+from sc_neurocore.hdl.schedules import AUTO
 from sc_neurocore.interop.importing import NIR_SUFFIX
 from sc_neurocore.network.storage import JSON_NAME, load_description
 from sc_neurocore.verify.certificate import verify_design, verify_neuron
+from sc_neurocore.verify.cosimulation import CosimulationResult
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the design goes.")]
 RANDOM_SEED = 0
@@ -41,6 +43,9 @@ def compile_(
     format: options.Format = "Q8.8",
     weight_bits: options.WeightBits = 8,
     lanes: options.Lanes = 8,
+    schedule: Annotated[
+        str, typer.Option(help="group-stationary, step-outer, or auto: the first that fits.")
+    ] = AUTO,
     pipeline: options.Pipeline = 0,
     as_json: options.Json = False,
 ) -> None:
@@ -53,7 +58,9 @@ def compile_(
             raise UserError(
                 "--pipeline is for a neuron's equations; a network has its own pipeline"
             )
-        accelerator, _ = compile_network(find_network(run), out, format, weight_bits, lanes)
+        accelerator, _ = compile_network(
+            find_network(run), out, format, weight_bits, lanes, schedule
+        )
         verilog = [(out / path).as_posix() for path in accelerator.verilog]
         content = {
             "top": accelerator.top,
@@ -61,10 +68,15 @@ def compile_(
             "format": format,
             "weight_bits": weight_bits,
             "lanes": lanes,
+            "schedule": accelerator.schedule,
             "verilog": verilog,
             "memories": [(out / path).as_posix() for path in accelerator.memories],
         }
-        rows = [("top module", accelerator.top), ("network", accelerator.content_hash)]
+        rows = [
+            ("top module", accelerator.top),
+            ("network", accelerator.content_hash),
+            ("schedule", accelerator.schedule),
+        ]
         report.result(content, rows + [("Verilog", path) for path in verilog])
 
 
@@ -105,16 +117,18 @@ def verify(
         description = load_description(directory)
         if "dataset" in description.metadata:
             data = test_part(description)
-            inputs = data.inputs.reshape(len(data), -1).astype(np.int64)
+            inputs = np.asarray(data.network_inputs())
             origin = f"{data.name}, test split"
         else:
-            shape = (samples or 100, network.layers[0].inputs)
+            shape: tuple[int, ...] = (samples or 100, network.layers[0].inputs)
+            if network.batch_axis:
+                shape = (network.steps, *shape)
             limit = 1 << network.input_bits
             inputs = np.random.default_rng(RANDOM_SEED).integers(0, limit, size=shape)
             origin = f"random, seed {RANDOM_SEED}"
         certificate = verify_design(
             directory,
-            inputs[: samples or None],
+            inputs[(slice(None),) * network.batch_axis + (slice(samples or None),)],
             origin=origin,
             simulator=simulator,
             progress=report.progress,
@@ -122,7 +136,7 @@ def verify(
         rows = [
             (
                 f"co-simulation, {run.simulator}",
-                f"{run.samples} inputs, {run.updates} updates",
+                f"{run.samples} inputs, {run.updates} updates, {_cycles(run)}",
                 run.first_mismatch or "no mismatch",
             )
             for run in certificate.cosimulation
@@ -134,6 +148,17 @@ def verify(
         rows.append(("certificate", (directory / CERTIFICATE).as_posix(), ""))
         report.result(certificate.as_dict(), rows)
         report.exit_code = 0 if certificate.holds else 1
+
+
+def _cycles(run: CosimulationResult) -> str:
+    """Say how long a sample takes, and what a readout that ends early saves."""
+    text = f"{run.cycles_per_sample:.0f} cycles"
+    if run.steps_per_sample < run.steps:
+        text += (
+            f" ({run.steps_per_sample:.1f} of {run.steps} steps, about "
+            f"{run.cycles_saved_per_sample:.0f} cycles saved)"
+        )
+    return text
 
 
 def _verify_neuron(directory: Path, report: Report) -> None:

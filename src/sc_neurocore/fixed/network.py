@@ -205,6 +205,11 @@ class IntegerNetwork:
         return self.input.bits
 
     @property
+    def batch_axis(self) -> int:
+        """Where the samples lie in what `run` takes: behind the time, if there is one frame per step."""
+        return 0 if self.input.kind == "static" else 1
+
+    @property
     def weight_bits(self) -> tuple[int, ...]:
         """Width of the weights of each layer that has some, from input to output."""
         parts = (each for layer in self.layers for each in (*layer.synapses, layer.feedback))
@@ -258,7 +263,7 @@ class IntegerNetwork:
             DataError: If the shape, type or range is wrong.
         """
         given = np.asarray(inputs)
-        lead = 1 if self.input.kind == "static" else 2
+        lead = self.batch_axis + 1
         if given.shape[lead:] == (self.layers[0].inputs,):
             given = given.reshape(*given.shape[:lead], *self.input.shape)
         chain = Chain(

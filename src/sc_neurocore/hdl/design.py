@@ -18,15 +18,14 @@ from sc_neurocore.fixed.lowering import NeuronProgram, lower
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.quantize import quantize
-from sc_neurocore.hdl import geometry
 from sc_neurocore.hdl.accelerator import (
     MANIFEST,
     Accelerator,
-    generate,
     load_accelerator,
 )
 from sc_neurocore.hdl.equation_compiler import NeuronVerilog, compile_equations
 from sc_neurocore.hdl.names import check_identifier
+from sc_neurocore.hdl.schedules import AUTO, choose_schedule, generate_scheduled
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.storage import load_description, save_description, write_atomically
 
@@ -41,15 +40,17 @@ def compile_network(
     format: str | QFormat = "Q8.8",
     weight_bits: int = 8,
     lanes: int = 8,
+    schedule: str = AUTO,
 ) -> tuple[Accelerator, IntegerNetwork]:
     """Compile a network into a design folder.
 
     Args:
-        description: A feed-forward network.
+        description: A network of dense or delay-dense layers with neurons behind each.
         directory: Where network.json, design.json and rtl/ go; made if needed.
         format: The format of the neurons' states.
         weight_bits: Width of a weight, 2 to 16.
         lanes: Multiply-accumulate lanes: a power of two.
+        schedule: group-stationary, step-outer, or auto: the first of them that fits.
 
     Raises:
         UserError: If the integers or the engine do not have what the network needs.
@@ -57,9 +58,9 @@ def compile_network(
     if not QFormat.parse(format).signed:
         raise UserError(f"format {format}: the engine's states are signed; expected Qm.n")
     network = quantize(description, format, weight_bits)
-    geometry.plan(network, lanes)  # refuses what it cannot do before anything is removed
+    chosen = choose_schedule(network, lanes, schedule)  # refuses before anything is removed
     _clear(directory)
-    accelerator = generate(network, directory, lanes)
+    accelerator = generate_scheduled(network, directory, lanes, chosen)
     save_description(description, directory)
     return accelerator, network
 

@@ -13,7 +13,7 @@ from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.geometry import COLUMN_BITS, Geometry
 
 # Integers (words, fields) of a memory, and the width of each field.
-_Words: TypeAlias = tuple[NDArray[np.int64], list[int]]
+Words: TypeAlias = tuple[NDArray[np.int64], list[int]]
 
 
 def weight_image(network: IntegerNetwork, geometry: Geometry) -> bytes:
@@ -45,41 +45,41 @@ def weight_image(network: IntegerNetwork, geometry: Geometry) -> bytes:
 
 def weights_text(network: IntegerNetwork, geometry: Geometry) -> bytes:
     """Return the $readmemh file of the weight memory."""
-    return _memory_text(*_weight_rows(network, geometry), geometry.rows)
+    return memory_text(*_weight_rows(network, geometry), geometry.rows)
 
 
 def neurons_text(network: IntegerNetwork, geometry: Geometry) -> bytes:
     """Return the $readmemh file of the neuron memory."""
-    return _memory_text(*_neuron_slots(network, geometry), geometry.slots)
+    return memory_text(*_neuron_slots(network, geometry), geometry.slots)
 
 
-def _weight_rows(network: IntegerNetwork, geometry: Geometry) -> _Words:
+def _weight_rows(network: IntegerNetwork, geometry: Geometry) -> Words:
     """Lay out the weights: for each group of each layer, for each input, one weight per lane."""
     blocks = []
     for layer, form in zip(network.layers, geometry.layers, strict=True):
-        groups = _padded(layer.weight, form.groups, geometry.lanes)
+        groups = padded(layer.weight, form.groups, geometry.lanes)
         blocks.append(groups.transpose(0, 2, 1).reshape(-1, geometry.lanes))
     return np.concatenate(blocks), [geometry.weight_bits] * geometry.lanes
 
 
-def _neuron_slots(network: IntegerNetwork, geometry: Geometry) -> _Words:
+def _neuron_slots(network: IntegerNetwork, geometry: Geometry) -> Words:
     """Lay out what each neuron has of its own: for each lane of each group, bias and parameters."""
     blocks = []
     for layer, form in zip(network.layers, geometry.layers, strict=True):
         own = np.column_stack([layer.bias, layer.parameters])
-        blocks.append(_padded(own, form.groups, geometry.lanes).reshape(-1, own.shape[1]))
+        blocks.append(padded(own, form.groups, geometry.lanes).reshape(-1, own.shape[1]))
     widths = [geometry.bias_bits, *(port.width for port in network.program.parameters)]
     return np.concatenate(blocks), widths
 
 
-def _padded(values: NDArray[np.int64], groups: int, lanes: int) -> NDArray[np.int64]:
+def padded(values: NDArray[np.int64], groups: int, lanes: int) -> NDArray[np.int64]:
     """Bring (neurons, columns) to (groups, lanes, columns), zeros where there is no neuron."""
-    padded = np.zeros((groups * lanes, values.shape[1]), dtype=np.int64)
+    padded = np.zeros((groups * lanes, values.shape[1]), dtype=values.dtype)
     padded[: len(values)] = values
     return padded.reshape(groups, lanes, -1)
 
 
-def _memory_text(words: NDArray[np.int64], widths: list[int], depth: int) -> bytes:
+def memory_text(words: NDArray[np.int64], widths: list[int], depth: int) -> bytes:
     """Write a $readmemh file of `depth` words."""
     digits = -(-sum(widths) // 4)
     lines = [f"{word:0{digits}x}\n" for word in _packed(words, widths)]

@@ -29,7 +29,8 @@ class Updates:
         step: (updates,).
         neuron: (updates,).
         spike: (updates,), bool.
-        states: (updates, states): after the reset, in the order of the accelerator's states.
+        states: (updates, states): after the reset, in the order of the layer's states; zeros behind
+            them, where another layer has more.
     """
 
     sample: Integers
@@ -80,16 +81,24 @@ def read_recording(results: Path, trace: Path, accelerator: Accelerator) -> Reco
     )
 
 
-def _decode(records: NDArray[np.uint32], ends: Integers, fields: tuple[Field, ...]) -> Updates:
+def _decode(
+    records: NDArray[np.uint32], ends: Integers, fields: tuple[tuple[Field, ...], ...]
+) -> Updates:
     first, second = records[:, 0].astype(np.int64), records[:, 1].astype(np.int64)
     packed = records[:, _HEADER_WORDS:]
+    layer = second >> _LAYER_BIT
+    states = np.zeros((len(records), max(map(len, fields))), dtype=np.int64)
+    for number, places in enumerate(fields):
+        here = layer == number
+        for column, place in enumerate(places):
+            states[here, column] = _extract(packed[here], place)
     return Updates(
         sample=np.searchsorted(ends, np.arange(len(records)), side="right"),
-        layer=second >> _LAYER_BIT,
+        layer=layer,
         step=second & ((1 << _LAYER_BIT) - 1),
         neuron=first & ((1 << _SPIKE_BIT) - 1),
         spike=first >> _SPIKE_BIT != 0,
-        states=np.stack([_extract(packed, field) for field in fields], axis=1),
+        states=states,
     )
 
 

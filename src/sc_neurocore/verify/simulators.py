@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from sc_neurocore.errors import ToolFailedError, ToolMissingError, UserError
 from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.render import render
+from sc_neurocore.hdl.step_geometry import StepGeometry
 from sc_neurocore.tools import programs
 from sc_neurocore.verify.recording import Recording, read_recording, state_words
 
@@ -70,7 +71,8 @@ class Simulator:
         """Send frames through the core, from reset.
 
         Args:
-            frames: (frames, inputs), in the range of the core's inputs.
+            frames: (samples, values of a sample), in the range of the core's inputs; where there is
+                a frame per step, one after the other.
             seed: 0 never makes the core wait; another value makes both sides hesitate at random.
 
         Raises:
@@ -191,7 +193,7 @@ def _testbench_values(accelerator: Accelerator) -> dict[str, Any]:
     return {
         "top": accelerator.top,
         "g": accelerator.geometry,
-        "inputs": layers[0].inputs,
+        "inputs": accelerator.values_per_sample,
         "outputs": layers[-1].outputs,
         "state_words": state_words(accelerator),
         "capacity": ICARUS_CAPACITY,
@@ -202,17 +204,22 @@ def _testbench_values(accelerator: Accelerator) -> dict[str, Any]:
 def _weight_words(accelerator: Accelerator) -> int:
     """Return how many words the harness must load before the first frame."""
     geometry = accelerator.geometry
-    return geometry.rows << geometry.column_bits if accelerator.weights == "loaded" else 0
+    if accelerator.weights == "rom" or isinstance(geometry, StepGeometry):
+        return 0
+    return geometry.rows << geometry.column_bits
 
 
 def _clock_limit(accelerator: Accelerator) -> int:
-    """Return clocks that no frame can need: every input active, nothing overlapping, twice."""
+    """Return clocks that no sample can need: every input active, nothing overlapping, twice."""
     geometry = accelerator.geometry
     steps = 1 << geometry.step_bits
+    # A recurrent layer has its own spikes for inputs too, and a step-outer design may clear rings.
     clocks = sum(
-        layer.groups * steps * (layer.inputs + geometry.lanes + 32) for layer in geometry.layers
+        layer.groups * steps * (layer.inputs + layer.outputs + geometry.lanes + 32)
+        for layer in geometry.layers
     )
-    return 2 * clocks + 1000
+    rings = geometry.clear_clocks if isinstance(geometry, StepGeometry) else 0
+    return 2 * (clocks + rings + 4 * accelerator.values_per_sample) + 1000
 
 
 def _verilog_names(accelerator: Accelerator) -> list[str]:
@@ -222,7 +229,7 @@ def _verilog_names(accelerator: Accelerator) -> list[str]:
 def _macros(accelerator: Accelerator) -> list[str]:
     layers = accelerator.geometry.layers
     return [
-        f"-DINPUTS={layers[0].inputs}",
+        f"-DINPUTS={accelerator.values_per_sample}",
         f"-DOUTPUTS={layers[-1].outputs}",
         f"-DSTATE_WORDS={state_words(accelerator)}",
         f"-DWEIGHT_WORDS={_weight_words(accelerator)}",

@@ -292,7 +292,11 @@ module snn_step_engine #(
             // The step, as far as it says which slot of a ring is due.
             localparam WIDER = STEP_BITS > DELAY_BITS ? STEP_BITS : DELAY_BITS;
             wire [WIDER-1:0]     wide_step  = {{(WIDER-STEP_BITS){1'b0}}, step};
-            wire [RING_BITS-1:0] group_ring = token_group[0 +: RING_BITS < GROUP_BITS ? RING_BITS : GROUP_BITS];
+            // A layer's groups have rings that follow each other, so that a group's number fits where
+            // it is needed.
+            localparam BROAD = RING_BITS > GROUP_BITS ? RING_BITS : GROUP_BITS;
+            wire [BROAD-1:0] wide_group = {{(BROAD-GROUP_BITS){1'b0}}, token_group};
+            wire unused = &{wide_group, 1'b0};  // its high bits
 
             snn_step_rings #(
                 .LANES(LANES), .WEIGHT_BITS(WEIGHT_BITS), .DELAY_BITS(DELAY_BITS), .VALUE_BITS(VALUE_BITS),
@@ -310,7 +314,7 @@ module snn_step_engine #(
                 .token_row      (token_row),
                 .token_value    (token_value),
                 .token_tag      (token_group),
-                .token_ring     (layer_is_delayed ? layer_first_ring + group_ring : {RING_BITS{1'b0}}),
+                .token_ring     (layer_is_delayed ? layer_first_ring + wide_group[RING_BITS-1:0] : {RING_BITS{1'b0}}),
                 .weights_read   (weights_read),
                 .weights_row    (weights_row),
                 .weights        (weights),
@@ -341,6 +345,7 @@ module snn_step_engine #(
     wire                            update_turn, update_ends_word;
     wire [GROUP_BITS-1:0]           update_group;
     wire [GROUP_BITS+LANE_BITS-1:0] ahead_neuron;
+    wire                            unused_ahead = &{ahead_neuron, 1'b0};  // its high bits
 
     snn_step_neurons #(
         .LANES(LANES), .LANE_BITS(LANE_BITS), .LANE_SHIFT(LANE_SHIFT), .SUM_BITS(SUM_BITS),

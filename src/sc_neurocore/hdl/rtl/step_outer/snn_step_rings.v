@@ -172,9 +172,9 @@ module snn_step_rings #(
             reg  [RING_BITS+DELAY_BITS-1:0] last_address;
             reg  [SUM_BITS-1:0]             last_sum;
 
-            wire [SUM_BITS-1:0] before = last_valid && last_address == address ? last_sum : held;
+            wire [SUM_BITS-1:0] present = last_valid && last_address == address ? last_sum : held;
             wire [SUM_BITS-1:0] total =
-                before + {{(SUM_BITS-PRODUCT_BITS){product[PRODUCT_BITS-1]}}, product};
+                present + {{(SUM_BITS-PRODUCT_BITS){product[PRODUCT_BITS-1]}}, product};
             wire [SUM_BITS-1:0] left = multiplied_handover ? {SUM_BITS{1'b0}} : total;
             assign job_sums[lane*SUM_BITS +: SUM_BITS] = total;
 
