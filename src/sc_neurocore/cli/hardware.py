@@ -117,7 +117,7 @@ def verify(
         description = load_description(directory)
         if "dataset" in description.metadata:
             data = test_part(description)
-            inputs = np.asarray(data.network_inputs())
+            inputs = np.asarray(data.network_inputs(), dtype=np.int64)
             origin = f"{data.name}, test split"
         else:
             shape: tuple[int, ...] = (samples or 100, network.layers[0].inputs)

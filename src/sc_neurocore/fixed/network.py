@@ -206,7 +206,7 @@ class IntegerNetwork:
 
     @property
     def batch_axis(self) -> int:
-        """Where the samples lie in what `run` takes: behind the time, if there is one frame per step."""
+        """Where the samples lie in what `run` takes: behind the time, where it has one."""
         return 0 if self.input.kind == "static" else 1
 
     @property

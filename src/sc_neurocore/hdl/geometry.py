@@ -129,7 +129,9 @@ def plan(network: IntegerNetwork, lanes: int) -> Geometry:
     event_bits = index_bits(first.inputs)
     # A spike word's index, times the lanes, must fit too.
     input_index_bits = max(event_bits, group_bits + lane_shift)
-    rows, row_bits = memory_depth(sum(each.groups * each.inputs for each in layers), input_index_bits)
+    rows, row_bits = memory_depth(
+        sum(each.groups * each.inputs for each in layers), input_index_bits
+    )
     slots, slot_bits = memory_depth(
         sum(each.groups for each in layers) * lanes, max(group_bits, lane_bits)
     )

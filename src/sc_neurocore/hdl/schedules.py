@@ -31,10 +31,10 @@ def choose_schedule(network: IntegerNetwork, lanes: int, schedule: str = AUTO) -
             return "step-outer"
     if schedule == "group-stationary":
         geometry.plan(network, lanes)
-        return schedule
+        return "group-stationary"
     if schedule == "step-outer":
         plan_steps(network, lanes)
-        return schedule
+        return "step-outer"
     raise UserError(f"schedule {schedule!r}: expected {AUTO}, {', '.join(get_args(Schedule))}")
 
 

@@ -1,4 +1,4 @@
-"""The sizes of a step-outer accelerator: every width that rtl/step_outer/snn_step_engine.v is given.
+"""The sizes of a step-outer accelerator: every width that snn_step_engine.v is given.
 
 All of them follow from the integer network and the number of lanes. The names are those of the
 engine's parameters, in lower case.
@@ -156,15 +156,17 @@ def plan_steps(network: IntegerNetwork, lanes: int) -> StepGeometry:
         sum(layer.groups for layer in layers) * lanes, max(group_bits, lane_bits)
     )
     value_bits = max(
-        network.input_bits, *(part.largest.bit_length() + part.gain for l in parts for part in l.parts)
+        network.input_bits,
+        *(part.largest.bit_length() + part.gain for each in parts for part in each.parts),
     )
     weight_bits = max(part.weight_bits for layer in parts for part in layer.parts)
-    bias_bits = max(signed_width(int(l.bias.min()), int(l.bias.max())) for l in parts)
+    bias_bits = max(signed_width(int(each.bias.min()), int(each.bias.max())) for each in parts)
     states = [state_width(program) for program in network.programs]
     last = network.layers[-1].program
     membrane_low, membrane_bits = membrane_place(last)
     count_bits = max(2, network.steps.bit_length())
     is_membrane = network.readout == "membrane"
+    suffice = spikes_that_suffice(network.readout) or 0
     return StepGeometry(
         is_static=int(network.input.kind == "static"),
         lanes=lanes,
@@ -201,7 +203,7 @@ def plan_steps(network: IntegerNetwork, lanes: int) -> StepGeometry:
         output_bits=index_bits(network.layers[-1].outputs),
         count_bits=count_bits,
         score_is_membrane=int(is_membrane),
-        enough=spikes_that_suffice(network.readout) or 0,
+        enough=suffice if suffice <= network.steps else 0,
         membrane_low=membrane_low,
         membrane_bits=membrane_bits,
         score_bits=membrane_bits + network.steps.bit_length() if is_membrane else count_bits + 1,
@@ -226,7 +228,12 @@ def membrane_place(program: NeuronProgram) -> tuple[int, int]:
 
 def _delay_bits(network: IntegerNetwork, layers: Sequence[StepLayer]) -> int:
     longest = max(
-        (int(part.delays.max()) for l in layers for part in l.parts if part.delays is not None),
+        (
+            int(part.delays.max())
+            for each in layers
+            for part in each.parts
+            if part.delays is not None
+        ),
         default=0,
     )
     if longest > MAXIMUM_DELAY:

@@ -13,7 +13,7 @@ import numpy as np
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
 from sc_neurocore.fixed.synapses import Integers, IntegerSynapses
-from sc_neurocore.network.description import Delay, DelayDense, Dense
+from sc_neurocore.network.description import Delay, DelayDense, Dense, along_channels
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Part:
     @property
     def inputs(self) -> int:
         """Number of inputs."""
-        return self.weight.shape[1]
+        return int(self.weight.shape[1])
 
     def range(self) -> tuple[Integers, Integers]:
         """Return the least and the largest sum of each output, over all subsets of the inputs."""
@@ -119,15 +119,15 @@ def _incoming(layer: IntegerLayer, largest: int, name: str) -> Part:
     if len(synapses) == 2 and isinstance(synapses[0].layer, Delay):
         last = synapses[1].layer
         if isinstance(last, Dense):
-            delays = np.broadcast_to(synapses[0].layer.delays, layer.input_shape)
-            return _part(
-                layer, synapses[1], np.broadcast_to(delays.ravel(), last.weight.shape), largest
-            )
+            late = along_channels(synapses[0].layer.delays, len(layer.input_shape))
+            late = np.broadcast_to(late, layer.input_shape).ravel()
+            delays = np.broadcast_to(late, last.weight.shape)
+            return _part(layer, synapses[1], delays, largest)
     if len(synapses) == 1:
         last = synapses[0].layer
         if isinstance(last, Dense | DelayDense):
-            delays = last.delays if isinstance(last, DelayDense) else None
-            return _part(layer, synapses[0], delays, largest)
+            given = last.delays if isinstance(last, DelayDense) else None
+            return _part(layer, synapses[0], given, largest)
     raise UserError(
         f"{name} is made of {', '.join(layer.kinds)}: accelerators have layers of neurons, with "
         f"weights of their own or none, a dense or delay-dense layer or nothing in front of each; "

@@ -122,7 +122,9 @@ def _template_values(
         "network_name": network.name,
         "content_hash": network.content_hash,
         "hash_words": [network.content_hash[8 * i : 8 * i + 8] for i in range(8)],
-        "sizes": "-".join(map(str, (geometry.layers[0].inputs, *(l.outputs for l in network.layers)))),
+        "sizes": "-".join(
+            map(str, (geometry.layers[0].inputs, *(each.outputs for each in network.layers)))
+        ),
         "steps": network.steps,
         "inputs": geometry.layers[0].inputs,
         "input_kind": network.input.kind,

@@ -270,9 +270,7 @@ def verify_neuron(
     return certificate
 
 
-def _prove_datapath(
-    accelerator: Accelerator, program: NeuronProgram, module: str
-) -> ProofResult:
+def _prove_datapath(accelerator: Accelerator, program: NeuronProgram, module: str) -> ProofResult:
     """Prove a neuron's step as it stands in the folder, not as it would be generated now."""
     source = accelerator.directory / SOURCES / f"{module}.v"
     if not source.is_file():

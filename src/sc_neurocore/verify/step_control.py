@@ -1,7 +1,7 @@
 """Control of a step-outer design, proved without bound.
 
-SymbiYosys proves the claims of harness/step_control.v.j2 by induction on the engine itself, with the
-network's table at hand; memories, neuron units and handshakes may do anything.
+SymbiYosys proves the claims of harness/step_control.v.j2 by induction on the engine itself, with
+the network's table at hand; memories, neuron units and handshakes may do anything.
 """
 
 from __future__ import annotations
@@ -24,17 +24,15 @@ MEMORIES = (
 _STAGES = ("addressed", "read", "weighted", "multiplied")
 
 
-def prove_step_control(
-    directory: Path, *, depth: int = 6, timeout: float = 600
-) -> ProofResult:
+def prove_step_control(directory: Path, *, depth: int = 6, timeout: float = 600) -> ProofResult:
     """Prove that every sample that goes into a generated core gives exactly one result.
 
     The claims: a result comes only between whole frames and ends the sample; no frame is taken
-    before the work on the one before is done, and no more than there are steps; a result stays until
-    it is taken; the weight and the neuron memory are never read beyond their end; a neuron's state
-    is never read while its successor is on its way; layer and step stand still while anything is
-    under way; and a ranking falls with every clock in which the core does not wait for an input,
-    so that the result comes.
+    before the work on the one before is done, and no more than there are steps; a result stays
+    until it is taken; the weight and the neuron memory are never read beyond their end; a
+    neuron's state is never read while its successor is on its way; layer and step stand still
+    while anything is under way; and a ranking falls with every clock in which the core does not
+    wait for an input, so that the result comes.
 
     Args:
         directory: What `hdl.generate_steps` wrote; the proof's files go to its folder
@@ -56,10 +54,11 @@ def prove_step_control(
     folder = prepare_bench(accelerator, ("layers",), "step_control.v.j2", values, depth)
     claims = (
         f"for every sequence of inputs and handshakes, every content of the memories and every "
-        f"answer of the neuron units, without bound: one result per sample, held until it is taken; "
-        f"no frame before the work on the last one is done; weight and neuron addresses in range; no "
-        f"state read while its successor is under way; and a ranking of {values['rank_bits']} bits "
-        f"that falls with every clock in which the core does not wait for an input"
+        f"answer of the neuron units, without bound: one result per sample, held until it is "
+        f"taken; no frame before the work on the last one is done; weight and neuron addresses in "
+        f"range; no state read while its successor is under way; and a ranking of "
+        f"{values['rank_bits']} bits that falls with every clock in which the core does not wait "
+        f"for an input"
     )
     return run_bench(folder, NAME, claims, ASSUMPTIONS + MEMORIES, depth, timeout)
 
