@@ -187,7 +187,7 @@ def test_the_control_is_proved(
             "state <= BEGIN",
             "stays until it is taken",
         ),
-        ("neurons", "layer_first_slot + (group_slot | lane_slot)", "layer_first_slot", "slot"),
+        ("neurons", "memory_slot = first_slot +", "memory_slot =", "slot"),
     ],
 )
 def test_a_broken_control_is_refuted(

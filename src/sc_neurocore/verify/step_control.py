@@ -127,6 +127,7 @@ def _inside(g: StepGeometry, sums: str) -> Iterator[tuple[str, int]]:
             "busy": 1,
             "group": g.group_bits,
             "lane": g.lane_bits,
+            "first_slot": g.slot_bits,
             "memory_read": 1,
             "memory_slot": g.slot_bits,
             **{f"{stage}_turn": 1 for stage in ("read", "biased", "drive", "update")},

@@ -92,6 +92,7 @@ module snn_step_neurons #(
     reg                  busy;
     reg [GROUP_BITS-1:0] group;
     reg [LANE_BITS-1:0]  lane;
+    reg [SLOT_BITS-1:0]  first_slot;  // of the group; kept, so that no address is ever beyond the end
 
     wire at_last_lane = lane == LAST_LANE[LANE_BITS-1:0];
     wire accept       = job_valid && job_ready;
@@ -100,19 +101,17 @@ module snn_step_neurons #(
 
     always @(posedge clk) begin
         if (accept) begin
-            group <= job_group;
-            lane  <= {LANE_BITS{1'b0}};
+            group      <= job_group;
+            first_slot <= layer_first_slot + ({{(SLOT_BITS-GROUP_BITS){1'b0}}, job_group} << LANE_SHIFT);
+            lane       <= {LANE_BITS{1'b0}};
         end else if (busy)
             lane <= lane + 1'b1;
         busy <= accept || (busy && !at_last_lane);
         if (reset) busy <= 1'b0;
     end
 
-    wire [SLOT_BITS-1:0] group_slot = {{(SLOT_BITS-GROUP_BITS){1'b0}}, group} << LANE_SHIFT;
-    wire [SLOT_BITS-1:0] lane_slot  = {{(SLOT_BITS-LANE_BITS){1'b0}}, lane};
-
     assign memory_read = busy;
-    assign memory_slot = layer_first_slot + (group_slot | lane_slot);
+    assign memory_slot = first_slot + {{(SLOT_BITS-LANE_BITS){1'b0}}, lane};
 
     wire [SUM_BITS-1:0] sum;
     snn_carousel #(.WIDTH(SUM_BITS), .SLOTS(LANES)) sums (
