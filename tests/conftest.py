@@ -126,8 +126,11 @@ def make_step_network() -> Callable[..., IntegerNetwork]:
     return _step_network
 
 
-def _step_network(kind: str, seed: int = 0, steps: int = 6) -> IntegerNetwork:
-    """A network 7-9-5 with a random mixture of what its kind asks for; "feed-forward" too."""
+def _step_network(kind: str, seed: int = 0, steps: int = 10) -> IntegerNetwork:
+    """A network 7-9-5 with a random mixture of what its kind asks for; "feed-forward" too.
+
+    Rings of delays hold 8 steps: in 10 steps they come round.
+    """
     random = np.random.default_rng(seed)
 
     def dense(inputs: int, outputs: int, scale: float = 2.0) -> Dense:

