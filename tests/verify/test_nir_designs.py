@@ -1,6 +1,7 @@
 """Graphs of other frameworks as accelerators: from the .nir file to the co-simulated core."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import nir
@@ -42,7 +43,7 @@ def graph(kind: str) -> nir.NIRGraph:
         "output": nir.Output(np.array([3])),
     }
     names = list(nodes)
-    edges = list(zip(names, names[1:], strict=False))
+    edges = list(pairwise(names))
     if kind == "recurrent":
         nodes["loop"] = affine(random, 5, 5)
         edges += [("hidden", "loop"), ("loop", "hidden")]
