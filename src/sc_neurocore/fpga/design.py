@@ -22,12 +22,14 @@ class Design:
         directory: The folder that holds design.json.
         top: The module to build.
         verilog: The sources, relative to `sources`.
+        is_core: Whether the module is what the network generator made, no board's.
         changed: Files that differ from what was compiled, relative to the directory.
     """
 
     directory: Path
     top: str
     verilog: tuple[Path, ...]
+    is_core: bool = False
     changed: tuple[str, ...] = ()
 
     @property
@@ -80,7 +82,13 @@ def read_design(directory: Path, top: str | None = None) -> Design:
         if not Path(path).is_relative_to(_SOURCES):
             raise UserError(f"{manifest} lists {path}, which is outside {sources}; move it there")
     verilog = tuple(Path(path).relative_to(_SOURCES) for path in paths)
-    return Design(directory, chosen, verilog, _changed(directory, content.get("sha256")))
+    return Design(
+        directory=directory,
+        top=chosen,
+        verilog=verilog,
+        is_core="geometry" in content and chosen == content.get("top"),
+        changed=_changed(directory, content.get("sha256")),
+    )
 
 
 def _changed(directory: Path, recorded: Any) -> tuple[str, ...]:
