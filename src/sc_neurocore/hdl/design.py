@@ -20,7 +20,9 @@ from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.hdl import geometry
 from sc_neurocore.hdl.accelerator import (
+    BOARD_SOURCES,
     MANIFEST,
+    SOURCES,
     Accelerator,
     generate,
     load_accelerator,
@@ -77,6 +79,7 @@ def _clear(directory: Path) -> None:
     (directory / CERTIFICATE).unlink(missing_ok=True)
     for path in (*earlier.verilog, *earlier.memories):
         (directory / path).unlink(missing_ok=True)
+    shutil.rmtree(directory / SOURCES / BOARD_SOURCES, ignore_errors=True)
     for report in directory.glob(BUILD_REPORTS):
         shutil.rmtree(report.parent)
 
