@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,9 @@ from sc_neurocore.cli import options
 from sc_neurocore.cli.console import Report, reporting
 from sc_neurocore.cli.stages import find_design, find_network, test_part
 from sc_neurocore.errors import UserError
+from sc_neurocore.fpga.boards import find_board, write_board
 from sc_neurocore.fpga.build import build as build_design
+from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import (
     CERTIFICATE,
     NEURON_MANIFEST,
@@ -43,17 +46,24 @@ def compile_(
     weight_bits: options.WeightBits = 8,
     lanes: options.Lanes = 8,
     pipeline: options.Pipeline = 0,
+    board: options.Board = None,
+    clock: options.Clock = None,
+    baud: options.Baud = DEFAULT_BAUD,
     as_json: options.Json = False,
 ) -> None:
     """Compile a network to an accelerator in Verilog, or a neuron's equations to a module."""
     with reporting(as_json) as report:
         if run.is_file() and run.name != JSON_NAME and run.suffix != NIR_SUFFIX:
+            if board is not None:
+                raise UserError("--board is for a network; a single neuron has no board top")
             _compile_neuron(run, out, format, pipeline, report)
             return
         if pipeline:
             raise UserError(
                 "--pipeline is for a neuron's equations; a network has its own pipeline"
             )
+        if board is not None:
+            find_board(board)  # before anything is replaced
         accelerator, _ = compile_network(find_network(run), out, format, weight_bits, lanes)
         verilog = [(out / path).as_posix() for path in accelerator.verilog]
         content = {
@@ -66,6 +76,14 @@ def compile_(
             "memories": [(out / path).as_posix() for path in accelerator.memories],
         }
         rows = [("top module", accelerator.top), ("network", accelerator.content_hash)]
+        if board is not None:
+            for_board = write_board(out, board, clock, baud)
+            content["board"] = asdict(for_board)
+            rows += [
+                ("board top", for_board.top),
+                ("clock", f"{for_board.frequency_mhz:g} MHz"),
+                ("constraints", (out / for_board.constraints).as_posix()),
+            ]
         report.result(content, rows + [("Verilog", path) for path in verilog])
 
 

@@ -26,6 +26,14 @@ WeightBits = Annotated[int, typer.Option(help="Bits of a weight, 2 to 16.")]
 Lanes = Annotated[int, typer.Option(help="Multiply-accumulate lanes: a power of two.")]
 Pipeline = Annotated[int, typer.Option(help="Register stages in a neuron's step, 0 to 16.")]
 Device = Annotated[str, typer.Option(help=f"The FPGA: {', '.join(DEVICES)}.")]
+Board = Annotated[
+    str | None,
+    typer.Option(help="Add a top and constraints for a board: icebreaker, ulx3s, arty-a7."),
+]
+Clock = Annotated[
+    float | None, typer.Option(help="The core's clock on the board, in MHz, instead of its usual.")
+]
+Baud = Annotated[int, typer.Option(help="Bits per second of the board's serial line.")]
 Length = Annotated[int, typer.Option(help="Bits of a stream.")]
 Source = Annotated[
     str, typer.Option(help="Where the bits come from: lfsr, sobol, halton, counter, bernoulli.")

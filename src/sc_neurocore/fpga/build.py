@@ -286,6 +286,7 @@ def _place(job: _Job, tools: PlaceAndRoute) -> Placement:
                 *("--json", job.argument(".json")),
                 *(tools.placed_option, job.argument(tools.placed_suffix)),
                 *("--report", job.argument(".report.json")),
+                *_constraints(job, tools),
                 *("--freq", f"{job.frequency_mhz:g}"),
                 *("--seed", str(job.seed)),
                 # A miss is not an error here: the report says what was reached.
@@ -300,6 +301,12 @@ def _place(job: _Job, tools: PlaceAndRoute) -> Placement:
             raise
         raise CheckFailedError(_explain_misfit(job, demand)) from error
     return read_placement(flow, report, _read_text(log))
+
+
+def _constraints(job: _Job, tools: PlaceAndRoute) -> list[str]:
+    """Return the placer's arguments for a board's pins and clock."""
+    path = job.design.constraints
+    return [tools.constraints_option, path.as_posix()] if path else []
 
 
 def _hand_over(job: _Job) -> _Product:

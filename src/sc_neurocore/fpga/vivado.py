@@ -16,9 +16,9 @@ _PIN = re.compile(r"^\s*set_property\s[^#]*PACKAGE_PIN", re.MULTILINE)
 
 
 def write_project(design: Design, device: Device, folder: Path, frequency_mhz: float) -> Path:
-    """Write a Tcl script that takes the sources through Vivado, and a stub of its constraints.
+    """Write a Tcl script that takes the sources through Vivado, and constraints.
 
-    Constraints in which somebody has assigned pins are left as they are.
+    A board brings its own; else a stub is written. Constraints in which somebody has assigned pins are left as they are.
 
     Args:
         design: What is built.
@@ -37,11 +37,17 @@ def write_project(design: Design, device: Device, folder: Path, frequency_mhz: f
         "verilog": [path.as_posix() for path in design.verilog],
         "period_ns": 1000 / frequency_mhz,
     }
-    constraints = folder / f"{design.top}.xdc"
-    if not (constraints.exists() and _PIN.search(constraints.read_text(encoding="utf-8"))):
+    own = folder / f"{design.top}.xdc"
+    constraints = design.sources / design.constraints if design.constraints else own
+    values["constraints"] = Path(os.path.relpath(constraints, folder)).as_posix()
+    if constraints == own and not _has_pins(own):
         text = render("sc_neurocore.fpga", "templates", "vivado.xdc.j2", values)
-        write_atomically(constraints, text.encode())
+        write_atomically(own, text.encode())
     script = folder / f"{design.top}{PROJECT_SUFFIX}"
     text = render("sc_neurocore.fpga", "templates", "vivado.tcl.j2", values)
     write_atomically(script, text.encode())
     return script
+
+
+def _has_pins(constraints: Path) -> bool:
+    return constraints.exists() and bool(_PIN.search(constraints.read_text(encoding="utf-8")))

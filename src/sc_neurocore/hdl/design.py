@@ -20,8 +20,11 @@ from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.hdl import geometry
 from sc_neurocore.hdl.accelerator import (
+    BOARD_SOURCES,
     MANIFEST,
+    SOURCES,
     Accelerator,
+    WeightSource,
     generate,
     load_accelerator,
 )
@@ -41,6 +44,7 @@ def compile_network(
     format: str | QFormat = "Q8.8",
     weight_bits: int = 8,
     lanes: int = 8,
+    weights: WeightSource = "rom",
 ) -> tuple[Accelerator, IntegerNetwork]:
     """Compile a network into a design folder.
 
@@ -50,6 +54,7 @@ def compile_network(
         format: The format of the neurons' states.
         weight_bits: Width of a weight, 2 to 16.
         lanes: Multiply-accumulate lanes: a power of two.
+        weights: Whether the bitstream holds the weights, or they are loaded at run time.
 
     Raises:
         UserError: If the integers or the engine do not have what the network needs.
@@ -59,7 +64,7 @@ def compile_network(
     network = quantize(description, format, weight_bits)
     geometry.plan(network, lanes)  # refuses what it cannot do before anything is removed
     _clear(directory)
-    accelerator = generate(network, directory, lanes)
+    accelerator = generate(network, directory, lanes, weights=weights)
     save_description(description, directory)
     return accelerator, network
 
@@ -77,6 +82,7 @@ def _clear(directory: Path) -> None:
     (directory / CERTIFICATE).unlink(missing_ok=True)
     for path in (*earlier.verilog, *earlier.memories):
         (directory / path).unlink(missing_ok=True)
+    shutil.rmtree(directory / SOURCES / BOARD_SOURCES, ignore_errors=True)
     for report in directory.glob(BUILD_REPORTS):
         shutil.rmtree(report.parent)
 

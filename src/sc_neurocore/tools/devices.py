@@ -46,6 +46,7 @@ class PlaceAndRoute:
             first group is a number; what it finds is added up.
         packer: Key of the program that makes the bitstream from that file.
         bitstream_suffix: The bitstream's suffix.
+        constraints_option: The placer's option for a board's pins and clock.
         packer_arguments: Arguments of the packer.
     """
 
@@ -56,6 +57,7 @@ class PlaceAndRoute:
     logged: Mapping[str, str]
     packer: str
     bitstream_suffix: str
+    constraints_option: str
     packer_arguments: tuple[str, ...] = ()
 
 
@@ -172,6 +174,7 @@ _ICE40_PLACE = PlaceAndRoute(
     },
     packer="icepack",
     bitstream_suffix=".bin",
+    constraints_option="--pcf",
 )
 _ICE40_CELLS: Mapping[str, Counts] = {
     "logic_cells": {"ICESTORM_LC": 1},
@@ -219,6 +222,7 @@ ECP5 = Flow(
         packer="ecppack",
         packer_arguments=("--compress",),
         bitstream_suffix=".bit",
+        constraints_option="--lpf",
     ),
 )
 
