@@ -23,7 +23,7 @@ import numpy as np
 from sc_neurocore.equation import CATALOGUE
 from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.fpga.build import measure
-from sc_neurocore.fpga.capacity import MEASURED, features
+from sc_neurocore.fpga.capacity import MEASURED, features, plan_memories, ram_blocks
 from sc_neurocore.hdl.accelerator import generate
 from sc_neurocore.hdl.geometry import plan
 from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
@@ -36,6 +36,7 @@ DESIGNS: tuple[tuple[list[int], int, int, int, str], ...] = (
     ([16, 8, 4], 1, 8, 5, "LIF"),
     ([64, 32, 10], 2, 8, 5, "LIF"),
     ([64, 32, 10], 4, 6, 5, "LIF"),
+    ([784, 32, 10], 2, 8, 8, "LIF"),
     ([64, 64, 10], 8, 8, 8, "LIF"),
     ([128, 32, 32, 10], 8, 8, 5, "IF"),
     ([64, 32, 10], 16, 4, 5, "LIF"),
@@ -71,7 +72,9 @@ def main() -> None:
         network = make_network(sizes, weight_bits, input_bits, neuron)
         geometry = plan(network, lanes)
         for key in arguments.devices:
-            if (key, sizes, lanes, neuron) in there:
+            device = DEVICES[key]
+            blocks = ram_blocks(plan_memories(geometry), device.flow)
+            if (key, sizes, lanes, neuron) in there or not device.fits(blocks):
                 continue
             with tempfile.TemporaryDirectory() as folder:
                 generate(network, Path(folder), lanes)
@@ -83,7 +86,7 @@ def main() -> None:
                 "weight_bits": weight_bits,
                 "input_bits": input_bits,
                 "neuron": neuron,
-                "features": features(network, geometry, DEVICES[key].flow),
+                "features": features(network, geometry, device.flow),
                 "used": {name: number for name, number in used.items() if name != "pins"},
             }
             print(row, file=sys.stderr, flush=True)

@@ -5,7 +5,7 @@ below, fitted by least squares to builds that were measured (measured_builds.jso
 benchmarks/logic_estimate.py), one fit for each family and resource:
 
     1, lanes * bits of a sum, lanes * bits of a weight * bits of an input, products of the widths
-    that the neuron multiplies, bits that choose between memory blocks
+    that the neuron multiplies, bits that choose between memory blocks, bits of tables in logic
 
 The estimate is raised by the largest error that the fit makes on those builds before it is held
 against what the device has.
@@ -94,22 +94,33 @@ def ram_blocks(memories: tuple[PlannedMemory, ...], flow: Flow) -> dict[str, flo
 
 def _arrange(memory: PlannedMemory, flow: Flow) -> tuple[Memory, int, int] | None:
     """Return the blocks that Yosys makes a memory of: kind, rows and columns; None for logic."""
-    size = memory.words * memory.bits
     for kind in flow.memories:
         if kind.is_initialised == memory.is_loaded:
             continue
-        grids = [
-            (ceil(memory.words / words), ceil(memory.bits / bits)) for words, bits in kind.shapes
-        ]
-        prices = [
-            deep * wide * kind.cost + _MULTIPLEXER_BIT * (deep - 1) * memory.bits
-            for deep, wide in grids
-        ]
+        grids = [(*_grid(memory, shape), kind.cost) for shape in kind.shapes]
+        prices = [_price(memory, *grid) for grid in grids]
         price = min(prices)
-        is_logic = size < kind.least_bits if memory.is_written else size * kind.logic_bit < price
-        return None if is_logic else (kind, *grids[prices.index(price)])
+        words, bits, cost = kind.lut_ram
+        in_logic = (
+            _price(memory, *_grid(memory, (words, bits)), cost)
+            if memory.is_written
+            else memory.words * memory.bits * kind.logic_bit
+        )
+        if in_logic < price:
+            return None
+        deep, wide, _ = grids[prices.index(price)]
+        return kind, deep, wide
     # Loaded weights on a device without single-port RAM lie in block RAM.
     return _arrange(replace(memory, is_loaded=False), flow) if memory.is_loaded else None
+
+
+def _grid(memory: PlannedMemory, shape: tuple[int, int]) -> tuple[int, int]:
+    """Return how many pieces of a shape cover a memory, in depth and in width."""
+    return ceil(memory.words / shape[0]), ceil(memory.bits / shape[1])
+
+
+def _price(memory: PlannedMemory, deep: int, wide: int, cost: float) -> float:
+    return deep * wide * cost + _MULTIPLEXER_BIT * (deep - 1) * memory.bits
 
 
 def features(network: IntegerNetwork, geometry: Geometry, flow: Flow) -> dict[str, float]:
@@ -128,6 +139,11 @@ def features(network: IntegerNetwork, geometry: Geometry, flow: Flow) -> dict[st
         "lane_product_bits": 0 if flow.has_multipliers else lane_product,
         "neuron_product_bits": 0 if flow.has_multipliers else product_bits,
         "choice_bits": _choice_bits(geometry, flow),
+        "table_bits": sum(
+            memory.words * memory.bits
+            for memory in plan_memories(geometry)
+            if not memory.is_written and _arrange(memory, flow) is None
+        ),
         "multipliers": geometry.lanes + pieces if flow.has_multipliers else 0,
     }
 

@@ -23,8 +23,8 @@ class Memory:
         pieces: How many of that resource one block takes.
         shapes: (words, bits of a word) that a block can be configured to.
         cost: Yosys' price of a block. It takes the cheapest arrangement, a bit of a multiplexer
-            behind the blocks at 1/2, and logic for a read-only memory if that is cheaper.
-        least_bits: A smaller memory that is written goes into logic.
+            behind the blocks at 1/2, or logic if that is cheaper.
+        lut_ram: (words, bits, price) of the piece of logic that a written memory could be made of.
         is_initialised: Whether the bitstream can fill it.
         logic_bit: Yosys' price of a bit of a read-only memory in logic.
     """
@@ -33,7 +33,7 @@ class Memory:
     pieces: float
     shapes: tuple[tuple[int, int], ...]
     cost: float
-    least_bits: int
+    lut_ram: tuple[int, int, float]
     is_initialised: bool = True
     logic_bit: float = 1 / 16
 
@@ -160,19 +160,19 @@ RESOURCES: Mapping[str, str] = {
 }
 """What people call the resources."""
 
-_ICE40_BLOCK_RAM = Memory("brams", 1, ((256, 16), (512, 8), (1024, 4), (2048, 2)), 64, 64)
+_ICE40_BLOCK_RAM = Memory("brams", 1, ((256, 16), (512, 8), (1024, 4), (2048, 2)), 64, (1, 1, 1))
 # Nothing fills it before the device runs, and only what asks for it by its style goes there.
-_ICE40_SINGLE_PORT_RAM = Memory("sprams", 1, ((16384, 16),), 2048, 0, False)
+_ICE40_SINGLE_PORT_RAM = Memory("sprams", 1, ((16384, 16),), 2048, (1, 1, 1), False)
 _ECP5_BLOCK_RAM = Memory(
     "brams",
     1,
     ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
     cost=128,
-    least_bits=1024,
+    lut_ram=(16, 4, 4),
 )
 _XILINX_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 # The BRAM36 is what Vivado calls a tile; a BRAM18 is half of one.
-_XILINX_BLOCK_RAM = Memory("brams", 0.5, _XILINX_SHAPES, 129, 1024, logic_bit=1 / 64)
+_XILINX_BLOCK_RAM = Memory("brams", 0.5, _XILINX_SHAPES, 129, (64, 3, 5), logic_bit=1 / 64)
 
 _ICE40_PLACE = PlaceAndRoute(
     placer="nextpnr-ice40",
