@@ -14,7 +14,8 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
 from sc_neurocore.fixed.program import signed_width
 
-MAXIMUM_LANES = 64
+MAXIMUM_LANES = 128
+MAXIMUM_UNITS = 64
 MAXIMUM_BEAT_BITS = 64
 COLUMN_BITS = 16
 """Weights that are loaded at run time come in words of this many bits."""
@@ -63,6 +64,7 @@ class Geometry:
     lanes: int
     lane_shift: int
     lane_bits: int
+    soft_lanes: int
     units: int
     unit_shift: int
     unit_latency: int
@@ -135,23 +137,27 @@ def plan(
     units: int = 1,
     pipeline: int = 0,
     inputs_per_beat: int = 1,
+    soft_lanes: int = 0,
 ) -> Geometry:
     """Work out the sizes.
 
     Args:
         network: A feed-forward network with a static input.
-        lanes: Neurons whose sums are formed at the same time: a power of two, 1 to 64.
-        units: Neuron units that the lanes share: a power of two, up to the lanes.
+        lanes: Neurons whose sums are formed at the same time: a power of two, 1 to 128.
+        units: Neuron units that the lanes share: a power of two, up to the lanes and 64.
         pipeline: Register stages inside a unit.
         inputs_per_beat: Inputs that are taken in one clock: a power of two.
+        soft_lanes: Lanes whose multiplier is made of logic, where a device has few DSP blocks.
 
     Raises:
         UserError: If a number is not one of these, or the engine does not have what the network
             needs.
     """
     _check_power_of_two("lanes", lanes, MAXIMUM_LANES)
-    _check_power_of_two("units", units, lanes)
+    _check_power_of_two("units", units, min(lanes, MAXIMUM_UNITS))
     _check_power_of_two("inputs_per_beat", inputs_per_beat, MAXIMUM_BEAT_BITS // network.input_bits)
+    if not 0 <= soft_lanes <= lanes:
+        raise UserError(f"soft_lanes={soft_lanes}: expected 0 to {lanes}, the lanes")
     _check_supported(network)
     turns = lanes // units
     layers = _plan_layers(network, lanes, turns)
@@ -188,6 +194,7 @@ def plan(
         lanes=lanes,
         lane_shift=lane_shift,
         lane_bits=lane_bits,
+        soft_lanes=soft_lanes,
         units=units,
         unit_shift=unit_shift,
         unit_latency=pipeline,
