@@ -28,14 +28,14 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from _engine import engine_hash
 from _results import Target, write_results
 
-from sc_neurocore import hdl
 from sc_neurocore.cli.stages import test_part
 from sc_neurocore.errors import CheckFailedError
 from sc_neurocore.fixed import quantize
 from sc_neurocore.fpga.build import build
-from sc_neurocore.fpga.capacity import assess
+from sc_neurocore.fpga.capacity import choose
 from sc_neurocore.fpga.energy import Activity, count_activity, estimate_energy
 from sc_neurocore.hdl.accelerator import Accelerator, generate
 from sc_neurocore.network.storage import load_description, write_atomically
@@ -159,13 +159,6 @@ def fingerprint(folder: Path) -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
-def engine_hash() -> str:
-    """Return a hash of what generates accelerators: other engines have other rows."""
-    folder = Path(hdl.__file__).parent
-    files = sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".v", ".j2"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
-
-
 def check(parts: Parts, folder: Path, model: str, samples: int) -> dict[str, Any]:
     """Return accuracy, and what co-simulation of so many test images found."""
     mark = fingerprint(folder)
@@ -185,7 +178,8 @@ def check(parts: Parts, folder: Path, model: str, samples: int) -> dict[str, Any
         "images_compared": result.samples,
         "updates_compared": result.updates,
         "mismatches": 0,
-        "cycles": round(result.cycles_per_sample, 1),
+        "interval_cycles": round(result.interval_cycles, 1),
+        "latency_cycles": round(result.latency_cycles, 1),
         "verilator": result.version,
         "verilator_images_per_second": round(samples / (time.perf_counter() - began), 1),
     }
@@ -237,29 +231,34 @@ def measure(model: str, lanes: int, device: str, samples: int, parts: Parts) -> 
     description = load_description(MODELS / model)
     network = quantize(description, FORMAT, WEIGHT_BITS)
     began = time.perf_counter()
-    estimate = assess(network, DEVICES[device], lanes)
-    has_single_port = "sprams" in DEVICES[device].available
-    weights = "loaded" if has_single_port and not estimate.memories_fit else "rom"
+    row: dict[str, Any] = {
+        "network": model.removeprefix("mnist-"),
+        "lanes": lanes,
+        "device": device,
+    }
+    try:
+        placed, _ = choose(network, DEVICES[device], lanes)
+    except CheckFailedError as error:
+        return {**row, "problem": str(error).partition("takes ")[2].partition(";")[0]}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        accelerator = generate(network, folder, lanes, weights=weights)
+        accelerator = generate(
+            network, folder, lanes, weights=placed.weights, soft_lanes=placed.soft_lanes
+        )
         seconds = time.perf_counter() - began
         found = check(parts, folder, model, samples)
         built = implement(parts, folder, device)
         work = activity(parts, accelerator, model)
     fmax = built.get("fmax_mhz")
-    inputs = network.layers[0].inputs
-    energy = estimate_energy(work, found["cycles"], fmax)
+    energy = estimate_energy(work, found["interval_cycles"], fmax)
     return {
-        "network": model.removeprefix("mnist-"),
-        "lanes": lanes,
-        "device": device,
+        **row,
         **found,
-        "weights": weights,
+        "weights": placed.weights,
         **built,
-        # From one image to the next, and from the last input to the class: an input takes a clock.
-        "us_per_image": round(found["cycles"] / fmax, 2) if fmax else None,
-        "latency_us": round((found["cycles"] - inputs) / fmax, 2) if fmax else None,
+        # From one image to the next, and from the last input to the class.
+        "us_per_image": round(found["interval_cycles"] / fmax, 2) if fmax else None,
+        "latency_us": round(found["latency_cycles"] / fmax, 2) if fmax else None,
         "energy_nj_estimated_least": round(energy.operations_nj, 1),
         "energy_nj_estimated_most": round(energy.fpga_nj, 0),
         "generation_seconds": round(seconds, 2),
@@ -274,7 +273,8 @@ def tables(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         "images_compared",
         "updates_compared",
         "mismatches",
-        "cycles",
+        "interval_cycles",
+        "latency_cycles",
         "verilator_images_per_second",
         "energy_nj_estimated_least",
         "energy_nj_estimated_most",
@@ -282,7 +282,7 @@ def tables(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     every = list(rows)
     for row in every:
         key = (row["network"], row["lanes"])
-        if key not in seen:
+        if key not in seen and "integer_percent" in row:
             seen.add(key)
             yield {name: row[name] for name in ("network", "lanes", *common)}
     columns = (

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _engine import engine_hash
 
 from sc_neurocore.equation import CATALOGUE
 from sc_neurocore.fixed import IntegerNetwork, quantize
@@ -67,19 +68,22 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="also what is there already")
     arguments = parser.parse_args()
     rows: list[dict[str, Any]] = [] if arguments.again else json.loads(MEASURED.read_bytes())
-    there = [(row["device"], row["sizes"], row["lanes"], row["neuron"]) for row in rows]
+    engine = engine_hash()
     for sizes, lanes, weight_bits, input_bits, neuron in DESIGNS:
         network = make_network(sizes, weight_bits, input_bits, neuron)
         geometry = plan(network, lanes)
         for key in arguments.devices:
             device = DEVICES[key]
             blocks = ram_blocks(plan_memories(geometry), device.flow)
-            if (key, sizes, lanes, neuron) in there or not device.fits(blocks):
+            same = [row for row in rows if (row["device"], row["sizes"]) == (key, sizes)]
+            same = [row for row in same if (row["lanes"], row["neuron"]) == (lanes, neuron)]
+            if any(row["engine"] == engine for row in same) or not device.fits(blocks):
                 continue
             with tempfile.TemporaryDirectory() as folder:
                 generate(network, Path(folder), lanes)
                 used = measure(folder, key, few_pins=True)
             row = {
+                "engine": engine,
                 "device": key,
                 "sizes": sizes,
                 "lanes": lanes,
@@ -90,7 +94,7 @@ def main() -> None:
                 "used": {name: number for name, number in used.items() if name != "pins"},
             }
             print(row, file=sys.stderr, flush=True)
-            rows.append(row)
+            rows = [*(each for each in rows if each not in same), row]
             write_atomically(MEASURED, (json.dumps(rows, indent=1) + "\n").encode())
 
 

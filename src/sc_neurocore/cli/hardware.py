@@ -72,7 +72,13 @@ def compile_(
         network = find_network(run)
         chosen, others = _choose(network, format, weight_bits, lanes, device)
         accelerator, _ = compile_network(
-            network, out, format, weight_bits, chosen.lanes, chosen.weights
+            network,
+            out,
+            format,
+            weight_bits,
+            chosen.lanes,
+            chosen.weights,
+            chosen.soft_lanes,
         )
         verilog = [(out / path).as_posix() for path in accelerator.verilog]
         content = {
@@ -82,6 +88,7 @@ def compile_(
             "weight_bits": weight_bits,
             "lanes": chosen.lanes,
             "weights": chosen.weights,
+            "soft_lanes": chosen.soft_lanes,
             "estimates": [each.as_dict() for each in others],
             "verilog": verilog,
             "memories": [(out / path).as_posix() for path in accelerator.memories],
@@ -111,6 +118,7 @@ class _Asked:
 
     lanes: int
     weights: WeightSource = "rom"
+    soft_lanes: int = 0
 
 
 def _choose(

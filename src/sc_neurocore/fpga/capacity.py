@@ -65,15 +65,20 @@ def plan_memories(geometry: Geometry, weights: WeightSource = "rom") -> tuple[Pl
     row = geometry.lanes * geometry.weight_bits
     is_loaded = weights == "loaded"
     columns = _columns(row) if is_loaded else [row]
-    own = geometry.bias_bits + geometry.parameter_bits
+    # One bit stands for no parameters at all; it is always zero, and synthesis leaves it out.
+    own = geometry.bias_bits + (geometry.parameter_bits if geometry.parameter_bits > 1 else 0)
+    event = geometry.event_bits + geometry.beat * geometry.input_bits
+    scores = 1 << (geometry.output_bits - geometry.unit_shift)
+    of_units = (
+        PlannedMemory("states", 1 << geometry.turn_bits, geometry.state_bits),
+        PlannedMemory("scores", scores, geometry.count_bits),
+    )
     return (
         *(PlannedMemory("weights", geometry.rows, bits, is_loaded, is_loaded) for bits in columns),
-        PlannedMemory("neurons", geometry.slots, own, is_written=False),
-        PlannedMemory(
-            "events", 1 << geometry.event_bits, geometry.event_bits + geometry.input_bits
-        ),
+        PlannedMemory("neurons", geometry.slots, geometry.units * own, is_written=False),
+        PlannedMemory("events", 2 << geometry.event_bits, event),
         PlannedMemory("spikes", 2 << (geometry.step_bits + geometry.group_bits), geometry.lanes),
-        PlannedMemory("counts", 1 << geometry.output_bits, geometry.count_bits),
+        *(of_units * geometry.units),
     )
 
 
@@ -132,11 +137,12 @@ def features(network: IntegerNetwork, geometry: Geometry, flow: Flow) -> dict[st
     product_bits = sum(first * second for first, second in products)
     wide = _OPERATION_BITS_OF_A_MULTIPLIER
     pieces = sum(ceil(first / wide) * ceil(second / wide) for first, second in products)
-    lane_product = geometry.lanes * geometry.weight_bits * geometry.input_bits
+    soft_lanes = geometry.soft_lanes if flow.has_multipliers else geometry.lanes
+    lane_product = soft_lanes * geometry.weight_bits * geometry.input_bits
     return {
         "constant": 1,
         "lane_sum_bits": geometry.lanes * geometry.sum_bits,
-        "lane_product_bits": 0 if flow.has_multipliers else lane_product,
+        "lane_product_bits": lane_product,
         "neuron_product_bits": 0 if flow.has_multipliers else product_bits,
         "choice_bits": _choice_bits(geometry, flow),
         "table_bits": sum(
@@ -144,7 +150,9 @@ def features(network: IntegerNetwork, geometry: Geometry, flow: Flow) -> dict[st
             for memory in plan_memories(geometry)
             if not memory.is_written and _arrange(memory, flow) is None
         ),
-        "multipliers": geometry.lanes + pieces if flow.has_multipliers else 0,
+        "multipliers": (
+            geometry.lanes - soft_lanes + pieces * geometry.units if flow.has_multipliers else 0
+        ),
     }
 
 
@@ -218,6 +226,7 @@ class Assessment:
     Attributes:
         lanes: Multiply-accumulate lanes.
         weights: Whether the weights are in the bitstream or loaded at run time.
+        soft_lanes: Lanes whose multiplier is made of logic, because the device has too few.
         used: Memory blocks, exact; multipliers and logic, estimated.
         error: How much of the logic the estimate may be wrong by, as a share.
         memories_fit: Whether the device has the memory blocks.
@@ -227,6 +236,7 @@ class Assessment:
 
     lanes: int
     weights: WeightSource
+    soft_lanes: int
     used: dict[str, float]
     error: float
     memories_fit: bool
@@ -255,6 +265,10 @@ def assess(
     flow = device.flow
     geometry = plan(network, lanes)
     sizes = features(network, geometry, flow)
+    excess = int(sizes["multipliers"]) - device.available.get("dsps", 0)
+    if flow.has_multipliers and excess > 0:
+        geometry = plan(network, lanes, soft_lanes=min(lanes, excess))
+        sizes = features(network, geometry, flow)
     fits = {name: fit(flow.family, name) for name in FITTED}
     blocks = dict.fromkeys((kind.resource for kind in flow.memories), 0.0)
     blocks |= ram_blocks(plan_memories(geometry, weights), flow)
@@ -265,6 +279,7 @@ def assess(
     return Assessment(
         lanes=lanes,
         weights=weights,
+        soft_lanes=geometry.soft_lanes,
         used=used,
         error=round(max(each.error for each in fits.values()), 3),
         memories_fit=device.fits(blocks),

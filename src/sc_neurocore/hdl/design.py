@@ -45,6 +45,7 @@ def compile_network(
     weight_bits: int = 8,
     lanes: int = 8,
     weights: WeightSource = "rom",
+    soft_lanes: int = 0,
 ) -> tuple[Accelerator, IntegerNetwork]:
     """Compile a network into a design folder.
 
@@ -55,6 +56,7 @@ def compile_network(
         weight_bits: Width of a weight, 2 to 16.
         lanes: Multiply-accumulate lanes: a power of two.
         weights: Whether the bitstream holds the weights, or they are loaded at run time.
+        soft_lanes: Lanes whose multiplier is made of logic.
 
     Raises:
         UserError: If the integers or the engine do not have what the network needs.
@@ -64,7 +66,7 @@ def compile_network(
     network = quantize(description, format, weight_bits)
     geometry.plan(network, lanes)  # refuses what it cannot do before anything is removed
     _clear(directory)
-    accelerator = generate(network, directory, lanes, weights=weights)
+    accelerator = generate(network, directory, lanes, weights=weights, soft_lanes=soft_lanes)
     save_description(description, directory)
     return accelerator, network
 
