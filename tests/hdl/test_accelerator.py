@@ -42,7 +42,11 @@ def test_verilator_and_icarus_have_nothing_to_say(
 ) -> None:
     require_tool("verilator", "iverilog")
     source = "loaded" if options.get("with_bias", True) else "rom"
-    engine = {"units": min(lanes, 4), "pipeline": 2, "inputs_per_beat": 4, "soft_lanes": 1} if lanes > 2 else {}
+    engine = (
+        {"units": min(lanes, 4), "pipeline": 2, "inputs_per_beat": 4, "soft_lanes": 1}
+        if lanes > 2
+        else {}
+    )
     network = make_network(sizes, readout="membrane" if lanes == 16 else "spike-count", **options)
     design = generate(network, tmp_path, lanes, weights=source, **engine)
     names = [path.name for path in design.verilog]
