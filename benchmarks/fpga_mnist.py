@@ -38,6 +38,7 @@ from sc_neurocore.fpga.build import build
 from sc_neurocore.fpga.capacity import choose
 from sc_neurocore.fpga.energy import Activity, count_activity, estimate_energy
 from sc_neurocore.hdl.accelerator import Accelerator, generate
+from sc_neurocore.hdl.geometry import EngineOptions
 from sc_neurocore.network.storage import load_description, write_atomically
 from sc_neurocore.tools.devices import DEVICES
 from sc_neurocore.tools.programs import version
@@ -50,6 +51,13 @@ NETWORKS = ("mnist-784-128-10", "mnist-784-128-128-10")
 LANES = (8, 1, 16, 32)
 # Device, and the clock that the placer aims at, in MHz.
 BUILT_FOR = {"up5k": 24.0, "ecp5-45k": 100.0, "ecp5-85k": 100.0, "xc7a35t": 100.0}
+# Neuron units, their register stages, and inputs per clock: more where many lanes wait for them.
+ENGINE: dict[int, EngineOptions] = {
+    1: {},
+    8: {},
+    16: {"units": 2, "pipeline": 2, "inputs_per_beat": 4},
+    32: {"units": 4, "pipeline": 2, "inputs_per_beat": 4},
+}
 FORMAT, WEIGHT_BITS, SEED = "Q8.8", 8, 1
 FOR_ACTIVITY = 500
 TEST_SIZE = 10_000
@@ -234,6 +242,7 @@ def measure(model: str, lanes: int, device: str, samples: int, parts: Parts) -> 
     row: dict[str, Any] = {
         "network": model.removeprefix("mnist-"),
         "lanes": lanes,
+        "units": ENGINE[lanes].get("units", 1),
         "device": device,
     }
     try:
@@ -243,7 +252,12 @@ def measure(model: str, lanes: int, device: str, samples: int, parts: Parts) -> 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         accelerator = generate(
-            network, folder, lanes, weights=placed.weights, soft_lanes=placed.soft_lanes
+            network,
+            folder,
+            lanes,
+            weights=placed.weights,
+            soft_lanes=placed.soft_lanes,
+            **ENGINE[lanes],
         )
         seconds = time.perf_counter() - began
         found = check(parts, folder, model, samples)
@@ -284,7 +298,7 @@ def tables(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         key = (row["network"], row["lanes"])
         if key not in seen and "integer_percent" in row:
             seen.add(key)
-            yield {name: row[name] for name in ("network", "lanes", *common)}
+            yield {name: row[name] for name in ("network", "lanes", "units", *common)}
     columns = (
         "network",
         "lanes",

@@ -77,8 +77,8 @@ def compile_(
             format,
             weight_bits,
             chosen.lanes,
-            chosen.weights,
-            chosen.soft_lanes,
+            weights=chosen.weights,
+            soft_lanes=chosen.soft_lanes,
         )
         verilog = [(out / path).as_posix() for path in accelerator.verilog]
         content = {

@@ -134,7 +134,7 @@ module snn_accumulator #(
             reg  signed [PRODUCT_BITS-1:0] product;
             wire signed [PRODUCT_BITS-1:0] times;
 
-            if (lane < SOFT_LANES) begin : soft
+            if (lane < SOFT_LANES) begin : in_logic
                 // One addition per bit of the value: nothing that synthesis takes for a multiplier.
                 wire [(INPUT_BITS+1)*PRODUCT_BITS-1:0] partial;
                 wire [PRODUCT_BITS-1:0] wide = {{INPUT_BITS{weight[WEIGHT_BITS-1]}}, weight};
