@@ -83,7 +83,7 @@ def test_fits_rise_with_every_size_and_miss_no_build_by_more_than_they_say() -> 
 def test_auto_takes_the_most_lanes_that_fit(make_network: MakeNetwork) -> None:
     network = make_network([64, 128, 10])
     chosen, considered = choose(network, find_device("hx8k"))
-    assert [each.lanes for each in considered] == [1, 2, 4, 8, 16, 32, 64]
+    assert [each.lanes for each in considered] == [1, 2, 4, 8, 16, 32, 64, 128]
     assert chosen.fits and chosen.weights == "rom"
     assert not any(each.fits for each in considered if each.lanes > chosen.lanes)
     larger, _ = choose(network, find_device("ecp5-85k"))
@@ -109,8 +109,10 @@ def test_what_cannot_fit_is_refused_with_the_sums(make_network: MakeNetwork) -> 
 
 
 def test_chosen_lanes_are_taken_though_logic_may_not_fit(make_network: MakeNetwork) -> None:
-    network = make_network([16, 64, 10])
-    chosen, considered = choose(network, find_device("up5k"), lanes=16)
-    assert chosen.lanes == 16 and considered == (chosen,)
-    assert chosen.memories_fit and not chosen.fits  # 17 multipliers of 8
-    assert "17 multipliers of 8 (9 too many)" in chosen.sums
+    network = make_network([16, 64, 10], input_bits=8)
+    chosen, considered = choose(network, find_device("up5k"), lanes=64)
+    assert chosen.lanes == 64 and considered == (chosen,)
+    assert chosen.memories_fit and not chosen.fits
+    # A multiplier is the neuron's, and lanes that find none take logic.
+    assert (chosen.used["dsps"], chosen.soft_lanes) == (8, 64 + 1 - 8)
+    assert "too many" in chosen.sums.partition(" logic cells")[2].partition(",")[0]
