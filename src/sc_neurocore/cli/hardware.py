@@ -25,6 +25,7 @@ from sc_neurocore.hdl.design import (
 )
 from sc_neurocore.interop.importing import NIR_SUFFIX
 from sc_neurocore.network.storage import JSON_NAME, load_description
+from sc_neurocore.tools.devices import RESOURCES
 from sc_neurocore.verify.certificate import verify_design, verify_neuron
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the design goes.")]
@@ -179,22 +180,32 @@ def build(
     frequency: Annotated[float, typer.Option(help="Clock to aim at, in MHz.")] = 40.0,
     as_json: options.Json = False,
 ) -> None:
-    """Build a bitstream: synthesis, place and route, packing; utilisation and timing."""
+    """Build a bitstream: synthesis, place and route, packing; utilisation and timing.
+
+    For Artix-7 the open tools end with a netlist: then a Vivado project is written, and not run.
+    """
     with reporting(as_json) as report:
         directory = find_design(directory)
         built = build_design(directory, device, frequency_mhz=frequency, progress=report.progress)
-        fmax = "no clock"
+        fmax = "no clock" if built.bitstream else "known only after Vivado"
         if built.fmax_mhz is not None:
             verdict = "reached" if built.meets_timing else "missed"
             fmax = f"{built.fmax_mhz:.1f} MHz; {built.frequency_mhz:g} MHz asked: {verdict}"
-        rows = [
-            ("device", built.device_title),
-            ("logic cells", f"{built.logic_cells} of {built.logic_cells_available}"),
-            ("look-up tables", str(built.luts)),
-            ("flip-flops", str(built.flip_flops)),
-            ("block RAMs", f"{built.brams} of {built.brams_available}"),
-            ("highest clock", fmax),
-            ("bitstream", (directory / built.bitstream).as_posix()),
-            *(("changed since compiled", name) for name in built.changed),
+        content = built.as_dict()
+        rows = [("device", built.device_title), ("module", built.top)]
+        rows += [
+            (RESOURCES[name], f"{content[name]:g} of {number}")
+            for name, number in built.available.items()
+            if name in content
         ]
-        report.result(built.as_dict(), rows)
+        rows += [
+            ("look-up tables", f"{built.luts:g}"),
+            ("highest clock", fmax),
+        ]
+        if built.bitstream:
+            rows.append(("bitstream", (directory / built.bitstream).as_posix()))
+        if built.project:
+            path = (directory / built.project).as_posix()
+            rows.append(("Vivado project, written, not run", path))
+        rows += [("changed since compiled", name) for name in built.changed]
+        report.result(content, rows)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sc_neurocore.tools.devices import DEVICES
+
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object; progress goes to stderr.")
 ]
@@ -23,7 +25,7 @@ Format = Annotated[
 WeightBits = Annotated[int, typer.Option(help="Bits of a weight, 2 to 16.")]
 Lanes = Annotated[int, typer.Option(help="Multiply-accumulate lanes: a power of two.")]
 Pipeline = Annotated[int, typer.Option(help="Register stages in a neuron's step, 0 to 16.")]
-Device = Annotated[str, typer.Option(help="The FPGA, such as hx8k.")]
+Device = Annotated[str, typer.Option(help=f"The FPGA: {', '.join(DEVICES)}.")]
 Board = Annotated[
     str | None,
     typer.Option(help="Add a top and constraints for a board: icebreaker, ulx3s, arty-a7."),

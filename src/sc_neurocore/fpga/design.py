@@ -22,6 +22,7 @@ class Design:
         directory: The folder that holds design.json.
         top: The module to build.
         verilog: The sources, relative to `sources`.
+        is_core: Whether the module is what the network generator made, no board's.
         changed: Files that differ from what was compiled, relative to the directory.
         constraints: A board's pins and clock, relative to `sources`; None for what is not a board.
     """
@@ -29,6 +30,7 @@ class Design:
     directory: Path
     top: str
     verilog: tuple[Path, ...]
+    is_core: bool = False
     changed: tuple[str, ...] = ()
     constraints: Path | None = None
 
@@ -92,6 +94,7 @@ def read_design(directory: Path, top: str | None = None) -> Design:
         directory=directory,
         top=chosen,
         verilog=tuple(Path(path).relative_to(_SOURCES) for path in paths),
+        is_core="geometry" in content and chosen == content.get("top"),
         changed=_changed(directory, content.get("sha256")),
         constraints=Path(constraints).relative_to(_SOURCES) if constraints else None,
     )

@@ -24,6 +24,7 @@ from sc_neurocore.hdl.accelerator import (
     MANIFEST,
     SOURCES,
     Accelerator,
+    WeightSource,
     generate,
     load_accelerator,
 )
@@ -43,6 +44,7 @@ def compile_network(
     format: str | QFormat = "Q8.8",
     weight_bits: int = 8,
     lanes: int = 8,
+    weights: WeightSource = "rom",
 ) -> tuple[Accelerator, IntegerNetwork]:
     """Compile a network into a design folder.
 
@@ -52,6 +54,7 @@ def compile_network(
         format: The format of the neurons' states.
         weight_bits: Width of a weight, 2 to 16.
         lanes: Multiply-accumulate lanes: a power of two.
+        weights: Whether the bitstream holds the weights, or they are loaded at run time.
 
     Raises:
         UserError: If the integers or the engine do not have what the network needs.
@@ -61,7 +64,7 @@ def compile_network(
     network = quantize(description, format, weight_bits)
     geometry.plan(network, lanes)  # refuses what it cannot do before anything is removed
     _clear(directory)
-    accelerator = generate(network, directory, lanes)
+    accelerator = generate(network, directory, lanes, weights=weights)
     save_description(description, directory)
     return accelerator, network
 
