@@ -1,4 +1,4 @@
-"""The host against a board in Python: what it does about every mishap, and what it tells the user."""
+"""The host against a board in Python: what it does about mishaps, and what it tells the user."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Board:
             if self.weights != WEIGHTS:
                 return Status.NO_WEIGHTS, b""
             result = bytes([payload.index(max(payload)), 0, 100, 0, 0, 0])
-            return Status.DONE, result + b"".join(bytes([value, 0]) for value in payload[:3])
+            return Status.DONE, result + b"".join(bytes([value, 0, 0, 0]) for value in payload[:3])
         return Status.UNKNOWN, b""
 
 

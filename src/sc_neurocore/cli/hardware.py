@@ -13,7 +13,7 @@ from sc_neurocore.cli import options
 from sc_neurocore.cli.console import Report, reporting
 from sc_neurocore.cli.stages import find_design, find_network, test_part
 from sc_neurocore.errors import UserError
-from sc_neurocore.fpga.boards import find_board, write_board
+from sc_neurocore.fpga.boards import find_board, read_board, write_board
 from sc_neurocore.fpga.build import build as build_design
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import (
@@ -30,6 +30,7 @@ from sc_neurocore.verify.certificate import verify_design, verify_neuron
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the design goes.")]
 RANDOM_SEED = 0
+DEFAULT_DEVICE, DEFAULT_FREQUENCY = "hx8k", 40.0
 
 
 def compile_(
@@ -176,8 +177,11 @@ def _verify_neuron(directory: Path, report: Report) -> None:
 
 def build(
     directory: options.Design,
-    device: options.Device = "hx8k",
-    frequency: Annotated[float, typer.Option(help="Clock to aim at, in MHz.")] = 40.0,
+    device: options.Device = None,
+    frequency: Annotated[
+        float | None,
+        typer.Option(help="Clock to aim at, in MHz; 40, or what the board runs at."),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Build a bitstream: synthesis, place and route, packing; utilisation and timing.
@@ -186,7 +190,18 @@ def build(
     """
     with reporting(as_json) as report:
         directory = find_design(directory)
-        built = build_design(directory, device, frequency_mhz=frequency, progress=report.progress)
+        board = read_board(directory)
+        if board is not None and device not in (None, board.device):
+            raise UserError(
+                f"{directory} is a design for {board.board}, whose device is {board.device}, not "
+                f"{device}: leave --device out, or compile without --board"
+            )
+        built = build_design(
+            directory,
+            board.device if board else device or DEFAULT_DEVICE,
+            frequency_mhz=frequency or (board.frequency_mhz if board else DEFAULT_FREQUENCY),
+            progress=report.progress,
+        )
         fmax = "no clock" if built.bitstream else "known only after Vivado"
         if built.fmax_mhz is not None:
             verdict = "reached" if built.meets_timing else "missed"
@@ -208,4 +223,7 @@ def build(
             path = (directory / built.project).as_posix()
             rows.append(("Vivado project, written, not run", path))
         rows += [("changed since compiled", name) for name in built.changed]
+        if board is not None and built.bitstream:
+            path = (directory / built.bitstream).as_posix()
+            rows.append(("to the board", find_board(board.board).programmer.format(bitstream=path)))
         report.result(content, rows)

@@ -237,22 +237,37 @@ def write_board(
     return design
 
 
+def read_board(directory: Path) -> BoardDesign | None:
+    """Read back what `write_board` entered in design.json; None if the design has no board.
+
+    Raises:
+        UserError: If design.json is missing or damaged.
+    """
+    path = directory / MANIFEST
+    try:
+        manifest: Any = json.loads(path.read_text(encoding="utf-8"))
+        if "board" not in manifest:
+            return None
+        entry = dict(manifest["board"])
+        return BoardDesign(**(entry | {"verilog": tuple(entry["verilog"])}))
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}: compile the network first") from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError(f"{path} is damaged ({error}): compile the network again") from None
+
+
 def load_board(directory: Path) -> BoardDesign:
     """Read back what `write_board` entered in design.json.
 
     Raises:
         UserError: If the design has no board.
     """
-    try:
-        manifest: Any = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
-        entry = dict(manifest["board"])
-        return BoardDesign(**(entry | {"verilog": tuple(entry["verilog"])}))
-    except OSError as error:
-        raise UserError(f"{directory / MANIFEST}: {error.strerror}: compile first") from None
-    except (ValueError, KeyError, TypeError, RecursionError):
+    design = read_board(directory)
+    if design is None:
         raise UserError(
             f"{directory} has no board: compile with --board, one of {', '.join(BOARDS)}"
-        ) from None
+        )
+    return design
 
 
 def _check_inputs(accelerator: Accelerator) -> None:
