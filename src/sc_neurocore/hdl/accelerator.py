@@ -89,6 +89,9 @@ def generate(
     lanes: int = 8,
     neuron_verilog: str | None = None,
     *,
+    units: int = 1,
+    pipeline: int = 0,
+    inputs_per_beat: int = 1,
     weights: WeightSource = "rom",
     ram_style: RamStyle = "huge",
 ) -> Accelerator:
@@ -100,6 +103,9 @@ def generate(
         lanes: Neurons whose sums are formed at the same time: a power of two, 1 to 64.
         neuron_verilog: The text of the neuron's step module, if not what the equation compiler
             makes of the network's program.
+        units: Neuron units that the lanes share: a power of two, up to the lanes.
+        pipeline: Register stages inside a unit, for a faster clock.
+        inputs_per_beat: Inputs that are taken in one clock: a power of two.
         weights: "rom" puts the weights into the bitstream; "loaded" leaves their memory to be
             filled through a write port, with the bytes of `weight_image`, which is written too.
         ram_style: Where loaded weights go: "huge" is the single-port RAM of the iCE40 UP5K, which
@@ -108,8 +114,8 @@ def generate(
     Raises:
         UserError: If the engine does not have what the network needs.
     """
-    geometry = plan(network, lanes)
-    neuron = emit_neuron(network.program)
+    geometry = plan(network, lanes, units=units, pipeline=pipeline, inputs_per_beat=inputs_per_beat)
+    neuron = emit_neuron(network.program, pipeline=pipeline)
     step_module = f"{neuron.name}_step"
     engine = {each.name: each.read_bytes() for each in _engine_files()}
     taken = {step_module, *BENCH_MODULES, *(Path(name).stem for name in engine)}
@@ -237,6 +243,7 @@ def _template_values(
         "sizes": "-".join(sizes),
         "steps": network.steps,
         "inputs": network.layers[0].inputs,
+        "outputs": network.layers[-1].outputs,
         "neuron_name": network.program.neuron.name,
         "neuron_module": neuron_module,
         "state_format": formats.state,
