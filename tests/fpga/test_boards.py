@@ -11,6 +11,7 @@ import pytest
 from sc_neurocore.equation import LIF
 from sc_neurocore.errors import UserError
 from sc_neurocore.fpga.boards import BOARDS, find_board, load_board, write_board
+from sc_neurocore.fpga.build import build
 from sc_neurocore.fpga.constraints import Pin, lpf, pcf, xdc
 from sc_neurocore.fpga.design import read_design
 from sc_neurocore.hdl.accelerator import generate
@@ -93,6 +94,28 @@ def test_yosys_finds_one_clock_and_no_latch(
         f"select -assert-none t:$dff %ci1:+[CLK] w:* %i w:clk_pin %d"
     )
     programs.run("yosys", ["-q", "-p", script], read.sources)
+
+
+@pytest.mark.parametrize(
+    ("key", "tools"),
+    [("icebreaker", ("nextpnr-ice40", "icepack")), ("ulx3s", ("nextpnr-ecp5", "ecppack"))],
+)
+def test_a_top_becomes_a_bitstream_with_its_pins_and_clock(
+    key: str, tools: tuple[str, str], require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("yosys", *tools)
+    design(tmp_path, key)
+    board = load_board(tmp_path)
+    report = build(tmp_path, board.device, frequency_mhz=board.frequency_mhz)
+    assert report.top == board.top
+    assert report.bitstream is not None and (tmp_path / report.bitstream).stat().st_size > 10_000
+    assert report.meets_timing
+    (log,) = (tmp_path / "build" / board.device).glob("*.nextpnr-*.log")
+    said = log.read_text()
+    for port in BOARDS[key].pins:
+        # The one placer says "constrained 'button' to bel", the other "pin 'button$tr_io' constrained".
+        assert re.search(rf"constrained '{port}' to bel|'{port}\$tr_io' constrained to Bel", said)
+    assert f"frequency constraint of {board.frequency_mhz:.1f} MHz" in said
 
 
 def test_design_json_says_what_to_build(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ from sc_neurocore.network import (
 )
 from sc_neurocore.verify.cosimulation import cosimulate
 
+PAGE = Path(__file__).parents[2] / "docs" / "boards.md"
 MODEL = Path(__file__).parents[2] / "models" / "digits"
 Images = NDArray[np.int64]
 
@@ -246,6 +248,13 @@ def test_weights_are_loaded_over_a_bad_line(
             assert not host.condition().has_weights
             host.load_weights(image)
             assert host.classify(images[:1]).classes == expected.classes[:1]
+
+
+def test_the_page_runs(port: str, digits: tuple[Path, IntegerNetwork]) -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert block.count('"/dev/ttyUSB1"') == block.count('"runs/board"') == 1
+    block = block.replace("/dev/ttyUSB1", port).replace("runs/board", str(digits[0]))
+    exec(compile(block, str(PAGE), "exec"), {})
 
 
 def test_the_command_line_runs_a_board(
