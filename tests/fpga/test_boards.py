@@ -113,7 +113,7 @@ def test_a_top_becomes_a_bitstream_with_its_pins_and_clock(
     (log,) = (tmp_path / "build" / board.device).glob("*.nextpnr-*.log")
     said = log.read_text()
     for port in BOARDS[key].pins:
-        # The one placer says "constrained 'button' to bel", the other "pin 'button$tr_io' constrained".
+        # Each placer has its own words for it.
         assert re.search(rf"constrained '{port}' to bel|'{port}\$tr_io' constrained to Bel", said)
     assert f"frequency constraint of {board.frequency_mhz:.1f} MHz" in said
 

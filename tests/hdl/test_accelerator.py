@@ -42,7 +42,11 @@ def test_verilator_and_icarus_have_nothing_to_say(
 ) -> None:
     require_tool("verilator", "iverilog")
     source = "loaded" if options.get("with_bias", True) else "rom"
-    engine = {"units": min(lanes, 4), "pipeline": 2, "inputs_per_beat": 4} if lanes > 2 else {}
+    engine = (
+        {"units": min(lanes, 4), "pipeline": 2, "inputs_per_beat": 4, "soft_lanes": 1}
+        if lanes > 2
+        else {}
+    )
     network = make_network(sizes, readout="membrane" if lanes == 16 else "spike-count", **options)
     design = generate(network, tmp_path, lanes, weights=source, **engine)
     names = [path.name for path in design.verilog]
@@ -168,7 +172,7 @@ def test_the_top_never_takes_a_name_that_is_taken(
     assert generate(make_network([2, 2], name=name), tmp_path, lanes=1).top == top
 
 
-@pytest.mark.parametrize("lanes", [0, 3, 128, -8])
+@pytest.mark.parametrize("lanes", [0, 3, 256, -8])
 def test_lanes_must_be_a_power_of_two(
     lanes: int, make_network: MakeNetwork, tmp_path: Path
 ) -> None:

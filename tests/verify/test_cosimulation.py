@@ -54,7 +54,7 @@ def change(path: Path, old: str, new: str) -> None:
 
 ENGINES: list[dict[str, int]] = [
     {},
-    {"pipeline": 3},
+    {"pipeline": 3, "soft_lanes": 1},
     {"units": 2, "inputs_per_beat": 2},
     {"units": 4, "pipeline": 1, "inputs_per_beat": 4},
 ]

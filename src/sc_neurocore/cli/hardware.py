@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -13,9 +13,12 @@ from sc_neurocore.cli import options
 from sc_neurocore.cli.console import Report, reporting
 from sc_neurocore.cli.stages import find_design, find_network, test_part
 from sc_neurocore.errors import UserError
+from sc_neurocore.fixed import quantize
 from sc_neurocore.fpga.boards import find_board, read_board, write_board
 from sc_neurocore.fpga.build import build as build_design
+from sc_neurocore.fpga.capacity import Assessment, choose
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
+from sc_neurocore.hdl.accelerator import WeightSource
 from sc_neurocore.hdl.design import (
     CERTIFICATE,
     NEURON_MANIFEST,
@@ -24,8 +27,9 @@ from sc_neurocore.hdl.design import (
     load_design,
 )
 from sc_neurocore.interop.importing import NIR_SUFFIX
+from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.storage import JSON_NAME, load_description
-from sc_neurocore.tools.devices import RESOURCES
+from sc_neurocore.tools.devices import RESOURCES, find_device
 from sc_neurocore.verify.certificate import verify_design, verify_neuron
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the design goes.")]
@@ -45,7 +49,8 @@ def compile_(
     out: Out,
     format: options.Format = "Q8.8",
     weight_bits: options.WeightBits = 8,
-    lanes: options.Lanes = 8,
+    lanes: options.Lanes = "8",
+    device: options.TargetDevice = None,
     pipeline: options.Pipeline = 0,
     board: options.Board = None,
     clock: options.Clock = None,
@@ -64,19 +69,39 @@ def compile_(
                 "--pipeline is for a neuron's equations; a network has its own pipeline"
             )
         if board is not None:
-            find_board(board)  # before anything is replaced
-        accelerator, _ = compile_network(find_network(run), out, format, weight_bits, lanes)
+            device = device or find_board(board).device
+        network = find_network(run)
+        chosen, others = _choose(network, format, weight_bits, lanes, device)
+        accelerator, _ = compile_network(
+            network,
+            out,
+            format,
+            weight_bits,
+            chosen.lanes,
+            weights=chosen.weights,
+            soft_lanes=chosen.soft_lanes,
+        )
         verilog = [(out / path).as_posix() for path in accelerator.verilog]
         content = {
             "top": accelerator.top,
             "content_hash": accelerator.content_hash,
             "format": format,
             "weight_bits": weight_bits,
-            "lanes": lanes,
+            "lanes": chosen.lanes,
+            "weights": chosen.weights,
+            "soft_lanes": chosen.soft_lanes,
+            "estimates": [each.as_dict() for each in others],
             "verilog": verilog,
             "memories": [(out / path).as_posix() for path in accelerator.memories],
         }
         rows = [("top module", accelerator.top), ("network", accelerator.content_hash)]
+        rows += [
+            (
+                f"{each.lanes} lanes" + (", chosen" if each.lanes == chosen.lanes else ""),
+                f"{each.sums} ({'fits' if each.fits else 'does not fit, or may not'})",
+            )
+            for each in others
+        ]
         if board is not None:
             for_board = write_board(out, board, clock, baud)
             content["board"] = asdict(for_board)
@@ -86,6 +111,30 @@ def compile_(
                 ("constraints", (out / for_board.constraints).as_posix()),
             ]
         report.result(content, rows + [("Verilog", path) for path in verilog])
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What was asked for without naming a device."""
+
+    lanes: int
+    weights: WeightSource = "rom"
+    soft_lanes: int = 0
+
+
+def _choose(
+    description: NetworkDescription, format: str, weight_bits: int, lanes: str, device: str | None
+) -> tuple[_Asked | Assessment, tuple[Assessment, ...]]:
+    """Return the lanes and the place of the weights, and what each choice takes of the device."""
+    if not lanes.isdigit() and lanes != "auto":
+        raise UserError(f"--lanes {lanes}: expected a power of two, or auto")
+    if device is None:
+        if lanes == "auto":
+            raise UserError("--lanes auto: name the FPGA too, with --device, or a board")
+        return _Asked(int(lanes)), ()
+    target = find_device(device)
+    network = quantize(description, format, weight_bits)
+    return choose(network, target, None if lanes == "auto" else int(lanes))
 
 
 def _compile_neuron(source: Path, out: Path, format: str, pipeline: int, report: Report) -> None:

@@ -23,7 +23,16 @@ Format = Annotated[
     typer.Option(help="Format of the neurons' states: Q8.8, UQ8.8, Q8.8:nearest, Q8.8:wrap, …"),
 ]
 WeightBits = Annotated[int, typer.Option(help="Bits of a weight, 2 to 16.")]
-Lanes = Annotated[int, typer.Option(help="Multiply-accumulate lanes: a power of two.")]
+Lanes = Annotated[
+    str,
+    typer.Option(
+        metavar="P|auto",
+        help="Multiply-accumulate lanes: a power of two; auto: as many as --device has room for.",
+    ),
+]
+TargetDevice = Annotated[
+    str | None, typer.Option("--device", help=f"The FPGA to compile for: {', '.join(DEVICES)}.")
+]
 Pipeline = Annotated[int, typer.Option(help="Register stages in a neuron's step, 0 to 16.")]
 Device = Annotated[
     str | None,

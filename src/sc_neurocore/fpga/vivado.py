@@ -18,8 +18,8 @@ _PIN = re.compile(r"^\s*set_property\s[^#]*PACKAGE_PIN", re.MULTILINE)
 def write_project(design: Design, device: Device, folder: Path, frequency_mhz: float) -> Path:
     """Write a Tcl script that takes the sources through Vivado, and constraints.
 
-    A board brings its own; else a stub is written. Constraints in which somebody has assigned pins
-    are left as they are.
+    A board brings its own; else a stub is written. Constraints in which somebody has
+    assigned pins are left as they are.
 
     Args:
         design: What is built.

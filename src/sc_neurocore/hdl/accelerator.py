@@ -13,14 +13,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, Unpack
 
 from pydantic import TypeAdapter
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.equation_compiler import emit_neuron
-from sc_neurocore.hdl.geometry import Geometry, LayerGeometry, plan
+from sc_neurocore.hdl.geometry import EngineOptions, Geometry, LayerGeometry, plan
 from sc_neurocore.hdl.memories import neurons_text, weight_image, weights_text
 from sc_neurocore.hdl.names import KEYWORDS
 from sc_neurocore.hdl.render import render
@@ -89,33 +89,29 @@ def generate(
     lanes: int = 8,
     neuron_verilog: str | None = None,
     *,
-    units: int = 1,
-    pipeline: int = 0,
-    inputs_per_beat: int = 1,
     weights: WeightSource = "rom",
     ram_style: RamStyle = "huge",
+    **options: Unpack[EngineOptions],
 ) -> Accelerator:
     """Write an accelerator for a network; the same arguments give the same bytes.
 
     Args:
         network: A feed-forward network with a static input.
         directory: Where design.json and rtl/ go; made if needed.
-        lanes: Neurons whose sums are formed at the same time: a power of two, 1 to 64.
+        lanes: Neurons whose sums are formed at the same time: a power of two, 1 to 128.
         neuron_verilog: The text of the neuron's step module, if not what the equation compiler
             makes of the network's program.
-        units: Neuron units that the lanes share: a power of two, up to the lanes.
-        pipeline: Register stages inside a unit, for a faster clock.
-        inputs_per_beat: Inputs that are taken in one clock: a power of two.
         weights: "rom" puts the weights into the bitstream; "loaded" leaves their memory to be
             filled through a write port, with the bytes of `weight_image`, which is written too.
         ram_style: Where loaded weights go: "huge" is the single-port RAM of the iCE40 UP5K, which
             no bitstream can fill, "block" is the block RAM of every device.
+        options: See `EngineOptions`.
 
     Raises:
         UserError: If the engine does not have what the network needs.
     """
-    geometry = plan(network, lanes, units=units, pipeline=pipeline, inputs_per_beat=inputs_per_beat)
-    neuron = emit_neuron(network.program, pipeline=pipeline)
+    geometry = plan(network, lanes, **options)
+    neuron = emit_neuron(network.program, pipeline=geometry.unit_latency)
     step_module = f"{neuron.name}_step"
     engine = {each.name: each.read_bytes() for each in _engine_files()}
     taken = {step_module, *BENCH_MODULES, *(Path(name).stem for name in engine)}
@@ -273,6 +269,7 @@ def _manifest(
         "outputs": network.layers[-1].outputs,
         "lanes": accelerator.geometry.lanes,
         "weights": accelerator.weights,
+        "weight_bits": list(network.weight_bits),
         "states": [asdict(state) for state in accelerator.states],
         "geometry": asdict(accelerator.geometry),
     }

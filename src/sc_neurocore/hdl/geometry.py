@@ -7,6 +7,7 @@ parameters of rtl/snn_engine.v, in lower case.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import TypedDict, Unpack
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
 from sc_neurocore.fixed.program import signed_width
 
-MAXIMUM_LANES = 64
+MAXIMUM_LANES = 128
+MAXIMUM_UNITS = 64
 MAXIMUM_BEAT_BITS = 64
 COLUMN_BITS = 16
 """Weights that are loaded at run time come in words of this many bits."""
@@ -63,6 +65,7 @@ class Geometry:
     lanes: int
     lane_shift: int
     lane_bits: int
+    soft_lanes: int
     units: int
     unit_shift: int
     unit_latency: int
@@ -128,43 +131,55 @@ class Geometry:
         return self.group_bits + self.lane_bits
 
 
-def plan(
-    network: IntegerNetwork,
-    lanes: int,
-    *,
-    units: int = 1,
-    pipeline: int = 0,
-    inputs_per_beat: int = 1,
-) -> Geometry:
+class EngineOptions(TypedDict, total=False):
+    """What may be chosen of an engine beside its lanes.
+
+    Attributes:
+        units: Neuron units that the lanes share: a power of two, up to the lanes and 64; 1.
+        pipeline: Register stages inside a unit, for a faster clock; 0.
+        inputs_per_beat: Inputs that are taken in one clock: a power of two; 1.
+        soft_lanes: Lanes whose multiplier is made of logic: the iCE40 UP5K has 8 DSP blocks, and a
+            unit may want one; 0.
+    """
+
+    units: int
+    pipeline: int
+    inputs_per_beat: int
+    soft_lanes: int
+
+
+def plan(network: IntegerNetwork, lanes: int, **options: Unpack[EngineOptions]) -> Geometry:
     """Work out the sizes.
 
     Args:
         network: A feed-forward network with a static input.
-        lanes: Neurons whose sums are formed at the same time: a power of two, 1 to 64.
-        units: Neuron units that the lanes share: a power of two, up to the lanes.
-        pipeline: Register stages inside a unit.
-        inputs_per_beat: Inputs that are taken in one clock: a power of two.
+        lanes: Neurons whose sums are formed at the same time: a power of two, 1 to 128.
+        options: See `EngineOptions`.
 
     Raises:
         UserError: If a number is not one of these, or the engine does not have what the network
             needs.
     """
+    units, pipeline = options.get("units", 1), options.get("pipeline", 0)
+    beat, soft_lanes = options.get("inputs_per_beat", 1), options.get("soft_lanes", 0)
     _check_power_of_two("lanes", lanes, MAXIMUM_LANES)
-    _check_power_of_two("units", units, lanes)
-    _check_power_of_two("inputs_per_beat", inputs_per_beat, MAXIMUM_BEAT_BITS // network.input_bits)
+    _check_power_of_two("units", units, min(lanes, MAXIMUM_UNITS))
+    _check_power_of_two("inputs_per_beat", beat, MAXIMUM_BEAT_BITS // network.input_bits)
+    if not 0 <= soft_lanes <= lanes:
+        raise UserError(f"soft_lanes={soft_lanes}: expected 0 to {lanes}, the lanes")
     _check_supported(network)
     turns = lanes // units
     layers = _plan_layers(network, lanes, turns)
     first = network.layers[0]
     lane_shift = lanes.bit_length() - 1
     unit_shift = units.bit_length() - 1
-    beat_shift = inputs_per_beat.bit_length() - 1
+    beat_shift = beat.bit_length() - 1
     group_bits = index_bits(max(layer.groups for layer in layers))
     lane_bits = index_bits(lanes)
     turn_bits = index_bits(turns)
     # The state of a turn is read in the clock after its addressing, and written UNIT_LATENCY later.
     period = max(turns, pipeline + 2)
-    event_bits = index_bits(-(-first.inputs // inputs_per_beat))
+    event_bits = index_bits(-(-first.inputs // beat))
     # The first index of a word, which is the word's own times its width, must fit too.
     input_index_bits = max(event_bits + beat_shift, group_bits + lane_shift)
     rows, row_bits = _depth(sum(each.groups * each.inputs for each in layers), input_index_bits)
@@ -188,6 +203,7 @@ def plan(
         lanes=lanes,
         lane_shift=lane_shift,
         lane_bits=lane_bits,
+        soft_lanes=soft_lanes,
         units=units,
         unit_shift=unit_shift,
         unit_latency=pipeline,
@@ -199,7 +215,7 @@ def plan(
         step_bits=index_bits(network.steps),
         index_bits=input_index_bits,
         event_bits=event_bits,
-        beat=inputs_per_beat,
+        beat=beat,
         beat_shift=beat_shift,
         input_bits=network.input_bits,
         weight_bits=weight_bits,

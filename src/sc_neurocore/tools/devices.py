@@ -5,7 +5,7 @@ A device of a known family is one more entry in `DEVICES`; a new family is one m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sc_neurocore.errors import UserError
@@ -22,15 +22,20 @@ class Memory:
         resource: Which resource it is.
         pieces: How many of that resource one block takes.
         shapes: (words, bits of a word) that a block can be configured to.
+        cost: Yosys' price of a block. It takes the cheapest arrangement, a bit of a multiplexer
+            behind the blocks at 1/2, or logic if that is cheaper.
+        lut_ram: (words, bits, price) of the piece of logic that a written memory could be made of.
         is_initialised: Whether the bitstream can fill it.
-        least_bits: A smaller memory does not go here of itself, but into logic or smaller blocks.
+        logic_bit: Yosys' price of a bit of a read-only memory in logic.
     """
 
     resource: str
     pieces: float
     shapes: tuple[tuple[int, int], ...]
+    cost: float
+    lut_ram: tuple[int, int, float]
     is_initialised: bool = True
-    least_bits: int = 0
+    logic_bit: float = 1 / 16
 
 
 @dataclass(frozen=True)
@@ -128,10 +133,16 @@ class Device:
         """Tell whether there is enough of everything."""
         return all(used.get(name, 0) <= number for name, number in self.available.items())
 
-    def sums(self, used: Counts) -> str:
-        """Say how much of every resource is taken of how much there is, what runs out first."""
+    def sums(self, used: Counts, names: Iterable[str] | None = None) -> str:
+        """Say how much of every resource is taken of how much there is, what runs out first.
+
+        Args:
+            used: Resources by name.
+            names: Those to speak of; by default all.
+        """
         parts = []
-        for name, number in self.available.items():
+        for name in self.available if names is None else names:
+            number = self.available[name]
             taken = used.get(name, 0)
             note = f" ({taken - number:g} too many)" if taken > number else ""
             parts.append((taken <= number, f"{taken:g} {RESOURCES[name]} of {number}{note}"))
@@ -149,18 +160,19 @@ RESOURCES: Mapping[str, str] = {
 }
 """What people call the resources."""
 
-_ICE40_BLOCK_RAM = Memory("brams", 1, ((256, 16), (512, 8), (1024, 4), (2048, 2)))
+_ICE40_BLOCK_RAM = Memory("brams", 1, ((256, 16), (512, 8), (1024, 4), (2048, 2)), 64, (1, 1, 1))
 # Nothing fills it before the device runs, and only what asks for it by its style goes there.
-_ICE40_SINGLE_PORT_RAM = Memory("sprams", 1, ((16384, 16),), False, 1 << 16)
+_ICE40_SINGLE_PORT_RAM = Memory("sprams", 1, ((16384, 16),), 2048, (1, 1, 1), False)
 _ECP5_BLOCK_RAM = Memory(
     "brams",
     1,
     ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
-    least_bits=1024,
+    cost=128,
+    lut_ram=(16, 4, 4),
 )
 _XILINX_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 # The BRAM36 is what Vivado calls a tile; a BRAM18 is half of one.
-_XILINX_BLOCK_RAM = Memory("brams", 0.5, _XILINX_SHAPES, least_bits=1024)
+_XILINX_BLOCK_RAM = Memory("brams", 0.5, _XILINX_SHAPES, 129, (64, 3, 5), logic_bit=1 / 64)
 
 _ICE40_PLACE = PlaceAndRoute(
     placer="nextpnr-ice40",

@@ -31,6 +31,7 @@
 
 module snn_accumulator #(
     parameter LANES       = 8,
+    parameter SOFT_LANES  = 0,   // lanes whose multiplier is made of logic, where DSP blocks are few
     parameter WEIGHT_BITS = 8,
     parameter INPUT_BITS  = 8,
     parameter SUM_BITS    = 20,
@@ -125,12 +126,28 @@ module snn_accumulator #(
         if (reset) weights_row <= {ROW_BITS{1'b0}};
         else if (advance && token_add) weights_row <= token_row;
 
-    genvar lane;
+    genvar lane, place;
     generate
         for (lane = 0; lane < LANES; lane = lane + 1) begin : lanes
             wire signed [WEIGHT_BITS-1:0]  weight = weighted_row[lane*WEIGHT_BITS +: WEIGHT_BITS];
             wire signed [INPUT_BITS:0]     factor = {1'b0, weighted_value};
             reg  signed [PRODUCT_BITS-1:0] product;
+            wire signed [PRODUCT_BITS-1:0] times;
+
+            if (lane < SOFT_LANES) begin : in_logic
+                // One addition per bit of the value: nothing that synthesis takes for a multiplier.
+                wire [(INPUT_BITS+1)*PRODUCT_BITS-1:0] partial;
+                wire [PRODUCT_BITS-1:0] wide = {{INPUT_BITS{weight[WEIGHT_BITS-1]}}, weight};
+                assign partial[0 +: PRODUCT_BITS] = {PRODUCT_BITS{1'b0}};
+                for (place = 0; place < INPUT_BITS; place = place + 1) begin : places
+                    assign partial[(place+1)*PRODUCT_BITS +: PRODUCT_BITS] =
+                        partial[place*PRODUCT_BITS +: PRODUCT_BITS]
+                        + (factor[place] ? wide << place : {PRODUCT_BITS{1'b0}});
+                end
+                assign times = partial[INPUT_BITS*PRODUCT_BITS +: PRODUCT_BITS];
+            end else begin : block
+                assign times = weight * factor;
+            end
             reg         [SUM_BITS-1:0]     sum;
 
             wire [SUM_BITS-1:0] total =
@@ -138,7 +155,7 @@ module snn_accumulator #(
             assign job_sums[lane*SUM_BITS +: SUM_BITS] = total;
 
             always @(posedge clk)
-                if (advance) product <= weight * factor;
+                if (advance) product <= times;
 
             always @(posedge clk)
                 if (reset || (advance && multiplied_handover)) sum <= {SUM_BITS{1'b0}};

@@ -41,6 +41,7 @@ module snn_engine #(
     parameter LANES           = 8,                 // a power of two
     parameter LANE_SHIFT      = 3,                 // log2(LANES)
     parameter LANE_BITS       = 3,                 // the same, at least 1
+    parameter SOFT_LANES      = 0,                 // lanes whose multiplier is made of logic
     parameter UNITS           = 1,                 // neuron units: a power of two, up to LANES
     parameter UNIT_SHIFT      = 0,                 // log2(UNITS)
     parameter UNIT_LATENCY    = 0,
@@ -256,8 +257,8 @@ module snn_engine #(
     wire [STEP_BITS-1:0]      job_step;
 
     snn_accumulator #(
-        .LANES(LANES), .WEIGHT_BITS(WEIGHT_BITS), .INPUT_BITS(INPUT_BITS), .SUM_BITS(SUM_BITS),
-        .ROW_BITS(ROW_BITS), .TAG_BITS(LAYER_BITS + GROUP_BITS + STEP_BITS)
+        .LANES(LANES), .SOFT_LANES(SOFT_LANES), .WEIGHT_BITS(WEIGHT_BITS), .INPUT_BITS(INPUT_BITS),
+        .SUM_BITS(SUM_BITS), .ROW_BITS(ROW_BITS), .TAG_BITS(LAYER_BITS + GROUP_BITS + STEP_BITS)
     ) accumulator (
         .clk            (clk),
         .reset          (reset),
