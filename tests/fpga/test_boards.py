@@ -10,7 +10,7 @@ import pytest
 
 from sc_neurocore.equation import LIF
 from sc_neurocore.errors import UserError
-from sc_neurocore.fpga.boards import BOARDS, find_board, load_board, write_board
+from sc_neurocore.fpga.boards import BOARDS, device_for_core, find_board, load_board, write_board
 from sc_neurocore.fpga.build import build
 from sc_neurocore.fpga.constraints import Pin, lpf, pcf, xdc
 from sc_neurocore.fpga.design import read_design
@@ -189,6 +189,14 @@ def test_what_cannot_be_is_refused_and_nothing_written(
         write_board(tmp_path, **options)  # type: ignore[arg-type]
     assert (tmp_path / "design.json").read_bytes() == before
     assert not (tmp_path / "rtl/board").exists()
+
+
+def test_a_core_is_chosen_for_what_the_board_leaves_of_the_device() -> None:
+    board = BOARDS["icebreaker"]
+    left, whole = device_for_core(board).available, DEVICES["up5k"].available
+    assert left["brams"] == whole["brams"] - 2
+    assert left["logic_cells"] == whole["logic_cells"] - 1000
+    assert left["sprams"] == whole["sprams"]
 
 
 def test_wide_inputs_are_refused(tmp_path: Path) -> None:

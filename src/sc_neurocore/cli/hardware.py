@@ -14,7 +14,7 @@ from sc_neurocore.cli.console import Report, reporting
 from sc_neurocore.cli.stages import find_design, find_network, test_part
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import quantize
-from sc_neurocore.fpga.boards import find_board, read_board, write_board
+from sc_neurocore.fpga.boards import device_for_core, find_board, plan_line, read_board, write_board
 from sc_neurocore.fpga.build import build as build_design
 from sc_neurocore.fpga.capacity import Assessment, choose
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
@@ -29,7 +29,7 @@ from sc_neurocore.hdl.design import (
 from sc_neurocore.interop.importing import NIR_SUFFIX
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.storage import JSON_NAME, load_description
-from sc_neurocore.tools.devices import RESOURCES, find_device
+from sc_neurocore.tools.devices import RESOURCES, Device, find_device
 from sc_neurocore.verify.certificate import verify_design, verify_neuron
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the design goes.")]
@@ -68,10 +68,15 @@ def compile_(
             raise UserError(
                 "--pipeline is for a neuron's equations; a network has its own pipeline"
             )
+        target = None if device is None else find_device(device)
         if board is not None:
-            device = device or find_board(board).device
+            wanted = find_board(board)
+            plan_line(wanted, clock, baud)  # refuses what it cannot do before anything is replaced
+            if device not in (None, wanted.device):
+                raise UserError(f"--board {board} has {wanted.device}, not {device}: leave one out")
+            target = device_for_core(wanted)
         network = find_network(run)
-        chosen, others = _choose(network, format, weight_bits, lanes, device)
+        chosen, others = _choose(network, format, weight_bits, lanes, target)
         accelerator, _ = compile_network(
             network,
             out,
@@ -123,16 +128,19 @@ class _Asked:
 
 
 def _choose(
-    description: NetworkDescription, format: str, weight_bits: int, lanes: str, device: str | None
+    description: NetworkDescription,
+    format: str,
+    weight_bits: int,
+    lanes: str,
+    target: Device | None,
 ) -> tuple[_Asked | Assessment, tuple[Assessment, ...]]:
     """Return the lanes and the place of the weights, and what each choice takes of the device."""
     if not lanes.isdigit() and lanes != "auto":
         raise UserError(f"--lanes {lanes}: expected a power of two, or auto")
-    if device is None:
+    if target is None:
         if lanes == "auto":
             raise UserError("--lanes auto: name the FPGA too, with --device, or a board")
         return _Asked(int(lanes)), ()
-    target = find_device(device)
     network = quantize(description, format, weight_bits)
     return choose(network, target, None if lanes == "auto" else int(lanes))
 
