@@ -37,8 +37,8 @@ _RESET_BITS = 12
 
 
 OWN_USE: Counts = {"logic_cells": 1000, "brams": 2}
-"""What a board's modules take beside the core, rounded up: an iCE40 with weights that are loaded and
-784 inputs takes the most."""
+"""What a board's modules take beside the core, rounded up: most on iCE40, with weights that are
+loaded and 784 inputs."""
 
 
 @dataclass(frozen=True)
