@@ -14,7 +14,7 @@ from sc_neurocore.cli.console import Report, reporting
 from sc_neurocore.cli.stages import find_design, find_network, test_part
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import quantize
-from sc_neurocore.fpga.boards import find_board, write_board
+from sc_neurocore.fpga.boards import device_for_core, find_board, plan_line, read_board, write_board
 from sc_neurocore.fpga.build import build as build_design
 from sc_neurocore.fpga.capacity import Assessment, choose
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
@@ -29,11 +29,12 @@ from sc_neurocore.hdl.design import (
 from sc_neurocore.interop.importing import NIR_SUFFIX
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.storage import JSON_NAME, load_description
-from sc_neurocore.tools.devices import RESOURCES, find_device
+from sc_neurocore.tools.devices import RESOURCES, Device, find_device
 from sc_neurocore.verify.certificate import verify_design, verify_neuron
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the design goes.")]
 RANDOM_SEED = 0
+DEFAULT_DEVICE, DEFAULT_FREQUENCY = "hx8k", 40.0
 
 
 def compile_(
@@ -67,10 +68,15 @@ def compile_(
             raise UserError(
                 "--pipeline is for a neuron's equations; a network has its own pipeline"
             )
+        target = None if device is None else find_device(device)
         if board is not None:
-            device = device or find_board(board).device
+            wanted = find_board(board)
+            plan_line(wanted, clock, baud)  # refuses what it cannot do before anything is replaced
+            if device not in (None, wanted.device):
+                raise UserError(f"--board {board} has {wanted.device}, not {device}: leave one out")
+            target = device_for_core(wanted)
         network = find_network(run)
-        chosen, others = _choose(network, format, weight_bits, lanes, device)
+        chosen, others = _choose(network, format, weight_bits, lanes, target)
         accelerator, _ = compile_network(
             network,
             out,
@@ -122,16 +128,19 @@ class _Asked:
 
 
 def _choose(
-    description: NetworkDescription, format: str, weight_bits: int, lanes: str, device: str | None
+    description: NetworkDescription,
+    format: str,
+    weight_bits: int,
+    lanes: str,
+    target: Device | None,
 ) -> tuple[_Asked | Assessment, tuple[Assessment, ...]]:
     """Return the lanes and the place of the weights, and what each choice takes of the device."""
     if not lanes.isdigit() and lanes != "auto":
         raise UserError(f"--lanes {lanes}: expected a power of two, or auto")
-    if device is None:
+    if target is None:
         if lanes == "auto":
             raise UserError("--lanes auto: name the FPGA too, with --device, or a board")
         return _Asked(int(lanes)), ()
-    target = find_device(device)
     network = quantize(description, format, weight_bits)
     return choose(network, target, None if lanes == "auto" else int(lanes))
 
@@ -225,8 +234,11 @@ def _verify_neuron(directory: Path, report: Report) -> None:
 
 def build(
     directory: options.Design,
-    device: options.Device = "hx8k",
-    frequency: Annotated[float, typer.Option(help="Clock to aim at, in MHz.")] = 40.0,
+    device: options.Device = None,
+    frequency: Annotated[
+        float | None,
+        typer.Option(help="Clock to aim at, in MHz; 40, or what the board runs at."),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Build a bitstream: synthesis, place and route, packing; utilisation and timing.
@@ -235,7 +247,18 @@ def build(
     """
     with reporting(as_json) as report:
         directory = find_design(directory)
-        built = build_design(directory, device, frequency_mhz=frequency, progress=report.progress)
+        board = read_board(directory)
+        if board is not None and device not in (None, board.device):
+            raise UserError(
+                f"{directory} is a design for {board.board}, whose device is {board.device}, not "
+                f"{device}: leave --device out, or compile without --board"
+            )
+        built = build_design(
+            directory,
+            board.device if board else device or DEFAULT_DEVICE,
+            frequency_mhz=frequency or (board.frequency_mhz if board else DEFAULT_FREQUENCY),
+            progress=report.progress,
+        )
         fmax = "no clock" if built.bitstream else "known only after Vivado"
         if built.fmax_mhz is not None:
             verdict = "reached" if built.meets_timing else "missed"
@@ -257,4 +280,7 @@ def build(
             path = (directory / built.project).as_posix()
             rows.append(("Vivado project, written, not run", path))
         rows += [("changed since compiled", name) for name in built.changed]
+        if board is not None and built.bitstream:
+            path = (directory / built.bitstream).as_posix()
+            rows.append(("to the board", find_board(board.board).programmer.format(bitstream=path)))
         report.result(content, rows)

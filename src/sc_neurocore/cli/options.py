@@ -34,7 +34,10 @@ TargetDevice = Annotated[
     str | None, typer.Option("--device", help=f"The FPGA to compile for: {', '.join(DEVICES)}.")
 ]
 Pipeline = Annotated[int, typer.Option(help="Register stages in a neuron's step, 0 to 16.")]
-Device = Annotated[str, typer.Option(help=f"The FPGA: {', '.join(DEVICES)}.")]
+Device = Annotated[
+    str | None,
+    typer.Option(help=f"The FPGA: {', '.join(DEVICES)}; hx8k, or that of the design's board."),
+]
 Board = Annotated[
     str | None,
     typer.Option(help="Add a top and constraints for a board: icebreaker, ulx3s, arty-a7."),

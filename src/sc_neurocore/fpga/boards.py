@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from sc_neurocore.hdl.design import load_design
 from sc_neurocore.hdl.memories import weight_image
 from sc_neurocore.hdl.render import render
 from sc_neurocore.network.storage import write_atomically
+from sc_neurocore.tools.devices import Counts, Device, find_device
 
 LEAST_CLOCKS_PER_BIT = 8
 MOST_CLOCKS_PER_BIT = 1 << 16
@@ -33,6 +34,11 @@ _MOST_BUFFER_BITS = 15
 _SECONDS_OF_SILENCE = 0.08
 """A frame that stops for so long is given up: more than a busy USB bridge ever waits."""
 _RESET_BITS = 12
+
+
+OWN_USE: Counts = {"logic_cells": 1000, "brams": 2}
+"""What a board's modules take beside the core, rounded up: most on iCE40, with weights that are
+loaded and 784 inputs."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +190,31 @@ def find_board(key: str) -> Board:
         raise UserError(f"unknown board {key!r}; known boards: {known}") from None
 
 
+def device_for_core(board: Board) -> Device:
+    """Return the board's device with what is left of it for the core."""
+    device = find_device(board.device)
+    left = {name: count - int(OWN_USE.get(name, 0)) for name, count in device.available.items()}
+    return replace(device, available=left)
+
+
+def plan_line(
+    board: Board, frequency_mhz: float | None = None, baud: int = DEFAULT_BAUD
+) -> tuple[Clock, int]:
+    """Return the clock that a board makes, and how many of its clocks a bit lasts.
+
+    Args:
+        board: The board.
+        frequency_mhz: What is wanted, in MHz; by default the board's own choice.
+        baud: Bits per second on the serial line.
+
+    Raises:
+        UserError: If the board cannot have the frequency or the speed.
+    """
+    wanted = frequency_mhz or board.frequency_mhz
+    clock = plan_clock(board.clock_family, board.oscillator_mhz, wanted)
+    return clock, _clocks_per_bit(clock, baud)
+
+
 def write_board(
     directory: Path, key: str, frequency_mhz: float | None = None, baud: int = DEFAULT_BAUD
 ) -> BoardDesign:
@@ -203,12 +234,9 @@ def write_board(
         CheckFailedError: If the folder's network is not the one that the design was made of.
     """
     board = find_board(key)
+    clock, clocks_per_bit = plan_line(board, frequency_mhz, baud)
     accelerator, network = load_design(directory)
     _check_inputs(accelerator)
-    clock = plan_clock(
-        board.clock_family, board.oscillator_mhz, frequency_mhz or board.frequency_mhz
-    )
-    clocks_per_bit = _clocks_per_bit(clock, baud)
     top = f"{accelerator.top}_{key.replace('-', '_')}"
     image = weight_image(network, accelerator.geometry)
     values = _values(board, accelerator, clock, top, image) | {"clocks_per_bit": clocks_per_bit}
@@ -237,22 +265,37 @@ def write_board(
     return design
 
 
+def read_board(directory: Path) -> BoardDesign | None:
+    """Read back what `write_board` entered in design.json; None if the design has no board.
+
+    Raises:
+        UserError: If design.json is missing or damaged.
+    """
+    path = directory / MANIFEST
+    try:
+        manifest: Any = json.loads(path.read_text(encoding="utf-8"))
+        if "board" not in manifest:
+            return None
+        entry = dict(manifest["board"])
+        return BoardDesign(**(entry | {"verilog": tuple(entry["verilog"])}))
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}: compile the network first") from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError(f"{path} is damaged ({error}): compile the network again") from None
+
+
 def load_board(directory: Path) -> BoardDesign:
     """Read back what `write_board` entered in design.json.
 
     Raises:
         UserError: If the design has no board.
     """
-    try:
-        manifest: Any = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
-        entry = dict(manifest["board"])
-        return BoardDesign(**(entry | {"verilog": tuple(entry["verilog"])}))
-    except OSError as error:
-        raise UserError(f"{directory / MANIFEST}: {error.strerror}: compile first") from None
-    except (ValueError, KeyError, TypeError, RecursionError):
+    design = read_board(directory)
+    if design is None:
         raise UserError(
             f"{directory} has no board: compile with --board, one of {', '.join(BOARDS)}"
-        ) from None
+        )
+    return design
 
 
 def _check_inputs(accelerator: Accelerator) -> None:

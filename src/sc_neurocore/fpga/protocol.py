@@ -116,7 +116,8 @@ class Result:
     Attributes:
         predicted: The class.
         clocks: Clocks from the first input to the result.
-        spike_counts: Spikes of each output neuron.
+        spike_counts: Spikes of each output neuron; where the network's readout is the membrane,
+            its sum over the steps.
     """
 
     predicted: int
@@ -213,8 +214,8 @@ def read_condition(payload: bytes) -> Condition:
 def read_result(payload: bytes) -> Result:
     """Read the answer to RUN, READ or CLASSIFY; raises ValueError if it is not one."""
     rest = len(payload) - _RESULT.size
-    if rest < 0 or rest % 2:
+    if rest < 0 or rest % 4:
         raise ValueError(f"{len(payload)} bytes are no result")
     predicted, clocks = _RESULT.unpack_from(payload)
-    counts = struct.unpack_from(f"<{rest // 2}H", payload, _RESULT.size)
+    counts = struct.unpack_from(f"<{rest // 4}i", payload, _RESULT.size)
     return Result(predicted, clocks, counts)

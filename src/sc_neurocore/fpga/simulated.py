@@ -97,16 +97,14 @@ def _build(directory: Path) -> Path:
     harness = files("sc_neurocore.fpga") / "harness"
     sources |= {name: (harness / name).read_bytes() for name in ("board.cpp", "primitives.v")}
     entry = BOARDS[board.board]
-    macros = {
-        "CLOCKS_PER_BIT": CLOCKS_PER_BIT,
-        "TIMEOUT_BITS": TIMEOUT_BITS,
-        "BUTTON_IDLE": int(entry.button_is_low),
-        "LED_IDLE": int(entry.leds_are_low),
-    }
     parameters = {
         "CLOCKS_PER_BIT": CLOCKS_PER_BIT,
         "TIMEOUT_BITS": TIMEOUT_BITS,
         "RESET_BITS": RESET_BITS,
+    }
+    macros = parameters | {
+        "BUTTON_IDLE": int(entry.button_is_low),
+        "LED_IDLE": int(entry.leds_are_low),
     }
     flags = " ".join(["-O2", *(f"-D{name}={value}" for name, value in macros.items())])
     arguments = ["--cc", "--exe", "--build", "-O3", "-Wno-lint", "-Wno-style"]

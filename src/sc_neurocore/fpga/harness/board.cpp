@@ -2,7 +2,8 @@
 // uart_tx says comes back, so that the host cannot tell it from a board.
 //
 // Usage: simulator. The first line of its output is the name of the terminal; it ends when its
-// standard input is closed. Macros: CLOCKS_PER_BIT, TIMEOUT_BITS, BUTTON_IDLE, LED_IDLE.
+// standard input is closed. Macros: CLOCKS_PER_BIT, TIMEOUT_BITS, RESET_BITS, BUTTON_IDLE,
+// LED_IDLE.
 //
 // While nothing happens, time stands still: a simulated board that waits costs no processor. It stands
 // still only after the board has had the time to give up a frame that stopped.
@@ -131,17 +132,24 @@ private:
 }  // namespace
 
 int main() {
+    VerilatedContext context;
+    Vboard board{&context};
+    board.button = BUTTON_IDLE;
+    board.uart_rx = 1;
+    // Nobody may talk to the board before its reset is over.
+    for (int clock = 0; clock < 2 << RESET_BITS; ++clock) {
+        board.clk_pin = 0;
+        board.eval();
+        board.clk_pin = 1;
+        board.eval();
+    }
     Terminal terminal;
     if (!terminal.open()) {
         std::perror("openpty");
         return 1;
     }
-    VerilatedContext context;
-    Vboard board{&context};
     Speaker speaker;
     Listener listener;
-    board.button = BUTTON_IDLE;
-    board.uart_rx = 1;
     uint64_t quiet = 0;
     for (uint64_t clock = 0;; ++clock) {
         if (clock % CLOCKS_PER_LOOK == 0) {

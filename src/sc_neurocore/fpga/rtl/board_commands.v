@@ -15,7 +15,7 @@
 //   condition  flags (1; bit 0: weights are there, 1: an image is, 2: a result is), 0 (1), damaged
 //              frames since the reset (2), bytes of weights accepted (4), their CRC-32 (4)
 //   result     class (2), clocks from the first input to the result (4), spike count of each output
-//              neuron (2 each)
+//              neuron, or its membrane, summed up (4 each, two's complement)
 //
 //   status     0 done, 1 the frame was damaged, 2 no such request, 3 wrong length, 4 no image,
 //              5 no result, 6 no weights, 7 this piece of the weights does not follow
@@ -29,8 +29,8 @@
 //     gone. request_store says that the buffer is being overwritten.
 //   - answer_byte is byte answer_index of the payload, 3 clocks after the index changed.
 //   - buffer_data is the byte at buffer_address, one clock after buffer_read.
-//   - The core is fed one value per clock as long as it takes them. Its result is left standing until
-//     the next run.
+//   - The core is fed one value per clock as long as it takes them, BEAT of them at a time, zeros
+//     beyond the end. Its result is left standing until the next run.
 //
 //   request_valid  _/‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾ ... ‾‾‾‾‾\__
 //   in_valid       _______/‾‾‾‾‾‾‾‾‾\__________ ... ________
@@ -42,9 +42,11 @@
 module board_commands #(
     parameter        INPUTS           = 64,
     parameter        INPUT_BITS       = 5,
+    parameter        BEAT             = 1,            // values that the core takes at a time
     parameter        OUTPUTS          = 10,
     parameter        OUTPUT_BITS      = 4,
     parameter        COUNT_BITS       = 5,
+    parameter        COUNT_IS_SIGNED  = 0,
     parameter        BUFFER_BITS      = 9,
     parameter [31:0] CLOCK_HZ         = 32'd24000000,
     parameter        WEIGHTS_LOADED   = 0,
@@ -86,7 +88,7 @@ module board_commands #(
     // the core
     output reg                    in_valid,
     input  wire                   in_ready,
-    output wire [INPUT_BITS-1:0]  in_data,
+    output reg  [BEAT*INPUT_BITS-1:0] in_data,
     input  wire                   out_valid,
     output wire                   out_ready,
     input  wire [OUTPUT_BITS-1:0] out_class,
@@ -106,6 +108,8 @@ module board_commands #(
 
     localparam [31:0] INPUT_COUNT    = INPUTS;
     localparam [31:0] OUTPUT_COUNT   = OUTPUTS;
+    localparam [31:0] LAST_PLACE     = BEAT - 1;
+    localparam [31:0] FED_COUNT      = (INPUTS + BEAT - 1) / BEAT * BEAT;
     localparam [31:0] CAPACITY       = 1 << BUFFER_BITS;
     localparam [31:0] LOADED         = WEIGHTS_LOADED;
     localparam [7:0]  VERSION        = 8'd1;
@@ -113,7 +117,7 @@ module board_commands #(
     localparam [15:0] IDENTITY_END   = IDENTITY_BYTES + 32;
     localparam [15:0] CONDITION_END  = 16'd12;
     localparam [15:0] COUNTS_BEGIN   = 16'd6;
-    localparam [31:0] RESULT_END     = 6 + 2 * OUTPUTS;
+    localparam [31:0] RESULT_END     = 6 + 4 * OUTPUTS;
 
     localparam [2:0] IDLE = 3'd0, DISCARD = 3'd1, FEED = 3'd2, RUNNING = 3'd3, WEIGHTS = 3'd4,
                      START = 3'd5, ANSWER = 3'd6;
@@ -146,14 +150,29 @@ module board_commands #(
     wire accept = state == IDLE && request_valid && request_intact && verdict == DONE;
 
     // ---------------------------------------------------------------------------------- control
+    // The image on its way to the core: read, then gathered to beats.
+    reg         fetched;      // the buffer shows a value, or one beyond the end
+    reg         is_beyond;
     reg  [15:0] next_input;
+    reg  [15:0] place;        // in the beat
     reg  [31:0] clocks;
-    wire        more    = next_input != INPUT_COUNT[15:0];
-    wire        advance = state == FEED && (!in_valid || in_ready);
+    reg         is_running;   // since the first value was offered
+    wire        is_feeding  = state == FEED;
+    wire        free        = !in_valid || in_ready;
+    wire        gather      = fetched && free;
+    wire        ends_beat   = place == LAST_PLACE[15:0];
+    wire        has_inputs  = next_input < INPUT_COUNT[15:0];
+    wire        fetch       = is_feeding && (!fetched || free) && next_input != FED_COUNT[15:0];
+    wire        is_all_sent = next_input == FED_COUNT[15:0] && !fetched && free;
 
-    assign buffer_read    = advance && more;
+    /* verilator lint_off UNUSED */
+    wire [(BEAT+1)*INPUT_BITS-1:0] gathered = {
+        is_beyond ? {INPUT_BITS{1'b0}} : buffer_data[INPUT_BITS-1:0], in_data
+    };  // its lowest value is the one that leaves
+    /* verilator lint_on UNUSED */
+
+    assign buffer_read    = fetch && has_inputs;
     assign buffer_address = next_input[BUFFER_BITS-1:0];
-    assign in_data        = buffer_data[INPUT_BITS-1:0];
     assign out_ready      = state == DISCARD;
     assign loader_start   = accept && request_command == LOAD_WEIGHTS;
     assign answer_start   = state == START;
@@ -171,7 +190,7 @@ module board_commands #(
                 end
             end
             DISCARD: state <= FEED;
-            FEED:    if (advance && !more) state <= RUNNING;
+            FEED:    if (is_all_sent) state <= RUNNING;
             RUNNING: if (out_valid) state <= START;
             WEIGHTS:
                 if (loader_ready) begin
@@ -195,16 +214,31 @@ module board_commands #(
     end
 
     always @(posedge clk) begin
-        if (advance) begin
-            in_valid <= more;
-            if (more) next_input <= next_input + 1'b1;
+        if (free) in_valid <= 1'b0;
+        if (gather) begin
+            in_data  <= gathered[(BEAT+1)*INPUT_BITS-1:INPUT_BITS];
+            in_valid <= ends_beat;
+            place    <= ends_beat ? 16'd0 : place + 1'b1;
+            fetched  <= 1'b0;
         end
-        if (in_valid || state == RUNNING) clocks <= clocks + 1'b1;
+        if (fetch) begin
+            fetched    <= 1'b1;
+            is_beyond  <= !has_inputs;
+            next_input <= next_input + 1'b1;
+        end
+        if (is_running) clocks <= clocks + 1'b1;
+        if (gather && ends_beat) is_running <= 1'b1;
+        if (out_valid) is_running <= 1'b0;
         if (state == DISCARD) begin
             next_input <= 16'd0;
+            place      <= 16'd0;
             clocks     <= 32'd0;
+            is_running <= 1'b0;
         end
-        if (reset) in_valid <= 1'b0;
+        if (reset) begin
+            in_valid <= 1'b0;
+            fetched  <= 1'b0;
+        end
     end
 
     // --------------------------------------------------------------------------- answer's bytes
@@ -217,7 +251,8 @@ module board_commands #(
         has_weights
     };
     wire [47:0] result = {clocks, {(16-OUTPUT_BITS){1'b0}}, out_class};
-    wire [15:0] count  = {{(16-COUNT_BITS){1'b0}}, count_value};
+    wire        sign   = COUNT_IS_SIGNED != 0 && count_value[COUNT_BITS-1];
+    wire [31:0] count  = {{(32-COUNT_BITS){sign}}, count_value};
 
     /* verilator lint_off UNUSED */
     wire [15:0] hash_place  = answer_index - IDENTITY_BYTES[15:0];  // high bits: 0 where it matters
@@ -226,7 +261,7 @@ module board_commands #(
     wire [1:0]  hash_byte   = ~hash_place[1:0];  // its words are sent highest byte first
 
     assign hash_address  = hash_place[4:2];
-    assign count_address = count_place[OUTPUT_BITS:1];
+    assign count_address = count_place[OUTPUT_BITS+1:2];
     assign answer_length = answer_status != DONE ? 16'd0
                          : request_command == IDENTIFY ? IDENTITY_END
                          : request_command == CHECKSUM ? CONDITION_END
@@ -242,7 +277,7 @@ module board_commands #(
                 answer_byte <= condition[8*answer_index[3:0] +: 8];
             default:
                 answer_byte <= answer_index < COUNTS_BEGIN ? result[8*answer_index[2:0] +: 8]
-                             : answer_index[0] ? count[15:8] : count[7:0];
+                             : count[8*count_place[1:0] +: 8];
         endcase
 
 endmodule

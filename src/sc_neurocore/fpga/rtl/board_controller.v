@@ -25,9 +25,11 @@ module board_controller #(
     parameter [31:0] CLOCK_HZ            = 32'd24000000,
     parameter        INPUTS              = 64,
     parameter        INPUT_BITS          = 5,
+    parameter        BEAT                = 1,
     parameter        OUTPUTS             = 10,
     parameter        OUTPUT_BITS         = 4,
     parameter        COUNT_BITS          = 5,
+    parameter        COUNT_IS_SIGNED     = 0,
     parameter        WEIGHTS_LOADED      = 0,
     parameter [31:0] WEIGHT_BYTES        = 32'd0,
     parameter [31:0] WEIGHTS_CHECKSUM    = 32'd0,
@@ -42,7 +44,7 @@ module board_controller #(
 
     output wire                           in_valid,
     input  wire                           in_ready,
-    output wire [INPUT_BITS-1:0]          in_data,
+    output wire [BEAT*INPUT_BITS-1:0]     in_data,
     input  wire                           out_valid,
     output wire                           out_ready,
     input  wire [OUTPUT_BITS-1:0]         out_class,
@@ -120,8 +122,9 @@ module board_controller #(
     wire        weights_present;
 
     board_commands #(
-        .INPUTS(INPUTS), .INPUT_BITS(INPUT_BITS), .OUTPUTS(OUTPUTS), .OUTPUT_BITS(OUTPUT_BITS),
-        .COUNT_BITS(COUNT_BITS), .BUFFER_BITS(BUFFER_BITS), .CLOCK_HZ(CLOCK_HZ),
+        .INPUTS(INPUTS), .INPUT_BITS(INPUT_BITS), .BEAT(BEAT), .OUTPUTS(OUTPUTS),
+        .OUTPUT_BITS(OUTPUT_BITS), .COUNT_BITS(COUNT_BITS), .COUNT_IS_SIGNED(COUNT_IS_SIGNED),
+        .BUFFER_BITS(BUFFER_BITS), .CLOCK_HZ(CLOCK_HZ),
         .WEIGHTS_LOADED(WEIGHTS_LOADED), .WEIGHT_BYTES(WEIGHT_BYTES),
         .WEIGHTS_CHECKSUM(WEIGHTS_CHECKSUM)
     ) commands (
