@@ -54,7 +54,7 @@ BUILT_FOR = {"up5k": 24.0, "ecp5-45k": 100.0, "ecp5-85k": 100.0, "xc7a35t": 100.
 # Neuron units, their register stages, and inputs per clock: more where many lanes wait for them.
 ENGINE: dict[int, EngineOptions] = {
     1: {},
-    8: {},
+    8: {"pipeline": 2},
     16: {"units": 2, "pipeline": 2, "inputs_per_beat": 4},
     32: {"units": 4, "pipeline": 2, "inputs_per_beat": 4},
 }
