@@ -266,10 +266,10 @@ def write_board(
 
 
 def read_board(directory: Path) -> BoardDesign | None:
-    """Read back what `write_board` entered in design.json; None if the design has no board.
+    """Read back what `write_board` entered in design.json; None if there is no board or no design.
 
     Raises:
-        UserError: If design.json is missing or damaged.
+        UserError: If design.json is damaged.
     """
     path = directory / MANIFEST
     try:
@@ -278,8 +278,10 @@ def read_board(directory: Path) -> BoardDesign | None:
             return None
         entry = dict(manifest["board"])
         return BoardDesign(**(entry | {"verilog": tuple(entry["verilog"])}))
+    except FileNotFoundError:
+        return None
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}: compile the network first") from None
+        raise UserError(f"{path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path} is damaged ({error}): compile the network again") from None
 
