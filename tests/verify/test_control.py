@@ -47,7 +47,6 @@ def test_one_frame_gives_exactly_one_result(
         ("controller", "state == IDLE && frame_valid;", "state != SCAN && frame_valid;", "assert"),
         ("loader", "beat == last_beat;", "beat != last_beat;", "assert"),
         ("loader", "event_bank <= !event_bank;", "event_bank <= event_bank;", "_bank"),
-        ("neurons", "!busy || ends_job", "1'b1", "assert"),
         ("readout", "<= choose && !chosen", "<= 1'b0", "assert"),
         ("controller", "fetch_word + 1'b1", "fetch_word", "rank < rank_before"),
         (
