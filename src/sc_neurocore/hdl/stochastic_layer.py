@@ -155,7 +155,9 @@ def emit_layer(
     modules = {
         top: render(_PACKAGE, _TEMPLATES, "sc_dense.v.j2", values),
         **numbers_module(f"{top}_numbers", streams),
-        **gates_module(f"{top}_gates", layer, starting_sums(layer), sum_bits, weights),
+        **gates_module(
+            f"{top}_gates", layer, starting_sums(layer), sum_bits, weights, is_ring=False
+        ),
     }
     return StochasticLayerVerilog(
         top, with_circuits(modules), layer, bits, fraction_bits, sum_bits, weights
@@ -201,8 +203,19 @@ def gates_module(
     starts: NDArray[np.int64],
     sum_bits: int,
     weights: WeightPlace = "constants",
+    *,
+    is_ring: bool,
 ) -> dict[str, str]:
-    """Write the module with a layer's weights, gates and counters."""
+    """Write the module with a layer's weights, gates and counters.
+
+    Args:
+        name: The module's name.
+        layer: The layer.
+        starts: What each sum starts from, (n_out,).
+        sum_bits: Width of a sum.
+        weights: "constants" or "ports".
+        is_ring: Whether the sums leave one after the other, or all side by side.
+    """
     numbers: Numbers = weight_numbers(layer.sources, layer.n_in, layer.length)
     sequences = len(numbers.sequences)
     thresholds = layer.weight_thresholds()
@@ -219,7 +232,8 @@ def gates_module(
         "count_bits": layer.n_in.bit_length(),
         "sum_bits": sum_bits,
         "banks": _banks(thresholds, sequences),
-        "rows": _outputs(thresholds, layer.negative, starts, sum_bits, sequences),
+        "is_ring": is_ring,
+        "rows": list(_outputs(thresholds, layer.negative, starts, sum_bits, sequences)),
         "wrapped": _wrapped,
     }
     return {name: render(_PACKAGE, _TEMPLATES, "sc_layer.v.j2", values)}

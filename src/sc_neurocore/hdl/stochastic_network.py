@@ -146,7 +146,7 @@ def emit_network(
     }
     for stage, each in zip(stages, layers, strict=True):
         starts = stage.currents.bias + starting_sums(stage.layer)
-        modules |= gates_module(each["module"], stage.layer, starts, each["sum_bits"])
+        modules |= gates_module(each["module"], stage.layer, starts, each["sum_bits"], is_ring=True)
     for program, unit in units.values():
         modules[f"{unit}_step"] = emit_neuron(program, unit).step
     engine = {
@@ -222,7 +222,9 @@ def _layer_values(stage: _Stage, top: str, unit: str, stages: list[_Stage]) -> d
         "trace": f"{{{padding}'d0, {state}}}" if padding else state,
         "parameters": stage.parameters,
         "parameter_words": [
-            "{" + ", ".join(f"{w}'d{value % (1 << w)}" for value, w in zip(row, widths, strict=True)) + "}"
+            "{"
+            + ", ".join(f"{w}'d{value % (1 << w)}" for value, w in zip(row, widths, strict=True))
+            + "}"
             for row in stage.neurons.parameters.tolist()
         ],
     }

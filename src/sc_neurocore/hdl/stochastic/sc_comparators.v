@@ -27,14 +27,18 @@ module sc_comparators #(
     output reg  [COUNT-1:0]        bits
 );
 
+    wire [COUNT-1:0] below;
+
     genvar i;
     generate
         for (i = 0; i < COUNT; i = i + 1) begin : stream
             wire [16:0] number    = {1'b0, numbers[16*(SEQUENCES == 1 ? 0 : i) +: 16]};
             wire [16:0] threshold = thresholds[17*i +: 17];
-            always @(posedge clk)
-                bits[i] <= enable && (INCLUSIVE != 0 ? number <= threshold : number < threshold);
+            assign below[i] = INCLUSIVE != 0 ? number <= threshold : number < threshold;
         end
     endgenerate
+
+    always @(posedge clk)
+        bits <= enable ? below : {COUNT{1'b0}};
 
 endmodule

@@ -1,7 +1,6 @@
 // sc_population: the neurons of a layer, which pass one neuron unit in turn.
 //
-// The sums of the layer's counters stand in a ring (sc_counter), and so do the states
-// (snn_carousel): with each `turn` the sum and the state of the next neuron are at the exit. The
+// The sums of the layer's counters stand in a ring (sc_counter), and so do the states: with each `turn` the sum and the state of the next neuron are at the exit. The
 // sum becomes the current, and the equation, the combinational module that the equation compiler
 // made, is plugged into the `unit_*` ports. NEURONS turns are one time step.
 //
@@ -50,21 +49,27 @@ module sc_population #(
         .current (unit_current)
     );
 
-    wire [STATE_BITS-1:0] kept;
-    assign unit_state = is_first_step ? INITIAL_STATE : kept;
+    // The state at the exit is lowest; its successor enters at the top.
+    reg  [NEURONS*STATE_BITS-1:0] states;
+    wire [NEURONS*STATE_BITS-1:0] turned = states >> STATE_BITS;
+    wire [NEURONS*STATE_BITS-1:0] entering;
+    assign unit_state = is_first_step ? INITIAL_STATE : states[STATE_BITS-1:0];
 
-    snn_carousel #(.WIDTH(STATE_BITS), .SLOTS(NEURONS)) states (
-        .clk        (clk),
-        .load       (1'b0),
-        .load_words ({NEURONS*STATE_BITS{1'b0}}),
-        .turn       (turn),
-        .entering   (unit_next_state),
-        .leaving    (kept)
-    );
+    localparam TOP = (NEURONS - 1) * STATE_BITS;
+    generate
+        if (NEURONS == 1) begin : alone
+            assign entering = unit_next_state;
+        end else begin : round
+            assign entering = {unit_next_state, {TOP{1'b0}}};
+        end
+    endgenerate
 
     localparam [NEURONS-1:0] LAST = {NEURONS{1'b1}} ^ ({NEURONS{1'b1}} >> 1);
 
     always @(posedge clk)
-        if (turn) spikes <= (spikes >> 1) | (unit_spike ? LAST : {NEURONS{1'b0}});
+        if (turn) begin
+            states <= turned | entering;
+            spikes <= (spikes >> 1) | (unit_spike ? LAST : {NEURONS{1'b0}});
+        end
 
 endmodule
