@@ -4,6 +4,9 @@
 // else. Where the numbers are the states 1..65535 of an LFSR, which stand for state - 1, INCLUSIVE
 // makes it `state <= threshold`, the same bit without a subtraction.
 //
+// Both are written so that a comparison adds the complement of the number to the threshold: a
+// shared number is then inverted once for all, and sc_lfsr and sc_ring hold theirs inverted.
+//
 // Contract
 //   - All streams share one sequence of numbers (SEQUENCES = 1), or each has its own (SEQUENCES =
 //     COUNT); stream i has the i-th sequence and the i-th threshold from the low end.
@@ -34,7 +37,7 @@ module sc_comparators #(
         for (i = 0; i < COUNT; i = i + 1) begin : stream
             wire [16:0] number    = {1'b0, numbers[16*(SEQUENCES == 1 ? 0 : i) +: 16]};
             wire [16:0] threshold = thresholds[17*i +: 17];
-            assign below[i] = INCLUSIVE != 0 ? number <= threshold : number < threshold;
+            assign below[i] = INCLUSIVE != 0 ? !(threshold < number) : !(threshold <= number);
         end
     endgenerate
 

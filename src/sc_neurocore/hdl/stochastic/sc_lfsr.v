@@ -19,10 +19,15 @@ module sc_lfsr #(
 ) (
     input  wire        clk,
     input  wire        run,
-    output reg  [15:0] number
+    output wire [15:0] number
 );
 
+    // Held as the complement, which is what the comparators add (sc_comparators).
+    reg  [15:0] inverted;
+    wire        feedback = ^(number & TAPS);
+    assign number = ~inverted;
+
     always @(posedge clk)
-        number <= run ? {number[14:0], ^(number & TAPS)} : SEED;
+        inverted <= run ? {inverted[14:0], !feedback} : ~SEED;
 
 endmodule

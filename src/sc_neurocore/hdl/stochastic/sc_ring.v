@@ -19,19 +19,23 @@ module sc_ring #(
 ) (
     input  wire                    clk,
     input  wire                    run,
-    output reg  [LENGTH*WIDTH-1:0] places
+    output wire [LENGTH*WIDTH-1:0] places
 );
 
+    // Held as the complement, which is what the comparators add (sc_comparators).
+    reg  [LENGTH*WIDTH-1:0] inverted;
     wire [LENGTH*WIDTH-1:0] turned;
+    assign places = ~inverted;
+
     generate
         if (LENGTH == 1) begin : alone
-            assign turned = places;
+            assign turned = inverted;
         end else begin : round
-            assign turned = {places[WIDTH-1:0], places[LENGTH*WIDTH-1:WIDTH]};
+            assign turned = {inverted[WIDTH-1:0], inverted[LENGTH*WIDTH-1:WIDTH]};
         end
     endgenerate
 
     always @(posedge clk)
-        places <= run ? turned : WORDS;
+        inverted <= run ? turned : ~WORDS;
 
 endmodule
