@@ -126,9 +126,9 @@ def test_a_broken_layer_is_found(require_tool: RequireTool) -> None:
     require_tool("iverilog")
     verilog = emit_layer(make_layer("lfsr", "shared", "sign-magnitude", 64))
     comparators = verilog.files["sc_comparators.v"]
-    verilog.files["sc_comparators.v"] = comparators.replace(
-        "threshold < number", "threshold <= number"
-    )
+    broken = comparators.replace("is_below = INCLUSIVE != 0;", "is_below = 1'b0;")
+    assert broken != comparators
+    verilog.files["sc_comparators.v"] = broken
     values = np.full((20, 5), 1 << 15) + np.arange(100).reshape(20, 5) * 300
     result = cosimulate_layer(verilog, values)
     assert not result.holds

@@ -44,11 +44,12 @@ class StochasticVerilog:
     top: str
     files: dict[str, str]
 
-    def write(self, directory: Path) -> None:
+    def write(self, directory: str | Path) -> None:
         """Write the files into a folder, which is made if needed."""
-        directory.mkdir(parents=True, exist_ok=True)
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
         for name, text in self.files.items():
-            write_atomically(directory / name, text.encode())
+            write_atomically(folder / name, text.encode())
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.fixed.lowering import NeuronProgram
+from sc_neurocore.fixed.lowering import NeuronProgram, ParameterPort
 from sc_neurocore.fixed.network import IntegerLayer
 from sc_neurocore.fixed.program import Port
 from sc_neurocore.fixed.qformat import QFormat
@@ -133,7 +133,7 @@ def emit_network(
     streams = stream_values(sources, widest, length)
     # The first layer alone has streams of values; the others need the weights' numbers only.
     streams["input_numbers"] = stream_values(sources, first.n_in, length)["input_numbers"]
-    units = {}
+    units: dict[int, tuple[NeuronProgram, str]] = {}
     for stage in stages:
         unit = default_name(stage.program)
         taken = {other for program, other in units.values() if program is not stage.program}
@@ -271,7 +271,7 @@ def _values(
     }
 
 
-def _fields(ports: Iterable[Port]) -> tuple[Field, ...]:
+def _fields(ports: Iterable[Port | ParameterPort]) -> tuple[Field, ...]:
     """Pack ports into a word, the last one lowest."""
     fields: list[Field] = []
     low = 0

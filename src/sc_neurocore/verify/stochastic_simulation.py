@@ -183,10 +183,8 @@ def _expected_lines(
     verilog: StochasticNetworkVerilog, run: NetworkRun
 ) -> Iterator[tuple[str, list[int]]]:
     """Yield what the bench should write, line by line, and what each line is."""
-    packed = [
-        sum(
-            (states[field.name] % (1 << field.width)) << field.low for field in fields
-        )  # (T, batch, neurons)
+    packed = [  # (T, batch, neurons)
+        np.sum([(states[each.name] % (1 << each.width)) << each.low for each in fields], axis=0)
         for fields, states in zip(verilog.states, run.states, strict=True)
     ]
     for frame, (label, counts) in enumerate(zip(run.classes, run.spike_counts, strict=True)):

@@ -13,7 +13,7 @@
 //   - A transfer happens in a clock in which valid and ready are both high.
 //   - `pass_start` lasts one clock; `layer` says whose streams are counted, then whose neurons turn.
 //   - LAST_NEURONS[NEURON_BITS*l +: NEURON_BITS] is the number of layer l's last neuron.
-//   - Constants fit into their widths; LAST_LAYER and LAST_STEP may be 0.
+//   - Constants fit into their widths; LAST_STEP may be 0, and LAYERS 1.
 //
 //   clk         _/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_     a layer of two neurons
 //   pass_start  /‾‾‾\____________________
@@ -23,13 +23,13 @@
 //   layer        l   l   l   l   l   l+1
 
 module sc_controller #(
-    parameter                      INPUT_BITS   = 6,
-    parameter [INPUT_BITS-1:0]     LAST_INPUT   = 6'd63,
-    parameter                      STEP_BITS    = 5,
-    parameter [STEP_BITS-1:0]      LAST_STEP    = 5'd24,
-    parameter                      LAYERS       = 2,
-    parameter                      LAYER_BITS   = 1,
-    parameter                      NEURON_BITS  = 7,
+    parameter                          INPUT_BITS   = 6,
+    parameter [INPUT_BITS-1:0]         LAST_INPUT   = 6'd63,
+    parameter                          STEP_BITS    = 5,
+    parameter [STEP_BITS-1:0]          LAST_STEP    = 5'd24,
+    parameter                          LAYERS       = 2,
+    parameter                          LAYER_BITS   = 1,
+    parameter                          NEURON_BITS  = 7,
     parameter [LAYERS*NEURON_BITS-1:0] LAST_NEURONS = {7'd9, 7'd127}
 ) (
     input  wire                   clk,
@@ -54,10 +54,10 @@ module sc_controller #(
 
     localparam [31:0]            LAST_LAYER_NUMBER = LAYERS - 1;
     localparam [LAYER_BITS-1:0]  LAST_LAYER        = LAST_LAYER_NUMBER[LAYER_BITS-1:0];
-    localparam [INPUT_BITS-1:0]  FIRST_INPUT = 0, ONE_INPUT = 1;
-    localparam [LAYER_BITS-1:0]  FIRST_LAYER = 0, ONE_LAYER = 1;
-    localparam [NEURON_BITS-1:0] FIRST_NEURON = 0, ONE_NEURON = 1;
-    localparam [STEP_BITS-1:0]   FIRST_STEP = 0, ONE_STEP = 1;
+    localparam [INPUT_BITS-1:0]  FIRST_INPUT       = 0, ONE_INPUT  = 1;
+    localparam [LAYER_BITS-1:0]  FIRST_LAYER       = 0, ONE_LAYER  = 1;
+    localparam [NEURON_BITS-1:0] FIRST_NEURON      = 0, ONE_NEURON = 1;
+    localparam [STEP_BITS-1:0]   FIRST_STEP        = 0, ONE_STEP   = 1;
 
     reg [2:0]            phase;
     reg [INPUT_BITS-1:0] received;

@@ -3,10 +3,10 @@
 // A product is an AND, or with IS_BIPOLAR an XNOR. All products of a clock are counted at once (an
 // accumulative parallel counter: Parhami and Yeh, Asilomar 1995). The product of a negative weight
 // is counted upside down: NOT p is 1 - p, so that -p comes with a one too many in each bit of the
-// stream, which START takes back: bias - LENGTH * (number of negative weights).
+// stream, which `start` takes back: bias - LENGTH * (number of negative weights).
 //
 // Contract
-//   - `load` puts START into the sum. `add` adds the count of the bits of the clock before.
+//   - `load` puts `start` into the sum. `add` adds the count of the bits of the clock before.
 //   - `turn` takes `following` instead: the sums of a layer form a ring that passes the neuron unit.
 //     At most one of the three in a clock.
 //   - SUM_BITS holds every partial sum with its sign, COUNT_BITS holds INPUTS; SUM_BITS > COUNT_BITS.
