@@ -161,9 +161,9 @@ def test_the_digits_network(require_tool: RequireTool) -> None:
     require_tool("iverilog")
     description = load_description(DIGITS)
     verilog = emit_network(description, 16, "sobol")
-    result = cosimulate_network(verilog, part_for_testing(description).inputs[:2], "icarus")
+    result = cosimulate_network(verilog, part_for_testing(description).inputs[:1], "icarus")
     assert result.holds, result.first_mismatch
-    assert result.compared == 2 * (5 * 25 * 138 + 11)
+    assert result.compared == 5 * 25 * 138 + 11
 
 
 def test_verilator_runs_the_same_bench(require_tool: RequireTool) -> None:
