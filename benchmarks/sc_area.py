@@ -98,6 +98,12 @@ def measured(design: StochasticVerilog, is_whole: bool) -> dict[str, int]:
     return found
 
 
+def fingerprint(design: StochasticVerilog) -> str:
+    """Return a hash of a design without its comments and blanks."""
+    text = re.sub(r"//.*|\s+", " ", "".join(design.files.values()))
+    return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()
+
+
 def measure(
     chosen: list[str],
     sources: list[str],
@@ -113,8 +119,7 @@ def measure(
                 name for name in chosen if name != "digits network" or source in network_sources
             ]
             for name, design in designs(asked, source, sharing):
-                text = "".join(design.files.values())
-                kept = folder / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
+                kept = folder / f"{fingerprint(design)}.json"
                 if not kept.exists():
                     found = measured(design, is_whole=name != "digits network")
                     write_atomically(kept, json.dumps(found).encode())
