@@ -107,17 +107,24 @@ def fingerprint(design: StochasticVerilog) -> str:
 def measure(
     chosen: list[str],
     sources: list[str],
-    network_sources: list[str],
     sharings: list[str],
+    network: tuple[list[str], list[str]],
     folder: Path,
 ) -> Iterator[dict[str, Any]]:
-    """Yield a row for each design, source and sharing policy."""
+    """Yield a row for each design, source and sharing policy.
+
+    Args:
+        chosen: Designs.
+        sources: Of the neurons.
+        sharings: Of the neurons.
+        network: Sources and sharings, out of these, of the digits network, which takes longer.
+        folder: Keeps finished rows.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for source in sources:
         for sharing in sharings:
-            asked = [
-                name for name in chosen if name != "digits network" or source in network_sources
-            ]
+            is_network = source in network[0] and sharing in network[1]
+            asked = [name for name in chosen if name != "digits network" or is_network]
             for name, design in designs(asked, source, sharing):
                 kept = folder / f"{fingerprint(design)}.json"
                 if not kept.exists():
@@ -142,14 +149,18 @@ def main() -> None:
         help="those of the sources that the digits network is measured with",
     )  # fmt: skip
     parser.add_argument("--sharings", nargs="+", default=list(SHARINGS), choices=SHARINGS)
+    parser.add_argument(
+        "--network-sharings", nargs="+", default=list(SHARINGS), choices=SHARINGS,
+        help="those of the policies that the digits network is measured with",
+    )  # fmt: skip
     parser.add_argument("--folder", type=Path, default=Path("runs/sc_area"))
     arguments = parser.parse_args()
     rows = []
     for row in measure(
         arguments.designs,
         arguments.sources,
-        arguments.network_sources,
         arguments.sharings,
+        (arguments.network_sources, arguments.network_sharings),
         arguments.folder,
     ):
         print(row, file=sys.stderr, flush=True)
