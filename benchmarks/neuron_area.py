@@ -43,7 +43,9 @@ PLACERS = {
 
 def neurons() -> dict[str, Neuron]:
     """Return the catalogue, LIF with a decay that is a shift, and the published ODE neurons."""
-    examples = {path.stem: parse_neuron(path.read_text()) for path in sorted(EXAMPLES.glob("*.txt"))}
+    examples = {
+        path.stem: parse_neuron(path.read_text()) for path in sorted(EXAMPLES.glob("*.txt"))
+    }
     return {**CATALOGUE, **examples}
 
 
@@ -90,14 +92,16 @@ def measure(names: Iterable[str], families: Iterable[str]) -> list[dict[str, Any
     rows = []
     every = neurons()
     for name in names:
-        variants = {"": {}}
+        variants: dict[str, dict[str, float]] = {"": {}}
         if name == "LIF":
             variants["beta = 1 - 2^-4"] = {"beta": 1 - 2**-4}
         for note, values in variants.items():
-            program = lower(every[name], FixedPoint(QFormat(8, 8)), values)
-            verilog = emit_neuron(program)
             for family in families:
                 command, luts, multipliers = FAMILIES[family]
+                kind: Any = "products" if "DSP" in family else "adders"
+                formats = FixedPoint(QFormat(8, 8), multipliers=kind)
+                program = lower(every[name], formats, values)
+                verilog = emit_neuron(program)
                 counted = cells(verilog.step, f"{verilog.name}_step", command)
                 weights = {"CCU2C": 2}
                 row = {
@@ -105,6 +109,7 @@ def measure(names: Iterable[str], families: Iterable[str]) -> list[dict[str, Any
                     "note": note,
                     "format": "Q8.8",
                     "family": family,
+                    "multipliers": kind,
                     "luts": sum(weights.get(c, 1) * counted.get(c, 0) for c in luts),
                     "dsps": sum(counted.get(cell, 0) for cell in multipliers),
                 }

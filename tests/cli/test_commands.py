@@ -108,7 +108,10 @@ def test_a_syntax_error_shows_the_line_and_a_caret(tmp_path: Path) -> None:
         (("simulate", MODEL, "--encoding", "ternary"), "expected one of unipolar"),
         (("export", MODEL, "--to", "onnx"), "--to onnx: expected one of sc, fixed, nir"),
         (("export", MODEL, "--to", "nir"), "does not write NIR files yet"),
-        (("compile", MODEL, "--out", "x", "--format", "Q8"), "expected Qm.n, such as Q8.8"),
+        (
+            ("compile", MODEL, "--out", "x", "--format", "Q8"),
+            "expected Qm.n or UQm.n, such as Q8.8",
+        ),
         (("compile", MODEL, "--out", "x", "--lanes", 3), "a power of two"),
         (("compile", MODEL, "--out", "x", "--weight-bits", 40), "expected 2 to 16"),
         (("verify", "missing"), "`sc-neurocore compile` wrote"),

@@ -253,10 +253,21 @@ class ProgramBuilder:
             return self.constant(limits[0], fraction_bits)
         return self._shared(Node("lookup", (index,), *limits, 0, fraction_bits, table=table))
 
-    def apply(self, operator: str, *operands: int, amount: int = 0, fraction_bits: int = 0) -> int:
-        """Return the node of an operation; shifting a constant gives a constant."""
+    def apply(
+        self,
+        operator: str,
+        *operands: int,
+        amount: int = 0,
+        fraction_bits: int = 0,
+        interval: Interval | None = None,
+    ) -> int:
+        """Return the node of an operation; shifting a constant gives a constant.
+
+        `interval` is for a caller who knows it better than the operands' intervals tell.
+        """
         nodes = [self.nodes[operand] for operand in operands]
-        interval = INTERVALS[operator](*((node.low, node.high) for node in nodes), amount)
+        if interval is None:
+            interval = INTERVALS[operator](*((node.low, node.high) for node in nodes), amount)
         if operator == "*" and operands[0] == operands[1]:
             interval = (_magnitude((nodes[0].low, nodes[0].high), 0)[0] ** 2, interval[1])
         if operator in ("<<", ">>"):
