@@ -17,9 +17,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from sc_neurocore.network.storage import write_atomically
+from _page import PAGE, RESULTS, render
 
-RESULTS = Path(__file__).parent / "results"
+from sc_neurocore.network.storage import write_atomically
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def write_results(
     targets: Sequence[Target],
     packages: Sequence[str],
 ) -> Path:
-    """Write a table with all that is needed to measure it again; return the file.
+    """Write a table with all that is needed to measure it again, and the page; return the file.
 
     Args:
         name: The script's name without its suffix.
@@ -73,6 +73,7 @@ def write_results(
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     write_atomically(path, (json.dumps(result, indent=2) + "\n").encode())
+    write_atomically(PAGE, render().encode())
     return path
 
 

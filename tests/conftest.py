@@ -3,19 +3,58 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from sc_neurocore.data.files import DATA_VARIABLE
-from sc_neurocore.equation import LIF
+from sc_neurocore.equation import CATALOGUE, LIF, Neuron, parse_neuron
 from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.kernels.numba_runtime import CACHE_VARIABLE
-from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
+from sc_neurocore.network import (
+    AveragePool2d,
+    Conv2d,
+    DelayDense,
+    Dense,
+    Flatten,
+    InputEncoding,
+    NetworkDescription,
+    Population,
+    Recurrent,
+)
 from sc_neurocore.tools.programs import is_available
+
+ADD_A_NEURON = Path(__file__).parent.parent / "docs" / "add-a-neuron.md"
+
+
+def neuron_of_the_page() -> Neuron:
+    """Read the entry that docs/add-a-neuron.md gives as its example."""
+    block = re.search(r"```neuron\n(.*?)```", ADD_A_NEURON.read_text(encoding="utf-8"), re.DOTALL)
+    assert block is not None
+    return replace(parse_neuron(block[1]), description="Izhikevich 2003.")
+
+
+@pytest.fixture
+def izhikevich(monkeypatch: pytest.MonkeyPatch) -> Neuron:
+    """The entry of the page, in the catalogue for one test."""
+    neuron = neuron_of_the_page()
+    monkeypatch.setitem(CATALOGUE, neuron.name, neuron)  # type: ignore[arg-type]
+    return neuron
+
+
+@pytest.fixture(params=[*CATALOGUE, "the page's"])
+def neuron(request: pytest.FixtureRequest) -> Neuron:
+    """Each neuron of the catalogue, and the one that the page adds to it."""
+    if request.param in CATALOGUE:
+        return CATALOGUE[request.param]
+    added: Neuron = request.getfixturevalue("izhikevich")
+    return added
 
 
 @pytest.fixture
@@ -79,3 +118,70 @@ def make_network() -> Callable[..., IntegerNetwork]:
         return quantize(NetworkDescription(**(values | changes)), weight_bits=weight_bits)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def make_stack() -> Callable[[int, int], NetworkDescription]:
+    """Make a network of every kind of layer from a seed and the number of linear layers."""
+    return _stack
+
+
+def _stack(seed: int, depth: int) -> NetworkDescription:
+    """A network of `depth` random linear layers, each followed by random neurons or by nothing."""
+    random = np.random.default_rng(seed)
+    is_image = random.random() < 0.7
+    shape = (2, 8, 7) if is_image else (5,)
+    kind = str(random.choice(["static", "sequence", "spikes"]))
+    layers: list[Any] = []
+
+    def add(layer: Any) -> None:
+        nonlocal shape
+        layers.append(layer)
+        shape = layer.output_shape(shape)
+
+    def neurons() -> Any:
+        neuron = CATALOGUE[str(random.choice(["LIF", "IF", "ALIF", "Synaptic"]))]
+        fields: dict[str, Any] = {"neuron": neuron, "parameters": {"threshold": 0.5}}
+        if random.random() < 0.5:
+            fields["parameters"] = {"threshold": random.uniform(0.3, 1.5, shape[0])}
+        for name, parameter in neuron.parameters.items():
+            fields["parameters"].setdefault(name, parameter.default)
+        if len(shape) == 1 and random.random() < 0.4:
+            weight = random.normal(0, 0.5, (shape[0], shape[0]))
+            bias = random.normal(size=shape[0]) if random.random() < 0.5 else None
+            return Recurrent(weight=weight, bias=bias, **fields)
+        return Population(**fields)
+
+    for _ in range(depth):
+        bias = random.normal(0, 0.2, 4) if random.random() < 0.7 else None
+        if len(shape) == 3 and min(shape[1:]) > 1 and random.random() < 0.75:
+            groups = 2 if random.random() < 0.3 else 1
+            weight = random.normal(0, 0.4, (4, shape[0] // groups, 2, 3))
+            stride, dilation = random.integers(1, 3, (2, 2)).tolist()
+            geometry = {"padding": (2, 2), "stride": stride, "dilation": dilation}
+            add(Conv2d(weight=weight, bias=bias, groups=groups, **geometry))
+            if random.random() < 0.5:
+                add(neurons())
+            if min(shape[1:]) > 1 and random.random() < 0.6:
+                sizes = [(2, 2), (2, 2), (1, 2), (1, 3), (3, 2)]
+                sizes = [each for each in sizes if each[0] <= shape[1] and each[1] <= shape[2]]
+                add(AveragePool2d(size=sizes[random.integers(len(sizes))]))
+        else:
+            if len(shape) == 3:
+                add(Flatten())
+            weight = random.normal(0, 2 / np.sqrt(shape[0]), (4, shape[0]))
+            if random.random() < 0.5:
+                delays = random.integers(0, 5, weight.shape)
+                add(DelayDense(weight=weight, delays=delays, bias=bias))
+            else:
+                add(Dense(weight=weight, bias=bias))
+        if random.random() < 0.7:
+            add(neurons())
+    add(neurons())
+    encoding = InputEncoding(
+        kind=kind,
+        shape=(2, 8, 7) if is_image else (5,),
+        bits=1 if kind == "spikes" else 5,
+        fraction_bits=0 if kind == "spikes" else 4,
+    )
+    return NetworkDescription(name="stack", input=encoding, steps=6, layers=layers)

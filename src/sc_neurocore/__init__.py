@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sc_neurocore.hdl.equation_compiler import compile_equations
     from sc_neurocore.network.description import NetworkDescription
     from sc_neurocore.network.storage import load_description, save_description
+    from sc_neurocore.stochastic.convolution import SCConv2dLayer
     from sc_neurocore.stochastic.layer import SCDenseLayer
     from sc_neurocore.training.catalogue import (
         AdExCell,
@@ -52,6 +53,7 @@ _HOMES = {
     "NetworkDescription": "network.description",
     "Neuron": "equation.neuron",
     "QFormat": "fixed.qformat",
+    "SCConv2dLayer": "stochastic.convolution",
     "SCDenseLayer": "stochastic.layer",
     "SpikingNet": "training.networks",
     "SpikingSequential": "training.networks",
@@ -76,6 +78,7 @@ __all__ = [
     "Neuron",
     "QFormat",
     "RecurrentLIFCell",
+    "SCConv2dLayer",
     "SCDenseLayer",
     "SecondOrderLIFCell",
     "SpikingNet",

@@ -104,10 +104,9 @@ def test_a_syntax_error_shows_the_line_and_a_caret(tmp_path: Path) -> None:
         (("evaluate", "missing"), "a saved network is a folder with network.json"),
         (("evaluate", MODEL, "--dataset", "cats"), "no data set 'cats'; known: digits, mnist"),
         (("simulate", MODEL, "--length", 0), "length"),
-        (("simulate", MODEL, "--source", "dice"), "expected one of lfsr, sobol, bernoulli"),
+        (("simulate", MODEL, "--source", "dice"), "expected one of lfsr, sobol, halton"),
         (("simulate", MODEL, "--encoding", "ternary"), "expected one of unipolar"),
         (("export", MODEL, "--to", "onnx"), "--to onnx: expected one of sc, fixed, nir"),
-        (("export", MODEL, "--to", "nir"), "does not write NIR files yet"),
         (
             ("compile", MODEL, "--out", "x", "--format", "Q8"),
             "expected Qm.n or UQm.n, such as Q8.8",
@@ -118,8 +117,17 @@ def test_a_syntax_error_shows_the_line_and_a_caret(tmp_path: Path) -> None:
         (("build", MODEL, "--device", "hx9"), "hx8k"),
         (("report", "missing"), "summary.json"),
         (("bench", "nothing"), "benchmarks"),
-        (("train", "--out", "x", "--net", "transformer"), "this release trains feed-forward"),
+        (
+            ("train", "--out", "x", "--net", "transformer"),
+            "expected ff or conv",
+        ),
         (("train", "--out", "x", "--epochs", 0), "epochs"),
+        (("train", "--out", "x", "--resume"), "--resume: x holds no run"),
+        (("train", "--out", "x", "--schedule", "steep"), "expected one of constant, cosine"),
+        (("train", "--out", "x", "--device", "abacus"), "device 'abacus': "),
+        (("train", "--out", "x", "--net", "conv"), "takes images (channels, rows, columns)"),
+        (("train", "--out", "x", "--augment", "rotation=10,hue=1"), "'hue=1': expected NAME="),
+        (("train", "--out", "x", "--max-norm", 0), "max_norm = 0"),
     ],
 )
 def test_a_users_mistake_exits_2_and_says_what_to_do(

@@ -20,6 +20,7 @@ from sc_neurocore.equation import (
     parse_neuron,
 )
 from sc_neurocore.equation.expression import OPERATORS, operation
+from sc_neurocore.equation.neuron import RESERVED_NAMES
 from sc_neurocore.errors import EquationError
 
 names = st.sampled_from(["v", "w", "beta", "tau_m", "I", "x1"])
@@ -118,9 +119,13 @@ def test_pi_is_a_constant() -> None:
         ("1_000", "'1_000' is not a decimal number", 0),
         ("1e999", "must be finite", 0),
         ("v == 1", "not part of the equation language", 0),
-        ("lambda", "not an expression", 6),
-        ("True", "expected a number or a name", 0),
-        ("a if b else c", "not part of the equation language", 0),
+        ("lambda", "the name 'lambda' is reserved; choose another one, such as lambda_", 0),
+        ("v + 2*is", "the name 'is' is reserved", 6),
+        ("in + v", "the name 'in' is reserved", 0),
+        ("exp(class)", "the name 'class' is reserved", 4),
+        ("True", "the name 'True' is reserved", 0),
+        ("a if b else c", "there is no 'if' here; use select(condition, a, b)", 2),
+        ("select(v > 1 and w > 1, 1, 0)", "there is no 'and' here; use select", 13),
         ("", "found nothing", 0),
     ],
 )
@@ -221,7 +226,24 @@ def test_every_kind_of_line() -> None:
         ("spike v", r"expected a comparison"),
         ("reset local x = 1", r"locals belong to the update lines"),
         ("update v = s", r"unknown name 's'"),
-        ("state s = 0", r"the name 's' is reserved"),
+        *(
+            (line, r"line 3: the name '(s|lambda|class|is|in|yield|exp)' is reserved")
+            for line in (
+                "state s = 0",
+                "state lambda = 0",
+                "parameter class = 1",
+                "parameter in = 1 in (0, 2)",
+                "input is",
+                "update lambda = v",
+                "update local yield = v",
+                "update v = lambda*v",
+                "dlambda/dt = v",
+                "dv/dt = v - is",
+                "reset exp = v",
+                "after v = v + class",
+                "spike lambda >= 1",
+            )
+        ),
         ("update v = (v >= 1)", r"a comparison is not a number"),
     ],
 )
@@ -229,6 +251,14 @@ def test_neuron_errors_name_the_line_or_the_name(line: str, message: str) -> Non
     spike = "" if line.startswith("spike") else "\nspike v >= 1"
     with pytest.raises(EquationError, match=message):
         parse_neuron(f"neuron A\nstate v = 0\n{line}{spike}")
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED_NAMES))
+def test_no_reserved_name_can_be_declared_and_the_suggested_one_can(name: str) -> None:
+    with pytest.raises(EquationError, match="is reserved; choose another one") as caught:
+        parse_neuron(f"neuron {name}\nstate v = 0\nspike v >= 1")
+    assert str(caught.value).endswith(" " * 11 + "^")
+    assert parse_neuron(f"neuron {name}_\nstate {name}_ = 0\nspike {name}_ >= 1").name == f"{name}_"
 
 
 def test_missing_lines_are_named() -> None:

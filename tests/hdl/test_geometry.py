@@ -5,8 +5,21 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from sc_neurocore.fixed import IntegerNetwork
+from sc_neurocore.equation import CATALOGUE, LIF
+from sc_neurocore.errors import UserError
+from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.hdl.geometry import index_bits, plan
+from sc_neurocore.network import (
+    AveragePool2d,
+    Conv2d,
+    DelayDense,
+    Dense,
+    Flatten,
+    InputEncoding,
+    NetworkDescription,
+    Population,
+    Recurrent,
+)
 
 MakeNetwork = Callable[..., IntegerNetwork]
 
@@ -51,3 +64,22 @@ def test_one_left_shift_serves_all_layers(make_network: MakeNetwork) -> None:
     geometry = plan(network, 8)
     assert [layer.shift - geometry.left_shift for layer in geometry.layers] == shifts
     assert min(layer.shift for layer in geometry.layers) >= 0
+
+
+def test_what_the_engine_does_not_build_is_named() -> None:
+    image = InputEncoding(shape=(1, 4, 4), bits=5, fraction_bits=4)
+    convolution, dense = Conv2d(weight=np.ones((2, 1, 3, 3))), Dense(weight=np.ones((3, 3)))
+    pool, lif = AveragePool2d(size=(2, 2)), Population(neuron=LIF)
+    recurrent = Recurrent(neuron=LIF, weight=np.eye(3))
+    delayed = DelayDense(weight=np.eye(3), delays=np.eye(3))
+    for layers, message in (
+        ([convolution, lif, pool, lif], "neuron layer 1 is made of conv2d, population"),
+        ([Flatten(), Dense(weight=np.ones((3, 16))), lif, dense, recurrent], "2 .* recurrent"),
+        ([Flatten(), Dense(weight=np.ones((3, 16))), lif, delayed, lif], "2 .* delay-dense"),
+        ([Flatten(), Dense(weight=np.ones((3, 16))), dense, lif], "1 .* dense, dense, population"),
+        ([Flatten(), Dense(weight=np.ones((3, 16))), lif, dense,
+          Population(neuron=CATALOGUE["IF"])], "neurons LIF, IF: the engine has one"),
+    ):  # fmt: skip
+        network = quantize(NetworkDescription(name="net", input=image, steps=2, layers=layers))
+        with pytest.raises(UserError, match=message):
+            plan(network, 4)

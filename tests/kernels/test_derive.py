@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sc_neurocore.equation import (
-    CATALOGUE,
     LIF,
     SURROGATES,
     ArrayAlgebra,
@@ -132,7 +131,6 @@ def compare(
 
 
 @pytest.mark.parametrize("surrogate", SURROGATES.values(), ids=SURROGATES)
-@pytest.mark.parametrize("neuron", CATALOGUE.values(), ids=CATALOGUE)
 def test_every_neuron_surrogate_and_reset_equals_eager_autograd(
     neuron: Neuron, surrogate: Surrogate
 ) -> None:
@@ -141,7 +139,6 @@ def test_every_neuron_surrogate_and_reset_equals_eager_autograd(
         compare(changed, surrogate, detach_reset=detach_reset)
 
 
-@pytest.mark.parametrize("neuron", CATALOGUE.values(), ids=CATALOGUE)
 def test_padded_steps_change_nothing(neuron: Neuron) -> None:
     compare(neuron, atan_surrogate, lengths=[0, 3, 6])
 

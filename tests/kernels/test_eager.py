@@ -16,8 +16,10 @@ from torch import Tensor
 
 from sc_neurocore.equation import (
     LIF,
+    SURROGATES,
     ArrayAlgebra,
     Neuron,
+    Surrogate,
     atan_surrogate,
     evaluate,
     parse_expression,
@@ -169,9 +171,28 @@ def test_gradients_equal_a_loop_by_hand(detach: bool) -> None:
     ours = lif(currents, parameters={"beta": beta, "threshold": threshold}, detach_reset=detach)
     hand = by_hand(currents, beta, threshold, detach)
     torch.testing.assert_close(ours.spikes, hand, rtol=0, atol=1e-12)
-    gradients = torch.autograd.grad((ours.spikes * weight).sum(), inputs)
-    expected = torch.autograd.grad((hand * weight).sum(), inputs)
-    torch.testing.assert_close(gradients, expected, rtol=1e-10, atol=1e-12)
+    found, expected = (
+        torch.autograd.grad((spikes * weight).sum(), inputs, create_graph=True)
+        for spikes in (ours.spikes, hand)
+    )
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+    for _ in range(2):  # second and third derivatives
+        totals: Any = [sum(g.square().sum() for g in each) for each in (found, expected)]
+        found, expected = (
+            torch.autograd.grad(total, inputs, create_graph=True) for total in totals
+        )
+        assert all(gradient.any() for gradient in expected)
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("surrogate", SURROGATES.values(), ids=SURROGATES)
+def test_every_surrogate_can_be_differentiated_again(surrogate: Surrogate) -> None:
+    excess = (random(40) * 4 - 2).requires_grad_()
+
+    def fire(excess: Tensor) -> Tensor:
+        return TorchAlgebra(surrogate).fire(">=", excess, 0.0)
+
+    assert torch.autograd.gradgradcheck(fire, excess)
 
 
 def test_the_membrane_between_spikes_passes_finite_differences() -> None:

@@ -212,7 +212,7 @@ def test_missing_and_garbled_files_are_named(
         ({"layers": [Dense(weight=np.ones((2, 5)))]}, r"layers\[0\]: dense expects .*\(5,\)"),
         (
             {"layers": [Population(neuron=LIF, parameters={"beta": np.full(3, 0.5)})]},
-            r"layers\[0\]: parameter 'beta' has 3 numbers for 4 channels",
+            r"layers\[0\]: parameter 'beta' has shape \(3,\) at an input of shape \(4,\)",
         ),
         ({"layers": [Conv2d(weight=np.ones((1, 1, 3, 3)))]}, r"expects an input \(channels"),
         (

@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from sc_neurocore.equation import LIF, parse_neuron
 from sc_neurocore.errors import UserError
+from sc_neurocore.fixed import quantize
+from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import (
+    AveragePool2d,
+    Conv1d,
+    Conv2d,
+    Delay,
+    DelayDense,
     Dense,
     Flatten,
     InputEncoding,
+    Integrator,
     Layer,
     NetworkDescription,
     Population,
     Recurrent,
+    Scale,
+    SumPool2d,
 )
-from sc_neurocore.network.encoding import ENCODINGS, WeightEncoding
+from sc_neurocore.network.encoding import ENCODINGS, WeightEncoding, encode_weights
 from sc_neurocore.progress import Progress
 from sc_neurocore.stochastic.inference import run_network
+from sc_neurocore.stochastic.layer import SCDenseLayer, clip_weights
+from sc_neurocore.stochastic.sharing import Sharing, SourcePair, make_sources
+from sc_neurocore.stochastic.sources import Sobol
 
 STEPS = 12
 BETA = np.array([0.875, 0.75, 0.5, 0.9375, 0.625])
+
+
+EXACT_SOURCES = SourcePair(Sobol(0), Sobol(1))
+"""Every displacement is a digital shift, under which 256 points stay one per level."""
 
 
 def network(
@@ -112,40 +131,289 @@ def test_any_equation_runs() -> None:
     assert run.membrane.tolist() == [[0.75 + 2 * (0.25 + 0.5 + 0.75) + 0.25 + 0.5]]
 
 
-def test_batches_do_not_change_a_sample_and_progress_arrives() -> None:
+def test_slices_do_not_change_a_sample_and_progress_arrives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     description = network(*dyadic_layers(2))
     x = np.random.default_rng(0).random((600, 6))
+    monkeypatch.setattr("sc_neurocore.kernels.inference._VALUES_AT_WORK", 6400)
     events: list[Progress] = []
     whole = run_network(description, x, length=100, progress=events.append)
-    assert [event.done for event in events] == [0, 256, 512, 600]
-    assert {event.total for event in events} == {600}
+    done = [event.done for event in events]
+    assert done == sorted(done) and done[0] == 0 and done[-1] == 600 and len(done) > 3
+    assert {(event.task, event.total) for event in events} == {
+        ("stochastic inference, 100 bits", 600)
+    }
     alone = run_network(description, x[300:301], length=100)
     assert np.array_equal(alone.spike_counts[0], whole.spike_counts[300])
     assert np.array_equal(alone.membrane[0], whole.membrane[300])
 
 
+def test_integers_of_the_encoding_are_the_values_that_they_stand_for() -> None:
+    description = network(*dyadic_layers(3))
+    integers = np.random.default_rng(0).integers(0, 17, (30, 6), dtype=np.uint8)
+    found = run_network(description, integers, length=64)
+    expected = run_network(description, integers / 16, length=64)
+    assert np.array_equal(found.membrane, expected.membrane)
+
+
+def convolutional(kind: str = "static") -> NetworkDescription:
+    """A small convolutional network whose weights 256 Sobol bits hold exactly."""
+    rng = np.random.default_rng(5)
+
+    def dyadic(*shape: int) -> np.ndarray:
+        return rng.integers(-127, 128, shape) / 128
+
+    return NetworkDescription(
+        name="conv",
+        input=InputEncoding(shape=(2, 9, 8), bits=1, fraction_bits=0, kind=kind),
+        steps=6,
+        layers=(
+            Conv2d(weight=dyadic(4, 2, 3, 3), bias=dyadic(4), padding=(1, 0), stride=(1, 1)),
+            Population(neuron=LIF, parameters={"beta": np.array([0.5, 0.75, 0.875, 0.25])}),
+            AveragePool2d(size=(2, 2)),
+            Conv2d(weight=dyadic(6, 2, 2, 2), groups=2, dilation=(1, 2)),
+            Population(neuron=LIF),
+            Flatten(),
+            Dense(weight=dyadic(5, 18) / 4, bias=dyadic(5)),
+            Population(neuron=LIF),
+        ),
+    )
+
+
+@pytest.mark.parametrize("kind", ["static", "sequence", "spikes"])
+@pytest.mark.parametrize("sharing", get_args(Sharing))
+def test_convolutions_equal_float_where_streams_are_exact(kind: str, sharing: Sharing) -> None:
+    description = convolutional(kind)
+    lead = (3,) if kind == "static" else (6, 3)
+    x = np.random.default_rng(1).integers(0, 2, (*lead, 2, 9, 8), dtype=np.uint8)
+    source = "sobol" if sharing != "per-input" else EXACT_SOURCES
+    found = run_network(description, x, 256, source, sharing=sharing, record=True)
+    expected = run_float(description, x, record=True)
+    assert expected.spike_counts.any()
+    for ours, theirs in zip(found.spikes, expected.spikes, strict=True):
+        assert np.array_equal(ours, theirs)
+    np.testing.assert_allclose(found.membrane, expected.membrane, rtol=0, atol=1e-12)
+
+
+def test_spikes_behind_delays_and_recurrent_layers_meet_the_weights_of_their_streams() -> None:
+    rng = np.random.default_rng(2)
+    layers = (
+        *dyadic_layers(0)[:2],
+        DelayDense(weight=rng.normal(size=(4, 5)), delays=rng.integers(0, 3, (4, 5))),
+        Population(neuron=LIF),
+        Dense(weight=rng.normal(size=(4, 4))),
+        Recurrent(neuron=LIF, weight=rng.normal(size=(4, 4)) / 2, bias=rng.normal(size=4) / 8),
+    )
+
+    def in_streams(layer: Layer) -> Layer:
+        if isinstance(layer, Population) and not isinstance(layer, Recurrent):
+            return layer
+        streams = SCDenseLayer(encode_weights(layer.weight, layer.bias), 256, "sobol")
+        weight, bias = streams.effective_weights()
+        return layer.model_copy(update={"weight": weight, "bias": bias})
+
+    x = rng.integers(0, 2, (20, 6), dtype=np.uint8) * 16
+    found = run_network(network(*layers), x, 256, "sobol", clip=False)
+    expected = run_float(network(*map(in_streams, layers)), x)
+    assert expected.spike_counts.any()
+    assert not np.array_equal(expected.membrane, run_float(network(*layers), x).membrane)
+    assert np.array_equal(found.spike_counts, expected.spike_counts)
+    np.testing.assert_allclose(found.membrane, expected.membrane, atol=1e-9)
+
+
+@pytest.mark.parametrize("length", [16, 256, 4096])
+def test_integer_neurons_are_those_of_the_integer_model(length: int) -> None:
+    # Weights k / 16 and inputs 0 and 1 are exact in streams, and all the model's integers too.
+    rng = np.random.default_rng(length)
+    layers = (
+        Dense(weight=rng.integers(-15, 16, (5, 6)) / 16, bias=rng.integers(-8, 8, 5) / 16),
+        Population(neuron=LIF, parameters={"beta": BETA}),
+        Dense(weight=rng.integers(-15, 16, (3, 5)) / 16),
+        Population(neuron=LIF),
+    )
+    description = network(*layers)
+    x = rng.integers(0, 2, (40, 6), dtype=np.uint8) * 16
+    found = run_network(description, x, length, "sobol", neurons="Q8.8", record=True)
+    expected = quantize(description, "Q8.8", weight_bits=8).run(x, record=True)
+    assert expected.spike_counts.any()
+    assert np.array_equal(found.classes, expected.classes)
+    assert np.array_equal(found.spike_counts, expected.spike_counts)
+    assert np.array_equal(found.membrane, expected.membrane)
+    for ours, theirs in zip(found.states, expected.states, strict=True):
+        assert np.array_equal(ours["v"], theirs["v"])
+
+
+@pytest.mark.parametrize("kind", ["static", "spikes"])
+def test_integer_neurons_of_a_convolutional_network_are_those_of_the_integer_model(
+    kind: str,
+) -> None:
+    description = convolutional(kind)
+    lead = (12,) if kind == "static" else (6, 12)
+    x = np.random.default_rng(1).integers(0, 2, (*lead, 2, 9, 8), dtype=np.uint8)
+    found = run_network(description, x, 256, "sobol", neurons="Q8.8", record=True)
+    expected = quantize(description, "Q8.8", weight_bits=8).run(x, record=True)
+    assert expected.spike_counts.any()
+    for ours, theirs in zip(found.states, expected.states, strict=True):
+        assert np.array_equal(ours["v"], theirs["v"])
+    assert np.array_equal(found.classes, expected.classes)
+
+
+def test_sums_lines_delays_and_scaled_currents() -> None:
+    rng = np.random.default_rng(0)
+
+    def dyadic(*shape: int) -> np.ndarray:
+        return rng.integers(-127, 128, shape) / 128
+
+    on_images = (
+        Conv2d(weight=dyadic(3, 1, 2, 2), bias=[0.5, 0.125, 0.25]),
+        Scale(factor=[0.5, 2.0, 1.5]),
+        Population(neuron=LIF),
+        Delay(delays=2),
+        SumPool2d(size=(2, 2), padding=(1, 0)),
+        Conv2d(weight=dyadic(2, 3, 2, 2), bias=[0.5, 0.25]),
+        AveragePool2d(size=(2, 1)),
+        Population(neuron=LIF),
+        Flatten(),
+        Dense(weight=dyadic(3, 2)),
+        Population(neuron=LIF, parameters={"threshold": 1000.0}),
+    )
+    on_lines = (
+        Conv1d(weight=dyadic(4, 2, 3), stride=2, padding=1),
+        Population(neuron=LIF),
+        Conv1d(weight=dyadic(2, 4, 2)),
+        Population(neuron=LIF),
+    )
+    for shape, layers in (((1, 6, 5), on_images), ((2, 12), on_lines)):
+        description = NetworkDescription(
+            name="more",
+            input=InputEncoding(shape=shape, bits=1, fraction_bits=0),
+            steps=8,
+            layers=layers,
+            readout="membrane",
+        )
+        x = rng.integers(0, 2, (20, *shape), dtype=np.uint8)
+        expected = run_float(description, x)
+        assert expected.membrane.std() > 0.1
+        for encoding, tolerance in (("sign-magnitude", 1e-12), ("unipolar", 0.05)):
+            found = run_network(description, x, 16384, "sobol", encoding)
+            close = np.isclose(found.membrane, expected.membrane, rtol=0, atol=tolerance)
+            assert close.mean() > (0.99 if encoding == "sign-magnitude" else 0.7)
+    integers = run_network(description, x, 256, "sobol", neurons="Q8.8")
+    model = quantize(description, "Q8.8").run(x)
+    assert np.array_equal(integers.membrane, model.membrane)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_sum_over_a_window_is_its_mean_times_its_size(encoding: WeightEncoding) -> None:
+    rng = np.random.default_rng(0)
+    weight, silent = rng.normal(size=(3, 4)), {"threshold": 1e6}
+    membranes = []
+    for pool, factor in ((SumPool2d(size=(3, 2)), 1), (AveragePool2d(size=(3, 2)), 6)):
+        description = NetworkDescription(
+            name="pooled",
+            input=InputEncoding(shape=(1, 6, 4), bits=1, fraction_bits=0, kind="spikes"),
+            steps=3,
+            layers=(
+                pool,
+                Flatten(),
+                Dense(weight=weight),
+                Population(neuron=LIF, parameters=silent),
+            ),
+        )
+        x = np.random.default_rng(1).integers(0, 2, (3, 5, 1, 6, 4), dtype=np.uint8)
+        membranes.append(factor * run_network(description, x, 50, encoding=encoding).membrane)
+    np.testing.assert_allclose(membranes[0], membranes[1], rtol=1e-12, atol=1e-9)
+
+
+def test_weights_are_clipped_where_that_costs_less_than_coarse_levels() -> None:
+    rng = np.random.default_rng(0)
+    weight = rng.normal(0, 0.05, (40, 50))
+    weight[0, 0] = 0.9
+    silent = Population(neuron=LIF, parameters={"threshold": 100.0})
+    description, x = network(Dense(weight=weight), silent, inputs=50), rng.random((200, 50))
+
+    def error(clip: bool) -> float:
+        run = run_network(description, x, 16, "sobol", clip=clip, record=True)
+        return float(np.abs(run.states[0]["v"][0] - x @ weight.T)[:, 1:].mean())
+
+    assert error(clip=True) < 0.8 * error(clip=False)
+    clipped = clip_weights(weight, 16, make_sources("sobol"))
+    assert clipped[0, 0] == 0.5 and np.array_equal(clipped[1:], weight[1:])
+    # Long streams have levels enough, and what is exact stays as it is.
+    assert np.array_equal(clip_weights(weight, 65536, make_sources("sobol")), weight)
+    dyadic = np.array([[0.5, -0.25], [1.0, 0.0]])
+    assert np.array_equal(clip_weights(dyadic, 16, make_sources("sobol")), dyadic)
+
+
+def test_float32_neurons_follow_float64_ones() -> None:
+    description = network(*dyadic_layers(4))
+    x = np.random.default_rng(0).random((50, 6))
+    wide, narrow = (run_network(description, x, neurons=n) for n in ("float64", "float32"))
+    np.testing.assert_allclose(narrow.membrane, wide.membrane, atol=1e-3)
+    assert narrow.membrane.dtype == np.float32
+
+
 def test_unsupported_networks_are_named() -> None:
     x = [[0.5] * 6]
     recurrent = Recurrent(neuron=LIF, weight=np.zeros((6, 6)))
+    delays = DelayDense(weight=np.eye(6), delays=np.ones((6, 6)))
     dense, population = Dense(weight=np.eye(6)), Population(neuron=LIF)
-    for layers, message in [
-        ((Flatten(), population), r"layers\[0\] is 'flatten'"),
-        ((dense, recurrent), r"layers\[1\] is 'recurrent'"),
-        ((dense, dense, population), r"layers\[1\] is 'dense'.*'population'"),
-        ((dense, population, population), r"layers\[2\] is 'population'.*'dense'"),
+    for layers, options, message in [
+        ((dense, dense, population), {}, r"layers\[1\] is 'dense', and what arrives are no spikes"),
+        ((delays, population), {}, r"layers\[0\] is 'delay-dense'.*for spikes only"),
+        ((dense, recurrent), {"neurons": "Q8.8"}, "recurrent layer.*float64"),
+        (
+            (dense, population, delays, population),
+            {"neurons": "Q8.8"},
+            r"layers\[2\] is 'delay-dense'",
+        ),
+        ((dense, population), {"neurons": "Q8.8", "encoding": "bipolar"}, "bipolar weights.*shift"),
+        ((dense, population), {"neurons": "Q8.8", "length": 100}, "length of 100.*power of two"),
+        ((dense, population), {"neurons": "double"}, "number format 'double'"),
+        (
+            (dense, Integrator(neuron=LIF), dense, population),
+            {},
+            r"layers\[2\] is 'dense', and what arrives",
+        ),
+        (
+            (Scale(factor=2.0), dense, population),
+            {},
+            r"layers\[0\] is 'scale'.*multiply the weights",
+        ),
     ]:
         with pytest.raises(UserError, match=message):
-            run_network(network(*layers), x)
-    with pytest.raises(UserError, match="'spikes' input"):
-        run_network(network(dense, population, kind="spikes"), x)
+            run_network(network(*layers), x, **options)
+
+
+def test_pooled_currents_cannot_become_integers() -> None:
+    pooled = NetworkDescription(
+        name="pooled",
+        input=InputEncoding(shape=(1, 4, 4), bits=1, fraction_bits=0),
+        steps=2,
+        layers=(
+            Conv2d(weight=np.ones((1, 1, 1, 1))),
+            AveragePool2d(size=(2, 2)),
+            Population(neuron=LIF),
+        ),
+    )
+    run_network(pooled, np.zeros((1, 1, 4, 4)))
+    with pytest.raises(UserError, match=r"layers\[1\] is 'average-pool2d', behind weights"):
+        run_network(pooled, np.zeros((1, 1, 4, 4)), neurons="Q8.8")
 
 
 @pytest.mark.parametrize(
     ("x", "options", "message"),
     [
-        ([[0.5] * 5], {}, r"inputs of shape \(1, 5\): test expects \(batch, 6\)"),
+        ([[0.5] * 5], {}, r"inputs of shape \(1, 5\): expected \(batch, 6\)"),
         ([0.5] * 6, {}, "inputs of shape"),
         ([[16.0] * 6], {}, "value 16.0"),
+        ([[0.5] * 5 + [np.nan]], {}, "value nan"),
+        (np.full((1, 6), 32, np.uint8), {}, "inputs range from 32 to 32"),
+        ([["a"] * 6], {}, "numbers from 0 to 1"),
+        ([[0.5] * 6], {"sharing": "none"}, "unknown sharing 'none'"),
+        ([[0.5] * 6], {"source": make_sources("lfsr"), "seed": 1}, "seed 1 beside a SourcePair"),
+        ([[0.5] * 6], {"source": 3}, "source 3: expected a name or a SourcePair"),
         ([[0.5] * 6], {"length": 0}, "stream length 0"),
         ([[0.5] * 6], {"source": "dice"}, "unknown source 'dice'"),
         ([[0.5] * 6], {"encoding": "ternary"}, "encoding 'ternary'"),

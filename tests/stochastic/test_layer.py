@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 from sc_neurocore.errors import UserError
 from sc_neurocore.network.encoding import ENCODINGS, EncodedWeights, WeightEncoding, encode_weights
 from sc_neurocore.stochastic.layer import SCDenseLayer
-from sc_neurocore.stochastic.sources import make_sources
+from sc_neurocore.stochastic.sharing import Sharing, SourceName, make_sources
 
 every_encoding = pytest.mark.parametrize("encoding", ENCODINGS)
-every_source = pytest.mark.parametrize("source", ["lfsr", "sobol", "bernoulli"])
+every_source = pytest.mark.parametrize("source", get_args(SourceName))
+every_sharing = pytest.mark.parametrize("sharing", get_args(Sharing))
 
 
 def random_layer(
@@ -31,8 +33,7 @@ def random_layer(
 def naive_counts(layer: SCDenseLayer, x: np.ndarray) -> np.ndarray:
     """Count the ones of every product stream by comparing numbers, without packing."""
     weights = layer.weights
-    r_x = layer.sources.inputs.sequence(layer.length).astype(int)
-    r_w = layer.sources.weights.sequence(layer.length).astype(int)
+    r_x, r_w = (r.astype(int) for r in layer.sources.sequences(layer.n_in, layer.length))
     p_x = (x + 1) / 2 if weights.encoding == "bipolar" else x
     x_bits = r_x < np.rint(p_x * 65536)[..., np.newaxis]
     w_bits = r_w < np.rint(weights.values * 65536)[..., np.newaxis]
@@ -44,34 +45,80 @@ def naive_counts(layer: SCDenseLayer, x: np.ndarray) -> np.ndarray:
 
 @every_encoding
 @every_source
-@settings(max_examples=30)
+@every_sharing
+@settings(max_examples=12)
 @given(
     shape=st.tuples(st.integers(0, 4), st.integers(1, 6), st.integers(1, 7)),
     length=st.integers(1, 150),
     seed=st.integers(0, 1000),
 )
 def test_counts_equal_naive_bits(
-    encoding: WeightEncoding, source: str, shape: tuple[int, int, int], length: int, seed: int
+    encoding: WeightEncoding,
+    source: str,
+    sharing: Sharing,
+    shape: tuple[int, int, int],
+    length: int,
+    seed: int,
 ) -> None:
     batch, n_out, n_in = shape
     _, _, weights = random_layer(n_out, n_in, encoding, seed)
-    layer = SCDenseLayer(weights, length, source, seed)
+    layer = SCDenseLayer(weights, length, source, seed, sharing)
     x = np.random.default_rng(seed).random((batch, n_in)).round(1)
     assert np.array_equal(layer.counts(x), naive_counts(layer, x))
 
 
 @every_encoding
 @every_source
+@every_sharing
+@settings(max_examples=20)
 @given(length=st.integers(1, 300), seed=st.integers(0, 1000))
 def test_spike_short_cut_is_the_long_way_bit_for_bit(
-    encoding: WeightEncoding, source: str, length: int, seed: int
+    encoding: WeightEncoding, source: str, sharing: Sharing, length: int, seed: int
 ) -> None:
     _, _, weights = random_layer(5, 9, encoding, seed)
-    layer = SCDenseLayer(weights, length, source, seed)
+    layer = SCDenseLayer(weights, length, source, seed, sharing)
     spikes = np.random.default_rng(seed).random((6, 9)) < 0.4
     assert np.array_equal(layer.spike_counts(spikes), layer.counts(spikes))
     assert np.array_equal(layer.spikes(spikes), layer(spikes))
     assert np.array_equal(layer.spikes(spikes.astype(float)), layer(spikes))
+
+
+@every_encoding
+@every_source
+@given(length=st.integers(1, 300), seed=st.integers(0, 1000), window=st.integers(1, 9))
+@settings(max_examples=20)
+def test_sums_of_spikes_count_what_each_spike_counts_the_long_way(
+    encoding: WeightEncoding, source: str, length: int, seed: int, window: int
+) -> None:
+    _, _, weights = random_layer(5, 9, encoding, seed)
+    layer = SCDenseLayer(weights, length, source, seed)
+    spikes = np.random.default_rng(seed).random((window, 6, 9)) < 0.4
+    long_way = sum(layer.counts(each) for each in spikes)
+    assert np.array_equal(layer.spike_counts(spikes.sum(axis=0), window), long_way)
+    mean = np.mean([layer(each) for each in spikes], axis=0)
+    np.testing.assert_allclose(layer.spikes(spikes.sum(axis=0), window), mean, atol=1e-12)
+
+
+def test_counts_are_exact_where_float32_is_not() -> None:
+    # 299 weights of almost 65536 ones each: 9 windows of them sum to more than 2^24.
+    weights = encode_weights(np.append(np.full(299, 0.99999), 1)[np.newaxis])
+    layer = SCDenseLayer(weights, 65536, "sobol")
+    expected = 9 * int(layer.spike_gains.sum())
+    assert expected % 2 == 1 and expected > 1 << 24
+    assert layer.spike_counts(np.full((1, 300), 9), 9).tolist() == [[expected]]
+
+
+@every_encoding
+@every_source
+def test_effective_weights_are_what_spikes_meet(encoding: WeightEncoding, source: str) -> None:
+    weight, bias, weights = random_layer(5, 9, encoding)
+    layer = SCDenseLayer(weights, 100, source, sharing="per-input")
+    spikes = np.random.default_rng(1).random((40, 9)) < 0.5
+    met, met_bias = layer.effective_weights()
+    np.testing.assert_allclose(spikes @ met.T + met_bias, layer(spikes), atol=1e-12)
+    if encoding == "sign-magnitude":
+        assert np.array_equal(met_bias, bias)
+        assert (np.sign(met) * np.sign(weight) >= 0).all()
 
 
 @every_encoding
@@ -145,6 +192,18 @@ def test_wrong_layers_are_refused() -> None:
         SCDenseLayer(replace(good, encoding="ternary"), 8)  # type: ignore[arg-type]
     with pytest.raises(UserError, match="without signs"):
         SCDenseLayer(replace(good, sign=None), 8)
+    with pytest.raises(UserError, match="unipolar weights with signs"):
+        SCDenseLayer(replace(good, encoding="unipolar"), 8)
+    with pytest.raises(UserError, match="exported as bipolar in a layer that is unipolar"):
+        SCDenseLayer(encode_weights(np.eye(2), None, "bipolar"), 8, encoding="unipolar")
+    with pytest.raises(UserError, match=r"signs of shape \(3,\)"):
+        SCDenseLayer(replace(good, sign=np.ones(3, np.int8)), 8)
+    with pytest.raises(UserError, match=r"biases of shape \(3,\) for 2 outputs"):
+        SCDenseLayer(replace(good, bias=np.ones(3)), 8)
+    with pytest.raises(UserError, match="scale nan"):
+        SCDenseLayer(replace(good, scale=np.nan), 8)
+    with pytest.raises(UserError, match="weights of type ndarray"):
+        SCDenseLayer(np.eye(3), 8)  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"weights of shape \(2, 3, 1, 1\)"):
         SCDenseLayer(encode_weights(np.ones((2, 3, 1, 1))), 8)
     with pytest.raises(UserError, match=r"value 2\.0"):
@@ -173,3 +232,10 @@ def test_only_zeros_and_ones_are_spikes(value: float) -> None:
     layer = SCDenseLayer(random_layer(2, 3, "sign-magnitude")[2], 8)
     with pytest.raises(UserError, match="spikes must be 0 or 1"):
         layer.spikes([[0, 1, value]])
+
+
+@pytest.mark.parametrize("value", [0.5, 5, -1, np.nan, "x"])
+def test_sums_of_spikes_are_whole_and_no_larger_than_the_window(value: object) -> None:
+    layer = SCDenseLayer(random_layer(2, 3, "sign-magnitude")[2], 8)
+    with pytest.raises(UserError, match="sums of 4 spikes must be whole numbers from 0 to 4"):
+        layer.spikes([[0, 4, value]], window=4)

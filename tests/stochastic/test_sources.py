@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,20 +12,24 @@ from hypothesis import strategies as st
 from scipy.stats import qmc
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.stochastic.sharing import SourceName, make_sources
 from sc_neurocore.stochastic.sources import (
+    HALTON_BASES,
     LEVELS,
     LFSR16,
     SOBOL_DIMENSIONS,
     TAPS_INPUTS,
     TAPS_WEIGHTS,
     Bernoulli,
+    Counter,
+    Halton,
     Sobol,
     Source,
-    make_sources,
 )
 
 LENGTHS = [2**k for k in range(4, 13)]
-ONE_OF_EACH = [LFSR16(), Sobol(1), Bernoulli(3)]
+ONE_OF_EACH = [LFSR16(), Sobol(1), Halton(3, 77), Bernoulli(3)]
+NAMES = get_args(SourceName)
 
 
 def l2_discrepancy(first: Source, second: Source, length: int) -> float:
@@ -80,6 +85,47 @@ def test_dimension_zero_reverses_the_bits_of_the_gray_code() -> None:
         assert sequence[index] == int(f"{gray:016b}"[::-1], 2)
 
 
+@pytest.mark.parametrize("base", HALTON_BASES)
+def test_halton_equals_scipy_within_its_tables(base: int) -> None:
+    which = HALTON_BASES.index(base)
+    oracle = qmc.Halton(len(HALTON_BASES), scramble=False).random(5000)[:, which] * LEVELS
+    # Each of at most 16 digits loses less than one unit, and none in base 2.
+    lost = oracle - Halton(base).sequence(5000)
+    assert lost.min() > -1e-6
+    assert lost.max() < (1e-6 if base == 2 else 16)
+
+
+def test_halton_in_base_two_is_sobol_in_another_order() -> None:
+    # Dimension 0 of Sobol visits the same points of van der Corput's, block by block.
+    for exponent in range(1, 12):
+        vdc, sobol = Halton(2).sequence(2**exponent), Sobol(0).sequence(2**exponent)
+        assert np.array_equal(np.sort(vdc), np.sort(sobol))
+
+
+@given(length=st.integers(1, 70_000))
+def test_a_counter_rounds_every_value_to_the_nearest_level(length: int) -> None:
+    sequence = Counter().sequence(length).astype(int)
+    assert (np.diff(sequence) >= 0).all()  # unary: ones come first
+    values = np.random.default_rng(length).random(20)
+    ones = (sequence < np.rint(values * LEVELS)[:, None]).sum(axis=1)
+    assert np.abs(ones - values * length).max() <= 0.5 + length / LEVELS + 1e-9
+
+
+@pytest.mark.parametrize("source", [*ONE_OF_EACH, Counter()])
+def test_displaced_sources_are_others_of_the_same_kind(source: Source) -> None:
+    assert source.displaced(0) == source
+    others = [source.displaced(offset) for offset in (1, 2, 40_000, 65534)]
+    assert {type(other) for other in others} == {type(source)}
+    assert len({tuple(each.sequence(64)) for each in (source, *others)}) == 5
+    with pytest.raises(UserError, match="displacement 65536"):
+        source.displaced(65536)
+
+
+def test_an_lfsr_is_displaced_along_its_cycle() -> None:
+    source = LFSR16(seed=99)
+    assert np.array_equal(source.displaced(1000).sequence(50), source.sequence(1050)[1000:])
+
+
 def test_bernoulli_is_uniform_and_seeded() -> None:
     sequence = Bernoulli(5).sequence(100_000)
     share = np.bincount(sequence >> 12, minlength=16) / 100_000
@@ -95,7 +141,7 @@ def test_a_shorter_sequence_is_a_prefix(source: Source, length: int) -> None:
     assert np.array_equal(source.sequence(length), source.sequence(400)[:length])
 
 
-@pytest.mark.parametrize("name", ["lfsr", "sobol"])
+@pytest.mark.parametrize("name", ["lfsr", "sobol", "halton", "counter"])
 def test_default_pair_beats_random_points_at_every_length(name: str) -> None:
     pair = make_sources(name)
     for length in LENGTHS:
@@ -111,7 +157,7 @@ def test_shifted_sobol_beats_unshifted_sobol_over_all_lengths() -> None:
     assert mean_logarithm(pair.inputs, pair.weights) < mean_logarithm(Sobol(0), Sobol(1))
 
 
-@pytest.mark.parametrize("name", ["lfsr", "sobol", "bernoulli"])
+@pytest.mark.parametrize("name", NAMES)
 def test_seed_gives_another_reproducible_pair(name: str) -> None:
     pairs = [make_sources(name, seed) for seed in (None, 1, 2)]
     assert len({*pairs}) == 3
@@ -131,7 +177,14 @@ def test_seed_gives_another_reproducible_pair(name: str) -> None:
         (lambda: Sobol(SOBOL_DIMENSIONS), "Sobol dimension"),
         (lambda: Sobol(0, shift=-1), "Sobol shift -1"),
         (lambda: Bernoulli(-1), "Bernoulli seed -1"),
-        (lambda: make_sources("dice"), "unknown source 'dice'.*lfsr, sobol, bernoulli"),
+        (lambda: Bernoulli(0, 65536), "Bernoulli offset 65536"),
+        (lambda: Halton(4), "Halton base 4: expected one of 2, 3, 5"),
+        (lambda: Halton(2, -1), "Halton shift -1"),
+        (lambda: Counter(65536), "Counter shift 65536"),
+        (
+            lambda: make_sources("dice"),
+            "unknown source 'dice'.*lfsr, sobol, halton, counter, bernoulli",
+        ),
         (lambda: make_sources("lfsr", -3), "source seed -3"),
         (lambda: Sobol(0).sequence(0), "stream length 0"),
         (lambda: LFSR16().sequence(2.5), "stream length 2.5"),  # type: ignore[arg-type]

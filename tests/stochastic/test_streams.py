@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.stochastic.packed_kernels import and_counts
-from sc_neurocore.stochastic.sources import LEVELS, LFSR16, Bernoulli, Sobol, Source, make_sources
+from sc_neurocore.stochastic.sharing import make_sources
+from sc_neurocore.stochastic.sources import LEVELS, LFSR16, Bernoulli, Sobol, Source
 from sc_neurocore.stochastic.streams import (
     decode,
     encode,
@@ -118,21 +119,23 @@ def test_and_of_one_source_with_itself_is_the_minimum() -> None:
     assert np.array_equal(popcount(both), popcount(encode(np.minimum(x, w), LFSR16(), 1000)))
 
 
+@pytest.mark.parametrize("threads", [None, 1, 2, 5])
 @given(
-    batch=st.integers(0, 5),
-    outputs=st.integers(0, 9),
+    batch=st.integers(0, 40),
+    outputs=st.integers(0, 40),
     inputs=st.integers(0, 4),
-    words=st.integers(1, 9),
+    words=st.sampled_from([1, 2, 9, 127, 128, 129, 400]),
     seed=st.integers(0, 2**32 - 1),
 )
+@settings(max_examples=25)
 def test_kernel_equals_plain_numpy(
-    batch: int, outputs: int, inputs: int, words: int, seed: int
+    threads: int | None, batch: int, outputs: int, inputs: int, words: int, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     x = rng.integers(0, 2**64, (batch, inputs, words), dtype=np.uint64)
     w = rng.integers(0, 2**64, (outputs, inputs, words), dtype=np.uint64)
     naive = np.bitwise_count(x[:, np.newaxis] & w).sum(axis=(2, 3), dtype=np.int64)
-    assert np.array_equal(and_counts(x, w), naive)
+    assert np.array_equal(and_counts(x, w, threads), naive)
 
 
 @pytest.mark.parametrize("value", [-0.001, 1.001, np.nan, np.inf])

@@ -11,9 +11,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sc_neurocore.equation import CATALOGUE, LIF
+from sc_neurocore.equation import CATALOGUE, LIF, SURROGATES, Neuron
 from sc_neurocore.errors import ToolMissingError, UserError
-from sc_neurocore.training import Cell, LIFCell, SpikingNet
+from sc_neurocore.training import (
+    Cell,
+    ConvSpikingNet,
+    LIFCell,
+    RecurrentLIFCell,
+    SpikingNet,
+)
 
 STEPS = 6
 
@@ -53,23 +59,33 @@ def test_a_network_learns_the_same_on_both_backends() -> None:
         assert torch.equal(ours, auto)
 
 
-@pytest.mark.parametrize("neuron", [CATALOGUE["LIF"], CATALOGUE["AdEx"]], ids=["LIF", "AdEx"])
-def test_a_whole_network_compiles_into_one_graph(neuron: Any) -> None:
-    net = SpikingNet(20, 16, 4, cell=neuron, learn=("beta",), backend="numba")
+# PyTorch's tracer makes an object of every autograd function, and warns of that itself.
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("cell", "options"),
+    [
+        (CATALOGUE["LIF"], {"backend": "numba"}),
+        (CATALOGUE["AdEx"], {"backend": "numba"}),
+        (CATALOGUE["LIF"], {"backend": "eager", "detach_reset": False}),
+        (CATALOGUE["ExpIF"], {"backend": "eager", "surrogate": SURROGATES["gaussian"]}),
+        (RecurrentLIFCell, {}),
+    ],
+    ids=["LIF", "AdEx", "LIF eager", "ExpIF eager", "recurrent LIF"],
+)
+def test_a_whole_network_compiles_into_one_graph(cell: Any, options: dict[str, Any]) -> None:
+    net = SpikingNet(20, 16, 4, cell=cell, learn=("beta",), **options)
     torch._dynamo.reset()
     compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
     x = random(8, 20) * 2
     found, expected = (
-        (out := each(x, steps=STEPS)).spike_counts.sum() + out.membrane.square().sum()
+        (out := each(x, steps=2)).spike_counts.sum() + out.membrane.square().sum()
         for each in (compiled, net)
     )
     torch.testing.assert_close(found, expected)
     parameters = list(net.parameters())
     for batch in (5, 6):  # a size that changes becomes a symbol
         other = random(batch, 20) * 2
-        assert torch.equal(
-            compiled(other, steps=STEPS).spike_counts, net(other, steps=STEPS).spike_counts
-        )
+        assert torch.equal(compiled(other, steps=2).spike_counts, net(other, steps=2).spike_counts)
     torch.testing.assert_close(
         torch.autograd.grad(found, parameters), torch.autograd.grad(expected, parameters)
     )
@@ -120,6 +136,38 @@ def test_a_saved_network_resumes_bit_for_bit() -> None:
     file.seek(0)
     loaded = torch.load(file, weights_only=False)
     assert all(map(torch.equal, train(loaded, 4), expected))
+
+
+def test_every_cell_runs_on_any_device_and_takes_eager_there(neuron: Neuron) -> None:
+    """The meta device computes shapes only, and refuses a tensor that stayed on the CPU."""
+    learn = tuple(neuron.parameters)
+    cell = Cell(neuron, learn=learn, channels=3, detach_reset=False).to("meta")
+    fixed = Cell(neuron, **dict.fromkeys(learn[:1], [neuron.parameters[learn[0]].default] * 3))
+    currents = torch.empty(5, 2, 3, device="meta", requires_grad=True)
+    lengths = torch.empty(2, device="meta", dtype=torch.int64)
+    _, state = fixed.to("meta")(currents[0])
+    spikes, state, trace = cell.unroll(currents, state, lengths=lengths, record=neuron.states)
+    counts, membrane = cell.readout(currents[0], steps=4)
+    assert spikes.shape == trace[0].shape == (5, 2, 3)
+    assert state[0].shape == counts.shape == membrane.shape == (2, 3)
+    (spikes.sum() + sum(values.sum() for values in trace)).backward()
+    assert currents.grad is not None and currents.grad.device.type == "meta"
+
+
+def test_networks_run_on_any_device() -> None:
+    with torch.device("meta"):
+        images, frames = torch.empty(2, 1, 12, 12), torch.empty(2, 20)
+        nets: list[Any] = [
+            (ConvSpikingNet((1, 12, 12), (2, 3), 5, 4, 3, per_channel=True), images),
+            (SpikingNet(20, 16, 4, learn_beta=True), frames),
+            (SpikingNet(20, 16, 4, cell=RecurrentLIFCell, bias=True), frames),
+        ]
+    for net, x in nets:
+        out = net(x, steps=3)
+        assert out.spike_counts.shape == out.membrane.shape == (2, 4)
+        assert out.membrane.device.type == "meta"
+        (out.spike_counts.sum() + out.membrane.sum()).backward()
+        assert all(parameter.grad is not None for parameter in net.parameters() if parameter.ndim)
 
 
 def test_a_backend_runs_or_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

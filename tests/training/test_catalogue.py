@@ -13,6 +13,7 @@ import torch
 import sc_neurocore
 from sc_neurocore import training
 from sc_neurocore.equation import CATALOGUE, Neuron, Parameter, latex_neuron
+from sc_neurocore.equation.expression import symbols
 from sc_neurocore.errors import UserError
 from sc_neurocore.training import Cell, SpikingNet, catalogue
 
@@ -30,10 +31,14 @@ CELLS = {
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_a_cell_has_the_states_and_the_documentation_of_its_equation(name: str) -> None:
+def test_the_cells_are_where_people_look_and_have_these_states(name: str) -> None:
     kind = getattr(sc_neurocore, name)
     assert kind is getattr(training, name) is getattr(catalogue, name)
-    neuron = CATALOGUE[name.removesuffix("Cell")]
+    assert kind().state_names == CELLS[name]
+
+
+def test_a_cell_has_the_states_and_the_documentation_of_its_equation(neuron: Neuron) -> None:
+    kind = getattr(catalogue, f"{neuron.name}Cell")
     assert latex_neuron(neuron) in kind.__doc__
     for word in neuron.description.split():
         assert word in kind.__doc__
@@ -42,24 +47,25 @@ def test_a_cell_has_the_states_and_the_documentation_of_its_equation(name: str) 
         assert options[parameter].default == interval.default
         assert options[f"learn_{parameter}"].default is False
     spike, state = kind(backend="eager")(torch.ones(2, 3))
-    assert state._fields == CELLS[name]
+    assert state._fields == tuple(neuron.states)
     assert spike.shape == state[0].shape == (2, 3)
     assert type(pickle.loads(pickle.dumps(kind()))) is kind
 
 
-@pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("reset", [None, "subtract", "zero", "none", -0.25])
-def test_every_parameter_gets_a_gradient_and_none_is_a_nan(name: str, reset: Any) -> None:
-    learnable = CATALOGUE[name.removesuffix("Cell")].parameters
+def test_every_parameter_gets_a_gradient_and_none_is_a_nan(neuron: Neuron, reset: Any) -> None:
+    learnable = neuron.parameters
     options = {"learn": tuple(learnable), "channels": 3, "reset": reset, "detach_reset": False}
-    made: Cell = getattr(training, name)(backend="eager", **options)
+    made: Cell = getattr(catalogue, f"{neuron.name}Cell")(backend="eager", **options)
     currents = 1.5 * torch.rand(20, 4, 3, generator=torch.Generator().manual_seed(0))
     currents[0, 0, 0], currents[1, 1, 1] = 1e6, -1e6
     currents.requires_grad_()
     spikes, _, trace = made.unroll(currents, record=("v",))
     (spikes.sum() + trace.v.tanh().sum()).backward()
     assert 0 < spikes.sum() < spikes.numel()
-    for parameter in learnable:
+    lines = [*made.neuron.update, *made.neuron.reset, *made.neuron.after]
+    used = {*symbols(made.neuron.spike), *(name for line in lines for name in symbols(line.value))}
+    for parameter in used & set(learnable):  # another reset may do without some
         gradient = made.free[parameter].grad
         assert gradient is not None and gradient.shape == (3,)
         assert gradient.isfinite().all() and gradient.any(), parameter

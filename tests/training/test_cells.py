@@ -182,7 +182,7 @@ def test_a_cell_that_cannot_be_is_refused(
         ({"currents": torch.ones(2, 3, dtype=torch.int64)}, "expected a float type"),
         ({"currents": torch.ones(2, 3), "steps": 0}, "steps = 0"),
         ({"currents": torch.ones(2, 3), "record": ("u",)}, "no such state; it has v"),
-        ({"currents": torch.ones(2, 3), "lengths": torch.ones(2)}, r"expected \(3,\)"),
+        ({"currents": torch.ones(2, 3), "lengths": torch.ones(2)}, r"of 3 whole .* found shape"),
         ({"currents": torch.ones(2, 3), "state": {"v": torch.ones(2)}}, r"found shape \(2,\)"),
         ({"currents": torch.ones(2, 3), "state": {}}, "found none"),
         ({"currents": torch.ones(2, 3, 4)}, r"2 channels along axis -1, .*\(3, 4\)"),

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sc_neurocore import __version__
-from sc_neurocore.cli import demo, hardware, networks, upkeep
+from sc_neurocore.cli import demo, exchange, hardware, networks, training, upkeep
 from sc_neurocore.cli.console import EXIT_USER_ERROR, print_json
 
 app = typer.Typer(
@@ -22,9 +22,10 @@ app = typer.Typer(
 )
 app.command()(upkeep.doctor)
 app.command()(demo.demo)
-app.command()(networks.train)
+app.command()(training.train)
 app.command()(networks.evaluate)
 app.command()(networks.export)
+app.command(name="import")(exchange.import_)
 app.command()(networks.simulate)
 app.command(name="compile")(hardware.compile_)
 app.command()(hardware.verify)

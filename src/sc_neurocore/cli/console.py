@@ -39,7 +39,7 @@ def describe_error(error: BaseException) -> str:
     if isinstance(error, ScNeurocoreError):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
+        return str(error) or "interrupted"
     if isinstance(error, MemoryError):
         return "not enough memory for what was asked: make the network, batch or length smaller"
     if isinstance(error, OSError):

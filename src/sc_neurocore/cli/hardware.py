@@ -20,6 +20,7 @@ from sc_neurocore.hdl.design import (
     compile_neuron,
     load_design,
 )
+from sc_neurocore.interop.importing import NIR_SUFFIX
 from sc_neurocore.network.storage import JSON_NAME, load_description
 from sc_neurocore.verify.certificate import verify_design, verify_neuron
 
@@ -32,7 +33,8 @@ def compile_(
         Path,
         typer.Argument(
             metavar="RUN|EQUATIONS.txt",
-            help="A run folder or saved network: a whole accelerator. Or one neuron's equations.",
+            help="A run folder, saved network or .nir file: a whole accelerator. Or one "
+            "neuron's equations.",
         ),
     ],
     out: Out,
@@ -44,7 +46,7 @@ def compile_(
 ) -> None:
     """Compile a network to an accelerator in Verilog, or a neuron's equations to a module."""
     with reporting(as_json) as report:
-        if run.is_file() and run.name != JSON_NAME:
+        if run.is_file() and run.name != JSON_NAME and run.suffix != NIR_SUFFIX:
             _compile_neuron(run, out, format, pipeline, report)
             return
         if pipeline:

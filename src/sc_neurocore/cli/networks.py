@@ -1,4 +1,4 @@
-"""Commands on networks: train, evaluate, export, simulate."""
+"""Commands on trained networks: evaluate, export, simulate."""
 
 from __future__ import annotations
 
@@ -23,61 +23,6 @@ from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.network.encoding import WeightEncoding
 
 Dataset = Annotated[str | None, typer.Option(help="Another data set (its test part).")]
-
-
-def train(
-    out: Annotated[Path, typer.Option(metavar="RUN", help="The run's folder.")],
-    dataset: Annotated[str, typer.Option(help="The data set: digits.")] = "digits",
-    net: Annotated[str, typer.Option(help="The kind of network: ff.")] = "ff",
-    hidden: Annotated[int, typer.Option(help="Neurons in each hidden layer.")] = 128,
-    layers: Annotated[int, typer.Option(help="Number of hidden layers.")] = 1,
-    neuron: Annotated[str, typer.Option(help="A neuron of the catalogue.")] = "LIF",
-    surrogate: Annotated[str, typer.Option(help="A surrogate gradient.")] = "atan_surrogate",
-    learn_beta: Annotated[bool, typer.Option(help="Learn the decay.")] = False,
-    learn_threshold: Annotated[bool, typer.Option(help="Learn the threshold.")] = False,
-    epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 10,
-    steps: Annotated[int, typer.Option(help="Time steps per sample.")] = 25,
-    batch_size: Annotated[int, typer.Option(help="Samples per gradient step.")] = 32,
-    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 2e-3,
-    seed: Annotated[int, typer.Option(help="Draws the split, the weights, the order.")] = 0,
-    as_json: options.Json = False,
-) -> None:
-    """Train a network; a folder that holds the finished run is read back at once."""
-    with reporting(as_json) as report:
-        if net != "ff":
-            raise UserError(f"--net {net}: this release trains feed-forward networks: ff")
-        from sc_neurocore.training import RunOptions, TrainingOptions, train_run
-
-        flags = {"beta": learn_beta, "threshold": learn_threshold}
-        training = TrainingOptions(
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            steps=steps,
-            seed=seed,
-        )
-        run_options = RunOptions(
-            n_hidden=hidden,
-            n_layers=layers,
-            neuron=neuron,
-            surrogate=surrogate,
-            learn=tuple(name for name, is_learnt in flags.items() if is_learnt),
-            training=training,
-        )
-        run = train_run(dataset, out, run_options, report.progress)
-        content = {
-            "run": out.as_posix(),
-            "network": run.description.name,
-            "content_hash": run.description.content_hash,
-            **run.summary(),
-            "test_size": run.test_size,
-        }
-        rows = [
-            ("run", out.as_posix()),
-            ("network", f"{run.description.name} {run.description.content_hash[:12]}…"),
-            ("test accuracy", f"{run.accuracy:.2%} of {run.test_size} samples"),
-        ]
-        report.result(content, rows)
 
 
 def evaluate(

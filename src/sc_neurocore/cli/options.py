@@ -11,7 +11,7 @@ Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object; progress goes to stderr.")
 ]
 Run = Annotated[
-    Path, typer.Argument(metavar="RUN", help="A run folder or a saved network description.")
+    Path, typer.Argument(metavar="RUN", help="A run folder, a saved network or a .nir file.")
 ]
 Design = Annotated[
     Path, typer.Argument(metavar="DIR", help="A folder that 'sc-neurocore compile' wrote.")
@@ -25,5 +25,7 @@ Lanes = Annotated[int, typer.Option(help="Multiply-accumulate lanes: a power of 
 Pipeline = Annotated[int, typer.Option(help="Register stages in a neuron's step, 0 to 16.")]
 Device = Annotated[str, typer.Option(help="The FPGA, such as hx8k.")]
 Length = Annotated[int, typer.Option(help="Bits of a stream.")]
-Source = Annotated[str, typer.Option(help="Where the bits come from: lfsr, sobol or bernoulli.")]
+Source = Annotated[
+    str, typer.Option(help="Where the bits come from: lfsr, sobol, halton, counter, bernoulli.")
+]
 Encoding = Annotated[str, typer.Option(help="sign-magnitude, bipolar or unipolar.")]

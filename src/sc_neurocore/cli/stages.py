@@ -18,6 +18,7 @@ from sc_neurocore.errors import DataError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fpga.build import BuildReport
 from sc_neurocore.hdl.accelerator import MANIFEST
+from sc_neurocore.interop.importing import NIR_SUFFIX, read_nir
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.encoding import WeightEncoding
@@ -30,7 +31,9 @@ Classes = NDArray[np.int64]
 
 
 def find_network(run: Path) -> NetworkDescription:
-    """Load the network of a run folder, of a demo's folder, or a saved description."""
+    """Load the network of a run folder, of a demo's folder, a saved description, or a .nir file."""
+    if run.suffix == NIR_SUFFIX:
+        return read_nir(run)
     inner = run / "training"
     is_demo = not (run / JSON_NAME).exists() and (inner / JSON_NAME).exists()
     return load_description(inner if is_demo else run)
@@ -59,6 +62,11 @@ def test_part(description: NetworkDescription, dataset: str | None = None) -> Da
     else:
         part = load_unseen(dataset)
     part = part.shaped(description.input.shape)
+    encoder, seed = (description.metadata.get(name) for name in ("encoder", "encoder_seed"))
+    if isinstance(encoder, str) and isinstance(seed, int):
+        from sc_neurocore.training.assembly import encoded_dataset
+
+        part = encoded_dataset(part, encoder, description.steps, seed)
     if part.encoding != description.input:
         raise DataError(
             f"{part.name} does not fit {description.name}: it has {part.encoding}, the network "
@@ -104,10 +112,10 @@ def evaluate_integers(
     progress: ProgressCallback = ignore_progress,
 ) -> tuple[dict[str, Any], Classes]:
     """Classify with the integers of the hardware; `reference` are the floating-point classes."""
-    run = network.run(data.inputs.reshape(len(data), -1), progress=progress)
+    run = network.run(data.network_inputs(), progress=progress)
     summary = {
-        "format": str(network.program.fixed_point.state),
-        "weight_bits": network.layers[0].weight_bits,
+        "format": str(network.fixed_point.state),
+        "weight_bits": max(network.weight_bits, default=0),
         "accuracy": accuracy(run.classes, data),
         "test_size": len(data),
         "agreement": float((run.classes == reference).mean()),

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save as save_tensors
 
-from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.quantize import quantize
+from sc_neurocore.interop.exporting import TIME_STEP, differences, write_nir
 from sc_neurocore.network.description import DelayDense, NetworkDescription, WeightedLayer
 from sc_neurocore.network.encoding import WeightEncoding, encode_weights
 from sc_neurocore.network.storage import write_atomically
@@ -29,13 +29,13 @@ def write_export(
     format: str,
     weight_bits: int,
 ) -> list[Path]:
-    """Write FORM.json and FORM.safetensors; return their paths.
+    """Write FORM.json and FORM.safetensors, or nir.json and network.nir; return their paths.
 
     Raises:
-        UserError: For a form that this release does not write, or a network that has none.
+        UserError: For a network that has no such form.
     """
     if form == "nir":
-        raise UserError("--to nir: this release does not write NIR files yet; use sc or fixed")
+        return _write_nir(description, folder)
     if form == "sc":
         content, arrays = _probabilities(description, cast(WeightEncoding, encoding))
     else:
@@ -46,6 +46,21 @@ def write_export(
     write_atomically(tensors, save_tensors({k: np.ascontiguousarray(v) for k, v in arrays.items()}))
     write_atomically(meaning, (json.dumps(content, indent=2) + "\n").encode())
     return [meaning, tensors]
+
+
+def _write_nir(description: NetworkDescription, folder: Path) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    network, meaning = folder / "network.nir", folder / "nir.json"
+    content = {
+        "network": description.name,
+        "sha256": description.content_hash,
+        "dt": TIME_STEP,
+        "method": "euler",
+        "a_reader_that_ignores_our_notes_differs_in": differences(description),
+    }
+    write_nir(description, network, dt=TIME_STEP, allow_differences=True)
+    write_atomically(meaning, (json.dumps(content, indent=2) + "\n").encode())
+    return [meaning, network]
 
 
 def _probabilities(
@@ -78,26 +93,44 @@ def _integers(
     arrays: _Arrays = {}
     layers = []
     for index, layer in enumerate(network.layers):
-        parts = {"weight": layer.weight, "bias": layer.bias, "parameters": layer.parameters}
-        arrays |= {f"layers.{index}.{k}": v for k, v in parts.items() if v.size}
+        arrays[f"layers.{index}.parameters"] = layer.parameters
+        parts = {f"layers.{index}.synapses.{i}": each for i, each in enumerate(layer.synapses)}
+        if layer.feedback:
+            parts[f"layers.{index}.feedback"] = layer.feedback
+        for place, synapses in parts.items():
+            arrays |= {f"{place}.{name}": each for name, each in synapses.arrays.items()}
         layers.append(
             {
-                "weight_bits": layer.weight_bits,
-                "scale_bits": layer.scale_bits,
+                "shape": layer.shape,
                 "shift": layer.shift,
                 "accumulator_bits": layer.accumulator_bits,
+                "neuron": layer.program.neuron.name,
+                "synapses": {
+                    place: {
+                        **each.layer.model_dump(exclude=set(each.arrays)),
+                        "weight_bits": each.weight_bits,
+                        "scale_bits": each.scale_bits,
+                        "sum_fraction_bits": each.output.fraction_bits,
+                    }
+                    for place, each in parts.items()
+                },
             }
         )
-    formats = network.program.fixed_point
+    formats = network.fixed_point
     content = {
         "state_format": str(formats.state),
         "current_format": str(formats.current),
         "constant_fraction_bits": formats.constant_fraction_bits,
-        "neuron": str(network.program.neuron),
-        "constants": dict(network.program.folded),
-        "parameters": [port.name for port in network.program.parameters],
-        "meaning": "weight * 2^-scale_bits; accumulator = bias + sum of weight * input; "
+        "neurons": [
+            {
+                "equations": str(program.neuron),
+                "constants": dict(program.folded),
+                "parameters": [port.name for port in program.parameters],
+            }
+            for program in network.programs
+        ],
+        "meaning": "weight * 2^-scale_bits; an average is a sum; sums meet in the finest unit; "
         "current = saturate(accumulator >> shift)",
         "layers": layers,
     }
-    return content, arrays
+    return content, {name: array for name, array in arrays.items() if array.size}

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -35,6 +36,11 @@ RESERVED_NAMES = frozenset({SPIKE, "pi", "inf", "local", *FUNCTIONS, *keyword.kw
 NAME_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 ResetKind: TypeAlias = Literal["subtract", "zero", "none"] | float
+
+
+def reserved(name: str) -> str:
+    """Return the message about a name of `RESERVED_NAMES`, Python's own words among them."""
+    return f"the name {name!r} is reserved; choose another one, such as {name}_"
 
 
 @dataclass(frozen=True)
@@ -209,6 +215,7 @@ class Neuron:
             EquationError: If the firing condition does not start with a state, so that there is
                 nothing to reset, or the kind is unknown.
         """
+        number: object = kind
         state, level = self.spike.operands
         if not isinstance(state, Symbol) or state.name not in self.states:
             raise EquationError(
@@ -222,8 +229,8 @@ class Neuron:
             value = state - level
         elif kind == "zero":
             value = Constant(0.0)
-        elif isinstance(kind, int | float) and math.isfinite(kind):
-            value = Constant(float(kind))
+        elif not isinstance(number, bool) and isinstance(number, Real) and math.isfinite(number):
+            value = Constant(float(number))
         else:
             raise EquationError(
                 f"reset={kind!r}: expected 'subtract', 'zero', 'none' or a finite number"
@@ -270,7 +277,7 @@ def _check(neuron: Neuron) -> None:
                 f"underscores, 64 at most"
             )
         if name in RESERVED_NAMES:
-            raise EquationError(f"the name {name!r} is reserved; choose another one")
+            raise EquationError(reserved(name))
     for names in (declared, [*declared, *dict.fromkeys(locals_)]):
         twice = [name for name in names if names.count(name) > 1]
         if twice:

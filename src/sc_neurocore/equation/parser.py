@@ -12,7 +12,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sc_neurocore.equation.expression import Expression, Operation, symbols
-from sc_neurocore.equation.neuron import SPIKE, Assignment, Neuron, Parameter
+from sc_neurocore.equation.neuron import (
+    RESERVED_NAMES,
+    SPIKE,
+    Assignment,
+    Neuron,
+    Parameter,
+    reserved,
+)
 from sc_neurocore.equation.ode import METHODS, TIME_STEP, Equation, Method, discretise, together
 from sc_neurocore.equation.syntax import (
     MAXIMUM_LINE,
@@ -116,9 +123,9 @@ class NeuronReader:
         keyword, rest = lead[1], line[lead.end() :]
         place = Place(line, number, lead.end())
         if keyword == "neuron" and self.name is None:
-            self.name = rest
+            self.name = _name(rest, place)
         elif keyword == "input":
-            self.input = rest
+            self.input = _name(rest, place)
         elif keyword == "method":
             self._read_method(rest, place)
         elif keyword == "state":
@@ -182,7 +189,7 @@ class NeuronReader:
 
     def _read_equation(self, line: str, head: re.Match[str], start: Place) -> None:
         place = start.after(head.end())
-        name, update = head["name"], self._lines["update"]
+        name, update = _name(head["name"], start, head.start("name")), self._lines["update"]
         if any(
             isinstance(each.content, Equation) and each.content.target == name for each in update
         ):
@@ -249,12 +256,19 @@ def _check_known(line: _Line, known: set[str]) -> None:
             )
 
 
+def _name(name: str, place: Place, column: int = 0) -> str:
+    if name in RESERVED_NAMES:
+        raise place.error(reserved(name), column)
+    return name
+
+
 def _declaration(
     pattern: re.Pattern[str], text: str, place: Place, hint: str, known: object
 ) -> re.Match[str]:
     found = pattern.fullmatch(text)
     if found is None:
         raise place.error(f"expected something like: {hint}")
+    _name(found["name"], place)
     if isinstance(known, dict) and found["name"] in known:
         raise place.error(f"{found['name']!r} is declared twice")
     return found

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 
 from sc_neurocore.equation.expression import Expression
 from sc_neurocore.equation.syntax import parse_expression
@@ -39,11 +40,13 @@ class Surrogate:
 
     def __call__(self, alpha: float) -> Surrogate:
         """Return the same surrogate with another `alpha`, which must be positive."""
-        if not 0 < alpha < float("inf"):
+        given: object = alpha
+        is_number = isinstance(given, Real) and not isinstance(given, bool)
+        if not is_number or not 0 < alpha < float("inf"):
             raise EquationError(
-                f"{self.name}: alpha = {alpha}: expected a finite number above 0; {self.meaning}"
+                f"{self.name}: alpha = {alpha!r}: expected a finite number above 0; {self.meaning}"
             )
-        return replace(self, alpha=alpha)
+        return replace(self, alpha=float(alpha))
 
 
 atan_surrogate = Surrogate(
@@ -132,3 +135,17 @@ SURROGATES: Mapping[str, Surrogate] = {
         piecewise_quadratic,
     )
 }
+
+
+def find_surrogate(name: str) -> Surrogate:
+    """Return the surrogate of that name.
+
+    Raises:
+        EquationError: Listing the known names.
+    """
+    surrogate = SURROGATES.get(name) if isinstance(name, str) else None
+    if surrogate is None:
+        raise EquationError(
+            f"surrogate={name!r}: expected a Surrogate or one of {', '.join(SURROGATES)}"
+        )
+    return surrogate

@@ -8,6 +8,7 @@ is ever evaluated. An error shows the line, with a caret under the place.
 from __future__ import annotations
 
 import ast
+import keyword
 import math
 import re
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from sc_neurocore.equation.expression import (
     Symbol,
     operation,
 )
-from sc_neurocore.equation.neuron import Assignment
+from sc_neurocore.equation.neuron import RESERVED_NAMES, Assignment, reserved
 from sc_neurocore.errors import EquationError
 
 MAXIMUM_LINE = 1000
@@ -29,6 +30,7 @@ MAXIMUM_NUMBER_LENGTH = 32
 MAXIMUM_OPERANDS = 500
 """Of a power, which is written out as a product."""
 
+_LOGIC = ("if", "else", "and", "or", "not")
 _ALLOWED = re.compile(r"[A-Za-z0-9_ \t+\-*/().,<>=]*")
 _NUMBER = re.compile(r"[0-9.][0-9A-Za-z_.]*")
 _DECIMAL = re.compile(r"(\d+\.?\d*|\.\d+)([eE]\d+)?")
@@ -108,6 +110,13 @@ def _check_characters(text: str, place: Place) -> None:
         if depth > MAXIMUM_NESTING:
             raise place.error(f"parentheses nested deeper than {MAXIMUM_NESTING}", column)
     for word in re.finditer(r"[A-Za-z0-9_.]+", text):
+        if word[0] in _LOGIC:
+            message = (
+                f"there is no {word[0]!r} here; use select(condition, a, b), as often as needed"
+            )
+            raise place.error(message, word.start())
+        if keyword.iskeyword(word[0]):
+            raise place.error(reserved(word[0]), word.start())
         if _NUMBER.fullmatch(word[0]) and not _is_number(text, word):
             raise place.error(f"{word[0]!r} is not a decimal number", word.start())
 
@@ -195,5 +204,7 @@ def read_assignment(text: str, place: Place) -> Assignment:
     match = re.match(r"\s*(local\s+)?([A-Za-z][A-Za-z0-9_]*)\s*=(?!=)", text)
     if match is None:
         raise place.error("expected an assignment, such as v = beta*v + I")
+    if match[2] in RESERVED_NAMES:
+        raise place.error(reserved(match[2]), match.start(2))
     value = read_expression(text[match.end() :], place.after(match.end()))
     return Assignment(match[2], value, is_local=match[1] is not None)

@@ -2,80 +2,182 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.evaluate import NumpyIntegers, evaluate
 from sc_neurocore.fixed.lowering import CURRENT, NEXT, SPIKE, NeuronProgram
-from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
-
-MAXIMUM_HISTORY = 1 << 25
-"""Spikes of one layer that are held at a time, over steps, batch and neurons."""
-
-Integers = NDArray[np.int64]
-Spikes = NDArray[np.bool_]
+from sc_neurocore.fixed.qformat import FixedPoint
+from sc_neurocore.fixed.synapses import Integers, IntegerSynapses, Signal
+from sc_neurocore.kernels.inference import Array, Chain, NetworkRun
+from sc_neurocore.kernels.reference_layers import Neurons, Runner, values_at_work
+from sc_neurocore.network.description import InputEncoding, Shape, along_channels
+from sc_neurocore.progress import ProgressCallback, ignore_progress
 
 
 @dataclass(frozen=True)
 class IntegerLayer:
-    """A dense layer and its neurons in integers.
+    """A population of neurons, and the synapses in front of it, in integers.
 
-    The accumulator starts at the bias and adds weight * input; shifted right by `shift` (left if
-    negative; towards minus infinity) and saturated, it is the current.
+    What the synapses sum up, and what the neurons' own spikes of the step before bring, meets in
+    one accumulator, in the finer of their units. Shifted right by `shift` (left if negative;
+    towards minus infinity) and saturated, the accumulator is the current.
 
     Attributes:
-        weight: (outputs, inputs), each within ±(2 ** (weight_bits - 1) - 1).
-        bias: (outputs,), in units of the accumulator.
-        weight_bits: Width of a weight.
-        scale_bits: A weight is worth 2 ** -scale_bits.
-        shift: From the accumulator's unit to the current's.
-        accumulator_bits: Enough for every partial sum of every input, with the sign.
-        parameters: (outputs, parameter ports).
+        synapses: The layers since the population before, or since the input.
+        feedback: For recurrent neurons their own synapses, else None.
+        incoming: What comes in.
+        accumulator: The accumulator.
+        input_shape: The shape of what comes in, without time and batch.
+        shape: The neurons.
+        program: One step of a neuron.
+        parameters: (channels, parameter ports); channels are the first axis of the shape.
         is_static: Whether the input is one frame for all steps.
     """
 
-    weight: Integers
-    bias: Integers
-    weight_bits: int
-    scale_bits: int
-    shift: int
-    accumulator_bits: int
+    synapses: tuple[IntegerSynapses, ...]
+    feedback: IntegerSynapses | None
+    incoming: Signal
+    accumulator: Signal
+    input_shape: Shape
+    shape: Shape
+    program: NeuronProgram
     parameters: Integers
     is_static: bool
 
     @property
     def inputs(self) -> int:
         """Number of inputs."""
-        return int(self.weight.shape[1])
+        return math.prod(self.input_shape)
 
     @property
     def outputs(self) -> int:
         """Number of neurons."""
-        return int(self.weight.shape[0])
+        return math.prod(self.shape)
+
+    @property
+    def shift(self) -> int:
+        """From the accumulator's unit to the current's, to the right."""
+        state = self.program.fixed_point.state
+        return self.accumulator.fraction_bits - state.fraction_bits
+
+    @property
+    def accumulator_bits(self) -> int:
+        """Enough for every partial sum of every input, with the sign."""
+        return self.accumulator.bits
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of the layers that it was made from, without flatten, which changes nothing."""
+        between = [each.layer.kind for each in self.synapses if each.layer.kind != "flatten"]
+        return (*between, "recurrent" if self.feedback else "population")
+
+    @property
+    def dense(self) -> IntegerSynapses:
+        """The synapses of a dense layer and its neurons.
+
+        Raises:
+            UserError: If it is something else.
+        """
+        if self.kinds != ("dense", "population"):
+            raise UserError(f"{', '.join(self.kinds)}: expected a dense layer and its neurons")
+        return next(each for each in self.synapses if each.weight_bits)
+
+    @property
+    def weight(self) -> Integers:
+        """Of a dense layer (outputs, inputs), each within ±(2 ** (weight_bits - 1) - 1)."""
+        return self.dense.weight
+
+    @property
+    def bias(self) -> Integers:
+        """Of a dense layer (outputs,), in units of the accumulator."""
+        return self.dense.bias
+
+    @property
+    def weight_bits(self) -> int:
+        """Width of a dense layer's weight."""
+        return self.dense.weight_bits
+
+    @property
+    def scale_bits(self) -> int:
+        """A dense layer's weight is worth 2 ** -scale_bits."""
+        return self.dense.scale_bits
+
+    @property
+    def values_at_work(self) -> int:
+        """About how many numbers it holds for one sample while it takes a step."""
+        counts = [len(self.program.program.nodes) * self.outputs]
+        shape = self.input_shape
+        for each in self.synapses:
+            after = each.layer.output_shape(shape)
+            counts.append(values_at_work(each.layer, shape, after))
+            shape = after
+        return max(counts)
+
+    def runners(self, record: bool) -> Iterator[Runner]:
+        """Yield the layer as functions of one step's integers, (batch, ...) to (batch, ...)."""
+        for each in self.synapses:
+            yield from each.runners()
+        sums = self.synapses[-1].output if self.synapses else self.incoming
+        if self.feedback is None:
+            yield lambda values: self.current(values.astype(np.int64))
+        else:
+            yield self._to_accumulator(sums)
+        yield _IntegerNeurons(self, record)
+
+    def feedback_runner(self) -> Runner | None:
+        """Return what brings the neurons' own spikes to the accumulator, if anything does."""
+        if self.feedback is None:
+            return None
+        to_floats, sums = self.feedback.runners()
+        align = self._to_accumulator(self.feedback.output)
+        return lambda spikes: align(sums(to_floats(spikes)))
+
+    def _to_accumulator(self, sums: Signal) -> Runner:
+        left = self.accumulator.fraction_bits - sums.fraction_bits
+        return lambda values: values.astype(np.int64) << left
+
+    def current(self, accumulator: Integers) -> Integers:
+        """Return the current that the neurons see, which is the accumulator, saturated."""
+        left, right = max(-self.shift, 0), max(self.shift, 0)
+        form = self.program.fixed_point.current
+        current: Integers = np.clip((accumulator << left) >> right, form.minimum, form.maximum)
+        return current
 
 
-@dataclass(frozen=True)
-class IntegerRun:
-    """What a network computed.
+class _IntegerNeurons(Neurons):
+    """The neurons of a layer. Without feedback they take currents, with it accumulators."""
 
-    Attributes:
-        classes: (batch,): the predicted class.
-        spike_counts: (batch, outputs): spikes of each output neuron.
-        membrane: (batch, outputs): the sum of the output neurons' membrane over the steps.
-        spikes: For each layer (steps, batch, neurons), if recorded.
-        states: For each layer and state (steps, batch, neurons) after the reset, if recorded.
-    """
+    def __init__(self, layer: IntegerLayer, record: bool) -> None:
+        program = layer.program
+        feedback = layer.feedback_runner()
+        super().__init__(program.neuron, _initial_state(program), np.int64, feedback, record)
+        self._layer = layer
+        self._program = program.program
+        self._algebra = NumpyIntegers(program.program)
+        self._parameters = {
+            port.name: along_channels(layer.parameters[:, index], len(layer.shape))
+            for index, port in enumerate(program.parameters)
+        }
 
-    classes: Integers
-    spike_counts: Integers
-    membrane: Integers
-    spikes: tuple[Spikes, ...] = ()
-    states: tuple[Mapping[str, Integers], ...] = ()
+    def _meet(self, current: Array, fed_back: Array) -> Array:
+        return self._layer.current(current + fed_back)
+
+    def _step(self, current: Array) -> tuple[Array, Mapping[str, Array]]:
+        inputs = {**self.state, CURRENT: current, **self._parameters}
+        outputs = evaluate(self._program, inputs, self._algebra)
+        return outputs[SPIKE], {name: outputs[name + NEXT] for name in self.state}
+
+
+def _initial_state(program: NeuronProgram) -> dict[str, int]:
+    form = program.fixed_point.state
+    return {name: int(form.quantize(value)) for name, value in program.neuron.states.items()}
 
 
 @dataclass(frozen=True)
@@ -86,151 +188,86 @@ class IntegerNetwork:
         name: The network's name.
         content_hash: SHA-256 of the description it was made from.
         steps: Time steps per input.
-        input_bits: Inputs are unsigned integers of this many bits.
+        input: What comes in.
         readout: What the class is read from.
-        layers: The layers.
-        program: One step of the neurons, the same in every layer.
-        initial_state: Each state before the first step.
+        layers: The layers: as many as there are populations of neurons.
     """
 
     name: str
     content_hash: str
     steps: int
-    input_bits: int
+    input: InputEncoding
     readout: Literal["spike-count", "membrane"]
     layers: tuple[IntegerLayer, ...]
-    program: NeuronProgram
-    initial_state: Mapping[str, int]
+
+    @property
+    def input_bits(self) -> int:
+        """Inputs are unsigned integers of this many bits."""
+        return self.input.bits
+
+    @property
+    def weight_bits(self) -> tuple[int, ...]:
+        """Width of the weights of each layer that has some, from input to output."""
+        parts = (each for layer in self.layers for each in (*layer.synapses, layer.feedback))
+        return tuple(each.weight_bits for each in parts if each is not None and each.weight_bits)
+
+    @property
+    def fixed_point(self) -> FixedPoint:
+        """The number formats, the same for all neurons."""
+        return self.layers[0].program.fixed_point
+
+    @property
+    def programs(self) -> tuple[NeuronProgram, ...]:
+        """The neurons' programs; layers with the same equation share one."""
+        return tuple({id(layer.program): layer.program for layer in self.layers}.values())
+
+    @property
+    def program(self) -> NeuronProgram:
+        """The one program of all neurons.
+
+        Raises:
+            UserError: If there are several equations.
+        """
+        if len(self.programs) > 1:
+            names = ", ".join(program.neuron.name for program in self.programs)
+            raise UserError(f"{self.name}: neurons {names}: expected one equation for all layers")
+        return self.programs[0]
+
+    @property
+    def initial_state(self) -> dict[str, int]:
+        """Each state before the first step, where all neurons have one equation."""
+        return _initial_state(self.program)
 
     def run(
         self,
         inputs: ArrayLike,
         *,
         record: bool = False,
-        chunk: int = 512,
         progress: ProgressCallback = ignore_progress,
-    ) -> IntegerRun:
+    ) -> NetworkRun:
         """Run the network on a batch of inputs.
 
+        Samples are taken in slices: memory grows only with what is returned.
+
         Args:
-            inputs: Integers in [0, 2 ** input_bits): (batch, inputs) for a static input,
-                (steps, batch, inputs) otherwise.
+            inputs: Unsigned integers in the input encoding: (batch, *shape) where it is static,
+                else (steps, batch, *shape). Each frame may also be flat, row by row.
             record: Keep every spike and state.
-            chunk: Inputs handled at a time; changes the memory needed and nothing else.
             progress: Receives how many inputs are done.
 
         Raises:
-            UserError: If the shape or the range is wrong.
+            DataError: If the shape, type or range is wrong.
         """
-        frames = self._checked(inputs)
-        batch = frames.shape[1]
-        if chunk < 1:
-            raise UserError(f"chunk={chunk}: expected at least 1")
-        widest = max(layer.outputs for layer in self.layers)
-        chunk = max(1, min(chunk, MAXIMUM_HISTORY // (self.steps * widest)))
-        parts = []
-        for start in range(0, batch, chunk):
-            parts.append(self._run(frames[:, start : start + chunk], record))
-            progress(Progress("integer model", min(start + chunk, batch), batch))
-        return _concatenate(parts)
-
-    def _checked(self, inputs: ArrayLike) -> Integers:
-        """Return the inputs as (1 or steps, batch, inputs)."""
-        frames = np.asarray(inputs)
-        static = self.layers[0].is_static
-        wanted = "(batch, {})" if static else f"({self.steps}, batch, {{}})"
-        wanted = wanted.format(self.layers[0].inputs)
-        frames = frames[np.newaxis] if static else frames
-        if (
-            frames.ndim != 3
-            or frames.shape[0] != (1 if static else self.steps)
-            or frames.shape[1] == 0
-            or frames.shape[2] != self.layers[0].inputs
-        ):
-            raise UserError(f"inputs of shape {np.shape(inputs)}: expected {wanted}, not empty")
-        if frames.dtype.kind not in "iub":
-            raise UserError(
-                f"inputs of type {frames.dtype}: expected integers; multiply by 2 ** fraction_bits "
-                f"of the input encoding and round first"
-            )
-        if frames.min() < 0 or frames.max() >= 1 << self.input_bits:
-            raise UserError(
-                f"inputs from {frames.min()} to {frames.max()}: expected 0 to "
-                f"{(1 << self.input_bits) - 1} ({self.input_bits} bits)"
-            )
-        return frames.astype(np.int64)
-
-    def _run(self, frames: Integers, record: bool) -> IntegerRun:
-        spikes: list[Spikes] = []
-        states: list[Mapping[str, Integers]] = []
-        incoming: Integers | Spikes = frames
-        for layer in self.layers:
-            incoming, membrane, layer_states = self._run_layer(layer, incoming, record)
-            if record:
-                spikes.append(incoming)
-                states.append(layer_states)
-        counts = incoming.sum(axis=0, dtype=np.int64)
-        scores = counts if self.readout == "spike-count" else membrane
-        # argmax returns the first of the largest, which is the rule.
-        classes = scores.argmax(axis=1)
-        if not record:
-            return IntegerRun(classes, counts, membrane)
-        return IntegerRun(classes, counts, membrane, tuple(spikes), tuple(states))
-
-    def _run_layer(
-        self, layer: IntegerLayer, incoming: Integers | Spikes, record: bool
-    ) -> tuple[Spikes, Integers, dict[str, Integers]]:
-        """Return the spikes, the membrane's sum over the steps, and the states if recorded."""
-        static = self._current(layer, incoming[0]) if layer.is_static else None
-        shape = (self.steps, incoming.shape[1], layer.outputs)
-        state = {
-            name: np.full(shape[1:], value, dtype=np.int64)
-            for name, value in self.initial_state.items()
-        }
-        parameters = {
-            port.name: layer.parameters[:, index]
-            for index, port in enumerate(self.program.parameters)
-        }
-        spikes = np.empty(shape, dtype=np.bool_)
-        membrane = np.zeros(shape[1:], dtype=np.int64)
-        history = {name: np.empty(shape, dtype=np.int64) for name in state} if record else {}
-        algebra = NumpyIntegers(self.program.program)
-        for t in range(self.steps):
-            current = self._current(layer, incoming[t]) if static is None else static
-            inputs = {**state, CURRENT: current, **parameters}
-            outputs = evaluate(self.program.program, inputs, algebra)
-            spikes[t] = outputs[SPIKE]
-            state = {name: outputs[name + NEXT] for name in state}
-            membrane += state[self.program.neuron.membrane]
-            for name, values in history.items():
-                values[t] = state[name]
-        return spikes, membrane, history
-
-    def _current(self, layer: IntegerLayer, incoming: Integers | Spikes) -> Integers:
-        # Every partial sum fits into 48 bits, so that float64's products and sums are exact.
-        products = incoming.astype(np.float64) @ layer.weight.T.astype(np.float64)
-        accumulator = products.astype(np.int64) + layer.bias
-        left, right = max(-layer.shift, 0), max(layer.shift, 0)
-        form = self.program.fixed_point.current
-        current: Integers = np.clip((accumulator << left) >> right, form.minimum, form.maximum)
-        return current
-
-
-def _concatenate(parts: list[IntegerRun]) -> IntegerRun:
-    def joined(name: str) -> Integers:
-        return np.concatenate([getattr(part, name) for part in parts])
-
-    layers = range(len(parts[0].spikes))
-    return IntegerRun(
-        joined("classes"),
-        joined("spike_counts"),
-        joined("membrane"),
-        tuple(np.concatenate([p.spikes[i] for p in parts], axis=1) for i in layers),
-        tuple(
-            {
-                name: np.concatenate([part.states[i][name] for part in parts], axis=1)
-                for name in parts[0].states[i]
-            }
-            for i in layers
-        ),
-    )
+        given = np.asarray(inputs)
+        lead = 1 if self.input.kind == "static" else 2
+        if given.shape[lead:] == (self.layers[0].inputs,):
+            given = given.reshape(*given.shape[:lead], *self.input.shape)
+        chain = Chain(
+            encoding=self.input,
+            steps=self.steps,
+            readout=self.readout,
+            convert=lambda frame: frame,
+            runners=[runner for layer in self.layers for runner in layer.runners(record)],
+            values_at_work=max(layer.values_at_work for layer in self.layers),
+        )
+        return chain.run(given, "integer model", progress)

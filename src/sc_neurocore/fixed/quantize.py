@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,98 +12,139 @@ from numpy.typing import NDArray
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.evaluate import NumpyIntegers
-from sc_neurocore.fixed.lowering import MAXIMUM_CONSTANT, ParameterPort, lower
+from sc_neurocore.fixed.lowering import MAXIMUM_CONSTANT, NeuronProgram, ParameterPort, lower
 from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
 from sc_neurocore.fixed.qformat import FixedPoint, QFormat
-from sc_neurocore.network.description import Dense, Flatten, NetworkDescription, Population
+from sc_neurocore.fixed.synapses import (
+    IntegerSynapses,
+    Signal,
+    Unweighted,
+    Weighted,
+    add_up,
+    is_power_of_two,
+    quantize_weights,
+)
+from sc_neurocore.network.description import (
+    AveragePool2d,
+    Conv2d,
+    Dense,
+    Integrator,
+    Layer,
+    NetworkDescription,
+    Population,
+    Recurrent,
+    Scale,
+    Shape,
+    WeightedLayer,
+)
 
-MAXIMUM_ACCUMULATOR_BITS = 48
-MINIMUM_WEIGHT = 2.0**-40
-"""A layer whose weights are all smaller than this has no weights."""
+SPIKE_SIGNAL = Signal(fraction_bits=0, low=0, high=1)
+_BITS_OF_AVERAGE = 16
+"""Of the weights that an average becomes where it meets no others."""
 
 
 def quantize(
     description: NetworkDescription,
     format: str | QFormat = "Q8.8",
-    weight_bits: int = 8,
+    weight_bits: int | Sequence[int] = 8,
     current_extra_bits: int = 4,
 ) -> IntegerNetwork:
     """Turn a trained network into the integers that the hardware computes with.
 
-    Each layer's weights become signed integers of `weight_bits` bits with one scale 2 ** -s, the
-    finest for which the largest weight still fits. Biases are kept at the accumulator's scale.
+    Each layer's weights become signed integers with one scale 2 ** -s, the finest for which the
+    largest weight still fits. Biases are kept at the accumulator's scale.
 
     Args:
-        description: A feed-forward network of dense layers, each followed by neurons.
+        description: A trained network.
         format: The format of the neurons' states.
-        weight_bits: 2 to 16.
+        weight_bits: Bits of a weight, 2 to 16: for all layers, or one number for each layer with
+            weights, from input to output; recurrent neurons are one.
         current_extra_bits: Integer bits that the current has beyond the state.
 
     Raises:
-        UserError: If the network has something that integers do not have yet, or a number does
-            not fit.
+        UserError: If a number does not fit, or a layer needs sums that are too wide.
     """
-    if not isinstance(weight_bits, int) or not 2 <= weight_bits <= 16:
-        raise UserError(f"weight_bits={weight_bits!r}: expected 2 to 16, whole")
     formats = FixedPoint(QFormat.parse(format), current_extra_bits)
-    pairs = _dense_pairs(description)
-    neuron = pairs[0][1].neuron
-    for index, (_, population) in enumerate(pairs):
-        if population.neuron != neuron:
-            raise UserError(
-                f"neuron layer {index + 1} is {population.neuron.name}, the first is "
-                f"{neuron.name}: the integer model has one equation for all layers so far"
-            )
-    values, ports = _parameters([population for _, population in pairs], formats)
-    layers = []
-    static = description.input.kind == "static"
-    for index, (dense, population) in enumerate(pairs):
-        is_first = index == 0
+    widths = iter(_widths(description, weight_bits))
+    stages = list(_stages(description))
+    programs = _programs([stage.population for stage in stages], formats)
+    coding = description.input
+    incoming = Signal(coding.fraction_bits, 0, (1 << coding.bits) - 1)
+    layers: list[IntegerLayer] = []
+    for stage in stages:
+        program = programs[str(stage.population.neuron)]
         layers.append(
-            _layer(
-                dense,
-                population,
-                formats,
-                ports,
-                weight_bits=weight_bits,
-                input_maximum=(1 << description.input.bits) - 1 if is_first else 1,
-                input_fraction_bits=description.input.fraction_bits if is_first else 0,
-                is_static=static and is_first,
-                name=f"dense layer {index + 1}",
+            _integer_layer(
+                stage, incoming, widths, program, is_static=not layers and coding.kind == "static"
             )
         )
-    program = lower(neuron, formats, values, ports)
-    NumpyIntegers(program.program)  # refuses what the integer model could not run
+        incoming = SPIKE_SIGNAL
     return IntegerNetwork(
         name=description.name,
         content_hash=description.content_hash,
         steps=description.steps,
-        input_bits=description.input.bits,
+        input=coding,
         readout=description.readout,
         layers=tuple(layers),
-        program=program,
-        initial_state={
-            name: int(formats.state.quantize(value)) for name, value in neuron.states.items()
-        },
     )
 
 
-def _dense_pairs(description: NetworkDescription) -> list[tuple[Dense, Population]]:
-    layers = [layer for layer in description.layers if not isinstance(layer, Flatten)]
-    for layer, wanted in zip(layers, (Dense, Population) * len(layers), strict=False):
-        if type(layer) is not wanted:
+def _widths(description: NetworkDescription, weight_bits: int | Sequence[int]) -> list[int]:
+    """Return one width for each layer with weights."""
+    count = sum(isinstance(layer, WeightedLayer) for layer in description.layers)
+    widths = [weight_bits] * count if isinstance(weight_bits, int) else list(weight_bits)
+    if not isinstance(weight_bits, int) and len(widths) != count:
+        raise UserError(
+            f"weight_bits={weight_bits!r}: expected one number, or {count}, one for each layer "
+            f"of {description.name} that has weights"
+        )
+    for width in widths:
+        if not isinstance(width, int) or not 2 <= width <= 16:
+            raise UserError(f"weight_bits={weight_bits!r}: expected 2 to 16, whole")
+    return widths
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """A population and the layers in front of it, each with its place in the description."""
+
+    between: tuple[tuple[int, Layer], ...]
+    population: Population
+    place: int
+    input_shape: Shape
+    shape: Shape
+
+
+def _stages(description: NetworkDescription) -> Iterator[_Stage]:
+    shapes = list(description.shapes())
+    between: list[tuple[int, Layer]] = []
+    for place, layer in enumerate(description.layers):
+        if not isinstance(layer, Population):
+            between.append((place, layer))
+            continue
+        if isinstance(layer, Integrator):
             raise UserError(
-                f"{description.name}: a {layer.kind} layer where the integer model expects "
-                f"{'a dense layer' if wanted is Dense else 'neurons'}: it covers dense layers, "
-                f"each followed by neurons, so far"
+                f"layers[{place}], integrator: it hands on a membrane, and integers pass spikes "
+                f"between neurons so far"
             )
-    dense = [layer for layer in layers if isinstance(layer, Dense)]
-    populations = [layer for layer in layers if isinstance(layer, Population)]
-    return list(zip(dense, populations, strict=True))
+        first = place - len(between)
+        yield _Stage(tuple(between), layer, place, shapes[first], shapes[place + 1])
+        between = []
+
+
+def _programs(populations: Sequence[Population], formats: FixedPoint) -> dict[str, NeuronProgram]:
+    """Return one program for each equation, by its text."""
+    programs: dict[str, NeuronProgram] = {}
+    for text in dict.fromkeys(str(population.neuron) for population in populations):
+        alike = [population for population in populations if str(population.neuron) == text]
+        values, ports = _parameters(alike, formats)
+        programs[text] = lower(alike[0].neuron, formats, values, ports)
+        NumpyIntegers(programs[text].program)  # refuses what the integer model could not run
+    return programs
 
 
 def _parameters(
-    populations: list[Population], formats: FixedPoint
+    populations: Sequence[Population], formats: FixedPoint
 ) -> tuple[dict[str, float], list[ParameterPort]]:
     """Fold the parameters that are equal everywhere; make ports of those that differ."""
     values: dict[str, float] = {}
@@ -123,74 +166,123 @@ def _parameters(
     return values, ports
 
 
-def _layer(
-    dense: Dense,
-    population: Population,
-    formats: FixedPoint,
-    ports: list[ParameterPort],
-    *,
-    weight_bits: int,
-    input_maximum: int,
-    input_fraction_bits: int,
+def _integer_layer(
+    stage: _Stage,
+    incoming: Signal,
+    widths: Iterator[int],
+    program: NeuronProgram,
     is_static: bool,
-    name: str,
 ) -> IntegerLayer:
-    weight = np.asarray(dense.weight, dtype=np.float64)
-    largest_weight = (1 << (weight_bits - 1)) - 1
-    scale_bits = _scale_bits(weight, largest_weight)
-    if scale_bits is None:  # no weight: the bias alone sets the unit, which is the current's
-        scale_bits = max(formats.state.fraction_bits - input_fraction_bits, 0)
-    integers = np.round(np.ldexp(weight, scale_bits)).astype(np.int64)
-    accumulator_fraction_bits = scale_bits + input_fraction_bits
-    bias = np.zeros(len(weight)) if dense.bias is None else np.asarray(dense.bias, dtype=np.float64)
-    scaled_bias = np.round(np.ldexp(bias, accumulator_fraction_bits))
-    # The exact range of every partial sum: the bias, then any subset of the inputs.
-    low = scaled_bias + input_maximum * np.minimum(integers, 0).sum(axis=1)
-    high = scaled_bias + input_maximum * np.maximum(integers, 0).sum(axis=1)
-    bound = max(float(np.abs(low).max()), float(np.abs(high).max()), 1.0)
-    accumulator_bits = math.floor(math.log2(bound)) + 2
-    shift = accumulator_fraction_bits - formats.state.fraction_bits
-    if accumulator_bits + max(-shift, 0) > MAXIMUM_ACCUMULATOR_BITS:
-        raise UserError(
-            f"{name}: sums of {accumulator_bits} bits, shifted left by {max(-shift, 0)} (largest "
-            f"weight {np.abs(weight).max():g}, largest bias {np.abs(bias).max():g}): at most "
-            f"{MAXIMUM_ACCUMULATOR_BITS} bits are supported; scale the network's weights down"
-        )
+    formats = program.fixed_point
+    bits = formats.state.fraction_bits
+    synapses = _synapses(stage, incoming, widths, bits)
+    accumulator = synapses[-1].output if synapses else incoming
+    feedback = None
+    population, name = stage.population, f"layers[{stage.place}], {stage.population.kind}"
+    if isinstance(population, Recurrent):
+        own = Dense(weight=population.weight, bias=population.bias)
+        feedback = quantize_weights(own, SPIKE_SIGNAL, next(widths), bits, name)
+        accumulator += feedback.output
+    accumulator.check(bits, name)
     return IntegerLayer(
-        weight=integers,
-        bias=scaled_bias.astype(np.int64),
-        weight_bits=weight_bits,
-        scale_bits=scale_bits,
-        shift=shift,
-        accumulator_bits=accumulator_bits,
-        parameters=_table(population, ports, formats, len(weight)),
+        synapses=synapses,
+        feedback=feedback,
+        incoming=incoming,
+        accumulator=accumulator,
+        input_shape=stage.input_shape,
+        shape=stage.shape,
+        program=program,
+        parameters=_table(population, program.parameters, formats, stage.shape[0]),
         is_static=is_static,
     )
 
 
-def _scale_bits(weight: NDArray[np.float64], largest_integer: int) -> int | None:
-    """Return the largest s for which every weight times 2 ** s rounds into the range.
+def _synapses(
+    stage: _Stage, incoming: Signal, widths: Iterator[int], state_fraction_bits: int
+) -> tuple[IntegerSynapses, ...]:
+    """Quantise the layers of a stage.
 
-    None if all weights are zero, or so small that their scale means nothing.
+    A scale, and the 1 / size of an average that no unit can carry, go into the next layer's
+    weights; behind the last weights, into these and their bias; and where there are none, an
+    average becomes weights.
     """
-    largest = float(np.abs(weight).max())
-    if largest < MINIMUM_WEIGHT:
-        return None
-    scale_bits = math.floor(math.log2(largest_integer / largest)) + 1
-    while round(math.ldexp(largest, scale_bits)) > largest_integer:
-        scale_bits -= 1
-    return scale_bits
+    layers = list(stage.between)
+    weighted = [place for place, layer in layers if isinstance(layer, Weighted)]
+    if not weighted:
+        channels = stage.input_shape[0]
+        layers = [(place, _with_weights(layer, channels, place)) for place, layer in layers]
+    behind = (layer for place, layer in layers if weighted and place > weighted[-1])
+    rest = math.prod(_factor_left(layer) for layer in behind)
+    gain = 1.0
+    synapses: list[IntegerSynapses] = []
+    for place, layer in layers:
+        if isinstance(layer, Weighted):
+            each = quantize_weights(
+                layer,
+                incoming,
+                next(widths) if weighted else _BITS_OF_AVERAGE,
+                state_fraction_bits,
+                f"layers[{place}], {layer.kind}",
+                gain,
+                rest if weighted and place == weighted[-1] else 1.0,
+            )
+            gain = 1.0
+        else:
+            gain *= _factor_left(layer)
+            if isinstance(layer, Scale):
+                continue
+            assert isinstance(layer, Unweighted)  # a stage has neurons at its end
+            each = add_up(layer, incoming)
+        synapses.append(each)
+        incoming = each.output
+    return tuple(synapses)
+
+
+def _factor_left(layer: Layer) -> float:
+    """Return the factor of a layer that its unit does not carry."""
+    if isinstance(layer, AveragePool2d) and not is_power_of_two(math.prod(layer.size)):
+        return 1 / math.prod(layer.size)
+    if isinstance(layer, Scale):
+        if layer.factor.ndim:
+            raise UserError(
+                f"scale: factors of shape {layer.factor.shape}: integers take one factor for all "
+                f"so far; multiply the weights before or behind by it"
+            )
+        return float(layer.factor)
+    return 1.0
+
+
+def _with_weights(layer: Layer, channels: int, place: int) -> Layer:
+    """Return an average whose unit does not carry its factor as a convolution of each channel."""
+    if isinstance(layer, Scale):
+        raise UserError(
+            f"layers[{place}], scale: no weights of its neurons can carry the factor; multiply "
+            f"those of the layer before by it"
+        )
+    if isinstance(layer, AveragePool2d) and _factor_left(layer) != 1:
+        weight = np.full((channels, 1, *layer.size), _factor_left(layer))
+        return Conv2d(weight=weight, stride=layer.stride or layer.size, groups=channels)
+    return layer
 
 
 def _table(
-    population: Population, ports: list[ParameterPort], formats: FixedPoint, neurons: int
+    population: Population,
+    ports: Sequence[ParameterPort],
+    formats: FixedPoint,
+    channels: int,
 ) -> NDArray[np.int64]:
-    """Return the integers of the parameter ports, (neurons, ports)."""
+    """Return the integers of the parameter ports, (channels, ports)."""
     values: dict[str, Any] = population.values()
+    for port in ports:
+        if np.ndim(values[port.name]) > 1:
+            raise UserError(
+                f"{population.neuron.name}: {port.name} has shape {np.shape(values[port.name])}, a "
+                f"number per neuron of an image: integers take one number, or one per channel"
+            )
     columns = [
         np.broadcast_to(
-            np.round(np.ldexp(values[port.name], formats.constant_fraction_bits)), (neurons,)
+            np.round(np.ldexp(values[port.name], formats.constant_fraction_bits)), (channels,)
         )
         for port in ports
     ]
-    return np.array(columns, dtype=np.int64).reshape(len(ports), neurons).T
+    return np.array(columns, dtype=np.int64).reshape(len(ports), channels).T

@@ -161,6 +161,18 @@ def _depth(words: int, least_bits: int) -> tuple[int, int]:
 
 
 def _check_supported(network: IntegerNetwork) -> None:
+    for number, layer in enumerate(network.layers):
+        if layer.kinds != ("dense", "population"):
+            raise UserError(
+                f"{network.name}: neuron layer {number + 1} is made of {', '.join(layer.kinds)}: "
+                f"the engine builds dense layers, each followed by neurons, so far"
+            )
+    if len(network.programs) > 1:
+        names = ", ".join(program.neuron.name for program in network.programs)
+        raise UserError(
+            f"{network.name}: neurons {names}: the engine has one neuron unit, for one equation, "
+            f"so far"
+        )
     if not network.layers[0].is_static:
         raise UserError(
             f"{network.name}: the engine takes one frame of numbers per result, not spikes per "
@@ -171,12 +183,6 @@ def _check_supported(network: IntegerNetwork) -> None:
             f"{network.name}: readout {network.readout!r}: the engine reads the class from spike "
             f"counts so far: export the network with readout 'spike-count'"
         )
-    for before, after in zip(network.layers, network.layers[1:], strict=False):
-        if before.outputs != after.inputs:
-            raise UserError(
-                f"{network.name}: a layer with {before.outputs} outputs is followed by one with "
-                f"{after.inputs} inputs: expected the same number"
-            )
 
 
 def _left_shift(network: IntegerNetwork) -> int:

@@ -18,7 +18,6 @@ from sc_neurocore.equation.expression import evaluate
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.step import step
 from sc_neurocore.equation.surrogate import Surrogate, atan_surrogate
-from sc_neurocore.errors import UserError
 from sc_neurocore.kernels.exponential import exponential, sigmoid
 
 
@@ -27,7 +26,7 @@ class _Spike(torch.autograd.Function):
 
     @staticmethod
     def forward(excess: Tensor, surrogate: Surrogate, is_strict: bool) -> Tensor:
-        return (excess > 0 if is_strict else excess >= 0).to(excess.dtype)
+        return _above(excess, is_strict)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Surrogate, bool], output: Tensor) -> None:
@@ -40,21 +39,43 @@ class _Spike(torch.autograd.Function):
         return gradients[0] * surrogate_gradient(ctx.surrogate, excess), None, None
 
 
-class _ResetPath(torch.autograd.Function):
-    """The value after reset, bit for bit, with the gradient `jump` towards the spike."""
+class _SpikeWithSlope(torch.autograd.Function):
+    """The spike, with its slope towards the excess given as a tensor."""
 
     @staticmethod
-    def forward(value: Tensor, spike: Tensor, jump: Tensor) -> Tensor:
-        return value.clone()
+    def forward(excess: Tensor, slope: Tensor, is_strict: bool) -> Tensor:
+        return _above(excess, is_strict)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, bool], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[1])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (slope,) = ctx.saved_tensors
+        return gradients[0] * slope, None, None
+
+
+class _Reset(torch.autograd.Function):
+    """`value` where the spike is 1 and `kept` where it is 0, linear in the spike between."""
+
+    @staticmethod
+    def forward(spike: Tensor, value: Tensor, kept: Tensor) -> Tensor:
+        return torch.where(spike > 0, value, kept)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        ctx.save_for_backward(inputs[2])
+        ctx.save_for_backward(*inputs)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
-        (jump,) = ctx.saved_tensors
-        return gradients[0], gradients[0] * jump, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
+        spike, value, kept = ctx.saved_tensors
+        (gradient,) = gradients
+        return gradient * (value - kept), gradient * spike, gradient * (1 - spike)
+
+
+def _above(excess: Tensor, is_strict: bool) -> Tensor:
+    return (excess > 0 if is_strict else excess >= 0).to(excess.dtype)
 
 
 def _apply(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:
@@ -132,15 +153,20 @@ class TorchAlgebra:
 
     def fire(self, operator: str, left: Any, right: Any) -> Tensor:
         """Return 1 where the condition holds, else 0, with the surrogate's gradient."""
-        excess = left - right if operator.startswith(">") else right - left
-        return _apply(_Spike, self.as_tensor(excess), self.surrogate, "=" not in operator)
+        excess = self.as_tensor(left - right if operator.startswith(">") else right - left)
+        is_strict = "=" not in operator
+        if torch.compiler.is_compiling():
+            # A graph passes tensors on, not a surrogate. What need not be kept the compiler drops.
+            slope = surrogate_gradient(self.surrogate, excess)
+            return _apply(_SpikeWithSlope, excess, slope, is_strict)
+        return _apply(_Spike, excess, self.surrogate, is_strict)
 
     def reset(self, spike: Tensor, value: Any, kept: Tensor) -> Tensor:
         """Return `value` where the spike is 1."""
-        after = torch.where(spike > 0, value, kept)
         if self.detach_reset:
-            return after
-        return _apply(_ResetPath, after, spike, value - kept)
+            return torch.where(spike > 0, value, kept)
+        spread: Any = torch.broadcast_tensors  # which has no types
+        return _apply(_Reset, *spread(spike, value, kept))
 
     def as_tensor(self, value: Tensor | float) -> Tensor:
         """Return a tensor as it is, and a number as a tensor without axes."""
@@ -154,7 +180,8 @@ class TorchAlgebra:
 def surrogate_gradient(surrogate: Surrogate, excess: Tensor) -> Tensor:
     """Return the surrogate's pulse at `excess`, the distance by which the threshold is passed."""
     environment = {"x": excess, "alpha": surrogate.alpha}
-    algebra = TorchAlgebra(dtype=excess.dtype, device=excess.device)
+    # The surrogate for torch.compile, which cannot read a default that is an object.
+    algebra = TorchAlgebra(surrogate, dtype=excess.dtype, device=excess.device)
     pulse: Tensor = evaluate(surrogate.derivative, environment, algebra)
     return pulse
 
@@ -250,38 +277,6 @@ def skip_padding(
     valid = valid.view(-1, *(1,) * (spike.ndim - 1))
     kept = {name: torch.where(valid, value, before[name]) for name, value in new.items()}
     return torch.where(valid, spike, 0.0), kept
-
-
-def check_sequence(
-    neuron: Neuron,
-    currents: Tensor,
-    steps: int | None,
-    lengths: Tensor | None,
-    record: Sequence[str],
-) -> None:
-    """Raise `UserError` for arguments that no kernel could run."""
-    if not currents.is_floating_point():
-        raise UserError(
-            f"currents have type {currents.dtype}: expected a float type; use currents.float()"
-        )
-    if steps is None and (currents.ndim < 2 or currents.shape[0] < 1):
-        raise UserError(
-            f"currents have shape {tuple(currents.shape)}: expected (T, batch, ...) with T >= 1; "
-            f"for a current that is the same at every step give steps=T"
-        )
-    if steps is not None and steps < 1:
-        raise UserError(f"steps = {steps}: expected a whole number of at least 1")
-    unknown = [name for name in record if name not in neuron.states]
-    if unknown:
-        raise UserError(
-            f"record={unknown[0]!r}: {neuron.name} has no such state; it has "
-            f"{', '.join(neuron.states)}"
-        )
-    batch = currents.shape[1 if steps is None else 0]
-    if lengths is not None and lengths.shape != (batch,):
-        raise UserError(
-            f"lengths have shape {tuple(lengths.shape)}: expected ({batch},), one per sequence"
-        )
 
 
 def _spread(value: Tensor, current: Tensor) -> Tensor:

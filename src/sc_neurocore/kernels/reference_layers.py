@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,13 +14,19 @@ from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.step import step
 from sc_neurocore.network.description import (
     AveragePool2d,
+    Conv1d,
     Conv2d,
+    Delay,
     DelayDense,
     Dense,
+    Integrator,
     Layer,
     Population,
     Recurrent,
+    Scale,
     Shape,
+    SumPool2d,
+    along_channels,
 )
 
 Array: TypeAlias = NDArray[Any]
@@ -50,23 +56,37 @@ def make_runner(layer: Layer, dtype: Any, record: bool) -> Runner:
         dtype: The float type to compute in.
         record: Whether neurons keep their history.
     """
+    if isinstance(layer, Integrator):
+        return _FloatIntegrators(layer, dtype, record)
     if isinstance(layer, Population):
-        return Neurons(layer, dtype, record)
+        return _FloatNeurons(layer, dtype, record)
     if isinstance(layer, DelayDense):
         return _Delays(layer, dtype)
     if isinstance(layer, Dense):
         return _dense(layer, dtype)
+    if isinstance(layer, Delay):
+        return _Later(layer)
+    if isinstance(layer, Conv1d):
+        on_images = _convolution(layer.in_two_dimensions(), dtype)
+        return lambda values: on_images(values[:, :, np.newaxis])[:, :, 0]
     if isinstance(layer, Conv2d):
         return _convolution(layer, dtype)
+    if isinstance(layer, SumPool2d):
+        return window_sums(layer)
     if isinstance(layer, AveragePool2d):
         return _average(layer)
+    if isinstance(layer, Scale):
+        factor = layer.factor.astype(dtype)
+        return lambda values: values * along_channels(factor, values.ndim - 1)
     return lambda values: values.reshape(len(values), -1)
 
 
 def values_at_work(layer: Layer, inputs: Shape, outputs: Shape) -> int:
     """Return about how many numbers a layer holds for one sample while it takes a step."""
-    if isinstance(layer, Conv2d):
+    if isinstance(layer, Conv1d | Conv2d):
         return math.prod(layer.weight.shape[1:]) * layer.groups * math.prod(outputs[1:])
+    if isinstance(layer, Delay):
+        return (int(layer.delays.max()) + 2) * math.prod(outputs)
     if isinstance(layer, DelayDense):
         return 2 * (int(layer.delays.max()) + 1) * math.prod(outputs)
     if isinstance(layer, Population):
@@ -75,18 +95,37 @@ def values_at_work(layer: Layer, inputs: Shape, outputs: Shape) -> int:
 
 
 class Neurons(WithMemory):
-    """A population, recurrent or not.
+    """A population, recurrent or not; subclasses say what numbers a step computes with.
 
     Attributes:
+        neuron: The equation.
         state: Each state after the last step; empty before the first one.
+        record: Whether the history is kept.
         history: Spikes and states of every step so far, if they are kept.
     """
 
-    def __init__(self, layer: Population, dtype: Any, record: bool) -> None:
-        self.neuron: Neuron = layer.neuron
-        self.synapses = _dense(layer, dtype) if isinstance(layer, Recurrent) else None
+    def __init__(
+        self,
+        neuron: Neuron,
+        initial_state: Mapping[str, float],
+        dtype: Any,
+        feedback: Runner | None,
+        record: bool,
+    ) -> None:
+        """Start at rest.
+
+        Args:
+            neuron: The equation.
+            initial_state: Each state before the first step.
+            dtype: The type of the states.
+            feedback: From the spikes of the step before to what they add to the current.
+            record: Whether to keep the history.
+        """
+        self.neuron = neuron
         self.record = record
-        self._values = {name: np.asarray(value, dtype) for name, value in layer.values().items()}
+        self._initial_state = initial_state
+        self._dtype = dtype
+        self._feedback = feedback
         self.restart()
 
     def restart(self) -> None:
@@ -99,22 +138,47 @@ class Neurons(WithMemory):
         """Return the spikes, 0 or 1."""
         if not self.state:
             self.state = {
-                name: np.full_like(current, value) for name, value in self.neuron.states.items()
+                name: np.full(current.shape, value, self._dtype)
+                for name, value in self._initial_state.items()
             }
-        if self.synapses is not None:
+        if self._feedback is not None:
             before = np.zeros_like(current) if self._spike is None else self._spike
-            current = current + self.synapses(before)
-        axes = (-1, *(1,) * (current.ndim - 2))  # channels come right after the batch
-        values = {
-            name: value.reshape(axes) if value.ndim else value
-            for name, value in self._values.items()
-        }
-        spike, new = step(self.neuron, self.state, current, values, ArrayAlgebra())
+            current = self._meet(current, self._feedback(before))
+        spike, new = self._step(current)
         self.state = {name: np.broadcast_to(value, current.shape) for name, value in new.items()}
         self._spike = np.broadcast_to(spike, current.shape)
         if self.record:
             self.history.append((self._spike > 0, self.state))
         return self._spike
+
+    def _meet(self, current: Array, fed_back: Array) -> Array:
+        """Add what the neurons' own spikes bring."""
+        total: Array = current + fed_back
+        return total
+
+    def _step(self, current: Array) -> tuple[Array, Mapping[str, Array]]:
+        """Return the spikes, 0 or 1, and the new state."""
+        raise NotImplementedError
+
+
+class _FloatNeurons(Neurons):
+    def __init__(self, layer: Population, dtype: Any, record: bool) -> None:
+        feedback = _dense(layer, dtype) if isinstance(layer, Recurrent) else None
+        super().__init__(layer.neuron, layer.neuron.states, dtype, feedback, record)
+        self._values = {name: np.asarray(value, dtype) for name, value in layer.values().items()}
+
+    def _step(self, current: Array) -> tuple[Array, Mapping[str, Array]]:
+        values = {
+            name: along_channels(each, current.ndim - 1) for name, each in self._values.items()
+        }
+        return step(self.neuron, self.state, current, values, ArrayAlgebra())
+
+
+class _FloatIntegrators(_FloatNeurons):
+    def __call__(self, current: Array) -> Array:
+        """Return the membrane."""
+        super().__call__(current)
+        return self.state[self.neuron.membrane]
 
 
 class _Delays(WithMemory):
@@ -147,6 +211,32 @@ class _Delays(WithMemory):
         self._coming[:, :-1] = self._coming[:, 1:]
         self._coming[:, -1] = 0
         return current
+
+
+class _Later(WithMemory):
+    """Values that come out some steps later."""
+
+    def __init__(self, layer: Delay) -> None:
+        self.delays = layer.delays
+        self.reach = int(layer.delays.max()) + 1
+        self.restart()
+
+    def restart(self) -> None:
+        """Nothing is on its way any more."""
+        self._past: Array | None = None  # the values of the last steps, the newest one first
+        self._delays: Array | None = None
+
+    def __call__(self, values: Array) -> Array:
+        """Return the values that are due."""
+        if self._past is None:
+            self._past = np.zeros((self.reach, *values.shape), values.dtype)
+            delays = along_channels(self.delays, values.ndim - 1)
+            self._delays = np.broadcast_to(delays, values.shape)[np.newaxis]
+        self._past[1:] = self._past[:-1]
+        self._past[0] = values
+        assert self._delays is not None
+        arrived: Array = np.take_along_axis(self._past, self._delays, 0)[0]
+        return arrived
 
 
 def _dense(layer: Dense | Recurrent, dtype: Any) -> Runner:
@@ -185,15 +275,29 @@ def _convolution(layer: Conv2d, dtype: Any) -> Runner:
     return run
 
 
-def _average(layer: AveragePool2d) -> Runner:
+def window_sums(layer: AveragePool2d | SumPool2d) -> Runner:
+    """Return the sum over each window: of an average, all but the division."""
+
     def run(values: Array) -> Array:
         _, rows, columns = layer.output_shape(values.shape[1:])
+        if isinstance(layer, SumPool2d) and any(layer.padding):
+            values = np.pad(values, ((0, 0), (0, 0), *((pad, pad) for pad in layer.padding)))
         stride = layer.stride or layer.size
         windows = _windows(values, layer.size, stride, (1, 1), (rows, columns))
         total: Array = next(windows).copy()
         for window in windows:
             total += window
-        total /= math.prod(layer.size)
+        return total
+
+    return run
+
+
+def _average(layer: AveragePool2d) -> Runner:
+    sums, taps = window_sums(layer), math.prod(layer.size)
+
+    def run(values: Array) -> Array:
+        total = sums(values)
+        total /= taps
         return total
 
     return run

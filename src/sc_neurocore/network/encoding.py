@@ -16,8 +16,9 @@ sign-magnitude  sign * scale * p             exactly, since the scale is a power
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,6 +69,30 @@ class EncodedWeights:
         if self.encoding == "sign-magnitude":
             return 0.0
         return 4 * math.ulp(self.scale + abs(self.offset))
+
+
+def clipping_limit(
+    weight: NDArray[Any], rounded: Callable[[NDArray[Any]], NDArray[Any]], halvings: int = 8
+) -> float:
+    """Return the power of two at which weights are best clipped before they are rounded.
+
+    A single large weight sets the scale of its layer, and thereby the distance of all levels. At
+    the limit returned the mean square error of clipping and rounding together is smallest; of
+    equals it is the largest.
+
+    Args:
+        weight: A layer's weights.
+        rounded: Gives what clipped weights are worth once they are encoded.
+        halvings: How often the scale may be halved.
+    """
+    largest = encode_weights(weight).scale
+    limits = [largest / 2**halving for halving in range(halvings + 1)]
+
+    def error(limit: float) -> float:
+        return float(np.square(rounded(np.clip(weight, -limit, limit)) - weight).mean())
+
+    best: float = min(limits, key=error)
+    return best
 
 
 def encode_weights(

@@ -3,28 +3,22 @@
 A source is a deterministic sequence of 16-bit numbers r in 0..65535. A stream's bit k is
 `r[k] < threshold` with a threshold in 0..65536, so that 0 and 1 are exact whatever the source.
 
-One source serves all inputs of a layer and another one all its weights (a `SourcePair`): in
-hardware that is two generators, not thousands. Streams of one side are then as correlated as
-they can be, which costs nothing, because they are never multiplied with each other. All that
-decides the error of the AND of an input and a weight stream is how evenly the points
-(r_inputs[k], r_weights[k]) fill the unit square: averaged over all values, its mean square is the
-squared L2 star discrepancy of the first `length` points. That number and the reasons given here
-chose the pairs that `make_sources` gives by default; the accuracy of a network did not:
+| source    | numbers                                    | made by                               |
+|-----------|--------------------------------------------|---------------------------------------|
+| LFSR16    | pseudo-random, each once in 65535          | a shift register with four taps       |
+| Sobol     | low discrepancy, base 2                    | a counter and XORs with 16 constants  |
+| Halton    | low discrepancy, any prime base            | a counter of digits, tables and adder |
+| Counter   | one ramp over the stream: unary, exact     | a counter                             |
+| Bernoulli | independent and uniform                    | software only                         |
 
-- Sobol: dimensions 0 and 1, with the digital shifts 0x5555 and 0xAAAA. Unshifted, the first 2^k
-  points are the lower edges of the 2^k levels, so that every value is rounded up. A shift by
-  alternating bits puts them within a sixth of the middle of their level at every length, in
-  opposite directions for the two sides, and costs nothing in hardware: XOR with a constant.
-- LFSR: two different primitive polynomials. Two seeds of one LFSR are shifted copies of one
-  sequence, and a small shift is a strong correlation (each state is nearly the double of the one
-  before). Two polynomials alone are, on average, no better than random numbers. What helps are
-  the seeds: of a million random pairs, the 3000 best of the lengths 16 to 256 were compared up to
-  4096, and the default is the pair with the smallest mean logarithm of the discrepancy over the
-  powers of two.
+A source can be `displaced` by a 16-bit number into one that is just as good and different; which
+streams of a layer share a sequence, and why it matters, is said in `stochastic.sharing`.
 
 References:
     Gaines 1969, "Stochastic computing systems", Advances in Information Systems Science 2.
     Alaghi and Hayes 2013, "Survey of stochastic computing", ACM TECS 12 (2s).
+    Halton 1960, "On the efficiency of certain quasi-random sequences of points in evaluating
+    multi-dimensional integrals", Numerische Mathematik 2; in base 2 van der Corput's of 1935.
     Sobol' 1967, "On the distribution of points in a cube and the approximate evaluation of
     integrals", USSR Computational Mathematics and Mathematical Physics 7 (4).
     Joe and Kuo 2008, "Constructing Sobol sequences with better two-dimensional projections",
@@ -34,9 +28,9 @@ References:
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal, Protocol, SupportsIndex, get_args
+from typing import Protocol, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +44,6 @@ LEVELS = 1 << BITS
 MAXIMUM_LENGTH = 1 << 24
 
 Sequence = NDArray[np.uint16]
-SourceName = Literal["lfsr", "sobol", "bernoulli"]
 
 TAPS_INPUTS = (16, 15, 13, 4)
 TAPS_WEIGHTS = (16, 14, 13, 11)
@@ -68,12 +61,21 @@ _JOE_KUO = (
 )
 SOBOL_DIMENSIONS = 1 + len(_JOE_KUO)
 
+HALTON_BASES = (2, 3, 5, 7, 11, 13)
+
 
 class Source(Protocol):
     """A reproducible sequence of 16-bit numbers."""
 
     def sequence(self, length: int) -> Sequence:
-        """Return the first `length` numbers; a shorter sequence is a prefix of a longer one."""
+        """Return the numbers of a stream of `length` bits.
+
+        Those of a shorter stream are a prefix of those of a longer one, except for `Counter`.
+        """
+        ...
+
+    def displaced(self, offset: int) -> Source:
+        """Return another source of the same kind; offset 0..65535, where 0 is the source itself."""
         ...
 
 
@@ -106,8 +108,18 @@ class LFSR16:
     def sequence(self, length: int) -> Sequence:
         """Return state - 1 for the first `length` states, beginning with the seed."""
         orbit = _lfsr_orbit(tuple(self.taps))
-        start = int(np.flatnonzero(orbit == self.seed - 1)[0])
-        return orbit[(start + np.arange(check_length(length))) % orbit.size]
+        return orbit[(self._position + np.arange(check_length(length))) % orbit.size]
+
+    def displaced(self, offset: int) -> LFSR16:
+        """Start `offset` states later; 65535 are the whole period."""
+        _check_range("displacement", offset, 0, LEVELS - 1)
+        orbit = _lfsr_orbit(tuple(self.taps))
+        return replace(self, seed=int(orbit[(self._position + offset) % orbit.size]) + 1)
+
+    @property
+    def _position(self) -> int:
+        """Where the seed is in the cycle of states, which begins with state 1."""
+        return int(_lfsr_positions(tuple(self.taps))[self.seed - 1])
 
 
 @dataclass(frozen=True)
@@ -159,6 +171,85 @@ class Sobol:
             numbers[gray >> bit & 1 == 1] ^= np.uint16(direction)
         return numbers
 
+    def displaced(self, offset: int) -> Sobol:
+        """XOR the shift with the offset."""
+        _check_range("displacement", offset, 0, LEVELS - 1)
+        return replace(self, shift=self.shift ^ offset)
+
+
+@dataclass(frozen=True)
+class Halton:
+    """One dimension of the Halton sequence; base 2 is the van der Corput sequence.
+
+    A counter of digits in the base is read with its digits reversed, as a fraction: digit d of
+    weight base^j adds floor(65536 d / base^(j+1)). With the fewest digits that tell 65536 numbers
+    apart, the period is base^digits. The shift is then added modulo 65536.
+
+    Attributes:
+        base: One of `HALTON_BASES`; two streams that are multiplied need different ones.
+        shift: 0..65535.
+
+    Raises:
+        UserError: If the base or the shift is not one of these.
+    """
+
+    base: int = 2
+    shift: int = 0
+
+    def __post_init__(self) -> None:
+        if self.base not in HALTON_BASES:
+            raise UserError(
+                f"Halton base {self.base}: expected one of {', '.join(map(str, HALTON_BASES))}"
+            )
+        _check_range("Halton shift", self.shift, 0, LEVELS - 1)
+
+    def sequence(self, length: int) -> Sequence:
+        """Return the first `length` points as 16-bit integers."""
+        index = np.arange(check_length(length))
+        numbers = np.full(length, self.shift)
+        weight = 1
+        while weight < LEVELS:
+            weight *= self.base
+            numbers += (index % self.base << BITS) // weight
+            index //= self.base
+        return (numbers % LEVELS).astype(np.uint16)
+
+    def displaced(self, offset: int) -> Halton:
+        """Add the offset to the shift."""
+        _check_range("displacement", offset, 0, LEVELS - 1)
+        return replace(self, shift=(self.shift + offset) % LEVELS)
+
+
+@dataclass(frozen=True)
+class Counter:
+    """A ramp over the whole stream, which makes unary streams: first all ones, then all zeros.
+
+    The numbers are the middles of as many levels as the stream has bits, so that every value is
+    rounded to the nearest one. It is the one source that must know the length. The product with
+    a stream from a low-discrepancy sequence is then that sequence's count over a prefix.
+
+    Attributes:
+        shift: 0..65535, added modulo 65536.
+
+    Raises:
+        UserError: If the shift is out of range.
+    """
+
+    shift: int = 0
+
+    def __post_init__(self) -> None:
+        _check_range("Counter shift", self.shift, 0, LEVELS - 1)
+
+    def sequence(self, length: int) -> Sequence:
+        """Return floor(65536 (k + 1/2) / length) + shift for k = 0 .. length - 1."""
+        index = np.arange(check_length(length))
+        return (((2 * index + 1 << BITS) // (2 * length) + self.shift) % LEVELS).astype(np.uint16)
+
+    def displaced(self, offset: int) -> Counter:
+        """Add the offset to the shift."""
+        _check_range("displacement", offset, 0, LEVELS - 1)
+        return Counter((self.shift + offset) % LEVELS)
+
 
 @dataclass(frozen=True)
 class Bernoulli:
@@ -166,64 +257,30 @@ class Bernoulli:
 
     Attributes:
         seed: Any integer >= 0, the seed of a NumPy PCG64 generator.
+        offset: 0..65535; another one is another generator.
 
     Raises:
-        UserError: If the seed is negative.
+        UserError: If the seed is negative or the offset out of range.
     """
 
     seed: int = 0
+    offset: int = 0
 
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise UserError(f"Bernoulli seed {self.seed}: expected an integer >= 0")
+        _check_range("Bernoulli offset", self.offset, 0, LEVELS - 1)
 
     def sequence(self, length: int) -> Sequence:
         """Return `length` numbers drawn uniformly from 0..65535."""
-        generator = np.random.Generator(np.random.PCG64(self.seed))
+        entropy = self.seed if not self.offset else (self.seed, self.offset)
+        generator = np.random.Generator(np.random.PCG64(entropy))
         return generator.integers(0, LEVELS, check_length(length), dtype=np.uint16)
 
-
-@dataclass(frozen=True)
-class SourcePair:
-    """The source that all input streams of a layer share, and that of all its weight streams."""
-
-    inputs: Source
-    weights: Source
-
-
-def make_sources(name: str, seed: int | None = None) -> SourcePair:
-    """Return two decorrelated sources of a kind, one for inputs and one for weights.
-
-    Args:
-        name: "lfsr", "sobol" or "bernoulli".
-        seed: None for the documented constants (see the module). An integer >= 0 draws other
-            ones for Monte-Carlo runs: starting states of the LFSRs, digital shifts of the Sobol
-            points, seeds of the generators.
-
-    Raises:
-        UserError: If the name is unknown or the seed is negative.
-    """
-    if name not in get_args(SourceName):
-        raise UserError(
-            f"unknown source {name!r}: expected one of {', '.join(get_args(SourceName))}"
-        )
-    if seed is not None and seed < 0:
-        raise UserError(f"source seed {seed}: expected an integer >= 0, or None")
-
-    def constants(chosen: tuple[int, int], low: int) -> tuple[int, int]:
-        if seed is None:
-            return chosen
-        first, second = np.random.default_rng(seed).integers(low, LEVELS, size=2)
-        return int(first), int(second)
-
-    if name == "lfsr":
-        first, second = constants((2223, 6035), low=1)
-        return SourcePair(LFSR16(first, TAPS_INPUTS), LFSR16(second, TAPS_WEIGHTS))
-    if name == "sobol":
-        first, second = constants((0x5555, 0xAAAA), low=0)
-        return SourcePair(Sobol(0, first), Sobol(1, second))
-    first = 2 * (seed or 0)
-    return SourcePair(Bernoulli(first), Bernoulli(first + 1))
+    def displaced(self, offset: int) -> Bernoulli:
+        """Return a generator that is independent of this one."""
+        _check_range("displacement", offset, 0, LEVELS - 1)
+        return replace(self, offset=(self.offset + offset) % LEVELS)
 
 
 def check_length(length: SupportsIndex) -> int:
@@ -254,6 +311,14 @@ def _lfsr_orbit(taps: tuple[int, ...]) -> Sequence:
             )
     orbit.flags.writeable = False
     return orbit
+
+
+@lru_cache(maxsize=64)
+def _lfsr_positions(taps: tuple[int, ...]) -> NDArray[np.int32]:
+    """Return where each state - 1 is in the cycle."""
+    positions = np.empty(LEVELS - 1, dtype=np.int32)
+    positions[_lfsr_orbit(taps)] = np.arange(LEVELS - 1)
+    return positions
 
 
 def _check_range(what: str, value: int, low: int, high: int) -> None:

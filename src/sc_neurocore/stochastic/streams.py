@@ -13,14 +13,17 @@ Reference: Gaines 1969, "Stochastic computing systems", Advances in Information 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.stochastic.sources import LEVELS, Source, check_length
+from sc_neurocore.stochastic.sources import LEVELS, Sequence, Source, check_length
 
 WORD_BITS = 64
 _BYTES_AT_ONCE = 1 << 25
+_BYTES_KEPT = 1 << 23
 
 Packed = NDArray[np.uint64]
 
@@ -41,15 +44,71 @@ def thresholds(values: ArrayLike) -> NDArray[np.uint32]:
 
 def check_values(values: ArrayLike) -> NDArray[np.float64]:
     """Return the values as float64; raise `UserError` if one is NaN or outside [0, 1]."""
-    array = np.asarray(values, dtype=np.float64)
-    wrong = ~((array >= 0) & (array <= 1))
-    if wrong.any():
-        where = tuple(int(index) for index in np.argwhere(wrong)[0])
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{error}: expected an array of numbers from 0 to 1") from None
+    if array.size and not (array.min() >= 0 and array.max() <= 1):
+        where = tuple(int(index) for index in np.argwhere(~((array >= 0) & (array <= 1)))[0])
         raise UserError(
             f"value {array[where]} at index {where}: a stochastic stream holds values from 0 to 1; "
             f"scale the data first"
         )
     return array
+
+
+class StreamTable:
+    """All the streams that comparing with one sequence can make: one for each number of ones.
+
+    Args:
+        sequence: 16-bit numbers, one for each bit of a stream.
+        is_kept: Whether to hold tables that make it faster, for a sequence that many values share.
+    """
+
+    def __init__(self, sequence: Sequence, is_kept: bool = True) -> None:
+        self.sequence = sequence
+        self.length = check_length(len(sequence))
+        self._sorted = np.sort(sequence).astype(np.int64)
+        self._ones_below: NDArray[np.int32] | None = None
+        self._rows: Packed | None = None
+        if is_kept:
+            below = np.searchsorted(self._sorted, np.arange(LEVELS + 1))
+            self._ones_below = below.astype(np.int32)
+            if 8 * word_count(self.length) * self.length <= _BYTES_KEPT:
+                self._rows = self._made(np.arange(self.length + 1))
+
+    def levels(self, values: ArrayLike) -> NDArray[np.int32]:
+        """Return the number of ones of the stream of each value.
+
+        Raises:
+            UserError: If a value is NaN or outside [0, 1].
+        """
+        found = thresholds(values)
+        if self._ones_below is not None:
+            return self._ones_below[found]
+        return np.searchsorted(self._sorted, found).astype(np.int32)
+
+    def streams(self, levels: NDArray[np.integer[Any]]) -> Packed:
+        """Return the streams of what `levels` returned, shape (*levels.shape, words)."""
+        if self._rows is not None:
+            kept: Packed = self._rows[levels]
+            return kept
+        occurring = np.flatnonzero(np.bincount(levels.ravel(), minlength=self.length + 1))
+        row_of = np.zeros(self.length + 1, dtype=np.intp)
+        row_of[occurring] = np.arange(occurring.size)
+        made: Packed = self._made(occurring)[row_of[levels]]
+        return made
+
+    def _made(self, levels: NDArray[np.integer[Any]]) -> Packed:
+        """Compare the sequence with a threshold that gives each number of ones."""
+        # Numbers of the sequence may be equal; a level between them then has no value.
+        threshold = np.append(0, self._sorted + 1)[levels]
+        rows = np.empty((levels.size, word_count(self.length)), dtype=np.uint64)
+        at_once = max(1, _BYTES_AT_ONCE // self.length)
+        for start in range(0, levels.size, at_once):
+            part = slice(start, start + at_once)
+            rows[part] = pack(self.sequence < threshold[part, np.newaxis])
+        return rows
 
 
 def encode(values: ArrayLike, source: Source, length: int) -> Packed:
@@ -66,23 +125,8 @@ def encode(values: ArrayLike, source: Source, length: int) -> Packed:
     Raises:
         UserError: If a value is NaN or outside [0, 1], or the length is less than 1.
     """
-    length = check_length(length)
-    sequence = source.sequence(length)
-    # A stream is known by its number of ones: how many numbers lie below the threshold.
-    ones_below = np.concatenate([[0], np.cumsum(np.bincount(sequence, minlength=LEVELS))])
-    ones = ones_below[thresholds(values)]
-    occurring = np.flatnonzero(np.bincount(ones.ravel(), minlength=length + 1))
-    threshold = np.append(0, np.sort(sequence).astype(np.int64) + 1)[occurring]
-
-    streams = np.empty((occurring.size, word_count(length)), dtype=np.uint64)
-    at_once = max(1, _BYTES_AT_ONCE // length)
-    for start in range(0, occurring.size, at_once):
-        rows = slice(start, start + at_once)
-        streams[rows] = pack(sequence < threshold[rows, np.newaxis])
-    row_of = np.zeros(length + 1, dtype=np.intp)
-    row_of[occurring] = np.arange(occurring.size)
-    packed: Packed = streams[row_of[ones]]
-    return packed
+    table = StreamTable(source.sequence(check_length(length)), is_kept=False)
+    return table.streams(table.levels(values))
 
 
 def decode(packed: Packed, length: int) -> NDArray[np.float64]:
@@ -91,17 +135,23 @@ def decode(packed: Packed, length: int) -> NDArray[np.float64]:
     Raises:
         UserError: If the words do not match the length, or bits after the end are set.
     """
+    return popcount(checked(packed, length)) / length
+
+
+def checked(packed: ArrayLike, length: int) -> Packed:
+    """Return packed streams; raise `UserError` where they are none of that length."""
     length = check_length(length)
-    packed = np.asarray(packed, dtype=np.uint64)
-    if packed.ndim == 0 or packed.shape[-1] != word_count(length):
+    given = np.asarray(packed)
+    if given.dtype.kind not in "ui" or given.ndim == 0 or given.shape[-1] != word_count(length):
         raise UserError(
-            f"packed streams of shape {packed.shape}: {length} bits need a last axis of "
-            f"{word_count(length)} words"
+            f"packed streams of shape {given.shape} and type {given.dtype}: {length} bits need a "
+            f"last axis of {word_count(length)} words of type uint64"
         )
+    words: Packed = given.astype(np.uint64, copy=False)
     used = (length - 1) % WORD_BITS + 1
-    if used < WORD_BITS and np.any(packed[..., -1] >> np.uint64(used)):
+    if used < WORD_BITS and np.any(words[..., -1] >> np.uint64(used)):
         raise UserError(f"packed streams have ones after bit {length - 1}: was the length longer?")
-    return popcount(packed) / length
+    return words
 
 
 def popcount(packed: Packed) -> NDArray[np.int64]:

@@ -5,8 +5,6 @@ A cell is a pure function of a current and a state: it holds parameters, never a
 
 from __future__ import annotations
 
-import importlib.util
-import inspect
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -20,10 +18,12 @@ from torch import Tensor, nn
 
 from sc_neurocore.equation.neuron import Neuron, ResetKind
 from sc_neurocore.equation.surrogate import Surrogate, atan_surrogate
-from sc_neurocore.errors import ToolMissingError, UserError
+from sc_neurocore.errors import UserError
 from sc_neurocore.kernels import eager
+from sc_neurocore.kernels.arguments import as_whole, check_sequence
 from sc_neurocore.kernels.fused import STORED_TYPES, FusedNeuron, Outputs, Run, can_pool
 from sc_neurocore.kernels.numba_call import computed_in
+from sc_neurocore.training import arguments
 from sc_neurocore.training.intervals import from_free, to_free
 
 Backend: TypeAlias = Literal["auto", "eager", "numba"]
@@ -32,7 +32,6 @@ State: TypeAlias = Any
 
 _tuple_types: dict[tuple[str, ...], Any] = {}
 """One type per name and fields, in a dictionary through which torch.compile can see."""
-_A_MODULE = nn.ParameterDict()
 
 
 class Cell(nn.Module):
@@ -43,7 +42,7 @@ class Cell(nn.Module):
 
     Args:
         neuron: The model.
-        surrogate: What stands in for the derivative of the spike.
+        surrogate: What stands in for the derivative of the spike, or its name.
         reset: "subtract", "zero", "none", a number to which the membrane is set, or None for the
             reset lines of the neuron itself.
         detach_reset: Whether the reset sends no gradient to the spike.
@@ -61,7 +60,8 @@ class Cell(nn.Module):
             `learn_NAME=True` is another way to put NAME into `learn`.
 
     Raises:
-        UserError: For an unknown parameter, or a value outside its interval.
+        UserError: For an unknown parameter or surrogate, a value outside its interval, or an option
+            that is not what it should be.
         ToolMissingError: For a backend that is not here.
     """
 
@@ -69,7 +69,7 @@ class Cell(nn.Module):
         self,
         neuron: Neuron,
         *,
-        surrogate: Surrogate = atan_surrogate,
+        surrogate: Surrogate | str = atan_surrogate,
         reset: ResetKind | None = None,
         detach_reset: bool = True,
         channels: int | None = None,
@@ -79,38 +79,42 @@ class Cell(nn.Module):
         **options: Any,
     ) -> None:
         super().__init__()
-        _check_backend(backend)
-        _check_parameter_names(neuron, type(self))
+        arguments.check_backend(backend)
+        arguments.check_neuron(neuron)
+        arguments.check_parameter_names(neuron, type(self), Cell)
         self.neuron = neuron if reset is None else neuron.with_reset(reset)
-        self.surrogate = surrogate
-        self.detach_reset = detach_reset
-        self.channels = channels
-        self.channel_axis = channel_axis
+        self.surrogate = arguments.as_surrogate(surrogate)
+        self.detach_reset = arguments.check_flag("detach_reset", detach_reset)
+        self.channels = None if channels is None else as_whole("channels", channels)
+        self.channel_axis = arguments.check_channel_axis(channel_axis)
         self.backend = backend
         # Each is called instead of `_run`, with it and its arguments; see `recording.record`.
         self.observers: tuple[Callable[..., Run], ...] = ()
-        given, learnt = _separate(neuron, options, learn)
+        given, learnt = arguments.separate(neuron, options, learn)
         # A number that is fixed stays exact; what differs by channel moves with the module.
         self.numbers: dict[str, float] = {}
         self.fixed = nn.Module()
         self.free = nn.ParameterDict()
+        where: Any = {"dtype": torch.get_default_dtype(), "device": torch.get_default_device()}
         for name, interval in neuron.parameters.items():
-            value = _checked(neuron, name, given.get(name, interval.default), channels)
+            value = given.get(name, interval.default)
+            value = arguments.check_value(neuron, name, value, self.channels)
             if name in learnt:
-                spread = value if channels is None else np.broadcast_to(value, (channels,)).copy()
-                free = to_free(torch.from_numpy(spread), interval)
-                self.free[name] = nn.Parameter(free.to(torch.get_default_dtype()))
+                count = value.shape if self.channels is None else (self.channels,)
+                spread = np.broadcast_to(value, count).copy()
+                free = to_free(torch.from_numpy(spread), interval).to(**where)
+                self.free[name] = nn.Parameter(free)
             elif value.ndim:
-                default = torch.get_default_dtype()
-                self.fixed.register_buffer(name, torch.tensor(value, dtype=default))
+                self.fixed.register_buffer(name, torch.tensor(value, **where))
             else:
                 self.numbers[name] = float(value)
         # torch.compile does not follow changes beside read-only mappings, so both are made here.
         self._intervals = {name: neuron.parameters[name] for name in self.free}
         _tuple_type(f"{self.neuron.name}State", self.state_names)
         self.fused: FusedNeuron | None = None
-        if backend == "numba" or (backend == "auto" and _has_numba()):
-            self.fused = FusedNeuron(self.neuron, surrogate, detach_reset, tuple(self.free))
+        if backend == "numba" or (backend == "auto" and arguments.has_numba()):
+            options = {"detach_reset": self.detach_reset, "learnable": tuple(self.free)}
+            self.fused = FusedNeuron(self.neuron, self.surrogate, **options)
 
     @property
     def state_names(self) -> tuple[str, ...]:
@@ -155,9 +159,10 @@ class Cell(nn.Module):
         Raises:
             UserError: If the shapes, the type or a name do not fit.
         """
-        result = self._observed(currents, state, steps, lengths, Outputs(trace=tuple(record)))
+        names = arguments.names_of("record", record, self.state_names)
+        result = self._observed(currents, state, steps, lengths, Outputs(trace=names))
         new = self._as_tuple("State", result.state)
-        if not record:
+        if not names:
             return result.spikes, new
         return result.spikes, new, self._as_tuple("Trace", result.trace)
 
@@ -212,8 +217,13 @@ class Cell(nn.Module):
         outputs: Outputs,
     ) -> Run:
         """Run over time on the backend; what else a cell computes is made from this."""
-        eager.check_sequence(self.neuron, currents, steps, lengths, outputs.trace)
+        steps = check_sequence(self.neuron, currents, steps, lengths, outputs.trace)
         frame = currents if steps is not None else currents[0]
+        if outputs.pool and (frame.ndim != 4 or min(frame.shape[-2:]) < 2):
+            raise UserError(
+                f"spikes of shape {tuple(frame.shape)} are not averaged over squares of 2 x 2: "
+                f"expected (batch, channels, rows, columns)"
+            )
         options: dict[str, Any] = {
             "state": None if state is None else self._as_mapping(state, frame),
             "parameters": self._values(frame),
@@ -289,15 +299,9 @@ class Cell(nn.Module):
         return value.view(-1, *(1,) * (-self.channel_axis - 1))
 
     def _as_mapping(self, state: State, frame: Tensor) -> dict[str, Tensor]:
-        fields: Mapping[str, Tensor] = state if isinstance(state, Mapping) else state._asdict()
-        for name in self.state_names:
-            if name not in fields or fields[name].shape != frame.shape:
-                found = f"shape {tuple(fields[name].shape)}" if name in fields else "none"
-                raise UserError(
-                    f"state {name!r} of {self.neuron.name}: found {found}, expected the shape of "
-                    f"the current of one step, {tuple(frame.shape)}"
-                )
-        return {name: fields[name] for name in self.state_names}
+        real = computed_in(frame.dtype)
+        found = arguments.check_state(self.neuron, self.state_names, state, frame)
+        return {name: value.to(real) for name, value in found.items()}
 
     def _as_tuple(self, kind: str, values: Mapping[str, Tensor]) -> Any:
         return _tuple_type(f"{self.neuron.name}{kind}", tuple(values))(**values)
@@ -308,76 +312,3 @@ def _tuple_type(name: str, fields: tuple[str, ...]) -> Any:
     if key not in _tuple_types:
         _tuple_types[key] = namedtuple(name, fields)
     return _tuple_types[key]
-
-
-def _has_numba() -> bool:
-    return importlib.util.find_spec("numba") is not None
-
-
-def _check_backend(backend: str) -> None:
-    if backend == "triton":
-        raise ToolMissingError(
-            "backend='triton': this release has no triton kernels; use 'auto', which on a GPU is "
-            "'eager'"
-        )
-    if backend not in ("auto", "eager", "numba"):
-        raise UserError(f"backend={backend!r}: expected 'auto', 'eager' or 'numba'")
-    if backend == "numba" and not _has_numba():
-        raise ToolMissingError(
-            "backend='numba': the package numba is not installed; pip install numba, or use 'eager'"
-        )
-
-
-def _check_parameter_names(neuron: Neuron, kind: type[Cell]) -> None:
-    """Refuse parameters that could not be told from the cell's own options."""
-    options = {
-        option.name
-        for each in kind.__mro__
-        if issubclass(each, Cell)
-        for option in inspect.signature(each.__init__).parameters.values()
-        if option.kind is not inspect.Parameter.VAR_KEYWORD
-    }
-    options |= {f"learn_{name}" for name in neuron.parameters}
-    for name in neuron.parameters:
-        if name in options:
-            raise UserError(
-                f"{neuron.name} has a parameter {name!r}, but {kind.__name__} has an option of "
-                f"that name; give the parameter another name"
-            )
-        if hasattr(_A_MODULE, name):
-            raise UserError(
-                f"{neuron.name} has a parameter {name!r}, a name that PyTorch's modules use for "
-                f"themselves; give the parameter another name"
-            )
-
-
-def _separate(
-    neuron: Neuron, options: Mapping[str, Any], learn: Sequence[str]
-) -> tuple[dict[str, Any], set[str]]:
-    """Tell parameter values from `learn_NAME` flags; refuse names that do not exist."""
-    given, learnt = dict(options), {learn} if isinstance(learn, str) else set(learn)
-    for name in neuron.parameters:
-        if given.pop(f"learn_{name}", False):
-            learnt.add(name)
-    unknown = sorted((set(given) | learnt) - set(neuron.parameters))
-    if unknown:
-        known = ", ".join(neuron.parameters) or "none"
-        raise UserError(f"{neuron.name} has no parameter {unknown[0]!r}; it has {known}")
-    return given, learnt
-
-
-def _checked(neuron: Neuron, name: str, value: Any, channels: int | None) -> NDArray[np.float64]:
-    """Return a parameter's value as an array of no axis or of one, the channels."""
-    if isinstance(value, Tensor):
-        value = value.detach().cpu()
-    try:
-        array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise UserError(f"{name} = {value!r}: expected a number, or one per channel") from None
-    if array.ndim > 1 or (array.ndim and channels is not None and len(array) != channels):
-        wanted = "a number, or one per channel"
-        wanted += f" ({channels})" if channels is not None else ""
-        raise UserError(f"{name} has shape {array.shape}: expected {wanted}")
-    for number in np.unique(array):
-        neuron.parameters[name].check(name, float(number))
-    return array

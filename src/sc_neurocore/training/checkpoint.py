@@ -43,7 +43,7 @@ def save_checkpoint(
     name = f"state-{digest[:16]}.safetensors"
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / name, raw)
-    record = {"version": VERSION, "tensors": name, "sha256": digest, **content}
+    record = {**content, "version": VERSION, "tensors": name, "sha256": digest}
     write_atomically(folder / CHECKPOINT_NAME, (json.dumps(record) + "\n").encode())
     for path in folder.iterdir():  # the tensors of before, and what a killed process left
         if path.name not in (name, CHECKPOINT_NAME):

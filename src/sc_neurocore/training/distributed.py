@@ -96,6 +96,11 @@ def current_group() -> Group:
     return Group(distributed.get_rank(), distributed.get_world_size())
 
 
+def is_first_process() -> bool:
+    """Whether this process is alone or the first that torchrun started: the one that speaks."""
+    return not is_started_by_torchrun() or os.environ["RANK"] == "0"
+
+
 def is_started_by_torchrun() -> bool:
     """Whether this process is one of several that torchrun started."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
@@ -114,7 +119,7 @@ def joined(device: str) -> Iterator[torch.device]:
     Raises:
         UserError: If there is no such device.
     """
-    place = _find(device)
+    place = find_device(device)
     if not is_started_by_torchrun() or distributed.is_initialized():
         yield place
         return
@@ -128,7 +133,12 @@ def joined(device: str) -> Iterator[torch.device]:
         distributed.destroy_process_group()
 
 
-def _find(device: str) -> torch.device:
+def find_device(device: str) -> torch.device:
+    """Return the device of that name.
+
+    Raises:
+        UserError: If PyTorch has none here.
+    """
     try:
         place = torch.device(device)
         torch.empty(0, device=place)

@@ -20,22 +20,28 @@ from torch.nn.parameter import is_lazy
 from sc_neurocore.errors import DescriptionError, UserError
 from sc_neurocore.network.description import (
     AveragePool2d,
+    Conv1d,
     Conv2d,
+    Delay,
     DelayDense,
     Dense,
     Flatten,
+    Integrator,
     Layer,
     Population,
     Recurrent,
+    Scale,
     Shape,
+    SumPool2d,
 )
 from sc_neurocore.training.cells import Cell
 from sc_neurocore.training.delays import DelayLinear
+from sc_neurocore.training.layers import Factor, IntegratorCell, Later, SumPool
 from sc_neurocore.training.recurrent import RecurrentCell
 
 _KNOWN = (
-    "Linear, DelayLinear, Conv2d, AvgPool2d, Flatten, BatchNorm behind a layer with weights, "
-    "Dropout, Identity, Sequential and cells"
+    "Linear, DelayLinear, Conv1d, Conv2d, AvgPool2d, SumPool, Factor, Later, Flatten, BatchNorm "
+    "behind a layer with weights, Dropout, Identity, Sequential and cells"
 )
 
 
@@ -91,9 +97,9 @@ def _is(module: nn.Module, kind: type[nn.Module]) -> bool:
 def _numbers(tensor: Tensor) -> NDArray[Any]:
     """Return an array in C order of a type that descriptions have."""
     tensor = tensor.detach().cpu()
-    if tensor.dtype not in (torch.float32, torch.float64):
+    if tensor.dtype not in (torch.float32, torch.float64, torch.int64):
         tensor = tensor.float()
-    return np.ascontiguousarray(tensor.numpy())
+    return np.asarray(tensor.numpy(), order="C")  # one number stays one
 
 
 def _weights(module: Any) -> dict[str, Any]:
@@ -107,12 +113,20 @@ def _to_layer(module: nn.Module) -> Layer:
     if isinstance(module, DelayLinear):
         delays = _numbers(module.delays).round()
         return DelayDense(delays=delays, **_weights(module))
+    if isinstance(module, nn.Conv1d) and _is(module, nn.Conv1d):
+        _check_zeros(module)
+        return Conv1d(
+            stride=module.stride[0],
+            padding=_padding(module)[0],
+            dilation=module.dilation[0],
+            groups=module.groups,
+            **_weights(module),
+        )
     if isinstance(module, nn.Conv2d) and _is(module, nn.Conv2d):
-        if module.padding_mode != "zeros":
-            raise UserError(f"padding_mode={module.padding_mode!r}: only 'zeros' can be exported")
+        _check_zeros(module)
         return Conv2d(
             stride=_pair(module.stride),
-            padding=_padding(module),
+            padding=_pair(_padding(module)),
             dilation=_pair(module.dilation),
             groups=module.groups,
             **_weights(module),
@@ -128,6 +142,14 @@ def _to_layer(module: nn.Module) -> Layer:
         if (module.start_dim, module.end_dim) != (1, -1):
             raise UserError("only Flatten() without arguments, from axis 1 on, can be exported")
         return Flatten()
+    if isinstance(module, SumPool):
+        return SumPool2d(size=module.size, stride=module.stride, padding=module.padding)
+    if isinstance(module, Factor):
+        return Scale(factor=_numbers(module.factor))
+    if isinstance(module, Later):
+        return Delay(delays=_numbers(module.delays))
+    if isinstance(module, IntegratorCell):
+        return Integrator(neuron=module.neuron, parameters=module.parameter_values())
     if isinstance(module, RecurrentCell):
         bias = module.recurrent_bias
         return Recurrent(
@@ -146,11 +168,16 @@ def _pair(value: Any) -> tuple[int, int]:
     return first, second
 
 
-def _padding(module: nn.Conv2d) -> tuple[int, int]:
+def _check_zeros(module: nn.Conv1d | nn.Conv2d) -> None:
+    if module.padding_mode != "zeros":
+        raise UserError(f"padding_mode={module.padding_mode!r}: only 'zeros' can be exported")
+
+
+def _padding(module: nn.Conv1d | nn.Conv2d) -> tuple[int, ...]:
     if module.padding == "valid":
-        return 0, 0
-    if module.padding != "same":
-        return _pair(module.padding)
+        return (0,) * len(module.kernel_size)
+    if not isinstance(module.padding, str):
+        return tuple(module.padding)
     spans = [
         dilation * (kernel - 1)
         for dilation, kernel in zip(module.dilation, module.kernel_size, strict=True)
@@ -160,7 +187,7 @@ def _padding(module: nn.Conv2d) -> tuple[int, int]:
             f"padding='same' with kernel_size={module.kernel_size} pads one side more than the "
             f"other, which cannot be exported; take odd kernel sizes, or give a number"
         )
-    return spans[0] // 2, spans[1] // 2
+    return tuple(span // 2 for span in spans)
 
 
 def _check_channel_axis(cell: Cell, shape: Shape) -> None:
@@ -178,10 +205,10 @@ def _folded(layer: Layer, norm: _BatchNorm) -> Layer:
 
     In float64, then rounded once to the type of the weights.
     """
-    if not isinstance(layer, Dense | DelayDense | Conv2d):
+    if not isinstance(layer, Dense | DelayDense | Conv1d | Conv2d):
         raise UserError(
-            f"it follows a layer of kind {layer.kind!r}: only behind Linear, DelayLinear and "
-            f"Conv2d can it be folded into weights; move it there"
+            f"it follows a layer of kind {layer.kind!r}: only behind Linear, DelayLinear, Conv1d "
+            f"and Conv2d can it be folded into weights; move it there"
         )
     mean, variance = norm.running_mean, norm.running_var
     if mean is None or variance is None:
@@ -226,9 +253,26 @@ def import_layer(
         return nn.Flatten()
     if isinstance(layer, AveragePool2d):
         return nn.AvgPool2d(layer.size, layer.stride)
+    if isinstance(layer, SumPool2d):
+        return SumPool(layer.size, layer.stride, layer.padding)
+    if isinstance(layer, Scale):
+        return Factor(layer.factor)
+    if isinstance(layer, Delay):
+        return Later(layer.delays)
     has_bias = layer.bias is not None
-    module: nn.Linear | DelayLinear | nn.Conv2d
-    if isinstance(layer, Conv2d):
+    module: nn.Linear | DelayLinear | nn.Conv1d | nn.Conv2d
+    if isinstance(layer, Conv1d):
+        module = nn.Conv1d(
+            layer.weight.shape[1] * layer.groups,
+            layer.weight.shape[0],
+            layer.weight.shape[2],
+            stride=layer.stride,
+            padding=layer.padding,
+            dilation=layer.dilation,
+            groups=layer.groups,
+            bias=has_bias,
+        )
+    elif isinstance(layer, Conv2d):
         module = nn.Conv2d(
             layer.weight.shape[1] * layer.groups,
             layer.weight.shape[0],
@@ -256,11 +300,18 @@ def import_layer(
 
 def _to_cell(layer: Population, shape: Shape, cell_options: Mapping[str, Any]) -> Cell:
     options: dict[str, Any] = {**layer.parameters, **cell_options, "channel_axis": -len(shape)}
+    for name, value in layer.parameters.items():
+        if np.ndim(value) > 1:
+            raise UserError(
+                f"{layer.neuron.name}: {name} has shape {np.shape(value)}, a number per neuron of "
+                f"an image: torch cells take one number, or one per channel"
+            )
     lengths = [np.size(value) for value in layer.parameters.values() if np.ndim(value)]
     if lengths:
         options["channels"] = lengths[0]
     if not isinstance(layer, Recurrent):
-        return Cell(layer.neuron, **options)
+        kind = IntegratorCell if isinstance(layer, Integrator) else Cell
+        return kind(layer.neuron, **options)
     bias = None if layer.bias is None else torch.tensor(layer.bias)
     cell = RecurrentCell(layer.neuron, len(layer.weight), bias=bias is not None, **options)
     cell.set_weight(torch.tensor(layer.weight), bias)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.training.distributed import ALONE, Group
+from sc_neurocore.training.encoders import find_encoder
 from sc_neurocore.training.history import Epoch
 from sc_neurocore.training.losses import spike_count_loss
 from sc_neurocore.training.networks import SpikingOutput
@@ -27,26 +28,46 @@ _LOSSES_TO_CHECK = 32
 
 
 class Samples:
-    """A data set where the network is, as the network takes it."""
+    """A data set where the network is, as the network takes it.
 
-    def __init__(self, net: nn.Module, dataset: Dataset, steps: int) -> None:
+    Args:
+        net: Its parameters say where and in which type.
+        dataset: Static samples, or sequences.
+        steps: Time steps of a static sample.
+        encoder: A name in `ENCODERS`.
+    """
+
+    def __init__(self, net: nn.Module, dataset: Dataset, steps: int, encoder: str) -> None:
         parameter = next(net.parameters(), torch.empty(0))
         self.device = parameter.device
         self.frames = torch.from_numpy(dataset.frames()).to(self.device, parameter.dtype)
         self.labels = torch.from_numpy(dataset.labels).to(self.device)
-        self.is_sequence = getattr(dataset, "kind", "static") == "sequence"
-        self.steps = self.frames.shape[1] if self.is_sequence else steps
+        self.is_sequence = dataset.steps is not None
+        self.steps = dataset.steps or steps
+        self._encoder = find_encoder(encoder)
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def run(self, net: nn.Module, frames: Tensor) -> SpikingOutput:
-        """Run the network on inputs (batch, *shape), or (batch, T, *shape) of sequences."""
+    def generator(self, seed: int) -> torch.Generator:
+        """Return a generator of random numbers for inputs."""
+        return torch.Generator(self.device).manual_seed(seed)
+
+    def encoded(
+        self, frames: Tensor, generator: torch.Generator, part: slice = slice(None)
+    ) -> tuple[Tensor, int | None]:
+        """Return what a network takes, of inputs (batch, *shape); sequences (batch, T, *shape).
+
+        Args:
+            frames: A batch.
+            generator: For encoders that draw at random.
+            part: The samples to return; random numbers are drawn for all of them.
+        """
         if self.is_sequence:
-            output: SpikingOutput = net(frames.transpose(0, 1))
+            x, steps = self._encoder(frames.transpose(0, 1), None, generator)
         else:
-            output = net(frames, steps=self.steps)
-        return output
+            x, steps = self._encoder(frames, self.steps, generator)
+        return (x[:, part] if steps is None else x[part]), steps
 
 
 class Learner:
@@ -86,7 +107,7 @@ class Learner:
         if not group.is_first:  # its own dropout
             torch.manual_seed(options.seed + group.rank)
         # Drawn apart from the order of the samples and from dropout.
-        self.generator = torch.Generator().manual_seed(options.seed)
+        self.generator = samples.generator(options.seed)
         self._order_drawn_from = torch.random.get_rng_state()
         self._sums = torch.zeros(2, device=samples.device)
         self._largest = torch.zeros((), device=samples.device)
@@ -275,10 +296,10 @@ class Learner:
         number = part.stop - part.start
         if not number:  # more processes than samples: one that weighs nothing
             part = slice(0, 1)
-        if self.group.size > 1:
-            frames, labels = frames[part], labels[part]
+        inputs, steps = samples.encoded(frames, self.generator, part)
+        labels = labels[part]
         with self._precision():
-            output = samples.run(self._wrapped, frames)
+            output: SpikingOutput = self._wrapped(inputs, steps=steps)
             loss = spike_count_loss(
                 output.spike_counts,
                 labels,
@@ -334,18 +355,18 @@ class Learner:
 
 
 def make_optimiser(net: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
-    """Return the optimiser; only weights, which have two axes or more, decay."""
-    learnt = [each for each in net.parameters() if each.requires_grad]
+    """Return the optimiser; only weights decay, not biases, delays or what neurons learn."""
     kind = torch.optim.AdamW if options.optimiser == "adamw" else torch.optim.Adam
-    groups: list[dict[str, Any]] = [{"params": learnt, "weight_decay": 0.0}]
-    if options.weight_decay:
-        groups = [
-            {
-                "params": [each for each in learnt if each.ndim > 1],
-                "weight_decay": options.weight_decay,
-            },
-            {"params": [each for each in learnt if each.ndim <= 1], "weight_decay": 0.0},
-        ]
+    learnt = [(name, each) for name, each in net.named_parameters() if each.requires_grad]
+    decays: list[Tensor] = []
+    stays: list[Tensor] = []
+    for name, each in learnt:
+        is_weight = each.ndim > 1 and name.rpartition(".")[2] == "weight"
+        (decays if is_weight and options.weight_decay else stays).append(each)
+    groups = [
+        {"params": decays, "weight_decay": options.weight_decay},
+        {"params": stays, "weight_decay": 0.0},
+    ]
     return kind([group for group in groups if group["params"]], lr=options.learning_rate)
 
 

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import DataError
 from sc_neurocore.progress import ProgressCallback, ignore_progress
-from sc_neurocore.training.distributed import Group, current_group
+from sc_neurocore.training.distributed import ALONE, Group, current_group
 from sc_neurocore.training.history import Epoch, TrainingHistory
 from sc_neurocore.training.interruption import Interruptions
 from sc_neurocore.training.keeper import Keeper
 from sc_neurocore.training.learner import Learner, Samples, make_optimiser
-from sc_neurocore.training.networks import Readout
+from sc_neurocore.training.networks import Readout, SpikingOutput
 from sc_neurocore.training.options import TrainingOptions, plain
 
 BATCH_TO_EVALUATE = 256
@@ -63,8 +63,10 @@ def fit(
     if not len(train):
         raise DataError(f"{train.name}: the training set is empty")
     group = current_group()
-    samples = Samples(net, train, options.steps)
-    trials = None if validation is None else Samples(net, validation, options.steps)
+    samples = Samples(net, train, options.steps, options.encoder)
+    trials = None
+    if validation is not None:
+        trials = Samples(net, validation, options.steps, options.encoder)
     with _threads(options.threads), seeded(options.seed, samples.device), Interruptions() as hold:
         learner = Learner(net, samples, options, make_optimiser(net, options), group)
         keeper = Keeper(learner, hold, progress, checkpoint, checkpoint_seconds)
@@ -109,9 +111,10 @@ def train_epoch(
         precision=options.precision,
         label_smoothing=options.label_smoothing,
         augment=options.augment,
-        seed=int(torch.randint(2**31, ())) if options.augment is not None else 0,
+        encoder=options.encoder,
+        seed=int(torch.randint(2**31, ())),
     )
-    learner = Learner(net, Samples(net, train, options.steps), plainly, optimiser)
+    learner = Learner(net, Samples(net, train, options.steps, options.encoder), plainly, optimiser)
     learner.learn_epoch()
     return learner.close_epoch(None)
 
@@ -122,31 +125,53 @@ def evaluate(
     steps: int,
     readout: Readout = "spike-count",
     batch_size: int = BATCH_TO_EVALUATE,
+    encoder: str = "direct",
+    seed: int = 0,
 ) -> float:
-    """Return the share of samples that the network classifies correctly."""
-    samples = Samples(net, dataset, steps)
-    indices = torch.arange(len(samples), device=samples.device)
-    return int(_count_right(net, samples, indices, readout, batch_size)) / len(samples)
+    """Return the share of samples that the network classifies correctly.
+
+    Args:
+        net: As for `fit`; in evaluation mode while this lasts.
+        dataset: The samples.
+        steps: Time steps of static samples.
+        readout: What decides the class.
+        batch_size: Samples that run together.
+        encoder: A name in `ENCODERS`.
+        seed: For encoders that draw at random.
+    """
+    samples = Samples(net, dataset, steps, encoder)
+    right = _count_right(net, samples, readout, batch_size, seed, ALONE)
+    return int(right) / len(samples)
 
 
 def _validate(learner: Learner, trials: Samples) -> float:
     """Return the accuracy; each process of the group looks at its part."""
-    indices = torch.arange(len(trials), device=trials.device)[learner.group.part(len(trials))]
-    right = _count_right(learner.tried(), trials, indices, "spike-count", BATCH_TO_EVALUATE)
+    net, seed = learner.tried(), learner.options.seed
+    right = _count_right(net, trials, "spike-count", BATCH_TO_EVALUATE, seed, learner.group)
     return int(learner.group.added(right)) / len(trials)
 
 
 def _count_right(
-    net: nn.Module, samples: Samples, indices: Tensor, readout: Readout, batch_size: int
+    net: nn.Module, samples: Samples, readout: Readout, batch_size: int, seed: int, group: Group
 ) -> Tensor:
+    """Return how many samples of this process's parts of the batches are classified correctly."""
     was_training = net.training
     net.eval()
     right = torch.zeros((), dtype=torch.int64, device=samples.device)
+    generator = samples.generator(seed)
+    batches = zip(
+        torch.split(samples.frames, batch_size),
+        torch.split(samples.labels, batch_size),
+        strict=True,
+    )
     try:
         with torch.no_grad():
-            for batch in torch.split(indices, batch_size):
-                output = samples.run(net, samples.frames[batch])
-                right += (output.scores(readout).argmax(1) == samples.labels[batch]).sum()
+            for frames, labels in batches:
+                part = group.part(len(labels))
+                inputs, steps = samples.encoded(frames, generator, part)
+                if part.start < part.stop:
+                    output: SpikingOutput = net(inputs, steps=steps)
+                    right += (output.scores(readout).argmax(1) == labels[part]).sum()
     finally:
         net.train(was_training)
     return right

@@ -14,6 +14,7 @@ from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.errors import UserError
 from sc_neurocore.network.description import InputEncoding, NetworkDescription, WeightedLayer
 from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding, encode_weights
+from sc_neurocore.training.arguments import are_sizes, check_input, checked_maker
 from sc_neurocore.training.catalogue import LIFCell
 from sc_neurocore.training.cells import Cell
 from sc_neurocore.training.delays import DelayLinear
@@ -126,7 +127,11 @@ class SpikingSequential(nn.Module):
         Args:
             x: Input (T, batch, ...); with `steps`, a static input (batch, ...).
             steps: Number of steps T for which a static input acts.
+
+        Raises:
+            UserError: If the input is not what the first layer takes.
         """
+        check_input(self.layers[0], x, steps)
         *hidden, last = self.layers
         is_pooled = False
         for layer, following in pairwise([*hidden, last]):
@@ -234,12 +239,12 @@ class SpikingNet(SpikingSequential):
         max_delay: int = 0,
         **cell_options: Any,
     ) -> None:
-        widths = (n_input, *(n_hidden,) * n_layers, n_output)
-        if min(widths) < 1 or n_layers < 1:
+        if not are_sizes(n_input, n_hidden, n_output, n_layers):
             raise UserError(
                 f"n_input={n_input}, n_hidden={n_hidden}, n_output={n_output}, "
-                f"n_layers={n_layers}: each must be at least 1"
+                f"n_layers={n_layers}: each must be a whole number of at least 1"
             )
+        widths = (n_input, *(n_hidden,) * n_layers, n_output)
         modules: list[nn.Module] = []
         for incoming, outgoing in pairwise(widths):
             modules.append(
@@ -287,12 +292,15 @@ class ConvSpikingNet(SpikingSequential):
         per_channel: bool = False,
         **cell_options: Any,
     ) -> None:
-        incoming, rows, columns = input_shape
-        if min(*input_shape, *channels, n_hidden, n_output, kernel_size) < 1:
+        lists = isinstance(input_shape, Sequence) and isinstance(channels, Sequence)
+        shape = tuple(input_shape) if lists else ()
+        if len(shape) != 3 or not are_sizes(*shape, *channels, n_hidden, n_output, kernel_size):
             raise UserError(
-                f"input_shape={input_shape}, channels={tuple(channels)}, n_hidden={n_hidden}, "
-                f"n_output={n_output}, kernel_size={kernel_size}: each must be at least 1"
+                f"input_shape={input_shape}, channels={channels}, n_hidden={n_hidden}, "
+                f"n_output={n_output}, kernel_size={kernel_size}: expected three sizes, a list of "
+                f"sizes and one each, whole numbers of at least 1"
             )
+        incoming, rows, columns = shape
 
         def population(width: int, axis: int) -> Cell:
             own = {"channels": width, "channel_axis": axis} if per_channel else {}
@@ -346,6 +354,8 @@ def _make_cell(choice: CellChoice, width: int, options: dict[str, Any]) -> Cell:
                 f"class"
             )
         return copy.deepcopy(choice)
+    if not isinstance(choice, Neuron):
+        choice = checked_maker(choice, Cell, (Cell, RecurrentCell))
     if isinstance(choice, type) and issubclass(choice, RecurrentCell):
         options = {"n_neurons": width, **options}
     return Cell(choice, **options) if isinstance(choice, Neuron) else choice(**options)

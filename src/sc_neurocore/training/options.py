@@ -9,12 +9,14 @@ from typing import Any, Literal, Protocol, TypeAlias
 from torch import Generator, Tensor
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.training.encoders import find_encoder
 from sc_neurocore.training.schedules import SCHEDULES
 
 Optimiser: TypeAlias = Literal["adam", "adamw"]
 Schedule: TypeAlias = Literal["constant", "cosine", "one-cycle"]
 Precision: TypeAlias = Literal["float32", "bfloat16"]
 Keep: TypeAlias = Literal["best", "last"]
+NetKind: TypeAlias = Literal["ff", "conv"]
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "optimiser": ("adam", "adamw"),
@@ -56,6 +58,8 @@ class TrainingOptions:
             Juditsky, SIAM J. Control Optim. 1992), such as 0.999. Steps before 1 / (1 - decay)
             average evenly. Validation and the result then take the averaged weights.
         augment: Applied to every training batch; None leaves the inputs as they are.
+        encoder: How static inputs become a network's input: a name in `ENCODERS`. Spikes are drawn
+            anew in every epoch.
         keep: With a validation set, which weights to return: "best" takes the epoch with the
             highest validation accuracy, the latest of equals; "last" the last epoch.
     """
@@ -74,6 +78,7 @@ class TrainingOptions:
     label_smoothing: float = 0.0
     average: float | None = None
     augment: Augmentation | None = None
+    encoder: str = "direct"
     keep: Keep = "best"
 
     def __post_init__(self) -> None:
@@ -91,6 +96,7 @@ class TrainingOptions:
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1:
                 raise UserError(f"{name} = {value}: expected 0 or more, and less than 1")
+        find_encoder(self.encoder)
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise UserError(
@@ -103,14 +109,24 @@ class RunOptions:
     """What to train and how.
 
     Attributes:
-        n_hidden: Neurons in each hidden layer.
-        n_layers: Number of hidden layers.
+        n_hidden: Neurons in each hidden linear layer.
+        n_layers: Number of hidden layers of a feed-forward network; "conv" has one.
         neuron: A name in the catalogue.
         surrogate: A name in `SURROGATES`.
         learn: Names of the neuron's parameters to learn.
-        per_channel: Whether every neuron learns parameters of its own.
-        test_fraction: The part of the data set that is kept for the test.
-        training: How to train. Its seed also draws the split and the first weights.
+        per_channel: Whether every neuron learns parameters of its own; for images every channel.
+        test_fraction: The part of the data set that is kept for the test, where its split is drawn.
+        training: How to train. Its seed also draws the splits and the first weights.
+        net: "ff", linear layers, or "conv", two convolutions first.
+        split: A kind of split that the data set has; None for its usual one.
+        max_delay: With more than 0, the longest trainable delay of every synapse of "ff", in steps.
+        channels: Outputs of each convolution.
+        kernel_size: Rows and columns of each convolution.
+        dropout: Share of the spikes that training drops before every linear layer but the first
+            layer (Srivastava et al., JMLR 2014).
+        validation_fraction: The part of the training set that training does not learn from but is
+            tried on after each epoch, to choose the best weights; 0 for none.
+        device: "cpu", "cuda", or another device of PyTorch.
     """
 
     n_hidden: int = 128
@@ -121,6 +137,25 @@ class RunOptions:
     per_channel: bool = False
     test_fraction: float = 0.2
     training: TrainingOptions = field(default_factory=TrainingOptions)
+    net: NetKind = "ff"
+    split: str | None = None
+    max_delay: int = 0
+    channels: tuple[int, ...] = (32, 64)
+    kernel_size: int = 5
+    dropout: float = 0.0
+    validation_fraction: float = 0.0
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if self.net not in ("ff", "conv"):
+            raise UserError(f"net = {self.net!r}: expected ff or conv")
+        if self.max_delay and self.net == "conv":
+            raise UserError(f"max_delay = {self.max_delay}: net 'conv' has no delays; use net 'ff'")
+        for name in ("dropout", "validation_fraction"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(
+                    f"{name} = {getattr(self, name)}: expected 0 or more, and less than 1"
+                )
 
 
 def plain(value: Any) -> Any:

@@ -12,8 +12,10 @@ from torch.nn import functional
 from sc_neurocore.equation.neuron import SPIKE, Neuron
 from sc_neurocore.errors import ToolMissingError, UserError
 from sc_neurocore.kernels import eager
+from sc_neurocore.kernels.arguments import as_whole, check_sequence, shown
 from sc_neurocore.kernels.fused import Outputs, Run
 from sc_neurocore.kernels.numba_call import computed_in
+from sc_neurocore.training.arguments import check_flag
 from sc_neurocore.training.cells import Cell, State
 
 
@@ -45,8 +47,7 @@ class RecurrentCell(Cell):
     def __init__(
         self, neuron: Neuron, n_neurons: int, *, bias: bool = False, **options: Any
     ) -> None:
-        if n_neurons < 1:
-            raise UserError(f"n_neurons = {n_neurons}: expected at least 1")
+        n_neurons = as_whole("n_neurons", n_neurons)
         if options.get("backend", "auto") == "numba":
             raise ToolMissingError(
                 "backend='numba': there is no numba kernel for recurrent layers, whose currents "
@@ -58,7 +59,8 @@ class RecurrentCell(Cell):
         self.scale = 2.0 ** round(math.log2(n_neurons) / 2)
         self.recurrent = nn.Parameter(torch.zeros(n_neurons, n_neurons))
         self.register_parameter(
-            "recurrent_bias", nn.Parameter(torch.zeros(n_neurons)) if bias else None
+            "recurrent_bias",
+            nn.Parameter(torch.zeros(n_neurons)) if check_flag("bias", bias) else None,
         )
 
     @property
@@ -68,15 +70,35 @@ class RecurrentCell(Cell):
 
     @torch.no_grad()
     def set_weight(self, weight: Tensor, bias: Tensor | None = None) -> None:
-        """Make the weights, and the bias if there is one, act as these."""
-        self.recurrent.copy_(weight * self.scale)
-        if self.recurrent_bias is not None and bias is not None:
-            self.recurrent_bias.copy_(bias)
+        """Make the weights, and the bias if there is one, act as these.
+
+        Args:
+            weight: (n_neurons, n_neurons), from the spikes of one to another.
+            bias: (n_neurons,), or None to leave it as it is.
+
+        Raises:
+            UserError: If a shape does not fit, or the layer has no bias.
+        """
+        for name, value, own in (
+            ("weight", weight, self.recurrent),
+            ("bias", bias, self.recurrent_bias),
+        ):
+            if value is None and name == "bias":
+                continue
+            if own is None:
+                raise UserError("the layer has no bias; make it with bias=True")
+            if not isinstance(value, Tensor) or value.shape != own.shape:
+                found = tuple(value.shape) if isinstance(value, Tensor) else shown(value)
+                raise UserError(
+                    f"recurrent {name}: found {found}, expected a tensor of shape "
+                    f"{tuple(own.shape)}"
+                )
+            own.copy_(value * self.scale if own is self.recurrent else value)
 
     @property
     def state_names(self) -> tuple[str, ...]:
         """The neuron's states, and the spikes of the last step, `s`."""
-        return (*super().state_names, SPIKE)
+        return (*self.neuron.states, SPIKE)  # not by super(), which torch.compile cannot follow
 
     def _run(
         self,
@@ -87,7 +109,7 @@ class RecurrentCell(Cell):
         outputs: Outputs,
     ) -> Run:
         states = tuple(name for name in outputs.trace if name != SPIKE)
-        eager.check_sequence(self.neuron, currents, steps, lengths, states)
+        steps = check_sequence(self.neuron, currents, steps, lengths, states)
         frames = currents.unbind(0) if steps is None else (currents,) * steps
         if frames[0].shape[-1] != self.n_neurons:
             raise UserError(

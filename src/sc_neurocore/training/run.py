@@ -2,24 +2,26 @@
 
 network.json, network.safetensors    the description
 training.json                        options, history and accuracy; `finished` comes last
+history.csv                          one line per epoch
+tensorboard/                         the same for TensorBoard, if it was asked for
+checkpoint/                          while it is not finished: what it goes on from
 """
 
 from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from sc_neurocore.data.catalogue import load_dataset
+from sc_neurocore.data.catalogue import load_split
 from sc_neurocore.data.dataset import Split, split
-from sc_neurocore.equation.catalogue import find_neuron
-from sc_neurocore.equation.surrogate import SURROGATES
 from sc_neurocore.errors import UserError
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription
@@ -30,12 +32,23 @@ from sc_neurocore.network.storage import (
     write_atomically,
 )
 from sc_neurocore.progress import ProgressCallback, ignore_progress
+from sc_neurocore.training.assembly import (
+    build_network,
+    describe_network,
+    encoded_dataset,
+    taken_by_network,
+)
+from sc_neurocore.training.distributed import Group, current_group, find_device, joined
+from sc_neurocore.training.encoders import find_encoder
 from sc_neurocore.training.history import Epoch
-from sc_neurocore.training.loop import fit, seeded
-from sc_neurocore.training.networks import SpikingNet
+from sc_neurocore.training.logs import BOARD_NAME, HISTORY_NAME, Board, rows, write_history
+from sc_neurocore.training.loop import fit
+from sc_neurocore.training.monitoring import activity_report
 from sc_neurocore.training.options import RunOptions, difference, plain
 
 TRAINING_NAME = "training.json"
+CHECKPOINT = "checkpoint"
+_SAMPLES_TO_WATCH = 1000
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,9 @@ class TrainedRun:
         accuracy: Share of the test samples that it classifies correctly in floating point.
         test_size: Number of test samples.
         epochs: Loss and accuracy of every epoch, in their order.
+        kept: The number, from 1, of the epoch whose weights these are.
+        activity: How much the neurons of each layer fire on training samples, and how many of them
+            never or always do, as plain JSON values; see `ActivityReport.summary`.
     """
 
     description: NetworkDescription
@@ -55,6 +71,8 @@ class TrainedRun:
     accuracy: float
     test_size: int
     epochs: tuple[Epoch, ...]
+    kept: int
+    activity: Sequence[Mapping[str, Any]] = ()
 
     @property
     def seconds(self) -> float:
@@ -78,9 +96,7 @@ class TrainedRun:
 
     def history(self) -> list[dict[str, Any]]:
         """Return one row per epoch, as plain JSON values."""
-        return [
-            {"epoch": number, **asdict(epoch)} for number, epoch in enumerate(self.epochs, start=1)
-        ]
+        return rows(self.epochs)
 
 
 def train_run(
@@ -88,49 +104,52 @@ def train_run(
     out: Path,
     options: RunOptions | None = None,
     progress: ProgressCallback = ignore_progress,
+    tensorboard: bool = False,
 ) -> TrainedRun:
-    """Train on a data set and write the run's folder; a finished run is read back at once.
+    """Train on a data set and write the run's folder.
+
+    A finished run is read back at once. One that ended early goes on from its checkpoint. Under
+    torchrun all processes train one network, and the first one writes.
 
     Args:
         dataset: A name in `DATASETS`.
         out: The folder, made if needed.
         options: What to train and how.
         progress: Receives an event after every epoch.
+        tensorboard: Whether to write events for TensorBoard, into a folder of the run's.
 
     Raises:
         UserError: If the folder holds another run or another network, or an option is unknown.
         DataError: If the data set is unknown.
+        ToolMissingError: If TensorBoard is asked for and not installed.
+        KeyboardInterrupt: On Ctrl-C, saying how to resume.
     """
     options = options or RunOptions()
     asked = {"dataset": dataset, "options": plain(options)}
-    record = _read_record(out, asked)
-    if record.get("finished"):
-        return _read_run(out, record, options)
-    parts = split(load_dataset(dataset), options.training.seed, options.test_fraction)
-    # What cannot be is refused here, before the folder is claimed and the time is spent.
-    describe_network(build_network(parts, options), parts, options)
-    out.mkdir(parents=True, exist_ok=True)
-    _write_record(out, {**asked, "finished": False})
-    run = train(parts, options, progress)
-    save_description(run.description, out)
-    _write_record(
-        out,
-        {
-            **asked,
-            "finished": True,
-            "accuracy": run.accuracy,
-            "test_size": run.test_size,
-            "train_size": len(parts.train),
-            "seconds": run.seconds,
-            "history": run.history(),
-            "network": run.description.content_hash,
-            "versions": {
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "numpy": np.__version__,
-            },
-        },
-    )
+    board = Board(out / BOARD_NAME, plain(options)) if tensorboard else None
+    with joined(options.device) as device:
+        group = current_group()
+        record = group.from_first(_read_record(out, asked) if group.is_first else {})
+        if record.get("finished"):
+            return _read_run(out, record, options)
+        parts = _load(dataset, options, group, progress)
+        # What cannot be is refused here, before the folder is claimed and the time is spent.
+        taken = taken_by_network(parts, options)
+        describe_network(build_network(taken, options), taken, options)
+
+        def log(epochs: tuple[Epoch, ...]) -> None:
+            write_history(epochs, out / HISTORY_NAME)
+            if board is not None:
+                board.write(epochs)
+
+        if group.is_first:
+            out.mkdir(parents=True, exist_ok=True)
+            _write_record(out, {**asked, "finished": False})
+        run = train(parts, options, progress, device, checkpoint=out / CHECKPOINT, after_epoch=log)
+        if group.is_first:
+            _finish(out, asked, run, len(parts.train))
+        if board is not None:
+            board.close()
     return run
 
 
@@ -138,53 +157,55 @@ def train(
     parts: Split,
     options: RunOptions | None = None,
     progress: ProgressCallback = ignore_progress,
+    device: torch.device | None = None,
+    checkpoint: Path | None = None,
+    after_epoch: Callable[[tuple[Epoch, ...]], None] = lambda epochs: None,
 ) -> TrainedRun:
-    """Train on a split and test once, at the end; nothing is written."""
+    """Train on a split and test once, at the end.
+
+    Args:
+        parts: What to train on, and what to test on.
+        options: What to train and how.
+        progress: Receives an event after every epoch.
+        device: In place of the options' device, such as the second GPU.
+        checkpoint: As for `fit`; without it nothing is written.
+        after_epoch: As for `fit`.
+    """
     options = options or RunOptions()
-    net = build_network(parts, options)
-    history = fit(net, parts.train, options=options.training, progress=progress)
-    untested = describe_network(net, parts, options)
-    accuracy = run_float(untested, parts.test.inputs).accuracy(parts.test.labels)
-    description = describe_network(net, parts, options, test_accuracy=accuracy)
-    return TrainedRun(description, options, accuracy, len(parts.test), history.epochs)
-
-
-def describe_network(
-    net: SpikingNet, parts: Split, options: RunOptions, **measured: float
-) -> NetworkDescription:
-    """Return the network's description, with the split, the sizes and what was measured."""
-    widths = (parts.train.inputs[0].size, *(options.n_hidden,) * options.n_layers)
-    architecture = "-".join(map(str, (*widths, parts.train.n_classes)))
-    short = f"{widths[0]}-{options.n_layers}x{options.n_hidden}-{parts.train.n_classes}"
-    name = f"{parts.train.name}-{architecture if len(architecture) < 40 else short}"
-    return net.to_description(
-        name.replace("-", "_"),
-        parts.train.encoding,
-        options.training.steps,
-        metadata={
-            **parts.metadata,
-            "architecture": architecture,
-            "parameters": sum(parameter.numel() for parameter in net.parameters()),
-            **measured,
-        },
+    parts = taken_by_network(parts, options)
+    learnt, validation = parts.train, None
+    if options.validation_fraction:
+        inner = split(parts.train, options.training.seed, options.validation_fraction)
+        learnt, validation = inner.train, inner.test
+    net = build_network(parts, options).to(device or find_device(options.device))
+    history = fit(
+        net,
+        learnt,
+        validation,
+        options.training,
+        progress,
+        checkpoint,
+        after_epoch=after_epoch,
     )
-
-
-def build_network(parts: Split, options: RunOptions) -> SpikingNet:
-    """Return the untrained network, its first weights drawn from the seed."""
-    if options.surrogate not in SURROGATES:
-        raise UserError(f"no surrogate {options.surrogate!r}; known: {', '.join(SURROGATES)}")
-    with seeded(options.training.seed):
-        return SpikingNet(
-            parts.train.inputs[0].size,
-            options.n_hidden,
-            parts.train.n_classes,
-            options.n_layers,
-            cell=find_neuron(options.neuron),
-            per_channel=options.per_channel,
-            surrogate=SURROGATES[options.surrogate],
-            learn=options.learn,
-        )
+    group = current_group()
+    accuracy, activity = 0.0, []
+    asked = options.training
+    if group.is_first:
+        untested = describe_network(net, parts, options)
+        test = encoded_dataset(parts.test, asked.encoder, asked.steps, asked.seed)
+        accuracy = run_float(untested, test.network_inputs()).accuracy(test.labels)
+        activity = activity_report(
+            net,
+            learnt.take(np.arange(min(len(learnt), _SAMPLES_TO_WATCH))),
+            asked.steps,
+            encoder=find_encoder(asked.encoder),
+            generator=asked.seed,
+        ).summary()
+    accuracy, activity = group.from_first((accuracy, activity))
+    description = describe_network(net, parts, options, test_accuracy=accuracy)
+    return TrainedRun(
+        description, options, accuracy, len(parts.test), history.epochs, history.kept, activity
+    )
 
 
 def _read_record(out: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,12 +225,23 @@ def _read_record(out: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
             f"{path}: not the record of a training run ({error!r}); remove the folder, or choose "
             f"another one"
         ) from None
-    if found != asked and record.get("finished"):
+    # What a release did not know yet when it wrote the record was as it is by default now.
+    found["options"] = _with_defaults(found["options"], plain(RunOptions()))
+    differs = difference(found, asked)
+    is_begun = record.get("finished") or (out / CHECKPOINT).exists()
+    if differs and is_begun:
         raise UserError(
-            f"{out} holds a run with other options ({difference(found, asked)}); choose another "
-            f"folder, or remove this one"
+            f"{out} holds a run with other options ({differs}); choose another folder, or remove "
+            f"this one"
         )
-    return dict(record) if found == asked else {}
+    return {} if differs else dict(record)
+
+
+def _with_defaults(found: Any, defaults: Any) -> Any:
+    if not isinstance(found, dict) or not isinstance(defaults, dict):
+        return found
+    filled = {name: _with_defaults(value, defaults.get(name)) for name, value in found.items()}
+    return {**defaults, **filled}
 
 
 def _read_run(out: Path, record: Mapping[str, Any], options: RunOptions) -> TrainedRun:
@@ -222,12 +254,61 @@ def _read_run(out: Path, record: Mapping[str, Any], options: RunOptions) -> Trai
     names = [item.name for item in fields(Epoch)]
     try:
         epochs = tuple(Epoch(**{name: row[name] for name in names}) for row in record["history"])
-        return TrainedRun(description, options, record["accuracy"], record["test_size"], epochs)
+        return TrainedRun(
+            description,
+            options,
+            record["accuracy"],
+            record["test_size"],
+            epochs,
+            record.get("kept_epoch", len(epochs)),
+            record.get("activity", []),
+        )
     except (KeyError, TypeError) as error:
         raise UserError(
             f"{out / TRAINING_NAME}: the record is incomplete ({error!r}); remove the folder and "
             f"train again"
         ) from None
+
+
+def _load(dataset: str, options: RunOptions, group: Group, progress: ProgressCallback) -> Split:
+    """Return the data; the first process downloads what is missing before the others look."""
+    for is_turn in (group.is_first, not group.is_first):
+        if is_turn:
+            parts = load_split(
+                dataset,
+                options.split,
+                options.training.seed,
+                options.test_fraction,
+                progress if group.is_first else ignore_progress,
+            )
+        group.from_first(None)
+    return parts
+
+
+def _finish(out: Path, asked: Mapping[str, Any], run: TrainedRun, train_size: int) -> None:
+    """Write the network, then the record that says so, then remove the checkpoint."""
+    save_description(run.description, out)
+    _write_record(
+        out,
+        {
+            **asked,
+            "finished": True,
+            "accuracy": run.accuracy,
+            "test_size": run.test_size,
+            "train_size": train_size,
+            "seconds": run.seconds,
+            "kept_epoch": run.kept,
+            "history": run.history(),
+            "activity": run.activity,
+            "network": run.description.content_hash,
+            "versions": {
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "numpy": np.__version__,
+            },
+        },
+    )
+    shutil.rmtree(out / CHECKPOINT, ignore_errors=True)
 
 
 def _write_record(out: Path, record: Mapping[str, Any]) -> None:

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.fixed.network import IntegerNetwork, IntegerRun
+from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.accelerator import Field, load_accelerator
+from sc_neurocore.kernels.inference import NetworkRun
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.verify.recording import Recording, Updates
 from sc_neurocore.verify.simulators import build_simulator, choose_simulator
@@ -148,7 +149,7 @@ class _Tally:
         wrong = self.spikes + self.states + self.classes + self.counts
         return f"{self.updates} updates, {wrong} mismatches"
 
-    def add(self, seen: Recording, expected: IntegerRun) -> None:
+    def add(self, seen: Recording, expected: NetworkRun) -> None:
         """Compare one batch."""
         if seen.content_hash != self.network.content_hash:
             raise UserError(
@@ -174,7 +175,7 @@ class _Tally:
             )
         return len(wrong)
 
-    def _compare_updates(self, seen: Updates, batch: int, expected: IntegerRun) -> None:
+    def _compare_updates(self, seen: Updates, batch: int, expected: NetworkRun) -> None:
         per_sample = int(self._offsets[-1])
         self.updates += batch * per_sample
         spikes = _in_trace_order([each[..., np.newaxis] for each in expected.spikes])

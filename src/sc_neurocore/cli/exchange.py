@@ -1,0 +1,60 @@
+"""The command that takes in a network from another framework."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sc_neurocore.cli import options
+from sc_neurocore.cli.console import reporting
+from sc_neurocore.data.catalogue import load_unseen
+from sc_neurocore.interop.importing import read_nir
+from sc_neurocore.network.storage import save_description
+
+
+def import_(
+    network: Annotated[Path, typer.Argument(metavar="FILE.nir", help="A NIR graph.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the network goes.")],
+    dt: Annotated[
+        float | None, typer.Option(help="Length of a time step, in the file's unit of time.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Time steps per sample.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="From tau to decay: euler or exponential-euler.")
+    ] = None,
+    reset: Annotated[str | None, typer.Option(help="value (NIR's definition) or subtract.")] = None,
+    readout: Annotated[str | None, typer.Option(help="spike-count or membrane.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Inputs are those of this data set; spikes by default.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Make a network that was trained elsewhere, a .nir file, into a saved network."""
+    with reporting(as_json) as report:
+        description = read_nir(
+            network,
+            dt=dt,
+            steps=steps,
+            method=method,
+            reset=reset,
+            readout=readout,
+            input=None if dataset is None else load_unseen(dataset).encoding,
+        )
+        save_description(description, out)
+        layers = [layer.kind for layer in description.layers]
+        content = {
+            "network": description.name,
+            "content_hash": description.content_hash,
+            "folder": out.as_posix(),
+            "steps": description.steps,
+            "readout": description.readout,
+            "layers": layers,
+        }
+        rows = [
+            ("network", f"{description.name} {description.content_hash[:12]}…"),
+            ("layers", ", ".join(layers)),
+            ("written", out.as_posix()),
+        ]
+        report.result(content, rows)

@@ -1,0 +1,169 @@
+"""The command that trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sc_neurocore.cli import options
+from sc_neurocore.cli.console import reporting
+from sc_neurocore.errors import UserError
+
+if TYPE_CHECKING:
+    from sc_neurocore.training.augmentation import Affine
+
+_HOW = "How it learns"
+_WHAT = "The network"
+
+
+def _option(help: str, panel: str | None = None, *names: str) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel=panel)
+
+
+def _augmentation(text: str | None) -> Affine | None:
+    if text is None:
+        return None
+    from sc_neurocore.training.augmentation import Affine
+
+    numbers = {"rows": 28.0, "columns": 28.0}
+    known = ("rotation", "shift", "scale", "shear", *numbers)
+    for part in text.split(","):
+        name, _, value = part.strip().partition("=")
+        try:
+            if name not in known:
+                raise ValueError
+            numbers[name] = float(value)
+        except ValueError:
+            raise UserError(
+                f"--augment {text}: {part.strip()!r}: expected NAME=NUMBER with a name among "
+                f"{', '.join(known)}"
+            ) from None
+    shape = int(numbers.pop("rows")), int(numbers.pop("columns"))
+    return Affine(shape, **numbers)
+
+
+def train(
+    out: Annotated[Path, typer.Option(metavar="RUN", help="The run's folder.")],
+    dataset: Annotated[str, _option("The data set: digits, mnist or spoken-digits.")] = "digits",
+    split: Annotated[
+        str | None,
+        _option("Its split, such as random of spoken-digits; else the usual one."),
+    ] = None,
+    seed: Annotated[int, _option("Draws the splits, the weights, the order.")] = 0,
+    validation: Annotated[
+        float, _option("Share of the training set that chooses the best epoch instead.")
+    ] = 0.0,
+    device: Annotated[str, _option("cpu or cuda.")] = "cpu",
+    threads: Annotated[int, _option("CPU threads.")] = 1,
+    resume: Annotated[bool, _option("Refuse to begin a new run.", None, "--resume")] = False,
+    tensorboard: Annotated[
+        bool, _option("Write events for TensorBoard too.", None, "--tensorboard")
+    ] = False,
+    net: Annotated[str, _option("ff or conv.", _WHAT)] = "ff",
+    hidden: Annotated[int, _option("Neurons in each hidden layer.", _WHAT)] = 128,
+    layers: Annotated[int, _option("Number of hidden layers of ff.", _WHAT)] = 1,
+    neuron: Annotated[
+        str, _option("A neuron of the catalogue.", _WHAT, "--neuron", "--cell")
+    ] = "LIF",
+    surrogate: Annotated[str, _option("A surrogate gradient.", _WHAT)] = "atan_surrogate",
+    learn_beta: Annotated[bool, _option("Learn the decay.", _WHAT, "--learn-beta")] = False,
+    learn_threshold: Annotated[
+        bool, _option("Learn the threshold.", _WHAT, "--learn-threshold")
+    ] = False,
+    per_channel: Annotated[
+        bool, _option("Learn them for each neuron or channel.", _WHAT, "--per-channel")
+    ] = False,
+    max_delay: Annotated[int, _option("Longest trainable delay of ff, in steps.", _WHAT)] = 0,
+    dropout: Annotated[float, _option("Share of spikes dropped before linear layers.", _WHAT)] = 0,
+    encoder: Annotated[str, _option("direct, rate or latency.", _WHAT)] = "direct",
+    steps: Annotated[int, _option("Time steps per sample.", _WHAT)] = 25,
+    epochs: Annotated[int, _option("Passes over the training set.", _HOW)] = 10,
+    batch_size: Annotated[int, _option("Samples per gradient step.", _HOW)] = 32,
+    learning_rate: Annotated[float, _option("The highest of the schedule.", _HOW)] = 2e-3,
+    schedule: Annotated[str, _option("constant, cosine or one-cycle.", _HOW)] = "constant",
+    optimiser: Annotated[str, _option("adam or adamw.", _HOW)] = "adam",
+    weight_decay: Annotated[float, _option("Of weights, not of biases.", _HOW)] = 0.0,
+    max_norm: Annotated[float | None, _option("Scale longer gradients down to it.", _HOW)] = None,
+    label_smoothing: Annotated[float, _option("Share spread over all classes.", _HOW)] = 0.0,
+    average: Annotated[
+        float | None, _option("Average the weights, with this decay per step.", _HOW)
+    ] = None,
+    augment: Annotated[
+        str | None,
+        _option(
+            "Change images at random, such as rotation=10,shift=2,scale=0.1,shear=5 (degrees, "
+            "pixels, share, degrees); rows=8,columns=8 for images that are not 28 x 28.",
+            _HOW,
+        ),
+    ] = None,
+    precision: Annotated[str, _option("float32 or bfloat16.", _HOW)] = "float32",
+    as_json: options.Json = False,
+) -> None:
+    """Train a network.
+
+    A folder that holds the finished run is read back at once; one that holds a part of it goes on
+    from there.
+    """
+    with reporting(as_json) as report:
+        from sc_neurocore.training import RunOptions, TrainingOptions, train_run
+        from sc_neurocore.training.distributed import is_first_process
+
+        if resume and not (out / "training.json").exists():
+            raise UserError(f"--resume: {out} holds no run; leave the option out to begin one")
+        flags = {"beta": learn_beta, "threshold": learn_threshold}
+        # Names that do not exist are refused by the options themselves.
+        names: Any = {"optimiser": optimiser, "schedule": schedule, "precision": precision}
+        training = TrainingOptions(
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            steps=steps,
+            seed=seed,
+            threads=threads,
+            weight_decay=weight_decay,
+            max_norm=max_norm,
+            label_smoothing=label_smoothing,
+            average=average,
+            augment=_augmentation(augment),
+            encoder=encoder,
+            **names,
+        )
+        kind: Any = net
+        run_options = RunOptions(
+            n_hidden=hidden,
+            n_layers=layers,
+            neuron=neuron,
+            surrogate=surrogate,
+            learn=tuple(name for name, is_learnt in flags.items() if is_learnt),
+            per_channel=per_channel,
+            training=training,
+            net=kind,
+            split=split,
+            max_delay=max_delay,
+            dropout=dropout,
+            validation_fraction=validation,
+            device=device,
+        )
+        run = train_run(dataset, out, run_options, report.progress, tensorboard)
+        if not is_first_process():
+            return
+        content = {
+            "run": out.as_posix(),
+            "network": run.description.name,
+            "content_hash": run.description.content_hash,
+            **run.summary(),
+            "test_size": run.test_size,
+            "activity": run.activity,
+        }
+        rows = [
+            ("run", out.as_posix()),
+            ("network", f"{run.description.name} {run.description.content_hash[:12]}…"),
+            ("test accuracy", f"{run.accuracy:.2%} of {run.test_size} samples"),
+        ]
+        for layer in run.activity:
+            rate = f"{layer['mean_rate']:.3f} spikes per step and neuron"
+            idle = f"{layer['dead']} dead and {layer['saturated']} saturated of {layer['neurons']}"
+            rows.append((layer["layer"], f"{rate}, {idle}"))
+        report.result(content, rows)

@@ -1,0 +1,147 @@
+"""NIR's neurons as populations, and populations as NIR's neurons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore.equation.ode import Method
+from sc_neurocore.interop.graph import Node, Stage
+from sc_neurocore.interop.layers import numbers, reduced, weights
+from sc_neurocore.interop.neurons import FIELDS, Reset, coefficients, equation, to_form
+from sc_neurocore.network.description import (
+    Integrator,
+    Layer,
+    Population,
+    Recurrent,
+    Shape,
+    along_channels,
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How nodes become layers; see `from_nir`."""
+
+    dt: float
+    method: Method
+    reset: Reset
+    initial: float
+    trusts_notes: bool
+
+
+def node_fields(
+    layer: Population, shape: Shape, dt: float, method: Method
+) -> tuple[str, dict[str, NDArray[np.float64]], tuple[str, ...]]:
+    """Return the primitive of a population, its fields in the layer's shape, and differences.
+
+    Raises:
+        EquationError: If NIR has no primitive for it.
+    """
+    form = to_form(layer, dt, method)
+    fields = {
+        name: np.broadcast_to(along_channels(np.asarray(value, np.float64), len(shape)), shape)
+        for name, value in form.fields.items()
+    }
+    return form.kind, fields, form.differences
+
+
+def to_population(
+    stage: Stage, shape: Shape, options: Options, note: Mapping[str, Any], is_last: bool
+) -> Layer:
+    """Return the neurons of a stage, with the weights through which their spikes come back.
+
+    Args:
+        stage: Its node is one of `neurons.KINDS`.
+        shape: The shape that arrives.
+        options: How neurons are read.
+        note: The node's note, if it is to be used.
+        is_last: Whether nothing follows, so that silent neurons are read out.
+
+    Raises:
+        DescriptionError: Naming the node, the field and the value that cannot be.
+    """
+    node = stage.node
+    content = _noted_neurons(node, shape, options, note)
+    if content is None:
+        content = _read_neurons(node, shape, options)
+    if stage.loop is not None:
+        return _recurrent(stage, shape, content, options)
+    layer = Population(**content)
+    return layer if fires(layer) or is_last else Integrator(**content)
+
+
+def fires(layer: Population) -> bool:
+    """Whether the neurons of a layer can fire at all."""
+    left, right = layer.neuron.spike.operands
+    return left != right
+
+
+def _recurrent(stage: Stage, shape: Shape, content: dict[str, Any], options: Options) -> Layer:
+    assert stage.loop is not None
+    weight, bias = weights(stage.loop, 2)
+    if weight.shape != (*shape, *shape):
+        raise stage.loop.error(
+            f"weight has shape {weight.shape}: the {stage.node.name!r} that it leads back to has "
+            f"the shape {shape}"
+        )
+    # A loop through the node before adds its bias there.
+    return Recurrent(weight=weight, bias=None if stage.shares_weight else bias, **content)
+
+
+def _noted_neurons(
+    node: Node, shape: Shape, options: Options, note: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Return the neurons that a note describes, if they are those of the node."""
+    if "neuron" not in note:
+        return None
+    content = {"neuron": note["neuron"], "parameters": note.get("parameters", {})}
+    try:
+        layer = Population(**content)
+        layer.output_shape(shape)
+        kind, fields, _ = node_fields(layer, shape, options.dt, options.method)
+    except ValueError as error:
+        raise node.error(f"the noted neuron cannot be: {error}") from None
+    same = kind == node.kind and all(
+        np.array_equal(numbers(node, name, shape), value) for name, value in fields.items()
+    )
+    if not same:
+        raise node.error(
+            "its fields are not those of the neuron in its notes: one of them was changed; give "
+            "use_notes=False to read the fields"
+        )
+    return content
+
+
+def _read_neurons(node: Node, shape: Shape, options: Options) -> dict[str, Any]:
+    fields = {}
+    for name in FIELDS[node.kind]:
+        if name == "v_reset" and node.fields.get(name) is None:
+            fields[name] = np.zeros(shape)
+        elif name == "w_in" and node.fields.get(name) is None:
+            fields[name] = np.ones(shape)
+        else:
+            fields[name] = np.asarray(numbers(node, name, shape), np.float64)
+        if name.startswith("tau") and not (fields[name] > 0).all():
+            raise node.error(f"{name} = {fields[name].min():g}: expected more than 0")
+    neuron = equation(node.kind, options.reset, options.initial)
+    with np.errstate(all="ignore"):
+        values = coefficients(node.kind, fields, options.dt, options.method)
+    parameters = {}
+    for name in neuron.parameters:
+        value = np.broadcast_to(np.asarray(values[name], np.float64), shape)
+        if not np.isfinite(value).all():
+            raise node.error(f"with dt = {options.dt:g} its {name} overflows")
+        if name.endswith("decay") and not (np.abs(value) < 1).all():
+            raise node.error(
+                f"with dt = {options.dt:g} and method {options.method!r}, {value.min():g} to "
+                f"{value.max():g} of its state is left after a step: expected between -1 and 1; "
+                f"forward Euler needs dt < 2 tau, and float64 more than dt / tau = 1e-16"
+            )
+        small = reduced(value, shape)
+        parameters[name] = float(small) if small.ndim == 0 else small
+    return {"neuron": neuron, "parameters": parameters}

@@ -1,0 +1,94 @@
+"""Checked, immutable data for descriptions, and the arrays in them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    ValidationInfo,
+)
+
+from sc_neurocore.equation.neuron import Neuron
+from sc_neurocore.equation.parser import parse_neuron
+from sc_neurocore.errors import DescriptionError
+
+Shape: TypeAlias = tuple[int, ...]
+Pair: TypeAlias = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
+PositivePair: TypeAlias = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+
+
+def _as_array(value: Any, info: ValidationInfo) -> NDArray[Any]:
+    """Accept numbers, nested lists and arrays; keep float32 as it is, make the rest float64."""
+    array = np.array(value)
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"{info.field_name} has type {array.dtype}: expected numbers")
+    if array.dtype not in (np.float32, np.int32, np.int64):
+        array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        where = np.argwhere(~np.isfinite(array))[0].tolist()
+        raise ValueError(
+            f"{info.field_name}{where} is {array[tuple(where)]}: expected finite numbers"
+        )
+    array.setflags(write=False)
+    return array
+
+
+def _as_delays(value: Any, info: ValidationInfo) -> NDArray[np.int64]:
+    """Accept whole numbers of steps; equal delays are equal content, whatever type they came in."""
+    array = _as_array(value, info)
+    if (array < 0).any() or (array != np.round(array)).any():
+        raise ValueError("delays are whole numbers of steps, 0 or more")
+    return _as_array(array.astype(np.int64), info)
+
+
+def _as_parameter(value: Any, info: ValidationInfo) -> float | NDArray[np.float64]:
+    """Accept a number, or several, which become float64."""
+    if not np.ndim(value):
+        return value  # type: ignore[no-any-return]  # checked as a float next
+    return _as_array(_as_array(value, info).astype(np.float64), info)
+
+
+def _as_neuron(value: Any) -> Neuron:
+    if isinstance(value, Neuron):
+        return value
+    if isinstance(value, str):
+        return parse_neuron(value)
+    raise ValueError(f"a neuron is equation text or a Neuron, not {type(value).__name__}")
+
+
+Array = Annotated[NDArray[Any], BeforeValidator(_as_array)]
+Delays = Annotated[NDArray[np.int64], BeforeValidator(_as_delays)]
+Parameter = Annotated[float | NDArray[np.float64], BeforeValidator(_as_parameter)]
+NeuronText = Annotated[Neuron, BeforeValidator(_as_neuron), PlainSerializer(str)]
+
+
+class Model(BaseModel):
+    """Checked, immutable data; what does not hold raises `DescriptionError`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    def __init__(self, /, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            raise DescriptionError(explain(error)) from None
+
+
+def explain(error: ValidationError) -> str:
+    """Put pydantic's findings in one sentence each, with the place first."""
+    findings = []
+    for finding in error.errors(include_url=False):
+        place = ""
+        for part in finding["loc"]:
+            place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
+        message = finding["msg"].removeprefix("Value error, ")
+        findings.append(f"{place}: {message}" if place else message)
+    return "; ".join(findings)

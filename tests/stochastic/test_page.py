@@ -1,0 +1,34 @@
+"""The program of docs/stochastic-computing.md runs, draws the page's picture, and is not wrong."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib import image
+
+ROOT = Path(__file__).parent.parent.parent
+PAGE = ROOT / "docs" / "stochastic-computing.md"
+
+
+def test_the_page_runs_and_its_picture_is_the_one_it_draws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "models").symlink_to(ROOT / "models")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec("\n".join(blocks), names)
+    labels = names["data"].labels
+    assert names["correlation"](names["x"], names["same"], 4096) == 1
+    assert abs(names["correlation"](names["x"], names["other"], 4096)) < 0.1
+    assert names["run"].accuracy(labels) > 0.96 and names["in_integers"].accuracy(labels) > 0.95
+    assert names["after"].accuracy(labels) > names["before"].accuracy(labels)
+    drawn = image.imread("stochastic.png")
+    shown = image.imread(ROOT / "docs" / "images" / "stochastic.png")
+    assert drawn.shape == shown.shape
+    # Letters may be drawn a little differently elsewhere; other bits would be another picture.
+    assert np.abs(drawn - shown).mean() < 0.002
