@@ -55,7 +55,7 @@ def test_the_largest_error_is_what_the_table_says(
         allowed = table.error
         allowed = max(allowed, table.low_error) if x < table.first else allowed
         allowed = max(allowed, table.high_error) if x > table.last else allowed
-        assert abs(found - wanted) <= allowed * (1 + 1e-9)
+        assert abs(found - wanted) <= allowed * (1 + 1e-9) + 1e-15  # float64 itself
 
 
 @pytest.mark.parametrize(
