@@ -52,6 +52,7 @@ class Task:
     length: int
     sharing: Sharing = "shared"
     neurons: str = "float64"
+    calibrate: bool = True
     seed: int | None = None
 
     @property
@@ -67,6 +68,8 @@ def tasks(sections: Sequence[str]) -> Iterator[Task]:
     if "dense" in sections:
         for encoding, source, length, seed in product(ENCODINGS, sources, LENGTHS, seeds):
             yield Task(NETWORKS["dense"], encoding, source, length, seed=seed)
+        for source, length in product(sources, LENGTHS):
+            yield Task(NETWORKS["dense"], "sign-magnitude", source, length, calibrate=False)
     if "sharing" in sections:
         for sharing, source, length in product(get_args(Sharing)[1:], sources, (16, 64, 256)):
             yield Task(NETWORKS["dense"], "sign-magnitude", source, length, sharing)
@@ -90,7 +93,13 @@ def accuracy(task: Task, models: Path, images: int | None) -> float:
     data = test_set(description, images)
     sources = make_sources(task.source, task.seed, task.sharing)
     run = run_network(
-        description, data.inputs, task.length, sources, task.encoding, neurons=task.neurons
+        description,
+        data.inputs,
+        task.length,
+        sources,
+        task.encoding,
+        neurons=task.neurons,
+        calibrate=task.calibrate,
     )
     return run.accuracy(data.labels)
 
@@ -119,7 +128,7 @@ def tuned(source: str, models: Path, network: str, images: int | None, epochs: i
         fit(net, parts.train, options=options)
     found = net.to_description("tuned", description.input, description.steps, description.readout)
     data = test_set(description, images)
-    run = run_network(found, data.inputs, TUNED_LENGTH, source, clip=False)
+    run = run_network(found, data.inputs, TUNED_LENGTH, source)
     return run.accuracy(data.labels)
 
 
@@ -175,21 +184,25 @@ def table(found: Iterable[tuple[Task, float]]) -> list[dict[str, Any]]:
 
 
 def targets(rows: list[dict[str, Any]], floats: dict[str, float]) -> Iterator[Target]:
-    """Yield what was asked for, in points below floating point; the worst of all seeds."""
+    """Yield what was asked for, in points below floating point.
+
+    With the documented constants, which hardware has, and for the worst of the drawn seeds.
+    """
     asked = {("dense", 64): 0.5, ("dense", 256): 0.1, ("conv", 256): 0.2}
     for row in rows:
         section = next((name for name, n in NETWORKS.items() if n == row["network"]), "")
         is_plain = row["encoding"] == "sign-magnitude" and row["sharing"] == "shared"
-        is_plain = is_plain and row["neurons"] != "Q8.8"
+        is_plain = is_plain and row["neurons"] != "Q8.8" and row["calibrate"]
         points = asked.get((section, row["length"]))
         if row.get("is_tuned"):
             points, is_plain = 0.5, True
         if is_plain and points is not None and row["source"] in ("lfsr", "sobol"):
             tuned_for = ", fine-tuned" if row.get("is_tuned") else ""
             what = f"{row['network']}, {row['source']}, {row['length']} bits{tuned_for}"
-            worst = min(row["constants_percent"], row.get("worst_percent", 100))
-            lost = round(floats[row["network"]] - worst, 2)
-            yield Target(f"{what}: points lost at worst", "<=", points, lost)
+            for share, which in (("constants", "documented constants"), ("worst", "worst seed")):
+                if f"{share}_percent" in row:
+                    lost = round(floats[row["network"]] - row[f"{share}_percent"], 2)
+                    yield Target(f"{what}, {which}: points lost", "<=", points, lost)
 
 
 def main() -> int:

@@ -22,7 +22,9 @@ def test_runs_are_spread_and_kept(backend: str, tmp_path: Path) -> None:
         "--backend", backend, "--folder", str(tmp_path),
     ]  # fmt: skip
     path = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
-    names = [f"digits-sign-magnitude-{source}-64-shared-Q8.8-None" for source in ("lfsr", "sobol")]
+    names = [
+        f"digits-sign-magnitude-{source}-64-shared-Q8.8-True-None" for source in ("lfsr", "sobol")
+    ]
     kept = tmp_path / "first-40"
     kept.mkdir()
     (kept / f"{names[0]}.json").write_text("0.5")  # what is there is not measured again

@@ -31,7 +31,7 @@ from sc_neurocore.network.description import (
 from sc_neurocore.network.encoding import ENCODINGS, WeightEncoding, encode_weights
 from sc_neurocore.progress import Progress
 from sc_neurocore.stochastic.inference import run_network
-from sc_neurocore.stochastic.layer import SCDenseLayer, clip_weights
+from sc_neurocore.stochastic.layer import SCDenseLayer
 from sc_neurocore.stochastic.sharing import Sharing, SourcePair, make_sources
 from sc_neurocore.stochastic.sources import Sobol
 
@@ -214,7 +214,7 @@ def test_spikes_behind_delays_and_recurrent_layers_meet_the_weights_of_their_str
         return layer.model_copy(update={"weight": weight, "bias": bias})
 
     x = rng.integers(0, 2, (20, 6), dtype=np.uint8) * 16
-    found = run_network(network(*layers), x, 256, "sobol", clip=False)
+    found = run_network(network(*layers), x, 256, "sobol", calibrate=False)
     expected = run_float(network(*map(in_streams, layers)), x)
     assert expected.spike_counts.any()
     assert not np.array_equal(expected.membrane, run_float(network(*layers), x).membrane)
@@ -324,26 +324,6 @@ def test_a_sum_over_a_window_is_its_mean_times_its_size(encoding: WeightEncoding
         x = np.random.default_rng(1).integers(0, 2, (3, 5, 1, 6, 4), dtype=np.uint8)
         membranes.append(factor * run_network(description, x, 50, encoding=encoding).membrane)
     np.testing.assert_allclose(membranes[0], membranes[1], rtol=1e-12, atol=1e-9)
-
-
-def test_weights_are_clipped_where_that_costs_less_than_coarse_levels() -> None:
-    rng = np.random.default_rng(0)
-    weight = rng.normal(0, 0.05, (40, 50))
-    weight[0, 0] = 0.9
-    silent = Population(neuron=LIF, parameters={"threshold": 100.0})
-    description, x = network(Dense(weight=weight), silent, inputs=50), rng.random((200, 50))
-
-    def error(clip: bool) -> float:
-        run = run_network(description, x, 16, "sobol", clip=clip, record=True)
-        return float(np.abs(run.states[0]["v"][0] - x @ weight.T)[:, 1:].mean())
-
-    assert error(clip=True) < 0.8 * error(clip=False)
-    clipped = clip_weights(weight, 16, make_sources("sobol"))
-    assert clipped[0, 0] == 0.5 and np.array_equal(clipped[1:], weight[1:])
-    # Long streams have levels enough, and what is exact stays as it is.
-    assert np.array_equal(clip_weights(weight, 65536, make_sources("sobol")), weight)
-    dyadic = np.array([[0.5, -0.25], [1.0, 0.0]])
-    assert np.array_equal(clip_weights(dyadic, 16, make_sources("sobol")), dyadic)
 
 
 def test_float32_neurons_follow_float64_ones() -> None:

@@ -22,6 +22,7 @@ from sc_neurocore.network.encoding import (
     ENCODINGS,
     EncodedWeights,
     WeightEncoding,
+    clipping_limit,
     encode_weights,
 )
 from sc_neurocore.network.storage import load_description, save_description
@@ -46,6 +47,7 @@ __all__ = [
     "SumPool2d",
     "WeightEncoding",
     "WeightedLayer",
+    "clipping_limit",
     "encode_weights",
     "load_description",
     "save_description",

@@ -16,9 +16,8 @@ sign-magnitude  sign * scale * p             exactly, since the scale is a power
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -71,9 +70,7 @@ class EncodedWeights:
         return 4 * math.ulp(self.scale + abs(self.offset))
 
 
-def clipping_limit(
-    weight: NDArray[Any], rounded: Callable[[NDArray[Any]], NDArray[Any]], halvings: int = 8
-) -> float:
+def clipping_limit(weight: ArrayLike, levels: int, halvings: int = 8) -> float:
     """Return the power of two at which weights are best clipped before they are rounded.
 
     A single large weight sets the scale of its layer, and thereby the distance of all levels. At
@@ -82,16 +79,17 @@ def clipping_limit(
 
     Args:
         weight: A layer's weights.
-        rounded: Gives what clipped weights are worth once they are encoded.
-        halvings: How often the scale may be halved.
+        levels: Steps from 0 to the limit, to the nearest of which magnitudes are rounded.
+        halvings: How often the scale of the largest weight may be halved.
     """
-    largest = encode_weights(weight).scale
-    limits = [largest / 2**halving for halving in range(halvings + 1)]
+    weights = np.asarray(weight, dtype=np.float64)
+    largest = encode_weights(weights).scale
 
     def error(limit: float) -> float:
-        return float(np.square(rounded(np.clip(weight, -limit, limit)) - weight).mean())
+        rounded = np.rint(np.clip(weights, -limit, limit) / limit * levels) / levels * limit
+        return float(np.square(rounded - weights).mean())
 
-    best: float = min(limits, key=error)
+    best: float = min((largest / 2**halving for halving in range(halvings + 1)), key=error)
     return best
 
 

@@ -11,6 +11,7 @@ from sc_neurocore.stochastic.arithmetic import (
     saturating_add,
     scaled_add,
 )
+from sc_neurocore.stochastic.calibration import calibrate_weights
 from sc_neurocore.stochastic.convolution import SCConv2dLayer
 from sc_neurocore.stochastic.inference import run_network
 from sc_neurocore.stochastic.layer import SCDenseLayer
@@ -30,6 +31,7 @@ __all__ = [
     "Source",
     "SourceName",
     "SourcePair",
+    "calibrate_weights",
     "correlation",
     "count",
     "decode",

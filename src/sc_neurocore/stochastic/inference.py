@@ -40,8 +40,9 @@ from sc_neurocore.network.description import (
 )
 from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding, encode_weights
 from sc_neurocore.progress import ProgressCallback, ignore_progress
+from sc_neurocore.stochastic.calibration import calibrate_weights
 from sc_neurocore.stochastic.convolution import SCConv2dLayer
-from sc_neurocore.stochastic.layer import SCDenseLayer, choose_sources, clip_weights
+from sc_neurocore.stochastic.layer import SCDenseLayer, choose_sources
 from sc_neurocore.stochastic.neurons import integer_layers, to_current
 from sc_neurocore.stochastic.sharing import Sharing, SourcePair
 from sc_neurocore.stochastic.sources import check_length
@@ -79,7 +80,7 @@ def run_network(
     *,
     sharing: Sharing | None = None,
     neurons: str | QFormat = "float64",
-    clip: bool = True,
+    calibrate: bool = True,
     record: bool = False,
 ) -> NetworkRun:
     """Classify inputs with stochastic synapses.
@@ -98,10 +99,8 @@ def run_network(
         sharing: Which streams share a sequence: "shared", "rotated" or "per-input".
         neurons: What the neurons compute in: "float64", "float32", or a Q format such as "Q8.8",
             which needs sign-magnitude weights and a length that is a power of two.
-        clip: Whether sign-magnitude weights are first clipped to the power of two at which the
-            mean square of clipping and rounding is smallest. Without, the largest weight sets the
-            scale, as in `to_sc_weights`, and short streams waste most of their levels; weights
-            that were fine-tuned for these streams (`training.sc_aware`) want no clipping.
+        calibrate: Whether weights are suited to their streams, see `stochastic.calibration`.
+            Without, they are encoded as `to_sc_weights` does.
         record: Whether to keep all spikes and states.
 
     Returns:
@@ -125,7 +124,7 @@ def run_network(
         readout=description.readout,
         convert=lambda frame: frame * np.float64(unit),
         runners=list(
-            _runners(description, _Streams(length, sources, encoding, clip), neurons, record)
+            _runners(description, _Streams(length, sources, encoding, calibrate), neurons, record)
         ),
         values_at_work=max(
             values_at_work(layer, *shapes)
@@ -155,14 +154,13 @@ class _Streams:
     length: int
     sources: SourcePair
     encoding: WeightEncoding
-    clip: bool
+    calibrate: bool
 
     def encoded(self, layer: Dense | Conv2d | DelayDense | Recurrent) -> EncodedWeights:
         """Return the layer's weights as probabilities."""
-        weight = np.asarray(layer.weight, dtype=np.float64)
-        if self.clip and self.encoding == "sign-magnitude":
-            weight = clip_weights(weight, self.length, self.sources)
-        return encode_weights(weight, layer.bias, self.encoding)
+        if not self.calibrate:
+            return encode_weights(layer.weight, layer.bias, self.encoding)
+        return calibrate_weights(layer.weight, layer.bias, self.encoding, self.length, self.sources)
 
     def layer(self, layer: Dense | Conv2d) -> SCLayer:
         """Return the layer that counts bits."""
@@ -197,7 +195,8 @@ def _runners(
         real = _FLOATS[neurons]
     else:
         real, integers = np.float64, integer_layers(description, QFormat.parse(neurons))
-    arriving = _Arriving("spikes" if description.input.kind == "spikes" else "values")
+    are_spikes = description.input.kind == "spikes" and description.input.fraction_bits == 0
+    arriving = _Arriving("spikes" if are_spikes else "values")
     held = None  # the neurons in integers that the layers so far lead to
     for index, layer in enumerate(description.layers):
         place = f"layers[{index}] is {layer.kind!r}"

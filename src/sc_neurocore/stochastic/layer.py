@@ -33,13 +33,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.network.encoding import (
-    ENCODINGS,
-    EncodedWeights,
-    WeightEncoding,
-    clipping_limit,
-    encode_weights,
-)
+from sc_neurocore.network.encoding import ENCODINGS, EncodedWeights, WeightEncoding
 from sc_neurocore.stochastic.packed_kernels import and_counts
 from sc_neurocore.stochastic.sharing import Sharing, SourcePair, make_sources
 from sc_neurocore.stochastic.sources import Sequence, check_length
@@ -266,29 +260,6 @@ def decode_counts(
         result += input_ones * (weights.offset / whole)
     if weights.bias is not None:
         result += weights.bias.reshape(-1, *(1,) * (counts.ndim - 2))
-    return result
-
-
-def clip_weights(weight: NDArray[Any], length: int, sources: SourcePair) -> NDArray[Any]:
-    """Return weights clipped to the power of two that suits their streams best.
-
-    For sign-magnitude; see `network.encoding.clipping_limit`.
-
-    Args:
-        weight: Shape (n_out, ...); what follows the first axis are the inputs.
-        length: Bits per stream.
-        sources: Of the streams; a count of `length` ones is worth the scale of the weights.
-    """
-    tables = _tables(sources.sequences(weight[0].size, check_length(length))[1])
-
-    def rounded(clipped: NDArray[Any]) -> NDArray[Any]:
-        encoded = encode_weights(clipped.reshape(len(clipped), -1))
-        assert encoded.sign is not None
-        worth: NDArray[Any] = encoded.sign * _levels(encoded.values, tables) * encoded.scale
-        return worth.reshape(clipped.shape) / length
-
-    limit = clipping_limit(weight, rounded)
-    result: NDArray[Any] = np.clip(weight, -limit, limit)
     return result
 
 

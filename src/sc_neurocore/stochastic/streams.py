@@ -23,7 +23,7 @@ from sc_neurocore.stochastic.sources import LEVELS, Sequence, Source, check_leng
 
 WORD_BITS = 64
 _BYTES_AT_ONCE = 1 << 25
-_BYTES_KEPT = 1 << 23
+_BYTES_KEPT = 1 << 26
 
 Packed = NDArray[np.uint64]
 

@@ -1,14 +1,13 @@
 """Fine-tuning for stochastic streams of a chosen length.
 
-A stream of L bits holds L + 1 values. In the forward pass every weight becomes the value that its
-stream has, sign-magnitude, and a layer that sees the input itself counts the very bits of the
+A stream of L bits holds L + 1 values. In the forward pass every weight becomes the nearest one,
+sign-magnitude, and a layer that sees the input itself counts the very bits of the
 product streams, so that the network answers as stochastic inference with these sources does. In
 the backward pass all this is the identity: the straight-through estimator of Bengio, Léonard and
 Courville, Estimating or propagating gradients through stochastic neurons, arXiv:1308.3432, 2013.
 
-The scale of a layer is a power of two, which a single large weight can double, and with it the
-distance of all levels. So each layer's weights are first clipped to the power of two at which the
-mean square of clipping and rounding together is smallest.
+The scale of a layer is fixed at the beginning: the power of two at which clipping and rounding
+together cost least, as `stochastic.calibration` chooses it for inference.
 
 Everything is ordinary torch operations: where the network is, the bits are counted, with the same
 result on every device.
@@ -64,13 +63,13 @@ def stream_aware(
             fit(net, train, options=options)
 
     In the context the network cannot be exported. When it ends the layers are what they were
-    before; their weights stay within the scale that the streams had, so that inference with these
-    streams takes them as they are: `run_network(..., clip=False)`.
+    before, with their weights rounded to what the streams were worth; `run_network` with this
+    length and these sources gives the same answers.
 
     Args:
         net: Linear and convolutional layers with cells between them; BatchNorm is folded first,
             by `SpikingSequential.from_description(net.to_description(...))`. Weights are clipped
-            on entering.
+            on entering, and rounded on leaving.
         length: Bits per stream, 1 to 65536.
         sources: `stochastic.make_sources(...)`; those of the inference that is trained for.
         products: What layers do that see the input. "streams" counts the bits of each product,
@@ -100,7 +99,7 @@ def stream_aware(
             net.layers[index] = layer
         for layer in replaced:
             if isinstance(layer, StreamLayer):
-                layer.clip()
+                layer.finish()
 
 
 def _replaced(
@@ -170,25 +169,20 @@ class StreamLayer(nn.Module):
         for name, numbers in (("input", inputs), ("weight", weights)):
             tensor = torch.tensor(numbers.astype(np.float32), device=layer.weight.device)
             self.register_buffer(f"{name}_numbers", tensor, persistent=False)
-        on_cpu = self.weight_numbers.cpu()
-        self.limit = clipping_limit(
-            layer.weight.detach().cpu().numpy(),
-            lambda clipped: _weight_levels(torch.tensor(clipped), on_cpu).numpy(),
-        )
-        self.clip()
+        self.limit = clipping_limit(layer.weight.detach().cpu().numpy(), length)
+        with torch.no_grad():
+            self.weight.clamp_(-self.limit, self.limit)
 
     @torch.no_grad()
-    def clip(self) -> None:
-        """Clip the weights to the limit in place."""
-        self.weight.clamp_(-self.limit, self.limit)
+    def finish(self) -> None:
+        """Round the weights to what their streams are worth."""
+        self.weight.copy_(self._levels(self.weight.clamp(-self.limit, self.limit)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the currents of values in [0, 1], or of spikes or their means."""
         weight = self.weight.clamp(-self.limit, self.limit)
         if self.products is None:
-            return self._apply_weight(
-                x, _straight(weight, _weight_levels(weight, self.weight_numbers)), self.bias
-            )
+            return self._apply_weight(x, _straight(weight, self._levels(weight)), self.bias)
         if x.numel() and not bool((x.amin() >= 0) & (x.amax() <= 1)):
             raise UserError(
                 f"inputs from {float(x.amin()):g} to {float(x.amax()):g}: streams hold values from "
@@ -196,7 +190,7 @@ class StreamLayer(nn.Module):
             )
         if self.products == "levels":
             levels = _straight(x, self._input_levels(x))
-            met = _straight(weight, _weight_levels(weight, self.weight_numbers))
+            met = _straight(weight, self._levels(weight))
             return self._apply_weight(levels, met, self.bias)
         exact = self._count(x.detach(), weight.detach())
         if not torch.is_grad_enabled():
@@ -210,16 +204,31 @@ class StreamLayer(nn.Module):
 
     @torch.no_grad()
     def _input_levels(self, x: Tensor) -> Tensor:
-        if len(self.input_numbers) > 1 and self.convolution is not None:
-            # Each position in a patch has a sequence of its own, but levels differ by one at most.
-            return _ones(x, self.input_numbers[:1]) / self.length
-        return _ones(x, self.input_numbers) / self.length
+        """Return what the streams of values are worth."""
+        numbers = self.input_numbers
+        if self.convolution is not None:  # the positions in a patch may have others than the first
+            numbers = numbers[:1]
+        return _ones(_thresholds(x), numbers) / self.length
+
+    @torch.no_grad()
+    def _levels(self, weight: Tensor) -> Tensor:
+        """Return what the streams of weights are worth."""
+        thresholds = self._weight_thresholds(weight)
+        ones = _ones(thresholds, self.weight_numbers).reshape(weight.shape)
+        return (weight.sign() * ones * (self.limit / self.length)).to(weight.dtype)
+
+    def _weight_thresholds(self, weight: Tensor) -> Tensor:
+        """Return thresholds that give the nearest number of ones, (outputs, inputs)."""
+        share = (weight.abs().double() / self.limit).flatten(1)
+        ones = torch.round(share * self.length).long()
+        ordered = self.weight_numbers.sort(dim=1).values.expand(share.shape[1], -1)
+        below = ordered.gather(1, (ones - 1).clamp(min=0).T).T
+        return torch.where(ones > 0, below + 1, torch.zeros_like(below))
 
     @torch.no_grad()
     def _count(self, x: Tensor, weight: Tensor) -> Tensor:
         """Return the currents that the bits of the product streams make, counted exactly."""
-        scale = _scale(weight)
-        magnitude = _thresholds(weight.abs() / scale).reshape(len(weight), -1, 1)
+        magnitude = self._weight_thresholds(weight).unsqueeze(-1)
         sign = weight.sign().reshape(len(weight), -1, 1)
         value = _thresholds(x).unsqueeze(-1)
         counts: Tensor | None = None
@@ -228,13 +237,12 @@ class StreamLayer(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             for start in range(0, self.length, at_once):
                 part = slice(start, start + at_once)
-                own = self.weight_numbers[:, part].to(x.dtype)
-                weight_bits = (own < magnitude).to(x.dtype) * sign
+                weight_bits = (self.weight_numbers[:, part] < magnitude).to(x.dtype) * sign
                 input_bits = (self.input_numbers[:, part].to(x.dtype) < value).to(x.dtype)
                 added = self._multiplied(input_bits, weight_bits)
                 counts = added if counts is None else counts + added
         assert counts is not None
-        current = counts * (scale / self.length)
+        current = counts * (self.limit / self.length)
         if self.bias is not None:
             current = current + self.bias.reshape(-1, *(1,) * (current.ndim - 2))
         return current
@@ -250,15 +258,6 @@ class StreamLayer(nn.Module):
         images = x.movedim(-1, 2).flatten(1, 2)
         by_tap = weight.reshape(outputs, channels, *size, -1).movedim(-1, 2).flatten(1, 2)
         return functional.conv2d(images, by_tap, **self.convolution)
-
-
-@torch.no_grad()
-def _weight_levels(weight: Tensor, numbers: Tensor) -> Tensor:
-    """Return what the streams of weights are worth; numbers (inputs or 1, length)."""
-    scale = _scale(weight)
-    by_input = (weight.abs() / scale).reshape(len(weight), -1)
-    ones = _ones(by_input, numbers).reshape(weight.shape)
-    return weight.sign() * ones * (scale / numbers.shape[1])
 
 
 class _Straight(torch.autograd.Function):
@@ -281,24 +280,14 @@ def _thresholds(values: Tensor) -> Tensor:
     return torch.round(values * _RESOLUTION)
 
 
-def _ones(values: Tensor, numbers: Tensor) -> Tensor:
-    """Return the ones of the streams of values: (..., n), each compared with the numbers of n.
+def _ones(thresholds: Tensor, numbers: Tensor) -> Tensor:
+    """Return the ones of streams: thresholds (..., n), each compared with the numbers of n.
 
-    Where all share one sequence, (1, length), the values may have any shape.
+    Where all share one sequence, (1, length), the thresholds may have any shape.
     """
-    thresholds = _thresholds(values)
-    ordered = numbers.to(values.dtype).sort(dim=1).values
+    ordered = numbers.to(thresholds.dtype).sort(dim=1).values
     if len(ordered) == 1:
-        return torch.searchsorted(ordered[0], thresholds.contiguous()).to(values.dtype)
+        return torch.searchsorted(ordered[0], thresholds.contiguous()).to(thresholds.dtype)
     by_input = thresholds.flatten(0, -2).T.contiguous()
     found = torch.searchsorted(ordered, by_input)
-    return found.T.reshape(values.shape).to(values.dtype)
-
-
-def _scale(weight: Tensor) -> Tensor:
-    """Return the smallest power of two that no weight exceeds; 1 if all are 0."""
-    largest = weight.abs().amax()
-    mantissa, exponent = torch.frexp(largest)  # a mantissa in [1/2, 1)
-    exponent = exponent - (mantissa == 0.5).to(exponent.dtype)
-    scale = torch.ldexp(torch.ones_like(largest), exponent)
-    return torch.where(largest > 0, scale, torch.ones_like(largest))
+    return found.T.reshape(thresholds.shape).to(thresholds.dtype)

@@ -1,0 +1,65 @@
+"""Weights that suit the streams they will become.
+
+Weights are known beforehand, so nothing is left to chance with them:
+
+- The scale of sign-magnitude weights is a power of two, which a single large weight can double,
+  and with it the distance of all levels. They are clipped at the power of two at which the mean
+  square of clipping and rounding together is smallest.
+- A comparator makes of a value the number of ones that the source happens to give it: for a short
+  prefix of a pseudo-random sequence about the square root of the length too many or too few. The
+  threshold stored for a weight is instead one that gives the number of ones nearest to its value.
+  The bits are still made by a comparison; only the number in the memory is another one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sc_neurocore.network.encoding import (
+    EncodedWeights,
+    WeightEncoding,
+    clipping_limit,
+    encode_weights,
+)
+from sc_neurocore.stochastic.sharing import SourcePair
+from sc_neurocore.stochastic.sources import LEVELS, check_length
+
+
+def calibrate_weights(
+    weight: ArrayLike,
+    bias: ArrayLike | None,
+    encoding: WeightEncoding,
+    length: int,
+    sources: SourcePair,
+) -> EncodedWeights:
+    """Encode a layer's weights as `encode_weights` does, for streams of one length and source.
+
+    Args:
+        weight: Real weights; the first axis counts the outputs, what follows are the inputs.
+        bias: One number per output, or None.
+        encoding: How weights become probabilities.
+        length: Bits per stream.
+        sources: What the streams will be made from.
+
+    Returns:
+        Probabilities whose streams have as many ones as is nearest to length times the exact one
+        (where numbers of the sequence repeat, a few more).
+
+    Raises:
+        UserError: As `encode_weights`; also if the length is less than 1.
+    """
+    length = check_length(length)
+    weights = np.asarray(weight, dtype=np.float64)
+    encoded = encode_weights(weights, bias, encoding)
+    if encoding == "sign-magnitude":
+        limit = clipping_limit(weights, length)
+        encoded = encode_weights(np.clip(weights, -limit, limit), bias, encoding)
+    ones = np.rint(encoded.values.reshape(len(weights), -1) * length).astype(np.int64)
+    numbers = np.sort(sources.sequences(ones.shape[1], length)[1], axis=1).astype(np.int64)
+    # The sequence of input j, or the one that all share; below the k-th number and one lie k.
+    row = np.arange(ones.shape[1]) if len(numbers) > 1 else 0
+    thresholds = np.where(ones > 0, numbers[row, np.maximum(ones - 1, 0)] + 1, 0)
+    return replace(encoded, values=(thresholds / LEVELS).reshape(weights.shape))
