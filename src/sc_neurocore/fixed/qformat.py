@@ -121,7 +121,8 @@ class QFormat:
         """
         if np.isnan(values).any():
             raise UserError(f"NaN has no integer in {self}: clean the values first")
-        scaled = np.round(np.ldexp(np.asarray(values, dtype=np.float64), self.fraction_bits))
+        with np.errstate(over="ignore"):  # what float64 cannot hold is saturated like the rest
+            scaled = np.round(np.ldexp(np.asarray(values, dtype=np.float64), self.fraction_bits))
         return np.clip(scaled, self.minimum, self.maximum).astype(np.int64)
 
     def to_float(self, integers: ArrayLike) -> NDArray[np.float64]:
