@@ -29,7 +29,7 @@ from sc_neurocore.verify.smt import Meaning, constant, read_module
 
 CLOCK = "clk"
 SHARE_OF_CUTS, SHARE_OF_A_CUT = 0.5, 0.2
-"""The shares of the time that all pieces, and one piece, may take; the rest is for what stays open."""
+"""Shares of the time that all pieces, and one, may take; the rest is for what stays open."""
 
 _UNCUT = ("input", "constant", "<<", ">>", "low", "wrap")
 _ASSUMPTIONS = (
