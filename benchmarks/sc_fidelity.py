@@ -106,27 +106,13 @@ def accuracy(task: Task, models: Path, images: int | None) -> float:
 
 def tuned(source: str, models: Path, network: str, images: int | None, epochs: int) -> float:
     """Fine-tune for short streams on the training set; return the accuracy of inference."""
-    from mnist_accuracy import AFFINE
+    from _fine_tuning import fine_tuned
 
-    from sc_neurocore.training import SpikingSequential, TrainingOptions, fit
     from sc_neurocore.training.sc_aware import stream_aware
 
     description = load_description(models / network)
-    parts = split_from_metadata(description.metadata).shaped(description.input.shape)
-    options = TrainingOptions(
-        epochs=epochs,
-        batch_size=128,
-        learning_rate=5e-4,
-        steps=description.steps,
-        threads=os.cpu_count(),
-        schedule="cosine",
-        label_smoothing=0.05,
-        augment=AFFINE if parts.train.name == "mnist" else None,
-    )
-    net = SpikingSequential.from_description(description, learn=("beta", "threshold"))
-    with stream_aware(net, TUNED_LENGTH, make_sources(source)):
-        fit(net, parts.train, options=options)
-    found = net.to_description("tuned", description.input, description.steps, description.readout)
+    sources = make_sources(source)
+    found = fine_tuned(description, lambda net: stream_aware(net, TUNED_LENGTH, sources), epochs)
     data = test_set(description, images)
     run = run_network(found, data.inputs, TUNED_LENGTH, source)
     return run.accuracy(data.labels)

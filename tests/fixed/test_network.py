@@ -84,21 +84,6 @@ def test_slices_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(whole.states[1]["v"], pieces.states[1]["v"])
 
 
-@pytest.mark.parametrize("weight_bits", [2, 4, 8, 16])
-@pytest.mark.parametrize("scale", [1e-3, 0.3, 1.0, 40.0])
-def test_weights_use_the_finest_scale_that_fits(weight_bits: int, scale: float) -> None:
-    description = describe(scale=scale)
-    for layer, dense in zip(
-        quantize(description, weight_bits=weight_bits).layers, description.layers[::2], strict=True
-    ):
-        limit = 2 ** (weight_bits - 1) - 1
-        largest = np.abs(dense.weight).max()
-        assert np.abs(layer.weight).max() <= limit
-        assert round(largest * 2.0 ** (layer.scale_bits + 1)) > limit
-        error = np.abs(layer.weight * 2.0**-layer.scale_bits - dense.weight).max()
-        assert error <= 0.5 * 2.0**-layer.scale_bits
-
-
 def test_the_accumulator_holds_the_worst_input_and_not_a_bit_more() -> None:
     for seed in range(20):
         layer = quantize(describe(seed=seed)).layers[0]

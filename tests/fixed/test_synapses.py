@@ -107,7 +107,7 @@ def test_a_large_bias_asks_for_double_precision_too() -> None:
     kind=st.sampled_from(["dense", "delay-dense", "conv2d"]),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_weights_of_every_kind_have_the_finest_power_of_two_that_fits(
+def test_weights_of_every_kind_have_the_scale_that_costs_least(
     bits: int, size: float, kind: str, seed: int
 ) -> None:
     weight = np.random.default_rng(seed).normal(0, size, (3, 4))
@@ -117,10 +117,17 @@ def test_weights_of_every_kind_have_the_finest_power_of_two_that_fits(
     elif kind == "conv2d":
         layer = Conv2d(weight=weight.reshape(3, 1, 2, 2))
     synapses = quantized(layer, Signal(0, 0, 1), bits)
-    limit, scale = (1 << (bits - 1)) - 1, 2.0**synapses.scale_bits
-    assert np.abs(synapses.weight).max() <= limit
-    assert round(np.abs(weight).max() * 2 * scale) > limit
-    np.testing.assert_array_equal(synapses.weight.ravel(), np.round(weight * scale).ravel())
+    limit = (1 << (bits - 1)) - 1
+
+    def integers(scale_bits: int) -> Any:
+        return np.round(np.ldexp(weight, scale_bits)).clip(-limit, limit)
+
+    def cost(scale_bits: int) -> float:
+        return float(np.square(np.ldexp(integers(scale_bits), -scale_bits) - weight).mean())
+
+    chosen = synapses.scale_bits
+    np.testing.assert_array_equal(synapses.weight.ravel(), integers(chosen).ravel())
+    assert cost(chosen) <= min(cost(other) for other in range(chosen - 9, chosen + 10)) * (1 + 1e-9)
     assert set(synapses.arrays) == {"weight", "bias"} | ({"delays"} & {*layer.model_dump()})
 
 

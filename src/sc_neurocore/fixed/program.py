@@ -277,6 +277,39 @@ class ProgramBuilder:
                 return self.constant(interval[0], fraction_bits)
         return self._shared(Node(operator, operands, *interval, amount, fraction_bits))
 
+    def embed(self, program: Program, inputs: Mapping[str, int]) -> dict[str, int]:
+        """Repeat a program's operations on nodes of this one.
+
+        Args:
+            program: The program.
+            inputs: The node that takes the place of each input port, by the port's name; its
+                interval lies within the port's.
+
+        Returns:
+            The node of each output port, by name.
+        """
+        made: dict[int, int] = {node: inputs[port.name] for port, node in program.inputs}
+        for index, node in enumerate(program.nodes):
+            if index not in made:
+                made[index] = self._repeat(node, [made[operand] for operand in node.operands])
+        return {port.name: made[node] for port, node in program.outputs}
+
+    def _repeat(self, node: Node, operands: list[int]) -> int:
+        """Make a node's operation again; operands with narrower intervals may narrow its own."""
+        match node.operator, operands:
+            case "constant", []:
+                return self.constant(node.amount, node.fraction_bits)
+            case "clamp", [a]:
+                return self.clamp(a, node.low, node.high, stores=node.stores)
+            case ("low" | "wrap") as kind, [a]:
+                return self.wrap(a, node.amount, signed=kind == "wrap")
+            case "lookup", [a] if node.table is not None:
+                return self.lookup(a, node.table, node.fraction_bits)
+            case operator, _:
+                return self.apply(
+                    operator, *operands, amount=node.amount, fraction_bits=node.fraction_bits
+                )
+
     def _shared(self, node: Node) -> int:
         if node not in self._known:
             self._known[node] = self._append(node)

@@ -51,8 +51,9 @@ def quantize(
 ) -> IntegerNetwork:
     """Turn a trained network into the integers that the hardware computes with.
 
-    Each layer's weights become signed integers with one scale 2 ** -s, the finest for which the
-    largest weight still fits. Biases are kept at the accumulator's scale.
+    Each layer's weights become signed integers with one scale 2 ** -s: that at which clipping large
+    weights and rounding all of them cost least together, in mean square. Biases are kept at the
+    accumulator's scale.
 
     Args:
         description: A trained network.

@@ -26,10 +26,9 @@ from sc_neurocore.network.description import (
     Flatten,
     SumPool2d,
 )
+from sc_neurocore.network.encoding import best_scale_bits
 
 MAXIMUM_ACCUMULATOR_BITS = 48
-MINIMUM_WEIGHT = 2.0**-40
-"""A layer whose weights are all smaller than this has no weights."""
 _EXACT_IN_SINGLE = 1 << 24
 """Below it, float32 holds every integer."""
 
@@ -158,7 +157,7 @@ def quantize_weights(
     gain: float = 1.0,
     output_gain: float = 1.0,
 ) -> IntegerSynapses:
-    """Quantise a layer's weights with the finest scale that fits.
+    """Quantise a layer's weights with the scale at which clipping and rounding cost least.
 
     Args:
         layer: The layer.
@@ -173,10 +172,11 @@ def quantize_weights(
         UserError: If the sums need more bits than are supported.
     """
     weight = np.asarray(layer.weight, dtype=np.float64) * (gain * output_gain)
-    scale_bits = _scale_bits(weight, (1 << (weight_bits - 1)) - 1)
+    largest_integer = (1 << (weight_bits - 1)) - 1
+    scale_bits = best_scale_bits(weight, largest_integer)
     if scale_bits is None:  # no weight: the bias alone sets the unit, which is the current's
         scale_bits = max(state_fraction_bits - incoming.fraction_bits, 0)
-    integers = np.round(np.ldexp(weight, scale_bits))
+    integers = np.round(np.ldexp(weight, scale_bits)).clip(-largest_integer, largest_integer)
     fraction_bits = scale_bits + incoming.fraction_bits
     bias = np.zeros(len(weight))
     if layer.bias is not None:
@@ -231,17 +231,3 @@ def _exact_type(sums: Signal) -> type[np.floating[Any]]:
     """
     width = max(sums.high, 0) - min(sums.low, 0)
     return np.float32 if width < _EXACT_IN_SINGLE else np.float64
-
-
-def _scale_bits(weight: NDArray[np.float64], largest_integer: int) -> int | None:
-    """Return the largest s for which every weight times 2 ** s rounds into the range.
-
-    None if all weights are zero, or so small that their scale means nothing.
-    """
-    largest = float(np.abs(weight).max())
-    if largest < MINIMUM_WEIGHT:
-        return None
-    scale_bits = math.floor(math.log2(largest_integer / largest)) + 1
-    while round(math.ldexp(largest, scale_bits)) > largest_integer:
-        scale_bits -= 1
-    return scale_bits

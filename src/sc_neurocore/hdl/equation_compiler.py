@@ -92,14 +92,14 @@ def emit_neuron(
             raise EquationError(f"the name {port.name!r} is used by the module itself: rename it")
     if not (isinstance(pipeline, int) and 0 <= pipeline <= MAXIMUM_STAGES):
         raise UserError(f"pipeline={pipeline!r}: expected 0 to {MAXIMUM_STAGES} stages")
-    step = StepModule(program, f"{module}_step", split(program.program, pipeline))
+    step = StepModule(program.program, f"{module}_step", split(program.program, pipeline))
     text = _header(program, pipeline) + "\n" + step.text()
     return NeuronVerilog(module, text, registered_module(program, module, pipeline), pipeline)
 
 
 def wire_names(program: NeuronProgram) -> dict[int, str]:
     """Return the name that each operation's result has in the emitted step, by node."""
-    step = StepModule(program, "step", Stages.none(program.program))
+    step = StepModule(program.program, "step", Stages.none(program.program))
     step.text()
     return step.wires
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import textwrap
 
-from sc_neurocore.fixed.lowering import NeuronProgram
-from sc_neurocore.fixed.program import LookupTable, Node, Port
+from sc_neurocore.fixed.program import LookupTable, Node, Port, Program
 from sc_neurocore.hdl.pipeline import Stages
 from sc_neurocore.hdl.verilog_text import declaration, literal
 
@@ -47,17 +46,16 @@ class StepModule:
         wires: The name of each operation's result, by node; complete once `text` has run.
     """
 
-    def __init__(self, program: NeuronProgram, module: str, stages: Stages) -> None:
+    def __init__(self, program: Program, module: str, stages: Stages) -> None:
         self.wires: dict[int, str] = {}
         self._module = module
-        self._ports = (program.inputs, program.outputs)
-        self._program = program.program
+        self._program = program
         self._stages = stages
         self._stage = 0  # of what is being written
         self._delayed: dict[tuple[int, int], str] = {}
         self._widths: dict[int, int] = {}
         self._functions: dict[LookupTable, str] = {}
-        self._taken = {port.name for port in program.inputs + program.outputs}
+        self._taken = {port.name for port, _ in program.inputs + program.outputs}
         self._dropped: list[str] = []
         self._tables: list[str] = []
         self._lines: list[str] = []
@@ -65,10 +63,9 @@ class StepModule:
 
     def text(self) -> str:
         """Return the module."""
-        inputs, outputs = self._ports
         declarations = ["    input  wire clk"] if self._stages.count else []
-        declarations += [declaration("input  wire", port) for port in inputs]
-        declarations += [declaration("output wire", port) for port in outputs]
+        declarations += [declaration("input  wire", port) for port, _ in self._program.inputs]
+        declarations += [declaration("output wire", port) for port, _ in self._program.outputs]
         used = self._used()
         self._write_inputs(used)
         statement = 0

@@ -26,6 +26,8 @@ from sc_neurocore.errors import UserError
 
 WeightEncoding = Literal["unipolar", "bipolar", "sign-magnitude"]
 ENCODINGS: tuple[WeightEncoding, ...] = get_args(WeightEncoding)
+MINIMUM_WEIGHT = 2.0**-40
+"""A layer whose weights are all smaller than this has no weights."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +84,45 @@ def clipping_limit(weight: ArrayLike, levels: int, halvings: int = 8) -> float:
         levels: Steps from 0 to the limit, to the nearest of which magnitudes are rounded.
         halvings: How often the scale of the largest weight may be halved.
     """
+    largest = encode_weights(weight).scale
+    return largest / 2.0 ** _best_halving(weight, levels, largest, halvings)
+
+
+def _best_halving(weight: ArrayLike, levels: int, limit: float, halvings: int = 8) -> int:
+    """Return how often a limit is best halved before weights are clipped there and rounded.
+
+    Args:
+        weight: A layer's weights.
+        levels: Steps from 0 to the limit, to the nearest of which magnitudes are rounded.
+        limit: The largest limit.
+        halvings: How often it may be halved.
+    """
+    shares = np.asarray(weight, dtype=np.float64) / limit
+
+    def error(halving: int) -> float:
+        bound = 0.5**halving
+        rounded = np.rint(np.clip(shares, -bound, bound) / bound * levels) / levels * bound
+        return float(np.square(rounded - shares).mean())
+
+    return min(range(halvings + 1), key=error)
+
+
+def best_scale_bits(weight: ArrayLike, largest_integer: int) -> int | None:
+    """Return the s for which weights times 2 ** s are best clipped to the range and rounded.
+
+    Best is the least mean square error; of equals the smallest s. The first that is tried is the
+    finest unit in which every weight fits. None if all weights are zero, or so small that their
+    scale means nothing.
+    """
     weights = np.asarray(weight, dtype=np.float64)
-    largest = encode_weights(weights).scale
-
-    def error(limit: float) -> float:
-        rounded = np.rint(np.clip(weights, -limit, limit) / limit * levels) / levels * limit
-        return float(np.square(rounded - weights).mean())
-
-    best: float = min((largest / 2**halving for halving in range(halvings + 1)), key=error)
-    return best
+    largest = float(np.abs(weights).max())
+    if largest < MINIMUM_WEIGHT:
+        return None
+    scale_bits = math.floor(math.log2(largest_integer / largest)) + 1
+    while round(math.ldexp(largest, scale_bits)) > largest_integer:
+        scale_bits -= 1
+    limit = math.ldexp(largest_integer, -scale_bits)
+    return scale_bits + _best_halving(weights, largest_integer, limit)
 
 
 def encode_weights(

@@ -16,7 +16,7 @@ result on every device.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
@@ -31,6 +31,7 @@ from sc_neurocore.network.encoding import clipping_limit
 from sc_neurocore.training.cells import Cell
 from sc_neurocore.training.networks import SpikingSequential
 from sc_neurocore.training.recurrent import RecurrentCell
+from sc_neurocore.training.straight_through import straight_through
 
 _Net = TypeVar("_Net", bound=SpikingSequential)
 Products: TypeAlias = Literal["streams", "levels"]
@@ -182,20 +183,20 @@ class StreamLayer(nn.Module):
         """Return the currents of values in [0, 1], or of spikes or their means."""
         weight = self.weight.clamp(-self.limit, self.limit)
         if self.products is None:
-            return self._apply_weight(x, _straight(weight, self._levels(weight)), self.bias)
+            return self._apply_weight(x, straight_through(weight, self._levels(weight)), self.bias)
         if x.numel() and not bool((x.amin() >= 0) & (x.amax() <= 1)):
             raise UserError(
                 f"inputs from {float(x.amin()):g} to {float(x.amax()):g}: streams hold values from "
                 f"0 to 1; scale the data first"
             )
         if self.products == "levels":
-            levels = _straight(x, self._input_levels(x))
-            met = _straight(weight, self._levels(weight))
+            levels = straight_through(x, self._input_levels(x))
+            met = straight_through(weight, self._levels(weight))
             return self._apply_weight(levels, met, self.bias)
         exact = self._count(x.detach(), weight.detach())
         if not torch.is_grad_enabled():
             return exact
-        return _straight(self._apply_weight(x, weight, self.bias), exact)
+        return straight_through(self._apply_weight(x, weight, self.bias), exact)
 
     def _apply_weight(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if self.convolution is None:
@@ -258,21 +259,6 @@ class StreamLayer(nn.Module):
         images = x.movedim(-1, 2).flatten(1, 2)
         by_tap = weight.reshape(outputs, channels, *size, -1).movedim(-1, 2).flatten(1, 2)
         return functional.conv2d(images, by_tap, **self.convolution)
-
-
-class _Straight(torch.autograd.Function):
-    """Answers with one tensor, and gives its gradient to another one."""
-
-    @staticmethod
-    def forward(ctx: Any, smooth: Tensor, exact: Tensor) -> Tensor:
-        return exact.clone()
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return gradient, None
-
-
-_straight: Callable[[Tensor, Tensor], Tensor] = _Straight.apply
 
 
 def _thresholds(values: Tensor) -> Tensor:

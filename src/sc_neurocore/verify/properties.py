@@ -111,8 +111,8 @@ def crossing_module(program: NeuronProgram) -> tuple[str, str]:
     for name, operand in zip((LEFT, RIGHT), condition.operands, strict=True):
         node = program.program.nodes[operand]
         outputs.append((Port(name, node.width, condition.fraction_bits), operand))
-    sides = replace(program, program=replace(program.program, outputs=tuple(outputs)))
-    text = StepModule(sides, _CROSSING, Stages.none(sides.program)).text()
+    sides = replace(program.program, outputs=tuple(outputs))
+    text = StepModule(sides, _CROSSING, Stages.none(sides)).text()
     return text, condition.operator
 
 
