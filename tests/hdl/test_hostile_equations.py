@@ -23,7 +23,7 @@ from sc_neurocore.tools.programs import run
 EXAMPLES = Path(__file__).parents[2] / "examples" / "neurons"
 SEEDS = [str(neuron) for neuron in CATALOGUE.values()]
 SEEDS += [path.read_text() for path in sorted(EXAMPLES.glob("*.txt"))]
-FORMATS = ("Q8.8", "Q1.1", "UQ4.4:nearest", "Q16.16:wrap", "Q3.29", "UQ0.8:wrap")
+FORMATS = ("Q8.8", "Q1.1", "UQ4.4:nearest", "Q16.16:wrap", "Q3.29", "UQ0.8:wrap", "Q22.22")
 SECONDS = 1.0  # of this process' own time, so that a busy machine makes no difference
 BATCH = 50  # modules that Icarus reads in one run
 
@@ -280,6 +280,9 @@ def test_any_text_as_a_format(text: str) -> None:
         "update v = " + "+".join(["exp(v)"] * 100),
         "update v = 9" * 200,
         "update v = 1e999999999",
+        "update v = (v**8)**8",
+        "update v = tanh((v**8)**8)",
+        "update v = exp(v**5)",
         "update v = __import__('os').system('true')",
         "update v = v.__class__.__mro__",
         "update v = (lambda: v)()",
@@ -289,7 +292,8 @@ def test_any_text_as_a_format(text: str) -> None:
     ],
 )
 def test_bombs(line: str) -> None:
-    compiled(f"neuron N\nstate v = 0\n{line}\nspike v >= 1", "Q8.8")
+    for form in ("Q8.8", "Q22.22"):
+        compiled(f"neuron N\nstate v = 0\n{line}\nspike v >= 1", form)
 
 
 def test_comments_end_where_they_should() -> None:

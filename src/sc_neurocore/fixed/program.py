@@ -10,6 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from sc_neurocore.errors import EquationError
+
+MAXIMUM_RESULT_BITS = 512
+"""The most that an intermediate result may have: floats can still state its range."""
+
 Interval = tuple[int, int]
 
 
@@ -316,5 +321,10 @@ class ProgramBuilder:
         return self._known[node]
 
     def _append(self, node: Node) -> int:
+        if node.width > MAXIMUM_RESULT_BITS:
+            raise EquationError(
+                f"{self.statements[-1].text}: an intermediate result needs {node.width} bits, at "
+                f"most {MAXIMUM_RESULT_BITS} are supported: lower the powers, or clamp before them"
+            )
         self.nodes.append(replace(node, statement=len(self.statements) - 1))
         return len(self.nodes) - 1
