@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import ClassVar
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.program import signed_width
-from sc_neurocore.hdl.geometry import check_lanes, index_bits, memory_depth
+from sc_neurocore.hdl.geometry import check_lanes, common_left_shift, index_bits, memory_depth
 from sc_neurocore.hdl.step_layers import StepLayer, step_layers
 from sc_neurocore.network.description import spikes_that_suffice
 
@@ -70,7 +71,15 @@ class StepLayerGeometry:
 
 @dataclass(frozen=True)
 class StepGeometry:
-    """The parameters of snn_step_engine.v, which documents them, and the layers' table."""
+    """The parameters of snn_step_engine.v, which documents them, and the layers' table.
+
+    What this engine does not let choose is constant, so that both schedules' geometries have it:
+    inputs per beat, neurons that leave per clock, and register stages inside their equation.
+    """
+
+    beat: ClassVar[int] = 1
+    units: ClassVar[int] = 1
+    unit_latency: ClassVar[int] = 0
 
     is_static: int
     lanes: int
@@ -99,12 +108,10 @@ class StepGeometry:
     parameter_bits: int
     state_bits: int
     output_bits: int
-    count_bits: int
-    score_is_membrane: int
-    enough: int
-    membrane_low: int
     membrane_bits: int
-    score_bits: int
+    membrane_low: int
+    count_bits: int
+    enough: int
     layers: tuple[StepLayerGeometry, ...]
 
     @property
@@ -119,14 +126,19 @@ class StepGeometry:
         return self.group_bits + self.lane_bits
 
     @property
-    def units(self) -> int:
-        """Number of neuron units."""
-        return 1 + max(layer.unit for layer in self.layers)
+    def beats(self) -> int:
+        """Beats of a frame."""
+        return self.layers[0].inputs
+
+    @property
+    def period(self) -> int:
+        """Clocks that a group takes in the neuron unit."""
+        return self.lanes
 
     @property
     def unit_bits(self) -> int:
-        """Width of a unit's number."""
-        return index_bits(self.units)
+        """Width of the number of an equation's unit."""
+        return index_bits(1 + max(layer.unit for layer in self.layers))
 
     @property
     def clear_clocks(self) -> int:
@@ -138,7 +150,7 @@ def plan_steps(network: IntegerNetwork, lanes: int) -> StepGeometry:
     """Work out the sizes.
 
     Raises:
-        UserError: If the number of lanes is not a power of two up to 64, or the engine does not
+        UserError: If the number of lanes is not a power of two up to 128, or the engine does not
             have what the network needs.
     """
     check_lanes(lanes)
@@ -163,9 +175,7 @@ def plan_steps(network: IntegerNetwork, lanes: int) -> StepGeometry:
     bias_bits = max(signed_width(int(each.bias.min()), int(each.bias.max())) for each in parts)
     states = [state_width(program) for program in network.programs]
     last = network.layers[-1].program
-    membrane_low, membrane_bits = membrane_place(last)
-    count_bits = max(2, network.steps.bit_length())
-    is_membrane = network.readout == "membrane"
+    membrane_low, membrane_bits = membrane_place(last) if network.readout == "membrane" else (0, 0)
     suffice = spikes_that_suffice(network.readout) or 0
     return StepGeometry(
         is_static=int(network.input.kind == "static"),
@@ -193,7 +203,7 @@ def plan_steps(network: IntegerNetwork, lanes: int) -> StepGeometry:
         slots=slots,
         slot_bits=slot_bits,
         bias_bits=bias_bits,
-        left_shift=_left_shift(network),
+        left_shift=common_left_shift(network),
         shift_bits=index_bits(max(layer.shift for layer in layers) + 1),
         current_bits=network.fixed_point.current.width,
         parameter_bits=max(
@@ -201,12 +211,10 @@ def plan_steps(network: IntegerNetwork, lanes: int) -> StepGeometry:
         ),
         state_bits=max(states),
         output_bits=index_bits(network.layers[-1].outputs),
-        count_bits=count_bits,
-        score_is_membrane=int(is_membrane),
-        enough=suffice if suffice <= network.steps else 0,
-        membrane_low=membrane_low,
         membrane_bits=membrane_bits,
-        score_bits=membrane_bits + network.steps.bit_length() if is_membrane else count_bits + 1,
+        membrane_low=membrane_low,
+        count_bits=max(2, membrane_bits + network.steps.bit_length()),
+        enough=suffice if suffice <= network.steps else 0,
         layers=layers,
     )
 
@@ -244,11 +252,6 @@ def _delay_bits(network: IntegerNetwork, layers: Sequence[StepLayer]) -> int:
     return longest.bit_length()
 
 
-def _left_shift(network: IntegerNetwork) -> int:
-    """Return the left shift before all right shifts: what the coarsest layer needs."""
-    return max(0, *(-layer.shift for layer in network.layers), 0)
-
-
 def _plan_layers(
     network: IntegerNetwork, parts: Sequence[StepLayer], lanes: int
 ) -> tuple[StepLayerGeometry, ...]:
@@ -269,7 +272,7 @@ def _plan_layers(
             last_lane=(layer.outputs - 1) % lanes,
             gain=part.incoming.gain,
             own_gain=part.own.gain if part.own else 0,
-            shift=layer.shift + _left_shift(network),
+            shift=layer.shift + common_left_shift(network),
             unit=units.index(id(layer.program)),
             first_ring=ring if part.incoming.delays is not None else 0,
             takes_frame=number == 0,

@@ -51,7 +51,7 @@ def generate_steps(network: IntegerNetwork, directory: Path, lanes: int = 8) -> 
     Args:
         network: Dense or delay-dense layers, each with neurons behind it.
         directory: Where design.json and rtl/ go; made if needed.
-        lanes: Neurons whose sums are formed at the same time: a power of two, 1 to 64.
+        lanes: Neurons whose sums are formed at the same time: a power of two, 1 to 128.
 
     Raises:
         UserError: If the engine does not have what the network needs.

@@ -275,7 +275,8 @@ def _prove_datapath(accelerator: Accelerator, program: NeuronProgram, module: st
     source = accelerator.directory / SOURCES / f"{module}.v"
     if not source.is_file():
         raise CheckFailedError(f"{source} is missing, which holds the neuron's step: compile again")
-    return prove_step(program, source.read_text(encoding="utf-8"), module)
+    latency = accelerator.geometry.unit_latency
+    return prove_step(program, source.read_text(encoding="utf-8"), module, latency=latency)
 
 
 def _design(accelerator: Accelerator, network: IntegerNetwork) -> dict[str, Any]:

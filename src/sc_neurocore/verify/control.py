@@ -14,6 +14,7 @@ from typing import Any
 
 from sc_neurocore.errors import ToolFailedError
 from sc_neurocore.hdl.accelerator import Accelerator, load_accelerator
+from sc_neurocore.hdl.geometry import Geometry, index_bits
 from sc_neurocore.hdl.render import render
 from sc_neurocore.tools import programs
 from sc_neurocore.tools.programs import ToolTimeoutError
@@ -44,9 +45,10 @@ prep -top control -flatten
 def prove_control(directory: Path, *, depth: int = 8, timeout: float = 300) -> ProofResult:
     """Prove that every frame that goes into a generated core gives exactly one result.
 
-    The claims: a result comes only when a frame is pending, and ends it; no input is taken between
-    a frame's last input and the taking of its result; a result stays until it is taken; and a
-    ranking falls with every clock in between, so that the result comes.
+    The claims: a result comes only when a frame is pending, and ends it; at most one frame waits
+    behind the one at work, whose events it does not overwrite; a result stays until it is taken;
+    no neuron unit reads a state that is still on its way through it; and a ranking falls with every
+    clock until the result comes.
 
     Args:
         directory: What `hdl.generate` wrote; the proof's files go to its folder proof/control.
@@ -55,13 +57,15 @@ def prove_control(directory: Path, *, depth: int = 8, timeout: float = 300) -> P
         timeout: Seconds after which the answer is `unknown`.
 
     Raises:
+        UserError: If the design has another schedule.
         ToolMissingError: If SymbiYosys, Yosys or z3 is not installed.
         ToolFailedError: If one of them cannot read the design.
     """
     accelerator = load_accelerator(directory)
-    tables = ("schedule", "constants")
-    folder = prepare_bench(accelerator, tables, "control.v.j2", _bench_values(accelerator), depth)
-    return run_bench(folder, NAME, _claims(accelerator), ASSUMPTIONS, depth, timeout)
+    geometry = accelerator.stationary_geometry()
+    values = _bench_values(accelerator, geometry)
+    folder = prepare_bench(accelerator, ("schedule", "constants"), "control.v.j2", values, depth)
+    return run_bench(folder, NAME, _claims(geometry), ASSUMPTIONS, depth, timeout)
 
 
 def run_bench(
@@ -142,25 +146,33 @@ def prepare_bench(
     return folder
 
 
-def _bench_values(accelerator: Accelerator) -> dict[str, Any]:
-    geometry = accelerator.geometry
+def _bench_values(accelerator: Accelerator, geometry: Geometry) -> dict[str, Any]:
     return {
         "top": accelerator.top,
         "g": geometry,
-        "inputs": geometry.layers[0].inputs,
         "steps": accelerator.steps,
+        "turns": geometry.lanes // geometry.units,
         "tag_bits": geometry.layer_bits + geometry.group_bits + geometry.step_bits,
-        "rank_bits": _rank_bits(accelerator),
+        "flags_bits": _flags_bits(geometry),
+        "word_bits": max(geometry.lanes, geometry.beat),
+        "reach": index_bits(2 * geometry.period + geometry.unit_latency + 4),
+        "rank_bits": _rank_bits(geometry),
         "engine_parameters": list(geometry.parameters.items()),
     }
 
 
-def _rank_bits(accelerator: Accelerator) -> int:
+def _flags_bits(geometry: Geometry) -> int:
+    """Return the width of what travels with a turn in rtl/snn_neurons.v."""
+    place = geometry.layer_bits + geometry.group_bits + geometry.turn_bits + geometry.step_bits
+    return geometry.units + 1 + place
+
+
+def _rank_bits(g: Geometry) -> int:
     """Return the width of the ranking: the sum of its parts in harness/control.v.j2."""
-    g = accelerator.geometry
-    controller = g.layer_bits + 1 + g.group_bits + g.step_bits + g.index_bits
-    pipeline = (g.lanes + 6) + (g.step_bits + g.lane_bits + 1) + 4
-    return controller + pipeline
+    controller = 1 + g.layer_bits + 2 + g.group_bits + g.step_bits + g.index_bits
+    tokens = max(g.lanes, g.beat) + 6
+    turns = g.step_bits + g.period_bits + 1 + g.unit_latency + 4
+    return controller + tokens + turns + g.output_bits + 1
 
 
 def _judge(output: str, bench: Path, depth: int) -> tuple[ProofStatus, str]:
@@ -185,10 +197,11 @@ def _claim(failure: str, bench: Path) -> str:
     return bench.read_text(encoding="utf-8").splitlines()[int(place[1]) - 1].strip()
 
 
-def _claims(accelerator: Accelerator) -> str:
+def _claims(geometry: Geometry) -> str:
     return (
         f"for every sequence of inputs and handshakes, every content of the memories and every "
-        f"answer of the neuron unit, without bound: one result per frame, no input taken in "
-        f"between, the result held until it is taken, and a ranking of "
-        f"{_rank_bits(accelerator)} bits that falls with every clock until it comes"
+        f"answer of the neuron units, without bound: one result per frame, the events of a frame "
+        f"at work not overwritten, no state read before it is written, the result held until it is "
+        f"taken, and a ranking of {_rank_bits(geometry)} bits that falls with every clock until "
+        f"it comes"
     )

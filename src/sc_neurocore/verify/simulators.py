@@ -11,7 +11,7 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.util import find_spec
@@ -64,15 +64,15 @@ class Simulator:
 
     @property
     def preferred_batch(self) -> int:
-        """Frames per run that keep memory small and start-up unimportant."""
+        """Samples per run that keep memory small and start-up unimportant."""
         return ICARUS_CAPACITY if self.name == "icarus" else 256
 
-    def run(self, frames: NDArray[np.int64], seed: int = 0) -> Recording:
-        """Send frames through the core, from reset.
+    def run(self, samples: NDArray[np.int64], seed: int = 0) -> Recording:
+        """Send samples through the core, from reset.
 
         Args:
-            frames: (samples, values of a sample), in the range of the core's inputs; where there is
-                a frame per step, one after the other.
+            samples: (samples, values of a sample), in the range of the core's inputs; where there
+                is a frame per step, one after the other.
             seed: 0 never makes the core wait; another value makes both sides hesitate at random.
 
         Raises:
@@ -82,28 +82,30 @@ class Simulator:
             place = Path(work)
             limit = _clock_limit(self.accelerator)
             if self.name == "icarus":
-                self._run_icarus(place, frames, seed, limit)
+                self._run_icarus(place, samples, seed, limit)
             else:
-                self._run_harness(place, frames, seed, limit)
+                self._run_harness(place, samples, seed, limit)
             return read_recording(place / "results", place / "trace", self.accelerator)
 
-    def _run_harness(self, place: Path, frames: NDArray[np.int64], seed: int, limit: int) -> None:
-        frames.astype("<u4").tofile(place / "frames")
-        paths = [f"{place.name}/{name}" for name in ("frames", "trace", "results")]
+    def _run_harness(self, place: Path, samples: NDArray[np.int64], seed: int, limit: int) -> None:
+        samples.astype("<u4").tofile(place / "samples")
+        paths = [f"{place.name}/{name}" for name in ("samples", "trace", "results")]
         command = [
             str(self.folder.resolve() / _EXECUTABLE),
             *paths,
-            str(len(frames)),
+            str(len(samples)),
             str(seed),
             str(limit),
         ]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
         self._check(done, done.returncode == 0)
 
-    def _run_icarus(self, place: Path, frames: NDArray[np.int64], seed: int, limit: int) -> None:
-        (place / "frames").write_text("".join(f"{value:x}\n" for value in frames.ravel().tolist()))
-        paths = [f"+{name}={place.name}/{name}" for name in ("frames", "trace", "results")]
-        numbers = [f"+count={len(frames)}", f"+seed={seed}", f"+limit={limit}"]
+    def _run_icarus(self, place: Path, samples: NDArray[np.int64], seed: int, limit: int) -> None:
+        (place / "samples").write_text(
+            "".join(f"{value:x}\n" for value in samples.ravel().tolist())
+        )
+        paths = [f"+{name}={place.name}/{name}" for name in ("samples", "trace", "results")]
+        numbers = [f"+count={len(samples)}", f"+seed={seed}", f"+limit={limit}"]
         done = programs.run("vvp", ["-n", _EXECUTABLE, *paths, *numbers], self.folder, check=False)
         self._check(done, done.returncode == 0 and "finished" in done.stdout)
 
@@ -145,13 +147,40 @@ def build_simulator(accelerator: Accelerator, name: SimulatorName) -> Simulator:
         ToolMissingError: If a program is not installed.
         ToolFailedError: If one refuses the design.
     """
-    sources = _sources(accelerator, name)
+    folder = kept_build(
+        accelerator.directory / "simulation",
+        name,
+        _sources(accelerator, name),
+        TOOLS[name],
+        lambda workshop: _BUILDERS[name](accelerator, workshop),
+    )
+    return Simulator(name, folder, accelerator)
+
+
+def kept_build(
+    parent: Path,
+    name: str,
+    sources: Mapping[str, bytes],
+    tools: Iterable[str],
+    build: Callable[[Path], None],
+) -> Path:
+    """Build something, unless the same is there already from an earlier call.
+
+    Args:
+        parent: Where builds are kept; made if needed.
+        name: How this one's folder begins; a hash of sources and tools follows.
+        sources: What goes into it, by file name.
+        tools: Programs that it depends on.
+        build: Builds it in a folder that holds the sources.
+
+    Returns:
+        The folder with the sources and what was built of them.
+    """
     digest = hashlib.sha256()
     for path, content in sorted(sources.items()):
         digest.update(f"{path} {len(content)}\n".encode() + content)
-    for tool in TOOLS[name]:
+    for tool in tools:
         digest.update(programs.version(tool).encode())
-    parent = accelerator.directory / "simulation"
     folder = parent / f"{name}-{digest.hexdigest()[:16]}"
     if not folder.exists():
         parent.mkdir(exist_ok=True)
@@ -160,7 +189,7 @@ def build_simulator(accelerator: Accelerator, name: SimulatorName) -> Simulator:
         with tempfile.TemporaryDirectory() as workshop:
             for path, content in sources.items():
                 (Path(workshop) / path).write_bytes(content)
-            _BUILDERS[name](accelerator, Path(workshop))
+            build(Path(workshop))
             draft = Path(tempfile.mkdtemp(dir=parent, prefix=f".{name}-"))
             try:
                 shutil.copytree(workshop, draft, dirs_exist_ok=True)
@@ -170,7 +199,7 @@ def build_simulator(accelerator: Accelerator, name: SimulatorName) -> Simulator:
                     raise
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
-    return Simulator(name, folder, accelerator)
+    return folder
 
 
 def _sources(accelerator: Accelerator, name: SimulatorName) -> dict[str, bytes]:
@@ -193,7 +222,8 @@ def _testbench_values(accelerator: Accelerator) -> dict[str, Any]:
     return {
         "top": accelerator.top,
         "g": accelerator.geometry,
-        "inputs": accelerator.values_per_sample,
+        "inputs": layers[0].inputs,
+        "frames": accelerator.frames_per_sample,
         "outputs": layers[-1].outputs,
         "state_words": state_words(accelerator),
         "capacity": ICARUS_CAPACITY,
@@ -213,10 +243,10 @@ def _clock_limit(accelerator: Accelerator) -> int:
     """Return clocks that no sample can need: every input active, nothing overlapping, twice."""
     geometry = accelerator.geometry
     steps = 1 << geometry.step_bits
+    group = geometry.lanes + geometry.period + 32
     # A recurrent layer has its own spikes for inputs too, and a step-outer design may clear rings.
     clocks = sum(
-        layer.groups * steps * (layer.inputs + layer.outputs + geometry.lanes + 32)
-        for layer in geometry.layers
+        layer.groups * steps * (layer.inputs + layer.outputs + group) for layer in geometry.layers
     )
     rings = geometry.clear_clocks if isinstance(geometry, StepGeometry) else 0
     return 2 * (clocks + rings + 4 * accelerator.values_per_sample) + 1000
@@ -229,9 +259,13 @@ def _verilog_names(accelerator: Accelerator) -> list[str]:
 def _macros(accelerator: Accelerator) -> list[str]:
     layers = accelerator.geometry.layers
     return [
-        f"-DINPUTS={accelerator.values_per_sample}",
+        f"-DINPUTS={layers[0].inputs}",
+        f"-DFRAMES={accelerator.frames_per_sample}",
         f"-DOUTPUTS={layers[-1].outputs}",
-        f"-DSTATE_WORDS={state_words(accelerator)}",
+        f"-DBEAT={accelerator.geometry.beat}",
+        f"-DINPUT_BITS={accelerator.geometry.input_bits}",
+        f"-DUNITS={accelerator.geometry.units}",
+        f"-DSTATE_BITS={accelerator.geometry.state_bits}",
         f"-DWEIGHT_WORDS={_weight_words(accelerator)}",
     ]
 

@@ -31,8 +31,8 @@
 //     Otherwise last_step + 1 frames do, one per step; if `enough` ends the sample early, fewer: then
 //     out_valid rises where the next frame would be asked for, and the next value taken is the
 //     first of the next sample.
-//   - out_class is held while out_valid is high. count_value is the spike count of output
-//     neuron count_address, one clock later, while out_valid is high.
+//   - out_class is held while out_valid is high. count_value is the score of output
+//     neuron count_address (spike count, or summed membrane), one clock later, while out_valid is high.
 //   - trace_*: every update of every neuron, once: its state after reset, and its spike. Leave open.
 //
 //   clk        _/‾\_/‾\_/‾\_ ... /‾\_/‾\_ ... /‾\_/‾\_/‾\_    a frame per step, two steps
@@ -69,12 +69,10 @@ module snn_step_engine #(
     parameter PARAMETER_BITS    = 1,
     parameter STATE_BITS        = 16,
     parameter OUTPUT_BITS       = 4,                 // of the number of an output neuron
-    parameter COUNT_BITS        = 5,                 // of a spike count
-    parameter SCORE_IS_MEMBRANE = 0,
-    parameter ENOUGH            = 0,                 // spikes that end a sample; 0: none do
+    parameter MEMBRANE_BITS     = 0,                 // of a membrane that is summed; 0: spikes are counted
     parameter MEMBRANE_LOW      = 0,
-    parameter MEMBRANE_BITS     = 16,
-    parameter SCORE_BITS        = 6,
+    parameter COUNT_BITS        = 5,                 // of such a sum or count
+    parameter ENOUGH            = 0,                 // spikes that end a sample; 0: none do
     parameter WEIGHTS_FILE      = "",
     parameter NEURONS_FILE      = ""
 ) (
@@ -296,7 +294,7 @@ module snn_step_engine #(
             // it is needed.
             localparam BROAD = RING_BITS > GROUP_BITS ? RING_BITS : GROUP_BITS;
             wire [BROAD-1:0] wide_group = {{(BROAD-GROUP_BITS){1'b0}}, token_group};
-            wire unused = &{wide_group, 1'b0};  // its high bits
+            wire unused = &{wide_step, wide_group, 1'b0};  // their high bits
 
             snn_step_rings #(
                 .LANES(LANES), .WEIGHT_BITS(WEIGHT_BITS), .DELAY_BITS(DELAY_BITS), .VALUE_BITS(VALUE_BITS),
@@ -408,22 +406,21 @@ module snn_step_engine #(
     );
 
     snn_step_readout #(
-        .SCORE_IS_MEMBRANE(SCORE_IS_MEMBRANE), .ENOUGH(ENOUGH), .OUTPUT_BITS(OUTPUT_BITS),
-        .COUNT_BITS(COUNT_BITS), .STATE_BITS(STATE_BITS), .MEMBRANE_LOW(MEMBRANE_LOW),
-        .MEMBRANE_BITS(MEMBRANE_BITS), .SCORE_BITS(SCORE_BITS)
+        .STATE_BITS(STATE_BITS), .MEMBRANE_BITS(MEMBRANE_BITS), .MEMBRANE_LOW(MEMBRANE_LOW),
+        .OUTPUT_BITS(OUTPUT_BITS), .SCORE_BITS(COUNT_BITS), .ENOUGH(ENOUGH)
     ) readout (
-        .clk           (clk),
-        .ahead_neuron  (ahead_neuron[OUTPUT_BITS-1:0]),
-        .valid         (trace_valid && layer_is_last),
-        .is_first      (is_first),
-        .neuron        (trace_neuron[OUTPUT_BITS-1:0]),
-        .state         (trace_state),
-        .spike         (trace_spike),
-        .best_neuron   (out_class),
-        .enough        (enough),
-        .host          (out_valid),
-        .count_address (count_address),
-        .count_value   (count_value)
+        .clk          (clk),
+        .ahead_neuron (ahead_neuron[OUTPUT_BITS-1:0]),
+        .valid        (trace_valid && layer_is_last),
+        .is_first     (is_first),
+        .neuron       (trace_neuron[OUTPUT_BITS-1:0]),
+        .state        (trace_state),
+        .spike        (trace_spike),
+        .best_neuron  (out_class),
+        .enough       (enough),
+        .ask          (out_valid),
+        .score_neuron (count_address),
+        .score        (count_value)
     );
 
 endmodule

@@ -11,9 +11,9 @@
 //     `neuron`; in the clock before it, `ahead_neuron` has that number, or (`valid` was low) the clock
 //     is not one of a valid update.
 //   - `best_neuron` and `enough` are those of the whole step from the clock on that follows the last update.
-//   - SCORE_IS_MEMBRANE: the membrane is bits MEMBRANE_LOW and up of `state`, signed, MEMBRANE_BITS wide;
-//     SCORE_BITS hold its sum over all steps. Otherwise SCORE_BITS > COUNT_BITS.
-//   - `count_value` is the spike count of neuron `count_address`, one clock later, while `host` is high.
+//   - With MEMBRANE_BITS > 0 the membrane is that many bits of `state` from bit MEMBRANE_LOW up, signed, and
+//     scores are. SCORE_BITS hold a score after all steps. ENOUGH is for counts of spikes.
+//   - `score` is that of neuron `score_neuron`, one clock later, while `ask` is high.
 //
 //   clk            _/‾\_/‾\_/‾\_/‾\_      two output neurons
 //   ahead_neuron    0   1
@@ -22,14 +22,12 @@
 //   best_neuron                  of both
 
 module snn_step_readout #(
-    parameter SCORE_IS_MEMBRANE = 0,
-    parameter ENOUGH            = 0,
-    parameter OUTPUT_BITS       = 4,
-    parameter COUNT_BITS        = 5,
-    parameter STATE_BITS        = 16,
-    parameter MEMBRANE_LOW      = 0,
-    parameter MEMBRANE_BITS     = 16,
-    parameter SCORE_BITS        = 6
+    parameter STATE_BITS    = 16,
+    parameter MEMBRANE_BITS = 0,
+    parameter MEMBRANE_LOW  = 0,
+    parameter OUTPUT_BITS   = 4,
+    parameter SCORE_BITS    = 5,
+    parameter ENOUGH        = 0
 ) (
     input  wire                   clk,
 
@@ -43,62 +41,45 @@ module snn_step_readout #(
     output reg  [OUTPUT_BITS-1:0] best_neuron,
     output wire                   enough,
 
-    input  wire                   host,
-    input  wire [OUTPUT_BITS-1:0] count_address,
-    output wire [COUNT_BITS-1:0]  count_value
+    input  wire                   ask,
+    input  wire [OUTPUT_BITS-1:0] score_neuron,
+    output wire [SCORE_BITS-1:0]  score
 );
 
-    wire [COUNT_BITS-1:0] count_before;
-    wire [COUNT_BITS-1:0] count = (is_first ? {COUNT_BITS{1'b0}} : count_before)
-                                + {{(COUNT_BITS-1){1'b0}}, spike};
-    assign count_value = count_before;
+    wire [SCORE_BITS-1:0] more;
+    generate
+        if (MEMBRANE_BITS > 0) begin : membrane
+            wire [MEMBRANE_BITS-1:0] value = state[MEMBRANE_LOW +: MEMBRANE_BITS];
+            assign more = {{(SCORE_BITS-MEMBRANE_BITS){value[MEMBRANE_BITS-1]}}, value};
+        end else begin : spikes
+            assign more = {{(SCORE_BITS-1){1'b0}}, spike};
+        end
+    endgenerate
+    wire unused = &{spike, state, 1'b0};  // one of the two
 
-    snn_ram #(.WIDTH(COUNT_BITS), .ADDRESS_BITS(OUTPUT_BITS)) counts (
+    wire [SCORE_BITS-1:0] now = (is_first ? {SCORE_BITS{1'b0}} : score) + more;
+
+    snn_ram #(.WIDTH(SCORE_BITS), .ADDRESS_BITS(OUTPUT_BITS)) scores (
         .clk           (clk),
         .write         (valid),
         .write_address (neuron),
-        .write_data    (count),
+        .write_data    (now),
         .read          (1'b1),
-        .read_address  (host ? count_address : ahead_neuron),
-        .read_data     (count_before)
+        .read_address  (ask ? score_neuron : ahead_neuron),
+        .read_data     (score)
     );
 
-    wire signed [SCORE_BITS-1:0] score;
-    generate
-        if (SCORE_IS_MEMBRANE != 0) begin : sums_of_membranes
-            wire [MEMBRANE_BITS-1:0]     membrane = state[MEMBRANE_LOW +: MEMBRANE_BITS];
-            wire signed [SCORE_BITS-1:0] added =
-                {{(SCORE_BITS-MEMBRANE_BITS){membrane[MEMBRANE_BITS-1]}}, membrane};
-            wire signed [SCORE_BITS-1:0] score_before;
-            assign score = (is_first ? {SCORE_BITS{1'b0}} : score_before) + added;
-            snn_ram #(.WIDTH(SCORE_BITS), .ADDRESS_BITS(OUTPUT_BITS)) sums (
-                .clk           (clk),
-                .write         (valid),
-                .write_address (neuron),
-                .write_data    (score),
-                .read          (1'b1),
-                .read_address  (ahead_neuron),
-                .read_data     (score_before)
-            );
-        end else begin : counts_of_spikes
-            assign score = {{(SCORE_BITS-COUNT_BITS){1'b0}}, count};
-        end
-        if (SCORE_IS_MEMBRANE != 0 && MEMBRANE_BITS < STATE_BITS || SCORE_IS_MEMBRANE == 0) begin : rest
-            wire unused = &{state, 1'b0};
-        end
-    endgenerate
-
-    reg signed [SCORE_BITS-1:0] best_score;
+    reg [SCORE_BITS-1:0] best_score;
+    wire is_more = (MEMBRANE_BITS > 0) ? $signed(now) > $signed(best_score) : now > best_score;
     always @(posedge clk)
-        if (valid && (neuron == {OUTPUT_BITS{1'b0}} || score > best_score)) begin
+        if (valid && (neuron == {OUTPUT_BITS{1'b0}} || is_more)) begin
             best_neuron <= neuron;
-            best_score  <= score;
+            best_score  <= now;
         end
 
     generate
         if (ENOUGH > 0) begin : stops
-            wire signed [SCORE_BITS-1:0] needed = ENOUGH[SCORE_BITS-1:0];
-            assign enough = best_score >= needed;
+            assign enough = best_score >= ENOUGH[SCORE_BITS-1:0];
         end else begin : never_stops
             assign enough = 1'b0;
         end

@@ -136,9 +136,6 @@ module snn_step_rings #(
 
     always @(posedge clk)
         if (advance) begin
-            // An address is kept until the next one that counts: the memory is never asked for
-            // a row that does not exist.
-            if (enter_add) weights_row <= token_row;
             addressed_value <= token_value;
             addressed_tag   <= token_tag;
             addressed_ring  <= token_ring;
@@ -152,6 +149,12 @@ module snn_step_rings #(
             job_tag         <= weighted_tag;
             multiplied_ring <= weighted_ring;
         end
+
+    // An address is kept until the next one that counts: the memory is never asked for a row that
+    // does not exist.
+    always @(posedge clk)
+        if (reset) weights_row <= {ROW_BITS{1'b0}};
+        else if (advance && enter_add) weights_row <= token_row;
 
     wire store = advance && (multiplied_add || multiplied_handover);
 
