@@ -49,7 +49,7 @@ def change(path: Path, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("lanes", [1, 4, 16])
+@pytest.mark.parametrize("lanes", [1, 4])
 def test_every_kind_computes_what_the_model_computes(
     kind: str,
     lanes: int,
@@ -127,10 +127,9 @@ BROKEN = [
     # Sums stay in the ring when they have been handed over.
     ("delayed", "rings", "multiplied_handover ? {SUM_BITS{1'b0}} : total", "total"),
     # The sum of the membrane goes on from sample to sample.
-    ("membrane", "readout", "(is_first ? {SCORE_BITS{1'b0}} : score_before) + added",
-     "score_before + added"),
+    ("membrane", "readout", "(is_first ? {SCORE_BITS{1'b0}} : score) + more", "score + more"),
     # One spike fewer is taken for enough.
-    ("first-to-2", "readout", "best_score >= needed", "best_score + 1'b1 >= needed"),
+    ("first-to-2", "readout", "best_score >= ENOUGH", "best_score + 1'b1 >= ENOUGH"),
 ]  # fmt: skip
 
 

@@ -123,9 +123,10 @@ def cosimulate(
         tally.add(core.run(values, seed), expected)
         progress(Progress("co-simulation", start + len(batch), len(frames), tally.summary()))
     latency = tally.latency / tally.samples
-    interval = tally.interval / max(tally.intervals, 1)
-    # One engine takes the next sample while one is at work, the other after its result.
+    # One engine takes the next sample while one is at work, the other only after its result: there
+    # the clocks since the result before are those of a sample alone.
     is_stepwise = accelerator.schedule == "step-outer"
+    alone = tally.since / tally.samples if is_stepwise else accelerator.geometry.beats + latency
     return CosimulationResult(
         simulator=chosen,
         version=core.version,
@@ -137,9 +138,9 @@ def cosimulate(
         state_mismatches=tally.states,
         class_mismatches=tally.classes,
         count_mismatches=tally.counts,
-        cycles_per_sample=interval if is_stepwise else accelerator.geometry.beats + latency,
+        cycles_per_sample=alone,
         latency_cycles=latency,
-        interval_cycles=interval,
+        interval_cycles=tally.interval / max(tally.intervals, 1),
         seconds=time.perf_counter() - began,
         first_mismatch=tally.first,
     )
@@ -176,6 +177,7 @@ class _Tally:
     classes: int = 0
     counts: int = 0
     latency: int = 0
+    since: int = 0
     interval: int = 0
     intervals: int = 0
     first: str | None = None
@@ -215,6 +217,7 @@ class _Tally:
         self.samples += len(seen.classes)
         self.steps += int(expected.steps.sum())
         self.latency += int(seen.latency.sum())
+        self.since += int(seen.interval.sum())
         # Of one input alone, and of the first of a batch, the interval begins with its first input.
         intervals = seen.interval[1:] if len(seen.interval) > 1 else seen.interval
         self.interval += int(intervals.sum())
