@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -188,3 +189,27 @@ def test_neurons_that_share_a_name_have_units_of_their_own(tmp_path: Path) -> No
     network = quantize(NetworkDescription(name="n", input=encoding, steps=4, layers=layers))
     design = generate_steps(network, tmp_path, 2)
     assert design.neuron_modules == ("lif_q8_8_step", "lif_q8_8_2_step")
+
+
+@pytest.mark.parametrize(
+    "options", [{"units": 2}, {"pipeline": 1}, {"inputs_per_beat": 2}, {"weights": "loaded"}]
+)
+def test_what_only_the_other_schedule_has_is_refused(
+    options: dict[str, Any], make_step_network: MakeStepNetwork, tmp_path: Path
+) -> None:
+    name, value = next(iter(options.items()))
+    with pytest.raises(UserError, match=f"step-outer schedule does not take {name}={value}"):
+        generate_scheduled(make_step_network("recurrent"), tmp_path, 2, **options)
+    assert not list(tmp_path.iterdir())
+    design = generate_scheduled(make_step_network("recurrent"), tmp_path, 2, units=1)
+    with pytest.raises(UserError, match="schedule step-outer: expected group-stationary"):
+        design.stationary_geometry()
+
+
+def test_a_summed_membrane_is_left_to_the_first_schedule(make_network: MakeNetwork) -> None:
+    network = make_network([4, 3])
+    assert choose_schedule(replace(network, readout="membrane"), 2) == "group-stationary"
+    early = replace(network, readout="first-to-2")
+    assert choose_schedule(early, 2) == "step-outer"
+    with pytest.raises(UserError, match="cannot end a sample early"):
+        choose_schedule(early, 2, "group-stationary")
