@@ -71,6 +71,21 @@ def test_every_shape_computes_what_the_model_computes(
     assert result.updates == 6 * network.steps * sum(sizes[1:])
 
 
+@pytest.mark.parametrize(("lanes", "weight_bits"), [(1, 6), (2, 8), (4, 9), (8, 6)])
+def test_weights_can_come_through_the_write_port(
+    lanes: int,
+    weight_bits: int,
+    make_network: MakeNetwork,
+    require_tool: RequireTool,
+    tmp_path: Path,
+) -> None:
+    require_tool("iverilog", "verilator", "c++")
+    network = make_network([7, 10, 3], weight_bits=weight_bits)
+    generate(network, tmp_path, lanes, weights="loaded")
+    for simulator in ("icarus", "verilator"):
+        assert cosimulate(tmp_path, network, frames(network, 6), simulator).first_mismatch is None
+
+
 @pytest.mark.parametrize("simulator", list(TOOLS))
 def test_the_simulators_agree_to_the_clock(
     simulator: SimulatorName,

@@ -15,6 +15,8 @@ from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
 from sc_neurocore.fixed.program import signed_width
 
 MAXIMUM_LANES = 64
+COLUMN_BITS = 16
+"""Weights that are loaded at run time come in words of this many bits."""
 
 
 def index_bits(count: int) -> int:
@@ -86,7 +88,23 @@ class Geometry:
     def parameters(self) -> dict[str, int]:
         """The engine's parameters by their Verilog names."""
         sizes = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name.upper(): size for name, size in sizes.items() if name != "layers"}
+        kept = sizes.keys() - {"layers", "rows"}
+        return {name.upper(): size for name, size in sizes.items() if name in kept}
+
+    @property
+    def weight_columns(self) -> int:
+        """Words of 16 bits that hold a row of weights."""
+        return -(-self.lanes * self.weight_bits // COLUMN_BITS)
+
+    @property
+    def column_bits(self) -> int:
+        """Low bits of a loaded weight word's address that say which column of a row it is."""
+        return (self.weight_columns - 1).bit_length()
+
+    @property
+    def weight_address_bits(self) -> int:
+        """Width of the address that weights are loaded with."""
+        return self.row_bits + self.column_bits
 
     @property
     def neuron_bits(self) -> int:

@@ -195,7 +195,14 @@ def _testbench_values(accelerator: Accelerator) -> dict[str, Any]:
         "outputs": layers[-1].outputs,
         "state_words": state_words(accelerator),
         "capacity": ICARUS_CAPACITY,
+        "weight_words": _weight_words(accelerator),
     }
+
+
+def _weight_words(accelerator: Accelerator) -> int:
+    """Return how many words the harness must load before the first frame."""
+    geometry = accelerator.geometry
+    return geometry.rows << geometry.column_bits if accelerator.weights == "loaded" else 0
 
 
 def _clock_limit(accelerator: Accelerator) -> int:
@@ -218,6 +225,7 @@ def _macros(accelerator: Accelerator) -> list[str]:
         f"-DINPUTS={layers[0].inputs}",
         f"-DOUTPUTS={layers[-1].outputs}",
         f"-DSTATE_WORDS={state_words(accelerator)}",
+        f"-DWEIGHT_WORDS={_weight_words(accelerator)}",
     ]
 
 

@@ -14,8 +14,8 @@
 // group, the accumulator already sums up the next.
 //
 // What belongs to one network comes from outside: the constants of each layer (`schedule_*`,
-// `constants_*`: combinational tables), the contents of the memories, and the neuron's equation
-// (`unit_*`: combinational).
+// `constants_*`: combinational tables), the weight memory (`weights_*`: one row, a clock after it was
+// asked for, and held until the next), and the neuron's equation (`unit_*`: combinational).
 //
 // Contract
 //   - One clock, synchronous reset (at least one clock, before the first frame).
@@ -43,8 +43,7 @@ module snn_engine #(
     parameter EVENT_BITS      = 6,                 // of an input of the frame
     parameter INPUT_BITS      = 5,
     parameter WEIGHT_BITS     = 8,
-    parameter ROWS            = 1280,              // of the weight memory
-    parameter ROW_BITS        = 11,
+    parameter ROW_BITS        = 11,                // of a row of the weight memory
     parameter SUM_BITS        = 20,
     parameter SLOTS           = 144,               // words of the neuron memory
     parameter SLOT_BITS       = 8,
@@ -57,7 +56,6 @@ module snn_engine #(
     parameter INITIAL_STATE   = 0,
     parameter OUTPUT_BITS     = 4,                 // of the number of an output neuron
     parameter COUNT_BITS      = 5,                 // of a spike count
-    parameter WEIGHTS_FILE    = "",
     parameter NEURONS_FILE    = ""
 ) (
     input  wire                      clk,
@@ -91,6 +89,11 @@ module snn_engine #(
     input  wire [LANE_BITS-1:0]      constants_last_lane,
     input  wire [SLOT_BITS-1:0]      constants_first_slot,
     input  wire [SHIFT_BITS-1:0]     constants_shift,
+
+    // The weight memory.
+    output wire                           weights_read,
+    output wire [ROW_BITS-1:0]            weights_row,
+    input  wire [LANES*WEIGHT_BITS-1:0]   weights,
 
     // The neuron's equation.
     output wire [STATE_BITS-1:0]          unit_state,
@@ -207,20 +210,7 @@ module snn_engine #(
         .token_step     (token_step)
     );
 
-    // ---------------------------------------------------------------- weights and accumulator
-    wire                         weights_read;
-    wire [ROW_BITS-1:0]          weights_row;
-    wire [LANES*WEIGHT_BITS-1:0] weights;
-
-    snn_rom #(
-        .WIDTH(LANES*WEIGHT_BITS), .DEPTH(ROWS), .ADDRESS_BITS(ROW_BITS), .CONTENTS(WEIGHTS_FILE)
-    ) weight_memory (
-        .clk          (clk),
-        .read         (weights_read),
-        .read_address (weights_row),
-        .read_data    (weights)
-    );
-
+    // ---------------------------------------------------------------------------- accumulator
     wire                      job_valid, job_ready;
     wire [LANES*SUM_BITS-1:0] job_sums;
     wire [LAYER_BITS-1:0]     job_layer;

@@ -19,6 +19,11 @@ public:
     void out_ready(bool value) { core.p_out__ready.set(value); }
     void count_address(uint32_t value) { core.p_count__address.set(value); }
     void hash_address(uint32_t value) { core.p_hash__address.set(value); }
+#if WEIGHT_WORDS
+    void weight_write(bool value) { core.p_weight__write.set(value); }
+    void weight_address(uint32_t value) { core.p_weight__address.set(value); }
+    void weight_data(uint32_t value) { core.p_weight__data.set(value); }
+#endif
 
     bool in_ready() const { return part(core.p_in__ready); }
     bool out_valid() const { return part(core.p_out__valid); }

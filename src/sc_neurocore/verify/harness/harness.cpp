@@ -10,7 +10,8 @@
 // SEED     0: inputs come and results go at once; otherwise both sides hesitate at random
 // LIMIT    clocks within which each frame must be done
 //
-// All files are 32-bit little-endian words. INPUTS, OUTPUTS and STATE_WORDS are macros.
+// All files are 32-bit little-endian words. INPUTS, OUTPUTS, STATE_WORDS and WEIGHT_WORDS are macros;
+// unless the last is 0, the weights come from the first so many 16-bit words of the file weights.bin.
 
 #include <cstdint>
 #include <cstdio>
@@ -93,6 +94,9 @@ public:
             results.put(model.hash_word());
         }
         tick();
+#if WEIGHT_WORDS
+        load_weights();
+#endif
     }
 
     void run_frame(const uint32_t* values, uint64_t limit) {
@@ -148,6 +152,23 @@ private:
         show();
         edge();
     }
+
+#if WEIGHT_WORDS
+    void load_weights() {
+        std::FILE* image = std::fopen("weights.bin", "rb");
+        if (!image) fail("cannot read weights.bin");
+        model.weight_write(true);
+        for (uint32_t word = 0; word < WEIGHT_WORDS; ++word) {
+            const int low = std::fgetc(image), high = std::fgetc(image);
+            if (high == EOF) fail("weights.bin is too short");
+            model.weight_address(word);
+            model.weight_data(uint32_t(high) << 8 | uint32_t(low));
+            tick();
+        }
+        model.weight_write(false);
+        std::fclose(image);
+    }
+#endif
 
     // Returns the clock in which the first value was taken.
     uint64_t feed(const uint32_t* values, uint64_t limit) {

@@ -18,6 +18,11 @@ public:
     void out_ready(bool value) { core.out_ready = value; }
     void count_address(uint32_t value) { core.count_address = value; }
     void hash_address(uint32_t value) { core.hash_address = value; }
+#if WEIGHT_WORDS
+    void weight_write(bool value) { core.weight_write = value; }
+    void weight_address(uint32_t value) { core.weight_address = value; }
+    void weight_data(uint32_t value) { core.weight_data = value; }
+#endif
 
     bool in_ready() const { return core.in_ready; }
     bool out_valid() const { return core.out_valid; }
