@@ -42,7 +42,13 @@ def test_verilator_and_icarus_have_nothing_to_say(
 ) -> None:
     require_tool("verilator", "iverilog")
     source = "loaded" if options.get("with_bias", True) else "rom"
-    design = generate(make_network(sizes, **options), tmp_path, lanes, weights=source)
+    engine = (
+        {"units": min(lanes, 4), "pipeline": 2, "inputs_per_beat": 4, "soft_lanes": 1}
+        if lanes > 2
+        else {}
+    )
+    network = make_network(sizes, readout="membrane" if lanes == 16 else "spike-count", **options)
+    design = generate(network, tmp_path, lanes, weights=source, **engine)
     names = [path.name for path in design.verilog]
     lint = ["--lint-only", "-Wall", "--top-module", design.top, *names]
     assert programs.run("verilator", lint, tmp_path / "rtl").stderr == ""
@@ -166,7 +172,7 @@ def test_the_top_never_takes_a_name_that_is_taken(
     assert generate(make_network([2, 2], name=name), tmp_path, lanes=1).top == top
 
 
-@pytest.mark.parametrize("lanes", [0, 3, 128, -8])
+@pytest.mark.parametrize("lanes", [0, 3, 256, -8])
 def test_lanes_must_be_a_power_of_two(
     lanes: int, make_network: MakeNetwork, tmp_path: Path
 ) -> None:
@@ -179,8 +185,9 @@ def test_what_the_engine_does_not_have_is_named(make_network: MakeNetwork, tmp_p
     spikes = InputEncoding(shape=(2,), kind="spikes", bits=1, fraction_bits=0)
     with pytest.raises(UserError, match="static input"):
         generate(make_network([2, 2], input=spikes), tmp_path)
-    with pytest.raises(UserError, match="readout 'membrane'"):
-        generate(make_network([2, 2], readout="membrane"), tmp_path)
+    for wrong in ({"units": 3}, {"units": 16}, {"inputs_per_beat": 5}, {"inputs_per_beat": 16}):
+        with pytest.raises(UserError, match=f"{next(iter(wrong))}=.*: expected a power of two"):
+            generate(make_network([2, 2]), tmp_path, 8, **wrong)
 
 
 def test_a_damaged_design_is_refused(make_network: MakeNetwork, tmp_path: Path) -> None:

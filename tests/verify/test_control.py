@@ -13,17 +13,24 @@ MakeNetwork = Callable[..., IntegerNetwork]
 RequireTool = Callable[..., None]
 
 
-@pytest.mark.parametrize(("sizes", "lanes", "steps"), [([3, 2], 1, 1), ([64, 128, 40, 10], 8, 25)])
+@pytest.mark.parametrize(
+    ("sizes", "lanes", "steps", "engine"),
+    [
+        ([3, 2], 1, 1, {}),
+        ([64, 128, 40, 10], 8, 25, {"units": 2, "pipeline": 3, "inputs_per_beat": 4}),
+    ],
+)
 def test_one_frame_gives_exactly_one_result(
     sizes: list[int],
     lanes: int,
     steps: int,
+    engine: dict[str, int],
     make_network: MakeNetwork,
     require_tool: RequireTool,
     tmp_path: Path,
 ) -> None:
     require_tool("sby")
-    generate(make_network(sizes, steps=steps), tmp_path, lanes)
+    generate(make_network(sizes, steps=steps), tmp_path, lanes, **engine)
     result = prove_control(tmp_path)
     assert (result.status, result.detail[:9]) == ("proved", "for every")
     assert "k-induction" in result.engine
@@ -33,12 +40,15 @@ def test_one_frame_gives_exactly_one_result(
 @pytest.mark.parametrize(
     ("file", "old", "new", "claim"),
     [
-        ("controller", "if (out_ready) state <= LOAD", "state <= LOAD", "stays until it is taken"),
+        ("controller", "if (out_ready) state <= IDLE", "state <= IDLE", "stays until it is taken"),
         ("controller", "if (out_ready) state", "if (!out_ready) state", "assert"),
-        ("controller", "? RESULT : SCAN", "? LOAD : SCAN", "assert"),
-        ("controller", "? RESULT : SCAN", "? SCAN : RESULT", "rank < rank_before"),
-        ("controller", "= state == LOAD;", "= state != SCAN;", "assert"),
-        ("controller", "input_index == last_input;", "input_index != last_input;", "assert"),
+        ("controller", "? CHOOSE : SCAN", "? IDLE : SCAN", "assert"),
+        ("controller", "? CHOOSE : SCAN", "? SCAN : CHOOSE", "rank < rank_before"),
+        ("controller", "state == IDLE && frame_valid;", "state != SCAN && frame_valid;", "assert"),
+        ("loader", "beat == last_beat;", "beat != last_beat;", "assert"),
+        ("loader", "event_bank <= !event_bank;", "event_bank <= event_bank;", "_bank"),
+        ("neurons", "!busy || ends_job", "1'b1", "turn_"),
+        ("readout", "index + 1'b1", "index", "rank < rank_before"),
         ("controller", "fetch_word + 1'b1", "fetch_word", "rank < rank_before"),
         (
             "scanner",

@@ -13,14 +13,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, Unpack
 
 from pydantic import TypeAdapter
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.equation_compiler import emit_neuron
-from sc_neurocore.hdl.geometry import Geometry, LayerGeometry, plan
+from sc_neurocore.hdl.geometry import EngineOptions, Geometry, LayerGeometry, plan
 from sc_neurocore.hdl.memories import neurons_text, weight_image, weights_text
 from sc_neurocore.hdl.names import KEYWORDS
 from sc_neurocore.hdl.render import render
@@ -89,25 +89,27 @@ def generate(
     *,
     weights: WeightSource = "rom",
     ram_style: RamStyle = "huge",
+    **options: Unpack[EngineOptions],
 ) -> Accelerator:
     """Write an accelerator for a network; the same arguments give the same bytes.
 
     Args:
         network: A feed-forward network with a static input.
         directory: Where design.json and rtl/ go; made if needed.
-        lanes: Neurons whose sums are formed at the same time: a power of two, 1 to 64.
+        lanes: Neurons whose sums are formed at the same time: a power of two, 1 to 128.
         neuron_verilog: The text of the neuron's step module, if not what the equation compiler
             makes of the network's program.
         weights: "rom" puts the weights into the bitstream; "loaded" leaves their memory to be
             filled through a write port, with the bytes of `weight_image`, which is written too.
         ram_style: Where loaded weights go: "huge" is the single-port RAM of the iCE40 UP5K, which
             no bitstream can fill, "block" is the block RAM of every device.
+        options: See `EngineOptions`.
 
     Raises:
         UserError: If the engine does not have what the network needs.
     """
-    geometry = plan(network, lanes)
-    neuron = emit_neuron(network.program)
+    geometry = plan(network, lanes, **options)
+    neuron = emit_neuron(network.program, pipeline=geometry.unit_latency)
     step_module = f"{neuron.name}_step"
     engine = {each.name: each.read_bytes() for each in _engine_files()}
     taken = {step_module, *BENCH_MODULES, *(Path(name).stem for name in engine)}
@@ -235,6 +237,7 @@ def _template_values(
         "sizes": "-".join(sizes),
         "steps": network.steps,
         "inputs": network.layers[0].inputs,
+        "outputs": network.layers[-1].outputs,
         "neuron_name": network.program.neuron.name,
         "neuron_module": neuron_module,
         "state_format": formats.state,
@@ -264,6 +267,7 @@ def _manifest(
         "outputs": network.layers[-1].outputs,
         "lanes": accelerator.geometry.lanes,
         "weights": accelerator.weights,
+        "weight_bits": list(network.weight_bits),
         "states": [asdict(state) for state in accelerator.states],
         "geometry": asdict(accelerator.geometry),
     }

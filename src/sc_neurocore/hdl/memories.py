@@ -63,13 +63,16 @@ def _weight_rows(network: IntegerNetwork, geometry: Geometry) -> _Words:
 
 
 def _neuron_slots(network: IntegerNetwork, geometry: Geometry) -> _Words:
-    """Lay out what each neuron has of its own: for each lane of each group, bias and parameters."""
+    """Lay out what each neuron has of its own: bias and parameters, a word for each turn."""
     blocks = []
     for layer, form in zip(network.layers, geometry.layers, strict=True):
         own = np.column_stack([layer.bias, layer.parameters])
-        blocks.append(_padded(own, form.groups, geometry.lanes).reshape(-1, own.shape[1]))
-    widths = [geometry.bias_bits, *(port.width for port in network.program.parameters)]
-    return np.concatenate(blocks), widths
+        if not network.program.parameters:  # one zero bit stands where none differ
+            own = np.column_stack([own, np.zeros(len(own), dtype=np.int64)])
+        padded = _padded(own, form.groups, geometry.lanes)
+        blocks.append(padded.reshape(-1, geometry.units * own.shape[1]))
+    ports = [port.width for port in network.program.parameters] or [1]
+    return np.concatenate(blocks), [geometry.bias_bits, *ports] * geometry.units
 
 
 def _padded(values: NDArray[np.int64], groups: int, lanes: int) -> NDArray[np.int64]:

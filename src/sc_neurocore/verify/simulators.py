@@ -210,7 +210,8 @@ def _clock_limit(accelerator: Accelerator) -> int:
     geometry = accelerator.geometry
     steps = 1 << geometry.step_bits
     clocks = sum(
-        layer.groups * steps * (layer.inputs + geometry.lanes + 32) for layer in geometry.layers
+        layer.groups * steps * (layer.inputs + geometry.lanes + geometry.period + 32)
+        for layer in geometry.layers
     )
     return 2 * clocks + 1000
 
@@ -224,7 +225,10 @@ def _macros(accelerator: Accelerator) -> list[str]:
     return [
         f"-DINPUTS={layers[0].inputs}",
         f"-DOUTPUTS={layers[-1].outputs}",
-        f"-DSTATE_WORDS={state_words(accelerator)}",
+        f"-DBEAT={accelerator.geometry.beat}",
+        f"-DINPUT_BITS={accelerator.geometry.input_bits}",
+        f"-DUNITS={accelerator.geometry.units}",
+        f"-DSTATE_BITS={accelerator.geometry.state_bits}",
         f"-DWEIGHT_WORDS={_weight_words(accelerator)}",
     ]
 

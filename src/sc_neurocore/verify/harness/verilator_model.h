@@ -14,7 +14,7 @@ public:
     void clk(bool value) { core.clk = value; }
     void reset(bool value) { core.reset = value; }
     void in_valid(bool value) { core.in_valid = value; }
-    void in_data(uint32_t value) { core.in_data = value; }
+    void in_data(uint64_t value) { core.in_data = value; }
     void out_ready(bool value) { core.out_ready = value; }
     void count_address(uint32_t value) { core.count_address = value; }
     void hash_address(uint32_t value) { core.hash_address = value; }
@@ -30,8 +30,8 @@ public:
     uint32_t count_value() const { return core.count_value; }
     uint32_t hash_word() const { return core.hash_word; }
 
-    bool trace_valid() const { return core.trace_valid; }
-    bool trace_spike() const { return core.trace_spike; }
+    uint64_t trace_valid() const { return core.trace_valid; }
+    uint64_t trace_spike() const { return core.trace_spike; }
     uint32_t trace_layer() const { return core.trace_layer; }
     uint32_t trace_neuron() const { return core.trace_neuron; }
     uint32_t trace_step() const { return core.trace_step; }
