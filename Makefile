@@ -64,7 +64,8 @@ bench: $(STAMP)
 	$(BIN)/sc-neurocore bench
 
 soak: $(STAMP)
-	$(BIN)/python -m pytest -m soak
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	$(BIN)/python -m pytest -m soak $(if $(SELECT),-k '$(SELECT)')
 
 clean:
 	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

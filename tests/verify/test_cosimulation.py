@@ -160,7 +160,7 @@ def scan_lengths(spikes: NDArray[np.bool_], lanes: int) -> list[int]:
 
 BROKEN = [
     # Spikes are gathered into the wrong bits of a word.
-    ("snn_spikes.v", "gathered >> 1", "gathered >> 2", "states"),
+    ("snn_spikes.v", "gathered <= word", "gathered <= word >> 1", "states"),
     # Sums are cleared only if the token that hands them over also added.
     (
         "snn_accumulator.v",

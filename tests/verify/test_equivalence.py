@@ -147,6 +147,18 @@ def test_what_is_equal_but_has_other_names_is_proved_in_one_piece() -> None:
     assert {cut.name for cut in result.cuts} <= {"spike", "v_next", "spike, v_next in one piece"}
 
 
+def test_what_is_never_negative_may_lose_its_sign_beside_a_product() -> None:
+    """An unsigned factor makes Verilog's product unsigned; where neither is negative, no matter."""
+    program = lower(find_neuron("AdEx"), Q8_8)
+    verilog = emit_neuron(program)
+    before = "wire signed [10:0] drive_update_low_bits"
+    assert verilog.step.count(before) == 1
+    changed = verilog.step.replace(before, "wire [10:0] drive_update_low_bits")
+    result = prove_step(program, changed, f"{verilog.name}_step")
+    assert result.status == "proved"
+    assert {cut.status for cut in result.cuts} == {"proved"}
+
+
 MUTATIONS = {
     "a constant one too small": ("16'sd29491", "16'sd29490"),
     "a product that becomes a sum": ("16'sd29491 * v", "16'sd29491 + v"),

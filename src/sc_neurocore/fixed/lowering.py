@@ -19,6 +19,7 @@ from sc_neurocore.equation.algebra import ArrayAlgebra
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.step import step
 from sc_neurocore.errors import EquationError
+from sc_neurocore.fixed.adders import adders, multiplied
 from sc_neurocore.fixed.program import LookupTable, Port, Program, ProgramBuilder
 from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.tables import EXTRA_ARGUMENT_BITS, FUNCTIONS, PiecewiseLinear, tabulate
@@ -146,6 +147,11 @@ class _Lowering:
             bits = a.fraction_bits + b.fraction_bits
             if self._is_one(a) or self._is_one(b):
                 return _Fixed(b.node if self._is_one(a) else a.node, bits)
+            for constant, other in ((a, b), (b, a)):
+                node = self.builder.nodes[constant.node]
+                most = 99 if self._formats.multipliers == "adders" else 1
+                if node.operator == "constant" and 0 < adders(node.amount) <= most:
+                    return _Fixed(multiplied(self.builder, other.node, node.amount, bits), bits)
             return _Fixed(self.builder.apply("*", a.node, b.node, fraction_bits=bits), bits)
         if operator in ("+", "-", "neg", "abs", "min", "max", ">=", ">", "<=", "<"):
             return self._aligned(operator, operands)

@@ -10,6 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from sc_neurocore.errors import EquationError
+
+MAXIMUM_RESULT_BITS = 512
+"""The most that an intermediate result may have: floats can still state its range."""
+
 Interval = tuple[int, int]
 
 
@@ -253,10 +258,21 @@ class ProgramBuilder:
             return self.constant(limits[0], fraction_bits)
         return self._shared(Node("lookup", (index,), *limits, 0, fraction_bits, table=table))
 
-    def apply(self, operator: str, *operands: int, amount: int = 0, fraction_bits: int = 0) -> int:
-        """Return the node of an operation; shifting a constant gives a constant."""
+    def apply(
+        self,
+        operator: str,
+        *operands: int,
+        amount: int = 0,
+        fraction_bits: int = 0,
+        interval: Interval | None = None,
+    ) -> int:
+        """Return the node of an operation; shifting a constant gives a constant.
+
+        `interval` is for a caller who knows it better than the operands' intervals tell.
+        """
         nodes = [self.nodes[operand] for operand in operands]
-        interval = INTERVALS[operator](*((node.low, node.high) for node in nodes), amount)
+        if interval is None:
+            interval = INTERVALS[operator](*((node.low, node.high) for node in nodes), amount)
         if operator == "*" and operands[0] == operands[1]:
             interval = (_magnitude((nodes[0].low, nodes[0].high), 0)[0] ** 2, interval[1])
         if operator in ("<<", ">>"):
@@ -305,5 +321,10 @@ class ProgramBuilder:
         return self._known[node]
 
     def _append(self, node: Node) -> int:
+        if node.width > MAXIMUM_RESULT_BITS:
+            raise EquationError(
+                f"{self.statements[-1].text}: an intermediate result needs {node.width} bits, at "
+                f"most {MAXIMUM_RESULT_BITS} are supported: lower the powers, or clamp before them"
+            )
         self.nodes.append(replace(node, statement=len(self.statements) - 1))
         return len(self.nodes) - 1

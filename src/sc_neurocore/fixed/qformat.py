@@ -18,6 +18,7 @@ from sc_neurocore.errors import UserError
 
 Rounding: TypeAlias = Literal["floor", "nearest"]
 Overflow: TypeAlias = Literal["saturate", "wrap"]
+Multipliers: TypeAlias = Literal["products", "adders"]
 
 MAXIMUM_WIDTH = 48
 MAXIMUM_TABLE_BITS = 10
@@ -120,7 +121,8 @@ class QFormat:
         """
         if np.isnan(values).any():
             raise UserError(f"NaN has no integer in {self}: clean the values first")
-        scaled = np.round(np.ldexp(np.asarray(values, dtype=np.float64), self.fraction_bits))
+        with np.errstate(over="ignore"):  # what float64 cannot hold is saturated like the rest
+            scaled = np.round(np.ldexp(np.asarray(values, dtype=np.float64), self.fraction_bits))
         return np.clip(scaled, self.minimum, self.maximum).astype(np.int64)
 
     def to_float(self, integers: ArrayLike) -> NDArray[np.float64]:
@@ -138,12 +140,16 @@ class FixedPoint:
             the state's fraction bits and this many integer bits more.
         constant_fraction_bits: Fraction bits of constants, parameters and the entries of tables.
         table_bits: A table of exp, tanh or sigmoid has at most 2 ** table_bits segments.
+        multipliers: How a multiplication by a constant is written: as a product, which becomes a
+            DSP block where there is one, or as shifts and adders, which are smaller where there is
+            none. A constant that one adder makes is always made so. The integers are the same.
     """
 
     state: QFormat
     current_extra_bits: int = 4
     constant_fraction_bits: int = 15
     table_bits: int = 6
+    multipliers: Multipliers = "products"
 
     def __post_init__(self) -> None:
         if self.state.width + self.current_extra_bits > MAXIMUM_WIDTH:
@@ -156,6 +162,8 @@ class FixedPoint:
                 f"current_extra_bits={self.current_extra_bits}, constant_fraction_bits="
                 f"{self.constant_fraction_bits}: expected 0 or more, and 0 to 30"
             )
+        if self.multipliers not in ("products", "adders"):
+            raise UserError(f"multipliers={self.multipliers!r}: expected products or adders")
         if not 1 <= self.table_bits <= MAXIMUM_TABLE_BITS:
             raise UserError(
                 f"table_bits={self.table_bits}: expected 1 to {MAXIMUM_TABLE_BITS}, for 2 to "

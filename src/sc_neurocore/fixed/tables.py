@@ -167,16 +167,19 @@ def _with_errors(table: PiecewiseLinear, low: int, high: int) -> PiecewiseLinear
     step = -(-span // _SAMPLES)
     arguments = np.arange(table.first, table.last + 1, step, dtype=np.int64)
 
-    def error(*arguments: int | NDArray[np.int64]) -> float:
-        numbers = np.hstack(arguments)
-        return float(np.abs(approximation(table, numbers) - value(numbers * unit)).max())
+    def error(inside: NDArray[np.int64], numbers: Numbers) -> float:
+        return float(np.abs(approximation(table, inside) - value(numbers * unit)).max())
+
+    def beyond(end: int, argument: int) -> float:
+        """Beyond an end the table stays; an argument there can have more than 63 bits."""
+        return error(np.array([end]), np.array([float(argument)]))
 
     return PiecewiseLinear(
         **{
             **vars(table),
-            "error": error(arguments),
-            "low_error": error(low) if low < table.first else 0.0,
-            "high_error": error(high) if high > table.last else 0.0,
+            "error": error(arguments, arguments.astype(np.float64)),
+            "low_error": beyond(table.first, low) if low < table.first else 0.0,
+            "high_error": beyond(table.last, high) if high > table.last else 0.0,
         }
     )
 

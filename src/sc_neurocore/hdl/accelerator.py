@@ -28,6 +28,8 @@ from sc_neurocore.network.storage import write_atomically
 
 MANIFEST = "design.json"
 SOURCES = "rtl"
+BOARD_SOURCES = "board"
+"""Inside it: what belongs to a board and not to the core."""
 BENCH_MODULES = ("testbench", "control")
 """Modules that are put around the top to simulate it and to prove its control."""
 

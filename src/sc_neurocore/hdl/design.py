@@ -21,7 +21,9 @@ from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.hdl.accelerator import (
+    BOARD_SOURCES,
     MANIFEST,
+    SOURCES,
     Accelerator,
     RamStyle,
     WeightSource,
@@ -90,6 +92,7 @@ def _clear(directory: Path) -> None:
     (directory / CERTIFICATE).unlink(missing_ok=True)
     for path in (*earlier.verilog, *earlier.memories):
         (directory / path).unlink(missing_ok=True)
+    shutil.rmtree(directory / SOURCES / BOARD_SOURCES, ignore_errors=True)
     for report in directory.glob(BUILD_REPORTS):
         shutil.rmtree(report.parent)
 

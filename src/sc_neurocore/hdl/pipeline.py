@@ -1,8 +1,8 @@
 """Where the registers of a pipelined step go.
 
 Every operation gets an estimate of its delay, in the time of about one carry chain. Operations
-are taken as early as they can be, and a stage ends where its time is up; the time is the shortest
-for which the stages suffice.
+are taken as early as they can be, and a stage ends where its time is up, or after one operation
+that takes longer; the time is the shortest for which the stages suffice.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def split(program: Program, count: int) -> Stages:
     if count == 0:
         return Stages.none(program)
     delays = [_delay(node) for node in program.nodes]
-    low, high = max(delays), sum(delays) + 1.0
-    if max(_place(program, delays, low)) <= count:
-        high = low
+    # Less than the longest operation is worth trying: it then has a stage to itself, and the rest
+    # is divided as finely as if it were not there.
+    low, high = 0.0, sum(delays) + 1.0
     for _ in range(30):
         middle = (low + high) / 2
         if max(_place(program, delays, middle)) <= count:
@@ -59,7 +59,7 @@ def _delay(node: Node) -> float:
 
 
 def _place(program: Program, delays: list[float], time: float) -> list[int]:
-    """Return each node's stage when a stage may last for `time`."""
+    """Return each node's stage when a stage of more than one operation may last for `time`."""
     stages: list[int] = []
     ready: list[float] = []
     for node, delay in zip(program.nodes, delays, strict=True):

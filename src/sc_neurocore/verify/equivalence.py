@@ -28,8 +28,8 @@ from sc_neurocore.verify.result import Cut, ProofResult
 from sc_neurocore.verify.smt import Meaning, constant, read_module
 
 CLOCK = "clk"
-CUT_SECONDS = 10.0
-"""The longest that one piece may take before the pieces after it see through it."""
+SHARE_OF_CUTS, SHARE_OF_A_CUT = 0.5, 0.2
+"""Shares of the time that all pieces, and one, may take; the rest is for what stays open."""
 
 _UNCUT = ("input", "constant", "<<", ">>", "low", "wrap")
 _ASSUMPTIONS = (
@@ -72,7 +72,7 @@ def prove_step(
     if wrong:
         status, detail = "refuted", wrong
     else:
-        comparison = _Comparison(program, meaning, bits, time.perf_counter() + timeout)
+        comparison = _Comparison(program, meaning, bits, timeout)
         status, detail = comparison.decide()
         cuts = comparison.cuts
     clocks = f", {latency} clocks later" if latency else ""
@@ -91,7 +91,7 @@ class _Comparison:
     """One module against one program."""
 
     def __init__(
-        self, program: NeuronProgram, meaning: Meaning, bits: BitVectors, deadline: float
+        self, program: NeuronProgram, meaning: Meaning, bits: BitVectors, timeout: float
     ) -> None:
         import z3
 
@@ -101,7 +101,10 @@ class _Comparison:
         self._nodes = program.program.nodes
         self._meaning = meaning
         self._bits = bits
-        self._deadline = deadline
+        began = time.perf_counter()
+        self._deadline = began + timeout
+        self._cuts_end = began + timeout * SHARE_OF_CUTS
+        self._cut_seconds = timeout * SHARE_OF_A_CUT
         self._inputs: dict[str, Any] = {}  # what the model sees
         self._ports: dict[str, Any] = {}  # what the module sees
         for port in program.inputs:
@@ -157,12 +160,21 @@ class _Comparison:
             return value
         if self._compare(wire, z3.SignExt(extra, value), signal) != "proved":
             return value
+        in_range = self._holds(z3.And(value >= node.low, value <= node.high)) == z3.unsat
+        self._equal[index] = signal
+        if in_range and node.low >= 0:
+            # Without a sign bit, both ways to extend it are the same term to the solver.
+            bits = max(node.high.bit_length(), 1)
+            name = constant(index, bits)
+            self._known[signal] = f"((_ zero_extend {width - bits}) {name})"
+            variable = z3.BitVec(name, bits)
+            self._facts.append(z3.ULE(variable, node.high))
+            return z3.ZeroExt(node.width - bits, variable)
         name = constant(index, node.width)
-        self._known[signal], self._equal[index] = f"((_ sign_extend {extra}) {name})", signal
+        self._known[signal] = f"((_ sign_extend {extra}) {name})"
         variable = z3.BitVec(name, node.width)
-        within = z3.And(variable >= node.low, variable <= node.high)
-        if self._holds(z3.And(value >= node.low, value <= node.high)) == z3.unsat:
-            self._facts.append(within)
+        if in_range:
+            self._facts.append(z3.And(variable >= node.low, variable <= node.high))
         return variable
 
     def _compare(self, name: str, value: Any, signal: str | None = None) -> str:
@@ -177,14 +189,14 @@ class _Comparison:
 
     def _holds(self, claim: Any) -> Any:
         """Return unsat if the claim holds for all values of the names so far."""
-        solver = self._solver(CUT_SECONDS)
+        solver = self._solver(self._cut_seconds, self._cuts_end)
         solver.add(*self._facts, self._z3.Not(claim))
         return solver.check()
 
-    def _solver(self, seconds: float) -> Any:
+    def _solver(self, seconds: float, deadline: float) -> Any:
         z3 = self._z3
         solver = z3.Then("simplify", "solve-eqs", "bit-blast", "sat").solver()
-        left = max(0.001, min(seconds, self._deadline - time.perf_counter()))
+        left = max(0.001, min(seconds, deadline - time.perf_counter()))
         solver.set("timeout", max(1, int(left * 1000)))
         return solver
 
@@ -210,7 +222,7 @@ class _Comparison:
         found = {
             port.name: meaning.term(meaning.wire(port.name), {}) for port in self._program.outputs
         }
-        solver = self._solver(self._deadline - began)
+        solver = self._solver(self._deadline - began, self._deadline)
         solver.add(z3.Or([found[port.name] != expected[port.name] for port in ports]))
         answer = solver.check()
         names = ", ".join(port.name for port in ports)

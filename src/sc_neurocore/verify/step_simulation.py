@@ -115,6 +115,39 @@ def model_outputs(program: NeuronProgram, inputs: Mapping[str, Integers]) -> dic
     return {name: np.broadcast_to(value, count).astype(np.int64) for name, value in outputs.items()}
 
 
+def simulate_step(
+    program: NeuronProgram,
+    verilog: str,
+    module: str,
+    inputs: Mapping[str, Integers],
+    *,
+    simulator: str = "auto",
+    latency: int = 0,
+) -> dict[str, Integers]:
+    """Send inputs through a step module.
+
+    Args:
+        program: The neuron that the module's ports belong to.
+        verilog: The source that holds the module and all that it uses.
+        module: The module's name.
+        inputs: For each input port (count,) integers.
+        simulator: As `cosimulate_step` takes it.
+        latency: Clocks from the inputs to the outputs.
+
+    Returns:
+        For each output port (count,) integers.
+    """
+    name = _choose(simulator, len(next(iter(inputs.values()))))
+    with tempfile.TemporaryDirectory() as temporary:
+        _build(program, verilog, module, name, latency, Path(temporary))
+        return _run(program, inputs, name, Path(temporary))
+
+
+def _choose(simulator: str, steps: int) -> SimulatorName:
+    is_short = simulator == "auto" and steps <= _FEW and programs.is_available("iverilog")
+    return choose_simulator("icarus" if is_short else simulator)
+
+
 def cosimulate_step(
     program: NeuronProgram,
     verilog: str,
@@ -142,8 +175,7 @@ def cosimulate_step(
         ToolFailedError: If it refuses the module.
     """
     began = time.perf_counter()
-    is_short = simulator == "auto" and steps <= _FEW and programs.is_available("iverilog")
-    name = choose_simulator("icarus" if is_short else simulator)
+    name = _choose(simulator, steps)
     mismatches, first = 0, None
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -2,7 +2,7 @@
 
 Yosys writes the module as an and-inverter graph (A. Biere, The AIGER and-inverter graph format,
 Johannes Kepler University, 2007). The graph is laid out once for every clock, and a SAT solver is
-asked, clock by clock, whether an assertion can fail. What is known from the reset on is folded, so
+asked, clock by clock, whether an output of the module can be high. What is known from the reset on is folded, so
 that only what depends on free values reaches the solver.
 """
 
@@ -43,15 +43,15 @@ _SCRIPT = (
 
 @dataclass(frozen=True)
 class Failure:
-    """An assertion that can fail.
+    """What can happen and must not.
 
     Attributes:
         clock: The clock, from 0.
-        claims: The assertions that fail then, as places in the source, `file.v:line`.
+        outputs: The outputs that are high then, in one example.
     """
 
     clock: int
-    claims: tuple[str, ...]
+    outputs: tuple[str, ...]
 
 
 def engine() -> str:
@@ -71,11 +71,12 @@ def first_failure(
     clocks: int,
     each_clock: Callable[[int], None] = lambda clock: None,
 ) -> Failure | None:
-    """Look for a failing assertion, clock after clock.
+    """Look for the first clock in which an output can be high.
 
     Args:
         folder: Where the sources are; the graph is written there.
-        top: The module.
+        top: The module, whose outputs have one bit each. What it assumes, and inputs that it holds
+            constant (`anyconst`), are heeded.
         sources: Its files, relative to the folder.
         clocks: How many clocks are looked at.
         each_clock: Called before each one; it may raise to give up.
@@ -91,7 +92,7 @@ def first_failure(
     for clock in range(clocks):
         each_clock(clock)
         if failing := unrolled.failing():
-            return Failure(clock, tuple(graph.claims[index] for index in failing))
+            return Failure(clock, tuple(graph.names[index] for index in failing))
         unrolled.advance()
     return None
 
@@ -102,16 +103,16 @@ class _Graph:
 
     inputs: list[int]
     latches: list[list[int]]
-    bad: list[int]
+    outputs: list[int]
+    names: list[str]
     constraints: list[int]
     gates: list[list[int]]
-    claims: list[str]
 
 
 def _read(path: Path) -> _Graph:
     lines = iter(path.read_text(encoding="utf-8").splitlines())
     counts = [int(word) for word in next(lines).split()[1:]]
-    _, inputs, latches, outputs, gates, bad, constraints, *_ = [*counts, 0, 0]
+    _, inputs, latches, outputs, gates, _, constraints, *_ = [*counts, 0, 0]
 
     def numbers(count: int) -> list[list[int]]:
         return [[int(word) for word in next(lines).split()] for _ in range(count)]
@@ -119,12 +120,17 @@ def _read(path: Path) -> _Graph:
     def singles(count: int) -> list[int]:
         return [literal for (literal,) in numbers(count)]
 
-    read = singles(inputs), numbers(latches), singles(outputs), singles(bad), singles(constraints)
-    found = _Graph(read[0], read[1], read[3], read[4], numbers(gates), [""] * bad)
+    found = _Graph(
+        inputs=singles(inputs),
+        latches=numbers(latches),
+        outputs=singles(outputs),
+        names=[""] * outputs,
+        constraints=singles(constraints),
+        gates=numbers(gates),
+    )
     for line in lines:
-        if named := re.fullmatch(r"b(\d+) (.*)", line):
-            place = re.search(r"[\w.]+\.v:\d+", named[2])
-            found.claims[int(named[1])] = place[0] if place else named[2]
+        if named := re.fullmatch(r"o(\d+) (\S+)", line):
+            found.names[int(named[1])] = named[2]
     return found
 
 
@@ -145,8 +151,8 @@ class _Unrolled:
         self._enter()
 
     def failing(self) -> list[int]:
-        """Return the assertions that fail together in this clock, if any can; else assume them."""
-        values = [self._value(literal) for literal in self._graph.bad]
+        """Return outputs that are high in this clock, if any can be; else go on from their being low."""
+        values = [self._value(literal) for literal in self._graph.outputs]
         open_ones = [value for value in values if isinstance(value, int)]
         if _TRUE not in values:
             if not open_ones:

@@ -126,7 +126,7 @@ module snn_accumulator #(
         if (reset) weights_row <= {ROW_BITS{1'b0}};
         else if (advance && token_add) weights_row <= token_row;
 
-    genvar lane, place;
+    genvar lane;
     generate
         for (lane = 0; lane < LANES; lane = lane + 1) begin : lanes
             wire signed [WEIGHT_BITS-1:0]  weight = weighted_row[lane*WEIGHT_BITS +: WEIGHT_BITS];
@@ -134,17 +134,17 @@ module snn_accumulator #(
             reg  signed [PRODUCT_BITS-1:0] product;
             wire signed [PRODUCT_BITS-1:0] times;
 
-            if (lane < SOFT_LANES) begin : soft
+            if (lane < SOFT_LANES) begin : in_logic
                 // One addition per bit of the value: nothing that synthesis takes for a multiplier.
-                wire [(INPUT_BITS+1)*PRODUCT_BITS-1:0] partial;
                 wire [PRODUCT_BITS-1:0] wide = {{INPUT_BITS{weight[WEIGHT_BITS-1]}}, weight};
-                assign partial[0 +: PRODUCT_BITS] = {PRODUCT_BITS{1'b0}};
-                for (place = 0; place < INPUT_BITS; place = place + 1) begin : places
-                    assign partial[(place+1)*PRODUCT_BITS +: PRODUCT_BITS] =
-                        partial[place*PRODUCT_BITS +: PRODUCT_BITS]
-                        + (factor[place] ? wide << place : {PRODUCT_BITS{1'b0}});
+                reg  [PRODUCT_BITS-1:0] partial;
+                integer                 place;
+                always @* begin
+                    partial = {PRODUCT_BITS{1'b0}};
+                    for (place = 0; place < INPUT_BITS; place = place + 1)
+                        partial = partial + (factor[place] ? wide << place : {PRODUCT_BITS{1'b0}});
                 end
-                assign times = partial[INPUT_BITS*PRODUCT_BITS +: PRODUCT_BITS];
+                assign times = partial;
             end else begin : block
                 assign times = weight * factor;
             end

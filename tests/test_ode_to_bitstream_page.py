@@ -1,0 +1,37 @@
+"""The Python of docs/ode-to-bitstream.md runs, and it prints what the page says."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "ode-to-bitstream.md"
+
+
+def test_the_blocks_of_the_page_run_one_after_the_other(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    require_tool: Callable[..., None],
+) -> None:
+    require_tool("iverilog", "vvp", "yosys", "z3")
+    monkeypatch.chdir(ROOT)
+    text = PAGE.read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == text.count("```python")
+    image = tmp_path / "fitzhugh_nagumo.png"
+    names: dict[str, object] = {"image": image}
+    for block in blocks:
+        exec(compile(block, str(PAGE), "exec"), names)
+    assert image.stat().st_size > 10_000
+    printed = capsys.readouterr().out
+    for line in re.findall(r"^    (.*: saturates .*)$", text, re.MULTILINE):
+        assert line in printed
+
+
+def test_the_equations_of_the_page_are_those_of_the_example() -> None:
+    equations = (ROOT / "examples/neurons/fitzhugh_nagumo.txt").read_text(encoding="utf-8")
+    lines = [line for line in equations.splitlines() if not line.startswith("#")]
+    assert "\n".join(f"    {line}" for line in lines) in PAGE.read_text(encoding="utf-8")
