@@ -47,7 +47,12 @@ def broken(
     ("file", "pattern", "replacement", "claim"),
     [
         # Sums that are not cleared between jobs.
-        ("snn_accumulator.v", r"advance && multiplied_handover\)\) sum", "1'b0)) sum", "a state that differs"),
+        (
+            "snn_accumulator.v",
+            r"advance && multiplied_handover\)\) sum",
+            "1'b0)) sum",
+            "a state that differs",
+        ),
     ],
 )
 def test_a_broken_engine_is_refuted(

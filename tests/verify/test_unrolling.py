@@ -25,7 +25,7 @@ endmodule
     ("target", "most", "expected"),
     [
         (7, 2, Failure(3, ("reached",))),
-        (8, 2, Failure(4, ("reached",))),
+        (8, 2, Failure(7, ("reached",))),
         (1, 2, Failure(0, ("reached",))),
         (9, 0, None),
         (15, 3, Failure(0, ("wide",))),

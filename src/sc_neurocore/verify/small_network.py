@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.fixed.unrolled import unroll
 from sc_neurocore.hdl.accelerator import Accelerator, generate
+from sc_neurocore.hdl.geometry import EngineOptions
 from sc_neurocore.hdl.memories import neuron_slots, weight_rows
 from sc_neurocore.hdl.pipeline import Stages
 from sc_neurocore.hdl.render import render
@@ -65,22 +66,18 @@ def prove_small_network(
     folder: Path,
     lanes: int = 2,
     *,
-    units: int = 1,
-    pipeline: int = 0,
-    inputs_per_beat: int = 1,
     clocks: int = 60,
     timeout: float = 600,
+    **options: Unpack[EngineOptions],
 ) -> ProofResult:
     """Compare a small network on the accelerator with the integer model, for all of its numbers.
 
     Args:
         folder: Where the proof's files go.
-        lanes: Of the small accelerator, like what follows.
-        units: Neuron units.
-        pipeline: Register stages in a unit.
-        inputs_per_beat: Inputs that are taken in one clock.
+        lanes: Of the small accelerator.
         clocks: How many clocks are looked at; the result must be out by then.
         timeout: Seconds after which the answer is `unknown`.
+        options: As for `hdl.generate`.
 
     Raises:
         ToolMissingError: If Yosys or python-sat is not installed.
@@ -88,14 +85,7 @@ def prove_small_network(
     """
     shutil.rmtree(folder, ignore_errors=True)
     small = _small()
-    accelerator = generate(
-        small,
-        folder / "design",
-        lanes,
-        units=units,
-        pipeline=pipeline,
-        inputs_per_beat=inputs_per_beat,
-    )
+    accelerator = generate(small, folder / "design", lanes, **options)
     sources = _prepare(small, accelerator, folder, clocks)
     began = time.perf_counter()
 

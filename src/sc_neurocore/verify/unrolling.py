@@ -2,8 +2,8 @@
 
 Yosys writes the module as an and-inverter graph (A. Biere, The AIGER and-inverter graph format,
 Johannes Kepler University, 2007). The graph is laid out once for every clock, and a SAT solver is
-asked, clock by clock, whether an output of the module can be high. What is known from the reset on is folded, so
-that only what depends on free values reaches the solver.
+asked, clock by clock, whether an output of the module can be high. What is known from the reset on
+is folded, so that only what depends on free values reaches the solver.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class _Unrolled:
         self._enter()
 
     def failing(self) -> list[int]:
-        """Return outputs that are high in this clock, if any can be; else go on from their being low."""
+        """Return outputs that are high in this clock, if any can be; else take them to be low."""
         values = [self._value(literal) for literal in self._graph.outputs]
         open_ones = [value for value in values if isinstance(value, int)]
         if _TRUE not in values:
