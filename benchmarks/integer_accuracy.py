@@ -1,8 +1,8 @@
 """Accuracy of the integer model against floating point: full test sets, weights of 8, 6 and 4 bits.
 
 The networks in models/ are quantised as they are, and once more after a fine-tuning of five epochs
-with weights of that width, on their training set (not the convolutional one by default). Every sample that they were not trained on is
-classified; nothing is chosen by the result.
+with weights of that width, on their training set (not the convolutional one by default). Every
+sample that they were not trained on is classified; nothing is chosen by the result.
 
     python benchmarks/integer_accuracy.py                        all networks in models/
     python benchmarks/integer_accuracy.py --models digits        one of them
