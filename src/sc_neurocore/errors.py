@@ -21,6 +21,10 @@ class ToolFailedError(ScNeurocoreError):
     """An external program was found, ran, and reported a failure of its own."""
 
 
+class BoardError(ScNeurocoreError):
+    """A board does not answer, or refuses what it was asked for."""
+
+
 class UserError(ScNeurocoreError, ValueError):
     """What the user gave cannot be used as it is."""
 

@@ -79,6 +79,15 @@ def test_compile_a_network(tmp_path: Path) -> None:
     assert all(Path(path).is_file() for path in result["verilog"] + result["memories"])
 
 
+def test_compile_for_a_device_takes_the_lanes_that_fit(tmp_path: Path) -> None:
+    code, result = run("compile", MODEL, "--out", tmp_path, "--lanes", "auto", "--device", "hx8k")
+    assert code == 0
+    fitting = [each["lanes"] for each in result["estimates"] if each["fits"]]
+    assert result["lanes"] == max(fitting)
+    assert json.loads((tmp_path / "design.json").read_text())["lanes"] == max(fitting)
+    assert all("block RAMs of 32" in each["sums"] for each in result["estimates"])
+
+
 def test_compile_equations(tmp_path: Path) -> None:
     source = tmp_path / "equations.txt"
     source.write_text("neuron Fast\nstate v = 0\nupdate v = v/2 + I\nspike v >= 1\nreset v = 0\n")
@@ -112,6 +121,9 @@ def test_a_syntax_error_shows_the_line_and_a_caret(tmp_path: Path) -> None:
             "expected Qm.n or UQm.n, such as Q8.8",
         ),
         (("compile", MODEL, "--out", "x", "--lanes", 3), "a power of two"),
+        (("compile", MODEL, "--out", "x", "--lanes", "many"), "a power of two, or auto"),
+        (("compile", MODEL, "--out", "x", "--lanes", "auto"), "with --device, or a board"),
+        (("compile", MODEL, "--out", "x", "--device", "hx9"), "ecp5-25k"),
         (("compile", MODEL, "--out", "x", "--weight-bits", 40), "expected 2 to 16"),
         (("verify", "missing"), "`sc-neurocore compile` wrote"),
         (("build", MODEL, "--device", "hx9"), "hx8k"),

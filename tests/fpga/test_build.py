@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from sc_neurocore.errors import CheckFailedError, ToolFailedError, UserError
-from sc_neurocore.fpga.build import build
+from sc_neurocore.fixed import IntegerNetwork
+from sc_neurocore.fpga.build import build, measure
+from sc_neurocore.hdl.accelerator import generate
 from sc_neurocore.progress import Progress
+from sc_neurocore.tools.devices import find_device
 
 TOOLS = ("yosys", "nextpnr-ice40", "icepack")
 
@@ -77,12 +81,12 @@ def test_reader_is_counted_timed_and_packed(
 
     assert (report.flip_flops, report.brams) == (9, 1)
     assert 9 <= report.luts <= report.logic_cells <= 20
-    assert (report.logic_cells_available, report.brams_available) == (7680, 32)
+    assert (report.available["logic_cells"], report.available["brams"]) == (7680, 32)
     assert report.fmax_mhz is not None and report.fmax_mhz > 12
     assert report.meets_timing
 
-    bitstream = (design / report.bitstream).read_bytes()
     assert report.bitstream == "build/hx8k/reader.bin"
+    bitstream = (design / report.bitstream).read_bytes()
     assert len(bitstream) == report.bitstream_bytes
     # Every iCE40 bitstream has this synchronisation word after its comment.
     assert b"\x7e\xaa\x99\x7e" in bitstream[:64]
@@ -103,7 +107,7 @@ def test_bitstream_depends_on_the_rom_and_on_nothing_else(
     contents = []
     for name, step in (("first", 37), ("second", 37), ("other", 41)):
         design = write_reader(tmp_path / name, step)
-        contents.append((design / build(design, "hx8k").bitstream).read_bytes())
+        contents.append((design / str(build(design, "hx8k").bitstream)).read_bytes())
     assert contents[0] == contents[1] != contents[2]
 
 
@@ -113,7 +117,7 @@ def test_missed_frequency_is_reported_not_raised(
     require_tool(*TOOLS)
     report = build(write_reader(tmp_path), "hx8k", frequency_mhz=2000)
     assert not report.meets_timing
-    assert (tmp_path / report.bitstream).is_file()
+    assert (tmp_path / str(report.bitstream)).is_file()
 
 
 def test_design_without_a_clock_has_no_fmax(
@@ -146,6 +150,68 @@ def test_too_many_pins_are_refused_and_the_board_top_is_preferred(
     assert build(design, "hx8k").top == "wide_board"
     with pytest.raises(CheckFailedError, match=r"258 pins of 206"):
         build(design, "hx8k", top="wide")
+
+
+@pytest.mark.parametrize(
+    ("key", "tools", "word"),
+    [
+        # Each family's bitstreams begin with words that wake the device up.
+        ("up5k", TOOLS, b"\x7e\xaa\x99\x7e"),
+        ("ecp5-25k", ("yosys", "nextpnr-ecp5", "ecppack"), b"\xff\xff\xbd\xb3"),
+    ],
+)
+def test_every_family_makes_a_bitstream(
+    tmp_path: Path, require_tool: Callable[..., None], key: str, tools: tuple[str, ...], word: bytes
+) -> None:
+    require_tool(*tools)
+    report = build(write_reader(tmp_path), key)
+    assert (report.flip_flops, report.brams, report.dsps) == (9, 1, 0)
+    assert report.fmax_mhz is not None and report.project is None
+    assert word in (tmp_path / str(report.bitstream)).read_bytes()[:256]
+    # What the placer says that there is, is what the table of devices says.
+    device = find_device(key)
+    placed = json.loads((tmp_path / f"build/{key}/reader.report.json").read_text())["utilization"]
+    for resource, number in device.available.items():
+        for cell in device.flow.cells[resource]:
+            assert placed[cell]["available"] == number
+
+
+def test_artix_ends_with_a_netlist_and_a_project_that_names_all_it_needs(
+    tmp_path: Path, require_tool: Callable[..., None]
+) -> None:
+    require_tool("yosys")
+    # 4096 bytes, because Xilinx's synthesis makes logic of 512.
+    larger = READER.replace("511", "4095").replace("[8:0]", "[11:0]").replace("9'd", "12'd")
+    design = write_design(tmp_path, larger, "reader")
+    (design / "rtl" / "rom.hex").write_text("\n".join(f"{37 * i % 251:02x}" for i in range(4096)))
+    report = build(design, "xc7a35t", frequency_mhz=100)
+    assert (report.flip_flops, report.brams, report.dsps) == (12, 1, 0)
+    assert (report.bitstream, report.fmax_mhz) == (None, None)
+    folder = design / "build/xc7a35t"
+    script = (design / str(report.project)).read_text()
+    assert "set part xc7a35tcsg324-1" in script and "not run" in script
+    (sources,) = re.findall(r"cd \[file join \$here (.+?)\]", script)
+    for name in re.findall(r"read_verilog \[list (.+?)\]", script)[0].split():
+        assert (folder / sources / name).is_file()
+    assert (folder / "reader.edif").is_file()
+    assert "-period 10.000 [get_ports clk]" in (folder / "reader.xdc").read_text()
+
+    # Pins that somebody assigned survive another build.
+    pins = "set_property -dict {PACKAGE_PIN E3 IOSTANDARD LVCMOS33} [get_ports clk]\n"
+    (folder / "reader.xdc").write_text(pins)
+    build(design, "xc7a35t", frequency_mhz=50)
+    assert (folder / "reader.xdc").read_text() == pins
+
+
+def test_a_core_is_measured_on_few_pins(
+    tmp_path: Path, require_tool: Callable[..., None], make_network: Callable[..., IntegerNetwork]
+) -> None:
+    require_tool(*TOOLS)
+    generate(make_network([6, 5, 3]), tmp_path, lanes=2)
+    used = measure(tmp_path, "up5k")  # which has 39 pins, and the core more than 60
+    assert 0 < used["pins"] <= 39
+    assert used["dsps"] >= 2
+    assert measure(tmp_path, "hx8k")["pins"] > 60
 
 
 def test_mistakes_in_the_verilog_are_named(

@@ -1,11 +1,12 @@
-"""Reading nextpnr's report and log, on lines as nextpnr-ice40 0.11.1 writes them."""
+"""Reading what the tools report, on lines as nextpnr 0.11.1 and Yosys 0.70 write them."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from sc_neurocore.fpga.placement import Usage, read_demand, read_placement
+from sc_neurocore.fpga.placement import read_demand, read_placement, read_statistics
+from sc_neurocore.tools.devices import ECP5, ICE40, XILINX_7
 
 LOG = """\
 Info: Packing LUT-FFs..
@@ -34,14 +35,41 @@ def test_slowest_clock_and_sums_of_cells(tmp_path: Path) -> None:
             }
         )
     )
-    placement = read_placement(report, LOG)
+    placement = read_placement(ICE40, report, LOG)
     assert placement.fmax_mhz == 98.25
-    assert placement.luts == 120 + 34
-    assert placement.flip_flops == 34 + 5
-    assert placement.resources == {"ICESTORM_LC": Usage(166, 7680)}
+    assert placement.used["luts"] == 120 + 34
+    assert placement.used["flip_flops"] == 34 + 5
+    assert placement.used["logic_cells"] == 166
+    assert placement.cells == {"ICESTORM_LC": 166}
 
 
 def test_demand_of_a_design_that_does_not_fit() -> None:
-    demand = read_demand(LOG)
-    assert demand == {"ICESTORM_LC": Usage(9000, 7680), "SB_IO": Usage(11, 206)}
-    assert [usage.fits for usage in demand.values()] == [False, True]
+    demand = read_demand(ICE40, LOG)
+    assert (demand["logic_cells"], demand["pins"], demand["brams"]) == (9000, 11, 0)
+    assert read_demand(ICE40, "Info: Packing LUT-FFs..\n") == {}
+
+
+def test_ecp5_counts_every_lut_from_the_line_that_adds_them_up() -> None:
+    log = """\
+Info:     Total LUT4s:       710/24288     2%
+Info:         logic LUTs:    458/24288     1%
+Info: Device utilisation:
+Info: \t          TRELLIS_FF:     530/  24288     2%
+Info: \t        TRELLIS_COMB:     780/  24288     3%
+"""
+    demand = read_demand(ECP5, log)
+    assert (demand["luts"], demand["flip_flops"], demand["logic_cells"]) == (710, 530, 780)
+
+
+def test_a_xilinx_netlist_is_counted_as_vivado_counts(tmp_path: Path) -> None:
+    cells = {"LUT6": 10, "LUT1": 2, "INV": 3, "RAM32M": 1, "SRL16E": 5, "CARRY4": 7}
+    cells |= {"FDRE": 20, "FDSE": 1, "RAMB18E1": 3, "RAMB36E1": 2, "DSP48E1": 4, "$scopeinfo": 9}
+    path = tmp_path / "statistics.json"
+    path.write_text(json.dumps({"design": {"num_cells_by_type": cells}}))
+    placement = read_statistics(XILINX_7, path)
+    # A RAM32M is four LUTs; a BRAM18 half a tile; carries are part of the slices.
+    assert placement.used["luts"] == 10 + 2 + 3 + 4 + 5
+    assert placement.used["flip_flops"] == 21
+    assert placement.used["brams"] == 3.5
+    assert placement.used["dsps"] == 4
+    assert placement.fmax_mhz is None and "$scopeinfo" not in placement.cells

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import IntegerNetwork
 from sc_neurocore.hdl.accelerator import generate, load_accelerator
+from sc_neurocore.hdl.memories import weight_image
 from sc_neurocore.network import InputEncoding
 from sc_neurocore.tools import programs
 
@@ -21,7 +23,7 @@ SHAPES = [
     ([5, 17, 2], 16, {"input_bits": 8, "weight_bits": 4}),
     ([9, 13, 11, 6], 4, {"per_channel": True}),
     ([4, 70, 5], 2, {"with_bias": False, "scale": 0.01}),
-    ([64, 128, 10], 8, {"steps": 25}),
+    ([64, 128, 10], 8, {"steps": 25, "with_bias": False}),
 ]
 
 
@@ -39,7 +41,14 @@ def test_verilator_and_icarus_have_nothing_to_say(
     tmp_path: Path,
 ) -> None:
     require_tool("verilator", "iverilog")
-    design = generate(make_network(sizes, **options), tmp_path, lanes)
+    source = "loaded" if options.get("with_bias", True) else "rom"
+    engine = (
+        {"units": min(lanes, 4), "pipeline": 2, "inputs_per_beat": 4, "soft_lanes": 1}
+        if lanes > 2
+        else {}
+    )
+    network = make_network(sizes, readout="membrane" if lanes == 16 else "spike-count", **options)
+    design = generate(network, tmp_path, lanes, weights=source, **engine)
     names = [path.name for path in design.verilog]
     lint = ["--lint-only", "-Wall", "--top-module", design.top, *names]
     assert programs.run("verilator", lint, tmp_path / "rtl").stderr == ""
@@ -90,6 +99,24 @@ def test_the_weight_memory_holds_every_weight_where_the_engine_looks(
                 assert weight == layer.weight[neuron, index]
         begin += -(-layer.outputs // lanes) * layer.inputs
     assert begin == len(rows)
+
+
+@pytest.mark.parametrize(("lanes", "weight_bits"), [(1, 5), (4, 4), (4, 9), (8, 8)])
+def test_the_weight_image_is_the_rows_in_words_of_16_bits(
+    lanes: int, weight_bits: int, make_network: MakeNetwork, tmp_path: Path
+) -> None:
+    network = make_network([5, 6, 3], weight_bits=weight_bits)
+    design = generate(network, tmp_path / "loaded", lanes, weights="loaded")
+    generate(network, tmp_path / "rom", lanes)
+    image = (tmp_path / "loaded/rtl/weights.bin").read_bytes()
+    assert image == weight_image(network, design.geometry)
+    assert zlib.crc32(image) == 0x2144DF1C  # what data and its CRC behind it give, whatever it is
+    rows = [int(line, 16) for line in (tmp_path / "rom/rtl/weights.hex").read_text().split()]
+    row_bytes = 2 << design.geometry.column_bits
+    assert len(image) == len(rows) * row_bytes + 4
+    for number, row in enumerate(rows):
+        assert int.from_bytes(image[number * row_bytes :][:row_bytes], "little") == row
+    assert not (tmp_path / "loaded/rtl/weights.hex").exists()
 
 
 def test_the_neuron_memory_holds_biases_and_parameters(
@@ -145,7 +172,7 @@ def test_the_top_never_takes_a_name_that_is_taken(
     assert generate(make_network([2, 2], name=name), tmp_path, lanes=1).top == top
 
 
-@pytest.mark.parametrize("lanes", [0, 3, 128, -8])
+@pytest.mark.parametrize("lanes", [0, 3, 256, -8])
 def test_lanes_must_be_a_power_of_two(
     lanes: int, make_network: MakeNetwork, tmp_path: Path
 ) -> None:
@@ -158,8 +185,9 @@ def test_what_the_engine_does_not_have_is_named(make_network: MakeNetwork, tmp_p
     spikes = InputEncoding(shape=(2,), kind="spikes", bits=1, fraction_bits=0)
     with pytest.raises(UserError, match="static input"):
         generate(make_network([2, 2], input=spikes), tmp_path)
-    with pytest.raises(UserError, match="readout 'membrane'"):
-        generate(make_network([2, 2], readout="membrane"), tmp_path)
+    for wrong in ({"units": 3}, {"units": 16}, {"inputs_per_beat": 5}, {"inputs_per_beat": 16}):
+        with pytest.raises(UserError, match=f"{next(iter(wrong))}=.*: expected a power of two"):
+            generate(make_network([2, 2]), tmp_path, 8, **wrong)
 
 
 def test_a_damaged_design_is_refused(make_network: MakeNetwork, tmp_path: Path) -> None:

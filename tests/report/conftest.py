@@ -115,6 +115,13 @@ def make_summary() -> dict[str, Any]:
             "fmax_mhz": 58.37,
             "bitstream": "design/build/hx8k/digits.bin",
             "latency_us": 366.8,
+            "energy": {
+                "operations_nj": 12.34,
+                "fpga_nj": 172.8,
+                "basis": "estimate: counted operations",
+                "images_per_second": 2726.0,
+                "dynamic_mw": 0.471,
+            },
         },
         "environment": {
             "python": "3.11.7",

@@ -55,6 +55,12 @@ def test_resources_are_put_against_the_device(
     assert rows["Logic cells"] == ("3,112", "of 7,680, 41 %")
     assert rows["Flip-flops"] == ("1,204", "")
     assert rows["Highest clock"][0] == "58.4 MHz"
+    assert rows["Throughput"][0] == "2,726 samples/s"
+    assert rows["Energy per sample, estimated"] == (
+        "12.3 to 173 nJ",
+        "estimate: counted operations",
+    )
+    assert rows["Dynamic power, estimated"][0] == "at most 0.47 mW"
     assert rows["Bitstream"] == ("digits.bin", "design/build/hx8k/digits.bin")
 
 

@@ -14,8 +14,6 @@ ROOT = Path(__file__).parent.parent.parent
 
 @pytest.mark.parametrize("backend", ["loky", "dask"])
 def test_runs_are_spread_and_kept(backend: str, tmp_path: Path) -> None:
-    if backend == "dask":
-        pytest.importorskip("distributed", reason="needs the extra 'cluster'")
     command = [
         sys.executable, str(ROOT / "benchmarks" / "sc_fidelity.py"), "--network", "digits",
         "--sections", "integers", "--lengths", "64", "--images", "40", "--jobs", "2",

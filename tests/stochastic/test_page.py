@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,25 @@ def test_the_page_runs_and_its_picture_is_the_one_it_draws(
     assert names["correlation"](names["x"], names["same"], 4096) == 1
     assert abs(names["correlation"](names["x"], names["other"], 4096)) < 0.1
     assert names["run"].accuracy(labels) > 0.96 and names["in_integers"].accuracy(labels) > 0.95
+    assert (tmp_path / "digits-in-streams" / f"{names['hardware'].top}.v").is_file()
+    assert "result" not in names or names["result"].holds  # where a simulator is installed
     assert names["after"].accuracy(labels) > names["before"].accuracy(labels)
     drawn = image.imread("stochastic.png")
     shown = image.imread(ROOT / "docs" / "images" / "stochastic.png")
     assert drawn.shape == shown.shape
     # Letters may be drawn a little differently elsewhere; other bits would be another picture.
     assert np.abs(drawn - shown).mean() < 0.002
+
+
+def test_the_areas_on_the_page_are_the_measured_ones() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    rows = json.loads((ROOT / "benchmarks" / "results" / "sc_area.json").read_bytes())["rows"]
+    measured = {(row["design"], row["source"], row["sharing"]): row for row in rows}
+    for design, label in (("counts", "counts only"), ("neuron", "neuron with control")):
+        for source in ("lfsr", "sobol"):
+            (found,) = re.findall(rf"\| {label}[^|]*\| {source} \|(.*)\|\n", text)
+            shown = [cell.strip().replace(",", "") for cell in found.split("|")]
+            for sharing, cell in zip(("shared", "rotated", "per-input"), shown, strict=True):
+                row = measured.get((f"{design}, 64 inputs", source, sharing))
+                assert cell == (str(row["logic_cells"]) if row else "not measured")
+    assert f"makes {measured['digits network', 'lfsr', 'shared']['luts']:,}\nlook-up" in text

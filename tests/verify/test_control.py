@@ -13,17 +13,24 @@ MakeNetwork = Callable[..., IntegerNetwork]
 RequireTool = Callable[..., None]
 
 
-@pytest.mark.parametrize(("sizes", "lanes", "steps"), [([3, 2], 1, 1), ([64, 128, 40, 10], 8, 25)])
+@pytest.mark.parametrize(
+    ("sizes", "lanes", "steps", "engine"),
+    [
+        ([3, 2], 1, 1, {}),
+        ([64, 128, 40, 10], 8, 25, {"units": 2, "pipeline": 3, "inputs_per_beat": 4}),
+    ],
+)
 def test_one_frame_gives_exactly_one_result(
     sizes: list[int],
     lanes: int,
     steps: int,
+    engine: dict[str, int],
     make_network: MakeNetwork,
     require_tool: RequireTool,
     tmp_path: Path,
 ) -> None:
     require_tool("sby")
-    generate(make_network(sizes, steps=steps), tmp_path, lanes)
+    generate(make_network(sizes, steps=steps), tmp_path, lanes, **engine)
     result = prove_control(tmp_path)
     assert (result.status, result.detail[:9]) == ("proved", "for every")
     assert "k-induction" in result.engine
@@ -33,12 +40,14 @@ def test_one_frame_gives_exactly_one_result(
 @pytest.mark.parametrize(
     ("file", "old", "new", "claim"),
     [
-        ("controller", "if (out_ready) state <= LOAD", "state <= LOAD", "stays until it is taken"),
+        ("controller", "if (out_ready) state <= IDLE", "state <= IDLE", "stays until it is taken"),
         ("controller", "if (out_ready) state", "if (!out_ready) state", "assert"),
-        ("controller", "? RESULT : SCAN", "? LOAD : SCAN", "assert"),
-        ("controller", "? RESULT : SCAN", "? SCAN : RESULT", "rank < rank_before"),
-        ("controller", "= state == LOAD;", "= state != SCAN;", "assert"),
-        ("controller", "input_index == last_input;", "input_index != last_input;", "assert"),
+        ("controller", "? CHOOSE : SCAN", "? IDLE : SCAN", "assert"),
+        ("controller", "? CHOOSE : SCAN", "? SCAN : CHOOSE", "rank < rank_before"),
+        ("controller", "state == IDLE && frame_valid;", "state != SCAN && frame_valid;", "assert"),
+        ("loader", "beat == last_beat;", "beat != last_beat;", "assert"),
+        ("loader", "event_bank <= !event_bank;", "event_bank <= event_bank;", "_bank"),
+        ("readout", "<= choose && !chosen", "<= 1'b0", "assert"),
         ("controller", "fetch_word + 1'b1", "fetch_word", "rank < rank_before"),
         (
             "scanner",
@@ -68,3 +77,18 @@ def test_a_broken_engine_is_refuted(
     result = prove_control(tmp_path, depth=24)
     assert result.status == "refuted"
     assert claim in result.detail
+
+
+def test_a_state_that_is_read_too_early_is_refuted(
+    make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("sby")
+    generate(make_network([2, 2], steps=2), tmp_path, lanes=2, pipeline=3)
+    path = tmp_path / "rtl/snn_neurons.v"
+    text = path.read_text()
+    spacing = "place == LAST_OF_PERIOD[PERIOD_BITS-1:0]"
+    assert text.count(spacing) == 1
+    path.write_text(text.replace(spacing, "place == LAST_TURN[PERIOD_BITS-1:0]"))
+    result = prove_control(tmp_path, depth=24)
+    assert result.status == "refuted"
+    assert "turn_" in result.detail

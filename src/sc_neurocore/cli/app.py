@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sc_neurocore import __version__
-from sc_neurocore.cli import demo, exchange, hardware, networks, training, upkeep
+from sc_neurocore.cli import boards, demo, exchange, hardware, networks, training, upkeep
 from sc_neurocore.cli.console import EXIT_USER_ERROR, print_json
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.command()(networks.simulate)
 app.command(name="compile")(hardware.compile_)
 app.command()(hardware.verify)
 app.command()(hardware.build)
+app.command()(boards.run)
 app.command()(upkeep.bench)
 app.command()(upkeep.report)
 

@@ -25,6 +25,7 @@ from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import ToolMissingError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fpga.build import build
+from sc_neurocore.fpga.energy import count_activity
 from sc_neurocore.hdl.accelerator import Accelerator, load_accelerator
 from sc_neurocore.hdl.design import compile_network
 from sc_neurocore.kernels.reference import run_float
@@ -125,7 +126,7 @@ class _Road:
             self.summary["proofs"] = [proof.as_dict() for proof in proofs]
             certificate = certify(design, runs, proofs, inputs, f"{data.name}, test split")
         with self.stage("build"):
-            self.build(design, runs[0].cycles_per_sample)
+            self.build(design, network, inputs, runs[0].cycles_per_sample)
         self.seconds["total"] = round(time.perf_counter() - began, 2)
         self.summary["exit_code"] = 0 if certificate.holds else 1
 
@@ -231,10 +232,14 @@ class _Road:
             },
         }
 
-    def build(self, design: Path, cycles: float) -> None:
-        """Synthesise, place, route and pack."""
+    def build(
+        self, design: Path, network: IntegerNetwork, inputs: NDArray[Any], cycles: float
+    ) -> None:
+        """Synthesise, place, route and pack; estimate the energy."""
         built = build(design, DEVICE, frequency_mhz=CLOCK_MHZ, progress=self.report.progress)
-        self.summary["fpga"] = stages.build_summary(built, Path(design.name), cycles)
+        activity = count_activity(network, load_accelerator(design).geometry, inputs)
+        folder = Path(design.name)
+        self.summary["fpga"] = stages.build_summary(built, folder, cycles, activity)
 
     def write(self) -> None:
         """Write summary.json, results.json and report.html, also of a road that ended early."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,12 @@ from sc_neurocore.cli import options
 from sc_neurocore.cli.console import Report, reporting
 from sc_neurocore.cli.stages import find_design, find_network, test_part
 from sc_neurocore.errors import UserError
+from sc_neurocore.fixed import quantize
+from sc_neurocore.fpga.boards import device_for_core, find_board, plan_line, read_board, write_board
 from sc_neurocore.fpga.build import build as build_design
+from sc_neurocore.fpga.capacity import Assessment, choose
+from sc_neurocore.fpga.protocol import DEFAULT_BAUD
+from sc_neurocore.hdl.accelerator import WeightSource
 from sc_neurocore.hdl.design import (
     CERTIFICATE,
     NEURON_MANIFEST,
@@ -21,11 +27,14 @@ from sc_neurocore.hdl.design import (
     load_design,
 )
 from sc_neurocore.interop.importing import NIR_SUFFIX
+from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.storage import JSON_NAME, load_description
+from sc_neurocore.tools.devices import RESOURCES, Device, find_device
 from sc_neurocore.verify.certificate import verify_design, verify_neuron
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the design goes.")]
 RANDOM_SEED = 0
+DEFAULT_DEVICE, DEFAULT_FREQUENCY = "hx8k", 40.0
 
 
 def compile_(
@@ -40,32 +49,100 @@ def compile_(
     out: Out,
     format: options.Format = "Q8.8",
     weight_bits: options.WeightBits = 8,
-    lanes: options.Lanes = 8,
+    lanes: options.Lanes = "8",
+    device: options.TargetDevice = None,
     pipeline: options.Pipeline = 0,
+    board: options.Board = None,
+    clock: options.Clock = None,
+    baud: options.Baud = DEFAULT_BAUD,
     as_json: options.Json = False,
 ) -> None:
     """Compile a network to an accelerator in Verilog, or a neuron's equations to a module."""
     with reporting(as_json) as report:
         if run.is_file() and run.name != JSON_NAME and run.suffix != NIR_SUFFIX:
+            if board is not None:
+                raise UserError("--board is for a network; a single neuron has no board top")
             _compile_neuron(run, out, format, pipeline, report)
             return
         if pipeline:
             raise UserError(
                 "--pipeline is for a neuron's equations; a network has its own pipeline"
             )
-        accelerator, _ = compile_network(find_network(run), out, format, weight_bits, lanes)
+        target = None if device is None else find_device(device)
+        if board is not None:
+            wanted = find_board(board)
+            plan_line(wanted, clock, baud)  # refuses what it cannot do before anything is replaced
+            if device not in (None, wanted.device):
+                raise UserError(f"--board {board} has {wanted.device}, not {device}: leave one out")
+            target = device_for_core(wanted)
+        network = find_network(run)
+        chosen, others = _choose(network, format, weight_bits, lanes, target)
+        accelerator, _ = compile_network(
+            network,
+            out,
+            format,
+            weight_bits,
+            chosen.lanes,
+            weights=chosen.weights,
+            soft_lanes=chosen.soft_lanes,
+        )
         verilog = [(out / path).as_posix() for path in accelerator.verilog]
         content = {
             "top": accelerator.top,
             "content_hash": accelerator.content_hash,
             "format": format,
             "weight_bits": weight_bits,
-            "lanes": lanes,
+            "lanes": chosen.lanes,
+            "weights": chosen.weights,
+            "soft_lanes": chosen.soft_lanes,
+            "estimates": [each.as_dict() for each in others],
             "verilog": verilog,
             "memories": [(out / path).as_posix() for path in accelerator.memories],
         }
         rows = [("top module", accelerator.top), ("network", accelerator.content_hash)]
+        rows += [
+            (
+                f"{each.lanes} lanes" + (", chosen" if each.lanes == chosen.lanes else ""),
+                f"{each.sums} ({'fits' if each.fits else 'does not fit, or may not'})",
+            )
+            for each in others
+        ]
+        if board is not None:
+            for_board = write_board(out, board, clock, baud)
+            content["board"] = asdict(for_board)
+            rows += [
+                ("board top", for_board.top),
+                ("clock", f"{for_board.frequency_mhz:g} MHz"),
+                ("constraints", (out / for_board.constraints).as_posix()),
+            ]
         report.result(content, rows + [("Verilog", path) for path in verilog])
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What was asked for without naming a device."""
+
+    lanes: int
+    weights: WeightSource = "rom"
+    soft_lanes: int = 0
+
+
+def _choose(
+    description: NetworkDescription,
+    format: str,
+    weight_bits: int,
+    lanes: str,
+    target: Device | None,
+) -> tuple[_Asked | Assessment, tuple[Assessment, ...]]:
+    """Return the lanes and the place of the weights, and what each choice takes of the device."""
+    if not lanes.isdigit() and lanes != "auto":
+        raise UserError(f"--lanes {lanes}: expected a power of two, or auto")
+    if target is None:
+        if lanes == "auto":
+            raise UserError("--lanes auto: name the FPGA too, with --device, or a board")
+        return _Asked(int(lanes)), ()
+    network = quantize(description, format, weight_bits)
+    return choose(network, target, None if lanes == "auto" else int(lanes))
 
 
 def _compile_neuron(source: Path, out: Path, format: str, pipeline: int, report: Report) -> None:
@@ -157,26 +234,53 @@ def _verify_neuron(directory: Path, report: Report) -> None:
 
 def build(
     directory: options.Design,
-    device: options.Device = "hx8k",
-    frequency: Annotated[float, typer.Option(help="Clock to aim at, in MHz.")] = 40.0,
+    device: options.Device = None,
+    frequency: Annotated[
+        float | None,
+        typer.Option(help="Clock to aim at, in MHz; 40, or what the board runs at."),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Build a bitstream: synthesis, place and route, packing; utilisation and timing."""
+    """Build a bitstream: synthesis, place and route, packing; utilisation and timing.
+
+    For Artix-7 the open tools end with a netlist: then a Vivado project is written, and not run.
+    """
     with reporting(as_json) as report:
         directory = find_design(directory)
-        built = build_design(directory, device, frequency_mhz=frequency, progress=report.progress)
-        fmax = "no clock"
+        board = read_board(directory)
+        if board is not None and device not in (None, board.device):
+            raise UserError(
+                f"{directory} is a design for {board.board}, whose device is {board.device}, not "
+                f"{device}: leave --device out, or compile without --board"
+            )
+        built = build_design(
+            directory,
+            board.device if board else device or DEFAULT_DEVICE,
+            frequency_mhz=frequency or (board.frequency_mhz if board else DEFAULT_FREQUENCY),
+            progress=report.progress,
+        )
+        fmax = "no clock" if built.bitstream else "known only after Vivado"
         if built.fmax_mhz is not None:
             verdict = "reached" if built.meets_timing else "missed"
             fmax = f"{built.fmax_mhz:.1f} MHz; {built.frequency_mhz:g} MHz asked: {verdict}"
-        rows = [
-            ("device", built.device_title),
-            ("logic cells", f"{built.logic_cells} of {built.logic_cells_available}"),
-            ("look-up tables", str(built.luts)),
-            ("flip-flops", str(built.flip_flops)),
-            ("block RAMs", f"{built.brams} of {built.brams_available}"),
-            ("highest clock", fmax),
-            ("bitstream", (directory / built.bitstream).as_posix()),
-            *(("changed since compiled", name) for name in built.changed),
+        content = built.as_dict()
+        rows = [("device", built.device_title), ("module", built.top)]
+        rows += [
+            (RESOURCES[name], f"{content[name]:g} of {number}")
+            for name, number in built.available.items()
+            if name in content
         ]
-        report.result(built.as_dict(), rows)
+        rows += [
+            ("look-up tables", f"{built.luts:g}"),
+            ("highest clock", fmax),
+        ]
+        if built.bitstream:
+            rows.append(("bitstream", (directory / built.bitstream).as_posix()))
+        if built.project:
+            path = (directory / built.project).as_posix()
+            rows.append(("Vivado project, written, not run", path))
+        rows += [("changed since compiled", name) for name in built.changed]
+        if board is not None and built.bitstream:
+            path = (directory / built.bitstream).as_posix()
+            rows.append(("to the board", find_board(board.board).programmer.format(bitstream=path)))
+        report.result(content, rows)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sc_neurocore.tools.devices import DEVICES
+
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object; progress goes to stderr.")
 ]
@@ -21,9 +23,29 @@ Format = Annotated[
     typer.Option(help="Format of the neurons' states: Q8.8, UQ8.8, Q8.8:nearest, Q8.8:wrap, …"),
 ]
 WeightBits = Annotated[int, typer.Option(help="Bits of a weight, 2 to 16.")]
-Lanes = Annotated[int, typer.Option(help="Multiply-accumulate lanes: a power of two.")]
+Lanes = Annotated[
+    str,
+    typer.Option(
+        metavar="P|auto",
+        help="Multiply-accumulate lanes: a power of two; auto: as many as --device has room for.",
+    ),
+]
+TargetDevice = Annotated[
+    str | None, typer.Option("--device", help=f"The FPGA to compile for: {', '.join(DEVICES)}.")
+]
 Pipeline = Annotated[int, typer.Option(help="Register stages in a neuron's step, 0 to 16.")]
-Device = Annotated[str, typer.Option(help="The FPGA, such as hx8k.")]
+Device = Annotated[
+    str | None,
+    typer.Option(help=f"The FPGA: {', '.join(DEVICES)}; hx8k, or that of the design's board."),
+]
+Board = Annotated[
+    str | None,
+    typer.Option(help="Add a top and constraints for a board: icebreaker, ulx3s, arty-a7."),
+]
+Clock = Annotated[
+    float | None, typer.Option(help="The core's clock on the board, in MHz, instead of its usual.")
+]
+Baud = Annotated[int, typer.Option(help="Bits per second of the board's serial line.")]
 Length = Annotated[int, typer.Option(help="Bits of a stream.")]
 Source = Annotated[
     str, typer.Option(help="Where the bits come from: lfsr, sobol, halton, counter, bernoulli.")

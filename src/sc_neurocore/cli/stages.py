@@ -17,6 +17,7 @@ from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import DataError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fpga.build import BuildReport
+from sc_neurocore.fpga.energy import Activity, estimate_energy
 from sc_neurocore.hdl.accelerator import MANIFEST
 from sc_neurocore.interop.importing import NIR_SUFFIX, read_nir
 from sc_neurocore.kernels.reference import run_float
@@ -128,7 +129,9 @@ def cosimulation_summary(result: CosimulationResult) -> dict[str, Any]:
     return {**asdict(result), "seconds": round(result.seconds, 2)}
 
 
-def build_summary(report: BuildReport, folder: Path, cycles: float) -> dict[str, Any]:
+def build_summary(
+    report: BuildReport, folder: Path, cycles: float, activity: Activity
+) -> dict[str, Any]:
     """Return what the summary says of a build, its paths relative to the summary's folder."""
     fmax = report.fmax_mhz
     return {
@@ -137,13 +140,11 @@ def build_summary(report: BuildReport, folder: Path, cycles: float) -> dict[str,
         "flip_flops": report.flip_flops,
         "logic_cells": report.logic_cells,
         "brams": report.brams,
-        "available": {
-            "logic_cells": report.logic_cells_available,
-            "brams": report.brams_available,
-        },
+        "available": {name: report.available[name] for name in ("logic_cells", "brams")},
         "fmax_mhz": None if fmax is None else round(fmax, 2),
         "frequency_mhz": report.frequency_mhz,
         "latency_us": round(cycles / fmax, 2) if fmax else None,
-        "bitstream": (folder / report.bitstream).as_posix(),
+        "bitstream": (folder / report.bitstream).as_posix() if report.bitstream else None,
+        "energy": estimate_energy(activity, cycles, fmax).as_dict(),
         "seconds": report.seconds,
     }

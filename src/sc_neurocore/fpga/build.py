@@ -1,7 +1,9 @@
 """From a design directory to a bitstream: synthesis, place and route, packing.
 
 All files are written under DIRECTORY/build/DEVICE/: the netlist, the placed design, the
-bitstream, each tool's log, and build.json, which holds the report that `build` returns.
+bitstream, each tool's log, and build.json, which holds the report that `build` returns. Where
+there are no open tools after synthesis, the flow ends with the netlist and a project for the
+vendor's tools.
 """
 
 from __future__ import annotations
@@ -18,14 +20,22 @@ from typing import Any
 
 from sc_neurocore.errors import CheckFailedError, ToolFailedError, UserError
 from sc_neurocore.fpga.design import Design, read_design
-from sc_neurocore.fpga.placement import Placement, Usage, read_demand, read_placement
+from sc_neurocore.fpga.pins import read_ports, with_few_pins
+from sc_neurocore.fpga.placement import (
+    Placement,
+    read_demand,
+    read_placement,
+    read_statistics,
+)
+from sc_neurocore.fpga.vivado import PROJECT_SUFFIX, write_project
 from sc_neurocore.network.storage import write_atomically
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
-from sc_neurocore.tools.devices import Device, find_device
+from sc_neurocore.tools.devices import Counts, Device, PlaceAndRoute, find_device
 from sc_neurocore.tools.programs import run, version
 
 _TASK = "build"
 _STEPS = ("synthesis", "place and route", "bitstream")
+_STEPS_TO_PROJECT = ("synthesis", "project")
 
 
 @dataclass(frozen=True)
@@ -36,17 +46,23 @@ class BuildReport:
         device: The device's key.
         device_title: The name on the chip.
         top: The module that was built.
-        luts: 4-input look-up tables.
+        luts: Look-up tables, those used as memory, shift register or carry included.
         flip_flops: Flip-flops.
-        logic_cells: Logic cells, each a LUT, a flip-flop, a carry or several of these.
-        logic_cells_available: Logic cells of the device.
-        brams: Block RAMs.
-        brams_available: Block RAMs of the device.
-        resources: Usage of all resources by the placer's own names.
-        fmax_mhz: Highest clock frequency by the placer's delay model, in MHz; None without a clock.
+        logic_cells: Logic cells, each a LUT, a flip-flop, a carry or several of these; of Xilinx
+            devices look-up tables.
+        brams: Block RAMs; of Xilinx devices in units of 36 kbit.
+        sprams: Single-port RAMs, which only the UltraPlus has.
+        dsps: Hardware multipliers.
+        available: How much of each the device has.
+        cells: Every kind of cell that the design takes, by the tools' own names.
+        fmax_mhz: Highest clock frequency by the placer's delay model, in MHz; None without a clock
+            or without a placer.
         frequency_mhz: The frequency that was asked for, in MHz.
-        bitstream: The bitstream's path, relative to the design directory, with forward slashes.
+        bitstream: The bitstream's path, relative to the design directory, with forward slashes;
+            None where there is no open tool that makes one.
         bitstream_bytes: Its size.
+        project: The path of the project for the vendor's tools, or None where none is needed. It
+            is written, not run.
         seed: The placer's seed.
         seconds: Wall time by step.
         versions: Version by tool.
@@ -56,17 +72,19 @@ class BuildReport:
     device: str
     device_title: str
     top: str
-    luts: int
-    flip_flops: int
-    logic_cells: int
-    logic_cells_available: int
-    brams: int
-    brams_available: int
-    resources: dict[str, Usage]
+    luts: float
+    flip_flops: float
+    logic_cells: float
+    brams: float
+    sprams: float
+    dsps: float
+    available: dict[str, int]
+    cells: dict[str, float]
     fmax_mhz: float | None
     frequency_mhz: float
-    bitstream: str
-    bitstream_bytes: int
+    bitstream: str | None
+    bitstream_bytes: int | None
+    project: str | None
     seed: int
     seconds: dict[str, float]
     versions: dict[str, str]
@@ -74,7 +92,7 @@ class BuildReport:
 
     @property
     def meets_timing(self) -> bool:
-        """Whether the design runs at the frequency that was asked for."""
+        """Whether nothing says that the design misses the frequency that was asked for."""
         return self.fmax_mhz is None or self.fmax_mhz >= self.frequency_mhz
 
     def as_dict(self) -> dict[str, Any]:
@@ -88,9 +106,10 @@ def build(
     top: str | None = None,
     frequency_mhz: float = 50.0,
     seed: int = 1,
+    few_pins: bool = False,
     progress: ProgressCallback = ignore_progress,
 ) -> BuildReport:
-    """Build a bitstream from a design directory.
+    """Build a bitstream from a design directory, or a netlist and a project for the vendor's tools.
 
     The same design, device, seed and tool versions give the same bitstream. A design that misses
     the frequency is still built; the report says so.
@@ -101,6 +120,8 @@ def build(
         top: The module to build; by default design.json's "board_top", or else its "top".
         frequency_mhz: The clock frequency to aim at, in MHz.
         seed: The placer's seed.
+        few_pins: Whether the ports that a board does not need are left open, as `fpga.pins` says.
+            A core without a board is always built so where the device has too few pins for it.
         progress: Called when a step begins and when all are done.
 
     Returns:
@@ -116,13 +137,56 @@ def build(
     if not 0 < frequency_mhz < math.inf:
         raise UserError(f"frequency {frequency_mhz} MHz: expected a number above 0")
     target = find_device(device)
-    design = read_design(Path(directory), top)
-    job = _Job(design, target, frequency_mhz, seed, progress)
-    job.folder.mkdir(parents=True, exist_ok=True)
-    report = _report(job, *_run_steps(job))
+    job = _start(Path(directory), target, top, few_pins, frequency_mhz, seed, progress)
+    report = _report(job, _run_steps(job))
     text = json.dumps(report.as_dict(), indent=2) + "\n"
     write_atomically(job.folder / "build.json", text.encode())
     return report
+
+
+def measure(directory: str | os.PathLike[str], device: str, few_pins: bool = False) -> Counts:
+    """Return what a design takes, without placing it: after synthesis and packing.
+
+    It takes seconds where `build` takes minutes, and writes no report. Nothing is said of whether
+    the design fits.
+
+    Args:
+        directory: As `build` takes it.
+        device: As `build` takes it.
+        few_pins: As `build` takes it.
+
+    Returns:
+        Resources by the names of `tools.devices.RESOURCES`.
+    """
+    job = _start(Path(directory), find_device(device), None, few_pins, 50.0, 1, ignore_progress)
+    _synthesise(job)
+    flow = job.device.flow
+    tools = flow.place_and_route
+    if tools is None:
+        return read_statistics(flow, job.file(".statistics.json")).used
+    log = job.file(f".{tools.placer}.log")
+    arguments = [*job.device.placer_arguments, *tools.arguments, "--json", job.argument(".json")]
+    arguments += ["--pack-only", "--quiet", "--log", job.argument(f".{tools.placer}.log")]
+    run(tools.placer, arguments, cwd=job.design.sources)
+    return read_demand(flow, _read_text(log))
+
+
+def _start(
+    directory: Path,
+    device: Device,
+    top: str | None,
+    few_pins: bool,
+    frequency_mhz: float,
+    seed: int,
+    progress: ProgressCallback,
+) -> _Job:
+    design = read_design(directory, top)
+    folder = design.directory / "build" / device.key
+    folder.mkdir(parents=True, exist_ok=True)
+    pins = sum(port.width for port in read_ports(design))
+    if few_pins or (design.is_core and top is None and pins > device.available["pins"]):
+        design = with_few_pins(design, folder)
+    return _Job(design, device, folder, frequency_mhz, seed, progress)
 
 
 @dataclass
@@ -131,14 +195,11 @@ class _Job:
 
     design: Design
     device: Device
+    folder: Path
     frequency_mhz: float
     seed: int
     progress: ProgressCallback
     seconds: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def folder(self) -> Path:
-        return self.design.directory / "build" / self.device.key
 
     def file(self, suffix: str) -> Path:
         """Return the path of a result."""
@@ -148,40 +209,51 @@ class _Job:
         """Return the path of a result as the tools see it from the folder of the sources."""
         return Path(os.path.relpath(self.file(suffix), self.design.sources)).as_posix()
 
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The names of the steps."""
+        return _STEPS if self.device.flow.place_and_route else _STEPS_TO_PROJECT
+
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Announce a step and take its time."""
-        done = len(self.seconds)
-        self.progress(Progress(_TASK, done=done, total=len(_STEPS), detail=name))
+        done, total = len(self.seconds), len(self.steps)
+        self.progress(Progress(_TASK, done=done, total=total, detail=name))
         start = time.perf_counter()
         yield
         self.seconds[name] = round(time.perf_counter() - start, 2)
 
 
-def _run_steps(job: _Job) -> tuple[Placement, Path]:
-    """Run the three tools; return what the placer reports, and the bitstream."""
-    bitstream = job.file(job.device.flow.bitstream_suffix)
+@dataclass(frozen=True)
+class _Product:
+    """What the tools made: files, or None for those that this family's tools do not make."""
+
+    placement: Placement
+    bitstream: Path | None = None
+    project: Path | None = None
+
+
+def _run_steps(job: _Job) -> _Product:
+    """Run the tools one after the other."""
+    last = job.device.flow.place_and_route
     # Nothing may pass for the result of this build if it fails.
-    bitstream.unlink(missing_ok=True)
-    synthesis, place_and_route, packing = _STEPS
-    with job.step(synthesis):
+    job.file(last.bitstream_suffix if last else PROJECT_SUFFIX).unlink(missing_ok=True)
+    with job.step("synthesis"):
         _synthesise(job)
-    with job.step(place_and_route):
-        placement = _place(job)
-    with job.step(packing):
-        _pack(job)
-    job.progress(Progress(_TASK, done=len(_STEPS), total=len(_STEPS)))
-    return placement, bitstream
+    product = _finish(job, last) if last else _hand_over(job)
+    job.progress(Progress(_TASK, done=len(job.steps), total=len(job.steps)))
+    return product
 
 
 def _synthesise(job: _Job) -> None:
     # -defer: a module's default parameters may name memory files that only its user replaces.
-    read = f"read_verilog -defer {' '.join(path.as_posix() for path in job.design.verilog)}"
+    lines = [f"read_verilog -defer {' '.join(path.as_posix() for path in job.design.verilog)}"]
     arguments = " ".join(job.device.synthesis_arguments)
-    netlist = job.argument(".json")
-    synthesise = f"{job.device.flow.synthesis} -top {job.design.top} {arguments} -json {netlist}"
-    script = job.file(".ys")
-    script.write_text(f"{read}\n{synthesise}\n", encoding="utf-8")
+    lines += [
+        line.format(top=job.design.top, arguments=arguments, base=job.argument(""))
+        for line in job.device.flow.synthesis
+    ]
+    job.file(".ys").write_text("\n".join([*lines, ""]), encoding="utf-8")
     run(
         "yosys",
         ["-q", "-l", job.argument(".yosys.log"), "-s", job.argument(".ys")],
@@ -189,80 +261,100 @@ def _synthesise(job: _Job) -> None:
     )
 
 
-def _place(job: _Job) -> Placement:
+def _finish(job: _Job, tools: PlaceAndRoute) -> _Product:
+    """Place, route and pack."""
+    bitstream = job.file(tools.bitstream_suffix)
+    with job.step("place and route"):
+        placement = _place(job, tools)
+    with job.step("bitstream"):
+        files = [job.argument(tools.placed_suffix), job.argument(tools.bitstream_suffix)]
+        run(tools.packer, [*tools.packer_arguments, *files], cwd=job.design.sources)
+    return _Product(placement, bitstream=bitstream)
+
+
+def _place(job: _Job, tools: PlaceAndRoute) -> Placement:
     flow = job.device.flow
-    log = job.file(f".{flow.placer}.log")
+    log = job.file(f".{tools.placer}.log")
     report = job.file(".report.json")
     report.unlink(missing_ok=True)
     try:
         run(
-            flow.placer,
+            tools.placer,
             [
                 *job.device.placer_arguments,
-                *flow.placer_arguments,
+                *tools.arguments,
                 *("--json", job.argument(".json")),
-                *(flow.placed_option, job.argument(flow.placed_suffix)),
+                *(tools.placed_option, job.argument(tools.placed_suffix)),
                 *("--report", job.argument(".report.json")),
+                *_constraints(job, tools),
                 *("--freq", f"{job.frequency_mhz:g}"),
                 *("--seed", str(job.seed)),
                 # A miss is not an error here: the report says what was reached.
                 "--timing-allow-fail",
-                *("--quiet", "--log", job.argument(f".{flow.placer}.log")),
+                *("--quiet", "--log", job.argument(f".{tools.placer}.log")),
             ],
             cwd=job.design.sources,
         )
     except ToolFailedError as error:
-        demand = read_demand(_read_text(log))
-        if all(usage.fits for usage in demand.values()):
+        demand = read_demand(flow, _read_text(log))
+        if job.device.fits(demand):
             raise
         raise CheckFailedError(_explain_misfit(job, demand)) from error
-    return read_placement(report, _read_text(log))
+    return read_placement(flow, report, _read_text(log))
 
 
-def _pack(job: _Job) -> None:
-    flow = job.device.flow
-    files = [job.argument(flow.placed_suffix), job.argument(flow.bitstream_suffix)]
-    run(flow.packer, files, cwd=job.design.sources)
+def _constraints(job: _Job, tools: PlaceAndRoute) -> list[str]:
+    """Return the placer's arguments for a board's pins and clock."""
+    path = job.design.constraints
+    return [tools.constraints_option, path.as_posix()] if path else []
 
 
-def _report(job: _Job, placement: Placement, bitstream: Path) -> BuildReport:
-    flow = job.device.flow
-    logic_cells = placement.resources[flow.logic_cell]
-    block_rams = placement.resources[flow.block_ram]
+def _hand_over(job: _Job) -> _Product:
+    """Write the project that goes on from here."""
+    with job.step("project"):
+        placement = read_statistics(job.device.flow, job.file(".statistics.json"))
+        if not job.device.fits(placement.used):
+            raise CheckFailedError(_explain_misfit(job, placement.used))
+        project = write_project(job.design, job.device, job.folder, job.frequency_mhz)
+    return _Product(placement, project=project)
+
+
+def _report(job: _Job, product: _Product) -> BuildReport:
+    used = product.placement.used
+    bitstream = product.bitstream
     return BuildReport(
         device=job.device.key,
         device_title=job.device.title,
         top=job.design.top,
-        luts=placement.luts,
-        flip_flops=placement.flip_flops,
-        logic_cells=logic_cells.used,
-        logic_cells_available=logic_cells.available,
-        brams=block_rams.used,
-        brams_available=block_rams.available,
-        resources=placement.resources,
-        fmax_mhz=placement.fmax_mhz,
+        luts=used["luts"],
+        flip_flops=used["flip_flops"],
+        logic_cells=used["logic_cells"],
+        brams=used["brams"],
+        sprams=used.get("sprams", 0),
+        dsps=used.get("dsps", 0),
+        available=dict(job.device.available),
+        cells=dict(product.placement.cells),
+        fmax_mhz=product.placement.fmax_mhz,
         frequency_mhz=job.frequency_mhz,
-        bitstream=bitstream.relative_to(job.design.directory).as_posix(),
-        bitstream_bytes=bitstream.stat().st_size,
+        bitstream=_relative(job, bitstream),
+        bitstream_bytes=bitstream.stat().st_size if bitstream else None,
+        project=_relative(job, product.project),
         seed=job.seed,
         seconds=dict(job.seconds),
-        versions={name: version(name) for name in ("yosys", flow.placer, flow.packer)},
+        versions={name: version(name) for name in job.device.flow.programs},
         changed=job.design.changed,
     )
 
 
-def _explain_misfit(job: _Job, demand: dict[str, Usage]) -> str:
-    flow = job.device.flow
-    words = {flow.logic_cell: "logic cells", flow.block_ram: "block RAMs", flow.pin: "pins"}
-    sums = ", ".join(
-        f"{usage.used} {words.get(name, name)} of {usage.available}"
-        f" ({usage.used - usage.available} too many)"
-        for name, usage in demand.items()
-        if not usage.fits
-    )
+def _relative(job: _Job, path: Path | None) -> str | None:
+    return path.relative_to(job.design.directory).as_posix() if path else None
+
+
+def _explain_misfit(job: _Job, demand: Counts) -> str:
     return (
         f"{job.design.top} in {job.design.directory} does not fit {job.device.title}: it takes "
-        f"{sums}. Compile with fewer lanes or smaller weights, or build for a larger device"
+        f"{job.device.sums(demand)}. Compile with fewer lanes or smaller weights, or build for a "
+        f"larger device"
     )
 
 

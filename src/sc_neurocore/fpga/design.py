@@ -22,13 +22,17 @@ class Design:
         directory: The folder that holds design.json.
         top: The module to build.
         verilog: The sources, relative to `sources`.
+        is_core: Whether the module is what the network generator made, no board's.
         changed: Files that differ from what was compiled, relative to the directory.
+        constraints: A board's pins and clock, relative to `sources`; None for what is not a board.
     """
 
     directory: Path
     top: str
     verilog: tuple[Path, ...]
+    is_core: bool = False
     changed: tuple[str, ...] = ()
+    constraints: Path | None = None
 
     @property
     def sources(self) -> Path:
@@ -63,6 +67,8 @@ def read_design(directory: Path, top: str | None = None) -> Design:
         raise UserError(f"{manifest} holds no JSON object; compile the design again")
     chosen = top or content.get("board_top") or content.get("top")
     paths = content.get("verilog")
+    board = content.get("board") if chosen == content.get("board_top") else None
+    board = board if isinstance(board, dict) else {}
     memories = content.get("memories", [])
     if not isinstance(chosen, str):
         raise UserError(f'{manifest} names no module under "top"; compile the design again')
@@ -72,15 +78,26 @@ def read_design(directory: Path, top: str | None = None) -> Design:
         raise UserError(f'{manifest} lists no paths under "memories"; compile the design again')
 
     sources = directory / _SOURCES
-    for path in paths + memories:
+    constraints = board.get("constraints")
+    own = [*board.get("verilog", []), *([constraints] if constraints else [])]
+    if not all(isinstance(each, str) for each in own):
+        raise UserError(f'{manifest} lists no paths under "board"; compile the design again')
+    for path in paths + memories + own:
         if not (directory / path).is_file():
             raise UserError(
                 f"{manifest} lists {path}, which is not in {directory}; compile the design again"
             )
         if not Path(path).is_relative_to(_SOURCES):
             raise UserError(f"{manifest} lists {path}, which is outside {sources}; move it there")
-    verilog = tuple(Path(path).relative_to(_SOURCES) for path in paths)
-    return Design(directory, chosen, verilog, _changed(directory, content.get("sha256")))
+    paths += board.get("verilog", [])
+    return Design(
+        directory=directory,
+        top=chosen,
+        verilog=tuple(Path(path).relative_to(_SOURCES) for path in paths),
+        is_core="geometry" in content and chosen == content.get("top"),
+        changed=_changed(directory, content.get("sha256")),
+        constraints=Path(constraints).relative_to(_SOURCES) if constraints else None,
+    )
 
 
 def _changed(directory: Path, recorded: Any) -> tuple[str, ...]:

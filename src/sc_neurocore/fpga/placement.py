@@ -1,4 +1,4 @@
-"""Reading what nextpnr reports about a placed design."""
+"""Reading what the tools report about a synthesised or placed design."""
 
 from __future__ import annotations
 
@@ -7,78 +7,76 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from sc_neurocore.tools.devices import Counts, Flow
+
 # "Info: 	         ICESTORM_LC:      13/   7680     0%", printed after packing, before placing.
-_UTILISATION = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%", re.MULTILINE)
-# "Info:        9 LCs used as LUT4 and DFF"
-_CELL_USE = re.compile(
-    r"^Info:\s+(\d+) LCs used as (LUT4 only|LUT4 and DFF|DFF only)", re.MULTILINE
-)
-
-
-@dataclass(frozen=True)
-class Usage:
-    """How much of one resource a design takes, in pieces."""
-
-    used: int
-    available: int
-
-    @property
-    def fits(self) -> bool:
-        """Whether there is enough of it."""
-        return self.used <= self.available
+_UTILISATION = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*\d+\s+\d+%", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Placement:
-    """What nextpnr measured on a placed and routed design.
+    """What the tools measured on a design.
 
     Attributes:
-        resources: Usage by the placer's own resource names.
-        luts: 4-input look-up tables.
-        flip_flops: Flip-flops.
+        cells: How many of each cell it takes, by the tools' own names.
+        used: The same, as resources.
         fmax_mhz: The highest frequency of the slowest clock, by nextpnr's delay model, in MHz;
-            None for a design without a clock.
+            None for a design without a clock, and for one that was not placed.
     """
 
-    resources: dict[str, Usage]
-    luts: int
-    flip_flops: int
+    cells: Counts
+    used: Counts
     fmax_mhz: float | None
 
 
-def read_placement(report: Path, log: str) -> Placement:
-    """Read nextpnr's JSON report, and its log for the LUTs and flip-flops that the report lacks.
+def read_placement(flow: Flow, report: Path, log: str) -> Placement:
+    """Read nextpnr's JSON report, and its log for what the report lacks.
 
     Args:
+        flow: The tools of the family.
         report: The file that `--report` named.
         log: The text of nextpnr's log.
     """
     content = json.loads(report.read_text(encoding="utf-8"))
-    resources = {
-        name: Usage(used=int(entry["used"]), available=int(entry["available"]))
-        for name, entry in content["utilization"].items()
-    }
+    cells = {name: int(entry["used"]) for name, entry in content["utilization"].items()}
     clocks = [float(entry["achieved"]) for entry in content["fmax"].values()]
-    uses = {use: int(count) for count, use in _CELL_USE.findall(log)}
-    both = uses.get("LUT4 and DFF", 0)
-    return Placement(
-        resources=resources,
-        luts=uses.get("LUT4 only", 0) + both,
-        flip_flops=uses.get("DFF only", 0) + both,
-        fmax_mhz=min(clocks, default=None),
-    )
+    used = {**flow.used(cells), **_logged(flow, log)}
+    return Placement(_present(cells), used, min(clocks, default=None))
 
 
-def read_demand(log: str) -> dict[str, Usage]:
+def read_statistics(flow: Flow, statistics: Path) -> Placement:
+    """Read Yosys' count of the cells of a netlist.
+
+    Args:
+        flow: The tools of the family.
+        statistics: The file that `stat -json` wrote.
+    """
+    content = json.loads(statistics.read_text(encoding="utf-8"))
+    cells = {name: int(count) for name, count in content["design"]["num_cells_by_type"].items()}
+    return Placement(_present(cells), flow.used(cells), None)
+
+
+def read_demand(flow: Flow, log: str) -> dict[str, float]:
     """Read from the log what the packed design asks for, also when placing it then failed.
 
     Args:
+        flow: The tools of the family.
         log: The text of nextpnr's log.
 
     Returns:
-        Usage by the placer's own resource names; empty when packing did not end.
+        Resources by name; empty when packing did not end.
     """
+    cells = {name: int(used) for name, used in _UTILISATION.findall(log)}
+    return {**flow.used(cells), **_logged(flow, log)} if cells else {}
+
+
+def _logged(flow: Flow, log: str) -> dict[str, int]:
+    patterns = flow.place_and_route.logged if flow.place_and_route else {}
     return {
-        name: Usage(used=int(used), available=int(available))
-        for name, used, available in _UTILISATION.findall(log)
+        name: sum(int(number) for number in re.findall(pattern, log, re.MULTILINE))
+        for name, pattern in patterns.items()
     }
+
+
+def _present(cells: dict[str, int]) -> dict[str, int]:
+    return {name: count for name, count in cells.items() if count and not name.startswith("$")}

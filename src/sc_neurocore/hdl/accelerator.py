@@ -13,30 +13,32 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, Unpack
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.equation_compiler import emit_neuron
-from sc_neurocore.hdl.geometry import Geometry, LayerGeometry, plan
+from sc_neurocore.hdl.geometry import EngineOptions, Geometry, LayerGeometry, plan
+from sc_neurocore.hdl.memories import neurons_text, weight_image, weights_text
 from sc_neurocore.hdl.names import KEYWORDS
 from sc_neurocore.hdl.render import render
 from sc_neurocore.network.storage import write_atomically
 
 MANIFEST = "design.json"
 SOURCES = "rtl"
+BOARD_SOURCES = "board"
+"""Inside it: what belongs to a board and not to the core."""
 BENCH_MODULES = ("testbench", "control")
 """Modules that are put around the top to simulate it and to prove its control."""
 
 WEIGHTS_FILE = "weights.hex"
+WEIGHT_IMAGE = "weights.bin"
 NEURONS_FILE = "neurons.hex"
 
-# Integers (words, fields) of a memory, and the width of each field.
-_Words: TypeAlias = tuple[NDArray[np.int64], list[int]]
+WeightSource: TypeAlias = Literal["rom", "loaded"]
+RamStyle: TypeAlias = Literal["huge", "block"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Accelerator:
         steps: Time steps per frame.
         states: Where each state stands in the trace port's `trace_state`.
         geometry: The engine's sizes.
+        weights: Whether the weights are in the bitstream ("rom"), or the last of the memories is
+            their image (`weight_image`), which goes through the top's write port ("loaded").
     """
 
     directory: Path
@@ -76,41 +80,57 @@ class Accelerator:
     steps: int
     states: tuple[Field, ...]
     geometry: Geometry
+    weights: WeightSource = "rom"
 
 
 def generate(
-    network: IntegerNetwork, directory: Path, lanes: int = 8, neuron_verilog: str | None = None
+    network: IntegerNetwork,
+    directory: Path,
+    lanes: int = 8,
+    neuron_verilog: str | None = None,
+    *,
+    weights: WeightSource = "rom",
+    ram_style: RamStyle = "huge",
+    **options: Unpack[EngineOptions],
 ) -> Accelerator:
     """Write an accelerator for a network; the same arguments give the same bytes.
 
     Args:
         network: A feed-forward network with a static input.
         directory: Where design.json and rtl/ go; made if needed.
-        lanes: Neurons whose sums are formed at the same time: a power of two, 1 to 64.
+        lanes: Neurons whose sums are formed at the same time: a power of two, 1 to 128.
         neuron_verilog: The text of the neuron's step module, if not what the equation compiler
             makes of the network's program.
+        weights: "rom" puts the weights into the bitstream; "loaded" leaves their memory to be
+            filled through a write port, with the bytes of `weight_image`, which is written too.
+        ram_style: Where loaded weights go: "huge" is the single-port RAM of the iCE40 UP5K, which
+            no bitstream can fill, "block" is the block RAM of every device.
+        options: See `EngineOptions`.
 
     Raises:
         UserError: If the engine does not have what the network needs.
     """
-    geometry = plan(network, lanes)
-    neuron = emit_neuron(network.program)
+    geometry = plan(network, lanes, **options)
+    neuron = emit_neuron(network.program, pipeline=geometry.unit_latency)
     step_module = f"{neuron.name}_step"
     engine = {each.name: each.read_bytes() for each in _engine_files()}
     taken = {step_module, *BENCH_MODULES, *(Path(name).stem for name in engine)}
     top = _top_name(network.name, taken)
     values = _template_values(network, geometry, top, step_module)
+    values |= {"weights": weights, "ram_style": ram_style, "weights_file": WEIGHTS_FILE}
     verilog = {
         f"{top}.v": _render("top.v.j2", values),
         f"{top}_schedule.v": _render("schedule.v.j2", values),
         f"{top}_constants.v": _render("constants.v.j2", values),
+        f"{top}_weights.v": _render("weights.v.j2", values),
         f"{step_module}.v": (neuron_verilog or neuron.step).encode(),
         **engine,
     }
-    memories = {
-        WEIGHTS_FILE: _memory_text(*_weight_rows(network, geometry), geometry.rows),
-        NEURONS_FILE: _memory_text(*_neuron_slots(network, geometry), geometry.slots),
-    }
+    memories = {NEURONS_FILE: neurons_text(network, geometry)}
+    if weights == "rom":
+        memories[WEIGHTS_FILE] = weights_text(network, geometry)
+    else:
+        memories[WEIGHT_IMAGE] = weight_image(network, geometry)
     sources = directory / SOURCES
     sources.mkdir(parents=True, exist_ok=True)
     for name, content in {**verilog, **memories}.items():
@@ -124,6 +144,7 @@ def generate(
         steps=network.steps,
         states=tuple(values["states"]),
         geometry=geometry,
+        weights=weights,
     )
     manifest = _manifest(network, accelerator, step_module)
     manifest["sha256"] = {
@@ -175,7 +196,7 @@ def _engine_files() -> Iterator[Any]:
 
 def _top_name(name: str, taken: set[str]) -> str:
     """Return the network's name, or one made from it where Verilog or another module has it."""
-    modules = {name, f"{name}_schedule", f"{name}_constants"}
+    modules = {name, *(f"{name}_{part}" for part in ("schedule", "constants", "weights"))}
     return f"network_{name}" if name.lower() in KEYWORDS or modules & taken else name
 
 
@@ -201,7 +222,6 @@ def _template_values(
     formats = network.program.fixed_point
     engine_parameters = geometry.parameters | {
         "INITIAL_STATE": f"{geometry.state_bits}'h{initial:x}",
-        "WEIGHTS_FILE": f'"{WEIGHTS_FILE}"',
         "NEURONS_FILE": f'"{NEURONS_FILE}"',
     }
 
@@ -219,6 +239,7 @@ def _template_values(
         "sizes": "-".join(sizes),
         "steps": network.steps,
         "inputs": network.layers[0].inputs,
+        "outputs": network.layers[-1].outputs,
         "neuron_name": network.program.neuron.name,
         "neuron_module": neuron_module,
         "state_format": formats.state,
@@ -227,45 +248,6 @@ def _template_values(
         "parameters": _fields(network.program.parameters),
         "engine_parameters": list(engine_parameters.items()),
     }
-
-
-def _weight_rows(network: IntegerNetwork, geometry: Geometry) -> _Words:
-    """Lay out the weights: for each group of each layer, for each input, one weight per lane."""
-    blocks = []
-    for layer, form in zip(network.layers, geometry.layers, strict=True):
-        groups = _padded(layer.weight, form.groups, geometry.lanes)
-        blocks.append(groups.transpose(0, 2, 1).reshape(-1, geometry.lanes))
-    return np.concatenate(blocks), [geometry.weight_bits] * geometry.lanes
-
-
-def _neuron_slots(network: IntegerNetwork, geometry: Geometry) -> _Words:
-    """Lay out what each neuron has of its own: for each lane of each group, bias and parameters."""
-    blocks = []
-    for layer, form in zip(network.layers, geometry.layers, strict=True):
-        own = np.column_stack([layer.bias, layer.parameters])
-        blocks.append(_padded(own, form.groups, geometry.lanes).reshape(-1, own.shape[1]))
-    widths = [geometry.bias_bits, *(port.width for port in network.program.parameters)]
-    return np.concatenate(blocks), widths
-
-
-def _padded(values: NDArray[np.int64], groups: int, lanes: int) -> NDArray[np.int64]:
-    """Bring (neurons, columns) to (groups, lanes, columns), zeros where there is no neuron."""
-    padded = np.zeros((groups * lanes, values.shape[1]), dtype=np.int64)
-    padded[: len(values)] = values
-    return padded.reshape(groups, lanes, -1)
-
-
-def _memory_text(words: NDArray[np.int64], widths: list[int], depth: int) -> bytes:
-    """Write a $readmemh file of `depth` words, the first field of each in its low bits."""
-    digits = -(-sum(widths) // 4)
-    lines = []
-    for values in words.tolist():
-        word = 0
-        for value, width in zip(reversed(values), reversed(widths), strict=True):
-            word = word << width | (value & ((1 << width) - 1))
-        lines.append(f"{word:0{digits}x}\n")
-    lines += [f"{0:0{digits}x}\n"] * (depth - len(words))
-    return "".join(lines).encode()
 
 
 def _manifest(
@@ -286,6 +268,8 @@ def _manifest(
         "inputs": network.layers[0].inputs,
         "outputs": network.layers[-1].outputs,
         "lanes": accelerator.geometry.lanes,
+        "weights": accelerator.weights,
+        "weight_bits": list(network.weight_bits),
         "states": [asdict(state) for state in accelerator.states],
         "geometry": asdict(accelerator.geometry),
     }

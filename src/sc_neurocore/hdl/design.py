@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.parser import parse_neuron
@@ -18,14 +20,18 @@ from sc_neurocore.fixed.lowering import NeuronProgram, lower
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.quantize import quantize
-from sc_neurocore.hdl import geometry
 from sc_neurocore.hdl.accelerator import (
+    BOARD_SOURCES,
     MANIFEST,
+    SOURCES,
     Accelerator,
+    RamStyle,
+    WeightSource,
     generate,
     load_accelerator,
 )
 from sc_neurocore.hdl.equation_compiler import NeuronVerilog, compile_equations
+from sc_neurocore.hdl.geometry import EngineOptions, plan
 from sc_neurocore.hdl.names import check_identifier
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.storage import load_description, save_description, write_atomically
@@ -39,8 +45,12 @@ def compile_network(
     description: NetworkDescription,
     directory: Path,
     format: str | QFormat = "Q8.8",
-    weight_bits: int = 8,
+    weight_bits: int | Sequence[int] = 8,
     lanes: int = 8,
+    *,
+    weights: WeightSource = "rom",
+    ram_style: RamStyle = "huge",
+    **options: Unpack[EngineOptions],
 ) -> tuple[Accelerator, IntegerNetwork]:
     """Compile a network into a design folder.
 
@@ -48,8 +58,11 @@ def compile_network(
         description: A feed-forward network.
         directory: Where network.json, design.json and rtl/ go; made if needed.
         format: The format of the neurons' states.
-        weight_bits: Width of a weight, 2 to 16.
+        weight_bits: Width of a weight, 2 to 16: for all layers, or one number for each.
         lanes: Multiply-accumulate lanes: a power of two.
+        weights: Where the weights are, see `generate`.
+        ram_style: Where loaded weights go, see `generate`.
+        options: See `EngineOptions`.
 
     Raises:
         UserError: If the integers or the engine do not have what the network needs.
@@ -57,9 +70,11 @@ def compile_network(
     if not QFormat.parse(format).signed:
         raise UserError(f"format {format}: the engine's states are signed; expected Qm.n")
     network = quantize(description, format, weight_bits)
-    geometry.plan(network, lanes)  # refuses what it cannot do before anything is removed
+    plan(network, lanes, **options)  # refuses what it cannot do before anything is removed
     _clear(directory)
-    accelerator = generate(network, directory, lanes)
+    accelerator = generate(
+        network, directory, lanes, weights=weights, ram_style=ram_style, **options
+    )
     save_description(description, directory)
     return accelerator, network
 
@@ -77,6 +92,7 @@ def _clear(directory: Path) -> None:
     (directory / CERTIFICATE).unlink(missing_ok=True)
     for path in (*earlier.verilog, *earlier.memories):
         (directory / path).unlink(missing_ok=True)
+    shutil.rmtree(directory / SOURCES / BOARD_SOURCES, ignore_errors=True)
     for report in directory.glob(BUILD_REPORTS):
         shutil.rmtree(report.parent)
 
@@ -168,9 +184,10 @@ def load_design(directory: Path) -> tuple[Accelerator, IntegerNetwork]:
     try:
         state = QFormat.parse(manifest["state_format"])
         current = QFormat.parse(manifest["current_format"])
-    except (KeyError, UserError) as error:
+        weight_bits = [int(bits) for bits in manifest["weight_bits"]]
+    except (KeyError, TypeError, ValueError, UserError) as error:
         raise UserError(
             f"{directory / MANIFEST} names no number formats ({error}): compile again"
         ) from None
     extra_bits = current.integer_bits - state.integer_bits
-    return accelerator, quantize(description, state, accelerator.geometry.weight_bits, extra_bits)
+    return accelerator, quantize(description, state, weight_bits, extra_bits)

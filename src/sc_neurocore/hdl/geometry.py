@@ -7,6 +7,7 @@ parameters of rtl/snn_engine.v, in lower case.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import TypedDict, Unpack
 
 import numpy as np
 
@@ -14,7 +15,11 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
 from sc_neurocore.fixed.program import signed_width
 
-MAXIMUM_LANES = 64
+MAXIMUM_LANES = 128
+MAXIMUM_UNITS = 64
+MAXIMUM_BEAT_BITS = 64
+COLUMN_BITS = 16
+"""Weights that are loaded at run time come in words of this many bits."""
 
 
 def index_bits(count: int) -> int:
@@ -33,7 +38,7 @@ class LayerGeometry:
         groups: Groups of `lanes` neurons; the last one may be padded.
         words: Spike words that hold the inputs; unused in a static layer.
         first_row: Where the layer's weights begin in the weight memory.
-        first_slot: Where the layer's neurons begin in the neuron memory.
+        first_slot: Where the layer's neurons begin in the neuron memory, one word per turn.
         last_lane: Last lane of the last group that is a neuron.
         shift: Right shift that remains after the engine's common left shift.
         is_static: Whether the input is the frame's events, the same at every step.
@@ -60,11 +65,20 @@ class Geometry:
     lanes: int
     lane_shift: int
     lane_bits: int
+    soft_lanes: int
+    units: int
+    unit_shift: int
+    unit_latency: int
+    turn_bits: int
+    period: int
+    period_bits: int
     layer_bits: int
     group_bits: int
     step_bits: int
     index_bits: int
     event_bits: int
+    beat: int
+    beat_shift: int
     input_bits: int
     weight_bits: int
     rows: int
@@ -79,6 +93,8 @@ class Geometry:
     parameter_bits: int
     state_bits: int
     output_bits: int
+    membrane_bits: int
+    membrane_low: int
     count_bits: int
     layers: tuple[LayerGeometry, ...]
 
@@ -86,7 +102,28 @@ class Geometry:
     def parameters(self) -> dict[str, int]:
         """The engine's parameters by their Verilog names."""
         sizes = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name.upper(): size for name, size in sizes.items() if name != "layers"}
+        kept = sizes.keys() - {"layers", "rows"}
+        return {name.upper(): size for name, size in sizes.items() if name in kept}
+
+    @property
+    def weight_columns(self) -> int:
+        """Words of 16 bits that hold a row of weights."""
+        return -(-self.lanes * self.weight_bits // COLUMN_BITS)
+
+    @property
+    def column_bits(self) -> int:
+        """Low bits of a loaded weight word's address that say which column of a row it is."""
+        return (self.weight_columns - 1).bit_length()
+
+    @property
+    def weight_address_bits(self) -> int:
+        """Width of the address that weights are loaded with."""
+        return self.row_bits + self.column_bits
+
+    @property
+    def beats(self) -> int:
+        """Beats of a frame."""
+        return -(-self.layers[0].inputs // self.beat)
 
     @property
     def neuron_bits(self) -> int:
@@ -94,43 +131,92 @@ class Geometry:
         return self.group_bits + self.lane_bits
 
 
-def plan(network: IntegerNetwork, lanes: int) -> Geometry:
+class EngineOptions(TypedDict, total=False):
+    """What may be chosen of an engine beside its lanes.
+
+    Attributes:
+        units: Neuron units that the lanes share: a power of two, up to the lanes and 64; 1.
+        pipeline: Register stages inside a unit, for a faster clock; 0.
+        inputs_per_beat: Inputs that are taken in one clock: a power of two; 1.
+        soft_lanes: Lanes whose multiplier is made of logic: the iCE40 UP5K has 8 DSP blocks, and a
+            unit may want one; 0.
+    """
+
+    units: int
+    pipeline: int
+    inputs_per_beat: int
+    soft_lanes: int
+
+
+def plan(network: IntegerNetwork, lanes: int, **options: Unpack[EngineOptions]) -> Geometry:
     """Work out the sizes.
 
+    Args:
+        network: A feed-forward network with a static input.
+        lanes: Neurons whose sums are formed at the same time: a power of two, 1 to 128.
+        options: See `EngineOptions`.
+
     Raises:
-        UserError: If the number of lanes is not a power of two up to 64, or the engine does not
-            have what the network needs.
+        UserError: If a number is not one of these, or the engine does not have what the network
+            needs.
     """
-    if lanes < 1 or lanes > MAXIMUM_LANES or lanes & (lanes - 1):
-        raise UserError(f"lanes={lanes}: expected a power of two from 1 to {MAXIMUM_LANES}")
+    units, pipeline = options.get("units", 1), options.get("pipeline", 0)
+    beat, soft_lanes = options.get("inputs_per_beat", 1), options.get("soft_lanes", 0)
+    _check_power_of_two("lanes", lanes, MAXIMUM_LANES)
+    _check_power_of_two("units", units, min(lanes, MAXIMUM_UNITS))
+    _check_power_of_two("inputs_per_beat", beat, MAXIMUM_BEAT_BITS // network.input_bits)
+    if not 0 <= soft_lanes <= lanes:
+        raise UserError(f"soft_lanes={soft_lanes}: expected 0 to {lanes}, the lanes")
     _check_supported(network)
-    layers = _plan_layers(network, lanes)
+    turns = lanes // units
+    layers = _plan_layers(network, lanes, turns)
     first = network.layers[0]
     lane_shift = lanes.bit_length() - 1
+    unit_shift = units.bit_length() - 1
+    beat_shift = beat.bit_length() - 1
     group_bits = index_bits(max(layer.groups for layer in layers))
     lane_bits = index_bits(lanes)
-    event_bits = index_bits(first.inputs)
-    # A spike word's index, times the lanes, must fit too.
-    input_index_bits = max(event_bits, group_bits + lane_shift)
+    turn_bits = index_bits(turns)
+    # The state of a turn is read in the clock after its addressing, and written UNIT_LATENCY later.
+    period = max(turns, pipeline + 2)
+    event_bits = index_bits(-(-first.inputs // beat))
+    # The first index of a word, which is the word's own times its width, must fit too.
+    input_index_bits = max(event_bits + beat_shift, group_bits + lane_shift)
     rows, row_bits = _depth(sum(each.groups * each.inputs for each in layers), input_index_bits)
     slots, slot_bits = _depth(
-        sum(each.groups for each in layers) * lanes, max(group_bits, lane_bits)
+        sum(each.groups for each in layers) * turns, max(group_bits, turn_bits)
     )
     weight_bits = max(layer.weight_bits for layer in network.layers)
     bias_bits = max(
         signed_width(int(layer.bias.min()), int(layer.bias.max())) for layer in network.layers
     )
     ports = network.program.inputs
+    states = [port for port in ports if port.name in network.initial_state]
     parameters = network.program.parameters
+    membrane_bits = membrane_low = 0
+    if network.readout == "membrane":
+        names = [port.name for port in states]
+        place = names.index(network.program.neuron.membrane)
+        membrane_bits = states[place].width
+        membrane_low = sum(port.width for port in states[:place])
     return Geometry(
         lanes=lanes,
         lane_shift=lane_shift,
         lane_bits=lane_bits,
+        soft_lanes=soft_lanes,
+        units=units,
+        unit_shift=unit_shift,
+        unit_latency=pipeline,
+        turn_bits=turn_bits,
+        period=period,
+        period_bits=index_bits(period),
         layer_bits=index_bits(len(layers)),
         group_bits=group_bits,
         step_bits=index_bits(network.steps),
         index_bits=input_index_bits,
         event_bits=event_bits,
+        beat=beat,
+        beat_shift=beat_shift,
         input_bits=network.input_bits,
         weight_bits=weight_bits,
         rows=rows,
@@ -147,11 +233,18 @@ def plan(network: IntegerNetwork, lanes: int) -> Geometry:
         shift_bits=index_bits(max(layer.shift for layer in layers) + 1),
         current_bits=network.program.fixed_point.current.width,
         parameter_bits=max(1, sum(port.width for port in parameters)),
-        state_bits=sum(port.width for port in ports if port.name in network.initial_state),
-        output_bits=index_bits(network.layers[-1].outputs),
-        count_bits=max(2, network.steps.bit_length()),
+        state_bits=sum(port.width for port in states),
+        output_bits=max(index_bits(network.layers[-1].outputs), unit_shift + 1),
+        membrane_bits=membrane_bits,
+        membrane_low=membrane_low,
+        count_bits=max(2, membrane_bits + network.steps.bit_length()),
         layers=layers,
     )
+
+
+def _check_power_of_two(name: str, number: int, most: int) -> None:
+    if number < 1 or number > most or number & (number - 1):
+        raise UserError(f"{name}={number}: expected a power of two from 1 to {most}")
 
 
 def _depth(words: int, least_bits: int) -> tuple[int, int]:
@@ -178,11 +271,6 @@ def _check_supported(network: IntegerNetwork) -> None:
             f"{network.name}: the engine takes one frame of numbers per result, not spikes per "
             f"step, so far: give the network a static input"
         )
-    if network.readout != "spike-count":
-        raise UserError(
-            f"{network.name}: readout {network.readout!r}: the engine reads the class from spike "
-            f"counts so far: export the network with readout 'spike-count'"
-        )
 
 
 def _left_shift(network: IntegerNetwork) -> int:
@@ -190,7 +278,7 @@ def _left_shift(network: IntegerNetwork) -> int:
     return max(0, *(-layer.shift for layer in network.layers), 0)
 
 
-def _plan_layers(network: IntegerNetwork, lanes: int) -> tuple[LayerGeometry, ...]:
+def _plan_layers(network: IntegerNetwork, lanes: int, turns: int) -> tuple[LayerGeometry, ...]:
     layers: list[LayerGeometry] = []
     row = slot = 0
     for number, layer in enumerate(network.layers):
@@ -211,7 +299,7 @@ def _plan_layers(network: IntegerNetwork, lanes: int) -> tuple[LayerGeometry, ..
             )
         )
         row += groups * layer.inputs
-        slot += groups * lanes
+        slot += groups * turns
     return tuple(layers)
 
 

@@ -101,6 +101,16 @@ class Proof(_Part):
     assumptions: tuple[str, ...] = ()
 
 
+class Energy(_Part):
+    """Energy per sample in nanojoules: an estimate from counted operations, as `basis` says."""
+
+    operations_nj: float
+    fpga_nj: float
+    basis: str
+    images_per_second: float | None = None
+    dynamic_mw: float | None = None
+
+
 class Build(_Part):
     """The network on a device. Frequencies are in MHz, the latency of a sample in microseconds."""
 
@@ -114,6 +124,7 @@ class Build(_Part):
     available: dict[str, int] = {}
     frequency_mhz: float | None = None
     latency_us: float | None = None
+    energy: Energy | None = None
 
     @property
     def used(self) -> dict[str, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from sc_neurocore.report.contents import Build, CoSimulation, Results, Summary, Training
+from sc_neurocore.report.contents import Build, CoSimulation, Energy, Results, Summary, Training
 from sc_neurocore.report.ladder import ladder, missing
 from sc_neurocore.report.wording import (
     MODELS,
@@ -256,9 +256,24 @@ def _fpga_rows(part: Build | None) -> list[Row]:
         rows.append(("Highest clock", f"{part.fmax_mhz:.1f} MHz", asked))
     if part.latency_us is not None:
         rows.append(("Latency", f"{part.latency_us:,.1f} µs", "per sample"))
+    rows += _energy_rows(part.energy)
     if part.bitstream is None:
         return [*rows, ("Bitstream", "missing", "")]
     return [*rows, ("Bitstream", PurePosixPath(part.bitstream).name, part.bitstream)]
+
+
+def _energy_rows(part: Energy | None) -> list[Row]:
+    if part is None:
+        return []
+    rows: list[Row] = []
+    if part.images_per_second is not None:
+        rows.append(("Throughput", f"{part.images_per_second:,.0f} samples/s", "at that clock"))
+    span = f"{part.operations_nj:,.1f} to {part.fpga_nj:,.0f} nJ"
+    rows.append(("Energy per sample, estimated", span, part.basis))
+    if part.dynamic_mw is not None:
+        power = f"at most {part.dynamic_mw:.2g} mW"
+        rows.append(("Dynamic power, estimated", power, "at that throughput"))
+    return rows
 
 
 def _share(fraction: float) -> str:

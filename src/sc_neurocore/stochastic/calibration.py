@@ -26,6 +26,7 @@ from sc_neurocore.network.encoding import (
 )
 from sc_neurocore.stochastic.sharing import SourcePair
 from sc_neurocore.stochastic.sources import LEVELS, check_length
+from sc_neurocore.stochastic.streams import least_thresholds
 
 
 def calibrate_weights(
@@ -58,8 +59,5 @@ def calibrate_weights(
         limit = clipping_limit(weights, length)
         encoded = encode_weights(np.clip(weights, -limit, limit), bias, encoding)
     ones = np.rint(encoded.values.reshape(len(weights), -1) * length).astype(np.int64)
-    numbers = np.sort(sources.sequences(ones.shape[1], length)[1], axis=1).astype(np.int64)
-    # The sequence of input j, or the one that all share; below the k-th number and one lie k.
-    row = np.arange(ones.shape[1]) if len(numbers) > 1 else 0
-    thresholds = np.where(ones > 0, numbers[row, np.maximum(ones - 1, 0)] + 1, 0)
+    thresholds = least_thresholds(sources.sequences(ones.shape[1], length)[1], ones)
     return replace(encoded, values=(thresholds / LEVELS).reshape(weights.shape))

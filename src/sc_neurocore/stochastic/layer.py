@@ -41,6 +41,7 @@ from sc_neurocore.stochastic.streams import (
     Packed,
     StreamTable,
     check_values,
+    least_thresholds,
     popcount,
     word_count,
 )
@@ -91,10 +92,11 @@ class SCDenseLayer:
         streams, self._ones = _streams(weights.values, _tables(own))
         # A negative weight keeps its stream complemented, which the AND kernel counts with the
         # right sign, up to the input's own ones: -ones(x & w) = ones(x & ~w) - ones(x).
-        self._negative = np.zeros(weights.values.shape, dtype=np.bool_)
+        self.negative = np.zeros(weights.values.shape, dtype=np.bool_)
+        """Whose products are counted down, (n_out, n_in)."""
         if weights.sign is not None:
-            self._negative = np.asarray(weights.sign) < 0
-        self._streams = np.where(self._negative[..., np.newaxis], ~streams, streams)
+            self.negative = np.asarray(weights.sign) < 0
+        self._streams = np.where(self.negative[..., np.newaxis], ~streams, streams)
         with_spike, without_spike = self._fixed_counts()
         self.spike_gains = with_spike - without_spike
         """What a spike adds to the counts, (n_out, n_in)."""
@@ -158,6 +160,13 @@ class SCDenseLayer:
         weight: Floats = np.float64(unit) * self.spike_gains + self.weights.offset
         return weight, bias
 
+    def weight_thresholds(self) -> NDArray[np.int64]:
+        """Return the smallest threshold, 0..65536, that makes each weight's stream, (n_out, n_in).
+
+        What a comparator in hardware is given: weights with equal streams have equal thresholds.
+        """
+        return least_thresholds(self.sources.sequences(self.n_in, self.length)[1], self._ones)
+
     def levels(self, values: ArrayLike) -> NDArray[np.int32]:
         """Return the ones of each input's stream; values of shape (..., n_in) in [0, 1].
 
@@ -189,8 +198,8 @@ class SCDenseLayer:
             counts = _xnor_counts(
                 self.length * self.n_in, ones[:, np.newaxis], self._ones.sum(axis=1), counts
             )
-        elif self._negative.any():
-            counts -= _exact_product(levels, self._negative)
+        elif self.negative.any():
+            counts -= _exact_product(levels, self.negative)
         return counts, ones
 
     def count_spikes(self, s: NDArray[Any], window: int = 1) -> tuple[Counts, Counts]:
@@ -206,7 +215,7 @@ class SCDenseLayer:
     def _fixed_counts(self) -> tuple[Counts, Counts]:
         """Return what each weight adds to the count with and without a spike."""
         if self.weights.encoding != "bipolar":
-            return np.where(self._negative, -self._ones, self._ones), np.zeros_like(self._ones)
+            return np.where(self.negative, -self._ones, self._ones), np.zeros_like(self._ones)
         halves = np.full(self.n_in, 0.5)
         streams, ones = _streams(halves, self._inputs)
         both = popcount(streams & self._streams)

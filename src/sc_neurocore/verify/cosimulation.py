@@ -39,8 +39,11 @@ class CosimulationResult:
         spike_mismatches: Updates whose spike differed.
         state_mismatches: States, over all updates, that differed.
         class_mismatches: Inputs whose class differed.
-        count_mismatches: Spike counts of output neurons that differed.
-        cycles_per_sample: Mean clocks from the first input to the result.
+        count_mismatches: Scores of output neurons (spike counts, or membranes summed over the
+            steps) that differed.
+        cycles_per_sample: Mean clocks from the first input to the result, of an input alone.
+        latency_cycles: Mean clocks from the last input to the result, of an input alone.
+        interval_cycles: Mean clocks between results while inputs stream in.
         seconds: Wall time, the build included.
         first_mismatch: The first difference in words, or None.
     """
@@ -55,6 +58,8 @@ class CosimulationResult:
     class_mismatches: int
     count_mismatches: int
     cycles_per_sample: float
+    latency_cycles: float
+    interval_cycles: float
     seconds: float
     first_mismatch: str | None
 
@@ -118,7 +123,9 @@ def cosimulate(
         state_mismatches=tally.states,
         class_mismatches=tally.classes,
         count_mismatches=tally.counts,
-        cycles_per_sample=tally.cycles / max(tally.samples, 1),
+        cycles_per_sample=accelerator.geometry.beats + tally.latency / tally.samples,
+        latency_cycles=tally.latency / tally.samples,
+        interval_cycles=tally.interval / max(tally.intervals, 1),
         seconds=time.perf_counter() - began,
         first_mismatch=tally.first,
     )
@@ -136,7 +143,9 @@ class _Tally:
     states: int = 0
     classes: int = 0
     counts: int = 0
-    cycles: int = 0
+    latency: int = 0
+    interval: int = 0
+    intervals: int = 0
     first: str | None = None
     _offsets: NDArray[np.int64] = field(init=False)
 
@@ -157,12 +166,19 @@ class _Tally:
                 f"{self.network.content_hash[:12]}…: compile the network again"
             )
         self._compare_updates(seen.updates, len(seen.classes), expected)
-        self.counts += self._compare(seen.counts, expected.spike_counts, "spike count of output {}")
+        by_membrane = self.network.readout == "membrane"
+        scores = expected.membrane if by_membrane else expected.spike_counts
+        what = "summed membrane" if by_membrane else "spike count"
+        self.counts += self._compare(seen.scores, scores, f"{what} of output {{}}")
         self.classes += self._compare(
             seen.classes[:, np.newaxis], expected.classes[:, np.newaxis], "class"
         )
         self.samples += len(seen.classes)
-        self.cycles += int(seen.cycles.sum())
+        self.latency += int(seen.latency.sum())
+        # Of one input alone, and of the first of a batch, the interval begins with its first input.
+        intervals = seen.interval[1:] if len(seen.interval) > 1 else seen.interval
+        self.interval += int(intervals.sum())
+        self.intervals += len(intervals)
 
     def _compare(self, got: NDArray[np.int64], wanted: NDArray[np.int64], what: str) -> int:
         """Return how many of (batch, outputs) differ."""

@@ -16,7 +16,7 @@ HASH_WORDS = 8
 _SPIKE_BIT = 31
 _LAYER_BIT = 16
 _HEADER_WORDS = 2  # neuron and spike, step and layer; then the states
-_RESULT_WORDS = 3  # class, clocks, updates so far; then the counts
+_RESULT_WORDS = 4  # class, latency, interval, updates so far; then the scores
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,18 @@ class Recording:
     Attributes:
         content_hash: The network's SHA-256 as the core gives it.
         classes: (frames,).
-        cycles: (frames,): clocks from the first input to the result, both counted.
-        counts: (frames, outputs): spike counts read back from the core.
+        latency: (frames,): clocks from the last input to the result, of a frame alone.
+        interval: (frames,): clocks between results while inputs stream in; of the first frame,
+            since its first input.
+        scores: (frames, outputs): spike counts, or summed membranes, read back from the core.
         updates: Every update of every neuron.
     """
 
     content_hash: str
     classes: Integers
-    cycles: Integers
-    counts: Integers
+    latency: Integers
+    interval: Integers
+    scores: Integers
     updates: Updates
 
 
@@ -74,9 +77,10 @@ def read_recording(results: Path, trace: Path, accelerator: Accelerator) -> Reco
     return Recording(
         content_hash="".join(f"{word:08x}" for word in words[:HASH_WORDS].tolist()),
         classes=table[:, 0],
-        cycles=table[:, 1],
-        counts=table[:, _RESULT_WORDS:],
-        updates=_decode(records, table[:, 2], accelerator.states),
+        latency=table[:, 1],
+        interval=table[:, 2],
+        scores=_signed(table[:, _RESULT_WORDS:], accelerator),
+        updates=_decode(records, table[:, 3], accelerator.states),
     )
 
 
@@ -91,6 +95,15 @@ def _decode(records: NDArray[np.uint32], ends: Integers, fields: tuple[Field, ..
         spike=first >> _SPIKE_BIT != 0,
         states=np.stack([_extract(packed, field) for field in fields], axis=1),
     )
+
+
+def _signed(scores: Integers, accelerator: Accelerator) -> Integers:
+    """Extend the sign of membranes; a spike count has none."""
+    geometry = accelerator.geometry
+    if not geometry.membrane_bits:
+        return scores
+    half = 1 << (geometry.count_bits - 1)
+    return ((scores & (2 * half - 1)) ^ half) - half
 
 
 def _extract(words: NDArray[np.uint32], place: Field) -> Integers:

@@ -11,7 +11,7 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.util import find_spec
@@ -143,13 +143,40 @@ def build_simulator(accelerator: Accelerator, name: SimulatorName) -> Simulator:
         ToolMissingError: If a program is not installed.
         ToolFailedError: If one refuses the design.
     """
-    sources = _sources(accelerator, name)
+    folder = kept_build(
+        accelerator.directory / "simulation",
+        name,
+        _sources(accelerator, name),
+        TOOLS[name],
+        lambda workshop: _BUILDERS[name](accelerator, workshop),
+    )
+    return Simulator(name, folder, accelerator)
+
+
+def kept_build(
+    parent: Path,
+    name: str,
+    sources: Mapping[str, bytes],
+    tools: Iterable[str],
+    build: Callable[[Path], None],
+) -> Path:
+    """Build something, unless the same is there already from an earlier call.
+
+    Args:
+        parent: Where builds are kept; made if needed.
+        name: How this one's folder begins; a hash of sources and tools follows.
+        sources: What goes into it, by file name.
+        tools: Programs that it depends on.
+        build: Builds it in a folder that holds the sources.
+
+    Returns:
+        The folder with the sources and what was built of them.
+    """
     digest = hashlib.sha256()
     for path, content in sorted(sources.items()):
         digest.update(f"{path} {len(content)}\n".encode() + content)
-    for tool in TOOLS[name]:
+    for tool in tools:
         digest.update(programs.version(tool).encode())
-    parent = accelerator.directory / "simulation"
     folder = parent / f"{name}-{digest.hexdigest()[:16]}"
     if not folder.exists():
         parent.mkdir(exist_ok=True)
@@ -158,7 +185,7 @@ def build_simulator(accelerator: Accelerator, name: SimulatorName) -> Simulator:
         with tempfile.TemporaryDirectory() as workshop:
             for path, content in sources.items():
                 (Path(workshop) / path).write_bytes(content)
-            _BUILDERS[name](accelerator, Path(workshop))
+            build(Path(workshop))
             draft = Path(tempfile.mkdtemp(dir=parent, prefix=f".{name}-"))
             try:
                 shutil.copytree(workshop, draft, dirs_exist_ok=True)
@@ -168,7 +195,7 @@ def build_simulator(accelerator: Accelerator, name: SimulatorName) -> Simulator:
                     raise
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
-    return Simulator(name, folder, accelerator)
+    return folder
 
 
 def _sources(accelerator: Accelerator, name: SimulatorName) -> dict[str, bytes]:
@@ -195,7 +222,14 @@ def _testbench_values(accelerator: Accelerator) -> dict[str, Any]:
         "outputs": layers[-1].outputs,
         "state_words": state_words(accelerator),
         "capacity": ICARUS_CAPACITY,
+        "weight_words": _weight_words(accelerator),
     }
+
+
+def _weight_words(accelerator: Accelerator) -> int:
+    """Return how many words the harness must load before the first frame."""
+    geometry = accelerator.geometry
+    return geometry.rows << geometry.column_bits if accelerator.weights == "loaded" else 0
 
 
 def _clock_limit(accelerator: Accelerator) -> int:
@@ -203,7 +237,8 @@ def _clock_limit(accelerator: Accelerator) -> int:
     geometry = accelerator.geometry
     steps = 1 << geometry.step_bits
     clocks = sum(
-        layer.groups * steps * (layer.inputs + geometry.lanes + 32) for layer in geometry.layers
+        layer.groups * steps * (layer.inputs + geometry.lanes + geometry.period + 32)
+        for layer in geometry.layers
     )
     return 2 * clocks + 1000
 
@@ -217,7 +252,11 @@ def _macros(accelerator: Accelerator) -> list[str]:
     return [
         f"-DINPUTS={layers[0].inputs}",
         f"-DOUTPUTS={layers[-1].outputs}",
-        f"-DSTATE_WORDS={state_words(accelerator)}",
+        f"-DBEAT={accelerator.geometry.beat}",
+        f"-DINPUT_BITS={accelerator.geometry.input_bits}",
+        f"-DUNITS={accelerator.geometry.units}",
+        f"-DSTATE_BITS={accelerator.geometry.state_bits}",
+        f"-DWEIGHT_WORDS={_weight_words(accelerator)}",
     ]
 
 

@@ -10,7 +10,9 @@
 //     (`token_ready` is low, the weight memory holds its output).
 //   - Sums are kept modulo 2**SUM_BITS; the generator chooses SUM_BITS so that no sum can wrap, and
 //     larger than WEIGHT_BITS + INPUT_BITS.
-//   - A product register is zero unless its token adds, so that a bare handover adds nothing.
+//   - A bare handover has the value zero at its multiplier, so that it adds nothing; it reads the row
+//     of the token before it, or row 0. The registers around the multipliers have no reset: a DSP
+//     block takes them in.
 //
 // Stages, each with its own flags:
 //   addressed    the weight address stands at the memory
@@ -29,6 +31,7 @@
 
 module snn_accumulator #(
     parameter LANES       = 8,
+    parameter SOFT_LANES  = 0,   // lanes whose multiplier is made of logic, where DSP blocks are few
     parameter WEIGHT_BITS = 8,
     parameter INPUT_BITS  = 8,
     parameter SUM_BITS    = 20,
@@ -76,7 +79,7 @@ module snn_accumulator #(
     wire advance = !multiplied_handover || job_ready;
 
     assign token_ready  = advance;
-    assign weights_read = advance && addressed_add;
+    assign weights_read = advance && (addressed_add || addressed_handover);
     assign job_valid    = multiplied_handover;
     assign idle         = !(addressed_add || addressed_handover || read_add || read_handover
                             || weighted_add || weighted_handover
@@ -107,18 +110,21 @@ module snn_accumulator #(
 
     always @(posedge clk)
         if (advance) begin
-            // An address is kept until the next one that counts: the memory is never asked for
-            // a row that does not exist.
-            if (token_add) weights_row <= token_row;
             addressed_value <= token_value;
             addressed_tag   <= token_tag;
             read_value      <= addressed_value;
             read_tag        <= addressed_tag;
             weighted_row    <= weights;
-            weighted_value  <= read_value;
+            weighted_value  <= read_add ? read_value : {INPUT_BITS{1'b0}};
             weighted_tag    <= read_tag;
             job_tag         <= weighted_tag;
         end
+
+    // An address is kept until the next one that counts: the memory is never asked for a row that
+    // does not exist.
+    always @(posedge clk)
+        if (reset) weights_row <= {ROW_BITS{1'b0}};
+        else if (advance && token_add) weights_row <= token_row;
 
     genvar lane;
     generate
@@ -126,6 +132,22 @@ module snn_accumulator #(
             wire signed [WEIGHT_BITS-1:0]  weight = weighted_row[lane*WEIGHT_BITS +: WEIGHT_BITS];
             wire signed [INPUT_BITS:0]     factor = {1'b0, weighted_value};
             reg  signed [PRODUCT_BITS-1:0] product;
+            wire signed [PRODUCT_BITS-1:0] times;
+
+            if (lane < SOFT_LANES) begin : in_logic
+                // One addition per bit of the value: nothing that synthesis takes for a multiplier.
+                wire [PRODUCT_BITS-1:0] wide = {{INPUT_BITS{weight[WEIGHT_BITS-1]}}, weight};
+                reg  [PRODUCT_BITS-1:0] partial;
+                integer                 place;
+                always @* begin
+                    partial = {PRODUCT_BITS{1'b0}};
+                    for (place = 0; place < INPUT_BITS; place = place + 1)
+                        partial = partial + (factor[place] ? wide << place : {PRODUCT_BITS{1'b0}});
+                end
+                assign times = partial;
+            end else begin : block
+                assign times = weight * factor;
+            end
             reg         [SUM_BITS-1:0]     sum;
 
             wire [SUM_BITS-1:0] total =
@@ -133,14 +155,11 @@ module snn_accumulator #(
             assign job_sums[lane*SUM_BITS +: SUM_BITS] = total;
 
             always @(posedge clk)
-                if (advance) begin
-                    if (weighted_add) product <= weight * factor;
-                    else              product <= {PRODUCT_BITS{1'b0}};
-                end
+                if (advance) product <= times;
 
             always @(posedge clk)
                 if (reset || (advance && multiplied_handover)) sum <= {SUM_BITS{1'b0}};
-                else if (advance)                              sum <= total;
+                else if (advance && multiplied_add)            sum <= total;
         end
     endgenerate
 

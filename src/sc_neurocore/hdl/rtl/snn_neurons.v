@@ -1,43 +1,56 @@
-// snn_neurons: one neuron unit that serves LANES neurons in turn.
+// snn_neurons: UNITS neuron units that serve LANES neurons in turns.
 //
 // A job is the complete sums of LANES neurons (a group) for one step; in a static layer the sums
-// are those of every step. For each step of the job the lanes pass the unit one per clock: bias,
-// requantisation into the current I, the neuron's equation, its new state. The equation itself is
-// the combinational module that the equation compiler made; it is plugged into the `unit_*` ports.
+// are those of every step. For each step of the job the lanes pass the units, UNITS in every turn:
+// bias, requantisation into the current I, the neuron's equation, its new state. The equation itself
+// is the module that the equation compiler made; it is plugged into the `unit_*` ports, and gives its
+// results UNIT_LATENCY clocks after it was given its inputs (0: combinational).
 //
-// Sums and states stand in carousels, so that lane and state meet by construction (snn_carousel.v).
-// The state of a group lives from its first to its last step, because all steps of a group come before
-// the next group; the first step starts from INITIAL_STATE instead of what the ring holds.
+// Sums stand in a carousel that turns past the units; states stand in a small memory beside each
+// unit, one word per turn. The state of a group lives from its first to its last step, because all
+// steps of a group come before the next group; the first step starts from INITIAL_STATE instead of
+// what the memory holds.
 //
 // Contract
-//   - A job is taken in a clock with job_valid and job_ready, and takes LANES clocks per step; the next
+//   - A job is taken in a clock with job_valid and job_ready, and takes PERIOD clocks per step; the next
 //     may follow without a gap. Nothing stalls behind `job_ready`.
+//   - PERIOD >= LANES / UNITS and PERIOD >= UNIT_LATENCY + 2: the state of a turn is written before
+//     the turn comes round again. Turns beyond the lanes are idle.
 //   - Jobs of one group come in the order of their steps, without another group between.
-//   - `constants_*` are functions of `constants_layer` alone.
-//   - The neuron memory has one word per lane of every group: bias in the low BIAS_BITS, above it the
-//     parameters that differ from neuron to neuron (one zero bit where none do).
-//   - One update leaves per clock with `update_turn`. `update_valid` says that the lane is a neuron and
-//     not the padding of a last group; padding never spikes.
+//   - `constants_*` are functions of `constants_layer` alone, and shift of shift_layer.
+//   - The neuron memory has one word per turn of every group, UNITS neurons side by side: bias in the
+//     low BIAS_BITS, above it the parameters that differ from neuron to neuron (one zero bit where
+//     none do).
+//   - `update_turn` marks a turn whose updates leave. `update_valid` says which of its lanes are
+//     neurons and not the padding of a last group; padding never spikes. A clock before, at the
+//     latest, `result_neuron` says which turn it will be.
 //
 // Stages, each with its own flags:
-//   issue      lane and step counters; the neuron memory is addressed
+//   issue      turn and step counters; the neuron memory is addressed
 //   read       the memory's output register
-//   biased     sum plus bias
-//   drive      requantised to the current; the unit works from here
-//   update     new state, spike
+//   biased     sums plus biases; the states are addressed
+//   drive      requantised to the currents; the units work from here
+//   result     UNIT_LATENCY clocks later: new states, spikes
+//   update     the same, registered
 //
-//   clk            _/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_     LANES = 2, one step
+//   clk            _/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_     two turns, one step, UNIT_LATENCY = 0
 //   job_valid      _/‾‾‾\_______________________
-//   issue               l0  l1
-//   read                    l0  l1
-//   biased                      l0  l1
-//   drive                           l0  l1
-//   update                              l0  l1
+//   issue               t0  t1
+//   read                    t0  t1
+//   biased                      t0  t1
+//   drive, result                   t0  t1
+//   update                              t0  t1
 
 module snn_neurons #(
     parameter LANES          = 8,
     parameter LANE_BITS      = 3,
     parameter LANE_SHIFT     = 3,
+    parameter UNITS          = 1,     // a power of two, up to LANES
+    parameter UNIT_SHIFT     = 0,     // log2(UNITS)
+    parameter UNIT_LATENCY   = 0,
+    parameter TURN_BITS      = 3,     // of LANES / UNITS, at least 1
+    parameter PERIOD         = 8,
+    parameter PERIOD_BITS    = 3,     // at least TURN_BITS
     parameter SUM_BITS       = 20,
     parameter BIAS_BITS      = 16,
     parameter LEFT_SHIFT     = 0,
@@ -69,46 +82,60 @@ module snn_neurons #(
     input  wire [GROUP_BITS-1:0]      constants_last_group,
     input  wire [LANE_BITS-1:0]       constants_last_lane,
     input  wire [SLOT_BITS-1:0]       constants_first_slot,
-    input  wire [SHIFT_BITS-1:0]      constants_shift,
+    output wire [LAYER_BITS-1:0]      shift_layer,
+    input  wire [SHIFT_BITS-1:0]      shift,
     input  wire [STEP_BITS-1:0]       last_step,
 
     output wire                       memory_read,
     output wire [SLOT_BITS-1:0]       memory_slot,
-    input  wire [PARAMETER_BITS+BIAS_BITS-1:0] memory_word,
+    input  wire [UNITS*(PARAMETER_BITS+BIAS_BITS)-1:0] memory_word,
 
-    // The neuron's equation, combinational.
-    output wire [STATE_BITS-1:0]          unit_state,
-    output reg  signed [CURRENT_BITS-1:0] unit_current,
-    output reg  [PARAMETER_BITS-1:0]      unit_parameters,
-    input  wire [STATE_BITS-1:0]          unit_next_state,
-    input  wire                           unit_spike,
+    // The neuron's equation, UNITS times.
+    output wire [UNITS*STATE_BITS-1:0]     unit_state,
+    output wire [UNITS*CURRENT_BITS-1:0]   unit_current,
+    output wire [UNITS*PARAMETER_BITS-1:0] unit_parameters,
+    input  wire [UNITS*STATE_BITS-1:0]     unit_next_state,
+    input  wire [UNITS-1:0]                unit_spike,
+
+    output wire [GROUP_BITS+LANE_BITS-1:0] result_neuron,
 
     output reg                        update_turn,
-    output reg                        update_valid,
+    output reg  [UNITS-1:0]           update_valid,
     output reg                        update_is_output,
     output reg                        update_is_first,
-    output reg                        update_is_final,
     output reg                        update_ends_word,
     output reg  [LAYER_BITS-1:0]      update_layer,
     output reg  [GROUP_BITS-1:0]      update_group,
-    output reg  [GROUP_BITS+LANE_BITS-1:0] update_neuron,
+    output reg  [GROUP_BITS+LANE_BITS-1:0] update_neuron,   // of the first unit, like result_neuron
     output reg  [STEP_BITS-1:0]       update_step,
-    output reg  [STATE_BITS-1:0]      update_state,
-    output reg                        update_spike
+    output reg  [UNITS*STATE_BITS-1:0] update_state,
+    output reg  [UNITS-1:0]           update_spike
 );
 
+    localparam TURNS = LANES / UNITS;
+
     // ---------------------------------------------------------------------------------- issue
-    localparam LAST_LANE = LANES - 1;
+    localparam LAST_OF_PERIOD = PERIOD - 1;
+    localparam LAST_TURN      = TURNS - 1;
 
-    reg                  busy;
-    reg [LAYER_BITS-1:0] layer;
-    reg [GROUP_BITS-1:0] group;
-    reg [STEP_BITS-1:0]  step;
-    reg [LANE_BITS-1:0]  lane;
+    reg                   busy;
+    reg [LAYER_BITS-1:0]  layer;
+    reg [GROUP_BITS-1:0]  group;
+    reg [STEP_BITS-1:0]   step;
+    reg [PERIOD_BITS-1:0] place;     // in the period: a turn, or idle behind the last one
 
-    wire at_last_lane = lane == LAST_LANE[LANE_BITS-1:0];
-    wire ends_job     = at_last_lane && (!constants_is_static || step == last_step);
-    wire accept       = job_valid && job_ready;
+    wire at_end   = place == LAST_OF_PERIOD[PERIOD_BITS-1:0];
+    wire ends_job = at_end && (!constants_is_static || step == last_step);
+    wire accept   = job_valid && job_ready;
+    wire issue;
+
+    generate
+        if (PERIOD == TURNS) begin : no_idle_turns
+            assign issue = busy;
+        end else begin : idle_turns
+            assign issue = busy && place <= LAST_TURN[PERIOD_BITS-1:0];
+        end
+    endgenerate
 
     assign job_ready       = !busy || ends_job;
     assign constants_layer = layer;
@@ -118,128 +145,166 @@ module snn_neurons #(
             layer <= job_layer;
             group <= job_group;
             step  <= job_step;
-            lane  <= {LANE_BITS{1'b0}};
+            place <= {PERIOD_BITS{1'b0}};
         end else if (busy) begin
-            lane <= at_last_lane ? {LANE_BITS{1'b0}} : lane + 1'b1;
-            if (at_last_lane) step <= step + 1'b1;
+            place <= at_end ? {PERIOD_BITS{1'b0}} : place + 1'b1;
+            if (at_end) step <= step + 1'b1;
         end
         busy <= accept || (busy && !ends_job);
         if (reset) busy <= 1'b0;
     end
 
-    wire [SLOT_BITS-1:0] group_slot = {{(SLOT_BITS-GROUP_BITS){1'b0}}, group} << LANE_SHIFT;
-    wire [SLOT_BITS-1:0] lane_slot  = {{(SLOT_BITS-LANE_BITS){1'b0}}, lane};
+    wire [TURN_BITS-1:0] turn = place[TURN_BITS-1:0];
+    wire [LANE_BITS-1:0] lane = {{(LANE_BITS-TURN_BITS){1'b0}}, turn} << UNIT_SHIFT;
 
-    assign memory_read = busy;
-    assign memory_slot = constants_first_slot + (group_slot | lane_slot);
+    wire [SLOT_BITS-1:0] group_slot = {{(SLOT_BITS-GROUP_BITS){1'b0}}, group} << (LANE_SHIFT - UNIT_SHIFT);
+    wire [SLOT_BITS-1:0] turn_slot  = {{(SLOT_BITS-TURN_BITS){1'b0}}, turn};
 
-    wire [SUM_BITS-1:0] sum;
-    snn_carousel #(.WIDTH(SUM_BITS), .SLOTS(LANES)) sums (
+    assign memory_read = issue;
+    assign memory_slot = constants_first_slot + (group_slot | turn_slot);
+
+    // Which lanes of the turn are neurons.
+    wire             in_last_group = group == constants_last_group;
+    wire [UNITS-1:0] are_neurons;
+    genvar unit;
+    generate
+        for (unit = 0; unit < UNITS; unit = unit + 1) begin : padding
+            localparam [LANE_BITS-1:0] UNIT = unit;
+            /* verilator lint_off UNSIGNED */
+            // Lane 0 is never padding, which makes its comparison a constant.
+            assign are_neurons[unit] = !in_last_group || (lane | UNIT) <= constants_last_lane;
+            /* verilator lint_on UNSIGNED */
+        end
+    endgenerate
+
+    wire [UNITS*SUM_BITS-1:0] sums;
+    snn_carousel #(.WIDTH(UNITS*SUM_BITS), .SLOTS(TURNS)) carousel (
         .clk        (clk),
         .load       (accept),
         .load_words (job_sums),
-        .turn       (busy),
-        .entering   (sum),
-        .leaving    (sum)
+        .turn       (issue),
+        .entering   (sums),
+        .leaving    (sums)
     );
 
-    // What the later stages must know about this lane's turn, in one bundle that travels along.
-    localparam FLAGS_BITS = 5 + LAYER_BITS + GROUP_BITS + LANE_BITS + STEP_BITS;
-    wire is_neuron = group != constants_last_group || lane <= constants_last_lane;
-    wire is_first  = step == {STEP_BITS{1'b0}};
-    wire is_final  = step == last_step;
-    wire [FLAGS_BITS-1:0] issue_flags = {is_neuron, constants_is_last, is_first, is_final,
-                                         at_last_lane, layer, group, lane, step};
+    // What the later stages must know about this turn, in one bundle that travels along.
+    localparam FLAGS_BITS = UNITS + 1 + LAYER_BITS + GROUP_BITS + TURN_BITS + STEP_BITS;
+    wire [FLAGS_BITS-1:0] issue_flags = {are_neurons, constants_is_last, layer, group, turn, step};
 
-    // ----------------------------------------------------------------------------------- read
-    reg                  read_turn;
-    reg [FLAGS_BITS-1:0] read_flags;
-    reg [SUM_BITS-1:0]   read_sum;
-    reg [SHIFT_BITS-1:0] read_shift;
+    // ------------------------------------------------------------------------------ read, biased
+    reg                      read_turn;
+    reg [FLAGS_BITS-1:0]     read_flags;
+    reg [UNITS*SUM_BITS-1:0] read_sums;
+
+    reg                      biased_turn;
+    reg [FLAGS_BITS-1:0]     biased_flags;
 
     always @(posedge clk) begin
-        read_turn  <= busy && !reset;
-        read_flags <= issue_flags;
-        read_sum   <= sum;
-        read_shift <= constants_shift;
-    end
-
-    // --------------------------------------------------------------------------------- biased
-    reg                   biased_turn;
-    reg [FLAGS_BITS-1:0]  biased_flags;
-    reg [SUM_BITS-1:0]    biased_total;
-    reg [SHIFT_BITS-1:0]  biased_shift;
-    reg [PARAMETER_BITS-1:0] biased_parameters;
-
-    wire [SUM_BITS-1:0] bias = {{(SUM_BITS-BIAS_BITS){memory_word[BIAS_BITS-1]}},
-                                memory_word[BIAS_BITS-1:0]};
-
-    always @(posedge clk) begin
+        read_turn    <= issue && !reset;
+        read_flags   <= issue_flags;
+        read_sums    <= sums;
         biased_turn  <= read_turn && !reset;
         biased_flags <= read_flags;
-        biased_total <= read_sum + bias;
-        biased_shift <= read_shift;
-        biased_parameters <= memory_word[BIAS_BITS +: PARAMETER_BITS];
     end
 
-    // ---------------------------------------------------------------------------------- drive
-    reg                  drive_turn;
-    reg [FLAGS_BITS-1:0] drive_flags;
+    wire [TURN_BITS-1:0] biased_place = biased_flags[STEP_BITS +: TURN_BITS];
+    assign shift_layer = biased_flags[STEP_BITS + TURN_BITS + GROUP_BITS +: LAYER_BITS];
 
-    wire signed [CURRENT_BITS-1:0] current;
-    snn_requantize #(
-        .TOTAL_BITS(SUM_BITS), .LEFT_SHIFT(LEFT_SHIFT), .SHIFT_BITS(SHIFT_BITS),
-        .CURRENT_BITS(CURRENT_BITS)
-    ) requantize (
-        .total(biased_total), .shift(biased_shift), .current(current)
-    );
+    // --------------------------------------------------------------------- drive ... result
+    // The turn and its flags pass UNIT_LATENCY registers, as the numbers in the units do.
+    localparam STAGE_BITS = 1 + FLAGS_BITS;
+    reg  [STAGE_BITS-1:0] drive;
+    wire [(UNIT_LATENCY+1)*STAGE_BITS-1:0] stages;
+    wire [UNIT_LATENCY:0] under_way;
 
-    always @(posedge clk) begin
-        drive_turn   <= biased_turn && !reset;
-        drive_flags  <= biased_flags;
-        unit_current <= current;
-        unit_parameters <= biased_parameters;
-    end
+    always @(posedge clk) drive <= {biased_turn && !reset, biased_flags};
+    assign stages[0 +: STAGE_BITS] = drive;
+    assign under_way[0] = drive[FLAGS_BITS];
 
-    wire                  drive_is_neuron, drive_is_output, drive_is_first, drive_is_final;
-    wire                  drive_ends_word;
-    wire [LAYER_BITS-1:0] drive_layer;
-    wire [GROUP_BITS-1:0] drive_group;
-    wire [LANE_BITS-1:0]  drive_lane;
-    wire [STEP_BITS-1:0]  drive_step;
-    assign {drive_is_neuron, drive_is_output, drive_is_first, drive_is_final, drive_ends_word,
-            drive_layer, drive_group, drive_lane, drive_step} = drive_flags;
+    genvar stage;
+    generate
+        for (stage = 1; stage <= UNIT_LATENCY; stage = stage + 1) begin : passing
+            reg [STAGE_BITS-1:0] flags;
+            always @(posedge clk) begin
+                flags <= stages[(stage-1)*STAGE_BITS +: STAGE_BITS];
+                if (reset) flags[FLAGS_BITS] <= 1'b0;
+            end
+            assign stages[stage*STAGE_BITS +: STAGE_BITS] = flags;
+            assign under_way[stage] = flags[FLAGS_BITS];
+        end
+    endgenerate
 
-    localparam [STATE_BITS-1:0] REST = INITIAL_STATE;
-    wire [STATE_BITS-1:0] state;
-    assign unit_state = drive_is_first ? REST : state;
+    wire                  drive_is_first = drive[STEP_BITS-1:0] == {STEP_BITS{1'b0}};
+    wire                  result_valid, result_is_output;
+    wire [UNITS-1:0]      result_are_neurons;
+    wire [LAYER_BITS-1:0] result_layer;
+    wire [GROUP_BITS-1:0] result_group;
+    wire [TURN_BITS-1:0]  result_turn;
+    wire [STEP_BITS-1:0]  result_step;
+    assign {result_valid, result_are_neurons, result_is_output, result_layer, result_group,
+            result_turn, result_step} = stages[UNIT_LATENCY*STAGE_BITS +: STAGE_BITS];
+    assign result_neuron = ({{LANE_BITS{1'b0}}, result_group} << LANE_SHIFT)
+                         | ({{(GROUP_BITS+LANE_BITS-TURN_BITS){1'b0}}, result_turn} << UNIT_SHIFT);
 
-    snn_carousel #(.WIDTH(STATE_BITS), .SLOTS(LANES)) states (
-        .clk        (clk),
-        .load       (1'b0),
-        .load_words ({LANES*STATE_BITS{1'b0}}),
-        .turn       (drive_turn),
-        .entering   (unit_next_state),
-        .leaving    (state)
-    );
+    generate
+        for (unit = 0; unit < UNITS; unit = unit + 1) begin : units
+            localparam [STATE_BITS-1:0] REST = INITIAL_STATE;
+
+            wire [PARAMETER_BITS+BIAS_BITS-1:0] own =
+                memory_word[unit*(PARAMETER_BITS+BIAS_BITS) +: PARAMETER_BITS+BIAS_BITS];
+            reg         [SUM_BITS-1:0]       total;
+            reg         [PARAMETER_BITS-1:0] biased_parameters, parameters;
+            wire signed [CURRENT_BITS-1:0]   current;
+            reg  signed [CURRENT_BITS-1:0]   driven_current;
+            wire        [STATE_BITS-1:0]     state;
+
+            snn_requantize #(
+                .TOTAL_BITS(SUM_BITS), .LEFT_SHIFT(LEFT_SHIFT), .SHIFT_BITS(SHIFT_BITS),
+                .CURRENT_BITS(CURRENT_BITS)
+            ) requantize (
+                .total(total), .shift(shift), .current(current)
+            );
+
+            always @(posedge clk) begin
+                total <= read_sums[unit*SUM_BITS +: SUM_BITS]
+                       + {{(SUM_BITS-BIAS_BITS){own[BIAS_BITS-1]}}, own[BIAS_BITS-1:0]};
+                biased_parameters <= own[BIAS_BITS +: PARAMETER_BITS];
+                parameters        <= biased_parameters;
+                driven_current    <= current;
+            end
+
+            snn_ram #(.WIDTH(STATE_BITS), .ADDRESS_BITS(TURN_BITS)) states (
+                .clk           (clk),
+                .write         (result_valid),
+                .write_address (result_turn),
+                .write_data    (unit_next_state[unit*STATE_BITS +: STATE_BITS]),
+                .read          (biased_turn),
+                .read_address  (biased_place),
+                .read_data     (state)
+            );
+
+            assign unit_state[unit*STATE_BITS +: STATE_BITS]             = drive_is_first ? REST : state;
+            assign unit_current[unit*CURRENT_BITS +: CURRENT_BITS]       = driven_current;
+            assign unit_parameters[unit*PARAMETER_BITS +: PARAMETER_BITS] = parameters;
+        end
+    endgenerate
 
     // --------------------------------------------------------------------------------- update
     always @(posedge clk) begin
-        update_turn      <= drive_turn && !reset;
-        update_valid     <= drive_turn && drive_is_neuron && !reset;
-        update_is_output <= drive_is_output;
-        update_is_first  <= drive_is_first;
-        update_is_final  <= drive_is_final;
-        update_ends_word <= drive_ends_word;
-        update_layer     <= drive_layer;
-        update_group     <= drive_group;
-        update_neuron    <= ({{LANE_BITS{1'b0}}, drive_group} << LANE_SHIFT)
-                          | {{GROUP_BITS{1'b0}}, drive_lane};
-        update_step      <= drive_step;
+        update_turn      <= result_valid && !reset;
+        update_valid     <= result_are_neurons & {UNITS{result_valid && !reset}};
+        update_is_output <= result_is_output;
+        update_is_first  <= result_step == {STEP_BITS{1'b0}};
+        update_ends_word <= result_turn == LAST_TURN[TURN_BITS-1:0];
+        update_layer     <= result_layer;
+        update_group     <= result_group;
+        update_neuron    <= result_neuron;
+        update_step      <= result_step;
         update_state     <= unit_next_state;
-        update_spike     <= drive_is_neuron && unit_spike;
+        update_spike     <= result_are_neurons & unit_spike;
     end
 
-    assign idle = !(busy || read_turn || biased_turn || drive_turn || update_turn);
+    assign idle = !(busy || read_turn || biased_turn || under_way != {(UNIT_LATENCY+1){1'b0}}
+                    || update_turn);
 
 endmodule

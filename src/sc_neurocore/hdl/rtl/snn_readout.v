@@ -1,69 +1,108 @@
-// snn_readout: spike counts of the output neurons, and the class: the neuron with most spikes.
+// snn_readout: the scores of the output neurons, and the class: the neuron with the largest score.
 //
-// The counts of the group that is being served turn in a carousel like the states. With a neuron's
-// final step its count is complete: it goes to the count memory and into the comparison. Neurons
-// finish in the order of their numbers, so "strictly more than the best so far" leaves the lowest
-// number among the largest counts.
+// A neuron's score is its number of spikes or, with MEMBRANE_BITS > 0, the sum of its membrane over the
+// steps: MEMBRANE_BITS of its state, from bit MEMBRANE_LOW up, signed, after the reset. Beside each unit lies a memory
+// with the scores of the neurons that it serves. When the last step of the last group is through,
+// `choose` lets the scores pass one by one; "strictly more than the best so far" leaves the lowest
+// number among the largest.
 //
 // Contract
-//   - `turn` comes once per lane and step, padding lanes (`valid` low) included.
-//   - `best_neuron` is the class once the last neuron has had its final step.
-//   - `count_value` is the count of neuron `count_address`, one clock later; counts stay until the
-//     output layer of the next frame overwrites them.
+//   - `look` says which turn comes next on `turn`, a clock before it; `neuron` is its first neuron.
+//     `look` and `neuron` agree, and the same turn does not come again in the clock after.
+//   - `choose` is held until `chosen`; no turn comes meanwhile. `best_neuron` holds from then on.
+//   - `score` is that of neuron `score_neuron`, one clock later, from `chosen` on until the next turn.
 //
-//   clk            _/‾\_/‾\_/‾\_
-//   count_address   a
-//   count_value         n[a]
+//   clk            _/‾\_/‾\_/‾\_/‾\_      two output neurons
+//   choose         _/‾‾‾‾‾‾‾‾‾‾‾\___
+//   index            0   1   1
+//   chosen         _________/‾‾‾\___
+//   best_neuron                  b
 
 module snn_readout #(
-    parameter LANES       = 8,
-    parameter OUTPUT_BITS = 4,
-    parameter COUNT_BITS  = 5
+    parameter UNITS         = 1,
+    parameter UNIT_SHIFT    = 0,   // log2(UNITS)
+    parameter STATE_BITS    = 16,
+    parameter MEMBRANE_BITS = 0,
+    parameter MEMBRANE_LOW  = 0,
+    parameter OUTPUT_BITS   = 4,   // more than UNIT_SHIFT
+    parameter SCORE_BITS    = 5
 ) (
-    input  wire                   clk,
+    input  wire                        clk,
+    input  wire [OUTPUT_BITS-1:0]      last_output,
 
-    input  wire                   turn,
-    input  wire                   valid,
-    input  wire                   is_first,
-    input  wire                   is_final,
-    input  wire [OUTPUT_BITS-1:0] neuron,
-    input  wire                   spike,
+    input  wire [OUTPUT_BITS-1:0]      look,
+    input  wire                        turn,
+    input  wire                        is_first,
+    input  wire [OUTPUT_BITS-1:0]      neuron,
+    input  wire [UNITS-1:0]            spike,
+    input  wire [UNITS*STATE_BITS-1:0] state,
 
-    output reg  [OUTPUT_BITS-1:0] best_neuron,
-    input  wire [OUTPUT_BITS-1:0] count_address,
-    output wire [COUNT_BITS-1:0]  count_value
+    input  wire                        choose,
+    output wire                        chosen,
+    output reg  [OUTPUT_BITS-1:0]      best_neuron,
+
+    input  wire                        ask,
+    input  wire [OUTPUT_BITS-1:0]      score_neuron,
+    output wire [SCORE_BITS-1:0]       score
 );
 
-    wire [COUNT_BITS-1:0] count_before;
-    wire [COUNT_BITS-1:0] count = (is_first ? {COUNT_BITS{1'b0}} : count_before)
-                                + {{(COUNT_BITS-1){1'b0}}, spike};
+    localparam ADDRESS_BITS = OUTPUT_BITS - UNIT_SHIFT;
 
-    snn_carousel #(.WIDTH(COUNT_BITS), .SLOTS(LANES)) counts (
-        .clk        (clk),
-        .load       (1'b0),
-        .load_words ({LANES*COUNT_BITS{1'b0}}),
-        .turn       (turn),
-        .entering   (count),
-        .leaving    (count_before)
-    );
+    // One read port for three purposes, which never meet.
+    reg  [OUTPUT_BITS-1:0] index;
+    wire [OUTPUT_BITS-1:0] place = choose ? index : ask ? score_neuron : look;
+    wire [UNITS*SCORE_BITS-1:0] scores;
 
-    wire complete = turn && valid && is_final;
-
-    reg [COUNT_BITS-1:0] best_count;
-    always @(posedge clk)
-        if (complete && (neuron == {OUTPUT_BITS{1'b0}} || count > best_count)) begin
-            best_neuron <= neuron;
-            best_count  <= count;
+    genvar unit;
+    generate
+        for (unit = 0; unit < UNITS; unit = unit + 1) begin : units
+            wire [SCORE_BITS-1:0] earlier = scores[unit*SCORE_BITS +: SCORE_BITS];
+            wire [SCORE_BITS-1:0] more;
+            if (MEMBRANE_BITS > 0) begin : membrane
+                wire [MEMBRANE_BITS-1:0] value = state[unit*STATE_BITS + MEMBRANE_LOW +: MEMBRANE_BITS];
+                assign more = {{(SCORE_BITS-MEMBRANE_BITS){value[MEMBRANE_BITS-1]}}, value};
+            end else begin : spikes
+                assign more = {{(SCORE_BITS-1){1'b0}}, spike[unit]};
+            end
+            snn_ram #(.WIDTH(SCORE_BITS), .ADDRESS_BITS(ADDRESS_BITS)) memory (
+                .clk           (clk),
+                .write         (turn),
+                .write_address (neuron[OUTPUT_BITS-1:UNIT_SHIFT]),
+                .write_data    ((is_first ? {SCORE_BITS{1'b0}} : earlier) + more),
+                .read          (1'b1),
+                .read_address  (place[OUTPUT_BITS-1:UNIT_SHIFT]),
+                .read_data     (scores[unit*SCORE_BITS +: SCORE_BITS])
+            );
         end
+    endgenerate
 
-    snn_ram #(.WIDTH(COUNT_BITS), .ADDRESS_BITS(OUTPUT_BITS)) memory (
-        .clk           (clk),
-        .write         (complete),
-        .write_address (neuron),
-        .write_data    (count),
-        .read          (1'b1),
-        .read_address  (count_address),
-        .read_data     (count_value)
-    );
+    wire unused = &{spike, state, neuron, 1'b0};  // one of two, and the low bits of the last
+
+    // The unit's number is the low part of the neuron's.
+    reg [OUTPUT_BITS-1:0] asked;
+    always @(posedge clk) asked <= place;
+    generate
+        if (UNITS > 1) begin : several
+            assign score = scores[asked[UNIT_SHIFT-1:0]*SCORE_BITS +: SCORE_BITS];
+        end else begin : one
+            assign score = scores;
+        end
+    endgenerate
+
+    // `asked` is the index of the clock before; `compare` says that there was one.
+    reg                  compare;
+    reg [SCORE_BITS-1:0] best_score;
+    wire is_more = (MEMBRANE_BITS > 0) ? $signed(score) > $signed(best_score) : score > best_score;
+
+    assign chosen = compare && asked == last_output;
+
+    always @(posedge clk) begin
+        compare <= choose && !chosen;
+        index   <= !choose ? {OUTPUT_BITS{1'b0}} : index == last_output ? index : index + 1'b1;
+        if (compare && (asked == {OUTPUT_BITS{1'b0}} || is_more)) begin
+            best_neuron <= asked;
+            best_score  <= score;
+        end
+    end
 
 endmodule

@@ -1,9 +1,9 @@
 // snn_scanner: turns input words into one multiply-accumulate token per active input.
 //
 // Two kinds of words come in. A spike word holds the spikes of LANES neurons of the layer before;
-// each set bit becomes a token of value 1, lowest bit first, one per clock. An event is an input
-// of the frame, (index, value), and becomes one token. A word without anything in it costs a clock
-// and leaves no token. The last word of a scan puts `handover` on its last token (or on a token that
+// each set bit becomes a token of value 1, lowest bit first, one per clock. An event is a beat of
+// the frame, (index, BEAT values), and each value that is not zero becomes a token, lowest first. A
+// word without anything in it costs a clock and leaves no token. The last word of a scan puts `handover` on its last token (or on a token that
 // adds nothing): the sums are then complete and go to the neuron unit.
 //
 // Contract
@@ -11,7 +11,8 @@
 //     to know about it (weight address, value, group, step, ...): nothing is looked up in the
 //     controller, which by then is ahead.
 //   - While `token_ready` is low nothing changes and the token stands.
-//   - INDEX_BITS >= EVENT_BITS; ROW_BITS >= INDEX_BITS.
+//   - INDEX_BITS >= EVENT_BITS + BEAT_SHIFT; ROW_BITS >= INDEX_BITS.
+//   - LANES and BEAT are powers of two.
 //   - The memories are read in the clock of the fetch and hold their output while `memory_read` is low.
 //
 // Stages: fetched (the memories' output registers) and current (the word being taken apart).
@@ -28,6 +29,8 @@ module snn_scanner #(
     parameter LANES      = 8,
     parameter LANE_SHIFT = 3,
     parameter INPUT_BITS = 8,
+    parameter BEAT       = 1,    // values in an event
+    parameter BEAT_SHIFT = 0,    // log2(BEAT)
     parameter LAYER_BITS = 2,
     parameter GROUP_BITS = 4,
     parameter STEP_BITS  = 5,
@@ -52,7 +55,7 @@ module snn_scanner #(
 
     output wire                  memory_read,
     input  wire [EVENT_BITS-1:0] event_index,
-    input  wire [INPUT_BITS-1:0] event_value,
+    input  wire [BEAT*INPUT_BITS-1:0] event_value,
     input  wire [LANES-1:0]      spikes,
 
     input  wire                  token_ready,
@@ -76,20 +79,21 @@ module snn_scanner #(
     reg [GROUP_BITS-1:0] fetched_group;
     reg [STEP_BITS-1:0]  fetched_step;
 
-    // Stage "current": `pending` are the inputs that still have no token; an event is the one bit 0.
+    // Stage "current": `pending` are the inputs that still have no token.
+    localparam WORD = LANES > BEAT ? LANES : BEAT;
+
     reg                  current_valid;
-    reg [LANES-1:0]      pending;
+    reg [WORD-1:0]       pending;
     reg                  current_is_last;
     reg [INDEX_BITS-1:0] first_index;
     reg [ROW_BITS-1:0]   row;
-    reg [INPUT_BITS-1:0] value;
+    reg [BEAT*INPUT_BITS-1:0] values;
 
-    localparam [LANES-1:0]      BIT_0 = 1;
     localparam [INPUT_BITS-1:0] SPIKE = 1;
 
-    wire [LANES-1:0] lowest    = pending & (~pending + 1'b1);
-    wire [LANES-1:0] remaining = pending & ~lowest;
-    wire             finished  = remaining == {LANES{1'b0}};
+    wire [WORD-1:0] lowest    = pending & (~pending + 1'b1);
+    wire [WORD-1:0] remaining = pending & ~lowest;
+    wire            finished  = remaining == {WORD{1'b0}};
 
     wire take = fetched_valid && (!current_valid || (finished && token_ready));
 
@@ -102,11 +106,35 @@ module snn_scanner #(
     integer lane;
     always @* begin
         position = {INDEX_BITS{1'b0}};
-        for (lane = 0; lane < LANES; lane = lane + 1)
+        for (lane = 0; lane < WORD; lane = lane + 1)
             if (lowest[lane]) position = position | lane[INDEX_BITS-1:0];
     end
 
-    assign token_add      = current_valid && pending != {LANES{1'b0}};
+    // Which values of an event are not zero; of a beat with one value, that one is not.
+    wire [WORD-1:0] active;
+    genvar each;
+    generate
+        for (each = 0; each < WORD; each = each + 1) begin : actives
+            if (each >= BEAT) begin : beyond
+                assign active[each] = 1'b0;
+            end else if (BEAT == 1) begin : only
+                assign active[each] = 1'b1;
+            end else begin : one_of_several
+                assign active[each] = event_value[each*INPUT_BITS +: INPUT_BITS] != {INPUT_BITS{1'b0}};
+            end
+        end
+    endgenerate
+
+    // The value of the token: that of the lowest bit; a spike word has ones.
+    reg [INPUT_BITS-1:0] value;
+    integer place;
+    always @* begin
+        value = values[0 +: INPUT_BITS];
+        for (place = 1; place < BEAT; place = place + 1)
+            if (lowest[place]) value = values[place*INPUT_BITS +: INPUT_BITS];
+    end
+
+    assign token_add      = current_valid && pending != {WORD{1'b0}};
     assign token_handover = current_valid && current_is_last && finished;
     assign token_value    = value;
 
@@ -130,10 +158,13 @@ module snn_scanner #(
 
     always @(posedge clk) begin
         if (take) begin
-            pending         <= fetched_is_empty ? {LANES{1'b0}} : fetched_is_event ? BIT_0 : spikes;
-            first_index     <= fetched_is_event ? {{(INDEX_BITS-EVENT_BITS){1'b0}}, event_index}
-                                                : fetched_word << LANE_SHIFT;
-            value           <= fetched_is_event ? event_value : SPIKE;
+            pending         <= fetched_is_empty ? {WORD{1'b0}}
+                             : fetched_is_event ? active
+                             : {{(WORD-LANES){1'b0}}, spikes};
+            first_index     <= fetched_is_event
+                             ? {{(INDEX_BITS-EVENT_BITS){1'b0}}, event_index} << BEAT_SHIFT
+                             : fetched_word << LANE_SHIFT;
+            values          <= fetched_is_event ? event_value : {BEAT{SPIKE}};
             current_is_last <= fetched_is_last;
             row             <= fetched_row;
             token_layer     <= fetched_layer;

@@ -1,21 +1,22 @@
 // snn_spikes: the spikes between two layers.
 //
-// The spikes of one group and step arrive one lane per clock and are gathered into a word of LANES
-// bits, lane 0 in bit 0. With the last lane the word is written. Two banks take turns by layer: a
+// The spikes of one group and step arrive from UNITS lanes per clock and are gathered into a word of
+// LANES bits, lane 0 in bit 0. With the last lanes the word is written. Two banks take turns by layer: a
 // layer reads the bank that the layer before it has written, and writes the other one.
 //
 // Contract
-//   - `gather` marks a lane of a layer that is not the last; the lanes of a word come in order, and
-//     `gather_ends_word` marks the last one.
-//   - A word can be read from the second clock after the last lane's `gather` on; the controller waits
+//   - `gather` marks lanes of a layer that is not the last; the lanes of a word come in order, and
+//     `gather_ends_word` marks the last ones.
+//   - A word can be read from the second clock after the last lanes' `gather` on; the controller waits
 //     for the end of a layer (pipeline_idle) before the next one reads.
 //
-//   clk               _/‾\_/‾\_/‾\_/‾\_      LANES = 4
+//   clk               _/‾\_/‾\_/‾\_/‾\_      LANES = 4, UNITS = 1
 //   gather             s0  s1  s2  s3
 //   gather_ends_word  ____________/‾‾‾\     the word s3 s2 s1 s0 is written at the end of this clock
 
 module snn_spikes #(
     parameter LANES      = 8,
+    parameter UNITS      = 1,
     parameter GROUP_BITS = 4,
     parameter STEP_BITS  = 5
 ) (
@@ -23,7 +24,7 @@ module snn_spikes #(
 
     input  wire                  gather,
     input  wire                  gather_ends_word,
-    input  wire                  gather_spike,
+    input  wire [UNITS-1:0]      gather_spike,
     input  wire                  gather_bank,
     input  wire [STEP_BITS-1:0]  gather_step,
     input  wire [GROUP_BITS-1:0] gather_group,
@@ -35,10 +36,10 @@ module snn_spikes #(
     output wire [LANES-1:0]      read_word
 );
 
-    localparam [LANES-1:0] LAST = {LANES{1'b1}} ^ ({LANES{1'b1}} >> 1);
-
-    reg  [LANES-1:0] gathered;
-    wire [LANES-1:0] word = (gathered >> 1) | (gather_spike ? LAST : {LANES{1'b0}});
+    reg  [LANES-1:0]       gathered;
+    wire [LANES+UNITS-1:0] joined = {gather_spike, gathered};
+    wire [LANES-1:0]       word   = joined[LANES+UNITS-1:UNITS];
+    wire                   unused = &{joined[UNITS-1:0], 1'b0};
 
     always @(posedge clk)
         if (gather) gathered <= word;

@@ -4,13 +4,20 @@
 //
 // FRAMES   COUNT * INPUTS input values
 // TRACE    for each update, in the order of the clock: neuron + spike * 2^31, step + layer * 2^16,
-//          then STATE_WORDS words of packed states
-// RESULTS  the 8 words of the network's hash; then for each frame: class, clocks from the first
-//          input to the result, updates traced so far, spike count of each output
+//          then the words of the packed states
+// RESULTS  the 8 words of the network's hash; then for each frame: class, latency, interval, updates
+//          traced so far, score of each output
 // SEED     0: inputs come and results go at once; otherwise both sides hesitate at random
 // LIMIT    clocks within which each frame must be done
 //
-// All files are 32-bit little-endian words. INPUTS, OUTPUTS and STATE_WORDS are macros.
+// The latency is that of a frame alone: the clocks from its last input to its result, or from when
+// the result before was taken, if that was later. The interval is the clocks from the taking of one
+// result to the next result, while inputs stream in; of the first frame, since its first input.
+// While a result is read out, which takes time that does not count, the inputs stand still.
+//
+// All files are 32-bit little-endian words. Macros: INPUTS, OUTPUTS, BEAT (inputs in one clock),
+// INPUT_BITS, UNITS (updates in one clock), STATE_BITS (of one neuron), and WEIGHT_WORDS: unless it is
+// 0, the weights come from the first so many 16-bit words of the file weights.bin.
 
 #include <cstdint>
 #include <cstdio>
@@ -22,6 +29,9 @@
 
 namespace {
 
+constexpr int beats = (INPUTS + BEAT - 1) / BEAT;
+constexpr int state_words = (STATE_BITS + 31) / 32;
+
 [[noreturn]] void fail(const std::string& message) {
     std::fprintf(stderr, "%s\n", message.c_str());
     std::exit(1);
@@ -31,7 +41,7 @@ class WordFile {
 public:
     explicit WordFile(const char* path) : file(std::fopen(path, "wb")) {
         if (!file) fail(std::string("cannot write ") + path);
-        words.reserve(capacity + STATE_WORDS + 2);
+        words.reserve(capacity + state_words + OUTPUTS + 8);
     }
     ~WordFile() {
         flush();
@@ -66,6 +76,7 @@ std::vector<uint32_t> read_words(const char* path, std::size_t count) {
 class Hesitation {
 public:
     explicit Hesitation(uint32_t seed) : state(seed) {}
+    bool ever() const { return state != 0; }
     bool now() {
         if (!state) return false;
         state ^= state << 13;
@@ -93,33 +104,46 @@ public:
             results.put(model.hash_word());
         }
         tick();
+#if WEIGHT_WORDS
+        load_weights();
+#endif
     }
 
-    void run_frame(const uint32_t* values, uint64_t limit) {
-        const uint64_t first = feed(values, limit);
-        // A next input stands at the core all the time: it must not be taken before the result was.
-        model.in_valid(true);
-        while (!show().out_valid()) {
-            if (model.in_ready()) fail("the core takes an input before it has given its result");
-            if (clock > first + limit) fail("a frame gave no result within the limit of clocks");
-            edge();
+    void run(const uint32_t* values, std::size_t count, uint64_t limit) {
+        frames = values;
+        frames_left = count;
+        uint64_t taken = clock;
+        for (std::size_t frame = 0; frame < count; ++frame) {
+            const uint64_t since = clock;
+            while (!show().out_valid()) {
+                if (clock > since + limit) fail("a frame gave no result within the limit of clocks");
+                cycle();
+            }
+            if (last_inputs.size() <= frame) fail("a result came before its frame was in");
+            const uint64_t begin = frame && last_inputs[frame] < taken ? taken : last_inputs[frame];
+            const uint32_t chosen = model.out_class();
+            results.put(chosen);
+            results.put(uint32_t(clock - begin));
+            results.put(uint32_t(clock - taken));
+            results.put(updates);
+            paused = !hesitation.ever();
+            read_scores();
+            while (hesitation.now()) cycle();
+            paused = false;
+            model.out_ready(true);
+            show();
+            if (!model.out_valid() || model.out_class() != chosen)
+                fail("the result did not hold until it was taken");
+            taken = clock;
+            cycle();
+            model.out_ready(false);
+            if (show().out_valid()) fail("one frame gave two results");
+            results.end_record();
         }
-        const uint32_t chosen = model.out_class();
-        results.put(chosen);
-        results.put(uint32_t(clock - first + 1));
-        results.put(updates);
-        read_counts();
-        while (hesitation.now()) tick();
-        model.out_ready(true);
-        show();
-        if (!model.out_valid() || model.out_class() != chosen)
-            fail("the result did not hold until it was taken");
-        if (model.in_ready()) fail("the core takes an input before its result was taken");
-        edge();
-        model.out_ready(false);
-        model.in_valid(false);
-        if (show().out_valid()) fail("one frame gave two results");
-        results.end_record();
+        for (int i = 0; i < 8; ++i) {
+            if (show().out_valid()) fail("a result came without a frame");
+            cycle();
+        }
     }
 
 private:
@@ -132,10 +156,12 @@ private:
 
     // The rising edge; what the core showed before it is recorded.
     void edge() {
-        if (model.trace_valid()) {
-            trace.put(model.trace_neuron() | (uint32_t(model.trace_spike()) << 31));
+        const uint64_t valid = model.trace_valid(), spikes = model.trace_spike();
+        for (int unit = 0; unit < UNITS; ++unit) {
+            if (!(valid >> unit & 1)) continue;
+            trace.put((model.trace_neuron() + unit) | uint32_t(spikes >> unit & 1) << 31);
             trace.put(model.trace_step() | (model.trace_layer() << 16));
-            for (int word = 0; word < STATE_WORDS; ++word) trace.put(model.trace_state(word));
+            for (int word = 0; word < state_words; ++word) trace.put(state(unit, word));
             trace.end_record();
             ++updates;
         }
@@ -149,29 +175,59 @@ private:
         edge();
     }
 
-    // Returns the clock in which the first value was taken.
-    uint64_t feed(const uint32_t* values, uint64_t limit) {
-        uint64_t first = 0;
-        const uint64_t begin = clock;
-        for (int index = 0; index < INPUTS; ++index) {
-            model.in_valid(false);
-            while (hesitation.now()) tick();
-            model.in_valid(true);
-            model.in_data(values[index]);
-            while (!show().in_ready()) {
-                if (clock > begin + limit) fail("the core takes no input");
-                edge();
-            }
-            if (index == 0) first = clock;
-            edge();
-        }
-        return first;
+    // Word `word` of a unit's states, cut out of the states of all units.
+    uint32_t state(int unit, int word) const {
+        const int low = unit * STATE_BITS + 32 * word;
+        const int width = STATE_BITS - 32 * word;
+        uint64_t value = model.trace_state(low / 32);
+        if (low % 32 && low / 32 + 1 < (UNITS * STATE_BITS + 31) / 32)
+            value |= uint64_t(model.trace_state(low / 32 + 1)) << 32;
+        value >>= low % 32;
+        return uint32_t(width < 32 ? value & ((uint64_t(1) << width) - 1) : value);
     }
 
-    void read_counts() {
+    // One clock, in which the next beat of the inputs is offered.
+    void cycle() {
+        if (!offering && frames_left && !paused && !hesitation.now()) offering = true;
+        if (offering) {
+            uint64_t data = 0;
+            for (int i = 0; i < BEAT && beat * BEAT + i < INPUTS; ++i)
+                data |= uint64_t(frames[beat * BEAT + i]) << (INPUT_BITS * i);
+            model.in_data(data);
+        }
+        model.in_valid(offering && !paused);
+        const bool took = offering && !paused && show().in_ready();
+        tick();
+        if (!took) return;
+        offering = false;
+        if (++beat < beats) return;
+        beat = 0;
+        last_inputs.push_back(clock - 1);
+        frames += INPUTS;
+        --frames_left;
+    }
+
+#if WEIGHT_WORDS
+    void load_weights() {
+        std::FILE* image = std::fopen("weights.bin", "rb");
+        if (!image) fail("cannot read weights.bin");
+        model.weight_write(true);
+        for (uint32_t word = 0; word < WEIGHT_WORDS; ++word) {
+            const int low = std::fgetc(image), high = std::fgetc(image);
+            if (high == EOF) fail("weights.bin is too short");
+            model.weight_address(word);
+            model.weight_data(uint32_t(high) << 8 | uint32_t(low));
+            tick();
+        }
+        model.weight_write(false);
+        std::fclose(image);
+    }
+#endif
+
+    void read_scores() {
         for (uint32_t neuron = 0; neuron < OUTPUTS; ++neuron) {
             model.count_address(neuron);
-            tick();
+            cycle();
             results.put(show().count_value());
         }
     }
@@ -180,6 +236,11 @@ private:
     WordFile trace;
     WordFile results;
     Hesitation hesitation;
+    const uint32_t* frames = nullptr;
+    std::size_t frames_left = 0;
+    int beat = 0;
+    bool offering = false, paused = false;
+    std::vector<uint64_t> last_inputs;  // by frame, the clock of its last beat
     uint64_t clock = 0;
     uint32_t updates = 0;
 };
@@ -191,8 +252,6 @@ int main(int argc, char** argv) {
     const std::size_t count = std::strtoull(argv[4], nullptr, 10);
     const std::vector<uint32_t> frames = read_words(argv[1], count * INPUTS);
     Bench bench(argv[2], argv[3], uint32_t(std::strtoull(argv[5], nullptr, 10)));
-    const uint64_t limit = std::strtoull(argv[6], nullptr, 10);
-    for (std::size_t frame = 0; frame < count; ++frame)
-        bench.run_frame(frames.data() + frame * INPUTS, limit);
+    bench.run(frames.data(), count, std::strtoull(argv[6], nullptr, 10));
     return 0;
 }

@@ -14,10 +14,15 @@ public:
     void clk(bool value) { core.clk = value; }
     void reset(bool value) { core.reset = value; }
     void in_valid(bool value) { core.in_valid = value; }
-    void in_data(uint32_t value) { core.in_data = value; }
+    void in_data(uint64_t value) { core.in_data = value; }
     void out_ready(bool value) { core.out_ready = value; }
     void count_address(uint32_t value) { core.count_address = value; }
     void hash_address(uint32_t value) { core.hash_address = value; }
+#if WEIGHT_WORDS
+    void weight_write(bool value) { core.weight_write = value; }
+    void weight_address(uint32_t value) { core.weight_address = value; }
+    void weight_data(uint32_t value) { core.weight_data = value; }
+#endif
 
     bool in_ready() const { return core.in_ready; }
     bool out_valid() const { return core.out_valid; }
@@ -25,8 +30,8 @@ public:
     uint32_t count_value() const { return core.count_value; }
     uint32_t hash_word() const { return core.hash_word; }
 
-    bool trace_valid() const { return core.trace_valid; }
-    bool trace_spike() const { return core.trace_spike; }
+    uint64_t trace_valid() const { return core.trace_valid; }
+    uint64_t trace_spike() const { return core.trace_spike; }
     uint32_t trace_layer() const { return core.trace_layer; }
     uint32_t trace_neuron() const { return core.trace_neuron; }
     uint32_t trace_step() const { return core.trace_step; }

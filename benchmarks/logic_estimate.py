@@ -1,0 +1,102 @@
+"""What accelerators of many sizes take on every family: the data behind `compile --lanes auto`.
+
+Each design is synthesised and packed, not placed, with few pins. The rows go to
+src/sc_neurocore/fpga/measured_builds.json, from which `sc_neurocore.fpga.capacity` fits its linear
+estimate of logic; run it again when the engine or the tools change.
+
+    python benchmarks/logic_estimate.py            what is not measured yet
+    python benchmarks/logic_estimate.py --again    everything
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _engine import engine_hash
+
+from sc_neurocore.equation import CATALOGUE
+from sc_neurocore.fixed import IntegerNetwork, quantize
+from sc_neurocore.fpga.build import measure
+from sc_neurocore.fpga.capacity import MEASURED, features, plan_memories, ram_blocks
+from sc_neurocore.hdl.accelerator import generate
+from sc_neurocore.hdl.geometry import plan
+from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
+from sc_neurocore.network.storage import write_atomically
+from sc_neurocore.tools.devices import DEVICES
+
+DEVICES_MEASURED = ("hx8k", "up5k", "ecp5-25k", "xc7a35t")
+# Sizes, lanes, bits of a weight, bits of an input, neuron.
+DESIGNS: tuple[tuple[list[int], int, int, int, str], ...] = (
+    ([16, 8, 4], 1, 8, 5, "LIF"),
+    ([64, 32, 10], 2, 8, 5, "LIF"),
+    ([64, 32, 10], 4, 6, 5, "LIF"),
+    ([784, 32, 10], 2, 8, 8, "LIF"),
+    ([64, 64, 10], 8, 8, 8, "LIF"),
+    ([128, 32, 32, 10], 8, 8, 5, "IF"),
+    ([64, 32, 10], 16, 4, 5, "LIF"),
+    ([64, 64, 10], 32, 8, 8, "LIF"),
+)
+STEPS = 25
+SEED = 0
+
+
+def make_network(sizes: list[int], weight_bits: int, input_bits: int, name: str) -> IntegerNetwork:
+    """Make a network of random weights."""
+    random = np.random.default_rng(SEED)
+    layers: list[Any] = []
+    for inputs, outputs in pairwise(sizes):
+        weight = random.normal(0, 2 / np.sqrt(inputs), (outputs, inputs))
+        layers += [
+            Dense(weight=weight, bias=random.normal(0, 0.2, outputs)),
+            Population(neuron=CATALOGUE[name]),
+        ]
+    encoding = InputEncoding(shape=(sizes[0],), bits=input_bits, fraction_bits=input_bits - 1)
+    description = NetworkDescription(name="measured", input=encoding, steps=STEPS, layers=layers)
+    return quantize(description, "Q8.8", weight_bits)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--devices", nargs="+", choices=DEVICES_MEASURED, default=DEVICES_MEASURED)
+    parser.add_argument("--again", action="store_true", help="also what is there already")
+    arguments = parser.parse_args()
+    rows: list[dict[str, Any]] = [] if arguments.again else json.loads(MEASURED.read_bytes())
+    engine = engine_hash()
+    for sizes, lanes, weight_bits, input_bits, neuron in DESIGNS:
+        network = make_network(sizes, weight_bits, input_bits, neuron)
+        geometry = plan(network, lanes)
+        for key in arguments.devices:
+            device = DEVICES[key]
+            blocks = ram_blocks(plan_memories(geometry), device.flow)
+            same = [row for row in rows if (row["device"], row["sizes"]) == (key, sizes)]
+            same = [row for row in same if (row["lanes"], row["neuron"]) == (lanes, neuron)]
+            if any(row["engine"] == engine for row in same) or not device.fits(blocks):
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                generate(network, Path(folder), lanes)
+                used = measure(folder, key, few_pins=True)
+            row = {
+                "engine": engine,
+                "device": key,
+                "sizes": sizes,
+                "lanes": lanes,
+                "weight_bits": weight_bits,
+                "input_bits": input_bits,
+                "neuron": neuron,
+                "features": features(network, geometry, device.flow),
+                "used": {name: number for name, number in used.items() if name != "pins"},
+            }
+            print(row, file=sys.stderr, flush=True)
+            rows = [*(each for each in rows if each not in same), row]
+            write_atomically(MEASURED, (json.dumps(rows, indent=1) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()

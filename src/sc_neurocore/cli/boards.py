@@ -1,0 +1,92 @@
+"""The command that runs a network on a board."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from sc_neurocore.cli import options
+from sc_neurocore.cli.console import reporting
+from sc_neurocore.cli.stages import find_design, test_part
+from sc_neurocore.errors import DataError
+from sc_neurocore.fpga.boards import BOARDS, load_board
+from sc_neurocore.fpga.host import Host
+from sc_neurocore.fpga.simulated import SECONDS_OF_SILENCE, simulated_board
+from sc_neurocore.hdl.design import load_design
+from sc_neurocore.hdl.memories import weight_image
+from sc_neurocore.network.storage import load_description
+
+SIMULATED = "simulated"
+
+
+def run(
+    directory: options.Design,
+    port: Annotated[
+        str,
+        typer.Option(
+            help=f"The board's serial port, such as /dev/ttyUSB1; or {SIMULATED!r}: the board's "
+            "Verilog in Verilator."
+        ),
+    ],
+    dataset: Annotated[
+        str | None, typer.Option(help="Another data set than the one it was trained on.")
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(min=0, help="At most so many images; 0: all there are.")
+    ] = 0,
+    as_json: options.Json = False,
+) -> None:
+    """Classify test images on a board and compare every class and spike count with the integers.
+
+    Exit code 1 if anything differed.
+    """
+    with reporting(as_json) as report:
+        directory = find_design(directory)
+        board = load_board(directory)
+        accelerator, network = load_design(directory)
+        data = test_part(load_description(directory), dataset)
+        images = data.inputs.reshape(len(data), -1)[: samples or None].astype(np.int64)
+        labels = data.labels[: samples or None]
+        if len(images) == 0:
+            raise DataError(f"{data.name} has no images to classify")
+        is_simulated = port == SIMULATED
+        with simulated_board(directory) if is_simulated else nullcontext(port) as name:
+            silence = SECONDS_OF_SILENCE if is_simulated else Host.SILENCE
+            content_hash = accelerator.content_hash
+            with Host(name, baud=board.baud, network_hash=content_hash, silence=silence) as host:
+                if host.identity.weights_are_loaded and not host.condition().has_weights:
+                    host.load_weights(weight_image(network, accelerator.geometry), report.progress)
+                answered = host.classify(images, report.progress)
+        expected = network.run(images, progress=report.progress)
+        wrong_classes = int((answered.classes != expected.classes).sum())
+        wrong_counts = int((answered.spike_counts != expected.spike_counts).sum())
+        clocks = float(answered.clocks.mean())
+        microseconds = clocks / host.identity.clock_hz * 1e6
+        content = {
+            "board": board.board,
+            "port": port,
+            "simulated": is_simulated,
+            "content_hash": content_hash,
+            "samples": len(images),
+            "accuracy": float((answered.classes == labels).mean()),
+            "integer_accuracy": expected.accuracy(labels),
+            "class_mismatches": wrong_classes,
+            "count_mismatches": wrong_counts,
+            "clocks_per_sample": clocks,
+            "microseconds_per_sample": round(microseconds, 2),
+            "frames_sent_again": host.retries,
+        }
+        where = f"{BOARDS[board.board].title}, {'simulated' if is_simulated else port}"
+        rows = [
+            ("board", where),
+            ("images", str(len(images))),
+            ("accuracy", f"{content['accuracy']:.2%}"),
+            ("against the integer model", f"{wrong_classes} classes, {wrong_counts} counts differ"),
+            ("time per image", f"{microseconds:.1f} µs ({clocks:.0f} clocks) in the core"),
+            ("frames sent again", str(host.retries)),
+        ]
+        report.result(content, rows)
+        report.exit_code = 1 if wrong_classes or wrong_counts else 0

@@ -1,0 +1,380 @@
+"""The boards that have a top, as data, and the writing of that top and of its constraints.
+
+A board of a known family is one more entry in `BOARDS`. The top holds the core, and the
+hand-written modules of fpga/rtl: clock, reset, and a serial line with the host at its other end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from sc_neurocore.errors import UserError
+from sc_neurocore.fpga.clocks import Clock, ClockFamily, plan_clock
+from sc_neurocore.fpga.constraints import FORMATS, ConstraintFormat, Pin
+from sc_neurocore.fpga.protocol import DEFAULT_BAUD
+from sc_neurocore.hdl.accelerator import BOARD_SOURCES, MANIFEST, SOURCES, Accelerator
+from sc_neurocore.hdl.design import load_design
+from sc_neurocore.hdl.memories import weight_image
+from sc_neurocore.hdl.render import render
+from sc_neurocore.network.storage import write_atomically
+from sc_neurocore.tools.devices import Counts, Device, find_device
+
+LEAST_CLOCKS_PER_BIT = 8
+MOST_CLOCKS_PER_BIT = 1 << 16
+_MAXIMUM_BITS_OF_AN_INPUT = 8
+_LEAST_BUFFER_BITS = 9  # a piece of weights should not be much shorter than its frame
+_MOST_BUFFER_BITS = 15
+_SECONDS_OF_SILENCE = 0.08
+"""A frame that stops for so long is given up: more than a busy USB bridge ever waits."""
+_RESET_BITS = 12
+
+
+OWN_USE: Counts = {"logic_cells": 1000, "brams": 2}
+"""What a board's modules take beside the core, rounded up: most on iCE40, with weights that are
+loaded and 784 inputs."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """One board.
+
+    Attributes:
+        key: The name that `--board` takes.
+        title: The name that people know it by.
+        device: Its device, a key of `tools.devices.DEVICES`.
+        clock_family: Which PLL the device has.
+        oscillator_mhz: The clock on the board, in MHz.
+        frequency_mhz: What the core runs at if nothing else is asked for, in MHz.
+        constraint_format: pcf, lpf or xdc.
+        pins: Where the top's ports are: clk_pin, button, uart_rx, uart_tx (both seen from the
+            device), led_ready, led_busy, and those of `held_high`.
+        button_is_low: Whether the button pulls its pin down.
+        leds_are_low: Whether a LED shines when its pin is low.
+        held_high: Further outputs that must be high.
+        programmer: The command that loads a bitstream; {bitstream} stands for the file.
+        template: The top, as a template of fpga/templates.
+    """
+
+    key: str
+    title: str
+    device: str
+    clock_family: ClockFamily
+    oscillator_mhz: float
+    frequency_mhz: float
+    constraint_format: ConstraintFormat
+    pins: Mapping[str, Pin]
+    button_is_low: bool
+    leds_are_low: bool
+    programmer: str
+    held_high: tuple[str, ...] = field(default=())
+    template: str = "board.v.j2"
+
+
+@dataclass(frozen=True)
+class BoardDesign:
+    """The board's part of a design folder, as design.json holds it under "board".
+
+    Attributes:
+        board: The board's key.
+        top: The board top's module.
+        device: The device to build for.
+        verilog: Its sources, relative to the design folder, the top first.
+        constraints: The constraints, relative to the design folder.
+        oscillator_mhz: The clock at the pin, in MHz.
+        frequency_mhz: The clock of the core, in MHz.
+        clocks_per_bit: Clocks that a bit lasts on the serial line.
+        baud: Bits per second that the host must ask for.
+    """
+
+    board: str
+    top: str
+    device: str
+    verilog: tuple[str, ...]
+    constraints: str
+    oscillator_mhz: float
+    frequency_mhz: float
+    clocks_per_bit: int
+    baud: int
+
+
+BOARDS: dict[str, Board] = {
+    board.key: board
+    for board in (
+        Board(
+            key="icebreaker",
+            title="1BitSquared iCEBreaker",
+            device="up5k",
+            clock_family="ice40",
+            oscillator_mhz=12,
+            frequency_mhz=24,
+            constraint_format="pcf",
+            pins={
+                "clk_pin": Pin("35"),
+                "button": Pin("10"),
+                "uart_rx": Pin("6"),
+                "uart_tx": Pin("9"),
+                "led_ready": Pin("37"),
+                "led_busy": Pin("11"),
+            },
+            button_is_low=True,
+            leds_are_low=True,
+            programmer="iceprog {bitstream}",
+        ),
+        Board(
+            key="ulx3s",
+            title="Radiona ULX3S with an ECP5-85",
+            device="ecp5-85k",
+            clock_family="ecp5",
+            oscillator_mhz=25,
+            frequency_mhz=50,
+            constraint_format="lpf",
+            pins={
+                "clk_pin": Pin("G2"),
+                "button": Pin("R1", pull="down"),
+                "uart_rx": Pin("M1", pull="up"),
+                "uart_tx": Pin("L4"),
+                "led_ready": Pin("B2"),
+                "led_busy": Pin("C2"),
+                "wifi_gpio0": Pin("L2"),
+            },
+            button_is_low=False,
+            leds_are_low=False,
+            # Low, it would have the ESP32 of the board load another bitstream.
+            held_high=("wifi_gpio0",),
+            programmer="openFPGALoader --board ulx3s {bitstream}",
+        ),
+        Board(
+            key="arty-a7",
+            title="Digilent Arty A7-35T",
+            device="xc7a35t",
+            clock_family="xc7",
+            oscillator_mhz=100,
+            frequency_mhz=50,
+            constraint_format="xdc",
+            pins={
+                "clk_pin": Pin("E3"),
+                "button": Pin("C2"),
+                "uart_rx": Pin("A9"),
+                "uart_tx": Pin("D10"),
+                "led_ready": Pin("H5"),
+                "led_busy": Pin("J5"),
+            },
+            button_is_low=True,
+            leds_are_low=False,
+            programmer="openFPGALoader --board arty_a7_35t {bitstream}",
+        ),
+    )
+}
+
+
+def find_board(key: str) -> Board:
+    """Return the board of this name.
+
+    Args:
+        key: A name such as "icebreaker".
+
+    Raises:
+        UserError: No board has this name; the message lists those that there are.
+    """
+    try:
+        return BOARDS[key]
+    except KeyError:
+        known = ", ".join(f"{each.key} ({each.title})" for each in BOARDS.values())
+        raise UserError(f"unknown board {key!r}; known boards: {known}") from None
+
+
+def device_for_core(board: Board) -> Device:
+    """Return the board's device with what is left of it for the core."""
+    device = find_device(board.device)
+    left = {name: count - int(OWN_USE.get(name, 0)) for name, count in device.available.items()}
+    return replace(device, available=left)
+
+
+def plan_line(
+    board: Board, frequency_mhz: float | None = None, baud: int = DEFAULT_BAUD
+) -> tuple[Clock, int]:
+    """Return the clock that a board makes, and how many of its clocks a bit lasts.
+
+    Args:
+        board: The board.
+        frequency_mhz: What is wanted, in MHz; by default the board's own choice.
+        baud: Bits per second on the serial line.
+
+    Raises:
+        UserError: If the board cannot have the frequency or the speed.
+    """
+    wanted = frequency_mhz or board.frequency_mhz
+    clock = plan_clock(board.clock_family, board.oscillator_mhz, wanted)
+    return clock, _clocks_per_bit(clock, baud)
+
+
+def write_board(
+    directory: Path, key: str, frequency_mhz: float | None = None, baud: int = DEFAULT_BAUD
+) -> BoardDesign:
+    """Write the board's top and constraints into a design folder, and say so in design.json.
+
+    From then on the board's top is what `fpga.build` builds. A board that was there is replaced.
+
+    Args:
+        directory: A folder that `hdl.compile_network` wrote.
+        key: The board's name.
+        frequency_mhz: The clock of the core, in MHz; by default the board's own choice.
+        baud: Bits per second on the serial line.
+
+    Raises:
+        UserError: If the board is unknown, cannot have the frequency or the speed, or the design's
+            inputs are not what the serial line carries.
+        CheckFailedError: If the folder's network is not the one that the design was made of.
+    """
+    board = find_board(key)
+    clock, clocks_per_bit = plan_line(board, frequency_mhz, baud)
+    accelerator, network = load_design(directory)
+    _check_inputs(accelerator)
+    top = f"{accelerator.top}_{key.replace('-', '_')}"
+    image = weight_image(network, accelerator.geometry)
+    values = _values(board, accelerator, clock, top, image) | {"clocks_per_bit": clocks_per_bit}
+    texts = {f"{top}.v": render("sc_neurocore.fpga", "templates", board.template, values).encode()}
+    texts |= {f"{clock.module}.v": _source(f"{clock.module}.v"), **_shared_sources()}
+    sources = [f"{SOURCES}/{BOARD_SOURCES}/{name}" for name in texts]
+    constraints = f"{SOURCES}/{BOARD_SOURCES}/{top}.{board.constraint_format}"
+    text = FORMATS[board.constraint_format](board.pins, board.oscillator_mhz)
+    contents = dict(zip(sources, texts.values(), strict=True)) | {constraints: text.encode()}
+    design = BoardDesign(
+        board=key,
+        top=top,
+        device=board.device,
+        verilog=tuple(sources),
+        constraints=constraints,
+        oscillator_mhz=board.oscillator_mhz,
+        frequency_mhz=clock.frequency_mhz,
+        clocks_per_bit=clocks_per_bit,
+        baud=baud,
+    )
+    shutil.rmtree(directory / SOURCES / BOARD_SOURCES, ignore_errors=True)
+    (directory / SOURCES / BOARD_SOURCES).mkdir()
+    for name, content in contents.items():
+        write_atomically(directory / name, content)
+    _enter(directory / MANIFEST, design, contents)
+    return design
+
+
+def read_board(directory: Path) -> BoardDesign | None:
+    """Read back what `write_board` entered in design.json; None if there is no board or no design.
+
+    Raises:
+        UserError: If design.json is damaged.
+    """
+    path = directory / MANIFEST
+    try:
+        manifest: Any = json.loads(path.read_text(encoding="utf-8"))
+        if "board" not in manifest:
+            return None
+        entry = dict(manifest["board"])
+        return BoardDesign(**(entry | {"verilog": tuple(entry["verilog"])}))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError(f"{path} is damaged ({error}): compile the network again") from None
+
+
+def load_board(directory: Path) -> BoardDesign:
+    """Read back what `write_board` entered in design.json.
+
+    Raises:
+        UserError: If the design has no board.
+    """
+    design = read_board(directory)
+    if design is None:
+        raise UserError(
+            f"{directory} has no board: compile with --board, one of {', '.join(BOARDS)}"
+        )
+    return design
+
+
+def _check_inputs(accelerator: Accelerator) -> None:
+    geometry = accelerator.geometry
+    inputs = geometry.layers[0].inputs
+    if geometry.input_bits > _MAXIMUM_BITS_OF_AN_INPUT:
+        raise UserError(
+            f"{accelerator.top} takes inputs of {geometry.input_bits} bits: a board's serial line "
+            f"carries one byte per input, {_MAXIMUM_BITS_OF_AN_INPUT} bits"
+        )
+    if inputs > 1 << _MOST_BUFFER_BITS:
+        raise UserError(
+            f"{accelerator.top} takes {inputs} inputs: the boards' buffer holds "
+            f"{1 << _MOST_BUFFER_BITS}"
+        )
+
+
+def _clocks_per_bit(clock: Clock, baud: int) -> int:
+    """Return the clocks of a bit, if the line can then be read."""
+    if baud < 1:
+        raise UserError(
+            f"{baud} baud: expected a number of bits per second, such as {DEFAULT_BAUD}"
+        )
+    clocks = round(clock.hertz / baud)
+    fits = LEAST_CLOCKS_PER_BIT <= clocks <= MOST_CLOCKS_PER_BIT
+    if not fits or abs(clock.hertz / clocks - baud) > 0.02 * baud:
+        raise UserError(
+            f"{baud} baud at {clock.frequency_mhz:g} MHz is {clock.hertz / baud:.2f} clocks a bit: "
+            f"expected {LEAST_CLOCKS_PER_BIT} to {MOST_CLOCKS_PER_BIT}, and within 2 % of a whole "
+            f"number; {clock.hertz // LEAST_CLOCKS_PER_BIT} baud is the most"
+        )
+    return clocks
+
+
+def _values(
+    board: Board, accelerator: Accelerator, clock: Clock, top: str, image: bytes
+) -> dict[str, Any]:
+    geometry = accelerator.geometry
+    inputs = geometry.layers[0].inputs
+    silence = round(clock.hertz * _SECONDS_OF_SILENCE)
+    return {
+        "board": board,
+        "top": top,
+        "core": accelerator.top,
+        "content_hash": accelerator.content_hash,
+        "g": geometry,
+        "inputs": inputs,
+        "outputs": geometry.layers[-1].outputs,
+        "clock": clock,
+        "timeout_bits": silence.bit_length(),
+        "reset_bits": _RESET_BITS,
+        "buffer_bits": max(_LEAST_BUFFER_BITS, (inputs - 1).bit_length()),
+        "weights": accelerator.weights,
+        "weight_bytes": len(image) - 4,
+        "weights_checksum": int.from_bytes(image[-4:], "little"),
+    }
+
+
+def _source(name: str) -> bytes:
+    return (files("sc_neurocore.fpga") / SOURCES / name).read_bytes()
+
+
+def _shared_sources() -> dict[str, bytes]:
+    """Return the modules that every board has; of the clocks, a board has only its own."""
+    folder = files("sc_neurocore.fpga") / SOURCES
+    names = sorted(each.name for each in folder.iterdir() if each.name.endswith(".v"))
+    return {name: _source(name) for name in names if not name.startswith("board_clock_")}
+
+
+def _enter(manifest: Path, design: BoardDesign, contents: Mapping[str, bytes]) -> None:
+    """Enter the board in design.json, in place of one that was there."""
+    content = json.loads(manifest.read_text(encoding="utf-8"))
+    earlier = f"{SOURCES}/{BOARD_SOURCES}/"
+    hashes = {
+        name: each for name, each in content["sha256"].items() if not name.startswith(earlier)
+    }
+    hashes |= {name: hashlib.sha256(each).hexdigest() for name, each in contents.items()}
+    entry = {name: getattr(design, name) for name in BoardDesign.__dataclass_fields__}
+    content |= {"board_top": design.top, "board": entry, "sha256": hashes}
+    write_atomically(manifest, (json.dumps(content, indent=2) + "\n").encode())

@@ -1,0 +1,341 @@
+"""What an accelerator will take of a device, before anything is built.
+
+Memories are counted exactly, block by block. Logic is estimated: a linear function of the sizes
+below, fitted by least squares to builds that were measured (measured_builds.json, written by
+benchmarks/logic_estimate.py), one fit for each family and resource:
+
+    1, lanes * bits of a sum, lanes * bits of a weight * bits of an input, products of the widths
+    that the neuron multiplies, bits that choose between memory blocks, bits of tables in logic
+
+The estimate is raised by the largest error that the fit makes on those builds before it is held
+against what the device has.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sc_neurocore.errors import CheckFailedError
+from sc_neurocore.fixed.network import IntegerNetwork
+from sc_neurocore.hdl.accelerator import WeightSource
+from sc_neurocore.hdl.geometry import COLUMN_BITS, MAXIMUM_LANES, Geometry, plan
+from sc_neurocore.tools.devices import Device, Flow, Memory, find_device
+
+MEASURED = Path(__file__).with_name("measured_builds.json")
+FITTED = ("logic_cells", "luts", "flip_flops")
+_OPERATION_BITS_OF_A_MULTIPLIER = 18
+_MULTIPLEXER_BIT = 0.5
+_LEAST_ERROR = 0.1
+
+
+@dataclass(frozen=True)
+class PlannedMemory:
+    """A memory of the engine.
+
+    Attributes:
+        name: What it holds.
+        words: Its depth.
+        bits: Bits of a word.
+        is_written: Whether something is written to it, or all it holds is in the bitstream.
+        is_loaded: Whether it is filled at run time, and asks for single-port RAM.
+    """
+
+    name: str
+    words: int
+    bits: int
+    is_written: bool = True
+    is_loaded: bool = False
+
+
+def plan_memories(geometry: Geometry, weights: WeightSource = "rom") -> tuple[PlannedMemory, ...]:
+    """List the memories that the engine's Verilog has.
+
+    Args:
+        geometry: The engine's sizes.
+        weights: Whether the weights are in the bitstream or loaded at run time.
+    """
+    row = geometry.lanes * geometry.weight_bits
+    is_loaded = weights == "loaded"
+    columns = _columns(row) if is_loaded else [row]
+    # One bit stands for no parameters at all; it is always zero, and synthesis leaves it out.
+    own = geometry.bias_bits + (geometry.parameter_bits if geometry.parameter_bits > 1 else 0)
+    event = geometry.event_bits + geometry.beat * geometry.input_bits
+    scores = 1 << (geometry.output_bits - geometry.unit_shift)
+    of_units = (
+        PlannedMemory("states", 1 << geometry.turn_bits, geometry.state_bits),
+        PlannedMemory("scores", scores, geometry.count_bits),
+    )
+    return (
+        *(PlannedMemory("weights", geometry.rows, bits, is_loaded, is_loaded) for bits in columns),
+        PlannedMemory("neurons", geometry.slots, geometry.units * own, is_written=False),
+        PlannedMemory("events", 2 << geometry.event_bits, event),
+        PlannedMemory("spikes", 2 << (geometry.step_bits + geometry.group_bits), geometry.lanes),
+        *(of_units * geometry.units),
+    )
+
+
+def _columns(row: int) -> list[int]:
+    return [min(COLUMN_BITS, row - start) for start in range(0, row, COLUMN_BITS)]
+
+
+def ram_blocks(memories: tuple[PlannedMemory, ...], flow: Flow) -> dict[str, float]:
+    """Return how many blocks of each kind the memories take on a family."""
+    blocks: dict[str, float] = {}
+    for memory in memories:
+        found = _arrange(memory, flow)
+        if found is not None:
+            kind, deep, wide = found
+            blocks[kind.resource] = blocks.get(kind.resource, 0) + deep * wide * kind.pieces
+    return blocks
+
+
+def _arrange(memory: PlannedMemory, flow: Flow) -> tuple[Memory, int, int] | None:
+    """Return the blocks that Yosys makes a memory of: kind, rows and columns; None for logic."""
+    for kind in flow.memories:
+        if kind.is_initialised == memory.is_loaded:
+            continue
+        grids = [(*_grid(memory, shape), kind.cost) for shape in kind.shapes]
+        prices = [_price(memory, *grid) for grid in grids]
+        price = min(prices)
+        words, bits, cost = kind.lut_ram
+        in_logic = (
+            _price(memory, *_grid(memory, (words, bits)), cost)
+            if memory.is_written
+            else memory.words * memory.bits * kind.logic_bit
+        )
+        if in_logic < price:
+            return None
+        deep, wide, _ = grids[prices.index(price)]
+        return kind, deep, wide
+    # Loaded weights on a device without single-port RAM lie in block RAM.
+    return _arrange(replace(memory, is_loaded=False), flow) if memory.is_loaded else None
+
+
+def _grid(memory: PlannedMemory, shape: tuple[int, int]) -> tuple[int, int]:
+    """Return how many pieces of a shape cover a memory, in depth and in width."""
+    return ceil(memory.words / shape[0]), ceil(memory.bits / shape[1])
+
+
+def _price(memory: PlannedMemory, deep: int, wide: int, cost: float) -> float:
+    return deep * wide * cost + _MULTIPLEXER_BIT * (deep - 1) * memory.bits
+
+
+def features(network: IntegerNetwork, geometry: Geometry, flow: Flow) -> dict[str, float]:
+    """Return the sizes that logic is estimated from; products only where they take logic."""
+    nodes = network.program.program.nodes
+    products = [
+        [nodes[index].width for index in node.operands] for node in nodes if node.operator == "*"
+    ]
+    product_bits = sum(first * second for first, second in products)
+    wide = _OPERATION_BITS_OF_A_MULTIPLIER
+    pieces = sum(ceil(first / wide) * ceil(second / wide) for first, second in products)
+    soft_lanes = geometry.soft_lanes if flow.has_multipliers else geometry.lanes
+    lane_product = soft_lanes * geometry.weight_bits * geometry.input_bits
+    return {
+        "constant": 1,
+        "lane_sum_bits": geometry.lanes * geometry.sum_bits,
+        "lane_product_bits": lane_product,
+        "neuron_product_bits": 0 if flow.has_multipliers else product_bits,
+        "choice_bits": _choice_bits(geometry, flow),
+        "table_bits": sum(
+            memory.words * memory.bits
+            for memory in plan_memories(geometry)
+            if not memory.is_written and _arrange(memory, flow) is None
+        ),
+        "multipliers": (
+            geometry.lanes - soft_lanes + pieces * geometry.units if flow.has_multipliers else 0
+        ),
+    }
+
+
+def _choice_bits(geometry: Geometry, flow: Flow) -> float:
+    """Return bits of a weight row times the blocks that each is chosen from, less one."""
+    weights = plan_memories(geometry)[0]
+    found = _arrange(weights, flow)
+    return weights.bits * (found[1] - 1) if found else 0
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A linear estimate.
+
+    Attributes:
+        weights: By the name of a feature.
+        error: The largest relative error on the builds that it was fitted to, 10 % at least.
+    """
+
+    weights: Mapping[str, float]
+    error: float
+
+    def __call__(self, sizes: Mapping[str, float]) -> float:
+        """Return the estimate."""
+        return max(0.0, sum(self.weights[name] * sizes[name] for name in self.weights))
+
+
+@cache
+def fit(family: str, resource: str) -> Fit:
+    """Fit the builds of a family.
+
+    Args:
+        family: A flow's family.
+        resource: One of `FITTED`.
+    """
+    rows = [row for row in _measured() if find_device(row["device"]).flow.family == family]
+    names = [name for name in rows[0]["features"] if name != "multipliers"]
+    table = np.array([[row["features"][name] for name in names] for row in rows], dtype=float)
+    seen = np.array([row["used"][resource] for row in rows], dtype=float)
+    # Relative errors count: a small design's estimate should not be drowned by a large one's.
+    kept = _not_negative(table / seen[:, np.newaxis])
+    fitted = Fit(dict(zip(names, kept.tolist(), strict=True)), 0.0)
+    errors = [abs(fitted(row["features"]) / row["used"][resource] - 1) for row in rows]
+    return Fit(fitted.weights, max(_LEAST_ERROR, *errors))
+
+
+def _not_negative(table: Any) -> Any:
+    """Solve table @ x = 1 by least squares without negative x: leave out what would be negative.
+
+    Nothing takes less logic for being larger; a negative weight would only follow noise.
+    """
+    kept = np.ones(table.shape[1], dtype=bool)
+    while True:
+        solution = np.zeros(table.shape[1])
+        solution[kept] = np.linalg.lstsq(table[:, kept], np.ones(len(table)), rcond=None)[0]
+        if (solution >= -1e-9).all():
+            return solution.clip(min=0)
+        kept[np.argmin(solution)] = False
+
+
+@cache
+def _measured() -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(MEASURED.read_bytes())
+    return rows
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What a network takes of a device with so many lanes.
+
+    Attributes:
+        lanes: Multiply-accumulate lanes.
+        weights: Whether the weights are in the bitstream or loaded at run time.
+        soft_lanes: Lanes whose multiplier is made of logic, because the device has too few.
+        used: Memory blocks, exact; multipliers and logic, estimated.
+        error: How much of the logic the estimate may be wrong by, as a share.
+        memories_fit: Whether the device has the memory blocks.
+        fits: Whether the device has it all, with the logic raised by that share.
+        sums: All of it in words.
+    """
+
+    lanes: int
+    weights: WeightSource
+    soft_lanes: int
+    used: dict[str, float]
+    error: float
+    memories_fit: bool
+    fits: bool
+    sums: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data for JSON."""
+        return asdict(self)
+
+
+def assess(
+    network: IntegerNetwork, device: Device, lanes: int, weights: WeightSource = "rom"
+) -> Assessment:
+    """Work out what a network takes of a device.
+
+    Args:
+        network: The network in integers.
+        device: The device.
+        lanes: Multiply-accumulate lanes.
+        weights: Whether the weights are in the bitstream or loaded at run time.
+
+    Raises:
+        UserError: If the engine does not have what the network needs.
+    """
+    flow = device.flow
+    geometry = plan(network, lanes)
+    sizes = features(network, geometry, flow)
+    excess = int(sizes["multipliers"]) - device.available.get("dsps", 0)
+    if flow.has_multipliers and excess > 0:
+        geometry = plan(network, lanes, soft_lanes=min(lanes, excess))
+        sizes = features(network, geometry, flow)
+    fits = {name: fit(flow.family, name) for name in FITTED}
+    blocks = dict.fromkeys((kind.resource for kind in flow.memories), 0.0)
+    blocks |= ram_blocks(plan_memories(geometry, weights), flow)
+    used = {name: float(round(each(sizes))) for name, each in fits.items()} | blocks
+    if flow.has_multipliers:
+        used["dsps"] = sizes["multipliers"]
+    largest = used | {name: used[name] * (1 + each.error) for name, each in fits.items()}
+    return Assessment(
+        lanes=lanes,
+        weights=weights,
+        soft_lanes=geometry.soft_lanes,
+        used=used,
+        error=round(max(each.error for each in fits.values()), 3),
+        memories_fit=device.fits(blocks),
+        fits=device.fits(largest),
+        sums=device.sums(used, [name for name in device.available if name in used]),
+    )
+
+
+def choose(
+    network: IntegerNetwork, device: Device, lanes: int | None = None
+) -> tuple[Assessment, tuple[Assessment, ...]]:
+    """Find the largest number of lanes with which a network fits a device.
+
+    Weights are loaded at run time only where the device has single-port RAM and the bitstream
+    cannot hold them.
+
+    Args:
+        network: The network in integers.
+        device: The device.
+        lanes: This many lanes and no others; then only memories, whose sums are exact, may be
+            found not to fit.
+
+    Returns:
+        What fits, and all that was considered, by the number of lanes.
+
+    Raises:
+        CheckFailedError: If none fits; the message has the sums of the one that comes nearest.
+        UserError: If the engine does not have what the network needs.
+    """
+    numbers = [1 << power for power in range(MAXIMUM_LANES.bit_length())]
+    considered = tuple(
+        _better_place(network, device, each) for each in ([lanes] if lanes else numbers)
+    )
+    fitting = [each for each in considered if each.fits or (lanes and each.memories_fit)]
+    if not fitting:
+        nearest = min(considered, key=lambda each: _load(each, device))
+        wanted = f"{lanes} lanes" if lanes else "any number of lanes"
+        raise CheckFailedError(
+            f"{network.name} does not fit {device.title} with {wanted}. With {nearest.lanes} it "
+            f"takes {nearest.sums}; memories are exact, logic is an estimate, good to "
+            f"{100 * nearest.error:.0f} %. Use smaller weights, other lanes or a larger device"
+        )
+    return max(fitting, key=lambda each: each.lanes), considered
+
+
+def _better_place(network: IntegerNetwork, device: Device, lanes: int) -> Assessment:
+    """Assess with the weights where they fit, or fit better."""
+    here = assess(network, device, lanes)
+    has_single_port = any(not kind.is_initialised for kind in device.flow.memories)
+    if here.fits or not has_single_port:
+        return here
+    loaded = assess(network, device, lanes, "loaded")
+    is_better = loaded.memories_fit and not here.memories_fit
+    return loaded if is_better or _load(loaded, device) < _load(here, device) else here
+
+
+def _load(assessment: Assessment, device: Device) -> float:
+    """Return the share of the scarcest resource that is taken."""
+    return max(assessment.used.get(name, 0) / number for name, number in device.available.items())

@@ -1,0 +1,366 @@
+"""The host's side of a board: a network at the other end of a serial port."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sc_neurocore.errors import (
+    BoardError,
+    CheckFailedError,
+    DataError,
+    ToolMissingError,
+    UserError,
+)
+from sc_neurocore.fpga.protocol import (
+    DEFAULT_BAUD,
+    OVERHEAD,
+    VERSION,
+    Answer,
+    Command,
+    Condition,
+    Identity,
+    Result,
+    Status,
+    encode_request,
+    find_answers,
+    read_condition,
+    read_identity,
+    read_result,
+)
+from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
+from sc_neurocore.tools.catalogue import FPGA_EXTRA
+
+_T = TypeVar("_T")
+
+_BITS_OF_A_BYTE = 10
+_PATIENCE = 0.02
+_MEANINGS: dict[int, str] = {
+    Status.UNKNOWN: "it does not know this request",
+    Status.WRONG_LENGTH: "the request has the wrong length",
+    Status.NO_IMAGE: "no image is loaded",
+    Status.NO_RESULT: "there is no result yet",
+    Status.NO_WEIGHTS: "its weights are not loaded",
+    Status.OUT_OF_ORDER: "this piece of the weights does not follow the one before",
+}
+
+
+class Line(Protocol):
+    """What the host needs of a serial port; serial.Serial has it."""
+
+    @property
+    def in_waiting(self) -> int:
+        """Bytes that can be read at once."""
+
+    def read(self, size: int = ...) -> bytes:
+        """Return `size` bytes, or after a moment what there is."""
+
+    def write(self, data: bytes) -> int | None:
+        """Send bytes."""
+
+    def reset_input_buffer(self) -> None:
+        """Forget what was heard."""
+
+    def close(self) -> None:
+        """Close the port."""
+
+
+@dataclass(frozen=True)
+class BoardRun:
+    """What a board answered for a batch of images.
+
+    Attributes:
+        classes: int64 (batch,).
+        spike_counts: Spikes of each output neuron, int64 (batch, outputs).
+        clocks: Clocks from the first input to the result, int64 (batch,).
+    """
+
+    classes: NDArray[np.int64]
+    spike_counts: NDArray[np.int64]
+    clocks: NDArray[np.int64]
+
+
+class Host:
+    """A board behind a serial port, as a context manager.
+
+    Frames that the line damages or swallows are sent again; every request may be. What a method
+    returns has passed its checksum.
+
+    Attributes:
+        identity: What the board said it is when the port was opened.
+        retries: Frames that had to be sent again so far.
+    """
+
+    SILENCE = 0.2
+    """Seconds after which a board has surely given up a frame that stopped."""
+
+    def __init__(
+        self,
+        port: str | Line,
+        *,
+        baud: int = DEFAULT_BAUD,
+        network_hash: str | None = None,
+        timeout: float = 0.5,
+        silence: float = SILENCE,
+        attempts: int = 5,
+    ) -> None:
+        """Open a port and ask the board what it is.
+
+        Args:
+            port: A serial port such as /dev/ttyUSB1, or something that behaves like an open one.
+            baud: Bits per second, as the board was compiled for.
+            network_hash: The SHA-256 that the board's network must have; None takes any.
+            timeout: Seconds that the board may take to answer, beside the time on the line.
+            silence: Seconds to wait before a frame is sent again; see `SILENCE`.
+            attempts: How often a request is sent before giving up.
+
+        Raises:
+            UserError: If the port cannot be opened.
+            BoardError: If nothing that answers is there.
+            CheckFailedError: If it is another network or another version of the protocol.
+            ToolMissingError: If pyserial is not installed.
+        """
+        self.retries = 0
+        self._name = port if isinstance(port, str) else "the line"
+        self._baud = baud
+        self._timeout = timeout
+        self._silence = silence
+        self._attempts = attempts
+        self._tag = 0
+        self._line: Line = _open(port, baud) if isinstance(port, str) else port
+        try:
+            self.identity: Identity = self._ask(Command.IDENTIFY, read_identity)
+            self._check_identity(network_hash)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Host:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the port."""
+        with suppress(OSError):
+            self._line.close()
+
+    def condition(self) -> Condition:
+        """Ask how the board is: what is loaded, and the checksum of its weights."""
+        return self._ask(Command.CHECKSUM, read_condition)
+
+    def load_image(self, image: ArrayLike) -> None:
+        """Send one image, (inputs,) integers, for `run`."""
+        self._done(Command.LOAD_IMAGE, self._image_bytes(np.asarray(image)))
+
+    def run(self) -> Result:
+        """Have the network run on the image that was loaded."""
+        return self._ask(Command.RUN, read_result)
+
+    def read(self) -> Result:
+        """Read the last result once more."""
+        return self._ask(Command.READ, read_result)
+
+    def classify(self, images: ArrayLike, progress: ProgressCallback = ignore_progress) -> BoardRun:
+        """Send images and return what the network says of each.
+
+        Args:
+            images: (batch, inputs) integers, or (batch, ...) with as many numbers per image.
+            progress: Receives how many images are done.
+
+        Raises:
+            DataError: If they are not what the network takes.
+            BoardError: If the board stops answering, or has no weights.
+        """
+        batch = np.asarray(images)
+        if batch.ndim < 2:
+            raise DataError(
+                f"images of shape {batch.shape}: expected (batch, {self.identity.inputs}) integers"
+            )
+        results = []
+        for number, image in enumerate(batch):
+            payload = self._image_bytes(image.reshape(-1))
+            results.append(self._ask(Command.CLASSIFY, read_result, payload))
+            progress(Progress("images", done=number + 1, total=len(batch)))
+        counts = np.array([result.spike_counts for result in results], dtype=np.int64)
+        return BoardRun(
+            classes=np.array([result.predicted for result in results], dtype=np.int64),
+            spike_counts=counts.reshape(-1, self.identity.outputs),
+            clocks=np.array([result.clocks for result in results], dtype=np.int64),
+        )
+
+    def load_weights(self, image: bytes, progress: ProgressCallback = ignore_progress) -> None:
+        """Send the weights to a board that does not have them in its bitstream.
+
+        Args:
+            image: What `hdl.memories.weight_image` returns: their bytes, and the CRC-32 of these.
+            progress: Receives how many bytes are there.
+
+        Raises:
+            DataError: If the image is damaged.
+            UserError: If the board wants no weights, or not so many.
+            CheckFailedError: If they are not those that the board was made for.
+            BoardError: If the board stops answering.
+        """
+        wanted = self.identity.weight_bytes
+        if not self.identity.weights_are_loaded:
+            raise UserError(f"{self._name}: this board has its weights in the bitstream")
+        weights, checksum = image[:-4], image[-4:]
+        if zlib.crc32(weights).to_bytes(4, "little") != checksum:
+            raise DataError("the image of the weights is damaged (wrong CRC): compile again")
+        if len(weights) != wanted:
+            raise UserError(f"{len(weights)} bytes of weights: this board takes {wanted}")
+        piece = self.identity.capacity - 4
+        offset = strange = 0
+        while offset < wanted:
+            payload = offset.to_bytes(4, "little") + weights[offset : offset + piece]
+            answer = self._request(Command.LOAD_WEIGHTS, payload)
+            if answer.status == Status.OUT_OF_ORDER and strange < self._attempts:
+                # An answer got lost, and the piece was there already; or the board was reset.
+                offset = self.condition().weight_bytes
+                strange += 1
+                continue
+            strange = 0
+            self._check_status(Command.LOAD_WEIGHTS, answer)
+            offset = min(offset + piece, wanted)
+            progress(Progress("weights", done=offset, total=wanted))
+        condition = self.condition()
+        if not condition.has_weights:
+            raise CheckFailedError(
+                f"{self._name}: the weights have arrived with checksum "
+                f"{condition.weights_checksum:08x}, but the board was made for "
+                f"{self.identity.weights_checksum:08x}: compile and build again from one network"
+            )
+
+    def _check_identity(self, network_hash: str | None) -> None:
+        identity = self.identity
+        if identity.version != VERSION:
+            raise CheckFailedError(
+                f"the board at {self._name} speaks version {identity.version} of the protocol, "
+                f"this package version {VERSION}: build its bitstream again"
+            )
+        if network_hash is not None and identity.content_hash != network_hash:
+            raise CheckFailedError(
+                f"the board at {self._name} holds network {identity.content_hash[:12]}…, expected "
+                f"{network_hash[:12]}…: load the bitstream of this design, or give the design that "
+                f"the board holds"
+            )
+
+    def _image_bytes(self, image: NDArray[Any]) -> bytes:
+        inputs = self.identity.inputs
+        if image.dtype.kind not in "ui" or image.shape != (inputs,):
+            raise DataError(
+                f"an image of shape {image.shape} and type {image.dtype}: this board's network "
+                f"takes ({inputs},) unsigned integers"
+            )
+        if image.size and (image.min() < 0 or image.max() > 255):
+            raise DataError(
+                f"an image with values from {image.min()} to {image.max()}: expected 0 to 255"
+            )
+        return image.astype(np.uint8).tobytes()
+
+    def _ask(self, command: Command, read: Callable[[bytes], _T], payload: bytes = b"") -> _T:
+        answer = self._done(command, payload)
+        try:
+            return read(answer)
+        except ValueError as error:
+            raise BoardError(
+                f"the board at {self._name} answered {command.name} with something else ({error}): "
+                f"build its bitstream again"
+            ) from None
+
+    def _done(self, command: Command, payload: bytes) -> bytes:
+        answer = self._request(command, payload)
+        self._check_status(command, answer)
+        return answer.payload
+
+    def _check_status(self, command: Command, answer: Answer) -> None:
+        if answer.status != Status.DONE:
+            meaning = _MEANINGS.get(answer.status, f"status {answer.status}")
+            raise BoardError(f"the board at {self._name} refuses {command.name}: {meaning}")
+
+    def _request(self, command: Command, payload: bytes = b"") -> Answer:
+        """Send a request until it is answered."""
+        self._tag = (self._tag + 1) % 256
+        request = encode_request(command, self._tag, payload)
+        damaged = heard_noise = 0
+        for attempt in range(self._attempts):
+            self.retries += attempt > 0
+            try:
+                self._line.reset_input_buffer()
+                self._line.write(request)
+                answer, heard = self._listen(len(request))
+                if answer is None:
+                    time.sleep(self._silence)  # the board may wait for the rest of a frame
+            except OSError as error:  # pyserial's exceptions are such, too
+                raise BoardError(
+                    f"{self._name} failed during {command.name} ({error}): is the board plugged in?"
+                ) from None
+            if answer is None:
+                heard_noise += heard > 0
+            elif answer.status == Status.DAMAGED:
+                damaged += 1
+            else:
+                return answer
+        raise BoardError(self._explain_failure(command, damaged, heard_noise))
+
+    def _listen(self, request_bytes: int) -> tuple[Answer | None, int]:
+        """Wait for the answer; return it, and how many bytes were heard."""
+        on_the_line = (request_bytes + OVERHEAD + 1024) * _BITS_OF_A_BYTE / self._baud
+        deadline = time.monotonic() + self._timeout + on_the_line
+        heard = b""
+        while time.monotonic() < deadline:
+            part = self._line.read(max(1, self._line.in_waiting))
+            heard += part
+            for answer in find_answers(heard) if part else ():
+                # A request whose tag was damaged is answered with that other tag.
+                if answer.tag == self._tag or answer.status == Status.DAMAGED:
+                    return answer, len(heard)
+        return None, len(heard)
+
+    def _explain_failure(self, command: Command, damaged: int, heard_noise: int) -> str:
+        if damaged:
+            return (
+                f"the board at {self._name} found {damaged} of {self._attempts} requests damaged "
+                f"(wrong CRC) and answered none: check the cable, or compile for a lower --baud"
+            )
+        if heard_noise:
+            return (
+                f"what comes from {self._name} is no whole answer to {command.name} "
+                f"({self._attempts} attempts): was the board compiled for {self._baud} baud?"
+            )
+        return (
+            f"no answer from {self._name} to {command.name} in {self._attempts} attempts: is the "
+            f"bitstream loaded, is it this port (a board often has two), and is {self._baud} baud "
+            f"what it was compiled for?"
+        )
+
+
+def _open(port: str, baud: int) -> Line:
+    try:
+        import serial
+        from serial.tools import list_ports
+    except ImportError:
+        raise ToolMissingError(
+            f"pyserial, which talks to boards, is not installed: {FPGA_EXTRA}"
+        ) from None
+    try:
+        line: Line = serial.Serial(port, baud, timeout=_PATIENCE, write_timeout=5)
+    except (OSError, ValueError) as error:
+        known = ", ".join(sorted(each.device for each in list_ports.comports())) or "none"
+        raise UserError(f"port {port}: {error}; ports that are here: {known}") from None
+    return line

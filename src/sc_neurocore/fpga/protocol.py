@@ -1,0 +1,221 @@
+"""The frames between host and board, as rtl/board_commands.v describes them.
+
+A request is 0xA5, command, tag, length (2 bytes), payload, CRC-32 (4 bytes); an answer is the same
+with 0x5A and a status. Numbers go lowest byte first; the checksum is zlib.crc32 of everything
+between the first byte and itself.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from enum import IntEnum
+
+VERSION = 1
+DEFAULT_BAUD = 1_000_000
+"""Bits per second that a board is compiled for if nothing else is asked for."""
+
+_REQUEST = 0xA5
+_ANSWER = 0x5A
+_HEADER = struct.Struct("<BBBH")
+_CHECKSUM = struct.Struct("<I")
+_IDENTITY = struct.Struct("<BBHHHIII32s")
+_CONDITION = struct.Struct("<BxHII")
+_RESULT = struct.Struct("<HI")
+OVERHEAD = _HEADER.size + _CHECKSUM.size
+"""Bytes of a frame besides its payload."""
+
+
+class Command(IntEnum):
+    """What a host can ask for."""
+
+    IDENTIFY = 1
+    CHECKSUM = 2
+    LOAD_IMAGE = 3
+    RUN = 4
+    READ = 5
+    CLASSIFY = 6
+    LOAD_WEIGHTS = 7
+
+
+class Status(IntEnum):
+    """How a board answers."""
+
+    DONE = 0
+    DAMAGED = 1
+    UNKNOWN = 2
+    WRONG_LENGTH = 3
+    NO_IMAGE = 4
+    NO_RESULT = 5
+    NO_WEIGHTS = 6
+    OUT_OF_ORDER = 7
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer; `status` is a `Status`, or a number that this version does not know."""
+
+    status: int
+    tag: int
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a board says it is.
+
+    Attributes:
+        version: Of the protocol.
+        weights_are_loaded: Whether the weights come over the line, after every start.
+        inputs: Inputs of the network, one byte each.
+        outputs: Output neurons.
+        capacity: Bytes that the payload of a request may have.
+        clock_hz: The core's clock.
+        weight_bytes: Length of the weights.
+        weights_checksum: The CRC-32 that they must have.
+        content_hash: SHA-256 of the network, in hexadecimal digits.
+    """
+
+    version: int
+    weights_are_loaded: bool
+    inputs: int
+    outputs: int
+    capacity: int
+    clock_hz: int
+    weight_bytes: int
+    weights_checksum: int
+    content_hash: str
+
+
+@dataclass(frozen=True)
+class Condition:
+    """How a board is.
+
+    Attributes:
+        has_weights: Whether all weights are there, their checksum the right one.
+        has_image: Whether an image is loaded.
+        has_result: Whether there is a result to read.
+        damaged_frames: Requests with a wrong checksum since the reset, modulo 2 ** 16.
+        weight_bytes: Bytes of the weights that are there.
+        weights_checksum: Their CRC-32.
+    """
+
+    has_weights: bool
+    has_image: bool
+    has_result: bool
+    damaged_frames: int
+    weight_bytes: int
+    weights_checksum: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the network said of one image.
+
+    Attributes:
+        predicted: The class.
+        clocks: Clocks from the first input to the result.
+        spike_counts: Spikes of each output neuron; where the network's readout is the membrane,
+            its sum over the steps.
+    """
+
+    predicted: int
+    clocks: int
+    spike_counts: tuple[int, ...]
+
+
+def encode_request(command: int, tag: int, payload: bytes = b"") -> bytes:
+    """Return a request as bytes."""
+    return _encode(_REQUEST, command, tag, payload)
+
+
+def encode_answer(status: int, tag: int, payload: bytes = b"") -> bytes:
+    """Return an answer as bytes: what a board does, for tests of the host."""
+    return _encode(_ANSWER, status, tag, payload)
+
+
+def _encode(first: int, kind: int, tag: int, payload: bytes) -> bytes:
+    frame = _HEADER.pack(first, kind, tag, len(payload)) + payload
+    return frame + _CHECKSUM.pack(zlib.crc32(frame[1:]))
+
+
+def find_answers(heard: bytes) -> list[Answer]:
+    """Return the answers in what was heard, whatever stands between them.
+
+    A first byte is believed only if length and checksum agree with it, so that noise which looks
+    like the beginning of an answer hides none.
+    """
+    answers: list[Answer] = []
+    start = heard.find(_ANSWER)
+    while start >= 0:
+        found = _answer_at(heard, start)
+        if found is not None:
+            answers.append(found)
+            start += OVERHEAD + len(found.payload) - 1
+        start = heard.find(_ANSWER, start + 1)
+    return answers
+
+
+def _answer_at(heard: bytes, start: int) -> Answer | None:
+    if len(heard) < start + OVERHEAD:
+        return None
+    _, status, tag, length = _HEADER.unpack_from(heard, start)
+    end = start + _HEADER.size + length
+    if len(heard) < end + _CHECKSUM.size:
+        return None
+    (checksum,) = _CHECKSUM.unpack_from(heard, end)
+    if zlib.crc32(heard[start + 1 : end]) != checksum:
+        return None
+    return Answer(status, tag, heard[start + _HEADER.size : end])
+
+
+def read_identity(payload: bytes) -> Identity:
+    """Read the answer to IDENTIFY.
+
+    Raises:
+        ValueError: If it is not one.
+    """
+    try:
+        version, flags, inputs, outputs, capacity, clock, size, checksum, digest = _IDENTITY.unpack(
+            payload
+        )
+    except struct.error as error:
+        raise ValueError(str(error)) from None
+    return Identity(
+        version=version,
+        weights_are_loaded=bool(flags & 1),
+        inputs=inputs,
+        outputs=outputs,
+        capacity=capacity,
+        clock_hz=clock,
+        weight_bytes=size,
+        weights_checksum=checksum,
+        content_hash=digest.hex(),
+    )
+
+
+def read_condition(payload: bytes) -> Condition:
+    """Read the answer to CHECKSUM; raises ValueError if it is not one."""
+    try:
+        flags, damaged, size, checksum = _CONDITION.unpack(payload)
+    except struct.error as error:
+        raise ValueError(str(error)) from None
+    return Condition(
+        has_weights=bool(flags & 1),
+        has_image=bool(flags & 2),
+        has_result=bool(flags & 4),
+        damaged_frames=damaged,
+        weight_bytes=size,
+        weights_checksum=checksum,
+    )
+
+
+def read_result(payload: bytes) -> Result:
+    """Read the answer to RUN, READ or CLASSIFY; raises ValueError if it is not one."""
+    rest = len(payload) - _RESULT.size
+    if rest < 0 or rest % 4:
+        raise ValueError(f"{len(payload)} bytes are no result")
+    predicted, clocks = _RESULT.unpack_from(payload)
+    counts = struct.unpack_from(f"<{rest // 4}i", payload, _RESULT.size)
+    return Result(predicted, clocks, counts)

@@ -1,0 +1,54 @@
+"""A project for Vivado, where the open tools end with a netlist. It is written, and not run."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from sc_neurocore.fpga.design import Design
+from sc_neurocore.hdl.render import render
+from sc_neurocore.network.storage import write_atomically
+from sc_neurocore.tools.devices import Device
+
+PROJECT_SUFFIX = ".tcl"
+_PIN = re.compile(r"^\s*set_property\s[^#]*PACKAGE_PIN", re.MULTILINE)
+
+
+def write_project(design: Design, device: Device, folder: Path, frequency_mhz: float) -> Path:
+    """Write a Tcl script that takes the sources through Vivado, and constraints.
+
+    A board brings its own; else a stub is written. Constraints in which somebody has
+    assigned pins are left as they are.
+
+    Args:
+        design: What is built.
+        device: The device.
+        folder: Where the files go, beside the netlist.
+        frequency_mhz: The clock frequency to aim at, in MHz.
+
+    Returns:
+        The script's path.
+    """
+    values = {
+        "top": design.top,
+        "title": device.title,
+        "part": device.part,
+        "sources": Path(os.path.relpath(design.sources, folder)).as_posix(),
+        "verilog": [path.as_posix() for path in design.verilog],
+        "period_ns": 1000 / frequency_mhz,
+    }
+    own = folder / f"{design.top}.xdc"
+    constraints = design.sources / design.constraints if design.constraints else own
+    values["constraints"] = Path(os.path.relpath(constraints, folder)).as_posix()
+    if constraints == own and not _has_pins(own):
+        text = render("sc_neurocore.fpga", "templates", "vivado.xdc.j2", values)
+        write_atomically(own, text.encode())
+    script = folder / f"{design.top}{PROJECT_SUFFIX}"
+    text = render("sc_neurocore.fpga", "templates", "vivado.tcl.j2", values)
+    write_atomically(script, text.encode())
+    return script
+
+
+def _has_pins(constraints: Path) -> bool:
+    return constraints.exists() and bool(_PIN.search(constraints.read_text(encoding="utf-8")))

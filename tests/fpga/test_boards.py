@@ -1,0 +1,236 @@
+"""Boards: their data, their tops, their constraints, and what every tool says of them."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sc_neurocore.equation import LIF
+from sc_neurocore.errors import UserError
+from sc_neurocore.fpga.boards import BOARDS, device_for_core, find_board, load_board, write_board
+from sc_neurocore.fpga.build import build
+from sc_neurocore.fpga.constraints import Pin, lpf, pcf, xdc
+from sc_neurocore.fpga.design import read_design
+from sc_neurocore.hdl.accelerator import generate
+from sc_neurocore.hdl.design import compile_network, load_design
+from sc_neurocore.network import (
+    Dense,
+    InputEncoding,
+    NetworkDescription,
+    Population,
+)
+from sc_neurocore.tools import programs
+from sc_neurocore.tools.devices import DEVICES
+
+RequireTool = Callable[..., None]
+HARNESS = Path(__file__).parents[2] / "src/sc_neurocore/fpga/harness"
+PORTS = {"clk_pin", "button", "uart_rx", "uart_tx", "led_ready", "led_busy"}
+
+
+def tiny(bits: int = 5) -> NetworkDescription:
+    random = np.random.default_rng(1)
+    return NetworkDescription(
+        name="tiny",
+        steps=4,
+        input=InputEncoding(shape=(6,), bits=bits, fraction_bits=4),
+        layers=[
+            Dense(weight=random.normal(0, 1, (5, 6))),
+            Population(neuron=LIF),
+            Dense(weight=random.normal(0, 1, (3, 5))),
+            Population(neuron=LIF),
+        ],
+    )
+
+
+def design(directory: Path, board: str, weights: str = "rom", **options: float) -> Path:
+    _, network = compile_network(tiny(), directory, lanes=2)
+    if weights == "loaded":
+        generate(network, directory, 2, weights="loaded", ram_style="block")
+    write_board(directory, board, **options)  # type: ignore[arg-type]
+    return directory
+
+
+@pytest.mark.parametrize("key", BOARDS)
+def test_a_board_has_every_port_once_and_a_device(key: str) -> None:
+    board = find_board(key)
+    assert board.key == key
+    assert board.device in DEVICES
+    assert set(board.pins) == PORTS | set(board.held_high)
+    sites = [pin.site for pin in board.pins.values()]
+    assert len(set(sites)) == len(sites)
+
+
+@pytest.mark.parametrize("weights", ["rom", "loaded"])
+@pytest.mark.parametrize("key", BOARDS)
+def test_verilator_and_icarus_have_nothing_to_say_of_a_top(
+    key: str, weights: str, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("verilator", "iverilog")
+    design(tmp_path, key, weights)
+    read = read_design(tmp_path)
+    names = [*(path.as_posix() for path in read.verilog), str(HARNESS / "primitives.v")]
+    lint = ["--lint-only", "-Wall", "--top-module", read.top, *names]
+    assert programs.run("verilator", lint, read.sources).stderr == ""
+    compile_ = ["-g2005", "-Wall", "-Wno-timescale", "-s", read.top, "-o", "top", *names]
+    assert programs.run("iverilog", compile_, read.sources).stderr == ""
+
+
+@pytest.mark.parametrize("key", BOARDS)
+def test_yosys_finds_one_clock_and_no_latch(
+    key: str, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("yosys")
+    design(tmp_path, key, "loaded")
+    read = read_design(tmp_path)
+    (read.sources / "primitives.v").write_bytes((HARNESS / "primitives.v").read_bytes())
+    names = " ".join([*(path.as_posix() for path in read.verilog), "primitives.v"])
+    script = (
+        f"read_verilog -defer {names}; hierarchy -check -top {read.top}; proc; "
+        f"select -assert-none t:$dlatch t:$adff t:$adffe; "
+        f"flatten; opt_clean; check -assert; "
+        f"select -assert-none t:$dff %ci1:+[CLK] w:* %i w:clk_pin %d"
+    )
+    programs.run("yosys", ["-q", "-p", script], read.sources)
+
+
+@pytest.mark.parametrize(
+    ("key", "tools"),
+    [("icebreaker", ("nextpnr-ice40", "icepack")), ("ulx3s", ("nextpnr-ecp5", "ecppack"))],
+)
+def test_a_top_becomes_a_bitstream_with_its_pins_and_clock(
+    key: str, tools: tuple[str, str], require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("yosys", *tools)
+    design(tmp_path, key)
+    board = load_board(tmp_path)
+    report = build(tmp_path, board.device, frequency_mhz=board.frequency_mhz)
+    assert report.top == board.top
+    assert report.bitstream is not None and (tmp_path / report.bitstream).stat().st_size > 10_000
+    assert report.meets_timing
+    (log,) = (tmp_path / "build" / board.device).glob("*.nextpnr-*.log")
+    said = log.read_text()
+    for port in BOARDS[key].pins:
+        # Each placer has its own words for it.
+        assert re.search(rf"constrained '{port}' to bel|'{port}\$tr_io' constrained to Bel", said)
+    assert f"frequency constraint of {board.frequency_mhz:.1f} MHz" in said
+
+
+def test_design_json_says_what_to_build(tmp_path: Path) -> None:
+    design(tmp_path, "ulx3s")
+    board = load_board(tmp_path)
+    assert (board.top, board.device) == ("tiny_ulx3s", "ecp5-85k")
+    read = read_design(tmp_path)
+    assert read.top == board.top
+    assert read.constraints == Path("board/tiny_ulx3s.lpf")
+    assert not read.changed
+    core = read_design(tmp_path, "tiny")
+    assert core.constraints is None
+    assert not any("board" in path.as_posix() for path in core.verilog)
+    (tmp_path / board.constraints).write_text("")
+    assert read_design(tmp_path).changed == (board.constraints,)
+
+
+def test_another_board_and_a_new_core_replace_the_first(tmp_path: Path) -> None:
+    first = set(load_board(design(tmp_path, "ulx3s")).verilog)
+    board = write_board(tmp_path, "arty-a7")
+    folder = tmp_path / "rtl/board"
+    assert {f"rtl/board/{path.name}" for path in folder.iterdir()} == {
+        *board.verilog,
+        board.constraints,
+    }
+    assert set(board.verilog) != first
+    hashes = json.loads((tmp_path / "design.json").read_text())["sha256"]
+    assert all((tmp_path / name).is_file() for name in hashes)
+    compile_network(tiny(), tmp_path, lanes=2)
+    assert not folder.exists()
+    with pytest.raises(UserError, match="has no board: compile with --board, one of icebreaker"):
+        load_board(tmp_path)
+    assert read_design(tmp_path).top == "tiny"
+
+
+def test_the_same_design_gives_the_same_bytes(tmp_path: Path) -> None:
+    one, two = (design(tmp_path / name, "icebreaker") for name in ("one", "two"))
+    for path in (one / "rtl/board").iterdir():
+        assert path.read_bytes() == (two / "rtl/board" / path.name).read_bytes()
+
+
+def test_the_top_says_how_fast_the_line_is(tmp_path: Path) -> None:
+    design(tmp_path, "icebreaker", frequency_mhz=36, baud=115_200)
+    board = load_board(tmp_path)
+    assert board.clocks_per_bit == round(36e6 / 115_200)
+    text = (tmp_path / board.verilog[0]).read_text()
+    assert f"CLOCKS_PER_BIT = {board.clocks_per_bit}," in text
+    assert "CLOCK_HZ(32'd36000000)" in text
+    # Silence of about a tenth of a second ends a frame: less than a host waits.
+    found = re.search(r"TIMEOUT_BITS\s+= (\d+)", text)
+    assert found is not None
+    assert 0.07 < 2 ** int(found[1]) / 36e6 < 0.2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"key": "icebraker"}, "unknown board 'icebraker'; known boards: icebreaker"),
+        ({"key": "icebreaker", "baud": 12_000_000}, r"2\.00 clocks a bit: expected 8 to 65536"),
+        ({"key": "icebreaker", "baud": 2_800_000}, "within 2 % of a whole number"),
+        ({"key": "icebreaker", "baud": 0}, "0 baud: expected a number of bits per second"),
+        ({"key": "icebreaker", "frequency_mhz": 7.0}, "the nearest that the PLL makes of 12 MHz"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_nothing_written(
+    options: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    compile_network(tiny(), tmp_path, lanes=2)
+    before = (tmp_path / "design.json").read_bytes()
+    with pytest.raises(UserError, match=message):
+        write_board(tmp_path, **options)  # type: ignore[arg-type]
+    assert (tmp_path / "design.json").read_bytes() == before
+    assert not (tmp_path / "rtl/board").exists()
+
+
+def test_a_core_is_chosen_for_what_the_board_leaves_of_the_device() -> None:
+    board = BOARDS["icebreaker"]
+    left, whole = device_for_core(board).available, DEVICES["up5k"].available
+    assert left["brams"] == whole["brams"] - 2
+    assert left["logic_cells"] == whole["logic_cells"] - 1000
+    assert left["sprams"] == whole["sprams"]
+
+
+def test_wide_inputs_are_refused(tmp_path: Path) -> None:
+    compile_network(tiny(bits=9), tmp_path, lanes=2)
+    with pytest.raises(UserError, match="takes inputs of 9 bits"):
+        write_board(tmp_path, "ulx3s")
+
+
+def test_the_checksum_is_that_of_the_weights(tmp_path: Path) -> None:
+    import zlib
+
+    from sc_neurocore.hdl.memories import weight_image
+
+    design(tmp_path, "icebreaker")
+    accelerator, network = load_design(tmp_path)
+    image = weight_image(network, accelerator.geometry)
+    text = (tmp_path / load_board(tmp_path).verilog[0]).read_text()
+    assert f"WEIGHTS_CHECKSUM(32'h{zlib.crc32(image[:-4]):08x})" in text
+
+
+def test_constraints_in_each_format() -> None:
+    pins = {"clk_pin": Pin("35"), "uart_rx": Pin("M1", pull="up")}
+    assert pcf(pins, 12) == "set_frequency clk_pin 12\nset_io clk_pin 35\nset_io uart_rx M1\n"
+    assert lpf(pins, 25).splitlines() == [
+        'FREQUENCY PORT "clk_pin" 25 MHZ;',
+        'LOCATE COMP "clk_pin" SITE "35";',
+        'IOBUF PORT "clk_pin" PULLMODE=NONE IO_TYPE=LVCMOS33;',
+        'LOCATE COMP "uart_rx" SITE "M1";',
+        'IOBUF PORT "uart_rx" PULLMODE=UP IO_TYPE=LVCMOS33;',
+    ]
+    lines = xdc(pins, 100).splitlines()
+    assert "create_clock -name oscillator -period 10.000 [get_ports clk_pin]" in lines
+    assert (
+        "set_property -dict {PACKAGE_PIN M1 IOSTANDARD LVCMOS33 PULLUP true} [get_ports uart_rx]"
+        in lines
+    )
+    assert "set_false_path -from [get_ports uart_rx]" in lines

@@ -1,0 +1,118 @@
+"""What a network will take of a device, against what the tools then make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sc_neurocore.errors import CheckFailedError
+from sc_neurocore.fixed import IntegerNetwork
+from sc_neurocore.fpga.build import measure
+from sc_neurocore.fpga.capacity import (
+    FITTED,
+    PlannedMemory,
+    assess,
+    choose,
+    fit,
+    plan_memories,
+    ram_blocks,
+)
+from sc_neurocore.hdl.accelerator import generate
+from sc_neurocore.hdl.geometry import plan
+from sc_neurocore.tools.devices import DEVICES, ECP5, ICE40, ICE40_ULTRA_PLUS, find_device
+
+MakeNetwork = Callable[..., IntegerNetwork]
+
+
+@pytest.mark.parametrize(
+    ("words", "bits", "family", "blocks"),
+    [
+        # 13 rows of four 1024 x 18: 25 of two 512 x 36 would be less, but for their multiplexer.
+        (12800, 64, ECP5, {"brams": 52}),
+        (4736, 16, ICE40, {"brams": 20}),  # as Yosys takes 1024 x 4, and not 256 x 16
+        (256, 16, ICE40, {"brams": 1}),
+        (257, 17, ICE40, {"brams": 3}),  # 512 x 8, three side by side
+        (12, 11, ICE40, {}),  # a small table is logic
+    ],
+)
+def test_blocks_of_one_memory(
+    words: int, bits: int, family: object, blocks: dict[str, float]
+) -> None:
+    memory = PlannedMemory("m", words, bits, is_written=False)
+    assert ram_blocks((memory,), family) == blocks  # type: ignore[arg-type]
+
+
+def test_loaded_weights_go_to_single_port_ram_where_there_is_one(make_network: MakeNetwork) -> None:
+    geometry = plan(make_network([64, 256, 10]), 8)
+    assert geometry.rows <= 16384
+    loaded = plan_memories(geometry, "loaded")
+    on_ultra_plus = ram_blocks(loaded, ICE40_ULTRA_PLUS)
+    assert on_ultra_plus["sprams"] == 4  # eight lanes of 8 bits are four columns of 16
+    others = tuple(each for each in loaded if each.name != "weights")
+    assert on_ultra_plus["brams"] == ram_blocks(others, ICE40)["brams"]
+
+
+@pytest.mark.parametrize("key", ["up5k", "ecp5-25k"])
+def test_assessment_is_what_the_tools_make_of_it(
+    key: str, tmp_path: Path, make_network: MakeNetwork, require_tool: Callable[..., None]
+) -> None:
+    device = find_device(key)
+    require_tool(*device.flow.programs)
+    network = make_network([40, 24, 10], steps=20, seed=3)
+    found = assess(network, device, 2)
+    generate(network, tmp_path, lanes=2)
+    used = measure(tmp_path, key, few_pins=True)
+    for exact in ("brams", "dsps"):
+        assert found.used[exact] == used[exact]
+    # No build of this network went into the fit.
+    for estimated in FITTED:
+        assert found.used[estimated] == pytest.approx(used[estimated], rel=0.25)
+
+
+def test_fits_rise_with_every_size_and_miss_no_build_by_more_than_they_say() -> None:
+    for device in DEVICES.values():
+        for resource in FITTED:
+            found = fit(device.flow.family, resource)
+            assert all(weight >= 0 for weight in found.weights.values())
+            assert found.weights["constant"] > 0
+            assert found.error < 0.25
+
+
+def test_auto_takes_the_most_lanes_that_fit(make_network: MakeNetwork) -> None:
+    network = make_network([64, 128, 10])
+    chosen, considered = choose(network, find_device("hx8k"))
+    assert [each.lanes for each in considered] == [1, 2, 4, 8, 16, 32, 64, 128]
+    assert chosen.fits and chosen.weights == "rom"
+    assert not any(each.fits for each in considered if each.lanes > chosen.lanes)
+    larger, _ = choose(network, find_device("ecp5-85k"))
+    assert larger.lanes > chosen.lanes
+
+
+def test_weights_are_loaded_where_the_bitstream_cannot_hold_them(
+    make_network: MakeNetwork,
+) -> None:
+    network = make_network([784, 128, 10], input_bits=8)
+    chosen, _ = choose(network, find_device("up5k"))
+    assert (chosen.weights, chosen.used["sprams"]) == ("loaded", 4)
+    small, _ = choose(make_network([16, 8, 4]), find_device("up5k"))
+    assert small.weights == "rom"
+
+
+def test_what_cannot_fit_is_refused_with_the_sums(make_network: MakeNetwork) -> None:
+    network = make_network([784, 128, 10], input_bits=8)
+    with pytest.raises(CheckFailedError, match=r"any number of lanes.*block RAMs of 32 \(\d+ too"):
+        choose(network, find_device("hx8k"))
+    with pytest.raises(CheckFailedError, match="with 8 lanes"):
+        choose(network, find_device("hx8k"), lanes=8)
+
+
+def test_chosen_lanes_are_taken_though_logic_may_not_fit(make_network: MakeNetwork) -> None:
+    network = make_network([16, 64, 10], input_bits=8)
+    chosen, considered = choose(network, find_device("up5k"), lanes=64)
+    assert chosen.lanes == 64 and considered == (chosen,)
+    assert chosen.memories_fit and not chosen.fits
+    # A multiplier is the neuron's, and lanes that find none take logic.
+    assert (chosen.used["dsps"], chosen.soft_lanes) == (8, 64 + 1 - 8)
+    assert "too many" in chosen.sums.partition(" logic cells")[2].partition(",")[0]

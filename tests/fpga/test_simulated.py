@@ -1,0 +1,275 @@
+"""The board tops themselves: their Verilog behind a pseudo-terminal, and the host as it is."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import serial
+from numpy.typing import NDArray
+from typer.testing import CliRunner
+
+from sc_neurocore.cli.app import app
+from sc_neurocore.data import load_split
+from sc_neurocore.equation import LIF
+from sc_neurocore.errors import BoardError, CheckFailedError
+from sc_neurocore.fixed import IntegerNetwork
+from sc_neurocore.fpga.boards import write_board
+from sc_neurocore.fpga.host import Host
+from sc_neurocore.fpga.protocol import Command, Status, encode_request, find_answers
+from sc_neurocore.fpga.simulated import SECONDS_OF_SILENCE, simulated_board
+from sc_neurocore.hdl.accelerator import generate
+from sc_neurocore.hdl.design import compile_network, load_design
+from sc_neurocore.hdl.memories import weight_image
+from sc_neurocore.network import (
+    Dense,
+    InputEncoding,
+    NetworkDescription,
+    Population,
+    load_description,
+)
+from sc_neurocore.verify.cosimulation import cosimulate
+
+PAGE = Path(__file__).parents[2] / "docs" / "boards.md"
+MODEL = Path(__file__).parents[2] / "models" / "digits"
+Images = NDArray[np.int64]
+
+
+@pytest.fixture(scope="module")
+def images() -> Images:
+    return load_split("digits", seed=0).test.inputs.reshape(-1, 64)[:100].astype(np.int64)
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, IntegerNetwork]:
+    """The digits network with its weights in the bitstream, on an iCEBreaker."""
+    directory = tmp_path_factory.mktemp("digits")
+    compile_network(load_description(MODEL), directory)
+    write_board(directory, "icebreaker")
+    return directory, load_design(directory)[1]
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, IntegerNetwork]:
+    """A small network on a ULX3S: weights that are loaded, four inputs at a time, membranes."""
+    directory = tmp_path_factory.mktemp("loaded")
+    random = np.random.default_rng(2)
+    description = NetworkDescription(
+        name="small",
+        steps=6,
+        readout="membrane",
+        input=InputEncoding(shape=(42,), bits=8, fraction_bits=8),
+        layers=[
+            Dense(weight=random.normal(0, 0.5, (30, 42))),
+            Population(neuron=LIF),
+            Dense(weight=random.normal(0, 0.5, (7, 30))),
+            Population(neuron=LIF),
+        ],
+    )
+    _, network = compile_network(description, directory, lanes=4)
+    generate(network, directory, 4, inputs_per_beat=4, weights="loaded", ram_style="block")
+    write_board(directory, "ulx3s")
+    return directory, network
+
+
+@pytest.fixture
+def port(digits: tuple[Path, IntegerNetwork], require_tool: Callable[..., None]) -> Iterator[str]:
+    require_tool("verilator", "c++")
+    with simulated_board(digits[0]) as name:
+        yield name
+
+
+class BadLine:
+    """A serial port that loses, changes and invents bytes, in both directions."""
+
+    def __init__(self, port: str, seed: int, share: float) -> None:
+        self._line = serial.Serial(port, 1_000_000, timeout=0.02)
+        self._random = np.random.default_rng(seed)
+        self._share = share
+        self.mishaps = 0
+
+    @property
+    def in_waiting(self) -> int:
+        return self._line.in_waiting
+
+    def read(self, size: int = 1) -> bytes:
+        return self._spoil(self._line.read(size))
+
+    def write(self, data: bytes) -> int:
+        self._line.write(self._spoil(data))
+        return len(data)
+
+    def reset_input_buffer(self) -> None:
+        self._line.reset_input_buffer()
+
+    def close(self) -> None:
+        self._line.close()
+
+    def _spoil(self, data: bytes) -> bytes:
+        spoiled = bytearray()
+        for byte in data:
+            if self._random.random() >= self._share:
+                spoiled.append(byte)
+                continue
+            self.mishaps += 1
+            kind = self._random.integers(3)
+            if kind == 1:
+                spoiled.append(byte ^ int(self._random.integers(1, 256)))
+            elif kind == 2:
+                spoiled.append(byte)
+                spoiled += self._random.bytes(int(self._random.integers(1, 12)))
+        return bytes(spoiled)
+
+
+def test_a_hundred_images_come_out_as_the_integers_say(
+    port: str, digits: tuple[Path, IntegerNetwork], images: Images
+) -> None:
+    network = digits[1]
+    expected = network.run(images)
+    with Host(port, network_hash=network.content_hash, silence=SECONDS_OF_SILENCE) as host:
+        identity = host.identity
+        run = host.classify(images)
+    assert (identity.inputs, identity.outputs, identity.clock_hz) == (64, 10, 24_000_000)
+    assert not identity.weights_are_loaded
+    np.testing.assert_array_equal(run.classes, expected.classes)
+    np.testing.assert_array_equal(run.spike_counts, expected.spike_counts)
+
+
+def test_a_bad_line_costs_time_and_nothing_else(
+    port: str, digits: tuple[Path, IntegerNetwork], images: Images
+) -> None:
+    _, network = digits
+    expected = network.run(images)
+    line = BadLine(port, seed=5, share=0.0015)
+    with Host(line, timeout=0.3, silence=SECONDS_OF_SILENCE, attempts=20) as host:
+        run = host.classify(images)
+        assert host.retries > 5
+    assert line.mishaps > 10
+    np.testing.assert_array_equal(run.classes, expected.classes)
+    np.testing.assert_array_equal(run.spike_counts, expected.spike_counts)
+
+
+def test_the_board_survives_garbage_and_says_what_was_wrong(port: str, images: Images) -> None:
+    random = np.random.default_rng(0)
+    line = serial.Serial(port, 1_000_000, timeout=0.02)
+
+    def ask(data: bytes) -> int | None:
+        line.reset_input_buffer()
+        line.write(data)
+        heard = b""
+        ends = time.monotonic() + 2
+        while time.monotonic() < ends:
+            heard += line.read(100)
+            answers = find_answers(heard)
+            if answers:
+                return answers[0].status
+        return None
+
+    image = images[0].astype(np.uint8).tobytes()
+    for size in (1, 10, 100, 2000):
+        line.write(random.bytes(size) + b"\xa5\x03\x07\x40")
+        time.sleep(2 * SECONDS_OF_SILENCE)
+        damaged = bytearray(encode_request(Command.LOAD_IMAGE, 1, image))
+        damaged[20] ^= 1
+        assert ask(bytes(damaged)) == Status.DAMAGED
+        # What was damaged is no image, whatever was there before.
+        assert ask(encode_request(Command.RUN, 2)) == Status.NO_IMAGE
+        assert ask(encode_request(Command.LOAD_IMAGE, 3, image[:-1])) == Status.WRONG_LENGTH
+        assert ask(encode_request(Command.RUN, 4, b"x")) == Status.WRONG_LENGTH
+        assert ask(encode_request(Command.LOAD_WEIGHTS, 5, bytes(8))) == Status.UNKNOWN
+        assert ask(encode_request(99, 6)) == Status.UNKNOWN
+        assert ask(encode_request(Command.LOAD_IMAGE, 7, image)) == Status.DONE
+        assert ask(encode_request(Command.RUN, 8)) == Status.DONE
+    line.close()
+
+
+def test_load_run_and_read_are_classify(port: str, images: Images) -> None:
+    with Host(port, silence=SECONDS_OF_SILENCE) as host:
+        with pytest.raises(BoardError, match="refuses READ: there is no result yet"):
+            host.read()
+        with pytest.raises(BoardError, match="refuses RUN: no image is loaded"):
+            host.run()
+        whole = host.classify(images[:2])
+        host.load_image(images[0])
+        condition = host.condition()
+        assert condition.has_image and condition.has_result and condition.has_weights
+        assert condition.weights_checksum == host.identity.weights_checksum
+        # The result of the image before is there until the next run.
+        assert host.read().predicted == whole.classes[1]
+        result = host.run()
+        assert (result.predicted, result.spike_counts) == (
+            whole.classes[0],
+            tuple(whole.spike_counts[0]),
+        )
+        assert host.read() == host.run() == result
+    with (
+        pytest.raises(CheckFailedError, match="holds network"),
+        Host(port, network_hash="0" * 64, silence=SECONDS_OF_SILENCE),
+    ):
+        pass
+
+
+def test_weights_are_loaded_over_a_bad_line(
+    loaded: tuple[Path, IntegerNetwork], require_tool: Callable[..., None]
+) -> None:
+    require_tool("verilator", "c++", "iverilog")
+    directory, network = loaded
+    image = weight_image(network, load_design(directory)[0].geometry)
+    images = np.random.default_rng(3).integers(0, 256, (60, 42))
+    images[0], images[1] = 0, 255
+    expected = network.run(images)
+    with simulated_board(directory) as port:
+        line = BadLine(port, seed=7, share=0.002)
+        with Host(line, timeout=0.3, silence=SECONDS_OF_SILENCE, attempts=20) as host:
+            assert host.identity.weights_are_loaded
+            with pytest.raises(BoardError, match="its weights are not loaded"):
+                host.classify(images[:1])
+            host.load_weights(image)
+            assert line.mishaps > 0
+        with Host(port, silence=SECONDS_OF_SILENCE) as host:
+            run = host.classify(images)
+            np.testing.assert_array_equal(run.classes, expected.classes)
+            np.testing.assert_array_equal(run.spike_counts, expected.membrane)
+            assert expected.membrane.min() < 0
+            # One value per clock: from the first four to the last, and two beyond the end.
+            cosimulation = cosimulate(directory, network, images, "icarus")
+            assert run.clocks.mean() == pytest.approx(41 + cosimulation.latency_cycles)
+            # A wrong bit is found out, and the network does not run on it.
+            wrong = bytearray(image[:-4])
+            wrong[1000] ^= 4
+            with pytest.raises(CheckFailedError, match="the weights have arrived with checksum"):
+                host.load_weights(bytes(wrong) + zlib.crc32(wrong).to_bytes(4, "little"))
+            assert not host.condition().has_weights
+            host.load_weights(image)
+            assert host.classify(images[:1]).classes == expected.classes[:1]
+
+
+def test_the_page_runs(port: str, digits: tuple[Path, IntegerNetwork]) -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert block.count('"/dev/ttyUSB1"') == block.count('"runs/board"') == 1
+    block = block.replace("/dev/ttyUSB1", port).replace("runs/board", str(digits[0]))
+    exec(compile(block, str(PAGE), "exec"), {})
+
+
+def test_the_command_line_runs_a_board(
+    digits: tuple[Path, IntegerNetwork], require_tool: Callable[..., None]
+) -> None:
+    require_tool("verilator", "c++")
+    arguments = ["run", str(digits[0]), "--port", "simulated", "--samples", "50", "--json"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0
+    content = json.loads(result.stdout)
+    assert (content["samples"], content["simulated"]) == (50, True)
+    assert content["class_mismatches"] == content["count_mismatches"] == 0
+    assert content["accuracy"] == content["integer_accuracy"] > 0.9
+    clocks, time_ = content["clocks_per_sample"], content["microseconds_per_sample"]
+    assert time_ == pytest.approx(clocks / 24, abs=0.01)
+    missing = CliRunner().invoke(app, ["run", str(digits[0]), "--port", "/dev/no-such", "--json"])
+    assert missing.exit_code == 2
+    assert "port /dev/no-such" in json.loads(missing.stdout)["error"]
