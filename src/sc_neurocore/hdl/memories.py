@@ -32,7 +32,7 @@ def weight_image(network: IntegerNetwork, geometry: Geometry) -> bytes:
         network: The network.
         geometry: The sizes of the design, from `plan` or a design that was read back.
     """
-    words, widths = _weight_rows(network, geometry)
+    words, widths = weight_rows(network, geometry)
     columns = 1 << geometry.column_bits
     rows = np.zeros((geometry.rows, columns), dtype="<u2")
     mask = (1 << COLUMN_BITS) - 1
@@ -45,15 +45,15 @@ def weight_image(network: IntegerNetwork, geometry: Geometry) -> bytes:
 
 def weights_text(network: IntegerNetwork, geometry: Geometry) -> bytes:
     """Return the $readmemh file of the weight memory."""
-    return memory_text(*_weight_rows(network, geometry), geometry.rows)
+    return memory_text(*weight_rows(network, geometry), geometry.rows)
 
 
 def neurons_text(network: IntegerNetwork, geometry: Geometry) -> bytes:
     """Return the $readmemh file of the neuron memory."""
-    return memory_text(*_neuron_slots(network, geometry), geometry.slots)
+    return memory_text(*neuron_slots(network, geometry), geometry.slots)
 
 
-def _weight_rows(network: IntegerNetwork, geometry: Geometry) -> Words:
+def weight_rows(network: IntegerNetwork, geometry: Geometry) -> Words:
     """Lay out the weights: for each group of each layer, for each input, one weight per lane."""
     blocks = []
     for layer, form in zip(network.layers, geometry.layers, strict=True):
@@ -62,7 +62,7 @@ def _weight_rows(network: IntegerNetwork, geometry: Geometry) -> Words:
     return np.concatenate(blocks), [geometry.weight_bits] * geometry.lanes
 
 
-def _neuron_slots(network: IntegerNetwork, geometry: Geometry) -> Words:
+def neuron_slots(network: IntegerNetwork, geometry: Geometry) -> Words:
     """Lay out what each neuron has of its own: bias and parameters, a word for each turn."""
     blocks = []
     for layer, form in zip(network.layers, geometry.layers, strict=True):
