@@ -184,11 +184,12 @@ def test_the_control_is_proved(
             "wire layer_done    = state == DRAIN;",
             "assert",
         ),
-        (
+        pytest.param(
             "controller",
             "if (out_ready) state <= BEGIN",
             "state <= BEGIN",
             "assert",
+            marks=pytest.mark.soak,
         ),
     ],
 )
