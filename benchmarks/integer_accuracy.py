@@ -1,12 +1,12 @@
 """Accuracy of the integer model against floating point: full test sets, weights of 8, 6 and 4 bits.
 
 The networks in models/ are quantised as they are, and once more after a fine-tuning of five epochs
-with weights of that width, on their training set. Every sample that they were not trained on is
-classified; nothing is chosen by the result.
+with weights of that width, on their training set (not the convolutional one by default). Every
+sample that they were not trained on is classified; nothing is chosen by the result.
 
     python benchmarks/integer_accuracy.py                        all networks in models/
     python benchmarks/integer_accuracy.py --models digits        one of them
-    python benchmarks/integer_accuracy.py --no-tuning            without fine-tuning
+    python benchmarks/integer_accuracy.py --untuned              fine-tune all of them
 
 Finished rows are kept in --folder, so that a run that was stopped goes on.
 """
@@ -80,13 +80,19 @@ def main() -> int:
     known = sorted(path.parent.name for path in MODELS.glob(f"*/{JSON_NAME}"))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="+", choices=known, default=known)
-    parser.add_argument("--no-tuning", action="store_true")
+    parser.add_argument(
+        "--untuned",
+        nargs="*",
+        choices=known,
+        default=["mnist-conv"],
+        help="networks that are not fine-tuned (an epoch of the convolutional one takes minutes)",
+    )
     parser.add_argument("--folder", type=Path, default=MODELS.parent / "runs/integer_accuracy")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for model in options.models:
-        for row in measure(model, not options.no_tuning, options.folder):
+        for row in measure(model, model not in options.untuned, options.folder):
             print(row, flush=True)
             rows.append(row)
     targets = [

@@ -121,6 +121,60 @@ def make_network() -> Callable[..., IntegerNetwork]:
 
 
 @pytest.fixture(scope="session")
+def make_step_network() -> Callable[..., IntegerNetwork]:
+    """Make a small integer network of a kind that only the step-outer schedule computes."""
+    return _step_network
+
+
+def _step_network(kind: str, seed: int = 0, steps: int = 10) -> IntegerNetwork:
+    """A network 7-9-5 with a random mixture of what its kind asks for; "feed-forward" too.
+
+    Rings of delays hold 8 steps: in 10 steps they come round.
+    """
+    random = np.random.default_rng(seed)
+
+    def dense(inputs: int, outputs: int, scale: float = 2.0) -> Dense:
+        weight = random.normal(0, scale / np.sqrt(inputs), (outputs, inputs))
+        return Dense(weight=weight, bias=random.normal(0, 0.2, outputs))
+
+    def recurrent(neuron: Neuron, size: int, scale: float) -> Recurrent:
+        weight = random.normal(0, scale / np.sqrt(size), (size, size))
+        return Recurrent(neuron=neuron, weight=weight, bias=random.normal(0, 0.1, size))
+
+    layers: list[Any] = [dense(7, 9), Population(neuron=LIF), dense(9, 5), Population(neuron=LIF)]
+    if kind == "recurrent":  # the units of what comes in and of own spikes differ both ways
+        layers[1], layers[3] = recurrent(LIF, 9, 8.0), recurrent(LIF, 5, 0.1)
+    elif kind == "delayed":
+        layers[0] = DelayDense(delays=random.integers(0, 4, (9, 7)), **_weights(layers[0]))
+        layers[2] = DelayDense(delays=random.integers(0, 7, (5, 9)), **_weights(layers[2]))
+        layers[3] = recurrent(LIF, 5, 1.0)
+    elif kind == "two neurons":
+        beta = random.uniform(0.5, 0.9, 5)
+        layers[1] = recurrent(CATALOGUE["ALIF"], 9, 1.0)
+        layers[3] = Population(neuron=CATALOGUE["Synaptic"])
+        layers += [dense(5, 5), Population(neuron=LIF, parameters={"beta": beta})]
+    kinds = {
+        "feed-forward": "static",
+        "recurrent": "static",
+        "spikes": "spikes",
+        "membrane": "spikes",
+    }
+    coding = kinds.get(kind, "sequence")
+    is_spikes = coding == "spikes"
+    encoding = InputEncoding(
+        kind=coding, shape=(7,), bits=1 if is_spikes else 5, fraction_bits=0 if is_spikes else 4
+    )
+    readout = kind if kind == "membrane" or kind.startswith("first-to") else "spike-count"
+    return quantize(
+        NetworkDescription(name="tiny", input=encoding, steps=steps, layers=layers, readout=readout)
+    )
+
+
+def _weights(layer: Dense) -> dict[str, Any]:
+    return {"weight": layer.weight, "bias": layer.bias}
+
+
+@pytest.fixture(scope="session")
 def make_stack() -> Callable[[int, int], NetworkDescription]:
     """Make a network of every kind of layer from a seed and the number of linear layers."""
     return _stack

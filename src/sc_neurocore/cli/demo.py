@@ -237,7 +237,7 @@ class _Road:
     ) -> None:
         """Synthesise, place, route and pack; estimate the energy."""
         built = build(design, DEVICE, frequency_mhz=CLOCK_MHZ, progress=self.report.progress)
-        activity = count_activity(network, load_accelerator(design).geometry, inputs)
+        activity = count_activity(network, load_accelerator(design).stationary_geometry(), inputs)
         folder = Path(design.name)
         self.summary["fpga"] = stages.build_summary(built, folder, cycles, activity)
 
@@ -258,7 +258,7 @@ def _trace_neuron(
     """Return one neuron's state after each step, as the RTL's trace port shows it."""
     core = build_simulator(accelerator, choose_simulator("auto"))
     updates = core.run(np.asarray(frame, dtype=np.int64)).updates
-    column = [each.name for each in accelerator.states].index(state)
+    column = [each.name for each in accelerator.states[layer]].index(state)
     here = np.flatnonzero((updates.layer == layer) & (updates.neuron == neuron))
     in_time: NDArray[np.int64] = updates.states[here[np.argsort(updates.step[here])], column]
     return in_time

@@ -25,7 +25,9 @@ def import_(
         str | None, typer.Option(help="From tau to decay: euler or exponential-euler.")
     ] = None,
     reset: Annotated[str | None, typer.Option(help="value (NIR's definition) or subtract.")] = None,
-    readout: Annotated[str | None, typer.Option(help="spike-count or membrane.")] = None,
+    readout: Annotated[
+        str | None, typer.Option(help="spike-count, membrane or first-to-N.")
+    ] = None,
     dataset: Annotated[
         str | None, typer.Option(help="Inputs are those of this data set; spikes by default.")
     ] = None,

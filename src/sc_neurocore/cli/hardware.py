@@ -13,12 +13,12 @@ from sc_neurocore.cli import options
 from sc_neurocore.cli.console import Report, reporting
 from sc_neurocore.cli.stages import find_design, find_network, test_part
 from sc_neurocore.errors import UserError
-from sc_neurocore.fixed import quantize
+from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.fpga.boards import device_for_core, find_board, plan_line, read_board, write_board
 from sc_neurocore.fpga.build import build as build_design
 from sc_neurocore.fpga.capacity import Assessment, choose
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
-from sc_neurocore.hdl.accelerator import WeightSource
+from sc_neurocore.hdl.accelerator import Schedule, WeightSource
 from sc_neurocore.hdl.design import (
     CERTIFICATE,
     NEURON_MANIFEST,
@@ -26,11 +26,12 @@ from sc_neurocore.hdl.design import (
     compile_neuron,
     load_design,
 )
+from sc_neurocore.hdl.schedules import AUTO, choose_schedule
 from sc_neurocore.interop.importing import NIR_SUFFIX
-from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.storage import JSON_NAME, load_description
 from sc_neurocore.tools.devices import RESOURCES, Device, find_device
 from sc_neurocore.verify.certificate import verify_design, verify_neuron
+from sc_neurocore.verify.cosimulation import CosimulationResult
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the design goes.")]
 RANDOM_SEED = 0
@@ -51,6 +52,7 @@ def compile_(
     weight_bits: options.WeightBits = 8,
     lanes: options.Lanes = "8",
     device: options.TargetDevice = None,
+    schedule: options.Schedule = AUTO,
     pipeline: options.Pipeline = 0,
     board: options.Board = None,
     clock: options.Clock = None,
@@ -75,14 +77,17 @@ def compile_(
             if device not in (None, wanted.device):
                 raise UserError(f"--board {board} has {wanted.device}, not {device}: leave one out")
             target = device_for_core(wanted)
-        network = find_network(run)
-        chosen, others = _choose(network, format, weight_bits, lanes, target)
+        description = find_network(run)
+        network = quantize(description, format, weight_bits)
+        schedule = _schedule(network, lanes, schedule, board)
+        chosen, others = _choose(network, lanes, schedule, target)
         accelerator, _ = compile_network(
-            network,
+            description,
             out,
             format,
             weight_bits,
             chosen.lanes,
+            schedule,
             weights=chosen.weights,
             soft_lanes=chosen.soft_lanes,
         )
@@ -93,13 +98,18 @@ def compile_(
             "format": format,
             "weight_bits": weight_bits,
             "lanes": chosen.lanes,
+            "schedule": accelerator.schedule,
             "weights": chosen.weights,
             "soft_lanes": chosen.soft_lanes,
             "estimates": [each.as_dict() for each in others],
             "verilog": verilog,
             "memories": [(out / path).as_posix() for path in accelerator.memories],
         }
-        rows = [("top module", accelerator.top), ("network", accelerator.content_hash)]
+        rows = [
+            ("top module", accelerator.top),
+            ("network", accelerator.content_hash),
+            ("schedule", accelerator.schedule),
+        ]
         rows += [
             (
                 f"{each.lanes} lanes" + (", chosen" if each.lanes == chosen.lanes else ""),
@@ -127,21 +137,31 @@ class _Asked:
     soft_lanes: int = 0
 
 
-def _choose(
-    description: NetworkDescription,
-    format: str,
-    weight_bits: int,
-    lanes: str,
-    target: Device | None,
-) -> tuple[_Asked | Assessment, tuple[Assessment, ...]]:
-    """Return the lanes and the place of the weights, and what each choice takes of the device."""
+def _schedule(network: IntegerNetwork, lanes: str, schedule: str, board: str | None) -> Schedule:
+    """Return the order of work, and refuse what only the group-stationary one has."""
     if not lanes.isdigit() and lanes != "auto":
         raise UserError(f"--lanes {lanes}: expected a power of two, or auto")
-    if target is None:
-        if lanes == "auto":
-            raise UserError("--lanes auto: name the FPGA too, with --device, or a board")
+    chosen = choose_schedule(network, int(lanes) if lanes.isdigit() else 1, schedule)
+    if chosen == "step-outer" and (board is not None or lanes == "auto"):
+        given = f"--board {board}" if board is not None else "--lanes auto"
+        raise UserError(
+            f"{network.name} with the step-outer schedule: {given} is for group-stationary designs "
+            f"so far; {'compile without it' if board is not None else 'give a number of lanes'}"
+        )
+    return chosen
+
+
+def _choose(
+    network: IntegerNetwork, lanes: str, schedule: Schedule, target: Device | None
+) -> tuple[_Asked | Assessment, tuple[Assessment, ...]]:
+    """Return the lanes and the place of the weights, and what each choice takes of the device.
+
+    Of step-outer designs nothing is estimated.
+    """
+    if target is None and lanes == "auto":
+        raise UserError("--lanes auto: name the FPGA too, with --device, or a board")
+    if target is None or schedule == "step-outer":
         return _Asked(int(lanes)), ()
-    network = quantize(description, format, weight_bits)
     return choose(network, target, None if lanes == "auto" else int(lanes))
 
 
@@ -182,16 +202,18 @@ def verify(
         description = load_description(directory)
         if "dataset" in description.metadata:
             data = test_part(description)
-            inputs = data.inputs.reshape(len(data), -1).astype(np.int64)
+            inputs = np.asarray(data.network_inputs(), dtype=np.int64)
             origin = f"{data.name}, test split"
         else:
-            shape = (samples or 100, network.layers[0].inputs)
+            shape: tuple[int, ...] = (samples or 100, network.layers[0].inputs)
+            if network.batch_axis:
+                shape = (network.steps, *shape)
             limit = 1 << network.input_bits
             inputs = np.random.default_rng(RANDOM_SEED).integers(0, limit, size=shape)
             origin = f"random, seed {RANDOM_SEED}"
         certificate = verify_design(
             directory,
-            inputs[: samples or None],
+            inputs[(slice(None),) * network.batch_axis + (slice(samples or None),)],
             origin=origin,
             simulator=simulator,
             progress=report.progress,
@@ -199,7 +221,7 @@ def verify(
         rows = [
             (
                 f"co-simulation, {run.simulator}",
-                f"{run.samples} inputs, {run.updates} updates",
+                f"{run.samples} inputs, {run.updates} updates, {_cycles(run)}",
                 run.first_mismatch or "no mismatch",
             )
             for run in certificate.cosimulation
@@ -211,6 +233,17 @@ def verify(
         rows.append(("certificate", (directory / CERTIFICATE).as_posix(), ""))
         report.result(certificate.as_dict(), rows)
         report.exit_code = 0 if certificate.holds else 1
+
+
+def _cycles(run: CosimulationResult) -> str:
+    """Say how long a sample takes, and what a readout that ends early saves."""
+    text = f"{run.cycles_per_sample:.0f} cycles"
+    if run.steps_per_sample < run.steps:
+        text += (
+            f" ({run.steps_per_sample:.1f} of {run.steps} steps, about "
+            f"{run.cycles_saved_per_sample:.0f} cycles saved)"
+        )
+    return text
 
 
 def _verify_neuron(directory: Path, report: Report) -> None:

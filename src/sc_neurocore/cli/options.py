@@ -30,6 +30,9 @@ Lanes = Annotated[
         help="Multiply-accumulate lanes: a power of two; auto: as many as --device has room for.",
     ),
 ]
+Schedule = Annotated[
+    str, typer.Option(help="group-stationary, step-outer, or auto: the first that fits.")
+]
 TargetDevice = Annotated[
     str | None, typer.Option("--device", help=f"The FPGA to compile for: {', '.join(DEVICES)}.")
 ]

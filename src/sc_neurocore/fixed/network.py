@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -197,13 +196,18 @@ class IntegerNetwork:
     content_hash: str
     steps: int
     input: InputEncoding
-    readout: Literal["spike-count", "membrane"]
+    readout: str
     layers: tuple[IntegerLayer, ...]
 
     @property
     def input_bits(self) -> int:
         """Inputs are unsigned integers of this many bits."""
         return self.input.bits
+
+    @property
+    def batch_axis(self) -> int:
+        """Where the samples lie in what `run` takes: behind the time, where it has one."""
+        return 0 if self.input.kind == "static" else 1
 
     @property
     def weight_bits(self) -> tuple[int, ...]:
@@ -259,7 +263,7 @@ class IntegerNetwork:
             DataError: If the shape, type or range is wrong.
         """
         given = np.asarray(inputs)
-        lead = 1 if self.input.kind == "static" else 2
+        lead = self.batch_axis + 1
         if given.shape[lead:] == (self.layers[0].inputs,):
             given = given.reshape(*given.shape[:lead], *self.input.shape)
         chain = Chain(

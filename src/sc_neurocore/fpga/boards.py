@@ -21,6 +21,7 @@ from sc_neurocore.fpga.constraints import FORMATS, ConstraintFormat, Pin
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.accelerator import BOARD_SOURCES, MANIFEST, SOURCES, Accelerator
 from sc_neurocore.hdl.design import load_design
+from sc_neurocore.hdl.geometry import Geometry
 from sc_neurocore.hdl.memories import weight_image
 from sc_neurocore.hdl.render import render
 from sc_neurocore.network.storage import write_atomically
@@ -230,15 +231,16 @@ def write_board(
 
     Raises:
         UserError: If the board is unknown, cannot have the frequency or the speed, or the design's
-            inputs are not what the serial line carries.
+            schedule or inputs are not what the serial line carries.
         CheckFailedError: If the folder's network is not the one that the design was made of.
     """
     board = find_board(key)
     clock, clocks_per_bit = plan_line(board, frequency_mhz, baud)
     accelerator, network = load_design(directory)
-    _check_inputs(accelerator)
+    geometry = accelerator.stationary_geometry()
+    _check_inputs(accelerator, geometry)
     top = f"{accelerator.top}_{key.replace('-', '_')}"
-    image = weight_image(network, accelerator.geometry)
+    image = weight_image(network, geometry)
     values = _values(board, accelerator, clock, top, image) | {"clocks_per_bit": clocks_per_bit}
     texts = {f"{top}.v": render("sc_neurocore.fpga", "templates", board.template, values).encode()}
     texts |= {f"{clock.module}.v": _source(f"{clock.module}.v"), **_shared_sources()}
@@ -300,8 +302,7 @@ def load_board(directory: Path) -> BoardDesign:
     return design
 
 
-def _check_inputs(accelerator: Accelerator) -> None:
-    geometry = accelerator.geometry
+def _check_inputs(accelerator: Accelerator, geometry: Geometry) -> None:
     inputs = geometry.layers[0].inputs
     if geometry.input_bits > _MAXIMUM_BITS_OF_AN_INPUT:
         raise UserError(

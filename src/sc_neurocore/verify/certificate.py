@@ -8,6 +8,7 @@ import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +17,21 @@ from numpy.typing import ArrayLike
 
 from sc_neurocore import __version__
 from sc_neurocore.errors import CheckFailedError
+from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.accelerator import SOURCES, Accelerator
 from sc_neurocore.hdl.design import CERTIFICATE, load_design, load_neuron
-from sc_neurocore.hdl.equation_compiler import default_name
 from sc_neurocore.network.storage import write_atomically
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.tools.programs import is_available, version
 from sc_neurocore.verify.control import prove_control
-from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate
+from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate, samples_first
 from sc_neurocore.verify.equivalence import prove_step
 from sc_neurocore.verify.netlist import FAMILIES, check_netlist
 from sc_neurocore.verify.properties import prove_properties
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.simulators import TOOLS, SimulatorName
+from sc_neurocore.verify.step_control import prove_step_control
 from sc_neurocore.verify.step_simulation import StepCosimulation, cosimulate_step
 
 SECOND_SIMULATOR: SimulatorName = "icarus"
@@ -88,7 +90,7 @@ def verify_design(
 
     Args:
         directory: What `compile_network` wrote.
-        inputs: (batch, inputs) integers for the co-simulation.
+        inputs: Integers for the co-simulation, as `cosimulate` takes them.
         origin: What these inputs are, for the certificate.
         simulator: verilator, cxxrtl, icarus or auto.
         progress: Receives the co-simulation's progress and the name of each proof.
@@ -116,11 +118,11 @@ def cosimulate_design(
     """
     _, network = load_design(directory)
     (directory / CERTIFICATE).unlink(missing_ok=True)
-    samples = np.asarray(inputs)
-    runs = [cosimulate(directory, network, samples, simulator, progress=progress)]
+    samples = samples_first(network, inputs)
+    runs = [cosimulate(directory, network, inputs, simulator, progress=progress)]
     has_second = all(map(is_available, TOOLS[SECOND_SIMULATOR]))
     if has_second and runs[0].holds and runs[0].simulator != SECOND_SIMULATOR:
-        few = samples[:SECOND_SAMPLES]
+        few = np.moveaxis(samples[:SECOND_SAMPLES], 0, network.batch_axis)
         runs.append(cosimulate(directory, network, few, SECOND_SIMULATOR))
     return tuple(runs)
 
@@ -130,10 +132,11 @@ def prove_design(
 ) -> tuple[ProofResult, ...]:
     """Prove the neuron's datapath and the control."""
     accelerator, network = load_design(directory)
-    claims: dict[str, Callable[[], ProofResult]] = {
-        "datapath": lambda: _prove_datapath(accelerator, network),
-        "control": lambda: prove_control(directory),
-    }
+    claims: dict[str, Callable[[], ProofResult]] = {}
+    for program, module in zip(network.programs, accelerator.neuron_modules, strict=True):
+        claims[module] = partial(_prove_datapath, accelerator, program, module)
+    is_stepwise = accelerator.schedule == "step-outer"
+    claims["control"] = partial(prove_step_control if is_stepwise else prove_control, directory)
     results = []
     for done, (name, prove) in enumerate(claims.items()):
         progress(Progress("proofs", done, len(claims), name))
@@ -151,7 +154,7 @@ def certify(
 ) -> Certificate:
     """Write DIR/certificate.json from what was simulated and proved, and return it."""
     accelerator, network = load_design(directory)
-    samples = np.asarray(inputs)
+    samples = samples_first(network, inputs)
     certificate = Certificate(
         network={"name": network.name, "sha256": network.content_hash},
         design=_design(accelerator, network),
@@ -267,17 +270,17 @@ def verify_neuron(
     return certificate
 
 
-def _prove_datapath(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult:
-    """Prove the neuron's step as it stands in the folder, not as it would be generated now."""
-    module = f"{default_name(network.program)}_step"
+def _prove_datapath(accelerator: Accelerator, program: NeuronProgram, module: str) -> ProofResult:
+    """Prove a neuron's step as it stands in the folder, not as it would be generated now."""
     source = accelerator.directory / SOURCES / f"{module}.v"
     if not source.is_file():
         raise CheckFailedError(f"{source} is missing, which holds the neuron's step: compile again")
-    return prove_step(network.program, source.read_text(encoding="utf-8"), module)
+    latency = accelerator.geometry.unit_latency
+    return prove_step(program, source.read_text(encoding="utf-8"), module, latency=latency)
 
 
 def _design(accelerator: Accelerator, network: IntegerNetwork) -> dict[str, Any]:
-    formats = network.program.fixed_point
+    formats = network.fixed_point
     files = sorted((*accelerator.verilog, *accelerator.memories))
     return {
         "top": accelerator.top,
@@ -285,6 +288,7 @@ def _design(accelerator: Accelerator, network: IntegerNetwork) -> dict[str, Any]
         "current_format": str(formats.current),
         "weight_bits": accelerator.geometry.weight_bits,
         "lanes": accelerator.geometry.lanes,
+        "schedule": accelerator.schedule,
         "files": {
             path.as_posix(): hashlib.sha256((accelerator.directory / path).read_bytes()).hexdigest()
             for path in files

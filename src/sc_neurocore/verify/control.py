@@ -10,6 +10,7 @@ import re
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 from sc_neurocore.errors import ToolFailedError
 from sc_neurocore.hdl.accelerator import Accelerator, load_accelerator
@@ -56,12 +57,35 @@ def prove_control(directory: Path, *, depth: int = 8, timeout: float = 300) -> P
         timeout: Seconds after which the answer is `unknown`.
 
     Raises:
+        UserError: If the design has another schedule.
         ToolMissingError: If SymbiYosys, Yosys or z3 is not installed.
         ToolFailedError: If one of them cannot read the design.
     """
     accelerator = load_accelerator(directory)
-    folder = directory / "proof" / "control"
-    _prepare(accelerator, folder, depth)
+    geometry = accelerator.stationary_geometry()
+    values = _bench_values(accelerator, geometry)
+    folder = prepare_bench(accelerator, ("schedule", "constants"), "control.v.j2", values, depth)
+    return run_bench(folder, NAME, _claims(geometry), ASSUMPTIONS, depth, timeout)
+
+
+def run_bench(
+    folder: Path,
+    name: str,
+    claims: str,
+    assumptions: tuple[str, ...],
+    depth: int,
+    timeout: float,
+) -> ProofResult:
+    """Run SymbiYosys on a bench that `prepare_bench` wrote.
+
+    Args:
+        folder: Where it lies.
+        name: What the result is called.
+        claims: What is proved, if it is.
+        assumptions: What that rests on.
+        depth: Clocks of the search for a counterexample, and longest induction.
+        timeout: Seconds after which the answer is `unknown`.
+    """
     engine = f"SymbiYosys {programs.version('sby')}, k-induction with z3 {programs.version('z3')}"
     began = time.perf_counter()
     try:
@@ -70,42 +94,47 @@ def prove_control(directory: Path, *, depth: int = 8, timeout: float = 300) -> P
     except ToolTimeoutError:
         status, detail = "unknown", f"no answer within {timeout:g} s"
     if status == "proved":
-        detail = _claims(accelerator)
+        detail = claims
     return ProofResult(
-        name=NAME,
+        name=name,
         status=status,
         engine=engine,
         seconds=time.perf_counter() - began,
         detail=detail,
-        assumptions=ASSUMPTIONS,
+        assumptions=assumptions,
     )
 
 
-def _prepare(accelerator: Accelerator, folder: Path, depth: int) -> None:
-    """Write the bench and the sources that it needs; the memories are replaced by free ones."""
+def prepare_bench(
+    accelerator: Accelerator,
+    tables: tuple[str, ...],
+    template: str,
+    values: dict[str, Any],
+    depth: int,
+) -> Path:
+    """Write the bench and the sources that it needs; the memories are replaced by free ones.
+
+    Args:
+        accelerator: The design.
+        tables: The generated modules that the bench needs, without the top's name in front.
+        template: The bench.
+        values: What is filled in.
+        depth: For SymbiYosys.
+
+    Returns:
+        The folder, proof/control in the design's.
+    """
+    folder = accelerator.directory / "proof" / "control"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    geometry = accelerator.geometry
     names = []
     for path in accelerator.verilog:
         is_engine = path.name.startswith("snn_") and path.name not in _MEMORIES
-        is_table = path.stem in (f"{accelerator.top}_schedule", f"{accelerator.top}_constants")
+        is_table = path.stem in {f"{accelerator.top}_{table}" for table in tables}
         if is_engine or is_table:
             shutil.copyfile(accelerator.directory / path, folder / path.name)
             names.append(path.name)
-    values = {
-        "top": accelerator.top,
-        "g": geometry,
-        "steps": accelerator.steps,
-        "turns": geometry.lanes // geometry.units,
-        "tag_bits": geometry.layer_bits + geometry.group_bits + geometry.step_bits,
-        "flags_bits": _flags_bits(geometry),
-        "word_bits": max(geometry.lanes, geometry.beat),
-        "reach": index_bits(2 * geometry.period + geometry.unit_latency + 4),
-        "rank_bits": _rank_bits(accelerator),
-        "engine_parameters": list(geometry.parameters.items()),
-    }
-    bench = render("sc_neurocore.verify", "harness", "control.v.j2", values)
+    bench = render("sc_neurocore.verify", "harness", template, values)
     (folder / "control.v").write_text(bench, encoding="utf-8")
     everything = ["control.v", *names]
     (folder / "control.sby").write_text(
@@ -114,6 +143,22 @@ def _prepare(accelerator: Accelerator, folder: Path, depth: int) -> None:
         ),
         encoding="utf-8",
     )
+    return folder
+
+
+def _bench_values(accelerator: Accelerator, geometry: Geometry) -> dict[str, Any]:
+    return {
+        "top": accelerator.top,
+        "g": geometry,
+        "steps": accelerator.steps,
+        "turns": geometry.lanes // geometry.units,
+        "tag_bits": geometry.layer_bits + geometry.group_bits + geometry.step_bits,
+        "flags_bits": _flags_bits(geometry),
+        "word_bits": max(geometry.lanes, geometry.beat),
+        "reach": index_bits(2 * geometry.period + geometry.unit_latency + 4),
+        "rank_bits": _rank_bits(geometry),
+        "engine_parameters": list(geometry.parameters.items()),
+    }
 
 
 def _flags_bits(geometry: Geometry) -> int:
@@ -122,9 +167,8 @@ def _flags_bits(geometry: Geometry) -> int:
     return geometry.units + 1 + place
 
 
-def _rank_bits(accelerator: Accelerator) -> int:
+def _rank_bits(g: Geometry) -> int:
     """Return the width of the ranking: the sum of its parts in harness/control.v.j2."""
-    g = accelerator.geometry
     controller = 1 + g.layer_bits + 2 + g.group_bits + g.step_bits + g.index_bits
     tokens = max(g.lanes, g.beat) + 6
     turns = g.step_bits + g.period_bits + 1 + g.unit_latency + 4
@@ -153,11 +197,11 @@ def _claim(failure: str, bench: Path) -> str:
     return bench.read_text(encoding="utf-8").splitlines()[int(place[1]) - 1].strip()
 
 
-def _claims(accelerator: Accelerator) -> str:
+def _claims(geometry: Geometry) -> str:
     return (
         f"for every sequence of inputs and handshakes, every content of the memories and every "
         f"answer of the neuron units, without bound: one result per frame, the events of a frame "
         f"at work not overwritten, no state read before it is written, the result held until it is "
-        f"taken, and a ranking of {_rank_bits(accelerator)} bits that falls with every clock until "
+        f"taken, and a ranking of {_rank_bits(geometry)} bits that falls with every clock until "
         f"it comes"
     )

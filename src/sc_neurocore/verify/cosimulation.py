@@ -7,9 +7,11 @@ with the model's state and spike; then the class and the spike counts.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,7 +36,8 @@ class CosimulationResult:
         simulator: Which simulator ran the core.
         version: Its version.
         samples: Inputs that went through.
-        steps: Time steps of each.
+        steps: Time steps of each, at most.
+        steps_per_sample: Mean steps that were taken: fewer where the readout ends a sample early.
         updates: Updates of neurons that the model made; each was looked for in the trace.
         spike_mismatches: Updates whose spike differed.
         state_mismatches: States, over all updates, that differed.
@@ -52,6 +55,7 @@ class CosimulationResult:
     version: str
     samples: int
     steps: int
+    steps_per_sample: float
     updates: int
     spike_mismatches: int
     state_mismatches: int
@@ -68,6 +72,12 @@ class CosimulationResult:
         """Whether nothing differed."""
         return self.first_mismatch is None
 
+    @property
+    def cycles_saved_per_sample(self) -> float:
+        """Mean clocks that early ends saved: the steps left out, at the cost of those taken."""
+        left_out = self.steps - self.steps_per_sample
+        return self.cycles_per_sample / self.steps_per_sample * left_out
+
 
 def cosimulate(
     directory: Path,
@@ -83,7 +93,7 @@ def cosimulate(
     Args:
         directory: What `hdl.generate` wrote.
         network: The network that it was written for.
-        inputs: (batch, inputs) integers.
+        inputs: Integers, (batch, inputs) or, if they come step by step, (steps, batch, inputs).
         simulator: verilator, cxxrtl, icarus, or auto: the first of these that is installed.
         back_pressure: 0 streams at full speed; another number seeds random pauses of the source of
             the inputs and of the taker of the results.
@@ -95,9 +105,7 @@ def cosimulate(
         ToolFailedError: If it refuses the design, or the core gets stuck.
     """
     began = time.perf_counter()
-    frames = np.asarray(inputs)
-    if frames.ndim != 2 or len(frames) == 0:
-        raise UserError(f"inputs of shape {frames.shape}: expected (batch, inputs), not empty")
+    frames = samples_first(network, inputs)
     accelerator = load_accelerator(directory)
     if accelerator.content_hash != network.content_hash:
         raise UserError(
@@ -109,26 +117,50 @@ def cosimulate(
     tally = _Tally(network, accelerator.states)
     for start in range(0, len(frames), core.preferred_batch):
         batch = frames[start : start + core.preferred_batch]
-        expected = network.run(batch, record=True)
+        expected = network.run(np.moveaxis(batch, 0, network.batch_axis), record=True)
         seed = back_pressure + start if back_pressure else 0
-        tally.add(core.run(np.asarray(batch, dtype=np.int64), seed), expected)
+        values = batch.reshape(len(batch), -1).astype(np.int64)
+        tally.add(core.run(values, seed), expected)
         progress(Progress("co-simulation", start + len(batch), len(frames), tally.summary()))
+    latency = tally.latency / tally.samples
+    # One engine takes the next sample while one is at work, the other only after its result: there
+    # the clocks since the result before are those of a sample alone.
+    is_stepwise = accelerator.schedule == "step-outer"
+    alone = tally.since / tally.samples if is_stepwise else accelerator.geometry.beats + latency
     return CosimulationResult(
         simulator=chosen,
         version=core.version,
         samples=tally.samples,
         steps=network.steps,
+        steps_per_sample=tally.steps / max(tally.samples, 1),
         updates=tally.updates,
         spike_mismatches=tally.spikes,
         state_mismatches=tally.states,
         class_mismatches=tally.classes,
         count_mismatches=tally.counts,
-        cycles_per_sample=accelerator.geometry.beats + tally.latency / tally.samples,
-        latency_cycles=tally.latency / tally.samples,
+        cycles_per_sample=alone,
+        latency_cycles=latency,
         interval_cycles=tally.interval / max(tally.intervals, 1),
         seconds=time.perf_counter() - began,
         first_mismatch=tally.first,
     )
+
+
+def samples_first(network: IntegerNetwork, inputs: ArrayLike) -> NDArray[np.integer[Any]]:
+    """Return inputs of a network with the samples along the first axis, each frame flat.
+
+    Raises:
+        UserError: If they do not have the axes that the network takes, or there is none.
+    """
+    given = np.asarray(inputs)
+    count = network.layers[0].inputs
+    axes = network.batch_axis + 1
+    if given.ndim < axes + 1 or math.prod(given.shape[axes:]) != count or given.size == 0:
+        wanted = "(batch, inputs)" if axes == 1 else f"({network.steps}, batch, inputs)"
+        raise UserError(
+            f"inputs of shape {given.shape}: expected {wanted} with {count} inputs, not empty"
+        )
+    return np.moveaxis(given.reshape(*given.shape[:axes], count), network.batch_axis, 0)
 
 
 @dataclass
@@ -136,22 +168,31 @@ class _Tally:
     """Compares batch after batch and adds up."""
 
     network: IntegerNetwork
-    fields: tuple[Field, ...]
+    fields: tuple[tuple[Field, ...], ...]
     samples: int = 0
+    steps: int = 0
     updates: int = 0
     spikes: int = 0
     states: int = 0
     classes: int = 0
     counts: int = 0
     latency: int = 0
+    since: int = 0
     interval: int = 0
     intervals: int = 0
     first: str | None = None
     _offsets: NDArray[np.int64] = field(init=False)
+    _steps: NDArray[np.int64] = field(init=False)
+    _state_counts: NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:
-        sizes = [self.network.steps * layer.outputs for layer in self.network.layers]
+        """Number the updates of a sample by layer, step and neuron."""
+        layers, steps = self.network.layers, self.network.steps
+        sizes = [steps * layer.outputs for layer in layers]
         self._offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        each = [np.repeat(np.arange(steps), layer.outputs) for layer in layers]
+        self._steps = np.concatenate(each).astype(np.int64)
+        self._state_counts = np.repeat([len(names) for names in self.fields], sizes)
 
     def summary(self) -> str:
         """Say where the comparison stands."""
@@ -165,7 +206,7 @@ class _Tally:
                 f"the core says that it computes network {seen.content_hash[:12]}…, not "
                 f"{self.network.content_hash[:12]}…: compile the network again"
             )
-        self._compare_updates(seen.updates, len(seen.classes), expected)
+        self._compare_updates(seen.updates, expected)
         by_membrane = self.network.readout == "membrane"
         scores = expected.membrane if by_membrane else expected.spike_counts
         what = "summed membrane" if by_membrane else "spike count"
@@ -174,7 +215,9 @@ class _Tally:
             seen.classes[:, np.newaxis], expected.classes[:, np.newaxis], "class"
         )
         self.samples += len(seen.classes)
+        self.steps += int(expected.steps.sum())
         self.latency += int(seen.latency.sum())
+        self.since += int(seen.interval.sum())
         # Of one input alone, and of the first of a batch, the interval begins with its first input.
         intervals = seen.interval[1:] if len(seen.interval) > 1 else seen.interval
         self.interval += int(intervals.sum())
@@ -191,40 +234,45 @@ class _Tally:
             )
         return len(wrong)
 
-    def _compare_updates(self, seen: Updates, batch: int, expected: NetworkRun) -> None:
-        per_sample = int(self._offsets[-1])
-        self.updates += batch * per_sample
-        spikes = _in_trace_order([each[..., np.newaxis] for each in expected.spikes])
-        names = [field.name for field in self.fields]
+    def _compare_updates(self, seen: Updates, expected: NetworkRun) -> None:
+        batch, per_sample = len(expected.steps), int(self._offsets[-1])
+        # A sample that ended early has no updates after its last step.
+        made = (self._steps < expected.steps[:, np.newaxis]).ravel()
+        self.updates += int(made.sum())
+        spikes = _in_trace_order([each.reshape(*each.shape[:2], -1, 1) for each in expected.spikes])
         states = _in_trace_order(
-            [np.stack([each[name] for name in names], axis=-1) for each in expected.states]
+            [
+                _columns([each[field.name] for field in fields], max(map(len, self.fields)))
+                for each, fields in zip(expected.states, self.fields, strict=True)
+            ]
         )
 
         key = self._keys(seen, batch)
+        key = np.where((key >= 0) & made[key], key, -1)
         known = key >= 0
         times = np.bincount(key[known], minlength=batch * per_sample)
         unknown = int((~known).sum())
-        absent = int((times == 0).sum())
-        repeated = int((times - 1).clip(min=0).sum())
-        if unknown + absent + repeated:
-            self._note_lost(times, unknown, batch)
+        surplus = np.where(made, abs(times - 1), 0)
+        if unknown or surplus.any():
+            self._note_lost(np.where(made, times, 1), unknown, batch)
 
         # An update that came twice counts as surplus, whatever it says; the others are compared.
         once = np.flatnonzero(known)[times[key[known]] == 1]
         key, spike, got = key[once], seen.spike[once], seen.states[once]
         spike_differs = spike != spikes[key, 0]
         state_differs = got != states[key]
-        surplus = unknown + absent + repeated
-        self.spikes += int(spike_differs.sum()) + surplus
-        self.states += int(state_differs.sum()) + surplus * len(self.fields)
+        self.spikes += int(spike_differs.sum() + surplus.sum()) + unknown
+        counts = np.tile(self._state_counts, batch)
+        self.states += int(state_differs.sum() + (surplus * counts).sum())
+        self.states += unknown * int(counts.max())
 
         wrong = np.flatnonzero(spike_differs | state_differs.any(axis=1))
         if len(wrong):
             first = wrong[0]
             wanted = states[key[first]]
             values = ", ".join(
-                f"{name} is {got[first, i]} (integer model {wanted[i]})"
-                for i, name in enumerate(names)
+                f"{place.name} is {got[first, i]} (integer model {wanted[i]})"
+                for i, place in enumerate(self.fields[int(seen.layer[once[first]])])
             )
             self._note(
                 f"{self._place(int(key[first]))}: {values}, spike is "
@@ -232,7 +280,7 @@ class _Tally:
             )
 
     def _keys(self, seen: Updates, batch: int) -> NDArray[np.int64]:
-        """Return for each traced update which of the expected ones it is, or -1."""
+        """Return for each traced update which of the model's it is, or -1."""
         sizes = np.array([each.outputs for each in self.network.layers])
         layer = np.minimum(seen.layer, len(sizes) - 1)
         exists = (
@@ -264,6 +312,12 @@ class _Tally:
     def _note(self, text: str) -> None:
         if self.first is None:
             self.first = text
+
+
+def _columns(states: list[NDArray[np.integer[Any]]], width: int) -> NDArray[np.integer[Any]]:
+    """Bring states of a layer, each (steps, batch, ...), to (steps, batch, neurons, width)."""
+    flat = [each.reshape(*each.shape[:2], -1) for each in states]
+    return np.stack(flat + [np.zeros_like(flat[0])] * (width - len(flat)), axis=-1)
 
 
 def _in_trace_order(layers: list[NDArray[np.generic]]) -> NDArray[np.generic]:

@@ -24,12 +24,13 @@ class Updates:
     """The trace: one entry for every update of a neuron, in the order of the clock.
 
     Attributes:
-        sample: (updates,): the frame it belongs to; the number of frames if it came after all.
+        sample: (updates,): the sample it belongs to; the number of samples if it came after all.
         layer: (updates,).
         step: (updates,).
         neuron: (updates,).
         spike: (updates,), bool.
-        states: (updates, states): after the reset, in the order of the accelerator's states.
+        states: (updates, states): after the reset, in the order of the layer's states; zeros behind
+            them, where another layer has more.
     """
 
     sample: Integers
@@ -42,15 +43,15 @@ class Updates:
 
 @dataclass(frozen=True)
 class Recording:
-    """What the core showed while a batch of frames went through it.
+    """What the core showed while a batch of samples went through it.
 
     Attributes:
         content_hash: The network's SHA-256 as the core gives it.
-        classes: (frames,).
-        latency: (frames,): clocks from the last input to the result, of a frame alone.
-        interval: (frames,): clocks between results while inputs stream in; of the first frame,
+        classes: (samples,).
+        latency: (samples,): clocks from the last input to the result, of a sample alone.
+        interval: (samples,): clocks between results while inputs stream in; of the first sample,
             since its first input.
-        scores: (frames, outputs): spike counts, or summed membranes, read back from the core.
+        scores: (samples, outputs): spike counts, or summed membranes, read back from the core.
         updates: Every update of every neuron.
     """
 
@@ -84,16 +85,24 @@ def read_recording(results: Path, trace: Path, accelerator: Accelerator) -> Reco
     )
 
 
-def _decode(records: NDArray[np.uint32], ends: Integers, fields: tuple[Field, ...]) -> Updates:
+def _decode(
+    records: NDArray[np.uint32], ends: Integers, fields: tuple[tuple[Field, ...], ...]
+) -> Updates:
     first, second = records[:, 0].astype(np.int64), records[:, 1].astype(np.int64)
     packed = records[:, _HEADER_WORDS:]
+    layer = second >> _LAYER_BIT
+    states = np.zeros((len(records), max(map(len, fields))), dtype=np.int64)
+    for number, places in enumerate(fields):
+        here = layer == number
+        for column, place in enumerate(places):
+            states[here, column] = _extract(packed[here], place)
     return Updates(
         sample=np.searchsorted(ends, np.arange(len(records)), side="right"),
-        layer=second >> _LAYER_BIT,
+        layer=layer,
         step=second & ((1 << _LAYER_BIT) - 1),
         neuron=first & ((1 << _SPIKE_BIT) - 1),
         spike=first >> _SPIKE_BIT != 0,
-        states=np.stack([_extract(packed, field) for field in fields], axis=1),
+        states=states,
     )
 
 

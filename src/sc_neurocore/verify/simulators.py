@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from sc_neurocore.errors import ToolFailedError, ToolMissingError, UserError
 from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.render import render
+from sc_neurocore.hdl.step_geometry import StepGeometry
 from sc_neurocore.tools import programs
 from sc_neurocore.verify.recording import Recording, read_recording, state_words
 
@@ -63,14 +64,15 @@ class Simulator:
 
     @property
     def preferred_batch(self) -> int:
-        """Frames per run that keep memory small and start-up unimportant."""
+        """Samples per run that keep memory small and start-up unimportant."""
         return ICARUS_CAPACITY if self.name == "icarus" else 256
 
-    def run(self, frames: NDArray[np.int64], seed: int = 0) -> Recording:
-        """Send frames through the core, from reset.
+    def run(self, samples: NDArray[np.int64], seed: int = 0) -> Recording:
+        """Send samples through the core, from reset.
 
         Args:
-            frames: (frames, inputs), in the range of the core's inputs.
+            samples: (samples, values of a sample), in the range of the core's inputs; where there
+                is a frame per step, one after the other.
             seed: 0 never makes the core wait; another value makes both sides hesitate at random.
 
         Raises:
@@ -80,28 +82,30 @@ class Simulator:
             place = Path(work)
             limit = _clock_limit(self.accelerator)
             if self.name == "icarus":
-                self._run_icarus(place, frames, seed, limit)
+                self._run_icarus(place, samples, seed, limit)
             else:
-                self._run_harness(place, frames, seed, limit)
+                self._run_harness(place, samples, seed, limit)
             return read_recording(place / "results", place / "trace", self.accelerator)
 
-    def _run_harness(self, place: Path, frames: NDArray[np.int64], seed: int, limit: int) -> None:
-        frames.astype("<u4").tofile(place / "frames")
-        paths = [f"{place.name}/{name}" for name in ("frames", "trace", "results")]
+    def _run_harness(self, place: Path, samples: NDArray[np.int64], seed: int, limit: int) -> None:
+        samples.astype("<u4").tofile(place / "samples")
+        paths = [f"{place.name}/{name}" for name in ("samples", "trace", "results")]
         command = [
             str(self.folder.resolve() / _EXECUTABLE),
             *paths,
-            str(len(frames)),
+            str(len(samples)),
             str(seed),
             str(limit),
         ]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
         self._check(done, done.returncode == 0)
 
-    def _run_icarus(self, place: Path, frames: NDArray[np.int64], seed: int, limit: int) -> None:
-        (place / "frames").write_text("".join(f"{value:x}\n" for value in frames.ravel().tolist()))
-        paths = [f"+{name}={place.name}/{name}" for name in ("frames", "trace", "results")]
-        numbers = [f"+count={len(frames)}", f"+seed={seed}", f"+limit={limit}"]
+    def _run_icarus(self, place: Path, samples: NDArray[np.int64], seed: int, limit: int) -> None:
+        (place / "samples").write_text(
+            "".join(f"{value:x}\n" for value in samples.ravel().tolist())
+        )
+        paths = [f"+{name}={place.name}/{name}" for name in ("samples", "trace", "results")]
+        numbers = [f"+count={len(samples)}", f"+seed={seed}", f"+limit={limit}"]
         done = programs.run("vvp", ["-n", _EXECUTABLE, *paths, *numbers], self.folder, check=False)
         self._check(done, done.returncode == 0 and "finished" in done.stdout)
 
@@ -219,6 +223,7 @@ def _testbench_values(accelerator: Accelerator) -> dict[str, Any]:
         "top": accelerator.top,
         "g": accelerator.geometry,
         "inputs": layers[0].inputs,
+        "frames": accelerator.frames_per_sample,
         "outputs": layers[-1].outputs,
         "state_words": state_words(accelerator),
         "capacity": ICARUS_CAPACITY,
@@ -229,18 +234,22 @@ def _testbench_values(accelerator: Accelerator) -> dict[str, Any]:
 def _weight_words(accelerator: Accelerator) -> int:
     """Return how many words the harness must load before the first frame."""
     geometry = accelerator.geometry
-    return geometry.rows << geometry.column_bits if accelerator.weights == "loaded" else 0
+    if accelerator.weights == "rom" or isinstance(geometry, StepGeometry):
+        return 0
+    return geometry.rows << geometry.column_bits
 
 
 def _clock_limit(accelerator: Accelerator) -> int:
-    """Return clocks that no frame can need: every input active, nothing overlapping, twice."""
+    """Return clocks that no sample can need: every input active, nothing overlapping, twice."""
     geometry = accelerator.geometry
     steps = 1 << geometry.step_bits
+    group = geometry.lanes + geometry.period + 32
+    # A recurrent layer has its own spikes for inputs too, and a step-outer design may clear rings.
     clocks = sum(
-        layer.groups * steps * (layer.inputs + geometry.lanes + geometry.period + 32)
-        for layer in geometry.layers
+        layer.groups * steps * (layer.inputs + layer.outputs + group) for layer in geometry.layers
     )
-    return 2 * clocks + 1000
+    rings = geometry.clear_clocks if isinstance(geometry, StepGeometry) else 0
+    return 2 * (clocks + rings + 4 * accelerator.values_per_sample) + 1000
 
 
 def _verilog_names(accelerator: Accelerator) -> list[str]:
@@ -251,6 +260,7 @@ def _macros(accelerator: Accelerator) -> list[str]:
     layers = accelerator.geometry.layers
     return [
         f"-DINPUTS={layers[0].inputs}",
+        f"-DFRAMES={accelerator.frames_per_sample}",
         f"-DOUTPUTS={layers[-1].outputs}",
         f"-DBEAT={accelerator.geometry.beat}",
         f"-DINPUT_BITS={accelerator.geometry.input_bits}",

@@ -1,22 +1,25 @@
 // Streams frames through a generated core and records everything that it shows.
 //
-//   harness FRAMES TRACE RESULTS COUNT SEED LIMIT
+//   harness SAMPLES TRACE RESULTS COUNT SEED LIMIT
 //
-// FRAMES   COUNT * INPUTS input values
+// SAMPLES  COUNT * FRAMES * INPUTS input values
 // TRACE    for each update, in the order of the clock: neuron + spike * 2^31, step + layer * 2^16,
 //          then the words of the packed states
-// RESULTS  the 8 words of the network's hash; then for each frame: class, latency, interval, updates
+// RESULTS  the 8 words of the network's hash; then for each sample: class, latency, interval, updates
 //          traced so far, score of each output
 // SEED     0: inputs come and results go at once; otherwise both sides hesitate at random
-// LIMIT    clocks within which each frame must be done
+// LIMIT    clocks within which each sample must be done
 //
-// The latency is that of a frame alone: the clocks from its last input to its result, or from when
+// A sample is FRAMES frames of INPUTS values: one, or one for every step. Its result comes after all
+// of them or, where a readout ends early, in place of a frame: then the frames left are not sent.
+//
+// The latency is that of a sample alone: the clocks from its last input to its result, or from when
 // the result before was taken, if that was later. The interval is the clocks from the taking of one
-// result to the next result, while inputs stream in; of the first frame, since its first input.
+// result to the next result, while inputs stream in; of the first sample, since its first input.
 // While a result is read out, which takes time that does not count, the inputs stand still.
 //
-// All files are 32-bit little-endian words. Macros: INPUTS, OUTPUTS, BEAT (inputs in one clock),
-// INPUT_BITS, UNITS (updates in one clock), STATE_BITS (of one neuron), and WEIGHT_WORDS: unless it is
+// All files are 32-bit little-endian words. Macros: INPUTS, FRAMES, OUTPUTS, BEAT (inputs in one
+// clock), INPUT_BITS, UNITS (updates in one clock), STATE_BITS (of one neuron), and WEIGHT_WORDS: unless it is
 // 0, the weights come from the first so many 16-bit words of the file weights.bin.
 
 #include <cstdint>
@@ -29,7 +32,8 @@
 
 namespace {
 
-constexpr int beats = (INPUTS + BEAT - 1) / BEAT;
+constexpr int beats_of_frame = (INPUTS + BEAT - 1) / BEAT;
+constexpr int beats = FRAMES * beats_of_frame;
 constexpr int state_words = (STATE_BITS + 31) / 32;
 
 [[noreturn]] void fail(const std::string& message) {
@@ -110,17 +114,20 @@ public:
     }
 
     void run(const uint32_t* values, std::size_t count, uint64_t limit) {
-        frames = values;
-        frames_left = count;
+        samples = values;
+        samples_left = count;
         uint64_t taken = clock;
-        for (std::size_t frame = 0; frame < count; ++frame) {
+        for (std::size_t sample = 0; sample < count; ++sample) {
             const uint64_t since = clock;
             while (!show().out_valid()) {
-                if (clock > since + limit) fail("a frame gave no result within the limit of clocks");
+                if (clock > since + limit) fail("a sample gave no result within the limit of clocks");
                 cycle();
             }
-            if (last_inputs.size() <= frame) fail("a result came before its frame was in");
-            const uint64_t begin = frame && last_inputs[frame] < taken ? taken : last_inputs[frame];
+            if (last_inputs.size() <= sample) {
+                if (beat == 0 || beat % beats_of_frame) fail("a result came before its frame was in");
+                end_sample();  // early
+            }
+            const uint64_t begin = sample && last_inputs[sample] < taken ? taken : last_inputs[sample];
             const uint32_t chosen = model.out_class();
             results.put(chosen);
             results.put(uint32_t(clock - begin));
@@ -137,11 +144,11 @@ public:
             taken = clock;
             cycle();
             model.out_ready(false);
-            if (show().out_valid()) fail("one frame gave two results");
+            if (show().out_valid()) fail("one sample gave two results");
             results.end_record();
         }
         for (int i = 0; i < 8; ++i) {
-            if (show().out_valid()) fail("a result came without a frame");
+            if (show().out_valid()) fail("a result came without a sample");
             cycle();
         }
     }
@@ -188,11 +195,13 @@ private:
 
     // One clock, in which the next beat of the inputs is offered.
     void cycle() {
-        if (!offering && frames_left && !paused && !hesitation.now()) offering = true;
+        if (!offering && samples_left && !paused && !hesitation.now()) offering = true;
         if (offering) {
             uint64_t data = 0;
-            for (int i = 0; i < BEAT && beat * BEAT + i < INPUTS; ++i)
-                data |= uint64_t(frames[beat * BEAT + i]) << (INPUT_BITS * i);
+            const uint32_t* frame = samples + beat / beats_of_frame * INPUTS;
+            const int first = beat % beats_of_frame * BEAT;
+            for (int i = 0; i < BEAT && first + i < INPUTS; ++i)
+                data |= uint64_t(frame[first + i]) << (INPUT_BITS * i);
             model.in_data(data);
         }
         model.in_valid(offering && !paused);
@@ -200,11 +209,17 @@ private:
         tick();
         if (!took) return;
         offering = false;
-        if (++beat < beats) return;
+        last_input = clock - 1;
+        if (++beat == beats) end_sample();
+    }
+
+    // Turns to the next sample: all of this one is in, or all that was wanted.
+    void end_sample() {
+        last_inputs.push_back(last_input);
+        samples += FRAMES * INPUTS;
+        --samples_left;
         beat = 0;
-        last_inputs.push_back(clock - 1);
-        frames += INPUTS;
-        --frames_left;
+        offering = false;
     }
 
 #if WEIGHT_WORDS
@@ -236,11 +251,12 @@ private:
     WordFile trace;
     WordFile results;
     Hesitation hesitation;
-    const uint32_t* frames = nullptr;
-    std::size_t frames_left = 0;
-    int beat = 0;
+    const uint32_t* samples = nullptr;
+    std::size_t samples_left = 0;
+    int beat = 0;  // of the sample
     bool offering = false, paused = false;
-    std::vector<uint64_t> last_inputs;  // by frame, the clock of its last beat
+    uint64_t last_input = 0;
+    std::vector<uint64_t> last_inputs;  // by sample, the clock of its last beat
     uint64_t clock = 0;
     uint32_t updates = 0;
 };
@@ -248,10 +264,10 @@ private:
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 7) fail("usage: harness FRAMES TRACE RESULTS COUNT SEED LIMIT");
+    if (argc != 7) fail("usage: harness SAMPLES TRACE RESULTS COUNT SEED LIMIT");
     const std::size_t count = std::strtoull(argv[4], nullptr, 10);
-    const std::vector<uint32_t> frames = read_words(argv[1], count * INPUTS);
+    const std::vector<uint32_t> samples = read_words(argv[1], count * FRAMES * INPUTS);
     Bench bench(argv[2], argv[3], uint32_t(std::strtoull(argv[5], nullptr, 10)));
-    bench.run(frames.data(), count, std::strtoull(argv[6], nullptr, 10));
+    bench.run(samples.data(), count, std::strtoull(argv[6], nullptr, 10));
     return 0;
 }

@@ -1,0 +1,147 @@
+"""Control of a step-outer design, proved without bound.
+
+SymbiYosys proves the claims of harness/step_control.v.j2 by induction on the engine itself, with
+the network's table at hand; memories, neuron units and handshakes may do anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sc_neurocore.errors import UserError
+from sc_neurocore.hdl.accelerator import Accelerator, load_accelerator
+from sc_neurocore.hdl.step_geometry import StepGeometry
+from sc_neurocore.verify.control import ASSUMPTIONS, prepare_bench, run_bench
+from sc_neurocore.verify.result import ProofResult
+
+NAME = "control: one result per sample, addresses in range, no hazard on the states"
+MEMORIES = (
+    "the event memory and the spike memory hold what was written into them, of which it is proved "
+    "that no event is beyond the last input and no padding has spiked",
+)
+_STAGES = ("addressed", "read", "weighted", "multiplied")
+
+
+def prove_step_control(directory: Path, *, depth: int = 6, timeout: float = 600) -> ProofResult:
+    """Prove that every sample that goes into a generated core gives exactly one result.
+
+    The claims: a result comes only between whole frames and ends the sample; no frame is taken
+    before the work on the one before is done, and no more than there are steps; a result stays
+    until it is taken; the weight and the neuron memory are never read beyond their end; a
+    neuron's state is never read while its successor is on its way; layer and step stand still
+    while anything is under way; and a ranking falls with every clock in which the core does not
+    wait for an input, so that the result comes.
+
+    Args:
+        directory: What `hdl.generate_steps` wrote; the proof's files go to its folder
+            proof/control.
+        depth: Clocks after reset that are searched for a counterexample, and the longest
+            induction that is tried.
+        timeout: Seconds after which the answer is `unknown`.
+
+    Raises:
+        UserError: If the design has another schedule.
+        ToolMissingError: If SymbiYosys, Yosys or z3 is not installed.
+        ToolFailedError: If one of them cannot read the design.
+    """
+    accelerator = load_accelerator(directory)
+    geometry = accelerator.geometry
+    if not isinstance(geometry, StepGeometry):
+        raise UserError(f"{directory}: schedule {accelerator.schedule}: expected step-outer")
+    values = _bench_values(accelerator, geometry)
+    folder = prepare_bench(accelerator, ("layers",), "step_control.v.j2", values, depth)
+    claims = (
+        f"for every sequence of inputs and handshakes, every content of the memories and every "
+        f"answer of the neuron units, without bound: one result per sample, held until it is "
+        f"taken; no frame before the work on the last one is done; weight and neuron addresses in "
+        f"range; no state read while its successor is under way; and a ranking of "
+        f"{values['rank_bits']} bits that falls with every clock in which the core does not wait "
+        f"for an input"
+    )
+    return run_bench(folder, NAME, claims, ASSUMPTIONS + MEMORIES, depth, timeout)
+
+
+def _bench_values(accelerator: Accelerator, g: StepGeometry) -> dict[str, Any]:
+    sums = "delayed.rings" if g.delay_bits else "direct.accumulator"
+    controller = g.step_bits + 1 + g.event_bits + g.layer_bits + 1
+    controller += g.group_bits + 1 + g.index_bits
+    pipeline = (g.lanes + 7) + (g.lane_bits + 1) + 4
+    return {
+        "top": accelerator.top,
+        "g": g,
+        "inputs": g.layers[0].inputs,
+        "steps": accelerator.steps,
+        "sums": sums,
+        "stages": _STAGES,
+        "inside": list(_inside(g, sums)),
+        "flags_bits": 2 + g.group_bits + g.lane_bits + g.slot_bits,
+        "rank_bits": controller + pipeline,
+        "engine_parameters": list(g.parameters.items()),
+    }
+
+
+def _inside(g: StepGeometry, sums: str) -> Iterator[tuple[str, int]]:
+    """Yield what the bench looks at inside the engine: path and width."""
+    flags = 2 + g.group_bits + g.lane_bits + g.slot_bits
+    sizes = {
+        "controller": {
+            "state": 3,
+            "step": g.step_bits,
+            "input_index": g.event_bits,
+            "event_write": 1,
+            "event_address": g.event_bits,
+            "last_event": g.event_bits,
+            "last_word": g.index_bits,
+            "fetch_word": g.index_bits,
+            "fetch_group": g.group_bits,
+            "fetch_is_own": 1,
+            "fetch_row": g.row_bits,
+        },
+        "scanner": {
+            "fetched_valid": 1,
+            "fetched_is_event": 1,
+            "fetched_is_last": 1,
+            "fetched_word": g.index_bits,
+            "fetched_row": g.row_bits,
+            "fetched_layer": 1,
+            "fetched_group": g.group_bits,
+            "current_valid": 1,
+            "current_is_last": 1,
+            "pending": g.lanes,
+            "first_index": g.index_bits,
+            "row": g.row_bits,
+            "token_layer": 1,
+            "token_group": g.group_bits,
+        },
+        sums: {
+            **{f"{stage}_{flag}": 1 for stage in _STAGES for flag in ("add", "handover")},
+            **{f"{stage}_tag": g.group_bits for stage in _STAGES[:3]},
+            "job_tag": g.group_bits,
+            "weights_read": 1,
+            "weights_row": g.row_bits,
+            **({"added": 1} if g.delay_bits else {}),
+        },
+        "neurons": {
+            "busy": 1,
+            "group": g.group_bits,
+            "lane": g.lane_bits,
+            "first_slot": g.slot_bits,
+            "memory_read": 1,
+            "memory_slot": g.slot_bits,
+            **{f"{stage}_turn": 1 for stage in ("read", "biased", "drive", "update")},
+            **{f"{stage}_flags": flags for stage in ("read", "biased", "drive")},
+            "update_group": g.group_bits,
+            "update_neuron": g.group_bits + g.lane_bits,
+            "update_slot": g.slot_bits,
+            "update_ends_word": 1,
+            "update_spike": 1,
+        },
+        "spike_store": {"gathered": g.lanes, "word": g.lanes},
+    }
+    for module, signals in sizes.items():
+        for name, width in signals.items():
+            yield f"{module}.{name}", width
+    yield "event_index", g.event_bits
+    yield "spikes", g.lanes

@@ -1,0 +1,224 @@
+"""Bounded model checking of a Verilog module, bit by bit.
+
+Yosys writes the module as an and-inverter graph (A. Biere, The AIGER and-inverter graph format,
+Johannes Kepler University, 2007). The graph is laid out once for every clock, and a SAT solver is
+asked, clock by clock, whether an output of the module can be high. What is known from the reset on
+is folded, so that only what depends on free values reaches the solver.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sc_neurocore.errors import ToolMissingError
+from sc_neurocore.tools import programs
+
+SOLVER = "cadical195"
+_TRUE, _FALSE = "true", "false"
+_Literal = int | str
+"""A variable of the solver, negated if negative; or what is known."""
+
+_SCRIPT = (
+    "read_verilog -formal -defer {sources}",
+    "prep -top {top} -flatten",
+    "memory_map -formal",
+    "async2sync",
+    "chformal -lower",
+    "dffunmap",
+    "setundef -undriven -anyseq",
+    "opt -full -nodffe -nosdff",
+    "techmap",
+    "simplemap",
+    "opt -full -nodffe -nosdff",
+    "aigmap",
+    "opt_clean",
+    "write_aiger -ascii -symbols -zinit {top}.aag",
+)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What can happen and must not.
+
+    Attributes:
+        clock: The clock, from 0.
+        outputs: The outputs that are high then, in one example.
+    """
+
+    clock: int
+    outputs: tuple[str, ...]
+
+
+def engine() -> str:
+    """Return what decides, with its version.
+
+    Raises:
+        ToolMissingError: If python-sat is not installed.
+    """
+    _solver()
+    return f"Yosys {programs.version('yosys')}, CaDiCaL (python-sat {version('python-sat')})"
+
+
+def first_failure(
+    folder: Path,
+    top: str,
+    sources: list[str],
+    clocks: int,
+    each_clock: Callable[[int], None] = lambda clock: None,
+) -> Failure | None:
+    """Look for the first clock in which an output can be high.
+
+    Args:
+        folder: Where the sources are; the graph is written there.
+        top: The module, whose outputs have one bit each. What it assumes, and inputs that it holds
+            constant (`anyconst`), are heeded.
+        sources: Its files, relative to the folder.
+        clocks: How many clocks are looked at.
+        each_clock: Called before each one; it may raise to give up.
+
+    Raises:
+        ToolMissingError: If Yosys or python-sat is not installed.
+        ToolFailedError: If Yosys cannot read the sources.
+    """
+    steps = [step.format(sources=" ".join(sources), top=top) for step in _SCRIPT]
+    programs.run("yosys", ["-q", "-p", "; ".join(steps)], cwd=folder)
+    graph = _read(folder / f"{top}.aag")
+    unrolled = _Unrolled(graph)
+    for clock in range(clocks):
+        each_clock(clock)
+        if failing := unrolled.failing():
+            return Failure(clock, tuple(graph.names[index] for index in failing))
+        unrolled.advance()
+    return None
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """An and-inverter graph. Literals are even for a variable, odd for its negation."""
+
+    inputs: list[int]
+    latches: list[list[int]]
+    outputs: list[int]
+    names: list[str]
+    constraints: list[int]
+    gates: list[list[int]]
+
+
+def _read(path: Path) -> _Graph:
+    lines = iter(path.read_text(encoding="utf-8").splitlines())
+    counts = [int(word) for word in next(lines).split()[1:]]
+    _, inputs, latches, outputs, gates, _, constraints, *_ = [*counts, 0, 0]
+
+    def numbers(count: int) -> list[list[int]]:
+        return [[int(word) for word in next(lines).split()] for _ in range(count)]
+
+    def singles(count: int) -> list[int]:
+        return [literal for (literal,) in numbers(count)]
+
+    found = _Graph(
+        inputs=singles(inputs),
+        latches=numbers(latches),
+        outputs=singles(outputs),
+        names=[""] * outputs,
+        constraints=singles(constraints),
+        gates=numbers(gates),
+    )
+    for line in lines:
+        if named := re.fullmatch(r"o(\d+) (\S+)", line):
+            found.names[int(named[1])] = named[2]
+    return found
+
+
+class _Unrolled:
+    """The graph in one clock after the other, as clauses."""
+
+    def __init__(self, graph: _Graph) -> None:
+        self._graph = graph
+        self._solver = _solver()
+        self._variables = 0
+        self._gates: dict[tuple[int, int], int] = {}
+        self._state: dict[int, _Literal] = {}
+        for latch in graph.latches:
+            start = latch[2] if len(latch) > 2 else 0
+            known = {0: _FALSE, 1: _TRUE}
+            self._state[latch[0]] = known[start] if start in known else self._variable()
+        self._values: dict[int, _Literal] = {}
+        self._enter()
+
+    def failing(self) -> list[int]:
+        """Return outputs that are high in this clock, if any can be; else take them to be low."""
+        values = [self._value(literal) for literal in self._graph.outputs]
+        open_ones = [value for value in values if isinstance(value, int)]
+        if _TRUE not in values:
+            if not open_ones:
+                return []
+            one_of_them = self._variable()
+            self._solver.add_clause([-one_of_them, *open_ones])
+            if not self._solver.solve(assumptions=[one_of_them]):
+                for value in open_ones:
+                    self._solver.add_clause([-value])
+                return []
+            model = set(self._solver.get_model())
+        else:
+            model = set()
+        return [i for i, value in enumerate(values) if value == _TRUE or value in model]
+
+    def advance(self) -> None:
+        """Go on to the next clock."""
+        self._state = {latch[0]: self._value(latch[1]) for latch in self._graph.latches}
+        self._enter()
+
+    def _enter(self) -> None:
+        self._values = {0: _FALSE, **self._state}
+        for literal in self._graph.inputs:
+            self._values[literal] = self._variable()
+        for gate, left, right in self._graph.gates:
+            self._values[gate] = self._and(self._value(left), self._value(right))
+        for literal in self._graph.constraints:
+            value = self._value(literal)
+            if value != _TRUE:
+                self._solver.add_clause([value] if isinstance(value, int) else [])
+
+    def _variable(self) -> int:
+        self._variables += 1
+        return self._variables
+
+    def _value(self, literal: int) -> _Literal:
+        value = self._values[literal & ~1]
+        if not literal & 1:
+            return value
+        if isinstance(value, int):
+            return -value
+        return _FALSE if value == _TRUE else _TRUE
+
+    def _and(self, left: _Literal, right: _Literal) -> _Literal:
+        if not isinstance(left, int):
+            return right if left == _TRUE else _FALSE
+        if not isinstance(right, int):
+            return left if right == _TRUE else _FALSE
+        if left == right:
+            return left
+        if left == -right:
+            return _FALSE
+        key = (min(left, right), max(left, right))
+        if key not in self._gates:
+            gate = self._gates[key] = self._variable()
+            for clause in ([-gate, left], [-gate, right], [gate, -left, -right]):
+                self._solver.add_clause(clause)
+        return self._gates[key]
+
+
+def _solver() -> Any:
+    try:
+        from pysat.solvers import Solver
+    except ModuleNotFoundError:
+        raise ToolMissingError(
+            "python-sat is not installed, which bounded proofs need: pip install -e '.[fpga]' in "
+            "the checkout"
+        ) from None
+    return Solver(SOLVER)

@@ -1,0 +1,215 @@
+"""The step-outer generator: which networks it takes, what it writes, that tools accept it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sc_neurocore.equation import CATALOGUE, LIF
+from sc_neurocore.errors import UserError
+from sc_neurocore.fixed import IntegerNetwork, quantize
+from sc_neurocore.hdl.accelerator import load_accelerator
+from sc_neurocore.hdl.schedules import choose_schedule, generate_scheduled
+from sc_neurocore.hdl.step_geometry import plan_steps
+from sc_neurocore.hdl.step_outer import generate_steps
+from sc_neurocore.network import (
+    Conv2d,
+    Delay,
+    DelayDense,
+    Dense,
+    Flatten,
+    InputEncoding,
+    NetworkDescription,
+    Population,
+    Recurrent,
+)
+from sc_neurocore.tools import programs
+
+MakeNetwork = Callable[..., IntegerNetwork]
+MakeStepNetwork = Callable[..., IntegerNetwork]
+RequireTool = Callable[..., None]
+
+
+@pytest.mark.parametrize("kind", ["recurrent", "delayed", "two neurons", "membrane", "first-to-2"])
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_tools_have_nothing_to_say(
+    kind: str,
+    lanes: int,
+    make_step_network: MakeStepNetwork,
+    require_tool: RequireTool,
+    tmp_path: Path,
+) -> None:
+    require_tool("verilator", "iverilog")
+    design = generate_steps(make_step_network(kind), tmp_path, lanes)
+    names = [path.name for path in design.verilog]
+    lint = ["--lint-only", "-Wall", "--top-module", design.top, *names]
+    assert programs.run("verilator", lint, tmp_path / "rtl").stderr == ""
+    compile_ = ["-g2005", "-Wall", "-s", design.top, "-o", "core", *names]
+    assert programs.run("iverilog", compile_, tmp_path / "rtl").stderr == ""
+
+
+def test_yosys_finds_one_clock_and_no_latch(
+    make_step_network: MakeStepNetwork, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("yosys")
+    design = generate_steps(make_step_network("delayed"), tmp_path, 2)
+    names = " ".join(path.name for path in design.verilog)
+    script = (
+        f"read_verilog -defer {names}; hierarchy -check -top {design.top}; proc; "
+        f"select -assert-none t:$dlatch t:$adff t:$adffe; flatten; opt_clean; check -assert; "
+        f"select -assert-none t:$dff %ci1:+[CLK] w:* %i w:clk %d"
+    )
+    programs.run("yosys", ["-q", "-p", script], tmp_path / "rtl")
+
+
+@pytest.mark.parametrize(
+    ("kind", "schedule"),
+    [
+        ("feed-forward", "group-stationary"),
+        ("recurrent", "step-outer"),
+        ("delayed", "step-outer"),
+        ("spikes", "step-outer"),
+        ("sequence", "step-outer"),
+        ("two neurons", "step-outer"),
+        ("membrane", "step-outer"),
+        ("first-to-2", "step-outer"),
+    ],
+)
+def test_the_schedule_is_the_first_that_fits(
+    kind: str, schedule: str, make_step_network: MakeStepNetwork, tmp_path: Path
+) -> None:
+    network = make_step_network(kind)
+    design = generate_scheduled(network, tmp_path, 2)
+    assert design.schedule == schedule
+    assert load_accelerator(tmp_path) == design
+    assert f'"schedule": "{schedule}"' in (tmp_path / "design.json").read_text()
+    assert choose_schedule(network, 2, "step-outer") == "step-outer"
+    if schedule == "step-outer":
+        with pytest.raises(UserError):
+            choose_schedule(network, 2, "group-stationary")
+
+
+def test_what_no_schedule_can_do_is_named() -> None:
+    layers = [Conv2d(weight=np.ones((2, 1, 3, 3))), Population(neuron=LIF)]
+    image = InputEncoding(shape=(1, 4, 4), bits=5, fraction_bits=4)
+    network = quantize(NetworkDescription(name="net", input=image, steps=2, layers=layers))
+    with pytest.raises(
+        UserError, match=r"layer 1 is made of conv2d, population: accelerators have"
+    ):
+        choose_schedule(network, 2)
+    with pytest.raises(
+        UserError, match=r"schedule 'inner': expected auto, group-stationary, step-"
+    ):
+        choose_schedule(network, 2, "inner")
+    vector = InputEncoding(shape=(2,), bits=5, fraction_bits=4)
+    late = DelayDense(weight=np.eye(2), delays=np.full((2, 2), 300))
+    slow = NetworkDescription(
+        name="net", input=vector, steps=2, layers=[late, Population(neuron=LIF)]
+    )
+    with pytest.raises(UserError, match="a delay of 300 steps"):
+        choose_schedule(quantize(slow), 2)
+
+
+def test_only_what_a_design_needs_is_written(
+    make_step_network: MakeStepNetwork, tmp_path: Path
+) -> None:
+    for kind, has_rings in (("recurrent", False), ("delayed", True)):
+        design = generate_steps(make_step_network(kind), tmp_path / kind, 2)
+        names = {path.name for path in design.verilog}
+        assert ("snn_step_rings.v" in names, "snn_accumulator.v" in names) == (
+            has_rings,
+            not has_rings,
+        )
+        assert "snn_engine.v" not in names
+
+
+def signed(value: int, width: int) -> int:
+    return value - (1 << width) if value >> (width - 1) else value
+
+
+def test_the_weight_memory_holds_weights_and_delays_in_the_order_of_the_work(
+    tmp_path: Path,
+) -> None:
+    random = np.random.default_rng(0)
+    delays = random.integers(0, 6, (3, 4))
+    layers = [
+        DelayDense(weight=random.normal(size=(3, 4)), delays=delays),
+        Recurrent(neuron=LIF, weight=random.normal(size=(3, 3))),
+    ]
+    encoding = InputEncoding(kind="spikes", shape=(4,), bits=1, fraction_bits=0)
+    network = quantize(NetworkDescription(name="n", input=encoding, steps=9, layers=layers))
+    lanes, layer = 2, network.layers[0]
+    assert layer.feedback is not None
+    geometry = generate_steps(network, tmp_path, lanes).geometry
+    assert geometry.weight_bits == 8
+    rows = [int(line, 16) for line in (tmp_path / "rtl/weights.hex").read_text().split()]
+    row = 0
+    for group in range(2):
+        parts = [
+            (layer.synapses[0].weight, delays),
+            (layer.feedback.weight, np.zeros((3, 3), dtype=int)),
+        ]
+        for weight, late in parts:
+            for source in range(weight.shape[1]):
+                for lane in range(lanes):
+                    word = rows[row] >> (11 * lane) & 0x7FF  # 8 bits of weight, 3 of delay
+                    neuron = group * lanes + lane
+                    expected = (
+                        (weight[neuron, source], late[neuron, source]) if neuron < 3 else (0, 0)
+                    )
+                    assert (signed(word & 0xFF, 8), word >> 8) == expected
+                row += 1
+    assert row == 2 * (4 + 3)
+
+
+def test_a_delay_of_the_inputs_goes_into_the_weights_behind_it() -> None:
+    encoding = InputEncoding(kind="spikes", shape=(2, 1, 2), bits=1, fraction_bits=0)
+    layers = [
+        Delay(delays=np.array([1, 3])),
+        Flatten(),
+        Dense(weight=np.ones((3, 4))),
+        Population(neuron=LIF),
+    ]
+    network = quantize(NetworkDescription(name="n", input=encoding, steps=4, layers=layers))
+    assert plan_steps(network, 2).delay_bits == 2
+    assert choose_schedule(network, 2) == "step-outer"
+
+
+def test_neurons_that_share_a_name_have_units_of_their_own(tmp_path: Path) -> None:
+    variants = [LIF, replace(LIF, update=CATALOGUE["IF"].update)]
+    layers = [
+        layer
+        for neuron in variants
+        for layer in (Dense(weight=np.eye(2)), Population(neuron=neuron))
+    ]
+    encoding = InputEncoding(shape=(2,), bits=5, fraction_bits=4)
+    network = quantize(NetworkDescription(name="n", input=encoding, steps=4, layers=layers))
+    design = generate_steps(network, tmp_path, 2)
+    assert design.neuron_modules == ("lif_q8_8_step", "lif_q8_8_2_step")
+
+
+@pytest.mark.parametrize(
+    "options", [{"units": 2}, {"pipeline": 1}, {"inputs_per_beat": 2}, {"weights": "loaded"}]
+)
+def test_what_only_the_other_schedule_has_is_refused(
+    options: dict[str, Any], make_step_network: MakeStepNetwork, tmp_path: Path
+) -> None:
+    name, value = next(iter(options.items()))
+    with pytest.raises(UserError, match=f"step-outer schedule does not take {name}={value}"):
+        generate_scheduled(make_step_network("recurrent"), tmp_path, 2, **options)
+    assert not list(tmp_path.iterdir())
+    design = generate_scheduled(make_step_network("recurrent"), tmp_path, 2, units=1)
+    with pytest.raises(UserError, match="schedule step-outer: expected group-stationary"):
+        design.stationary_geometry()
+
+
+def test_a_summed_membrane_is_left_to_the_first_schedule(make_network: MakeNetwork) -> None:
+    network = make_network([4, 3])
+    assert choose_schedule(replace(network, readout="membrane"), 2) == "group-stationary"
+    early = replace(network, readout="first-to-2")
+    assert choose_schedule(early, 2) == "step-outer"
+    with pytest.raises(UserError, match="cannot end a sample early"):
+        choose_schedule(early, 2, "group-stationary")

@@ -1,0 +1,43 @@
+"""Bounded model checking finds what can happen, when it can, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sc_neurocore.verify.unrolling import Failure, first_failure
+
+COUNTER = """\
+module top (input wire clk, input wire go, output wire reached, output wire wide);
+    (* anyconst *) wire [3:0] step;
+    reg [3:0] count = 4'd1;
+    always @(posedge clk) if (go) count <= count + step;
+    always @* assume (step <= {most});
+    assign reached = count == 4'd{target};
+    assign wide = step > 4'd2;
+endmodule
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "most", "expected"),
+    [
+        (7, 2, Failure(3, ("reached",))),
+        (8, 2, Failure(7, ("reached",))),
+        (1, 2, Failure(0, ("reached",))),
+        (9, 0, None),
+        (15, 3, Failure(0, ("wide",))),
+    ],
+)
+def test_a_counter(
+    require_tool: Callable[[str], None],
+    tmp_path: Path,
+    target: int,
+    most: int,
+    expected: Failure | None,
+) -> None:
+    require_tool("yosys")
+    (tmp_path / "top.v").write_text(COUNTER.format(target=target, most=most))
+    assert first_failure(tmp_path, "top", ["top.v"], 8) == expected
