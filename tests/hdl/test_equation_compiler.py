@@ -1,4 +1,5 @@
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from sc_neurocore.hdl.equation_compiler import NeuronVerilog, compile_equations,
 from sc_neurocore.hdl.names import KEYWORDS
 from sc_neurocore.hdl.pipeline import split
 from sc_neurocore.tools.programs import run
+from sc_neurocore.verify.equivalence import prove_step
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 
@@ -128,3 +130,14 @@ def test_no_stage_of_a_pipeline_is_empty(stages: int) -> None:
     work = [node.operator not in free for node in program.nodes]
     used = {stage for stage, works in zip(split(program, stages).of, work, strict=True) if works}
     assert used == set(range(stages + 1))
+
+
+@pytest.mark.parametrize(("form", "value"), [("Q8.8", "-128"), ("Q1.1", "-1"), ("UQ8.8", "0")])
+def test_a_state_may_always_be_the_least_that_there_is(
+    form: str, value: str, require_tool: Callable[..., None]
+) -> None:
+    require_tool("yosys", "z3")
+    text = f"neuron N\nstate v = 0\nstate u = 0\nupdate v = I\nupdate u = {value}\nspike v >= 0.5"
+    program = lower(parse_neuron(text), FixedPoint(QFormat.parse(form)))
+    verilog = emit_neuron(program)
+    assert prove_step(program, verilog.step, f"{verilog.name}_step").status == "proved"

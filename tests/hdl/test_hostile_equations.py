@@ -150,10 +150,17 @@ class Accepted:
         self._waiting = []
 
 
+NUMBERS = st.one_of(
+    st.sampled_from(["0", "1", "-1", "0.5", "0.9375", "3", "1e-4", "30000", "1e300"]),
+    st.integers(-1600, 1600).map(lambda eighths: repr(eighths / 8)),
+)
+
+
 def _growing(children: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     functions = st.sampled_from(["exp", "tanh", "sigmoid", "abs", "-"])
     return st.one_of(
-        st.builds("({} {} {})".format, children, st.sampled_from("+-*/"), children),
+        st.builds("({} {} {})".format, children, st.sampled_from("+-*"), children),
+        st.builds("({} / {})".format, children, st.one_of(NUMBERS, children)),
         st.builds("{}({})".format, functions, children),
         st.builds("({})**{}".format, children, st.integers(2, 8)),
         st.builds("{}({}, {})".format, st.sampled_from(["min", "max"]), children, children),
@@ -165,11 +172,9 @@ def _growing(children: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 RELATIONS = st.sampled_from([">=", ">", "<=", "<"])
-NUMBERS = st.one_of(
-    st.sampled_from(["0", "1", "-1", "0.5", "0.9375", "3", "1e-4", "30000", "1e300", "pi"]),
-    st.floats(-200, 200).map(repr),
+EXPRESSIONS = st.recursive(
+    st.one_of(st.sampled_from([*"vuIab", "pi"]), NUMBERS), _growing, max_leaves=8
 )
-EXPRESSIONS = st.recursive(st.one_of(st.sampled_from("vuIab"), NUMBERS), _growing, max_leaves=8)
 LINES = st.one_of(
     st.builds(
         "update v = {}\nupdate local x = {}\nupdate u = u - x".format, EXPRESSIONS, EXPRESSIONS
@@ -183,8 +188,10 @@ LINES = st.one_of(
 )
 WELL_FORMED = st.builds(
     "neuron N\nstate v = {}\nstate u = 0\nparameter a = {}\nparameter b = 0.2 in (0, inf)\n"
-    "parameter dt = 0.1 in (0, inf)\n{}\nspike {} {} {}\nreset v = {}\nafter u = u + b*s".format,
-    NUMBERS, NUMBERS, LINES, EXPRESSIONS, RELATIONS, EXPRESSIONS, EXPRESSIONS,
+    "parameter dt = 0.1 in (0, inf)\n{}\nspike v + {} {} {}\nreset v = {}\nafter u = u + b*s"
+    "".format,
+    st.sampled_from(["0", "0.25", "0.5"]), NUMBERS, LINES, EXPRESSIONS, RELATIONS, EXPRESSIONS,
+    EXPRESSIONS,
 )  # fmt: skip
 """Neurons that nothing is wrong with but their arithmetic."""
 

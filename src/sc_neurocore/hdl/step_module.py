@@ -286,8 +286,9 @@ class StepModule:
         if port.width == 1:
             return self._plain(index)
         node = self._program.nodes[index]
-        if node.operator == "constant" and not port.signed:
-            return f"{port.width}'d{node.amount}"
+        if node.operator == "constant":
+            unsigned = f"{port.width}'d{node.amount}"
+            return literal(node.amount, port.width) if port.signed else unsigned
         width = self._width(index)
         if width <= port.width:
             return self._extended(index, port.width)
