@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from _engine import engine_hash
+from _published import PUBLISHED
 from _results import Target, write_results
 
 from sc_neurocore.cli.stages import test_part
@@ -61,80 +62,6 @@ ENGINE: dict[int, EngineOptions] = {
 FORMAT, WEIGHT_BITS, SEED = "Q8.8", 8, 1
 FOR_ACTIVITY = 500
 TEST_SIZE = 10_000
-
-# Copied from the papers; what differs from our rows is in the last column.
-PUBLISHED = (
-    {
-        "work": "Spiker+, arXiv 2401.01141",
-        "network": "784-128-10",
-        "accuracy_percent": 93.85,
-        "device": "XC7Z020, 100 MHz",
-        "resources": "7,612 logic cells, 18 BRAM",
-        "us_per_image": 780.0,
-        "energy_or_power": "180 mW",
-        "differs": "T=100; weights of 6 bits; measured power",
-    },
-    {
-        "work": "Flexi-NeurA, arXiv 2602.18140",
-        "network": "256-128-10",
-        "accuracy_percent": 97.23,
-        "device": "not stated here",
-        "resources": "1,623 logic cells, 7 BRAM",
-        "us_per_image": 1100.0,
-        "energy_or_power": "111 mW",
-        "differs": "images of 256 inputs",
-    },
-    {
-        "work": "Syn2Logic, arXiv 2608.25536",
-        "network": "784-128-64-10",
-        "accuracy_percent": 93.80,
-        "device": "MAX10, 45 MHz",
-        "resources": "38,103 LE, 92 M9K",
-        "us_per_image": 0.58,
-        "energy_or_power": "307 mW, 179 nJ",
-        "differs": "synapses are logic; 97.07 % on an Agilex 7",
-    },
-    {
-        "work": "snn-fpga, arXiv 2507.07284",
-        "network": "784-128-10",
-        "accuracy_percent": None,
-        "device": "Artix-7, 100 MHz",
-        "resources": "6,358 LUT, 40.5 BRAM",
-        "us_per_image": 520.0,
-        "energy_or_power": "0.198 mJ",
-        "differs": "T=100",
-    },
-    {
-        "work": "ReSCom, arXiv 2606.13560",
-        "network": "not stated here",
-        "accuracy_percent": 92.80,
-        "device": "Artix-7, 100 MHz",
-        "resources": "not stated here",
-        "us_per_image": None,
-        "energy_or_power": "0.05 mJ",
-        "differs": "stochastic multipliers",
-    },
-    {
-        "work": "Cerebron, TVLSI 2022",
-        "network": "convolutional",
-        "accuracy_percent": 99.40,
-        "device": "XC7Z100, 200 MHz",
-        "resources": "not stated here",
-        "us_per_image": 26.0,
-        "energy_or_power": "0.04 mJ",
-        "differs": "convolutions; a far larger device",
-    },
-    {
-        "work": "Windhager, arXiv 2505.11252",
-        "network": "LIF",
-        "accuracy_percent": 99.0,
-        "device": "UltraScale+",
-        "resources": "not stated here",
-        "us_per_image": 290.0,
-        "energy_or_power": "not stated here",
-        "differs": "above 99 %; a far larger device",
-    },
-)
 
 
 class Parts:

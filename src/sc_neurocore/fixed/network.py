@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,12 +13,30 @@ from numpy.typing import ArrayLike
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.evaluate import NumpyIntegers, evaluate
 from sc_neurocore.fixed.lowering import CURRENT, NEXT, SPIKE, NeuronProgram
-from sc_neurocore.fixed.qformat import FixedPoint
+from sc_neurocore.fixed.program import Port, Program, ProgramBuilder
+from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.synapses import Integers, IntegerSynapses, Signal
 from sc_neurocore.kernels.inference import Array, Chain, NetworkRun
 from sc_neurocore.kernels.reference_layers import Neurons, Runner, values_at_work
 from sc_neurocore.network.description import InputEncoding, Shape, along_channels
 from sc_neurocore.progress import ProgressCallback, ignore_progress
+
+SUM = "sum"
+
+
+def requantize(builder: ProgramBuilder, total: int, shift: int, form: QFormat) -> int:
+    """Return the node of the current that an accumulator becomes: shifted and saturated, once.
+
+    Args:
+        builder: The program.
+        total: The accumulator's node.
+        shift: To the right, towards minus infinity; to the left if it is negative.
+        form: The current's format.
+    """
+    bits = form.fraction_bits
+    total = builder.apply("<<", total, amount=max(-shift, 0), fraction_bits=bits)
+    total = builder.apply(">>", total, amount=max(shift, 0), fraction_bits=bits)
+    return builder.clamp(total, form.minimum, form.maximum)
 
 
 @dataclass(frozen=True)
@@ -142,11 +161,24 @@ class IntegerLayer:
         left = self.accumulator.fraction_bits - sums.fraction_bits
         return lambda values: values.astype(np.int64) << left
 
+    @cached_property
+    def requantization(self) -> Program:
+        """From the accumulator, `sum`, to the current: one shift, saturated."""
+        form, sums = self.program.fixed_point.current, self.accumulator
+        builder = ProgramBuilder()
+        total = builder.input(sums.low, sums.high, sums.fraction_bits)
+        node = requantize(builder, total, self.shift, form)
+        return Program(
+            tuple(builder.nodes),
+            tuple(builder.statements),
+            ((Port(SUM, sums.bits, sums.fraction_bits), total),),
+            ((Port(CURRENT, form.width, form.fraction_bits, form.signed), node),),
+        )
+
     def current(self, accumulator: Integers) -> Integers:
         """Return the current that the neurons see, which is the accumulator, saturated."""
-        left, right = max(-self.shift, 0), max(self.shift, 0)
-        form = self.program.fixed_point.current
-        current: Integers = np.clip((accumulator << left) >> right, form.minimum, form.maximum)
+        program = self.requantization
+        current: Integers = evaluate(program, {SUM: accumulator}, NumpyIntegers(program))[CURRENT]
         return current
 
 

@@ -184,6 +184,14 @@ class Program:
         return max(node.width for node in self.nodes)
 
     @property
+    def product_widths(self) -> list[tuple[int, int]]:
+        """The widths of the factors of every multiplication."""
+        return [
+            (self.nodes[first].width, self.nodes[second].width)
+            for first, second in (node.operands for node in self.nodes if node.operator == "*")
+        ]
+
+    @property
     def overflows(self) -> tuple[Overflow, ...]:
         """Every place where a result can lie outside the format that stores it."""
         found = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.lowering import CURRENT, NEXT, SPIKE
-from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
+from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork, requantize
 from sc_neurocore.fixed.program import Port, Program, ProgramBuilder
 
 
@@ -97,7 +97,10 @@ class _Unrolling:
                 total = bias
                 for index, weight in enumerate(weights):
                     total = self._add(total, weight, values, before, step, index)
-                inputs = {**state, CURRENT: self._current(layer, total)}
+                    current = requantize(
+                        self._builder, total, layer.shift, layer.program.fixed_point.current
+                    )
+                inputs = {**state, CURRENT: current}
                 for column, parameter in enumerate(layer.program.parameters):
                     value = int(layer.parameters[neuron, column])
                     inputs[parameter.name] = self._builder.constant(value, 0)
@@ -129,9 +132,3 @@ class _Unrolling:
         else:
             added = builder.apply("*", values[index], weight)
         return builder.apply("+", total, added)
-
-    def _current(self, layer: IntegerLayer, total: int) -> int:
-        builder, form = self._builder, layer.program.fixed_point.current
-        shifted = builder.apply("<<", total, amount=max(-layer.shift, 0))
-        shifted = builder.apply(">>", shifted, amount=max(layer.shift, 0))
-        return builder.clamp(shifted, form.minimum, form.maximum)

@@ -130,10 +130,7 @@ def _price(memory: PlannedMemory, deep: int, wide: int, cost: float) -> float:
 
 def features(network: IntegerNetwork, geometry: Geometry, flow: Flow) -> dict[str, float]:
     """Return the sizes that logic is estimated from; products only where they take logic."""
-    nodes = network.program.program.nodes
-    products = [
-        [nodes[index].width for index in node.operands] for node in nodes if node.operator == "*"
-    ]
+    products = network.program.program.product_widths
     product_bits = sum(first * second for first, second in products)
     wide = _OPERATION_BITS_OF_A_MULTIPLIER
     pieces = sum(ceil(first / wide) * ceil(second / wide) for first, second in products)

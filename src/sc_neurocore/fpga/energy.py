@@ -118,12 +118,9 @@ def count_activity(network: IntegerNetwork, geometry: Geometry, inputs: ArrayLik
     sums = [count * layer.outputs for count, layer in zip(arriving, network.layers, strict=True)]
     products = sums[0]
     updates = network.steps * sum(layer.outputs for layer in network.layers)
-    nodes = network.program.program.nodes
-    neuron_products = [
-        [nodes[index].width for index in node.operands] for node in nodes if node.operator == "*"
-    ]
+    program = network.program.program
     neuron_additions = [
-        node.width for node in nodes if node.operator not in (*_WITHOUT_ENERGY, "*")
+        node.width for node in program.nodes if node.operator not in (*_WITHOUT_ENERGY, "*")
     ]
     per_sum = geometry.weight_bits * geometry.input_bits
     # The frame's events are read once by every group of the first layer, the spikes of a step once
@@ -144,7 +141,8 @@ def count_activity(network: IntegerNetwork, geometry: Geometry, inputs: ArrayLik
         updates=float(updates),
         addition_bits=float(sum(sums) * geometry.sum_bits + updates * sum(neuron_additions)),
         product_bits=float(
-            products * per_sum + updates * sum(first * second for first, second in neuron_products)
+            products * per_sum
+            + updates * sum(first * second for first, second in program.product_widths)
         ),
         memory_bits=float(
             sum(sums) * geometry.weight_bits

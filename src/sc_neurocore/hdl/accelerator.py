@@ -24,7 +24,7 @@ from sc_neurocore.hdl.geometry import EngineOptions, Geometry, LayerGeometry, pl
 from sc_neurocore.hdl.memories import neurons_text, weight_image, weights_text
 from sc_neurocore.hdl.names import KEYWORDS
 from sc_neurocore.hdl.render import render
-from sc_neurocore.hdl.step_geometry import StepGeometry
+from sc_neurocore.hdl.step_geometry import StepGeometry, StepLayerGeometry
 from sc_neurocore.network.storage import write_atomically
 
 MANIFEST = "design.json"
@@ -261,6 +261,31 @@ def pack(ports: Iterable[Any]) -> list[Field]:
     return fields
 
 
+def common_values(
+    network: IntegerNetwork, geometry: Geometry | StepGeometry, top: str
+) -> dict[str, Any]:
+    """Return what the templates of both schedules say of a network."""
+
+    def label(layer: LayerGeometry | StepLayerGeometry) -> str:
+        """The case label of a layer; the last one takes the numbers that no layer has."""
+        return "default" if layer.is_last else f"{geometry.layer_bits}'d{layer.number}"
+
+    sizes = (geometry.layers[0].inputs, *(layer.outputs for layer in network.layers))
+    return {
+        "top": top,
+        "g": geometry,
+        "label": label,
+        "network_name": network.name,
+        "content_hash": network.content_hash,
+        "hash_words": [network.content_hash[8 * i : 8 * i + 8] for i in range(8)],
+        "sizes": "-".join(map(str, sizes)),
+        "steps": network.steps,
+        "inputs": sizes[0],
+        "state_format": network.fixed_point.state,
+        "current_format": network.fixed_point.current,
+    }
+
+
 def _template_values(
     network: IntegerNetwork, geometry: Geometry, top: str, neuron_module: str
 ) -> dict[str, Any]:
@@ -269,32 +294,14 @@ def _template_values(
     initial = sum(
         (network.initial_state[state.name] % (1 << state.width)) << state.low for state in states
     )
-    sizes = [str(network.layers[0].inputs), *(str(layer.outputs) for layer in network.layers)]
-    formats = network.program.fixed_point
     engine_parameters = geometry.parameters | {
         "INITIAL_STATE": f"{geometry.state_bits}'h{initial:x}",
         "NEURONS_FILE": f'"{NEURONS_FILE}"',
     }
-
-    def label(layer: LayerGeometry) -> str:
-        """The case label of a layer; the last one takes the numbers that no layer has."""
-        return "default" if layer.is_last else f"{geometry.layer_bits}'d{layer.number}"
-
-    return {
-        "top": top,
-        "g": geometry,
-        "label": label,
-        "network_name": network.name,
-        "content_hash": network.content_hash,
-        "hash_words": [network.content_hash[8 * i : 8 * i + 8] for i in range(8)],
-        "sizes": "-".join(sizes),
-        "steps": network.steps,
-        "inputs": network.layers[0].inputs,
+    return common_values(network, geometry, top) | {
         "outputs": network.layers[-1].outputs,
         "neuron_name": network.program.neuron.name,
         "neuron_module": neuron_module,
-        "state_format": formats.state,
-        "current_format": formats.current,
         "states": states,
         "parameters": pack(network.program.parameters),
         "engine_parameters": list(engine_parameters.items()),

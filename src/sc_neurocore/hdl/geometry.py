@@ -12,6 +12,7 @@ from typing import TypedDict, Unpack
 import numpy as np
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
 from sc_neurocore.fixed.program import signed_width
 from sc_neurocore.network.description import spikes_that_suffice
@@ -197,15 +198,9 @@ def plan(network: IntegerNetwork, lanes: int, **options: Unpack[EngineOptions]) 
     bias_bits = max(
         signed_width(int(layer.bias.min()), int(layer.bias.max())) for layer in network.layers
     )
-    ports = network.program.inputs
-    states = [port for port in ports if port.name in network.initial_state]
     parameters = network.program.parameters
-    membrane_bits = membrane_low = 0
-    if network.readout == "membrane":
-        names = [port.name for port in states]
-        place = names.index(network.program.neuron.membrane)
-        membrane_bits = states[place].width
-        membrane_low = sum(port.width for port in states[:place])
+    reads_membrane = network.readout == "membrane"
+    membrane_low, membrane_bits = membrane_place(network.program) if reads_membrane else (0, 0)
     return Geometry(
         lanes=lanes,
         lane_shift=lane_shift,
@@ -240,13 +235,28 @@ def plan(network: IntegerNetwork, lanes: int, **options: Unpack[EngineOptions]) 
         shift_bits=index_bits(max(layer.shift for layer in layers) + 1),
         current_bits=network.program.fixed_point.current.width,
         parameter_bits=max(1, sum(port.width for port in parameters)),
-        state_bits=sum(port.width for port in states),
+        state_bits=state_width(network.program),
         output_bits=max(index_bits(network.layers[-1].outputs), unit_shift + 1),
         membrane_bits=membrane_bits,
         membrane_low=membrane_low,
         count_bits=max(2, membrane_bits + network.steps.bit_length()),
         layers=layers,
     )
+
+
+def state_width(program: NeuronProgram) -> int:
+    """Return the bits of a neuron's states, packed."""
+    return sum(port.width for port in program.inputs if port.name in program.neuron.states)
+
+
+def membrane_place(program: NeuronProgram) -> tuple[int, int]:
+    """Return the lowest bit of the membrane in the packed states, and its width."""
+    low = 0
+    for port in program.inputs:
+        if port.name == program.neuron.membrane:
+            return low, port.width
+        low += port.width * (port.name in program.neuron.states)
+    raise AssertionError(f"{program.neuron.name} has no membrane among its inputs")
 
 
 def check_lanes(lanes: int) -> None:

@@ -11,10 +11,16 @@ from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.program import signed_width
-from sc_neurocore.hdl.geometry import check_lanes, common_left_shift, index_bits, memory_depth
+from sc_neurocore.hdl.geometry import (
+    check_lanes,
+    common_left_shift,
+    index_bits,
+    membrane_place,
+    memory_depth,
+    state_width,
+)
 from sc_neurocore.hdl.step_layers import StepLayer, step_layers
 from sc_neurocore.network.description import spikes_that_suffice
 
@@ -217,21 +223,6 @@ def plan_steps(network: IntegerNetwork, lanes: int) -> StepGeometry:
         enough=suffice if suffice <= network.steps else 0,
         layers=layers,
     )
-
-
-def state_width(program: NeuronProgram) -> int:
-    """Return the bits of a neuron's states, packed."""
-    return sum(port.width for port in program.inputs if port.name in program.neuron.states)
-
-
-def membrane_place(program: NeuronProgram) -> tuple[int, int]:
-    """Return the lowest bit of the membrane in the packed states, and its width."""
-    low = 0
-    for port in program.inputs:
-        if port.name == program.neuron.membrane:
-            return low, port.width
-        low += port.width * (port.name in program.neuron.states)
-    raise AssertionError(f"{program.neuron.name} has no membrane among its inputs")
 
 
 def _delay_bits(network: IntegerNetwork, layers: Sequence[StepLayer]) -> int:

@@ -20,6 +20,7 @@ from sc_neurocore.hdl.accelerator import (
     SOURCES,
     WEIGHTS_FILE,
     Accelerator,
+    common_values,
     engine_files,
     pack,
     render_verilog,
@@ -29,7 +30,7 @@ from sc_neurocore.hdl.accelerator import (
 )
 from sc_neurocore.hdl.equation_compiler import default_name, emit_neuron
 from sc_neurocore.hdl.memories import Words, memory_text, padded
-from sc_neurocore.hdl.step_geometry import StepGeometry, StepLayerGeometry, plan_steps
+from sc_neurocore.hdl.step_geometry import StepGeometry, plan_steps
 from sc_neurocore.hdl.step_layers import Part, step_layers
 
 STEP_SOURCES = "step_outer"
@@ -111,26 +112,9 @@ def _template_values(
         "NEURONS_FILE": f'"{NEURONS_FILE}"',
     }
 
-    def label(layer: StepLayerGeometry) -> str:
-        """The case label of a layer; the last one takes the numbers that no layer has."""
-        return "default" if layer.is_last else f"{geometry.layer_bits}'d{layer.number}"
-
-    return {
-        "top": top,
-        "g": geometry,
-        "label": label,
-        "network_name": network.name,
-        "content_hash": network.content_hash,
-        "hash_words": [network.content_hash[8 * i : 8 * i + 8] for i in range(8)],
-        "sizes": "-".join(
-            map(str, (geometry.layers[0].inputs, *(each.outputs for each in network.layers)))
-        ),
-        "steps": network.steps,
-        "inputs": geometry.layers[0].inputs,
+    return common_values(network, geometry, top) | {
         "input_kind": network.input.kind,
         "readout": network.readout,
-        "state_format": network.fixed_point.state,
-        "current_format": network.fixed_point.current,
         "units": [
             _unit(program, module, geometry)
             for program, module in zip(network.programs, modules, strict=True)

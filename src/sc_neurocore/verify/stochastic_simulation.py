@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore.errors import DataError, ToolFailedError, ToolMissingError, UserError
+from sc_neurocore.hdl.geometry import index_bits
 from sc_neurocore.hdl.render import render
 from sc_neurocore.hdl.stochastic_layer import StochasticLayerVerilog, StochasticVerilog
 from sc_neurocore.hdl.stochastic_network import StochasticNetworkVerilog
@@ -145,11 +146,11 @@ def cosimulate_network(
         "bits": coding.bits,
         "inputs": sizes[0],
         "outputs": sizes[-1],
-        "output_bits": _index_bits(sizes[-1]),
+        "output_bits": index_bits(sizes[-1]),
         "count_bits": description.steps.bit_length(),
-        "step_bits": _index_bits(description.steps),
-        "layer_bits": _index_bits(len(sizes) - 1),
-        "neuron_bits": _index_bits(max(sizes[1:])),
+        "step_bits": index_bits(description.steps),
+        "layer_bits": index_bits(len(sizes) - 1),
+        "neuron_bits": index_bits(max(sizes[1:])),
         "state_bits": max(states[0].high + 1 for states in verilog.states),
     }
     began = time.perf_counter()
@@ -288,7 +289,3 @@ def _result(
 def _signed(value: int, width: int) -> int:
     value &= (1 << width) - 1
     return value - (1 << width) if value >> (width - 1) else value
-
-
-def _index_bits(count: int) -> int:
-    return max(1, (count - 1).bit_length())

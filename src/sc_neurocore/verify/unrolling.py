@@ -60,7 +60,6 @@ def engine() -> str:
     Raises:
         ToolMissingError: If python-sat is not installed.
     """
-    _solver()
     return f"Yosys {programs.version('yosys')}, CaDiCaL (python-sat {version('python-sat')})"
 
 
