@@ -41,12 +41,12 @@ from sc_neurocore.training import (
     fit,
     seeded,
 )
-from sc_neurocore.training.augmentation import Affine
+from sc_neurocore.training.augmentation import Distortion
 
 ROOT = Path(__file__).parent.parent
 STEPS = 25
 LEARNT = {"learn_beta": True, "learn_threshold": True}
-AFFINE = Affine(rotation=12, shift=2, scale=0.12, shear=8)
+AFFINE = Distortion(rotation=12, shift=2, scale=0.12, shear=8)
 LONG = TrainingOptions(
     epochs=60,
     batch_size=128,
@@ -58,8 +58,11 @@ LONG = TrainingOptions(
     augment=AFFINE,
 )
 SHORT = TrainingOptions(epochs=10, batch_size=128, learning_rate=2e-3, steps=STEPS)
+# The elastic part's size and smoothness are those of D. C. Ciresan, U. Meier, L. M. Gambardella and
+# J. Schmidhuber, Convolutional neural network committees for handwritten character classification,
+# ICDAR 2011: alpha = 37 and sigma = 5.5 in Simard's terms.
 CONV = replace(LONG, epochs=40, learning_rate=2e-3, precision="bfloat16", weight_decay=1e-4,
-               optimiser="adamw")  # fmt: skip
+               optimiser="adamw", augment=replace(AFFINE, elastic=1.1, smoothness=5.5))  # fmt: skip
 
 
 def conv_net() -> SpikingSequential:
@@ -225,11 +228,16 @@ def recipe(options: TrainingOptions) -> str:
         f"label smoothing {options.label_smoothing:g}",
         f"weights averaged with decay {options.average:g}",
     ]
-    if isinstance(augment, Affine):
+    if isinstance(augment, Distortion):
         said.append(
             f"rotation up to {augment.rotation:g} degrees, shift {augment.shift:g} pixels, scale "
             f"{augment.scale:.0%}, shear {augment.shear:g} degrees"
         )
+        if augment.elastic:
+            said.append(
+                f"elastic displacements of {augment.elastic:g} pixels (standard deviation), "
+                f"smooth over {augment.smoothness:g}"
+            )
     if options.weight_decay:
         said.append(f"weight decay {options.weight_decay:g}")
     if options.precision != "float32":

@@ -17,7 +17,7 @@ from pathlib import Path
 from sc_neurocore.errors import ScNeurocoreError, UserError
 from sc_neurocore.progress import Progress
 from sc_neurocore.training import ENCODERS, RunOptions, TrainingOptions, train_run
-from sc_neurocore.training.augmentation import Affine
+from sc_neurocore.training.augmentation import Distortion
 from sc_neurocore.training.distributed import is_first_process
 from sc_neurocore.training.run import TRAINING_NAME
 
@@ -64,7 +64,7 @@ def main() -> None:
             schedule="one-cycle",
             steps=given.steps,
             seed=given.seed,
-            augment=Affine(rotation=12, shift=2, scale=0.1),
+            augment=Distortion(rotation=12, shift=2, scale=0.1),
             encoder=given.encoder,
         ),
     )

@@ -23,7 +23,7 @@ from sc_neurocore.training import (
     fit,
     train,
 )
-from sc_neurocore.training.augmentation import Affine
+from sc_neurocore.training.augmentation import Distortion
 
 ROOT = Path(__file__).parent.parent
 
@@ -41,7 +41,7 @@ def test_a_conv_net_is_trained_saved_loaded_and_trained_further(tmp_path: Path) 
         max_norm=2.0,
         label_smoothing=0.05,
         average=0.98,
-        augment=Affine((8, 8), rotation=8, shift=0.5, scale=0.05),
+        augment=Distortion((8, 8), rotation=8, shift=0.5, scale=0.05),
     )
     options = RunOptions(
         n_hidden=32,
@@ -99,7 +99,7 @@ def test_the_command_line_trains_with_all_its_options_and_goes_on(tmp_path: Path
     record = json.loads((out / "training.json").read_text())
     asked = record["options"]["training"]
     assert asked["augment"] == {
-        **{"kind": "Affine", "image_shape": [8, 8], "shift": 0.5},
+        **{"kind": "Distortion", "image_shape": [8, 8], "shift": 0.5},
         **{"rotation": 0.0, "scale": 0.0, "shear": 0.0},
     }
     assert (asked["schedule"], asked["precision"], asked["average"]) == ("cosine", "bfloat16", 0.9)

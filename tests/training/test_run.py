@@ -16,7 +16,7 @@ from sc_neurocore.network import load_description
 from sc_neurocore.progress import Progress
 from sc_neurocore.training import RunOptions, TrainingOptions, train, train_run
 from sc_neurocore.training.assembly import encoded_dataset
-from sc_neurocore.training.augmentation import Affine
+from sc_neurocore.training.augmentation import Distortion
 from sc_neurocore.training.options import NetKind
 
 FAST = RunOptions(n_hidden=32, training=TrainingOptions(epochs=2, steps=10, seed=4))
@@ -143,7 +143,7 @@ def test_images_and_their_spikes_are_learnt_and_described(net: NetKind, encoder:
         steps=6,
         learning_rate=5e-3,
         encoder=encoder,
-        augment=Affine((12, 12), shift=1),
+        augment=Distortion((12, 12), shift=1),
     )
     options = RunOptions(
         n_hidden=8, training=training, net=net, channels=(4,), kernel_size=3, dropout=0.1

@@ -12,7 +12,7 @@ from sc_neurocore.cli.console import reporting
 from sc_neurocore.errors import UserError
 
 if TYPE_CHECKING:
-    from sc_neurocore.training.augmentation import Affine
+    from sc_neurocore.training.augmentation import Distortion
 
 _HOW = "How it learns"
 _WHAT = "The network"
@@ -22,13 +22,13 @@ def _option(help: str, panel: str | None = None, *names: str) -> Any:
     return typer.Option(*names, help=help, rich_help_panel=panel)
 
 
-def _augmentation(text: str | None) -> Affine | None:
+def _augmentation(text: str | None) -> Distortion | None:
     if text is None:
         return None
-    from sc_neurocore.training.augmentation import Affine
+    from sc_neurocore.training.augmentation import Distortion
 
     numbers = {"rows": 28.0, "columns": 28.0}
-    known = ("rotation", "shift", "scale", "shear", *numbers)
+    known = ("rotation", "shift", "scale", "shear", "elastic", "smoothness", *numbers)
     for part in text.split(","):
         name, _, value = part.strip().partition("=")
         try:
@@ -41,7 +41,7 @@ def _augmentation(text: str | None) -> Affine | None:
                 f"{', '.join(known)}"
             ) from None
     shape = int(numbers.pop("rows")), int(numbers.pop("columns"))
-    return Affine(shape, **numbers)
+    return Distortion(shape, **numbers)
 
 
 def train(
