@@ -100,7 +100,7 @@ def test_the_command_line_trains_with_all_its_options_and_goes_on(tmp_path: Path
     asked = record["options"]["training"]
     assert asked["augment"] == {
         **{"kind": "Distortion", "image_shape": [8, 8], "shift": 0.5},
-        **{"rotation": 0.0, "scale": 0.0, "shear": 0.0},
+        **{"rotation": 0.0, "scale": 0.0, "shear": 0.0, "elastic": 0.0, "smoothness": 5.0},
     }
     assert (asked["schedule"], asked["precision"], asked["average"]) == ("cosine", "bfloat16", 0.9)
     assert command("train", *options, "--resume") == (0, trained)
