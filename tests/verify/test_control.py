@@ -49,12 +49,8 @@ def test_one_frame_gives_exactly_one_result(
         ("loader", "event_bank <= !event_bank;", "event_bank <= event_bank;", "_bank"),
         ("readout", "<= choose && !chosen", "<= 1'b0", "assert"),
         ("controller", "fetch_word + 1'b1", "fetch_word", "rank < rank_before"),
-        (
-            "scanner",
-            "current_valid && !(finished && token_ready)",
-            "current_valid",
-            "rank < rank_before",
-        ),
+        ("scanner", "<= arrived_valid;", "<= 1'b1;", "assert"),
+        ("scanner", "finished         <= 1'b1;", "finished         <= 1'b0;", "assert"),
         ("neurons", "(busy && !ends_job)", "busy", "rank < rank_before"),
         ("accumulator", "|| job_ready;", "&& job_ready;", "rank < rank_before"),
     ],
@@ -86,9 +82,9 @@ def test_a_state_that_is_read_too_early_is_refuted(
     generate(make_network([2, 2], steps=2), tmp_path, lanes=2, pipeline=3)
     path = tmp_path / "rtl/snn_neurons.v"
     text = path.read_text()
-    spacing = "place == LAST_OF_PERIOD[PERIOD_BITS-1:0]"
+    spacing = "LAST_OF_PERIOD = PERIOD - 1;"
     assert text.count(spacing) == 1
-    path.write_text(text.replace(spacing, "place == LAST_TURN[PERIOD_BITS-1:0]"))
+    path.write_text(text.replace(spacing, "LAST_OF_PERIOD = TURNS - 1;"))
     result = prove_control(tmp_path, depth=24)
     assert result.status == "refuted"
     assert "turn_" in result.detail

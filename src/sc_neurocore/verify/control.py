@@ -170,7 +170,7 @@ def _flags_bits(geometry: Geometry) -> int:
 def _rank_bits(g: Geometry) -> int:
     """Return the width of the ranking: the sum of its parts in harness/control.v.j2."""
     controller = 1 + g.layer_bits + 2 + g.group_bits + g.step_bits + g.index_bits
-    tokens = max(g.lanes, g.beat) + 6
+    tokens = max(g.lanes, g.beat) + 7
     turns = g.step_bits + g.period_bits + 1 + g.unit_latency + 4
     return controller + tokens + turns + g.output_bits + 1
 

@@ -67,7 +67,7 @@ def _bench_values(accelerator: Accelerator, g: StepGeometry) -> dict[str, Any]:
     sums = "delayed.rings" if g.delay_bits else "direct.accumulator"
     controller = g.step_bits + 1 + g.event_bits + g.layer_bits + 1
     controller += g.group_bits + 1 + g.index_bits
-    pipeline = (g.lanes + 7) + (g.lane_bits + 1) + 4
+    pipeline = (g.lanes + 8) + (g.lane_bits + 1) + 4
     return {
         "top": accelerator.top,
         "g": g,
@@ -102,18 +102,25 @@ def _inside(g: StepGeometry, sums: str) -> Iterator[tuple[str, int]]:
         "scanner": {
             "fetched_valid": 1,
             "fetched_is_event": 1,
+            "fetched_is_empty": 1,
             "fetched_is_last": 1,
             "fetched_word": g.index_bits,
             "fetched_row": g.row_bits,
-            "fetched_layer": 1,
-            "fetched_group": g.group_bits,
+            "fetched_tag": 1 + g.group_bits,
+            "arrived_valid": 1,
+            "arrived": g.lanes,
+            "arrived_is_last": 1,
+            "arrived_index": g.index_bits,
+            "arrived_row": g.row_bits,
+            "arrived_tag": 1 + g.group_bits,
             "current_valid": 1,
             "current_is_last": 1,
-            "pending": g.lanes,
-            "first_index": g.index_bits,
-            "row": g.row_bits,
-            "token_layer": 1,
-            "token_group": g.group_bits,
+            "lowest": g.lanes,
+            "rest": g.lanes,
+            "finished": 1,
+            "first_row": g.row_bits,
+            "token_add": 1,
+            "token_tag": 1 + g.group_bits,
         },
         sums: {
             **{f"{stage}_{flag}": 1 for stage in _STAGES for flag in ("add", "handover")},

@@ -195,6 +195,9 @@ module snn_engine #(
     );
 
     // ------------------------------------------------------------- events, spikes and scanner
+    // What a token is of: layer, group and step.
+    localparam TAG_BITS = LAYER_BITS + GROUP_BITS + STEP_BITS;
+
     wire                       memory_read;
     wire [EVENT_BITS-1:0]      event_index;
     wire [BEAT*INPUT_BITS-1:0] event_value;
@@ -213,14 +216,12 @@ module snn_engine #(
     wire                  token_ready, token_add, token_handover;
     wire [ROW_BITS-1:0]   token_row;
     wire [INPUT_BITS-1:0] token_value;
-    wire [LAYER_BITS-1:0] token_layer;
-    wire [GROUP_BITS-1:0] token_group;
-    wire [STEP_BITS-1:0]  token_step;
+    wire [TAG_BITS-1:0]   token_tag;
 
     snn_scanner #(
         .LANES(LANES), .LANE_SHIFT(LANE_SHIFT), .INPUT_BITS(INPUT_BITS), .BEAT(BEAT),
-        .BEAT_SHIFT(BEAT_SHIFT), .LAYER_BITS(LAYER_BITS), .GROUP_BITS(GROUP_BITS),
-        .STEP_BITS(STEP_BITS), .INDEX_BITS(INDEX_BITS), .EVENT_BITS(EVENT_BITS), .ROW_BITS(ROW_BITS)
+        .BEAT_SHIFT(BEAT_SHIFT), .INDEX_BITS(INDEX_BITS), .EVENT_BITS(EVENT_BITS),
+        .ROW_BITS(ROW_BITS), .TAG_BITS(TAG_BITS)
     ) scanner (
         .clk            (clk),
         .reset          (reset),
@@ -232,9 +233,7 @@ module snn_engine #(
         .fetch_is_empty (fetch_is_empty),
         .fetch_is_last  (fetch_is_last),
         .fetch_row      (fetch_row),
-        .fetch_layer    (schedule_layer),
-        .fetch_group    (fetch_group),
-        .fetch_step     (fetch_step),
+        .fetch_tag      ({schedule_layer, fetch_group, fetch_step}),
         .memory_read    (memory_read),
         .event_index    (event_index),
         .event_value    (event_value),
@@ -244,9 +243,7 @@ module snn_engine #(
         .token_handover (token_handover),
         .token_row      (token_row),
         .token_value    (token_value),
-        .token_layer    (token_layer),
-        .token_group    (token_group),
-        .token_step     (token_step)
+        .token_tag      (token_tag)
     );
 
     // ---------------------------------------------------------------------------- accumulator
@@ -258,7 +255,7 @@ module snn_engine #(
 
     snn_accumulator #(
         .LANES(LANES), .SOFT_LANES(SOFT_LANES), .WEIGHT_BITS(WEIGHT_BITS), .INPUT_BITS(INPUT_BITS),
-        .SUM_BITS(SUM_BITS), .ROW_BITS(ROW_BITS), .TAG_BITS(LAYER_BITS + GROUP_BITS + STEP_BITS)
+        .SUM_BITS(SUM_BITS), .ROW_BITS(ROW_BITS), .TAG_BITS(TAG_BITS)
     ) accumulator (
         .clk            (clk),
         .reset          (reset),
@@ -268,7 +265,7 @@ module snn_engine #(
         .token_handover (token_handover),
         .token_row      (token_row),
         .token_value    (token_value),
-        .token_tag      ({token_layer, token_group, token_step}),
+        .token_tag      (token_tag),
         .weights_read   (weights_read),
         .weights_row    (weights_row),
         .weights        (weights),

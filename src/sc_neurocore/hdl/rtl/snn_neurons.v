@@ -116,6 +116,7 @@ module snn_neurons #(
 
     // ---------------------------------------------------------------------------------- issue
     localparam LAST_OF_PERIOD = PERIOD - 1;
+    localparam NEXT_TO_LAST   = LAST_OF_PERIOD - 1;
     localparam LAST_TURN      = TURNS - 1;
 
     reg                   busy;
@@ -124,9 +125,11 @@ module snn_neurons #(
     reg [STEP_BITS-1:0]   step;
     reg [PERIOD_BITS-1:0] place;     // in the period: a turn, or idle behind the last one
 
-    wire at_end   = place == LAST_OF_PERIOD[PERIOD_BITS-1:0];
-    wire ends_job = at_end && (!constants_is_static || step == last_step);
-    wire accept   = job_valid && job_ready;
+    wire at_end = place == LAST_OF_PERIOD[PERIOD_BITS-1:0];
+    wire accept = job_valid && job_ready;
+    // Whether the job ends with this clock: worked out in the clock before, because the whole
+    // accumulator, and the scanner before it, wait for the answer.
+    reg  ends_job;
     wire issue;
 
     generate
@@ -150,8 +153,13 @@ module snn_neurons #(
             place <= at_end ? {PERIOD_BITS{1'b0}} : place + 1'b1;
             if (at_end) step <= step + 1'b1;
         end
-        busy <= accept || (busy && !ends_job);
-        if (reset) busy <= 1'b0;
+        busy     <= accept || (busy && !ends_job);
+        ends_job <= busy && place == NEXT_TO_LAST[PERIOD_BITS-1:0]
+                 && (!constants_is_static || step == last_step);
+        if (reset) begin
+            busy     <= 1'b0;
+            ends_job <= 1'b0;
+        end
     end
 
     wire [TURN_BITS-1:0] turn = place[TURN_BITS-1:0];

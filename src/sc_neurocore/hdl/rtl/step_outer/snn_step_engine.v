@@ -200,19 +200,15 @@ module snn_step_engine #(
         .read_data     ({event_index, event_value})
     );
 
-    // The scanner hands on, beside the group, whose spikes a token is made of. It has a step to
-    // carry too, which this schedule does not need.
+    // The scanner hands on the group, and whose spikes a token is made of.
     wire                  token_ready, token_add, token_handover, token_is_own;
     wire [ROW_BITS-1:0]   token_row;
     wire [INPUT_BITS-1:0] token_input;
     wire [GROUP_BITS-1:0] token_group;
-    wire                  token_step;
-    wire                  unused_step = token_step;
 
     snn_scanner #(
-        .LANES(LANES), .LANE_SHIFT(LANE_SHIFT), .INPUT_BITS(INPUT_BITS), .LAYER_BITS(1),
-        .GROUP_BITS(GROUP_BITS), .STEP_BITS(1), .INDEX_BITS(INDEX_BITS), .EVENT_BITS(EVENT_BITS),
-        .ROW_BITS(ROW_BITS)
+        .LANES(LANES), .LANE_SHIFT(LANE_SHIFT), .INPUT_BITS(INPUT_BITS),
+        .INDEX_BITS(INDEX_BITS), .EVENT_BITS(EVENT_BITS), .ROW_BITS(ROW_BITS), .TAG_BITS(1 + GROUP_BITS)
     ) scanner (
         .clk            (clk),
         .reset          (reset),
@@ -224,9 +220,7 @@ module snn_step_engine #(
         .fetch_is_empty (fetch_is_empty),
         .fetch_is_last  (fetch_is_last),
         .fetch_row      (fetch_row),
-        .fetch_layer    (fetch_is_own),
-        .fetch_group    (fetch_group),
-        .fetch_step     (1'b0),
+        .fetch_tag      ({fetch_is_own, fetch_group}),
         .memory_read    (memory_read),
         .event_index    (event_index),
         .event_value    (event_value),
@@ -236,9 +230,7 @@ module snn_step_engine #(
         .token_handover (token_handover),
         .token_row      (token_row),
         .token_value    (token_input),
-        .token_layer    (token_is_own),
-        .token_group    (token_group),
-        .token_step     (token_step)
+        .token_tag      ({token_is_own, token_group})
     );
 
     wire [VALUE_BITS-1:0] token_value =
