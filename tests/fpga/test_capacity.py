@@ -34,7 +34,7 @@ MakeNetwork = Callable[..., IntegerNetwork]
         (4736, 16, ICE40, {"brams": 20}),  # as Yosys takes 1024 x 4, and not 256 x 16
         (256, 16, ICE40, {"brams": 1}),
         (257, 17, ICE40, {"brams": 3}),  # 512 x 8, three side by side
-        (12, 11, ICE40, {}),  # a small table is logic
+        (12, 11, ICE40, {"brams": 1}),  # a small table, too
     ],
 )
 def test_blocks_of_one_memory(

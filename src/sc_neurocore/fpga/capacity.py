@@ -5,7 +5,7 @@ below, fitted by least squares to builds that were measured (measured_builds.jso
 benchmarks/logic_estimate.py), one fit for each family and resource:
 
     1, lanes * bits of a sum, lanes * bits of a weight * bits of an input, products of the widths
-    that the neuron multiplies, bits that choose between memory blocks, bits of tables in logic
+    that the neuron multiplies, bits that choose between memory blocks
 
 The estimate is raised by the largest error that the fit makes on those builds before it is held
 against what the device has.
@@ -64,13 +64,16 @@ def plan_memories(geometry: Geometry, weights: WeightSource = "rom") -> tuple[Pl
     """
     row = geometry.lanes * geometry.weight_bits
     is_loaded = weights == "loaded"
-    columns = _columns(row) if is_loaded else [row]
+    slices = geometry.weight_slices
+    columns = _columns(row) if is_loaded else [row // slices] * slices
     # One bit stands for no parameters at all; it is always zero, and synthesis leaves it out.
     own = geometry.bias_bits + (geometry.parameter_bits if geometry.parameter_bits > 1 else 0)
     event = geometry.event_bits + geometry.beat * geometry.input_bits
     scores = 1 << (geometry.output_bits - geometry.unit_shift)
+    turns = geometry.lanes // geometry.units
     of_units = (
-        PlannedMemory("states", 1 << geometry.turn_bits, geometry.state_bits),
+        # The state of a single turn stands in a register.
+        *((PlannedMemory("states", 1 << geometry.turn_bits, geometry.state_bits),) * (turns > 1)),
         PlannedMemory("scores", scores, geometry.count_bits),
     )
     return (
@@ -106,12 +109,8 @@ def _arrange(memory: PlannedMemory, flow: Flow) -> tuple[Memory, int, int] | Non
         prices = [_price(memory, *grid) for grid in grids]
         price = min(prices)
         words, bits, cost = kind.lut_ram
-        in_logic = (
-            _price(memory, *_grid(memory, (words, bits)), cost)
-            if memory.is_written
-            else memory.words * memory.bits * kind.logic_bit
-        )
-        if in_logic < price:
+        # Read-only memories ask for blocks (rtl/snn_rom.v).
+        if memory.is_written and _price(memory, *_grid(memory, (words, bits)), cost) < price:
             return None
         deep, wide, _ = grids[prices.index(price)]
         return kind, deep, wide
@@ -142,11 +141,6 @@ def features(network: IntegerNetwork, geometry: Geometry, flow: Flow) -> dict[st
         "lane_product_bits": lane_product,
         "neuron_product_bits": 0 if flow.has_multipliers else product_bits,
         "choice_bits": _choice_bits(geometry, flow),
-        "table_bits": sum(
-            memory.words * memory.bits
-            for memory in plan_memories(geometry)
-            if not memory.is_written and _arrange(memory, flow) is None
-        ),
         "multipliers": (
             geometry.lanes - soft_lanes + pieces * geometry.units if flow.has_multipliers else 0
         ),
@@ -157,7 +151,7 @@ def _choice_bits(geometry: Geometry, flow: Flow) -> float:
     """Return bits of a weight row times the blocks that each is chosen from, less one."""
     weights = plan_memories(geometry)[0]
     found = _arrange(weights, flow)
-    return weights.bits * (found[1] - 1) if found else 0
+    return geometry.weight_slices * weights.bits * (found[1] - 1) if found else 0
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.equation_compiler import emit_neuron
 from sc_neurocore.hdl.geometry import EngineOptions, Geometry, LayerGeometry, plan
-from sc_neurocore.hdl.memories import neurons_text, weight_image, weights_text
+from sc_neurocore.hdl.memories import neurons_text, weight_image, weights_texts
 from sc_neurocore.hdl.names import KEYWORDS
 from sc_neurocore.hdl.render import render
 from sc_neurocore.hdl.step_geometry import StepGeometry, StepLayerGeometry
@@ -149,7 +149,8 @@ def generate(
     taken = {step_module, *BENCH_MODULES, *(Path(name).stem for name in engine)}
     top = top_name(network.name, taken)
     values = _template_values(network, geometry, top, step_module)
-    values |= {"weights": weights, "ram_style": ram_style, "weights_file": WEIGHTS_FILE}
+    weight_files = _weight_files(geometry)
+    values |= {"weights": weights, "ram_style": ram_style, "weight_files": weight_files}
     verilog = {
         f"{top}.v": render_verilog("top.v.j2", values),
         f"{top}_schedule.v": render_verilog("schedule.v.j2", values),
@@ -160,7 +161,7 @@ def generate(
     }
     memories = {NEURONS_FILE: neurons_text(network, geometry)}
     if weights == "rom":
-        memories[WEIGHTS_FILE] = weights_text(network, geometry)
+        memories |= zip(weight_files, weights_texts(network, geometry), strict=True)
     else:
         memories[WEIGHT_IMAGE] = weight_image(network, geometry)
     accelerator = Accelerator(
@@ -177,6 +178,14 @@ def generate(
     )
     write_design(network, accelerator, verilog | memories)
     return accelerator
+
+
+def _weight_files(geometry: Geometry) -> list[str]:
+    """Return the names of the files of the weight memory's slices."""
+    if geometry.weight_slices == 1:
+        return [WEIGHTS_FILE]
+    path = Path(WEIGHTS_FILE)
+    return [f"{path.stem}_{number}{path.suffix}" for number in range(geometry.weight_slices)]
 
 
 def source_paths(names: Iterable[str]) -> tuple[Path, ...]:

@@ -83,6 +83,7 @@ class Geometry:
     beat_shift: int
     input_bits: int
     weight_bits: int
+    weight_slices: int
     rows: int
     row_bits: int
     sum_bits: int
@@ -104,7 +105,7 @@ class Geometry:
     def parameters(self) -> dict[str, int]:
         """The engine's parameters by their Verilog names."""
         sizes = {each.name: getattr(self, each.name) for each in fields(self)}
-        kept = sizes.keys() - {"layers", "rows"}
+        kept = sizes.keys() - {"layers", "rows", "weight_slices"}
         return {name.upper(): size for name, size in sizes.items() if name in kept}
 
     @property
@@ -142,15 +143,22 @@ class EngineOptions(TypedDict, total=False):
         inputs_per_beat: Inputs that are taken in one clock: a power of two; 1.
         soft_lanes: Lanes whose multiplier is made of logic: the iCE40 UP5K has 8 DSP blocks, and a
             unit may want one; 0.
+        weight_slices: Memories that the weights in the bitstream lie in side by side, each for as
+            many lanes: a power of two, up to the lanes. Of narrow memories synthesis makes blocks
+            that are deep enough, where it would stack those of a wide one behind a multiplexer: a
+            faster clock, for some more blocks; 1.
     """
 
     units: int
     pipeline: int
     inputs_per_beat: int
     soft_lanes: int
+    weight_slices: int
 
 
-DEFAULT_OPTIONS = EngineOptions(units=1, pipeline=0, inputs_per_beat=1, soft_lanes=0)
+DEFAULT_OPTIONS = EngineOptions(
+    units=1, pipeline=0, inputs_per_beat=1, soft_lanes=0, weight_slices=1
+)
 
 
 def plan(network: IntegerNetwork, lanes: int, **options: Unpack[EngineOptions]) -> Geometry:
@@ -168,9 +176,11 @@ def plan(network: IntegerNetwork, lanes: int, **options: Unpack[EngineOptions]) 
     chosen = DEFAULT_OPTIONS | options
     units, pipeline = chosen["units"], chosen["pipeline"]
     beat, soft_lanes = chosen["inputs_per_beat"], chosen["soft_lanes"]
+    weight_slices = chosen["weight_slices"]
     check_lanes(lanes)
     _check_power_of_two("units", units, min(lanes, MAXIMUM_UNITS))
     _check_power_of_two("inputs_per_beat", beat, MAXIMUM_BEAT_BITS // network.input_bits)
+    _check_power_of_two("weight_slices", weight_slices, lanes)
     if not 0 <= soft_lanes <= lanes:
         raise UserError(f"soft_lanes={soft_lanes}: expected 0 to {lanes}, the lanes")
     check_supported(network)
@@ -183,8 +193,9 @@ def plan(network: IntegerNetwork, lanes: int, **options: Unpack[EngineOptions]) 
     group_bits = index_bits(max(layer.groups for layer in layers))
     lane_bits = index_bits(lanes)
     turn_bits = index_bits(turns)
-    # The state of a turn is read in the clock after its addressing, and written UNIT_LATENCY later.
-    period = max(turns, pipeline + 2)
+    # The state of a turn is addressed two clocks before the unit has it, and written in the clock in
+    # which the unit is done.
+    period = max(turns, pipeline + 3)
     event_bits = index_bits(-(-first.inputs // beat))
     # The first index of a word, which is the word's own times its width, must fit too.
     input_index_bits = max(event_bits + beat_shift, group_bits + lane_shift)
@@ -221,6 +232,7 @@ def plan(network: IntegerNetwork, lanes: int, **options: Unpack[EngineOptions]) 
         beat_shift=beat_shift,
         input_bits=network.input_bits,
         weight_bits=weight_bits,
+        weight_slices=weight_slices,
         rows=rows,
         row_bits=row_bits,
         sum_bits=max(

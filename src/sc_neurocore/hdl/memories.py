@@ -43,9 +43,14 @@ def weight_image(network: IntegerNetwork, geometry: Geometry) -> bytes:
     return image + zlib.crc32(image).to_bytes(4, "little")
 
 
-def weights_text(network: IntegerNetwork, geometry: Geometry) -> bytes:
-    """Return the $readmemh file of the weight memory."""
-    return memory_text(*weight_rows(network, geometry), geometry.rows)
+def weights_texts(network: IntegerNetwork, geometry: Geometry) -> list[bytes]:
+    """Return the $readmemh files of the weight memory, one for each slice."""
+    words, widths = weight_rows(network, geometry)
+    lanes = geometry.lanes // geometry.weight_slices
+    return [
+        memory_text(words[:, first : first + lanes], widths[:lanes], geometry.rows)
+        for first in range(0, geometry.lanes, lanes)
+    ]
 
 
 def neurons_text(network: IntegerNetwork, geometry: Geometry) -> bytes:

@@ -26,7 +26,6 @@ class Memory:
             behind the blocks at 1/2, or logic if that is cheaper.
         lut_ram: (words, bits, price) of the piece of logic that a written memory could be made of.
         is_initialised: Whether the bitstream can fill it.
-        logic_bit: Yosys' price of a bit of a read-only memory in logic.
     """
 
     resource: str
@@ -35,7 +34,6 @@ class Memory:
     cost: float
     lut_ram: tuple[int, int, float]
     is_initialised: bool = True
-    logic_bit: float = 1 / 16
 
 
 @dataclass(frozen=True)
@@ -172,7 +170,7 @@ _ECP5_BLOCK_RAM = Memory(
 )
 _XILINX_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 # The BRAM36 is what Vivado calls a tile; a BRAM18 is half of one.
-_XILINX_BLOCK_RAM = Memory("brams", 0.5, _XILINX_SHAPES, 129, (64, 3, 5), logic_bit=1 / 64)
+_XILINX_BLOCK_RAM = Memory("brams", 0.5, _XILINX_SHAPES, 129, (64, 3, 5))
 
 _ICE40_PLACE = PlaceAndRoute(
     placer="nextpnr-ice40",
@@ -251,7 +249,7 @@ _XILINX_LUTS: Counts = {
 XILINX_7 = Flow(
     family="Xilinx 7",
     synthesis=(
-        "synth_xilinx -family xc7 -flatten {arguments} -top {top}",
+        "synth_xilinx -family xc7 -flatten -nosrl {arguments} -top {top}",
         "tee -q -o {base}.statistics.json stat -json",
         "write_edif -pvector bra {base}.edif",
     ),

@@ -7,14 +7,14 @@
 // results UNIT_LATENCY clocks after it was given its inputs (0: combinational).
 //
 // Sums stand in a carousel that turns past the units; states stand in a small memory beside each
-// unit, one word per turn. The state of a group lives from its first to its last step, because all
+// unit, one word per turn (in a register where there is one turn). The state of a group lives from its first to its last step, because all
 // steps of a group come before the next group; the first step starts from INITIAL_STATE instead of
 // what the memory holds.
 //
 // Contract
 //   - A job is taken in a clock with job_valid and job_ready, and takes PERIOD clocks per step; the next
 //     may follow without a gap. Nothing stalls behind `job_ready`.
-//   - PERIOD >= LANES / UNITS and PERIOD >= UNIT_LATENCY + 2: the state of a turn is written before
+//   - PERIOD >= LANES / UNITS and PERIOD >= UNIT_LATENCY + 3: the state of a turn is written before
 //     the turn comes round again. Turns beyond the lanes are idle.
 //   - Jobs of one group come in the order of their steps, without another group between.
 //   - `constants_*` are functions of `constants_layer` alone, and shift of shift_layer.
@@ -27,9 +27,9 @@
 //
 // Stages, each with its own flags:
 //   issue      turn and step counters; the neuron memory is addressed
-//   read       the memory's output register
-//   biased     sums plus biases; the states are addressed
-//   drive      requantised to the currents; the units work from here
+//   read       the memory's output register; the states are addressed
+//   biased     sums plus biases
+//   drive      requantised to the currents, and the states; the units work from here
 //   result     UNIT_LATENCY clocks later: new states, spikes
 //   update     the same, registered
 //
@@ -215,7 +215,7 @@ module snn_neurons #(
         biased_flags <= read_flags;
     end
 
-    wire [TURN_BITS-1:0] biased_place = biased_flags[STEP_BITS +: TURN_BITS];
+    wire biased_is_first = biased_flags[STEP_BITS-1:0] == {STEP_BITS{1'b0}};
     assign shift_layer = biased_flags[STEP_BITS + TURN_BITS + GROUP_BITS +: LAYER_BITS];
 
     // --------------------------------------------------------------------- drive ... result
@@ -242,7 +242,6 @@ module snn_neurons #(
         end
     endgenerate
 
-    wire                  drive_is_first = drive[STEP_BITS-1:0] == {STEP_BITS{1'b0}};
     wire                  result_valid, result_is_output;
     wire [UNITS-1:0]      result_are_neurons;
     wire [LAYER_BITS-1:0] result_layer;
@@ -265,6 +264,7 @@ module snn_neurons #(
             wire signed [CURRENT_BITS-1:0]   current;
             reg  signed [CURRENT_BITS-1:0]   driven_current;
             wire        [STATE_BITS-1:0]     state;
+            reg         [STATE_BITS-1:0]     driven_state;
 
             snn_requantize #(
                 .TOTAL_BITS(SUM_BITS), .LEFT_SHIFT(LEFT_SHIFT), .SHIFT_BITS(SHIFT_BITS),
@@ -279,19 +279,27 @@ module snn_neurons #(
                 biased_parameters <= own[BIAS_BITS +: PARAMETER_BITS];
                 parameters        <= biased_parameters;
                 driven_current    <= current;
+                driven_state      <= biased_is_first ? REST : state;
             end
 
-            snn_ram #(.WIDTH(STATE_BITS), .ADDRESS_BITS(TURN_BITS)) states (
-                .clk           (clk),
-                .write         (result_valid),
-                .write_address (result_turn),
-                .write_data    (unit_next_state[unit*STATE_BITS +: STATE_BITS]),
-                .read          (biased_turn),
-                .read_address  (biased_place),
-                .read_data     (state)
-            );
+            if (TURNS == 1) begin : one_state
+                reg [STATE_BITS-1:0] kept;
+                always @(posedge clk)
+                    if (result_valid) kept <= unit_next_state[unit*STATE_BITS +: STATE_BITS];
+                assign state = kept;
+            end else begin : one_per_turn
+                snn_ram #(.WIDTH(STATE_BITS), .ADDRESS_BITS(TURN_BITS)) states (
+                    .clk           (clk),
+                    .write         (result_valid),
+                    .write_address (result_turn),
+                    .write_data    (unit_next_state[unit*STATE_BITS +: STATE_BITS]),
+                    .read          (read_turn),
+                    .read_address  (read_flags[STEP_BITS +: TURN_BITS]),
+                    .read_data     (state)
+                );
+            end
 
-            assign unit_state[unit*STATE_BITS +: STATE_BITS]             = drive_is_first ? REST : state;
+            assign unit_state[unit*STATE_BITS +: STATE_BITS]             = driven_state;
             assign unit_current[unit*CURRENT_BITS +: CURRENT_BITS]       = driven_current;
             assign unit_parameters[unit*PARAMETER_BITS +: PARAMETER_BITS] = parameters;
         end

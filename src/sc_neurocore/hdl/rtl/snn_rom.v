@@ -11,7 +11,8 @@
 //   read_address  X a X X X X
 //   read_data     X X X words[a] ...
 //
-// Written so that every synthesiser infers block RAM.
+// A table of constants would be cheap in look-up tables by some synthesisers' prices; block RAMs are
+// what an accelerator has left over, so they are asked for.
 
 module snn_rom #(
     parameter WIDTH        = 8,
@@ -25,6 +26,7 @@ module snn_rom #(
     output reg  [WIDTH-1:0]        read_data
 );
 
+    (* rom_style = "block" *)
     reg [WIDTH-1:0] words [0:DEPTH-1];
 
     initial if (CONTENTS != "") $readmemh(CONTENTS, words);
