@@ -68,7 +68,9 @@ def plan_memories(geometry: Geometry, weights: WeightSource = "rom") -> tuple[Pl
     columns = _columns(row) if is_loaded else [row // slices] * slices
     # One bit stands for no parameters at all; it is always zero, and synthesis leaves it out.
     own = geometry.bias_bits + (geometry.parameter_bits if geometry.parameter_bits > 1 else 0)
-    event = geometry.event_bits + geometry.beat * geometry.input_bits
+    # Of several values in a beat, it is kept which are not zero.
+    flags = geometry.beat if geometry.beat > 1 else 0
+    event = geometry.event_bits + geometry.beat * geometry.input_bits + flags
     scores = 1 << (geometry.output_bits - geometry.unit_shift)
     turns = geometry.lanes // geometry.units
     of_units = (

@@ -201,16 +201,37 @@ module snn_engine #(
     wire                       memory_read;
     wire [EVENT_BITS-1:0]      event_index;
     wire [BEAT*INPUT_BITS-1:0] event_value;
+    wire [BEAT-1:0]            event_active;
     wire [LANES-1:0]           spikes;
 
-    snn_ram #(.WIDTH(EVENT_BITS + BEAT*INPUT_BITS), .ADDRESS_BITS(1 + EVENT_BITS)) events (
+    // Beside the values of an event stands which of them are not zero: a memory's output is late in
+    // the clock, too late to find out. Of a beat with one value, that one is not.
+    localparam EVENT_WIDTH = (BEAT > 1 ? BEAT : 0) + EVENT_BITS + BEAT*INPUT_BITS;
+    wire [EVENT_WIDTH-1:0] event_written, event_read;
+    assign event_written[EVENT_BITS+BEAT*INPUT_BITS-1:0] = {event_beat, in_data};
+    assign {event_index, event_value} = event_read[EVENT_BITS+BEAT*INPUT_BITS-1:0];
+
+    genvar each;
+    generate
+        if (BEAT > 1) begin : several
+            for (each = 0; each < BEAT; each = each + 1) begin : values
+                localparam PLACE = EVENT_BITS + BEAT*INPUT_BITS + each;
+                assign event_written[PLACE] = in_data[each*INPUT_BITS +: INPUT_BITS] != {INPUT_BITS{1'b0}};
+                assign event_active[each]   = event_read[PLACE];
+            end
+        end else begin : one
+            assign event_active = 1'b1;
+        end
+    endgenerate
+
+    snn_ram #(.WIDTH(EVENT_WIDTH), .ADDRESS_BITS(1 + EVENT_BITS)) events (
         .clk           (clk),
         .write         (event_write),
         .write_address ({event_bank, event_address}),
-        .write_data    ({event_beat, in_data}),
+        .write_data    (event_written),
         .read          (memory_read && schedule_is_static),
         .read_address  ({frame_bank, fetch_word[EVENT_BITS-1:0]}),
-        .read_data     ({event_index, event_value})
+        .read_data     (event_read)
     );
 
     wire                  token_ready, token_add, token_handover;
@@ -237,6 +258,7 @@ module snn_engine #(
         .memory_read    (memory_read),
         .event_index    (event_index),
         .event_value    (event_value),
+        .event_active   (event_active),
         .spikes         (spikes),
         .token_ready    (token_ready),
         .token_add      (token_add),

@@ -62,6 +62,7 @@ module snn_scanner #(
     output wire                  memory_read,
     input  wire [EVENT_BITS-1:0] event_index,
     input  wire [BEAT*INPUT_BITS-1:0] event_value,
+    input  wire [BEAT-1:0]       event_active,   // which of the values are not zero
     input  wire [LANES-1:0]      spikes,
 
     input  wire                  token_ready,
@@ -104,21 +105,6 @@ module snn_scanner #(
     assign fetch_ready = move;
     assign memory_read = fetch_valid && move;
     assign idle        = !fetched_valid && !arrived_valid && !current_valid;
-
-    // Which values of an event are not zero; of a beat with one value, that one is not.
-    wire [WORD-1:0] active;
-    genvar each;
-    generate
-        for (each = 0; each < WORD; each = each + 1) begin : actives
-            if (each >= BEAT) begin : beyond
-                assign active[each] = 1'b0;
-            end else if (BEAT == 1) begin : only
-                assign active[each] = 1'b1;
-            end else begin : one_of_several
-                assign active[each] = event_value[each*INPUT_BITS +: INPUT_BITS] != {INPUT_BITS{1'b0}};
-            end
-        end
-    endgenerate
 
     // What the current stage takes next: the bits behind the lowest, or the next word.
     wire [WORD-1:0] source      = finished ? arrived : rest;
@@ -172,7 +158,7 @@ module snn_scanner #(
 
             arrived_valid    <= fetched_valid;
             arrived          <= fetched_is_empty ? {WORD{1'b0}}
-                              : fetched_is_event ? active
+                              : fetched_is_event ? {{(WORD-BEAT){1'b0}}, event_active}
                               : {{(WORD-LANES){1'b0}}, spikes};
             arrived_index    <= fetched_is_event
                               ? {{(INDEX_BITS-EVENT_BITS){1'b0}}, event_index} << BEAT_SHIFT

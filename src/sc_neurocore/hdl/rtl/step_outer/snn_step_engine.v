@@ -224,6 +224,7 @@ module snn_step_engine #(
         .memory_read    (memory_read),
         .event_index    (event_index),
         .event_value    (event_value),
+        .event_active   (1'b1),
         .spikes         (spikes),
         .token_ready    (token_ready),
         .token_add      (token_add),
