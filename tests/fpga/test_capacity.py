@@ -34,6 +34,7 @@ MakeNetwork = Callable[..., IntegerNetwork]
         (4736, 16, ICE40, {"brams": 20}),  # as Yosys takes 1024 x 4, and not 256 x 16
         (256, 16, ICE40, {"brams": 1}),
         (257, 17, ICE40, {"brams": 3}),  # 512 x 8, three side by side
+        (3264, 8, ECP5, {"brams": 2}),  # a lane's own: two of 4096 x 4, no multiplexer
         (12, 11, ICE40, {"brams": 1}),  # a small table, too
     ],
 )

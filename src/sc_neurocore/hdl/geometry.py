@@ -193,8 +193,8 @@ def plan(network: IntegerNetwork, lanes: int, **options: Unpack[EngineOptions]) 
     group_bits = index_bits(max(layer.groups for layer in layers))
     lane_bits = index_bits(lanes)
     turn_bits = index_bits(turns)
-    # The state of a turn is addressed two clocks before the unit has it, and written in the clock in
-    # which the unit is done.
+    # The state of a turn is addressed two clocks before the unit has it, and written in the clock
+    # in which the unit is done.
     period = max(turns, pipeline + 3)
     event_bits = index_bits(-(-first.inputs // beat))
     # The first index of a word, which is the word's own times its width, must fit too.
