@@ -40,7 +40,8 @@ _LAYERS = (
     "Flatten",
     "Delay",
 )
-_MAXIMUM_INPUTS = 1 << 24
+MAXIMUM_VALUES = 1 << 24
+"""Between two layers."""
 
 
 def read_nir(path: str | os.PathLike[str], **options: Any) -> NetworkDescription:
@@ -215,6 +216,10 @@ def _layers(stages: list[Stage], options: Options) -> tuple[list[Layer], Shape]:
                 shape = layer.output_shape(shape)
             except ValueError as error:
                 raise node.error(str(error)) from None
+            if math.prod(shape) > MAXIMUM_VALUES:
+                raise node.error(
+                    f"values of shape {shape} leave it: more than {MAXIMUM_VALUES} of them"
+                )
     if not layers or not isinstance(layers[-1], Population):
         layers.append(Population(neuron=equation("Readout")))
     return layers, start
@@ -284,6 +289,6 @@ def _declared(node: Node) -> Shape:
     sizes = checked.ravel().tolist()
     if any(size != int(size) or size < 1 for size in sizes) or not sizes:
         raise node.error(f"shape = {sizes}: expected positive sizes")
-    if math.prod(sizes) > _MAXIMUM_INPUTS:
-        raise node.error(f"shape = {sizes}: more than {_MAXIMUM_INPUTS} values")
+    if math.prod(sizes) > MAXIMUM_VALUES:
+        raise node.error(f"shape = {sizes}: more than {MAXIMUM_VALUES} values")
     return tuple(int(size) for size in sizes)

@@ -121,11 +121,13 @@ def _read_neurons(node: Node, shape: Shape, options: Options) -> dict[str, Any]:
     fields = {}
     for name in FIELDS[node.kind]:
         if name == "v_reset" and node.fields.get(name) is None:
-            fields[name] = np.zeros(shape)
+            fields[name] = np.zeros(())
         elif name == "w_in" and node.fields.get(name) is None:
-            fields[name] = np.ones(shape)
+            fields[name] = np.ones(())
         else:
-            fields[name] = np.asarray(numbers(node, name, shape), np.float64)
+            given = numbers(node, name, shape)
+            # One number stays one, for it may have to serve millions of neurons.
+            fields[name] = np.asarray(given if any(given.strides) else given.flat[0], np.float64)
         if name.startswith("tau") and not (fields[name] > 0).all():
             raise node.error(f"{name} = {fields[name].min():g}: expected more than 0")
     neuron = equation(node.kind, options.reset, options.initial)
