@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
@@ -61,7 +62,7 @@ def image(*nodes: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "NIRGraph",
         "nodes": named,
-        "edges": list(zip(names, names[1:], strict=False)),
+        "edges": list(itertools.pairwise(names)),
     }
 
 

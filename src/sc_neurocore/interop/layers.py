@@ -127,11 +127,11 @@ def delay_steps(node: Node, shape: Shape, dt: float) -> NDArray[np.int64]:
 
 
 def weights(node: Node, axes: int) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Return weight and bias of a node; a Linear has no bias."""
+    """Return weight and bias of a node; a Linear has no bias, and a convolution may have none."""
     weight = numbers(node, "weight", axes=axes)
     if 0 in weight.shape:
         raise node.error(f"weight has shape {weight.shape}: expected none empty")
-    if node.kind == "Linear":
+    if node.kind == "Linear" or (node.kind != "Affine" and node.fields.get("bias") is None):
         return weight, None
     bias = numbers(node, "bias")
     if bias.shape != weight.shape[:1]:
