@@ -129,20 +129,60 @@ def test_the_hardware_of_every_equation_is_proved(
     assert result.status == "proved", result.detail
 
 
+def lif(size: int) -> nir.LIF:
+    ones = np.ones(size)
+    return nir.LIF(
+        tau=1e-3 * ones, r=10 * ones, v_leak=0 * ones, v_threshold=ones, v_reset=0 * ones
+    )
+
+
 def lif_graph() -> nir.NIRGraph:
     random = np.random.default_rng(0)
-
-    def neurons(size: int) -> nir.LIF:
-        ones = np.ones(size)
-        return nir.LIF(
-            tau=1e-3 * ones, r=10 * ones, v_leak=0 * ones, v_threshold=ones, v_reset=0 * ones
-        )
-
     return nir.NIRGraph.from_list(
         nir.Affine(random.normal(0, 0.3, (8, 64)), np.zeros(8)),
-        neurons(8),
+        lif(8),
         nir.Linear(random.normal(0, 0.8, (10, 8))),
-        neurons(10),
+        lif(10),
+    )
+
+
+def recurrent_graph() -> nir.NIRGraph:
+    random = np.random.default_rng(1)
+    ones = np.ones(6)
+    nodes = {
+        "input": nir.Input(np.array([64])),
+        "in": nir.Linear(random.normal(0, 0.2, (6, 64))),
+        "hidden": nir.CubaLIF(
+            tau_mem=1e-3 * ones,
+            tau_syn=4e-4 * ones,
+            r=10 * ones,
+            v_leak=0 * ones,
+            v_threshold=ones,
+            v_reset=0 * ones,
+            w_in=ones,
+        ),
+        "back": nir.Linear(random.normal(0, 0.5, (6, 6))),
+        "out": nir.Affine(random.normal(0, 0.8, (10, 6)), np.full(10, 0.1)),
+        "neurons": lif(10),
+        "output": nir.Output(np.array([10])),
+    }
+    edges = [("input", "in"), ("in", "hidden"), ("hidden", "back"), ("back", "hidden")]
+    edges += [("hidden", "out"), ("out", "neurons"), ("neurons", "output")]
+    return nir.NIRGraph(nodes, edges)
+
+
+def conv_graph() -> nir.NIRGraph:
+    random = np.random.default_rng(2)
+    shape = (4, 8, 8)
+    return nir.NIRGraph.from_list(
+        nir.Conv2d((8, 8), random.normal(0.1, 0.4, (4, 1, 3, 3)), 1, 1, 1, 1, np.zeros(4)),
+        nir.IF(r=np.full(shape, 1e4), v_threshold=np.ones(shape), v_reset=np.zeros(shape)),
+        nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0])),
+        nir.Delay(np.full((4, 4, 4), 2e-4)),
+        nir.Scale(np.linspace(0.5, 1, 64).reshape(4, 4, 4)),
+        nir.Flatten(np.array([4, 4, 4]), 0, -1),
+        nir.Linear(random.normal(0, 0.3, (10, 64))),
+        lif(10),
     )
 
 
@@ -151,7 +191,17 @@ def called(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int,
     return code, json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.parametrize(
+    ("graph", "layers", "schedule"),
+    [
+        (lif_graph, ["dense", "population"] * 2, "group-stationary"),
+        (recurrent_graph, ["dense", "recurrent", "dense", "population"], "step-outer"),
+    ],
+)
 def test_a_file_from_elsewhere_is_imported_evaluated_compiled_and_proved(
+    graph: Callable[[], nir.NIRGraph],
+    layers: list[str],
+    schedule: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -159,23 +209,47 @@ def test_a_file_from_elsewhere_is_imported_evaluated_compiled_and_proved(
 ) -> None:
     require_tool("iverilog", "vvp", "yosys", "z3")
     monkeypatch.chdir(tmp_path)
-    nir.write("net.nir", lif_graph())
+    nir.write("net.nir", graph())
     code, result = called(capsys, "compile", "net.nir", "--out", "design")
     assert code == 2
     assert "sc-neurocore import FILE.nir --dt" in result["error"]
     options = ("--dt", 1e-4, "--steps", 5, "--dataset", "digits")
     code, result = called(capsys, "import", "net.nir", *options, "--out", "net")
     assert code == 0
-    assert result["layers"] == ["dense", "population", "dense", "population"]
+    assert result["layers"] == layers
     assert load_description("net").input.bits == 5
     code, result = called(capsys, "evaluate", "net", "--dataset", "digits")
     assert (code, result["test_size"]) == (0, 1797)
-    assert called(capsys, "compile", "net", "--out", "design")[0] == 0
+    code, result = called(capsys, "simulate", "net", "--dataset", "digits", "--length", 32)
+    assert (code, result["test_size"]) == (0, 1797)
+    code, result = called(capsys, "compile", "net", "--out", "design")
+    assert (code, result["schedule"]) == (0, schedule)
     _, network = load_design(Path("design"))
     inputs = np.random.default_rng(3).integers(0, 17, (4, 64))
     assert cosimulate(Path("design"), network, inputs, "icarus").holds
-    step = emit_neuron(network.program)
-    assert prove_step(network.program, step.step, f"{step.name}_step").status == "proved"
+    assert network.run(inputs).spike_counts.any()
+    for program in network.programs:
+        step = emit_neuron(program)
+        assert prove_step(program, step.step, f"{step.name}_step").status == "proved"
+
+
+def test_a_convolutional_file_is_imported_evaluated_and_simulated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    nir.write("net.nir", conv_graph())
+    options = ("--dt", 1e-4, "--steps", 5, "--dataset", "digits")
+    code, result = called(capsys, "import", "net.nir", *options, "--out", "net")
+    assert code == 0, result
+    assert result["layers"][:3] == ["conv2d", "population", "sum-pool2d"]
+    for name, more in (("evaluate", ()), ("simulate", ("--length", 32))):
+        code, result = called(capsys, name, "net", "--dataset", "digits", *more)
+        assert (code, result["test_size"]) == (0, 1797)
+    code, result = called(capsys, "export", "net", "--to", "fixed", "--out", "out")
+    assert code == 0
+    code, result = called(capsys, "compile", "net", "--out", "design")
+    assert code == 2
+    assert "neuron layer 1 is made of conv2d, population" in result["error"]
 
 
 def test_a_network_of_ours_goes_out_and_every_command_takes_it(

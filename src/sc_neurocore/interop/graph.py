@@ -102,9 +102,12 @@ def chain(tree: Any) -> list[Stage]:
     seen = {each.name for stage in stages for each in _members(stage)}
     left = sorted(set(graph.nodes) - seen)
     if left:
-        raise graph.nodes[left[0]].error(
-            f"it does not lie on the one way from input to output ({len(left)} such nodes); "
-            f"branches that do not meet again through Linear or Affine nodes cannot be represented"
+        name, others = left[0], f", nor do {len(left) - 1} others" if len(left) > 1 else ""
+        if not graph.before[name] and not graph.after[name]:
+            raise graph.nodes[name].error("no edge leads to it or from it")
+        raise graph.nodes[name].error(
+            f"it does not lie on the one way from input to output{others}; branches that do not "
+            f"meet again through Linear or Affine nodes cannot be represented"
         )
     return stages
 

@@ -87,13 +87,15 @@ class _Reader:
         version, offset_size, length_size = (self.content[place] for place in (8, 13, 14))
         if version > 1 or (offset_size, length_size) != (8, 8):
             raise FormatError(
-                f"superblock version {version} with {offset_size}-byte addresses: expected version "
-                f"0 or 1 with 8; write the file again with h5py's default settings"
+                f"superblock version {version}: this reader knows versions 0 and 1 with addresses "
+                f"of 8 bytes; write the file again with h5py's default settings"
             )
         start = 24 + 4 * version
-        (base,) = self.unpack("<Q", start)
+        base, _, end = self.unpack("<QQQ", start)
         if base:
             raise FormatError(f"base address {base}: expected 0")
+        if end > len(self.content):
+            raise FormatError(f"cut short: {len(self.content)} of {end} bytes are there")
         (header,) = self.unpack("<Q", start + 40)
         content = self.read_object(header, 0)
         if not isinstance(content, dict):

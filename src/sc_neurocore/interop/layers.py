@@ -40,7 +40,7 @@ def numbers(node: Node, name: str, shape: Shape | None = None, axes: int | None 
     """
     value = node.fields.get(name)
     if value is None:
-        raise node.error(f"no {name}")
+        raise node.error(f"the field {name} is missing")
     if isinstance(value, Unreadable):
         raise node.error(f"{name}: {value.reason}: expected numbers")
     try:
@@ -169,7 +169,11 @@ def to_delay_dense(
                     f"expected one delay for each"
                 )
             if both.any():
-                raise linear.error("two branches with equal delays carry one synapse")
+                where = np.argwhere(both)[0].tolist()
+                raise linear.error(
+                    f"weight{where}: two branches with equal delays carry this synapse: expected "
+                    f"one; add their weights up in one node"
+                )
             reach = np.where(weight != 0, here, reach)
             total = total + weight
         if own is not None:
