@@ -202,6 +202,45 @@ def test_a_users_mistake_exits_2_and_says_what_to_do(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("device", "lanes", "sums"),
+    [
+        (
+            "hx8k",
+            "auto",
+            r"with any number of lanes\. With 2 it takes \d+ block RAMs of 32 \(\d+ too",
+        ),
+        (
+            "up5k",
+            64,
+            r"with 64 lanes\. With 64 it takes .*\d+ single-port RAMs of 4 \(\d+ too many",
+        ),
+    ],
+)
+def test_a_network_that_cannot_fit_is_refused_with_the_sums(
+    device: str, lanes: object, sums: str, tmp_path: Path
+) -> None:
+    model = MODEL.with_name("mnist-784-128-10")
+    out = tmp_path / "out"
+    code, result = run("compile", model, "--device", device, "--lanes", lanes, "--out", out)
+    assert code == 1
+    assert re.search(sums, result["error"])
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "command", [("compile", MODEL), ("export", MODEL, "--to", "fixed"), ("demo",)], ids=str
+)
+def test_a_folder_that_cannot_be_made_is_the_users_mistake(
+    command: tuple[object, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("kept")
+    code, result = run(*command, "--out", tmp_path / "file" / "out")
+    assert code == 2
+    assert re.search(r"file.*: Not a directory; give a place that can be", result["error"])
+    assert (tmp_path / "file").read_text() == "kept"
+
+
 def test_without_json_the_message_is_on_stderr_alone(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["evaluate", str(tmp_path)])
     assert result.exit_code == 2
