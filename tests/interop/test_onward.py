@@ -179,9 +179,9 @@ def conv_graph() -> nir.NIRGraph:
         nir.IF(r=np.full(shape, 1e4), v_threshold=np.ones(shape), v_reset=np.zeros(shape)),
         nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0])),
         nir.Delay(np.full((4, 4, 4), 2e-4)),
-        nir.Scale(np.linspace(0.5, 1, 64).reshape(4, 4, 4)),
         nir.Flatten(np.array([4, 4, 4]), 0, -1),
         nir.Linear(random.normal(0, 0.3, (10, 64))),
+        nir.Scale(np.linspace(0.5, 1, 10)),
         lif(10),
     )
 
