@@ -244,6 +244,7 @@ def test_a_convolutional_file_is_imported_evaluated_and_simulated(
     assert result["layers"][:3] == ["conv2d", "population", "sum-pool2d"]
     for name, more in (("evaluate", ()), ("simulate", ("--length", 32))):
         code, result = called(capsys, name, "net", "--dataset", "digits", *more)
+        assert code == 0, result
         assert (code, result["test_size"]) == (0, 1797)
     code, result = called(capsys, "export", "net", "--to", "fixed", "--out", "out")
     assert code == 0
