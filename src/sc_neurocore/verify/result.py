@@ -38,6 +38,7 @@ class ProofResult:
         detail: The counterexample of a refuted claim; otherwise what exactly was shown.
         assumptions: What the proof takes for granted.
         cuts: The pieces it was put together from, if it was taken apart.
+        bound: What a check was limited to, in words; empty where nothing was.
     """
 
     name: str
@@ -47,6 +48,12 @@ class ProofResult:
     detail: str = ""
     assumptions: tuple[str, ...] = ()
     cuts: tuple[Cut, ...] = ()
+    bound: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the claim was shown, for all inputs or within its bound."""
+        return self.status == "proved" or bool(self.bound and self.status.startswith("bounded("))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as plain JSON values."""
