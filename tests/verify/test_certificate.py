@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ from sc_neurocore.network import (
 )
 from sc_neurocore.verify import certificate as certificate_module
 from sc_neurocore.verify.certificate import Certificate, verify_design, verify_neuron
+from sc_neurocore.verify.cosimulation import CosimulationResult
+from sc_neurocore.verify.netlist_simulation import NetlistSimulation
 from sc_neurocore.verify.result import ProofResult
 
 INPUTS = np.random.default_rng(3).integers(0, 32, size=(12, 6))
@@ -52,11 +55,21 @@ def design(
 
 
 def test_a_good_design_gets_a_certificate(design: Path) -> None:
-    certificate = verify_design(design, INPUTS, origin="random, seed 3")
+    certificate = verify_design(
+        design,
+        INPUTS,
+        origin="random, seed 3",
+        second_samples=4,
+        netlists=("ecp5",),
+        netlist_samples=2,
+    )
     assert certificate.holds
     written = json.loads((design / "certificate.json").read_text())
     assert written == certificate.as_dict()
     assert [run["simulator"] for run in written["sampled"]] == ["verilator", "icarus"]
+    assert [run["samples"] for run in written["sampled"]] == [12, 4]
+    (after,) = written["sampled_after_synthesis"]
+    assert (after["synthesis"], after["samples"], after["updates"]) == ("synth_ecp5", 2, 80)
     assert written["inputs"]["origin"] == "random, seed 3"
     assert {proof["status"] for proof in written["proved_for_all_inputs"]} == {"proved"}
     assert written["checked_within_a_bound"] == [BOUNDED.as_dict()]
@@ -97,6 +110,21 @@ def test_a_changed_datapath_is_refuted_although_no_sample_shows_it(design: Path)
     assert certificate.proofs[0].status == "refuted"
     assert "in the model" in certificate.proofs[0].detail
     assert not certificate.holds
+
+
+def test_a_netlist_that_differs_is_no_certificate() -> None:
+    fields = {field.name: 0 for field in dataclasses.fields(CosimulationResult)}
+    for first_mismatch in (None, "input 0, layer 0, neuron 0, step 0: a spike"):
+        run = CosimulationResult(**(fields | {"first_mismatch": first_mismatch}))  # type: ignore[arg-type]
+        netlist = NetlistSimulation("ice40", "synth_ice40", (), run)
+        certificate = Certificate({}, {}, (), (), {}, {}, (netlist,))
+        assert certificate.holds is (first_mismatch is None)
+
+
+def test_a_family_that_there_is_not_is_refused_before_anything_is_run(design: Path) -> None:
+    with pytest.raises(UserError, match="expected one of ice40"):
+        verify_design(design, INPUTS, origin="random", netlists=("ice",))
+    assert not (design / "simulation").exists()
 
 
 def test_another_network_in_the_folder_is_refused(design: Path) -> None:
