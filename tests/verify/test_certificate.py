@@ -17,6 +17,7 @@ from sc_neurocore.network import (
     save_description,
 )
 from sc_neurocore.verify import certificate as certificate_module
+from sc_neurocore.verify import sums
 from sc_neurocore.verify.certificate import Certificate, verify_design, verify_neuron
 from sc_neurocore.verify.cosimulation import CosimulationResult
 from sc_neurocore.verify.netlist_simulation import NetlistSimulation
@@ -91,14 +92,18 @@ def test_no_answer_is_not_taken_for_a_proof(status: str, bound: str, holds: bool
     assert Certificate({}, {}, (), (proof,), {}, {}).holds is holds
 
 
-def test_a_changed_weight_is_found_by_cosimulation_not_by_the_proofs(design: Path) -> None:
+def test_a_changed_weight_is_found_by_cosimulation_and_by_the_bound_of_the_sums(
+    design: Path,
+) -> None:
     path = design / "rtl" / "weights.hex"
     first, rest = path.read_text().split("\n", 1)
     path.write_text(f"{int(first, 16) ^ 0x40:0{len(first)}x}\n{rest}")
     certificate = verify_design(design, INPUTS, origin="random")
     assert not certificate.holds
     assert not certificate.cosimulation[0].holds
-    assert all(proof.holds for proof in certificate.proofs)
+    refuted = [proof for proof in certificate.proofs if not proof.holds]
+    assert [proof.name for proof in refuted] == [sums.BOUND]
+    assert "rtl/weights.hex does not hold" in refuted[0].detail
 
 
 def test_a_changed_datapath_is_refuted_although_no_sample_shows_it(design: Path) -> None:

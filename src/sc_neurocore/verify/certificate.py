@@ -39,6 +39,7 @@ from sc_neurocore.verify.simulators import TOOLS, SimulatorName
 from sc_neurocore.verify.small_network import prove_small
 from sc_neurocore.verify.step_control import prove_step_control
 from sc_neurocore.verify.step_simulation import StepCosimulation, cosimulate_step
+from sc_neurocore.verify.sums import prove_additions, prove_sums
 
 SECOND_SIMULATOR: SimulatorName = "icarus"
 SECOND_SAMPLES = 10
@@ -163,7 +164,9 @@ def prove_design(
         claims[module] = partial(_prove_datapath, accelerator, program, module)
     is_stepwise = accelerator.schedule == "step-outer"
     claims["control"] = partial(prove_step_control if is_stepwise else prove_control, directory)
+    claims["widths of the sums"] = partial(prove_sums, accelerator, network)
     if not is_stepwise:
+        claims["sums"] = partial(prove_additions, directory)
         claims["a small network"] = partial(prove_small, accelerator)
     results = []
     for done, (name, prove) in enumerate(claims.items()):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 ProofStatus: TypeAlias = Literal["proved", "refuted", "unknown"] | str
@@ -39,6 +40,7 @@ class ProofResult:
         assumptions: What the proof takes for granted.
         cuts: The pieces it was put together from, if it was taken apart.
         bound: What a check was limited to, in words; empty where nothing was.
+        figures: Numbers that belong to the claim, by name.
     """
 
     name: str
@@ -49,6 +51,7 @@ class ProofResult:
     assumptions: tuple[str, ...] = ()
     cuts: tuple[Cut, ...] = ()
     bound: str = ""
+    figures: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
