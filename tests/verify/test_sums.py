@@ -33,23 +33,24 @@ def test_no_input_is_added_twice(
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "claim"),
+    ("file", "old", "new", "beat", "claim"),
     [
-        ("scanner", "pending <= remaining;", "pending <= pending;", "word == first"),
-        ("loader", "beat <= beat + 1'b1;", "beat <= beat;", "assert"),
+        ("scanner", "pending <= remaining;", "pending <= pending;", 2, "word == first"),
+        ("loader", "beat <= beat + 1'b1;", "beat <= beat;", 1, "assert"),
     ],
 )
 def test_an_engine_that_adds_twice_is_refuted(
     file: str,
     old: str,
     new: str,
+    beat: int,
     claim: str,
     make_network: MakeNetwork,
     require_tool: RequireTool,
     tmp_path: Path,
 ) -> None:
     require_tool("sby")
-    generate(make_network([2, 2, 1], steps=1), tmp_path, lanes=2)
+    generate(make_network([2, 1], steps=1), tmp_path, lanes=2, inputs_per_beat=beat)
     path = tmp_path / f"rtl/snn_{file}.v"
     text = path.read_text()
     assert text.count(old) == 1

@@ -26,7 +26,7 @@ from sc_neurocore.verify.unrolling import engine, induction_depth
 NAME = "control: done exactly once per start"
 ASSUMPTIONS = ("reset is high in the first clock",)
 _MEMORIES = ("snn_rom.v", "snn_ram.v")
-# Clocks from a word's fetch to its first token, from there to the sums, and from a turn to its update.
+# Clocks from a word's fetch to its first token, from there to the sums, from a turn to its update.
 _FILLING, _TOKENS, _UPDATES = 2, 4, 4
 _FAILURE = re.compile(r"Assert failed in .*")
 
@@ -249,6 +249,6 @@ def _claims(most: int) -> str:
         f"for every sequence of inputs and handshakes, every content of the memories and every "
         f"answer of the neuron units, without bound: one result per frame, the events of a frame "
         f"at work not overwritten, no state read before it is written, the result held until it is "
-        f"taken, and it comes at most {most} clocks after the frame's last beat, or after the result "
-        f"before it was taken: a ranking, at first {most}, falls with every clock"
+        f"taken, and it comes at most {most} clocks after the frame's last beat or, if an earlier "
+        f"result was then still to be taken, after that: what is left falls with every clock"
     )

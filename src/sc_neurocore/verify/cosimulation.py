@@ -129,7 +129,8 @@ def cosimulate_accelerator(
     if accelerator.content_hash != network.content_hash:
         raise UserError(
             f"{accelerator.directory} was compiled from network {accelerator.content_hash[:12]}…, "
-            f"and {network.name} is {network.content_hash[:12]}…: compile this one, or give that one"
+            f"and {network.name} is {network.content_hash[:12]}…: compile this one, or give that "
+            f"one"
         )
     chosen = choose_simulator(simulator)
     core = build_simulator(accelerator, chosen)
