@@ -99,6 +99,17 @@ class Proof(_Part):
     seconds: float
     detail: str = ""
     assumptions: tuple[str, ...] = ()
+    bound: str = ""
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether the claim holds for all inputs and without bound."""
+        return self.status == "proved"
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether the claim was checked within a bound, and held there."""
+        return self.status.startswith("bounded")
 
 
 class Energy(_Part):
