@@ -145,7 +145,9 @@ def test_a_state_may_always_be_the_least_that_there_is(
 
 def test_the_negative_of_a_negative_constant_is_verilog(require_tool, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     require_tool("iverilog")
-    text = "neuron N\nstate v = 0\nparameter a = -1\nupdate v = v + I\nspike v < -a\nreset v = abs(a)"
+    text = (
+        "neuron N\nstate v = 0\nparameter a = -1\nupdate v = v + I\nspike v < -a\nreset v = abs(a)"
+    )
     verilog = compile_equations(text, "Q1.1")
     for name, source in verilog.files.items():
         (tmp_path / name).write_text(source)
