@@ -1,15 +1,25 @@
 """The command line's contract: names, --json, exit codes, messages."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from sc_neurocore.cli.app import app
 from sc_neurocore.cli.app import run as run_line
-from sc_neurocore.network import load_description, save_description
+from sc_neurocore.equation import CATALOGUE
+from sc_neurocore.network import (
+    Dense,
+    InputEncoding,
+    NetworkDescription,
+    Recurrent,
+    load_description,
+    save_description,
+)
 
 MODEL = Path(__file__).parents[2] / "models" / "digits"
 
@@ -79,6 +89,38 @@ def test_compile_a_network(tmp_path: Path) -> None:
     assert all(Path(path).is_file() for path in result["verilog"] + result["memories"])
 
 
+@pytest.mark.parametrize("schedule", ["group-stationary", "step-outer", None])
+def test_compile_takes_the_schedule_that_is_asked_for(schedule: str | None, tmp_path: Path) -> None:
+    asked = () if schedule is None else ("--schedule", schedule)
+    code, result = run("compile", MODEL, "--out", tmp_path, "--lanes", 2, *asked)
+    chosen = schedule or "group-stationary"
+    assert (code, result["schedule"]) == (0, chosen)
+    assert json.loads((tmp_path / "design.json").read_text())["schedule"] == chosen
+    top = next(path for path in result["verilog"] if Path(path).stem == result["top"])
+    engine = {"group-stationary": "snn_engine", "step-outer": "snn_step_engine"}[chosen]
+    assert re.search(rf"^\s*{engine}\b", Path(top).read_text(), re.MULTILINE)
+
+
+def test_compile_refuses_a_schedule_that_cannot_do_it(tmp_path: Path) -> None:
+    neurons = Recurrent(neuron=CATALOGUE["LIF"], weight=np.eye(2))
+    encoding = InputEncoding(shape=(2,), bits=4, fraction_bits=4)
+    layers = [Dense(weight=np.eye(2)), neurons]
+    net = NetworkDescription(name="net", input=encoding, steps=2, layers=layers)
+    save_description(net, tmp_path / "net")
+    out = ("--out", tmp_path / "out")
+    for arguments, message in [
+        (("--schedule", "group-stationary"), "made of dense, recurrent"),
+        (("--lanes", "auto", "--device", "hx8k"), "--lanes auto is for group-stationary"),
+        (("--board", "icebreaker"), "--board icebreaker is for group-stationary"),
+    ]:
+        code, result = run("compile", tmp_path / "net", *out, *arguments)
+        assert code == 2
+        assert message in result["error"]
+        assert not (tmp_path / "out").exists()
+    code, result = run("compile", tmp_path / "net", *out)
+    assert (code, result["schedule"]) == (0, "step-outer")
+
+
 def test_compile_for_a_device_takes_the_lanes_that_fit(tmp_path: Path) -> None:
     code, result = run("compile", MODEL, "--out", tmp_path, "--lanes", "auto", "--device", "hx8k")
     assert code == 0
@@ -124,6 +166,14 @@ def test_a_syntax_error_shows_the_line_and_a_caret(tmp_path: Path) -> None:
         (("compile", MODEL, "--out", "x", "--lanes", "many"), "a power of two, or auto"),
         (("compile", MODEL, "--out", "x", "--lanes", "auto"), "with --device, or a board"),
         (("compile", MODEL, "--out", "x", "--device", "hx9"), "ecp5-25k"),
+        (
+            ("compile", MODEL, "--out", "x", "--schedule", "inner"),
+            "schedule 'inner': expected auto, group-stationary, step-outer",
+        ),
+        (
+            ("compile", MODEL, "--out", "x", "--schedule", "step-outer", "--lanes", "auto"),
+            "--lanes auto is for group-stationary designs so far; give a number of lanes",
+        ),
         (("compile", MODEL, "--out", "x", "--weight-bits", 40), "expected 2 to 16"),
         (("verify", "missing"), "`sc-neurocore compile` wrote"),
         (("build", MODEL, "--device", "hx9"), "hx8k"),
@@ -150,6 +200,45 @@ def test_a_users_mistake_exits_2_and_says_what_to_do(
     assert (code, result["exit_code"]) == (2, 2)
     assert message in result["error"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("device", "lanes", "sums"),
+    [
+        (
+            "hx8k",
+            "auto",
+            r"with any number of lanes\. With 2 it takes \d+ block RAMs of 32 \(\d+ too",
+        ),
+        (
+            "up5k",
+            64,
+            r"with 64 lanes\. With 64 it takes .*\d+ single-port RAMs of 4 \(\d+ too many",
+        ),
+    ],
+)
+def test_a_network_that_cannot_fit_is_refused_with_the_sums(
+    device: str, lanes: object, sums: str, tmp_path: Path
+) -> None:
+    model = MODEL.with_name("mnist-784-128-10")
+    out = tmp_path / "out"
+    code, result = run("compile", model, "--device", device, "--lanes", lanes, "--out", out)
+    assert code == 1
+    assert re.search(sums, result["error"])
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "command", [("compile", MODEL), ("export", MODEL, "--to", "fixed"), ("demo",)], ids=str
+)
+def test_a_folder_that_cannot_be_made_is_the_users_mistake(
+    command: tuple[object, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("kept")
+    code, result = run(*command, "--out", tmp_path / "file" / "out")
+    assert code == 2
+    assert re.search(r"file.*: Not a directory; give a place that can be", result["error"])
+    assert (tmp_path / "file").read_text() == "kept"
 
 
 def test_without_json_the_message_is_on_stderr_alone(tmp_path: Path) -> None:

@@ -273,3 +273,31 @@ def test_the_command_line_runs_a_board(
     missing = CliRunner().invoke(app, ["run", str(digits[0]), "--port", "/dev/no-such", "--json"])
     assert missing.exit_code == 2
     assert "port /dev/no-such" in json.loads(missing.stdout)["error"]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("board", ["icebreaker", "ulx3s"])
+def test_a_hundred_mnist_images_through_a_bad_line(
+    board: str, shared_data: Path, tmp_path: Path, require_tool: Callable[..., None]
+) -> None:
+    """The network of the model card; the iCEBreaker's memories must be loaded over the line too."""
+    require_tool("verilator", "c++")
+    model = MODEL.with_name("mnist-784-128-10")
+    arguments = ["compile", str(model), "--out", str(tmp_path), "--board", board, "--json"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.stdout
+    design, network = load_design(tmp_path)
+    images = load_split("mnist").test.inputs.reshape(-1, 784)[:100].astype(np.int64)
+    expected = network.run(images)
+    with simulated_board(tmp_path) as port:
+        line = BadLine(port, seed=11, share=2e-5)
+        with Host(line, timeout=0.5, silence=SECONDS_OF_SILENCE, attempts=20) as host:
+            assert host.identity.weights_are_loaded == (board == "icebreaker")
+            if host.identity.weights_are_loaded:
+                host.load_weights(weight_image(network, design.geometry))
+            run = host.classify(images)
+    assert line.mishaps > 0
+    np.testing.assert_array_equal(run.classes, expected.classes)
+    np.testing.assert_array_equal(run.spike_counts, expected.spike_counts)
+    labels = load_split("mnist").test.labels[:100]
+    assert (run.classes == labels).mean() > 0.95

@@ -141,3 +141,16 @@ def test_a_state_may_always_be_the_least_that_there_is(
     program = lower(parse_neuron(text), FixedPoint(QFormat.parse(form)))
     verilog = emit_neuron(program)
     assert prove_step(program, verilog.step, f"{verilog.name}_step").status == "proved"
+
+
+def test_the_negative_of_a_negative_constant_is_verilog(require_tool, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    require_tool("iverilog")
+    text = (
+        "neuron N\nstate v = 0\nparameter a = -1\nupdate v = v + I\nspike v < -a\nreset v = abs(a)"
+    )
+    verilog = compile_equations(text, "Q1.1")
+    for name, source in verilog.files.items():
+        (tmp_path / name).write_text(source)
+        assert "--" not in re.sub(r"//[^\n]*", "", source)
+    checked = run("iverilog", ["-g2005", "-Wall", "-t", "null", *verilog.files], cwd=tmp_path)
+    assert checked.stdout + checked.stderr == ""

@@ -11,6 +11,7 @@ from sc_neurocore.errors import DescriptionError
 from sc_neurocore.network import (
     AveragePool2d,
     Conv2d,
+    Delay,
     DelayDense,
     Dense,
     Flatten,
@@ -18,6 +19,7 @@ from sc_neurocore.network import (
     NetworkDescription,
     Population,
     Recurrent,
+    Scale,
     load_description,
     save_description,
 )
@@ -273,3 +275,14 @@ def test_a_field_called_self_is_only_an_unknown_field(tmp_path: Path) -> None:
 def test_paths_may_be_text(tmp_path: Path) -> None:
     network = dense_network()
     assert load_description(str(save_description(network, str(tmp_path / "net")))) == network
+
+
+@pytest.mark.parametrize("layer", [Scale(factor=np.array(0.5)), Delay(delays=np.array(2))])
+def test_one_number_for_all_is_saved_as_one_number(layer: Any, tmp_path: Path) -> None:
+    encoding = InputEncoding(shape=(2,), bits=4, fraction_bits=4)
+    layers = [layer, Population(neuron=LIF)]
+    net = NetworkDescription(name="net", input=encoding, steps=2, layers=layers)
+    save_description(net, tmp_path)
+    back = load_description(tmp_path)
+    assert back == net
+    assert back.layers[0].output_shape((2,)) == (2,)

@@ -8,9 +8,11 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.collections import PathCollection, QuadMesh
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from sc_neurocore.report import figures
+from sc_neurocore.report.style import BLUE, ORANGE, SOFT
 
 
 def _texts(figure: Figure) -> set[str]:
@@ -96,6 +98,24 @@ def test_utilisation_draws_only_what_has_a_capacity() -> None:
     widths = [patch.get_width() for patch in figure.axes[0].patches]
     assert widths == [1, 1, 3112 / 7680, 40 / 32]
     assert figure.axes[0].get_xlim()[1] == 1.25  # a bar that does not fit is still seen whole
+
+
+def test_floor_plan_colours_a_cell_a_tile_and_what_lies_over_it() -> None:
+    cells = [(2, 1, 5, 0), (2, 1, None, 1), (0, 0, 3, 7)]
+    parts = [f"part {number}" for number in range(8)]
+    figure = figures.floor_plan((3, 2), parts, cells, "hx8k")
+    (axes,) = figure.axes
+    (image,) = axes.images
+    picture = np.asarray(image.get_array())
+    assert picture.shape == (2 * 4, 3 * 2, 3) and image.origin == "lower"
+    blue, orange, grey = (np.array(to_rgb(each)) for each in (BLUE, ORANGE, SOFT))
+    tile = picture[4:, 4:]
+    assert np.array_equal(tile[1, 1], blue)  # logic cell 5: second column, second from below
+    assert np.all(tile == orange, axis=2).sum() == 7
+    assert np.array_equal(picture[3, 0], grey)
+    assert np.all(picture == 1, axis=2).sum() == 6 * 8 - 9
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert legend == [*parts[:6], "the rest"]
 
 
 def test_stage_times_leave_the_total_to_the_title() -> None:

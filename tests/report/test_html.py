@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -67,12 +68,16 @@ def test_every_cell_of_every_table_stands_in_the_page(
     assert "Every stage holds" in words
 
 
-def test_the_page_has_all_seven_figures_and_needs_no_network(
+def test_the_page_has_all_eight_figures_and_needs_no_network(
     summary: dict[str, Any], results: dict[str, Any], write_run: Callable[..., Path]
 ) -> None:
+    layout = {"parts": ["neurons", "pins"], "cells": [[1, 2, 3, 0], [0, 1, None, 1]]}
     folder = write_run(summary, results)
+    (folder / "layout.json").write_text(json.dumps(layout))
+    summary["fpga"] |= {"layout": "layout.json", "floor": [34, 34]}
+    (folder / "summary.json").write_text(json.dumps(summary))
     page = _page(folder)
-    assert page.count("svg") == page.count("figure") == page.count("figcaption") == 7
+    assert page.count("svg") == page.count("figure") == page.count("figcaption") == 8
     assert not {"script", "img", "link", "iframe"} & {tag for tag, _ in page.elements}
     references = [
         value or ""
@@ -80,7 +85,8 @@ def test_the_page_has_all_seven_figures_and_needs_no_network(
         for name, value in attributes.items()
         if name in ("href", "src", "xlink:href")
     ]
-    assert references and all(each.startswith(("#", "./")) for each in references)
+    near = ("#", "./", "data:image/png;base64,")
+    assert references and all(each.startswith(near) for each in references)
     text = (folder / "report.html").read_text(encoding="utf-8")
     styles = re.findall(r"<style.*?</style>", text, re.DOTALL)
     assert styles and not any("@import" in each or "url(" in each for each in styles)
@@ -115,6 +121,16 @@ def test_any_part_of_the_summary_may_be_missing(
 ) -> None:
     del summary[part]
     assert _page(write_run(summary, results)).words
+
+
+@pytest.mark.parametrize("path", ["../layout.json", "absent.json"])
+def test_no_floor_plan_is_read_from_outside_of_the_run(
+    path: str, summary: dict[str, Any], write_run: Callable[..., Path]
+) -> None:
+    summary["fpga"] |= {"layout": path, "floor": [34, 34]}
+    folder = write_run(summary)
+    (folder.parent / "layout.json").write_text("not a layout")
+    assert "No floor plan. Its data were not recorded." in _page(folder).words
 
 
 def test_a_refuted_proof_shows_its_counterexample(

@@ -95,7 +95,10 @@ def test_an_exit_code_is_never_overruled(
 def test_a_bounded_proof_is_no_failure_but_does_not_look_like_a_proof(
     summary: dict[str, Any],
 ) -> None:
-    summary["proofs"][1]["status"] = "bounded(20)"
-    assert judge(Summary.model_validate(summary)).reason.endswith("1 claim proved.")
+    summary["proofs"][1] |= {"status": "bounded(20)", "bound": "20 clocks, few inputs"}
+    bounded = Summary.model_validate(summary)
+    assert judge(bounded).reason.endswith("1 claim proved, 1 checked within a bound.")
+    evidence = [rung.evidence for rung in ladder(bounded) if rung.status == "bounded(20)"]
+    assert evidence[0].startswith("20 clocks, few inputs; ")
     assert status_kind("bounded(20)") == "neutral"
     assert status_kind("a word that nobody knows") == "bad"

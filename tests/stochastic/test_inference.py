@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
-from sc_neurocore.equation import LIF, parse_neuron
+from sc_neurocore.equation import CATALOGUE, LIF, parse_neuron
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import quantize
 from sc_neurocore.kernels.reference import run_float
@@ -402,3 +402,24 @@ def test_pooled_currents_cannot_become_integers() -> None:
 def test_wrong_arguments_are_named(x: object, options: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
         run_network(network(*dyadic_layers(0)), x, **options)
+
+
+def test_integer_neurons_take_spikes_as_they_are_and_nothing_else_without_weights() -> None:
+    alone = Population(neuron=CATALOGUE["IF"])
+    encoding = InputEncoding(shape=(3,), bits=4, fraction_bits=4)
+    inputs = np.array([[4, 8, 15], [0, 3, 12]])
+
+    def network(*layers: Any) -> NetworkDescription:
+        return NetworkDescription(name="net", input=encoding, steps=10, layers=layers)
+
+    both = network(Dense(weight=np.eye(3)), alone, alone)
+    found = run_network(both, inputs, 256, EXACT_SOURCES, neurons="Q8.8", record=True)
+    wanted = quantize(both).run(inputs, record=True)
+    assert wanted.spike_counts.sum() > 10
+    np.testing.assert_array_equal(found.spikes[1], found.spikes[0])  # each makes the next fire
+    np.testing.assert_array_equal(found.spike_counts, wanted.spike_counts)
+    with pytest.raises(UserError, match=r"layers\[0\] is 'population', and no weights"):
+        run_network(network(alone), inputs, neurons="Q8.8")
+    integrator = Integrator(neuron=CATALOGUE["IF"])
+    with pytest.raises(UserError, match="hand on their membrane"):
+        run_network(network(Dense(weight=np.eye(3)), integrator, alone), inputs, neurons="Q8.8")

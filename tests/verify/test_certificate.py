@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,12 @@ from sc_neurocore.network import (
     Population,
     save_description,
 )
-from sc_neurocore.verify.certificate import verify_design, verify_neuron
+from sc_neurocore.verify import certificate as certificate_module
+from sc_neurocore.verify import sums
+from sc_neurocore.verify.certificate import Certificate, verify_design, verify_neuron
+from sc_neurocore.verify.cosimulation import CosimulationResult
+from sc_neurocore.verify.netlist_simulation import NetlistSimulation
+from sc_neurocore.verify.result import ProofResult
 
 INPUTS = np.random.default_rng(3).integers(0, 32, size=(12, 6))
 
@@ -35,30 +41,69 @@ def describe(seed: int = 0) -> NetworkDescription:
     )
 
 
+BOUNDED = ProofResult("small", "bounded(60)", "none", 0.0, bound="60 clocks")
+
+
 @pytest.fixture
-def design(tmp_path: Path, require_tool: Callable[..., None]) -> Path:
+def design(
+    tmp_path: Path, require_tool: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A compiled design; what takes longest of its proofs is tested elsewhere."""
     require_tool("verilator", "iverilog", "yosys", "sby", "z3")
+    monkeypatch.setattr(certificate_module, "prove_small", lambda accelerator: BOUNDED)
     compile_network(describe(), tmp_path, lanes=2)
     return tmp_path
 
 
 def test_a_good_design_gets_a_certificate(design: Path) -> None:
-    certificate = verify_design(design, INPUTS, origin="random, seed 3")
+    certificate = verify_design(
+        design,
+        INPUTS,
+        origin="random, seed 3",
+        second_samples=4,
+        netlists=("ecp5",),
+        netlist_samples=2,
+    )
     assert certificate.holds
     written = json.loads((design / "certificate.json").read_text())
     assert written == certificate.as_dict()
     assert [run["simulator"] for run in written["sampled"]] == ["verilator", "icarus"]
+    assert [run["samples"] for run in written["sampled"]] == [12, 4]
+    (after,) = written["sampled_after_synthesis"]
+    assert (after["synthesis"], after["samples"], after["updates"]) == ("synth_ecp5", 2, 80)
     assert written["inputs"]["origin"] == "random, seed 3"
+    assert {proof["status"] for proof in written["proved_for_all_inputs"]} == {"proved"}
+    assert written["checked_within_a_bound"] == [BOUNDED.as_dict()]
 
 
-def test_a_changed_weight_is_found_by_cosimulation_not_by_the_proofs(design: Path) -> None:
+@pytest.mark.parametrize(
+    ("status", "bound", "holds"),
+    [
+        ("proved", "", True),
+        ("bounded(60)", "60 clocks", True),
+        ("bounded(60)", "", False),  # what does not say how far it was looked at
+        ("unknown", "60 clocks", False),
+        ("unknown", "", False),
+        ("refuted", "", False),
+    ],
+)
+def test_no_answer_is_not_taken_for_a_proof(status: str, bound: str, holds: bool) -> None:
+    proof = ProofResult("claim", status, "none", 0.0, bound=bound)
+    assert Certificate({}, {}, (), (proof,), {}, {}).holds is holds
+
+
+def test_a_changed_weight_is_found_by_cosimulation_and_by_the_bound_of_the_sums(
+    design: Path,
+) -> None:
     path = design / "rtl" / "weights.hex"
     first, rest = path.read_text().split("\n", 1)
     path.write_text(f"{int(first, 16) ^ 0x40:0{len(first)}x}\n{rest}")
     certificate = verify_design(design, INPUTS, origin="random")
     assert not certificate.holds
     assert not certificate.cosimulation[0].holds
-    assert {proof.status for proof in certificate.proofs} == {"proved"}
+    refuted = [proof for proof in certificate.proofs if not proof.holds]
+    assert [proof.name for proof in refuted] == [sums.BOUND]
+    assert "rtl/weights.hex does not hold" in refuted[0].detail
 
 
 def test_a_changed_datapath_is_refuted_although_no_sample_shows_it(design: Path) -> None:
@@ -70,6 +115,21 @@ def test_a_changed_datapath_is_refuted_although_no_sample_shows_it(design: Path)
     assert certificate.proofs[0].status == "refuted"
     assert "in the model" in certificate.proofs[0].detail
     assert not certificate.holds
+
+
+def test_a_netlist_that_differs_is_no_certificate() -> None:
+    fields = {field.name: 0 for field in dataclasses.fields(CosimulationResult)}
+    for first_mismatch in (None, "input 0, layer 0, neuron 0, step 0: a spike"):
+        run = CosimulationResult(**(fields | {"first_mismatch": first_mismatch}))  # type: ignore[arg-type]
+        netlist = NetlistSimulation("ice40", "synth_ice40", (), run)
+        certificate = Certificate({}, {}, (), (), {}, {}, (netlist,))
+        assert certificate.holds is (first_mismatch is None)
+
+
+def test_a_family_that_there_is_not_is_refused_before_anything_is_run(design: Path) -> None:
+    with pytest.raises(UserError, match="expected one of ice40"):
+        verify_design(design, INPUTS, origin="random", netlists=("ice",))
+    assert not (design / "simulation").exists()
 
 
 def test_another_network_in_the_folder_is_refused(design: Path) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sc_neurocore.hdl.accelerator import Accelerator
-from sc_neurocore.verify import small_network
-from sc_neurocore.verify.small_network import prove_small_network
+from sc_neurocore.errors import UserError
+from sc_neurocore.fixed import IntegerNetwork
+from sc_neurocore.hdl.accelerator import generate
+from sc_neurocore.hdl.step_outer import generate_steps
+from sc_neurocore.verify.small_network import prove_small, prove_small_network
 
 
 @pytest.mark.parametrize(
@@ -25,47 +26,27 @@ def test_the_engine_computes_what_the_integer_model_does(
     assert result.status == "bounded(60)", result.detail
 
 
-def broken(
-    monkeypatch: pytest.MonkeyPatch, file: str, pattern: str, replacement: str
-) -> Callable[..., Accelerator]:
-    """Return a generator whose engine has one line changed."""
-    generate = small_network.generate
-
-    def changed(*arguments: Any, **options: Any) -> Accelerator:
-        accelerator = generate(*arguments, **options)
-        path = accelerator.directory / "rtl" / file
-        text, times = re.subn(pattern, replacement, path.read_text(encoding="utf-8"))
-        assert times == 1
-        path.write_text(text, encoding="utf-8")
-        return accelerator
-
-    monkeypatch.setattr(small_network, "generate", changed)
-    return changed
-
-
-@pytest.mark.parametrize(
-    ("file", "pattern", "replacement", "claim"),
-    [
-        # Sums that are not cleared between jobs.
-        (
-            "snn_accumulator.v",
-            r"advance && multiplied_handover\)\) sum",
-            "1'b0)) sum",
-            "a state that differs",
-        ),
-    ],
-)
-def test_a_broken_engine_is_refuted(
+def test_the_engine_of_a_design_is_checked_not_that_of_the_package(
+    make_network: Callable[..., IntegerNetwork],
     require_tool: Callable[[str], None],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    file: str,
-    pattern: str,
-    replacement: str,
-    claim: str,
 ) -> None:
+    """Sums that are not cleared between jobs: wrong in no control property."""
     require_tool("yosys")
-    broken(monkeypatch, file, pattern, replacement)
-    result = prove_small_network(tmp_path / "proof")
-    assert result.status == "refuted"
-    assert claim in result.detail
+    accelerator = generate(make_network([6, 5, 3], steps=5), tmp_path, 4, units=2)
+    path = tmp_path / "rtl" / "snn_accumulator.v"
+    text = path.read_text(encoding="utf-8")
+    cleared = "(advance && multiplied_handover)) sum"
+    assert text.count(cleared) == 1
+    path.write_text(text.replace(cleared, "1'b0) sum"), encoding="utf-8")
+    result = prove_small(accelerator)
+    assert result.status == "refuted" and not result.holds
+    assert "a state that differs" in result.detail
+    assert "3-3-2" in result.bound and "lanes=2, units=2, pipeline=0" in result.bound
+
+
+def test_another_schedule_is_refused(
+    make_network: Callable[..., IntegerNetwork], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="expected group-stationary"):
+        prove_small(generate_steps(make_network([3, 2]), tmp_path, 1))

@@ -43,7 +43,8 @@ def describe_error(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "not enough memory for what was asked: make the network, batch or length smaller"
     if isinstance(error, OSError):
-        return f"{error.filename or 'a file'}: {error.strerror or error}"
+        place, reason = error.filename or "a file", error.strerror or error
+        return f"{place}: {reason}; give a place that can be read and written"
     return (
         f"a bug in sc-neurocore ({type(error).__name__}: {error}): please report it with the "
         f"command line; {DEBUG}=1 shows where it happened"

@@ -30,7 +30,12 @@ from sc_neurocore.hdl.schedules import AUTO, choose_schedule
 from sc_neurocore.interop.importing import NIR_SUFFIX
 from sc_neurocore.network.storage import JSON_NAME, load_description
 from sc_neurocore.tools.devices import RESOURCES, Device, find_device
-from sc_neurocore.verify.certificate import verify_design, verify_neuron
+from sc_neurocore.verify.certificate import (
+    NETLIST_SAMPLES,
+    SECOND_SAMPLES,
+    verify_design,
+    verify_neuron,
+)
 from sc_neurocore.verify.cosimulation import CosimulationResult
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the design goes.")]
@@ -186,6 +191,19 @@ def verify(
     samples: Annotated[
         int, typer.Option(min=0, help="At most so many inputs are co-simulated; 0: all there are.")
     ] = 0,
+    icarus_samples: Annotated[
+        int, typer.Option(min=0, help="Icarus runs so many of them too, where it is installed.")
+    ] = SECOND_SAMPLES,
+    netlist: Annotated[
+        str,
+        typer.Option(
+            metavar="FAMILY,...",
+            help="Synthesise for ice40, up5k or ecp5, and run a few inputs through each netlist.",
+        ),
+    ] = "",
+    netlist_samples: Annotated[
+        int, typer.Option(min=1, help="How many inputs go through a netlist.")
+    ] = NETLIST_SAMPLES,
     as_json: options.Json = False,
 ) -> None:
     """Co-simulate and prove a design, or prove a neuron; write DIR/certificate.json.
@@ -216,18 +234,30 @@ def verify(
             inputs[(slice(None),) * network.batch_axis + (slice(samples or None),)],
             origin=origin,
             simulator=simulator,
+            second_samples=icarus_samples,
+            netlists=tuple(filter(None, netlist.split(","))),
+            netlist_samples=netlist_samples,
             progress=report.progress,
         )
+        runs = [(f"co-simulation, {run.simulator}", run) for run in certificate.cosimulation]
+        runs += [
+            (f"netlist of {each.synthesis}, {each.run.simulator}", each.run)
+            for each in certificate.netlists
+        ]
         rows = [
             (
-                f"co-simulation, {run.simulator}",
+                title,
                 f"{run.samples} inputs, {run.updates} updates, {_cycles(run)}",
                 run.first_mismatch or "no mismatch",
             )
-            for run in certificate.cosimulation
+            for title, run in runs
         ]
         rows += [
-            (proof.name, f"{proof.status} in {proof.seconds:.1f} s", proof.detail)
+            (
+                proof.name,
+                f"{proof.status} in {proof.seconds:.1f} s",
+                f"{proof.detail}; only within: {proof.bound}" if proof.bound else proof.detail,
+            )
             for proof in certificate.proofs
         ]
         rows.append(("certificate", (directory / CERTIFICATE).as_posix(), ""))

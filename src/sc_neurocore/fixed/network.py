@@ -15,10 +15,10 @@ from sc_neurocore.fixed.evaluate import NumpyIntegers, evaluate
 from sc_neurocore.fixed.lowering import CURRENT, NEXT, SPIKE, NeuronProgram
 from sc_neurocore.fixed.program import Port, Program, ProgramBuilder
 from sc_neurocore.fixed.qformat import FixedPoint, QFormat
-from sc_neurocore.fixed.synapses import Integers, IntegerSynapses, Signal
+from sc_neurocore.fixed.synapses import SPIKE_SIGNAL, Integers, IntegerSynapses, Signal
 from sc_neurocore.kernels.inference import Array, Chain, NetworkRun
 from sc_neurocore.kernels.reference_layers import Neurons, Runner, values_at_work
-from sc_neurocore.network.description import InputEncoding, Shape, along_channels
+from sc_neurocore.network.description import InputEncoding, Shape
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 
 SUM = "sum"
@@ -55,8 +55,10 @@ class IntegerLayer:
         input_shape: The shape of what comes in, without time and batch.
         shape: The neurons.
         program: One step of a neuron.
-        parameters: (channels, parameter ports); channels are the first axis of the shape.
+        parameters: (channels, parameter ports), where channels are the first axis of the shape,
+            or (neurons, parameter ports).
         is_static: Whether the input is one frame for all steps.
+        is_integrator: Whether the membrane is handed on instead of the spikes.
     """
 
     synapses: tuple[IntegerSynapses, ...]
@@ -68,6 +70,20 @@ class IntegerLayer:
     program: NeuronProgram
     parameters: Integers
     is_static: bool
+    is_integrator: bool = False
+
+    @property
+    def outgoing(self) -> Signal:
+        """What the neurons hand on: spikes, or membranes in their format."""
+        form = self.program.fixed_point.state
+        if self.is_integrator:
+            return Signal(form.fraction_bits, form.minimum, form.maximum)
+        return SPIKE_SIGNAL
+
+    @property
+    def neuron_parameters(self) -> Integers:
+        """The parameters of each neuron, (neurons, parameter ports)."""
+        return np.repeat(self.parameters, self.outputs // len(self.parameters), axis=0)
 
     @property
     def inputs(self) -> int:
@@ -94,7 +110,8 @@ class IntegerLayer:
     def kinds(self) -> tuple[str, ...]:
         """The kinds of the layers that it was made from, without flatten, which changes nothing."""
         between = [each.layer.kind for each in self.synapses if each.layer.kind != "flatten"]
-        return (*between, "recurrent" if self.feedback else "population")
+        own = "integrator" if self.is_integrator else "population"
+        return (*between, "recurrent" if self.feedback else own)
 
     @property
     def dense(self) -> IntegerSynapses:
@@ -193,9 +210,14 @@ class _IntegerNeurons(Neurons):
         self._program = program.program
         self._algebra = NumpyIntegers(program.program)
         self._parameters = {
-            port.name: along_channels(layer.parameters[:, index], len(layer.shape))
+            port.name: layer.neuron_parameters[:, index].reshape(layer.shape)
             for index, port in enumerate(program.parameters)
         }
+
+    def __call__(self, current: Array) -> Array:
+        """Return the spikes, or the membranes if these are handed on."""
+        spikes = super().__call__(current)
+        return self.state[self.neuron.membrane] if self._layer.is_integrator else spikes
 
     def _meet(self, current: Array, fed_back: Array) -> Array:
         return self._layer.current(current + fed_back)

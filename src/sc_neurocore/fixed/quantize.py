@@ -16,12 +16,14 @@ from sc_neurocore.fixed.lowering import MAXIMUM_CONSTANT, NeuronProgram, Paramet
 from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
 from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.synapses import (
+    SPIKE_SIGNAL,
     IntegerSynapses,
     Signal,
     Unweighted,
     Weighted,
     add_up,
     is_power_of_two,
+    quantize_factors,
     quantize_weights,
 )
 from sc_neurocore.network.description import (
@@ -36,11 +38,11 @@ from sc_neurocore.network.description import (
     Scale,
     Shape,
     WeightedLayer,
+    along_channels,
 )
 
-SPIKE_SIGNAL = Signal(fraction_bits=0, low=0, high=1)
-_BITS_OF_AVERAGE = 16
-"""Of the weights that an average becomes where it meets no others."""
+_BITS_OF_FACTOR = 16
+"""Of a scale's factors, and of an average's, where they go into no weights."""
 
 
 def quantize(
@@ -79,7 +81,7 @@ def quantize(
                 stage, incoming, widths, program, is_static=not layers and coding.kind == "static"
             )
         )
-        incoming = SPIKE_SIGNAL
+        incoming = layers[-1].outgoing
     return IntegerNetwork(
         name=description.name,
         content_hash=description.content_hash,
@@ -123,11 +125,6 @@ def _stages(description: NetworkDescription) -> Iterator[_Stage]:
         if not isinstance(layer, Population):
             between.append((place, layer))
             continue
-        if isinstance(layer, Integrator):
-            raise UserError(
-                f"layers[{place}], integrator: it hands on a membrane, and integers pass spikes "
-                f"between neurons so far"
-            )
         first = place - len(between)
         yield _Stage(tuple(between), layer, place, shapes[first], shapes[place + 1])
         between = []
@@ -193,8 +190,9 @@ def _integer_layer(
         input_shape=stage.input_shape,
         shape=stage.shape,
         program=program,
-        parameters=_table(population, program.parameters, formats, stage.shape[0]),
+        parameters=_table(population, program.parameters, formats, stage.shape),
         is_static=is_static,
+        is_integrator=isinstance(population, Integrator),
     )
 
 
@@ -203,15 +201,15 @@ def _synapses(
 ) -> tuple[IntegerSynapses, ...]:
     """Quantise the layers of a stage.
 
-    A scale, and the 1 / size of an average that no unit can carry, go into the next layer's
-    weights; behind the last weights, into these and their bias; and where there are none, an
-    average becomes weights.
+    A scale by one factor, and the 1 / size of an average that no unit can carry, go into the next
+    layer's weights; behind the last weights, into these and their bias. Where there are none, an
+    average becomes weights, and a scale multiplies, as one with several factors always does.
     """
     layers = list(stage.between)
     weighted = [place for place, layer in layers if isinstance(layer, Weighted)]
     if not weighted:
         channels = stage.input_shape[0]
-        layers = [(place, _with_weights(layer, channels, place)) for place, layer in layers]
+        layers = [(place, _with_weights(layer, channels)) for place, layer in layers]
     behind = (layer for place, layer in layers if weighted and place > weighted[-1])
     rest = math.prod(_factor_left(layer) for layer in behind)
     gain = 1.0
@@ -221,13 +219,16 @@ def _synapses(
             each = quantize_weights(
                 layer,
                 incoming,
-                next(widths) if weighted else _BITS_OF_AVERAGE,
+                next(widths) if weighted else _BITS_OF_FACTOR,
                 state_fraction_bits,
                 f"layers[{place}], {layer.kind}",
                 gain,
                 rest if weighted and place == weighted[-1] else 1.0,
             )
             gain = 1.0
+        elif isinstance(layer, Scale) and (layer.factor.ndim or not weighted):
+            name = f"layers[{place}], {layer.kind}"
+            each = quantize_factors(layer, incoming, _BITS_OF_FACTOR, state_fraction_bits, name)
         else:
             gain *= _factor_left(layer)
             if isinstance(layer, Scale):
@@ -240,26 +241,16 @@ def _synapses(
 
 
 def _factor_left(layer: Layer) -> float:
-    """Return the factor of a layer that its unit does not carry."""
+    """Return the factor of a layer that neither its unit nor a multiplication carries."""
     if isinstance(layer, AveragePool2d) and not is_power_of_two(math.prod(layer.size)):
         return 1 / math.prod(layer.size)
-    if isinstance(layer, Scale):
-        if layer.factor.ndim:
-            raise UserError(
-                f"scale: factors of shape {layer.factor.shape}: integers take one factor for all "
-                f"so far; multiply the weights before or behind by it"
-            )
+    if isinstance(layer, Scale) and not layer.factor.ndim:
         return float(layer.factor)
     return 1.0
 
 
-def _with_weights(layer: Layer, channels: int, place: int) -> Layer:
+def _with_weights(layer: Layer, channels: int) -> Layer:
     """Return an average whose unit does not carry its factor as a convolution of each channel."""
-    if isinstance(layer, Scale):
-        raise UserError(
-            f"layers[{place}], scale: no weights of its neurons can carry the factor; multiply "
-            f"those of the layer before by it"
-        )
     if isinstance(layer, AveragePool2d) and _factor_left(layer) != 1:
         weight = np.full((channels, 1, *layer.size), _factor_left(layer))
         return Conv2d(weight=weight, stride=layer.stride or layer.size, groups=channels)
@@ -270,20 +261,17 @@ def _table(
     population: Population,
     ports: Sequence[ParameterPort],
     formats: FixedPoint,
-    channels: int,
+    shape: Shape,
 ) -> NDArray[np.int64]:
-    """Return the integers of the parameter ports, (channels, ports)."""
+    """Return the integers of the parameter ports, (channels or neurons, ports)."""
     values: dict[str, Any] = population.values()
-    for port in ports:
-        if np.ndim(values[port.name]) > 1:
-            raise UserError(
-                f"{population.neuron.name}: {port.name} has shape {np.shape(values[port.name])}, a "
-                f"number per neuron of an image: integers take one number, or one per channel"
-            )
+    numbers = [np.asarray(values[port.name]) for port in ports]
+    if any(each.ndim > 1 for each in numbers):  # one of them has a number for each neuron
+        numbers = [along_channels(each, len(shape)) for each in numbers]
+    else:
+        shape = shape[:1]
     columns = [
-        np.broadcast_to(
-            np.round(np.ldexp(values[port.name], formats.constant_fraction_bits)), (channels,)
-        )
-        for port in ports
+        np.broadcast_to(np.round(np.ldexp(each, formats.constant_fraction_bits)), shape).ravel()
+        for each in numbers
     ]
-    return np.array(columns, dtype=np.int64).reshape(len(ports), channels).T
+    return np.array(columns, dtype=np.int64).reshape(len(ports), math.prod(shape)).T

@@ -24,6 +24,7 @@ from sc_neurocore.network.description import (
     DelayDense,
     Dense,
     Flatten,
+    Scale,
     SumPool2d,
 )
 from sc_neurocore.network.encoding import best_scale_bits
@@ -37,7 +38,7 @@ _REFUSED = 2.0**1000
 
 Integers = NDArray[np.int64]
 Weighted: TypeAlias = Dense | DelayDense | Conv1d | Conv2d
-Unweighted: TypeAlias = AveragePool2d | SumPool2d | Delay | Flatten
+Unweighted: TypeAlias = AveragePool2d | SumPool2d | Delay | Flatten | Scale
 
 
 @dataclass(frozen=True)
@@ -84,15 +85,19 @@ class Signal:
         return Signal(bits, a.low + b.low, a.high + b.high)
 
 
+SPIKE_SIGNAL = Signal(fraction_bits=0, low=0, high=1)
+
+
 @dataclass(frozen=True)
 class IntegerSynapses:
     """A layer between neurons in integers.
 
     Attributes:
-        layer: The kind of layer; its weight and bias are integers, the bias in units of the sum.
-            An average is a sum, whose division by the window's size is in the scales.
-        weight_bits: Width of a weight; 0 without weights.
-        scale_bits: A weight is worth 2 ** -scale_bits.
+        layer: The kind of layer; its weight and bias are integers, the bias in units of the sum,
+            and so are a scale's factors. An average is a sum, whose division by the window's size
+            is in the scales.
+        weight_bits: Width of a weight or factor; 0 without.
+        scale_bits: A weight or factor is worth 2 ** -scale_bits.
         output: The sums.
         exact: The float type that holds every partial sum exactly.
     """
@@ -125,8 +130,8 @@ class IntegerSynapses:
 
     @property
     def arrays(self) -> dict[str, Integers]:
-        """The layer's arrays by name: weight, bias, delays; none for a layer without weights."""
-        names = ("weight", "bias", "delays") if self.weight_bits else ()
+        """The layer's arrays by name: weight, bias, delays, factor, as many as it has."""
+        names = ("weight", "bias", "delays", "factor")
         return {name: getattr(self.layer, name) for name in names if hasattr(self.layer, name)}
 
     @property
@@ -196,6 +201,43 @@ def quantize_weights(
         layer=layer.model_copy(
             update={"weight": integers.astype(np.int64), "bias": scaled_bias.astype(np.int64)}
         ),
+        weight_bits=weight_bits,
+        scale_bits=scale_bits,
+        output=output,
+        exact=_exact_type(output),
+    )
+
+
+def quantize_factors(
+    layer: Scale, incoming: Signal, weight_bits: int, state_fraction_bits: int, name: str
+) -> IntegerSynapses:
+    """Quantise a scale, each of whose values is multiplied by a factor.
+
+    Args:
+        layer: The layer.
+        incoming: What comes in.
+        weight_bits: Width of a factor.
+        state_fraction_bits: Of the neurons behind.
+        name: What error messages call the layer.
+
+    Raises:
+        UserError: If the products need more bits than are supported.
+    """
+    factors = np.asarray(layer.factor, dtype=np.float64)
+    largest_integer = (1 << (weight_bits - 1)) - 1
+    scale_bits = best_scale_bits(factors, largest_integer) or 0
+    rounded = np.round(np.ldexp(factors, scale_bits)).clip(-largest_integer, largest_integer)
+    integers = rounded.astype(np.int64)
+    together = int(np.bitwise_or.reduce(integers, axis=None))
+    if together:  # zeros at the end of all of them only make the sums wider
+        zeros = (together & -together).bit_length() - 1
+        integers, scale_bits = integers >> zeros, scale_bits - zeros
+    least, most = int(integers.min()), int(integers.max())
+    ends = [factor * value for factor in (least, most) for value in (incoming.low, incoming.high)]
+    output = Signal(incoming.fraction_bits + scale_bits, min(*ends, 0), max(*ends, 0))
+    output.check(state_fraction_bits, f"{name} (largest factor {np.abs(factors).max():g})")
+    return IntegerSynapses(
+        layer=layer.model_copy(update={"factor": integers}),
         weight_bits=weight_bits,
         scale_bits=scale_bits,
         output=output,

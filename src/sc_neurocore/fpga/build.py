@@ -1,8 +1,8 @@
 """From a design directory to a bitstream: synthesis, place and route, packing.
 
-All files are written under DIRECTORY/build/DEVICE/: the netlist, the placed design, the
-bitstream, each tool's log, and build.json, which holds the report that `build` returns. Where
-there are no open tools after synthesis, the flow ends with the netlist and a project for the
+All files are written under DIRECTORY/build/DEVICE/: the netlist, the placed design and its floor
+plan, the bitstream, each tool's log, and build.json, which holds the report that `build` returns.
+Where there are no open tools after synthesis, the flow ends with the netlist and a project for the
 vendor's tools.
 """
 
@@ -20,6 +20,7 @@ from typing import Any
 
 from sc_neurocore.errors import CheckFailedError, ToolFailedError, UserError
 from sc_neurocore.fpga.design import Design, read_design
+from sc_neurocore.fpga.layout import read_layout
 from sc_neurocore.fpga.pins import read_ports, with_few_pins
 from sc_neurocore.fpga.placement import (
     Placement,
@@ -61,6 +62,7 @@ class BuildReport:
         bitstream: The bitstream's path, relative to the design directory, with forward slashes;
             None where there is no open tool that makes one.
         bitstream_bytes: Its size.
+        layout: The path of the floor plan, a `fpga.layout.Layout` as JSON; None without a placer.
         project: The path of the project for the vendor's tools, or None where none is needed. It
             is written, not run.
         seed: The placer's seed.
@@ -84,6 +86,7 @@ class BuildReport:
     frequency_mhz: float
     bitstream: str | None
     bitstream_bytes: int | None
+    layout: str | None
     project: str | None
     seed: int
     seconds: dict[str, float]
@@ -230,6 +233,7 @@ class _Product:
 
     placement: Placement
     bitstream: Path | None = None
+    layout: Path | None = None
     project: Path | None = None
 
 
@@ -269,7 +273,15 @@ def _finish(job: _Job, tools: PlaceAndRoute) -> _Product:
     with job.step("bitstream"):
         files = [job.argument(tools.placed_suffix), job.argument(tools.bitstream_suffix)]
         run(tools.packer, [*tools.packer_arguments, *files], cwd=job.design.sources)
-    return _Product(placement, bitstream=bitstream)
+    return _Product(placement, bitstream, _write_layout(job))
+
+
+def _write_layout(job: _Job) -> Path:
+    """Keep where the cells lie, and not the megabytes of the placed netlist."""
+    placed, path = job.file(".placed.json"), job.folder / "layout.json"
+    write_atomically(path, (json.dumps(read_layout(placed).as_dict()) + "\n").encode())
+    placed.unlink()
+    return path
 
 
 def _place(job: _Job, tools: PlaceAndRoute) -> Placement:
@@ -286,6 +298,7 @@ def _place(job: _Job, tools: PlaceAndRoute) -> Placement:
                 *("--json", job.argument(".json")),
                 *(tools.placed_option, job.argument(tools.placed_suffix)),
                 *("--report", job.argument(".report.json")),
+                *("--write", job.argument(".placed.json")),
                 *_constraints(job, tools),
                 *("--freq", f"{job.frequency_mhz:g}"),
                 *("--seed", str(job.seed)),
@@ -338,6 +351,7 @@ def _report(job: _Job, product: _Product) -> BuildReport:
         frequency_mhz=job.frequency_mhz,
         bitstream=_relative(job, bitstream),
         bitstream_bytes=bitstream.stat().st_size if bitstream else None,
+        layout=_relative(job, product.layout),
         project=_relative(job, product.project),
         seed=job.seed,
         seconds=dict(job.seconds),

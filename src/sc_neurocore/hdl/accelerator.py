@@ -149,8 +149,8 @@ def generate(
     taken = {step_module, *BENCH_MODULES, *(Path(name).stem for name in engine)}
     top = top_name(network.name, taken)
     values = _template_values(network, geometry, top, step_module)
-    weight_files = _weight_files(geometry)
-    values |= {"weights": weights, "ram_style": ram_style, "weight_files": weight_files}
+    values |= {"weights": weights, "ram_style": ram_style}
+    values |= {"weight_files": _weight_files(geometry)}
     verilog = {
         f"{top}.v": render_verilog("top.v.j2", values),
         f"{top}_schedule.v": render_verilog("schedule.v.j2", values),
@@ -159,11 +159,7 @@ def generate(
         f"{step_module}.v": (neuron_verilog or neuron.step).encode(),
         **engine,
     }
-    memories = {NEURONS_FILE: neurons_text(network, geometry)}
-    if weights == "rom":
-        memories |= zip(weight_files, weights_texts(network, geometry), strict=True)
-    else:
-        memories[WEIGHT_IMAGE] = weight_image(network, geometry)
+    memories = memory_files(network, geometry, weights)
     accelerator = Accelerator(
         directory=directory,
         top=top,
@@ -178,6 +174,18 @@ def generate(
     )
     write_design(network, accelerator, verilog | memories)
     return accelerator
+
+
+def memory_files(
+    network: IntegerNetwork, geometry: Geometry, weights: WeightSource
+) -> dict[str, bytes]:
+    """Return the files of a group-stationary design's memories: name and content."""
+    memories = {NEURONS_FILE: neurons_text(network, geometry)}
+    if weights == "rom":
+        memories |= zip(_weight_files(geometry), weights_texts(network, geometry), strict=True)
+    else:
+        memories[WEIGHT_IMAGE] = weight_image(network, geometry)
+    return memories
 
 
 def _weight_files(geometry: Geometry) -> list[str]:

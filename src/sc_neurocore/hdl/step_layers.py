@@ -5,7 +5,6 @@ Each layer of neurons has one part that comes in, and a second one if its own sp
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,7 +95,13 @@ def step_layers(network: IntegerNetwork) -> tuple[StepLayer, ...]:
 def _step_layer(network: IntegerNetwork, number: int) -> StepLayer:
     layer = network.layers[number]
     largest = (1 << network.input_bits) - 1 if number == 0 else 1
-    incoming = _incoming(layer, largest, f"{network.name}: neuron layer {number + 1}")
+    name = f"{network.name}: neuron layer {number + 1}"
+    if layer.is_integrator:
+        raise UserError(
+            f"{name} hands on membranes: accelerators pass spikes from layer to layer; neurons "
+            f"that never fire can be the last ones, with membranes read out"
+        )
+    incoming = _incoming(layer, largest, name)
     own = None
     if layer.feedback is not None:
         own = _part(layer, layer.feedback, None, 1)
@@ -104,9 +109,7 @@ def _step_layer(network: IntegerNetwork, number: int) -> StepLayer:
         (part.bias << part.gain for part in (incoming, own) if part is not None),
         np.zeros(layer.outputs, dtype=np.int64),
     )
-    # Parameters go by channel, the first axis of the neurons' shape.
-    parameters = np.repeat(layer.parameters, math.prod(layer.shape[1:]), axis=0)
-    return StepLayer(incoming, own, np.asarray(bias), parameters)
+    return StepLayer(incoming, own, np.asarray(bias), layer.neuron_parameters)
 
 
 def _incoming(layer: IntegerLayer, largest: int, name: str) -> Part:

@@ -75,10 +75,7 @@ def generate_steps(network: IntegerNetwork, directory: Path, lanes: int = 8) -> 
         **{f"{neuron.name}_step.v": neuron.step.encode() for neuron in neurons},
         **engine,
     }
-    memories = {
-        WEIGHTS_FILE: memory_text(*_weight_rows(network, geometry), geometry.rows),
-        NEURONS_FILE: memory_text(*_neuron_slots(network, geometry), geometry.slots),
-    }
+    memories = memory_contents(network, geometry)
     accelerator = Accelerator(
         directory=directory,
         top=top,
@@ -93,6 +90,14 @@ def generate_steps(network: IntegerNetwork, directory: Path, lanes: int = 8) -> 
     )
     write_design(network, accelerator, verilog | memories)
     return accelerator
+
+
+def memory_contents(network: IntegerNetwork, geometry: StepGeometry) -> dict[str, bytes]:
+    """Return what the memories hold: name of the $readmemh file, and its text."""
+    return {
+        WEIGHTS_FILE: memory_text(*_weight_rows(network, geometry), geometry.rows),
+        NEURONS_FILE: memory_text(*_neuron_slots(network, geometry), geometry.slots),
+    }
 
 
 def _unit_names(network: IntegerNetwork) -> Iterator[str]:

@@ -19,6 +19,7 @@ from sc_neurocore.errors import DescriptionError
 MAXIMUM_NODES = 10_000
 MAXIMUM_EDGES = 100_000
 MAXIMUM_DEPTH = 16
+MAXIMUM_NAME = 1000
 
 LINEAR = ("Linear", "Affine")
 SPIKING = ("IF", "LIF", "CubaLIF", "Threshold")
@@ -63,11 +64,12 @@ class Stage:
 
 @dataclass
 class Graph:
-    """Nodes and edges of a graph without graphs in it."""
+    """Nodes and edges of a graph without graphs in it; `size` counts the graphs too."""
 
     nodes: dict[str, Node] = field(default_factory=dict)
     before: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     after: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    size: int = 0
 
     def connect(self, source: str, target: str) -> None:
         """Add an edge; edges are a set, so that one given twice is one."""
@@ -100,9 +102,12 @@ def chain(tree: Any) -> list[Stage]:
     seen = {each.name for stage in stages for each in _members(stage)}
     left = sorted(set(graph.nodes) - seen)
     if left:
-        raise graph.nodes[left[0]].error(
-            f"it does not lie on the one way from input to output ({len(left)} such nodes); "
-            f"branches that do not meet again through Linear or Affine nodes cannot be represented"
+        name, others = left[0], f", nor do {len(left) - 1} others" if len(left) > 1 else ""
+        if not graph.before[name] and not graph.after[name]:
+            raise graph.nodes[name].error("no edge leads to it or from it")
+        raise graph.nodes[name].error(
+            f"it does not lie on the one way from input to output{others}; branches that do not "
+            f"meet again through Linear or Affine nodes cannot be represented"
         )
     return stages
 
@@ -119,13 +124,21 @@ def _opened(tree: Any) -> Graph:
     if isinstance(tree, Mapping) and _text(tree.get("type")) not in (None, "NIRGraph"):
         tree = {"type": "NIRGraph", "nodes": {"node": tree}, "edges": []}
     _collect(graph, tree, "", 0)
+    made = 0
     for name in [name for name in graph.nodes if graph.nodes[name].kind == "Port"]:
         if name in graph.after[name]:
             raise graph.nodes[name].error("it is connected to itself")
-        pairs = [(a, b) for a in graph.before[name] for b in graph.after[name]]
+        before, after = set(graph.before[name]), set(graph.after[name])
+        made += len(before) * len(after)
+        if made > MAXIMUM_EDGES:
+            raise graph.nodes[name].error(
+                f"{len(before)} edges lead to this end of a graph and {len(after)} from it, which "
+                f"makes more than {MAXIMUM_EDGES} in all"
+            )
         graph.remove(name)
-        for source, target in pairs:
-            graph.connect(source, target)
+        for source in before:
+            for target in after:
+                graph.connect(source, target)
     return graph
 
 
@@ -149,6 +162,13 @@ def _collect(graph: Graph, tree: Any, prefix: str, depth: int) -> _Ports:
     nested: dict[str, _Ports] = {}
     for key, content in tree["nodes"].items():
         full = f"{prefix}{key}"
+        graph.size += 1
+        if graph.size > MAXIMUM_NODES:
+            raise DescriptionError(f"more than {MAXIMUM_NODES} nodes")
+        if len(full) > MAXIMUM_NAME:
+            raise DescriptionError(
+                f"node {full[:50]!r}…: a name of {len(full)} characters, {MAXIMUM_NAME} at most"
+            )
         kind = _text(content.get("type")) if isinstance(content, Mapping) else None
         if kind is None:
             raise DescriptionError(f"node {full!r}: no type; expected a NIR node")
@@ -161,8 +181,6 @@ def _collect(graph: Graph, tree: Any, prefix: str, depth: int) -> _Ports:
         else:
             names[str(key)] = full
             graph.nodes[full] = Node(full, kind, content)
-        if len(graph.nodes) > MAXIMUM_NODES:
-            raise DescriptionError(f"more than {MAXIMUM_NODES} nodes")
     ends = set()
     for source, target in _edges(tree.get("edges"), where):
         start = _resolve(source, names, nested, "outputs", where)
@@ -229,10 +247,10 @@ def _resolve(
                 f"expected one"
             )
         return str(ports[0])
-    for key, ports in nested.items():
-        inner = name.removeprefix(f"{key}.")
-        if inner != name and inner in ports.names:
-            return ports.names[inner]
+    for place in (place for place, letter in enumerate(name[:MAXIMUM_NAME]) if letter == "."):
+        ports_of = nested.get(name[:place])
+        if ports_of is not None and name[place + 1 :] in ports_of.names:
+            return ports_of.names[name[place + 1 :]]
     known = ", ".join(sorted([*names, *nested])[:20])
     raise DescriptionError(f"{where}: an edge names {name!r}, which is not a node; known: {known}")
 

@@ -26,9 +26,11 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MAXIMUM_BYTES = 1 << 29
 """Of a file, and of all its arrays together."""
 MAXIMUM_DEPTH = 24
+MAXIMUM_NAME = 4096
 MAXIMUM_WORK = 1 << 20
 """Structures of the file that are looked at, and strings that are read."""
 _MAXIMUM_DEFLATION = 1040  # deflate packs at most 1032 bytes into one
+_MAXIMUM_OVERHEAD = 1 << 12  # far more than deflate adds to what it cannot pack
 _UNDEFINED = (1 << 64) - 1
 
 Tree: TypeAlias = dict[str, Any]
@@ -85,13 +87,15 @@ class _Reader:
         version, offset_size, length_size = (self.content[place] for place in (8, 13, 14))
         if version > 1 or (offset_size, length_size) != (8, 8):
             raise FormatError(
-                f"superblock version {version} with {offset_size}-byte addresses: expected version "
-                f"0 or 1 with 8; write the file again with h5py's default settings"
+                f"superblock version {version}: this reader knows versions 0 and 1 with addresses "
+                f"of 8 bytes; write the file again with h5py's default settings"
             )
         start = 24 + 4 * version
-        (base,) = self.unpack("<Q", start)
+        base, _, end = self.unpack("<QQQ", start)
         if base:
             raise FormatError(f"base address {base}: expected 0")
+        if end > len(self.content):
+            raise FormatError(f"cut short: {len(self.content)} of {end} bytes are there")
         (header,) = self.unpack("<Q", start + 40)
         content = self.read_object(header, 0)
         if not isinstance(content, dict):
@@ -138,14 +142,14 @@ class _Reader:
         raise FormatError(f"the object at {address} is neither a group nor a data set")
 
     def messages(self, address: int) -> Iterator[tuple[int, bytes]]:
-        """Yield the type and the body of each header message."""
+        """Yield the type and the body of each header message that says something to us."""
         version, _, left, _, size = self.unpack("<BBHII", address)
         if version != 1:
             raise FormatError(
                 f"object header version {version} at {address}: expected 1; write the file again "
                 f"with h5py's default settings"
             )
-        blocks = [(address + 16, size)]
+        blocks: list[tuple[int, ...]] = [(address + 16, size)]
         while blocks:
             place, size = blocks.pop(0)
             end = place + size
@@ -153,19 +157,19 @@ class _Reader:
                 self.count()
                 left -= 1
                 kind, length, flags = self.unpack("<HHB", place)
-                body = self.slice(place + 8, length)
-                place += 8 + length
-                if flags & 2 and kind in (0x01, 0x03, 0x08, 0x0B):
-                    raise FormatError("shared header messages are not read")
+                start, place = place + 8, place + 8 + length
                 if kind == 0x10:
-                    start, size = struct.unpack("<QQ", body[:16])
-                    blocks.append((start, size))
-                yield kind, body
+                    blocks.append(self.unpack("<QQ", start))
+                elif kind in (0x01, 0x03, 0x08, 0x0B, 0x11):
+                    if flags & 2:
+                        raise FormatError("shared header messages are not read")
+                    yield kind, self.slice(start, length)
 
     def links(self, tree: int, heap: int) -> Iterator[tuple[str, int]]:
         """Yield the name and the address of each member of a group."""
         self.expect(b"HEAP", heap)
         size, _, names = self.unpack("<QQQ", heap + 8)
+        self.take(size)
         text = self.slice(names, size)
         for leaf in self.leaves(tree, 0, 8):
             self.expect(b"SNOD", leaf)
@@ -175,9 +179,12 @@ class _Reader:
                 name, address, cache = self.unpack("<QQI", leaf + 8 + 40 * index)
                 if cache == 2:
                     raise FormatError("symbolic links are not followed")
-                end = text.find(b"\0", name)
+                end = text.find(b"\0", name, name + MAXIMUM_NAME + 1)
                 if not 0 <= name < end:
-                    raise FormatError(f"no name at {name} of the heap at {heap}")
+                    raise FormatError(
+                        f"no name of at most {MAXIMUM_NAME} bytes at {name} of the heap at {heap}"
+                    )
+                self.take(end - name)
                 yield text[name:end].decode(), address
 
     def leaves(self, tree: int, kind: int, key_size: int) -> Iterator[int]:
@@ -266,6 +273,8 @@ class _Reader:
             if any(start % part for start, part in zip(offset, chunk, strict=True)):
                 raise FormatError(f"a chunk at {offset} does not lie on the grid of {chunk}")
             self.take(size)
+            if stored > 2 * size + _MAXIMUM_OVERHEAD:
+                raise FormatError(f"a chunk of {stored} bytes for {size}")
             raw = _unfiltered(self.slice(address, stored), filters, size, dtype.itemsize)
             values = np.frombuffer(raw, dtype).reshape(chunk)
             target[...] = values[tuple(slice(0, extent) for extent in target.shape)]
@@ -276,10 +285,10 @@ class _Reader:
 
     def strings(self, raw: bytes, shape: tuple[int, ...], kind: _Type) -> Any:
         size = kind.dtype.itemsize
-        pieces = [raw[start : start + size] for start in range(0, len(raw), size)]
         texts = []
-        for piece in pieces:
+        for start in range(0, len(raw), size):
             self.count()
+            piece = raw[start : start + size]
             if kind.is_variable:
                 piece = self.from_heap(*struct.unpack("<IQI", piece))
             texts.append(piece.split(b"\0", 1)[0].decode())

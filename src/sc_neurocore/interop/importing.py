@@ -26,6 +26,7 @@ from sc_neurocore.network.description import (
     Population,
     Readout,
     Shape,
+    spikes_that_suffice,
 )
 
 NIR_SUFFIX = ".nir"
@@ -40,7 +41,9 @@ _LAYERS = (
     "Flatten",
     "Delay",
 )
-_MAXIMUM_INPUTS = 1 << 24
+MAXIMUM_STEPS = 65535
+MAXIMUM_VALUES = 1 << 24
+"""Between two layers."""
 
 
 def read_nir(path: str | os.PathLike[str], **options: Any) -> NetworkDescription:
@@ -67,9 +70,15 @@ def read_nir(path: str | os.PathLike[str], **options: Any) -> NetworkDescription
         raise DescriptionError(
             f"{path}: {error}; expected a file such as nir.write makes"
         ) from None
+    if "node" not in tree:
+        found = ", ".join(map(repr, list(tree)[:5])) or "nothing"
+        raise DescriptionError(
+            f"{path}: an HDF5 file with {found} in it, and not the 'node' in which a .nir file "
+            f"holds its graph"
+        )
     options.setdefault("name", _identifier(path.stem))
     try:
-        return from_nir(tree.get("node"), **options)
+        return from_nir(tree["node"], **options)
     except DescriptionError as error:
         raise DescriptionError(f"{path}: {error}") from None
 
@@ -136,10 +145,17 @@ def from_nir(
             f"constants, which NIR does not say (snnTorch and SpikingJelly take 1e-4, Norse 1e-3, "
             f"Sinabs 1); on the command line: sc-neurocore import FILE.nir --dt … --steps …"
         )
-    if not isinstance(steps, int) or steps < 1:
+    if not isinstance(steps, int) or not 1 <= steps <= MAXIMUM_STEPS:
         raise UserError(
-            f"steps={steps!r}: expected the number of time steps per input, 1 or more, which NIR "
-            f"does not say; on the command line: sc-neurocore import FILE.nir --dt … --steps …"
+            f"steps={steps!r}: expected the number of time steps per input, 1 to {MAXIMUM_STEPS}, "
+            f"which NIR does not say; on the command line: sc-neurocore import FILE.nir --dt … "
+            f"--steps …"
+        )
+    readout = readout or notes.get("readout")
+    if readout not in (None, "spike-count", "membrane") and not spikes_that_suffice(str(readout)):
+        raise UserError(
+            f"readout={readout!r}: expected spike-count, membrane, or first-to-N, such as "
+            f"first-to-3"
         )
     options = Options(float(dt), method, reset or "value", initial, bool(notes))
     layers, shape = _layers(chain(tree), options)
@@ -148,7 +164,10 @@ def from_nir(
     noted = notes.get("input")
     if input is not None:
         if math.prod(input.shape) != math.prod(shape):
-            raise UserError(f"input={input}: the graph takes values of shape {shape}; give as many")
+            raise UserError(
+                f"inputs of shape {input.shape} are {math.prod(input.shape)} values: the graph "
+                f"takes {math.prod(shape)}, of shape {shape}"
+            )
         input = InputEncoding(**{**dict(input), "shape": shape})
     elif noted:
         input = _noted_input(noted, shape)
@@ -158,7 +177,7 @@ def from_nir(
         input=input or InputEncoding(kind="spikes", shape=shape, bits=1, fraction_bits=0),
         steps=steps,
         layers=tuple(layers),
-        readout=readout or notes.get("readout") or ("membrane" if silent else "spike-count"),
+        readout=readout or ("membrane" if silent else "spike-count"),
         metadata=notes.get("metadata", metadata),
     )
 
@@ -215,6 +234,10 @@ def _layers(stages: list[Stage], options: Options) -> tuple[list[Layer], Shape]:
                 shape = layer.output_shape(shape)
             except ValueError as error:
                 raise node.error(str(error)) from None
+            if math.prod(shape) > MAXIMUM_VALUES:
+                raise node.error(
+                    f"values of shape {shape} leave it: more than {MAXIMUM_VALUES} of them"
+                )
     if not layers or not isinstance(layers[-1], Population):
         layers.append(Population(neuron=equation("Readout")))
     return layers, start
@@ -284,6 +307,6 @@ def _declared(node: Node) -> Shape:
     sizes = checked.ravel().tolist()
     if any(size != int(size) or size < 1 for size in sizes) or not sizes:
         raise node.error(f"shape = {sizes}: expected positive sizes")
-    if math.prod(sizes) > _MAXIMUM_INPUTS:
-        raise node.error(f"shape = {sizes}: more than {_MAXIMUM_INPUTS} values")
+    if math.prod(sizes) > MAXIMUM_VALUES:
+        raise node.error(f"shape = {sizes}: more than {MAXIMUM_VALUES} values")
     return tuple(int(size) for size in sizes)

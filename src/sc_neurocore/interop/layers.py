@@ -40,7 +40,7 @@ def numbers(node: Node, name: str, shape: Shape | None = None, axes: int | None 
     """
     value = node.fields.get(name)
     if value is None:
-        raise node.error(f"no {name}")
+        raise node.error(f"the field {name} is missing")
     if isinstance(value, Unreadable):
         raise node.error(f"{name}: {value.reason}: expected numbers")
     try:
@@ -127,11 +127,11 @@ def delay_steps(node: Node, shape: Shape, dt: float) -> NDArray[np.int64]:
 
 
 def weights(node: Node, axes: int) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Return weight and bias of a node; a Linear has no bias."""
+    """Return weight and bias of a node; a Linear has no bias, and a convolution may have none."""
     weight = numbers(node, "weight", axes=axes)
     if 0 in weight.shape:
         raise node.error(f"weight has shape {weight.shape}: expected none empty")
-    if node.kind == "Linear":
+    if node.kind == "Linear" or (node.kind != "Affine" and node.fields.get("bias") is None):
         return weight, None
     bias = numbers(node, "bias")
     if bias.shape != weight.shape[:1]:
@@ -169,7 +169,11 @@ def to_delay_dense(
                     f"expected one delay for each"
                 )
             if both.any():
-                raise linear.error("two branches with equal delays carry one synapse")
+                where = np.argwhere(both)[0].tolist()
+                raise linear.error(
+                    f"weight{where}: two branches with equal delays carry this synapse: expected "
+                    f"one; add their weights up in one node"
+                )
             reach = np.where(weight != 0, here, reach)
             total = total + weight
         if own is not None:

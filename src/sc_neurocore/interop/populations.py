@@ -121,11 +121,13 @@ def _read_neurons(node: Node, shape: Shape, options: Options) -> dict[str, Any]:
     fields = {}
     for name in FIELDS[node.kind]:
         if name == "v_reset" and node.fields.get(name) is None:
-            fields[name] = np.zeros(shape)
+            fields[name] = np.zeros(())
         elif name == "w_in" and node.fields.get(name) is None:
-            fields[name] = np.ones(shape)
+            fields[name] = np.ones(())
         else:
-            fields[name] = np.asarray(numbers(node, name, shape), np.float64)
+            given = numbers(node, name, shape)
+            # One number stays one, for it may have to serve millions of neurons.
+            fields[name] = np.asarray(given if any(given.strides) else given.flat[0], np.float64)
         if name.startswith("tau") and not (fields[name] > 0).all():
             raise node.error(f"{name} = {fields[name].min():g}: expected more than 0")
     neuron = equation(node.kind, options.reset, options.initial)
@@ -137,11 +139,27 @@ def _read_neurons(node: Node, shape: Shape, options: Options) -> dict[str, Any]:
         if not np.isfinite(value).all():
             raise node.error(f"with dt = {options.dt:g} its {name} overflows")
         if name.endswith("decay") and not (np.abs(value) < 1).all():
-            raise node.error(
-                f"with dt = {options.dt:g} and method {options.method!r}, {value.min():g} to "
-                f"{value.max():g} of its state is left after a step: expected between -1 and 1; "
-                f"forward Euler needs dt < 2 tau, and float64 more than dt / tau = 1e-16"
-            )
+            raise node.error(_decay_error(fields, value, options))
         small = reduced(value, shape)
         parameters[name] = float(small) if small.ndim == 0 else small
     return {"neuron": neuron, "parameters": parameters}
+
+
+def _decay_error(fields: Mapping[str, Any], decay: NDArray[np.float64], options: Options) -> str:
+    """Say which time constant does not go with the time step."""
+    taus = [
+        float(number)
+        for name, value in fields.items()
+        if name.startswith("tau")
+        for number in (value.min(), value.max())
+    ]
+    if decay.min() <= -1:
+        return (
+            f"tau = {min(taus):g} with dt = {options.dt:g}: forward Euler leaves "
+            f"{decay.min():g} of the state after a step and diverges: expected dt < 2 tau; choose "
+            f"a smaller dt, or method='exponential-euler'"
+        )
+    return (
+        f"tau = {max(taus):g} with dt = {options.dt:g}: float64 does not tell what is left of the "
+        f"state after a step from all of it: expected dt / tau of more than 1e-16"
+    )

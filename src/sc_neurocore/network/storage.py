@@ -105,7 +105,7 @@ def _split(description: NetworkDescription) -> tuple[dict[str, Any], dict[str, N
 
     def replace(value: Any, place: str) -> Any:
         if isinstance(value, np.ndarray):
-            tensors[place] = np.ascontiguousarray(value)
+            tensors[place] = np.ascontiguousarray(value).reshape(value.shape)  # 0 axes stay 0
             return _reference(value)
         prefix = f"{place}." if place else ""
         if isinstance(value, dict):

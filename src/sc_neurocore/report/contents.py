@@ -99,6 +99,17 @@ class Proof(_Part):
     seconds: float
     detail: str = ""
     assumptions: tuple[str, ...] = ()
+    bound: str = ""
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether the claim holds for all inputs and without bound."""
+        return self.status == "proved"
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether the claim was checked within a bound, and held there."""
+        return self.status.startswith("bounded")
 
 
 class Energy(_Part):
@@ -111,8 +122,18 @@ class Energy(_Part):
     dynamic_mw: float | None = None
 
 
+class Layout(_Part):
+    """Where a design lies on its device; see `sc_neurocore.fpga.layout.Layout`."""
+
+    parts: tuple[str, ...]
+    cells: tuple[tuple[int, int, int | None, int], ...]
+
+
 class Build(_Part):
-    """The network on a device. Frequencies are in MHz, the latency of a sample in microseconds."""
+    """The network on a device. Frequencies are in MHz, the latency of a sample in microseconds.
+
+    `layout` is a file's path below the run's folder; `floor` is the device's columns and rows.
+    """
 
     device: str
     luts: int
@@ -124,6 +145,8 @@ class Build(_Part):
     available: dict[str, int] = {}
     frequency_mhz: float | None = None
     latency_us: float | None = None
+    layout: str | None = None
+    floor: tuple[int, int] | None = None
     energy: Energy | None = None
 
     @property
@@ -267,17 +290,32 @@ def read_results(folder: Path) -> Results:
     Raises:
         UserError: `results.json` is damaged or cannot be read.
     """
-    path = folder / RESULTS_NAME
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return Results()
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; make it readable, or remove it") from None
-    return _parse(Results, content, path)
+    return _read_optional(Results, folder / RESULTS_NAME) or Results()
+
+
+def read_layout(folder: Path, summary: Summary) -> Layout | None:
+    """Read the floor plan of a run's build; None where there is none in the run's folder.
+
+    Raises:
+        UserError: The file is damaged or cannot be read.
+    """
+    if summary.fpga is None or summary.fpga.layout is None:
+        return None
+    path = (folder / summary.fpga.layout).resolve()
+    return _read_optional(Layout, path) if path.is_relative_to(folder.resolve()) else None
 
 
 _Model = TypeVar("_Model", bound=_Part)
+
+
+def _read_optional(model: type[_Model], path: Path) -> _Model | None:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; make it readable, or remove it") from None
+    return _parse(model, content, path)
 
 
 def _parse(model: type[_Model], content: bytes, path: Path) -> _Model:

@@ -11,16 +11,19 @@ from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import FigureBase
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore.report.style import (
     BLUE,
+    GREEN,
     INK,
     ORANGE,
     PALE,
+    PURPLE,
     SERIES,
     SKY,
     SOFT,
@@ -251,6 +254,48 @@ def utilisation(
     axes.grid(visible=False)
     axes.tick_params(axis="y", length=0)
     axes.spines[["left", "bottom"]].set_visible(False)
+
+
+@drawing(height=4.2)
+def floor_plan(
+    target: FigureBase,
+    floor: tuple[int, int],
+    parts: Sequence[str],
+    cells: Sequence[tuple[int, int, int | None, int]],
+    device: str = "",
+) -> None:
+    """Draw where each part of a design lies on its device, the largest parts in colours.
+
+    Args:
+        target: What to draw onto.
+        floor: Columns and rows of tiles.
+        parts: Names of the parts, the largest first.
+        cells: (column, row, logic cell of the tile from 0 to 7, part); a cell whose third is None
+            fills its tile.
+        device: The device's name, for the title.
+    """
+    columns, rows = floor
+    colours = [to_rgb(colour) for colour in (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE)]
+    shown, rest = min(len(parts), len(colours)), to_rgb(SOFT)
+    # A tile is two cells wide and four high.
+    picture = np.ones((rows, 4, columns, 2, 3))
+    for column, row, cell, part in sorted(cells, key=lambda each: each[2] is not None):
+        colour = colours[part] if part < shown else rest
+        place = (slice(None), slice(None)) if cell is None else (cell % 4, cell // 4)
+        picture[row, place[0], column, place[1]] = colour
+    axes = target.subplots()
+    axes.imshow(
+        picture.reshape(4 * rows, 2 * columns, 3),
+        origin="lower",
+        interpolation="none",
+        extent=(0, columns, 0, rows),
+    )
+    names = [*parts[:shown], *(["the rest"] if len(parts) > shown else [])]
+    marks = [Patch(color=colour) for colour in [*colours[:shown], rest][: len(names)]]
+    axes.legend(marks, names, loc="center left", bbox_to_anchor=(1.02, 0.5))
+    axes.set(title=f"Floor plan on {device}" if device else "Floor plan", xticks=[], yticks=[])
+    axes.spines[:].set_visible(True)
+    axes.grid(visible=False)
 
 
 @drawing(height=2.7)

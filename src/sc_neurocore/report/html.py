@@ -9,7 +9,14 @@ from markupsafe import Markup
 
 from sc_neurocore import __version__
 from sc_neurocore.network.storage import write_atomically
-from sc_neurocore.report.contents import Results, Summary, read_results, read_summary
+from sc_neurocore.report.contents import (
+    Layout,
+    Results,
+    Summary,
+    read_layout,
+    read_results,
+    read_summary,
+)
 from sc_neurocore.report.files import FileLink, list_files
 from sc_neurocore.report.illustrations import illustrate
 from sc_neurocore.report.ladder import judge, status_kind
@@ -28,16 +35,19 @@ def write_report(folder: Path) -> Path:
         The path of the report.
 
     Raises:
-        UserError: `summary.json` is missing, or one of the two is damaged.
+        UserError: `summary.json` is missing, or a file that a figure is drawn from is damaged.
     """
     summary = read_summary(folder)
-    page = render(summary, read_results(folder), list_files(folder, summary))
+    layout = read_layout(folder, summary)
+    page = render(summary, read_results(folder), list_files(folder, summary), layout)
     path = folder / REPORT_NAME
     write_atomically(path, page.encode())
     return path
 
 
-def render(summary: Summary, results: Results, files: list[FileLink]) -> str:
+def render(
+    summary: Summary, results: Results, files: list[FileLink], layout: Layout | None = None
+) -> str:
     """Return the report as HTML."""
     environment = Environment(
         loader=PackageLoader("sc_neurocore.report"),
@@ -52,7 +62,7 @@ def render(summary: Summary, results: Results, files: list[FileLink]) -> str:
         summary=summary,
         verdict=judge(summary),
         tables=tables(summary, results),
-        illustrations=illustrate(summary, results),
+        illustrations=illustrate(summary, results, layout),
         files=files,
         version=__version__,
     )

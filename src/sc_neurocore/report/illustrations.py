@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from sc_neurocore.report import figures
-from sc_neurocore.report.contents import Results, Sample, StochasticInference, Summary
+from sc_neurocore.report.contents import Layout, Results, Sample, StochasticInference, Summary
 from sc_neurocore.report.ladder import missing
 from sc_neurocore.report.style import to_svg
 from sc_neurocore.report.wording import MODELS, percent, plural
@@ -31,7 +31,9 @@ class Illustration:
     caption: str
 
 
-def illustrate(summary: Summary, results: Results) -> dict[str, Illustration]:
+def illustrate(
+    summary: Summary, results: Results, layout: Layout | None = None
+) -> dict[str, Illustration]:
     """Draw every figure for which a run has the data; the others say what is missing."""
     return {
         "history": _history(summary, results),
@@ -40,6 +42,7 @@ def illustrate(summary: Summary, results: Results) -> dict[str, Illustration]:
         "raster": _raster(summary, results),
         "membrane": _membrane(summary, results),
         "utilisation": _utilisation(summary),
+        "floor": _floor(summary, layout),
         "times": _times(summary),
     }
 
@@ -160,6 +163,18 @@ def _utilisation(summary: Summary) -> Illustration:
         return _nothing("utilisation", summary, "build", part)
     figure = figures.utilisation(part.used, part.available, part.device)
     return _drawn(figure, "utilisation", f"What the network takes of the {part.device}.")
+
+
+def _floor(summary: Summary, layout: Layout | None) -> Illustration:
+    part = summary.fpga
+    if part is None or part.floor is None or layout is None:
+        return _nothing("floor plan", summary, "build", part)
+    figure = figures.floor_plan(part.floor, layout.parts, layout.cells, part.device)
+    caption = (
+        f"Where the parts of the network lie on the {part.device}: a square is a tile, the "
+        f"look-up tables, memories, multipliers and pins in use are coloured."
+    )
+    return _drawn(figure, "floor", caption)
 
 
 def _times(summary: Summary) -> Illustration:

@@ -98,11 +98,13 @@ def judge(summary: Summary) -> Verdict:
 
 
 def _praise(summary: Summary) -> str:
-    proved = sum(proof.status == "proved" for proof in summary.proofs)
+    proved = sum(proof.is_proved for proof in summary.proofs)
+    bounded = sum(proof.is_bounded for proof in summary.proofs)
+    within = f", {count(bounded)} checked within a bound" if bounded else ""
     samples = summary.cosim.samples if summary.cosim else 0
     return (
         f"The Verilog gave the integers of the Python model on {plural(samples, 'test sample')}, "
-        f"in every spike and every state; {plural(proved, 'claim')} proved."
+        f"in every spike and every state; {plural(proved, 'claim')} proved{within}."
     )
 
 
@@ -145,7 +147,8 @@ def _cosimulated(part: CoSimulation) -> Rung:
 
 
 def _proved(part: Proof) -> Rung:
-    return Rung(part.name, part.status, f"{part.engine}, {duration(part.seconds)}")
+    evidence = f"{part.engine}, {duration(part.seconds)}"
+    return Rung(part.name, part.status, f"{part.bound}; {evidence}" if part.bound else evidence)
 
 
 def _built(part: Build) -> Rung:

@@ -79,8 +79,10 @@ def _title(summary: Summary) -> str:
     if summary.cosim is not None:
         facts.append(f"RTL {plural(summary.cosim.mismatches, 'mismatch', 'mismatches')}")
     if summary.proofs:
-        proved = sum(proof.status == "proved" for proof in summary.proofs)
-        facts.append(f"{proved} of {plural(len(summary.proofs), 'claim')} proved")
+        proved = sum(proof.is_proved for proof in summary.proofs)
+        bounded = sum(proof.is_bounded for proof in summary.proofs)
+        within = f", {bounded} within a bound" if bounded else ""
+        facts.append(f"{proved} of {plural(len(summary.proofs), 'claim')} proved{within}")
     return "  ·  ".join(facts)
 
 

@@ -83,7 +83,7 @@ def proof_table(summary: Summary) -> Table:
             proof.engine,
             duration(proof.seconds),
             "; ".join(proof.assumptions) or "nothing",
-            proof.detail,
+            f"{proof.detail}; only within: {proof.bound}" if proof.bound else proof.detail,
         )
         for proof in summary.proofs
     )

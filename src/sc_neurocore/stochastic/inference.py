@@ -214,8 +214,7 @@ def _runners(
             if held is None:
                 yield make_runner(streams.effective(layer), real, record)
             else:
-                *_, stepped = held.runners(record)
-                yield stepped
+                yield from _integer_neurons(held, arriving, place, record)
             held = None
             arriving = _Arriving("numbers" if isinstance(layer, Integrator) else "spikes")
         elif isinstance(layer, DelayDense) and arriving.kind == "spikes" and held is None:
@@ -246,6 +245,23 @@ def _runners(
             )
         else:
             yield make_runner(layer, real, record)
+
+
+def _integer_neurons(
+    held: IntegerLayer, arriving: _Arriving, place: str, record: bool
+) -> Iterator[Runner]:
+    """Yield neurons in integers as functions, of currents or of spikes as they are."""
+    if arriving.kind == "numbers":
+        *_, stepped = held.runners(record)
+        yield stepped
+    elif arriving == _Arriving("spikes") and len(held.kinds) == 1:
+        yield from held.runners(record)
+    else:
+        origin = "neurons before" if arriving.kind == "spikes" else "input"
+        raise UserError(
+            f"{place}, and no weights are between it and the {origin}: neurons in a "
+            f"Q format take counts of streams, or spikes as they are; use neurons='float64'"
+        )
 
 
 def _synapses(

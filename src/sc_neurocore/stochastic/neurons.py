@@ -30,13 +30,19 @@ def integer_layers(description: NetworkDescription, format: QFormat) -> Iterator
     """Yield the populations of a network as the integer model has them.
 
     Raises:
-        UserError: If the network has recurrent layers, or the integer model refuses it.
+        UserError: If the network has recurrent layers or integrators, or the integer model refuses
+            it.
     """
     for layer in quantize(description, format).layers:
         if layer.feedback is not None:
             raise UserError(
                 f"{description.name} has a recurrent layer: stochastic synapses feed neurons in "
                 f"{format} from the layer before so far; use neurons='float64'"
+            )
+        if layer.is_integrator:
+            raise UserError(
+                f"{description.name} has neurons that hand on their membrane, which streams do not "
+                f"take: neurons in {format} are not run behind them; use neurons='float64'"
             )
         yield layer
 

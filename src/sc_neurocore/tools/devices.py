@@ -117,6 +117,8 @@ class Device:
         synthesis_arguments: Arguments of the synthesis command for this device.
         placer_arguments: Arguments of the placer for this device and package.
         available: How much there is of each resource that can run out.
+        floor: Columns and rows of tiles by the placer's coordinates, pins included; None without a
+            placer.
     """
 
     key: str
@@ -126,6 +128,7 @@ class Device:
     synthesis_arguments: tuple[str, ...]
     placer_arguments: tuple[str, ...]
     available: Mapping[str, int]
+    floor: tuple[int, int] | None = None
 
     def fits(self, used: Counts) -> bool:
         """Tell whether there is enough of everything."""
@@ -266,7 +269,7 @@ XILINX_7 = Flow(
 )
 
 
-def _ecp5(size: int, luts: int, brams: int, dsps: int, pins: int) -> Device:
+def _ecp5(size: int, luts: int, brams: int, dsps: int, pins: int, floor: tuple[int, int]) -> Device:
     return Device(
         key=f"ecp5-{size}k",
         title=f"Lattice ECP5 LFE5U-{size}F, CABGA381, speed grade 6",
@@ -281,6 +284,7 @@ def _ecp5(size: int, luts: int, brams: int, dsps: int, pins: int) -> Device:
             "dsps": dsps,
             "pins": pins,
         },
+        floor=floor,
     )
 
 
@@ -313,6 +317,7 @@ DEVICES: dict[str, Device] = {
             synthesis_arguments=("-device", "u"),
             placer_arguments=("--up5k", "--package", "sg48"),
             available={"logic_cells": 5280, "brams": 30, "sprams": 4, "dsps": 8, "pins": 39},
+            floor=(26, 32),
         ),
         Device(
             key="hx8k",
@@ -322,10 +327,11 @@ DEVICES: dict[str, Device] = {
             synthesis_arguments=("-device", "hx"),
             placer_arguments=("--hx8k", "--package", "ct256"),
             available={"logic_cells": 7680, "brams": 32, "pins": 206},
+            floor=(34, 34),
         ),
-        _ecp5(25, 24288, 56, 28, 197),
-        _ecp5(45, 43848, 108, 72, 203),
-        _ecp5(85, 83640, 208, 156, 205),
+        _ecp5(25, 24288, 56, 28, 197, (73, 51)),
+        _ecp5(45, 43848, 108, 72, 203, (91, 72)),
+        _ecp5(85, 83640, 208, 156, 205, (127, 96)),
         _artix(35, 20800, 50, 90),
         _artix(100, 63400, 135, 240),
     )

@@ -28,14 +28,22 @@ from sc_neurocore.verify.control import prove_control
 from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate, samples_first
 from sc_neurocore.verify.equivalence import prove_step
 from sc_neurocore.verify.netlist import FAMILIES, check_netlist
+from sc_neurocore.verify.netlist_simulation import (
+    NetlistSimulation,
+    check_families,
+    simulate_netlist,
+)
 from sc_neurocore.verify.properties import prove_properties
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.simulators import TOOLS, SimulatorName
+from sc_neurocore.verify.small_network import prove_small
 from sc_neurocore.verify.step_control import prove_step_control
 from sc_neurocore.verify.step_simulation import StepCosimulation, cosimulate_step
+from sc_neurocore.verify.sums import prove_additions, prove_sums
 
 SECOND_SIMULATOR: SimulatorName = "icarus"
 SECOND_SAMPLES = 10
+NETLIST_SAMPLES = 3
 
 
 @dataclass(frozen=True)
@@ -46,9 +54,10 @@ class Certificate:
         network: Name and SHA-256 of the network description.
         design: Top module, formats, lanes, and the SHA-256 of every file.
         cosimulation: Each run against the integer model; the first covers all the samples.
-        proofs: Each claim with its status.
+        proofs: Each claim with its status; those with a bound stand apart in the file.
         inputs: SHA-256 and origin of the samples.
         environment: Versions, machine and date.
+        netlists: Runs of the design after synthesis, if they were asked for.
     """
 
     network: dict[str, str]
@@ -57,13 +66,17 @@ class Certificate:
     proofs: tuple[ProofResult, ...]
     inputs: dict[str, Any]
     environment: dict[str, str]
+    netlists: tuple[NetlistSimulation, ...] = ()
 
     @property
     def holds(self) -> bool:
-        """Whether nothing differed in co-simulation and every claim was proved."""
-        return all(run.holds for run in self.cosimulation) and all(
-            proof.status == "proved" for proof in self.proofs
-        )
+        """Whether nothing differed in co-simulation and every claim was shown.
+
+        A claim that is checked within a bound counts, with its bound, if nothing contradicts it
+        there; one that got no answer does not.
+        """
+        runs = (*self.cosimulation, *(netlist.run for netlist in self.netlists))
+        return all(run.holds for run in runs) and all(proof.holds for proof in self.proofs)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the certificate as plain JSON values."""
@@ -71,8 +84,10 @@ class Certificate:
             "holds": self.holds,
             "network": self.network,
             "design": self.design,
-            "proved_for_all_inputs": [proof.as_dict() for proof in self.proofs],
+            "proved_for_all_inputs": [each.as_dict() for each in self.proofs if not each.bound],
+            "checked_within_a_bound": [each.as_dict() for each in self.proofs if each.bound],
             "sampled": [asdict(run) for run in self.cosimulation],
+            "sampled_after_synthesis": [netlist.as_dict() for netlist in self.netlists],
             "inputs": self.inputs,
             "environment": self.environment,
         }
@@ -84,6 +99,9 @@ def verify_design(
     *,
     origin: str,
     simulator: str = "auto",
+    second_samples: int = SECOND_SAMPLES,
+    netlists: tuple[str, ...] = (),
+    netlist_samples: int = NETLIST_SAMPLES,
     progress: ProgressCallback = ignore_progress,
 ) -> Certificate:
     """Co-simulate and prove a design folder, and write its certificate.json.
@@ -93,6 +111,10 @@ def verify_design(
         inputs: Integers for the co-simulation, as `cosimulate` takes them.
         origin: What these inputs are, for the certificate.
         simulator: verilator, cxxrtl, icarus or auto.
+        second_samples: How many of the inputs Icarus runs as well.
+        netlists: Families that the design is synthesised for, ice40, up5k or ecp5, to run a few
+            inputs through each netlist.
+        netlist_samples: How many.
         progress: Receives the co-simulation's progress and the name of each proof.
 
     Raises:
@@ -100,9 +122,11 @@ def verify_design(
         CheckFailedError: If the folder's parts do not belong together.
         ToolMissingError: If a simulator or a prover is not installed.
     """
-    runs = cosimulate_design(directory, inputs, simulator, progress)
+    check_families(netlists)
+    runs = cosimulate_design(directory, inputs, simulator, progress, second_samples=second_samples)
     proofs = prove_design(directory, progress)
-    return certify(directory, runs, proofs, inputs, origin)
+    after = _simulate_netlists(directory, inputs, netlists, netlist_samples, progress)
+    return certify(directory, runs, proofs, inputs, origin, after)
 
 
 def cosimulate_design(
@@ -110,6 +134,8 @@ def cosimulate_design(
     inputs: ArrayLike,
     simulator: str = "auto",
     progress: ProgressCallback = ignore_progress,
+    *,
+    second_samples: int = SECOND_SAMPLES,
 ) -> tuple[CosimulationResult, ...]:
     """Run all inputs through the chosen simulator; an earlier certificate ends here.
 
@@ -121,8 +147,9 @@ def cosimulate_design(
     samples = samples_first(network, inputs)
     runs = [cosimulate(directory, network, inputs, simulator, progress=progress)]
     has_second = all(map(is_available, TOOLS[SECOND_SIMULATOR]))
-    if has_second and runs[0].holds and runs[0].simulator != SECOND_SIMULATOR:
-        few = np.moveaxis(samples[:SECOND_SAMPLES], 0, network.batch_axis)
+    is_first = runs[0].simulator == SECOND_SIMULATOR
+    if has_second and second_samples and runs[0].holds and not is_first:
+        few = np.moveaxis(samples[:second_samples], 0, network.batch_axis)
         runs.append(cosimulate(directory, network, few, SECOND_SIMULATOR))
     return tuple(runs)
 
@@ -130,13 +157,17 @@ def cosimulate_design(
 def prove_design(
     directory: Path, progress: ProgressCallback = ignore_progress
 ) -> tuple[ProofResult, ...]:
-    """Prove the neuron's datapath and the control."""
+    """Prove the neuron's datapath and the control, and check the engine on a small network."""
     accelerator, network = load_design(directory)
     claims: dict[str, Callable[[], ProofResult]] = {}
     for program, module in zip(network.programs, accelerator.neuron_modules, strict=True):
         claims[module] = partial(_prove_datapath, accelerator, program, module)
     is_stepwise = accelerator.schedule == "step-outer"
     claims["control"] = partial(prove_step_control if is_stepwise else prove_control, directory)
+    claims["widths of the sums"] = partial(prove_sums, accelerator, network)
+    if not is_stepwise:
+        claims["sums"] = partial(prove_additions, directory)
+        claims["a small network"] = partial(prove_small, accelerator)
     results = []
     for done, (name, prove) in enumerate(claims.items()):
         progress(Progress("proofs", done, len(claims), name))
@@ -145,12 +176,34 @@ def prove_design(
     return tuple(results)
 
 
+def _simulate_netlists(
+    directory: Path,
+    inputs: ArrayLike,
+    families: tuple[str, ...],
+    count: int,
+    progress: ProgressCallback,
+) -> tuple[NetlistSimulation, ...]:
+    """Run a few inputs through the netlist of each family; Icarus is the first to be done."""
+    _, network = load_design(directory)
+    few = np.moveaxis(samples_first(network, inputs)[:count], 0, network.batch_axis)
+    has_second = all(map(is_available, TOOLS[SECOND_SIMULATOR]))
+    found = []
+    for done, family in enumerate(families):
+        progress(Progress("netlists", done, len(families), family))
+        simulator = SECOND_SIMULATOR if has_second else "auto"
+        found.append(simulate_netlist(directory, network, few, family, simulator))
+    if families:
+        progress(Progress("netlists", len(families), len(families)))
+    return tuple(found)
+
+
 def certify(
     directory: Path,
     runs: tuple[CosimulationResult, ...],
     proofs: tuple[ProofResult, ...],
     inputs: ArrayLike,
     origin: str,
+    netlists: tuple[NetlistSimulation, ...] = (),
 ) -> Certificate:
     """Write DIR/certificate.json from what was simulated and proved, and return it."""
     accelerator, network = load_design(directory)
@@ -166,6 +219,7 @@ def certify(
             "sha256": hashlib.sha256(samples.astype("<i8").tobytes()).hexdigest(),
         },
         environment=_environment(runs),
+        netlists=netlists,
     )
     text = json.dumps(certificate.as_dict(), indent=2, ensure_ascii=False) + "\n"
     write_atomically(directory / CERTIFICATE, text.encode())

@@ -1,7 +1,8 @@
 """Control, proved without bound: every frame gives one result, never two, never none.
 
-SymbiYosys proves the claims of harness/control.v.j2 by induction on the engine itself, with the
-tables of the network at hand; memories, neuron unit and handshakes may do anything.
+The claims of harness/control.v.j2 are proved by induction on the engine itself, with the tables of
+the network at hand; memories, neuron unit and handshakes may do anything. Where induction fails,
+SymbiYosys looks for a counterexample.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +21,18 @@ from sc_neurocore.hdl.render import render
 from sc_neurocore.tools import programs
 from sc_neurocore.tools.programs import ToolTimeoutError
 from sc_neurocore.verify.result import ProofResult, ProofStatus
+from sc_neurocore.verify.unrolling import engine, induction_depth
 
 NAME = "control: done exactly once per start"
 ASSUMPTIONS = ("reset is high in the first clock",)
 _MEMORIES = ("snn_rom.v", "snn_ram.v")
+# Clocks from a word's fetch to its first token, from there to the sums, from a turn to its update.
+_FILLING, _TOKENS, _UPDATES = 3, 4, 4
 _FAILURE = re.compile(r"Assert failed in .*")
 
 _SCRIPT = """\
 [options]
-mode prove
+mode bmc
 depth {depth}
 
 [engines]
@@ -47,8 +52,8 @@ def prove_control(directory: Path, *, depth: int = 8, timeout: float = 300) -> P
 
     The claims: a result comes only when a frame is pending, and ends it; at most one frame waits
     behind the one at work, whose events it does not overwrite; a result stays until it is taken;
-    no neuron unit reads a state that is still on its way through it; and a ranking falls with every
-    clock until the result comes.
+    no neuron unit reads a state that is still on its way through it; and the result comes within
+    `most_clocks`, since a ranking falls with every clock until then.
 
     Args:
         directory: What `hdl.generate` wrote; the proof's files go to its folder proof/control.
@@ -63,9 +68,11 @@ def prove_control(directory: Path, *, depth: int = 8, timeout: float = 300) -> P
     """
     accelerator = load_accelerator(directory)
     geometry = accelerator.stationary_geometry()
-    values = _bench_values(accelerator, geometry)
+    values = bench_values(accelerator)
     folder = prepare_bench(accelerator, ("schedule", "constants"), "control.v.j2", values, depth)
-    return run_bench(folder, NAME, _claims(geometry), ASSUMPTIONS, depth, timeout)
+    most = most_clocks(geometry, accelerator.steps)
+    result = run_bench(folder, NAME, _claims(most), ASSUMPTIONS, depth, timeout)
+    return replace(result, figures={"most_clocks": most})
 
 
 def run_bench(
@@ -76,7 +83,7 @@ def run_bench(
     depth: int,
     timeout: float,
 ) -> ProofResult:
-    """Run SymbiYosys on a bench that `prepare_bench` wrote.
+    """Prove a bench that `prepare_bench` wrote by induction, or else look for a counterexample.
 
     Args:
         folder: Where it lies.
@@ -84,22 +91,27 @@ def run_bench(
         claims: What is proved, if it is.
         assumptions: What that rests on.
         depth: Clocks of the search for a counterexample, and longest induction.
-        timeout: Seconds after which the answer is `unknown`.
+        timeout: Seconds for each of the two, after which the answer is `unknown`.
     """
-    engine = f"SymbiYosys {programs.version('sby')}, k-induction with z3 {programs.version('z3')}"
     began = time.perf_counter()
+    sources = sorted(path.name for path in folder.glob("*.v"))
+    used = engine()
     try:
-        done = programs.run("sby", ["-f", "control.sby"], folder, timeout=timeout, check=False)
-        status, detail = _judge(done.stdout + done.stderr, folder / "control.v", depth)
-    except ToolTimeoutError:
+        found = induction_depth(folder, "control", sources, depth, timeout)
+        if found is not None:
+            status, detail = "proved", claims
+            used = f"k-induction with k = {found}, {used}"
+        else:
+            used = f"SymbiYosys {programs.version('sby')}, z3 {programs.version('z3')}"
+            done = programs.run("sby", ["-f", "control.sby"], folder, timeout=timeout, check=False)
+            status, detail = _judge(done.stdout + done.stderr, folder / "control.v", depth)
+    except (TimeoutError, ToolTimeoutError):
         status, detail = "unknown", f"no answer within {timeout:g} s"
-    if status == "proved":
-        detail = claims
     return ProofResult(
         name=name,
         status=status,
-        engine=engine,
-        seconds=time.perf_counter() - began,
+        engine=used,
+        seconds=round(time.perf_counter() - began, 3),
         detail=detail,
         assumptions=assumptions,
     )
@@ -111,6 +123,7 @@ def prepare_bench(
     template: str,
     values: dict[str, Any],
     depth: int,
+    name: str = "control",
 ) -> Path:
     """Write the bench and the sources that it needs; the memories are replaced by free ones.
 
@@ -120,11 +133,12 @@ def prepare_bench(
         template: The bench.
         values: What is filled in.
         depth: For SymbiYosys.
+        name: Of the folder in the design's folder proof.
 
     Returns:
-        The folder, proof/control in the design's.
+        The folder.
     """
-    folder = accelerator.directory / "proof" / "control"
+    folder = accelerator.directory / "proof" / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     names = []
@@ -146,7 +160,10 @@ def prepare_bench(
     return folder
 
 
-def _bench_values(accelerator: Accelerator, geometry: Geometry) -> dict[str, Any]:
+def bench_values(accelerator: Accelerator) -> dict[str, Any]:
+    """Return what the benches of a group-stationary engine are filled in with."""
+    geometry = accelerator.stationary_geometry()
+    costs, free, busy = _costs(geometry, accelerator.steps)
     return {
         "top": accelerator.top,
         "g": geometry,
@@ -156,7 +173,10 @@ def _bench_values(accelerator: Accelerator, geometry: Geometry) -> dict[str, Any
         "flags_bits": _flags_bits(geometry),
         "word_bits": max(geometry.lanes, geometry.beat),
         "reach": index_bits(2 * geometry.period + geometry.unit_latency + 4),
-        "rank_bits": _rank_bits(geometry),
+        "costs": costs,
+        "most_free": free,
+        "most_busy": busy,
+        "left_bits": (2 * max(free, busy)).bit_length(),
         "engine_parameters": list(geometry.parameters.items()),
     }
 
@@ -167,24 +187,51 @@ def _flags_bits(geometry: Geometry) -> int:
     return geometry.units + 1 + place
 
 
-def _rank_bits(g: Geometry) -> int:
-    """Return the width of the ranking: the sum of its parts in harness/control.v.j2."""
-    controller = 1 + g.layer_bits + 2 + g.group_bits + g.step_bits + g.index_bits
-    tokens = max(g.lanes, g.beat) + 7
-    turns = g.step_bits + g.period_bits + 1 + g.unit_latency + 4
-    return controller + tokens + turns + g.output_bits + 1
+@dataclass(frozen=True)
+class _Cost:
+    """Clocks that parts of a layer's work take at most: words the sums, jobs the neuron units."""
+
+    word_shift: int
+    step_words: int
+    group_words: int
+    job: int
+    group_jobs: int
+    later_words: int
+    later_jobs: int
+
+
+def _costs(g: Geometry, steps: int) -> tuple[list[_Cost], int, int]:
+    """Return the parts of the bound in harness/control.v.j2 by layer, and the bound's two terms."""
+    costs: list[_Cost] = []
+    words, jobs = g.layers[-1].outputs + 1, 0  # the readout compares the scores
+    for layer in reversed(g.layers):
+        scans = 1 if layer.is_static else steps
+        shift = g.beat_shift if layer.is_static else g.lane_shift
+        step = (g.beats if layer.is_static else layer.words) << shift
+        job = g.period * (steps if layer.is_static else 1)
+        costs.append(_Cost(shift, step, scans * step, job, scans * job, words, jobs))
+        words += layer.groups * scans * step + _FILLING + _TOKENS + g.unit_latency + _UPDATES + 1
+        jobs += layer.groups * scans * job
+    return costs[::-1], words + 1, jobs
+
+
+def most_clocks(geometry: Geometry, steps: int) -> int:
+    """Return the clocks from a frame's last beat within which `prove_control` proves the result.
+
+    Every input is active, and sums and neuron units never work at the same time.
+    """
+    _, free, busy = _costs(geometry, steps)
+    return 1 + free + busy  # the frame waits from the clock after its last beat on
 
 
 def _judge(output: str, bench: Path, depth: int) -> tuple[ProofStatus, str]:
     """Read SymbiYosys' verdict; a refutation is explained by the claim that failed."""
-    if "DONE (PASS" in output:
-        return "proved", ""
+    if "DONE (PASS" in output or "DONE (UNKNOWN" in output:
+        return "unknown", f"neither a counterexample in {depth} clocks nor an induction was found"
     if "DONE (FAIL" in output:
         failure = _FAILURE.search(output)
         claim = _claim(failure[0], bench) if failure else ""
         return "refuted", f"{claim or 'an assertion fails'} (trace in {bench.parent.name}/)"
-    if "DONE (UNKNOWN" in output:
-        return "unknown", f"neither a counterexample in {depth} clocks nor an induction was found"
     lines = "\n  ".join(line for line in output.splitlines()[-12:])
     raise ToolFailedError(f"sby in {bench.parent} gave no verdict:\n  {lines}")
 
@@ -197,11 +244,11 @@ def _claim(failure: str, bench: Path) -> str:
     return bench.read_text(encoding="utf-8").splitlines()[int(place[1]) - 1].strip()
 
 
-def _claims(geometry: Geometry) -> str:
+def _claims(most: int) -> str:
     return (
         f"for every sequence of inputs and handshakes, every content of the memories and every "
         f"answer of the neuron units, without bound: one result per frame, the events of a frame "
         f"at work not overwritten, no state read before it is written, the result held until it is "
-        f"taken, and a ranking of {_rank_bits(geometry)} bits that falls with every clock until "
-        f"it comes"
+        f"taken, and it comes at most {most} clocks after the frame's last beat or, if an earlier "
+        f"result was then still to be taken, after that: what is left falls with every clock"
     )

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerNetwork
-from sc_neurocore.hdl.accelerator import Field, load_accelerator
+from sc_neurocore.hdl.accelerator import Accelerator, Field, load_accelerator
 from sc_neurocore.kernels.inference import NetworkRun
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.verify.recording import Recording, Updates
@@ -104,13 +104,33 @@ def cosimulate(
         ToolMissingError: If the simulator is not installed.
         ToolFailedError: If it refuses the design, or the core gets stuck.
     """
+    return cosimulate_accelerator(
+        load_accelerator(directory),
+        network,
+        inputs,
+        simulator,
+        back_pressure=back_pressure,
+        progress=progress,
+    )
+
+
+def cosimulate_accelerator(
+    accelerator: Accelerator,
+    network: IntegerNetwork,
+    inputs: ArrayLike,
+    simulator: str = "auto",
+    *,
+    back_pressure: int = 0,
+    progress: ProgressCallback = ignore_progress,
+) -> CosimulationResult:
+    """Do what `cosimulate` does, with a design that is at hand."""
     began = time.perf_counter()
     frames = samples_first(network, inputs)
-    accelerator = load_accelerator(directory)
     if accelerator.content_hash != network.content_hash:
         raise UserError(
-            f"{directory} was compiled from network {accelerator.content_hash[:12]}…, and "
-            f"{network.name} is {network.content_hash[:12]}…: compile this one, or give that one"
+            f"{accelerator.directory} was compiled from network {accelerator.content_hash[:12]}…, "
+            f"and {network.name} is {network.content_hash[:12]}…: compile this one, or give that "
+            f"one"
         )
     chosen = choose_simulator(simulator)
     core = build_simulator(accelerator, chosen)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 ProofStatus: TypeAlias = Literal["proved", "refuted", "unknown"] | str
@@ -38,6 +39,8 @@ class ProofResult:
         detail: The counterexample of a refuted claim; otherwise what exactly was shown.
         assumptions: What the proof takes for granted.
         cuts: The pieces it was put together from, if it was taken apart.
+        bound: What a check was limited to, in words; empty where nothing was.
+        figures: Numbers that belong to the claim, by name.
     """
 
     name: str
@@ -47,6 +50,13 @@ class ProofResult:
     detail: str = ""
     assumptions: tuple[str, ...] = ()
     cuts: tuple[Cut, ...] = ()
+    bound: str = ""
+    figures: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the claim was shown, for all inputs or within its bound."""
+        return self.status == "proved" or bool(self.bound and self.status.startswith("bounded("))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as plain JSON values."""

@@ -20,11 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore.equation.catalogue import LIF
+from sc_neurocore.errors import CheckFailedError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.fixed.unrolled import unroll
 from sc_neurocore.hdl.accelerator import Accelerator, generate
-from sc_neurocore.hdl.geometry import EngineOptions
+from sc_neurocore.hdl.geometry import DEFAULT_OPTIONS, EngineOptions
 from sc_neurocore.hdl.memories import neuron_slots, weight_rows
 from sc_neurocore.hdl.pipeline import Stages
 from sc_neurocore.hdl.render import render
@@ -43,6 +44,7 @@ STEPS = 2
 _INPUT_BITS = 2
 _WEIGHT_BITS = 3
 _FORMAT = "Q5.1"
+ENGINE_PREFIX = "snn_"
 _MEMORIES = "snn_rom.v"
 _REFERENCE = "small_reference"
 
@@ -68,6 +70,7 @@ def prove_small_network(
     *,
     clocks: int = 60,
     timeout: float = 600,
+    engine_of: Path | None = None,
     **options: Unpack[EngineOptions],
 ) -> ProofResult:
     """Compare a small network on the accelerator with the integer model, for all of its numbers.
@@ -77,6 +80,7 @@ def prove_small_network(
         lanes: Of the small accelerator.
         clocks: How many clocks are looked at; the result must be out by then.
         timeout: Seconds after which the answer is `unknown`.
+        engine_of: A design folder whose engine it is; by default the engine of this package.
         options: As for `hdl.generate`.
 
     Raises:
@@ -86,6 +90,8 @@ def prove_small_network(
     shutil.rmtree(folder, ignore_errors=True)
     small = _small()
     accelerator = generate(small, folder / "design", lanes, **options)
+    if engine_of is not None:
+        _take_engine(accelerator, engine_of)
     sources = _prepare(small, accelerator, folder, clocks)
     began = time.perf_counter()
 
@@ -95,10 +101,9 @@ def prove_small_network(
 
     status: ProofStatus = f"bounded({clocks})"
     detail = (
-        f"{'-'.join(map(str, SIZES))} neurons, {STEPS} steps, {lanes} lanes: every spike and state "
-        f"of every update, each once, the counts and the class, for all weights of {_WEIGHT_BITS} "
-        f"bits, all biases and all inputs of {_INPUT_BITS} bits; the result is out within {clocks} "
-        f"clocks of the first input"
+        f"every spike and state of every update, each once, the counts and the class, for all "
+        f"weights of {_WEIGHT_BITS} bits, all biases and all inputs of {_INPUT_BITS} bits; the "
+        f"result is out within {clocks} clocks of reset"
     )
     try:
         failure = first_failure(folder, "small", sources, clocks + 1, check_time)
@@ -109,13 +114,58 @@ def prove_small_network(
             seen = ", ".join(name.replace("_", " ") for name in failure.outputs)
             status, detail = "refuted", f"in clock {failure.clock}: {seen} (bench in {folder})"
     return ProofResult(
-        name="small network: accelerator equals the integer model",
+        name="a small network on this engine: the accelerator equals the integer model",
         status=status,
         engine=engine(),
         seconds=round(time.perf_counter() - began, 3),
         detail=detail,
         assumptions=("reset is high in the first clock", "inputs come and results go at once"),
+        bound=f"{clocks} clocks after reset, one frame, a network of {'-'.join(map(str, SIZES))} "
+        f"LIF neurons in {_FORMAT}, {STEPS} steps, on {_engine_text(lanes, options)}",
     )
+
+
+def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResult:
+    """Check the engine of a design with sizes of which all weights and inputs can be tried.
+
+    The small engine has 2 lanes, or 1, and of neuron units, inputs per beat, pipeline registers and
+    soft lanes none, or as many as make the engine's Verilog take the same branches as the design's.
+
+    Args:
+        accelerator: The design; the bench goes to its folder proof/small.
+        timeout: Seconds after which the answer is `unknown`.
+
+    Raises:
+        UserError: If the design has another schedule.
+        ToolMissingError: If Yosys or python-sat is not installed.
+        ToolFailedError: If Yosys cannot read the design.
+    """
+    geometry = accelerator.stationary_geometry()
+    return prove_small_network(
+        accelerator.directory / "proof" / "small",
+        min(geometry.lanes, 2),
+        timeout=timeout,
+        engine_of=accelerator.directory,
+        units=min(geometry.units, 2),
+        pipeline=min(geometry.unit_latency, 1),
+        inputs_per_beat=min(geometry.beat, 2),
+        soft_lanes=min(geometry.soft_lanes, 1),
+    )
+
+
+def _take_engine(accelerator: Accelerator, directory: Path) -> None:
+    """Replace the engine of a design by that of another one's folder."""
+    for path in accelerator.verilog:
+        if path.name.startswith(ENGINE_PREFIX):
+            source = directory / path
+            if not source.is_file():
+                raise CheckFailedError(f"{source}, a part of the engine, is missing: compile again")
+            shutil.copyfile(source, accelerator.directory / path)
+
+
+def _engine_text(lanes: int, options: EngineOptions) -> str:
+    chosen = ", ".join(f"{name}={value}" for name, value in (DEFAULT_OPTIONS | options).items())
+    return f"the same engine with lanes={lanes}, {chosen}"
 
 
 def _small() -> IntegerNetwork:

@@ -1,7 +1,7 @@
 """Control of a step-outer design, proved without bound.
 
-SymbiYosys proves the claims of harness/step_control.v.j2 by induction on the engine itself, with
-the network's table at hand; memories, neuron units and handshakes may do anything.
+The claims of harness/step_control.v.j2 are proved by induction on the engine itself, with the
+network's table at hand; memories, neuron units and handshakes may do anything.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Bounded model checking of a Verilog module, bit by bit.
+"""Bounded model checking of a Verilog module, bit by bit, and k-induction.
 
 Yosys writes the module as an and-inverter graph (A. Biere, The AIGER and-inverter graph format,
 Johannes Kepler University, 2007). The graph is laid out once for every clock, and a SAT solver is
@@ -8,14 +8,17 @@ is folded, so that only what depends on free values reaches the solver.
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from sc_neurocore.errors import ToolMissingError
+from sc_neurocore.errors import ToolFailedError, ToolMissingError
 from sc_neurocore.tools import programs
 
 SOLVER = "cadical195"
@@ -37,7 +40,7 @@ _SCRIPT = (
     "opt -full -nodffe -nosdff",
     "aigmap",
     "opt_clean",
-    "write_aiger -ascii -symbols -zinit {top}.aag",
+    "write_aiger -ascii -symbols {top}.aag",
 )
 
 
@@ -84,9 +87,7 @@ def first_failure(
         ToolMissingError: If Yosys or python-sat is not installed.
         ToolFailedError: If Yosys cannot read the sources.
     """
-    steps = [step.format(sources=" ".join(sources), top=top) for step in _SCRIPT]
-    programs.run("yosys", ["-q", "-p", "; ".join(steps)], cwd=folder)
-    graph = _read(folder / f"{top}.aag")
+    graph = _write_graph(folder, top, sources)
     unrolled = _Unrolled(graph)
     for clock in range(clocks):
         each_clock(clock)
@@ -96,9 +97,74 @@ def first_failure(
     return None
 
 
+def induction_depth(
+    folder: Path, top: str, sources: list[str], depth: int, timeout: float
+) -> int | None:
+    """Prove what a module asserts, by k-induction: return k, or None if no k up to `depth` does it.
+
+    Nothing is bad in the first k clocks, and after any k clocks in which nothing is bad, of which
+    the first may begin anywhere, nothing is bad in the next one.
+
+    Args:
+        folder: Where the sources are; the graph is written there.
+        top: The module, with assertions.
+        sources: Its files, relative to the folder.
+        depth: The largest k that is tried.
+        timeout: Seconds for the solver, which runs in a process of its own.
+
+    Raises:
+        TimeoutError: If there was no answer in time.
+        ToolMissingError: If Yosys or python-sat is not installed.
+        ToolFailedError: If Yosys cannot read the sources, or the process fails.
+    """
+    _write_graph(folder, top, sources)
+    _solver()
+    here = Path(__file__).parents[2]
+    paths = [str(here), *filter(None, [os.environ.get("PYTHONPATH")])]
+    command = [sys.executable, "-m", __name__, str(folder / f"{top}.aag"), str(depth)]
+    try:
+        done = subprocess.run(
+            command,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise TimeoutError from None
+    if done.returncode:
+        raise ToolFailedError(f"k-induction of {folder / top} failed: {done.stderr.strip()}")
+    found = int(done.stdout)
+    return found if found else None
+
+
+def _induct(graph: _Graph, depth: int) -> int:
+    """Return the least k for which induction proves the graph, or 0."""
+    from_reset, from_anywhere = _Unrolled(graph), _Unrolled(graph, from_anywhere=True)
+    for clock in range(depth + 1):
+        if from_reset.failing():
+            return 0
+        if clock and not from_anywhere.failing():
+            return clock
+        from_anywhere.exclude()
+        from_reset.advance()
+        from_anywhere.advance()
+    return 0
+
+
+def _write_graph(folder: Path, top: str, sources: list[str]) -> _Graph:
+    steps = [step.format(sources=" ".join(sources), top=top) for step in _SCRIPT]
+    programs.run("yosys", ["-q", "-p", "; ".join(steps)], cwd=folder)
+    return _read(folder / f"{top}.aag")
+
+
 @dataclass(frozen=True)
 class _Graph:
-    """An and-inverter graph. Literals are even for a variable, odd for its negation."""
+    """An and-inverter graph. Literals are even for a variable, odd for its negation.
+
+    Its outputs and, behind them, its assertions' negations must be low.
+    """
 
     inputs: list[int]
     latches: list[list[int]]
@@ -111,7 +177,7 @@ class _Graph:
 def _read(path: Path) -> _Graph:
     lines = iter(path.read_text(encoding="utf-8").splitlines())
     counts = [int(word) for word in next(lines).split()[1:]]
-    _, inputs, latches, outputs, gates, _, constraints, *_ = [*counts, 0, 0]
+    _, inputs, latches, outputs, gates, assertions, constraints, *_ = [*counts, 0, 0]
 
     def numbers(count: int) -> list[list[int]]:
         return [[int(word) for word in next(lines).split()] for _ in range(count)]
@@ -122,8 +188,8 @@ def _read(path: Path) -> _Graph:
     found = _Graph(
         inputs=singles(inputs),
         latches=numbers(latches),
-        outputs=singles(outputs),
-        names=[""] * outputs,
+        outputs=singles(outputs) + singles(assertions),
+        names=[""] * outputs + [f"assertion {index}" for index in range(assertions)],
         constraints=singles(constraints),
         gates=numbers(gates),
     )
@@ -136,7 +202,7 @@ def _read(path: Path) -> _Graph:
 class _Unrolled:
     """The graph in one clock after the other, as clauses."""
 
-    def __init__(self, graph: _Graph) -> None:
+    def __init__(self, graph: _Graph, *, from_anywhere: bool = False) -> None:
         self._graph = graph
         self._solver = _solver()
         self._variables = 0
@@ -145,7 +211,8 @@ class _Unrolled:
         for latch in graph.latches:
             start = latch[2] if len(latch) > 2 else 0
             known = {0: _FALSE, 1: _TRUE}
-            self._state[latch[0]] = known[start] if start in known else self._variable()
+            is_known = start in known and not from_anywhere
+            self._state[latch[0]] = known[start] if is_known else self._variable()
         self._values: dict[int, _Literal] = {}
         self._enter()
 
@@ -159,13 +226,18 @@ class _Unrolled:
             one_of_them = self._variable()
             self._solver.add_clause([-one_of_them, *open_ones])
             if not self._solver.solve(assumptions=[one_of_them]):
-                for value in open_ones:
-                    self._solver.add_clause([-value])
+                self.exclude()
                 return []
             model = set(self._solver.get_model())
         else:
             model = set()
         return [i for i, value in enumerate(values) if value == _TRUE or value in model]
+
+    def exclude(self) -> None:
+        """Take all outputs to be low in this clock."""
+        for value in map(self._value, self._graph.outputs):
+            if value != _FALSE:
+                self._solver.add_clause([-value] if isinstance(value, int) else [])
 
     def advance(self) -> None:
         """Go on to the next clock."""
@@ -221,3 +293,7 @@ def _solver() -> Any:
             "the checkout"
         ) from None
     return Solver(SOLVER)
+
+
+if __name__ == "__main__":
+    print(_induct(_read(Path(sys.argv[1])), int(sys.argv[2])))

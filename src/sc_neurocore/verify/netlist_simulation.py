@@ -1,0 +1,173 @@
+"""The whole accelerator after synthesis: its netlist against the integer model.
+
+Yosys maps the design to the cells of a family, with the command that builds use. The cells are
+written out again by their models, so that any simulator can run the netlist in the design's place,
+with the same trace port: every spike, every state, every score and class is compared. The netlist
+knows nothing of placement or timing.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from sc_neurocore.errors import UserError
+from sc_neurocore.fixed.network import IntegerNetwork
+from sc_neurocore.hdl.accelerator import SOURCES, Accelerator, load_accelerator
+from sc_neurocore.network.storage import write_atomically
+from sc_neurocore.progress import ProgressCallback, ignore_progress
+from sc_neurocore.tools.programs import run
+from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate_accelerator
+
+NETLIST = "netlist.v"
+FOLDER = "netlist"
+"""In the design's folder: a design of one file for each family."""
+
+
+@dataclass(frozen=True)
+class NetlistFlow:
+    """How a family is synthesised, and where the models of its cells are.
+
+    Attributes:
+        synthesis: The command of Yosys, as builds for the family use it.
+        cells: Arguments of `read_verilog` for Yosys' own models.
+        own_cells: A file of this package with models that Yosys lacks.
+        trust: What a comparison takes for granted.
+    """
+
+    synthesis: str
+    cells: str
+    own_cells: str = ""
+    trust: str = "Yosys' models of the cells"
+
+
+_ICE40_CELLS = "-DNO_ICE40_DEFAULT_ASSIGNMENTS +/ice40/cells_sim.v"
+NETLIST_FLOWS: Mapping[str, NetlistFlow] = {
+    "ice40": NetlistFlow("synth_ice40", _ICE40_CELLS),
+    "up5k": NetlistFlow("synth_ice40 -dsp -spram -device u", _ICE40_CELLS),
+    "ecp5": NetlistFlow(
+        "synth_ecp5",
+        "+/ecp5/cells_sim.v",
+        "ecp5_cells.v",
+        "Yosys' models of the cells, and this project's of block RAM and multipliers",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class NetlistSimulation:
+    """What a netlist computed.
+
+    Attributes:
+        family: A key of `NETLIST_FLOWS`.
+        synthesis: The command it was made with.
+        assumptions: What the comparison takes for granted.
+        run: The comparison with the integer model.
+    """
+
+    family: str
+    synthesis: str
+    assumptions: tuple[str, ...]
+    run: CosimulationResult
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the result as plain JSON values."""
+        return {
+            "family": self.family,
+            "synthesis": self.synthesis,
+            "assumptions": list(self.assumptions),
+            **asdict(self.run),
+        }
+
+
+def check_families(families: Iterable[str]) -> None:
+    """Raise UserError unless all are keys of `NETLIST_FLOWS`."""
+    for family in families:
+        if family not in NETLIST_FLOWS:
+            raise UserError(f"netlist {family!r}: expected one of {', '.join(NETLIST_FLOWS)}")
+
+
+def map_design(accelerator: Accelerator, family: str) -> Accelerator:
+    """Synthesise a design, and return its netlist as a design with the same ports.
+
+    Args:
+        accelerator: The design; the netlist goes to its folder netlist/FAMILY.
+        family: ice40, up5k or ecp5.
+
+    Raises:
+        UserError: If the family is not known.
+        ToolMissingError: If Yosys is not installed.
+        ToolFailedError: If it refuses the design.
+    """
+    check_families([family])
+    flow = NETLIST_FLOWS[family]
+    top = accelerator.top
+    names = [path.name for path in accelerator.verilog]
+    steps = [
+        f"read_verilog -defer {' '.join(names)}",
+        f"{flow.synthesis} -top {top}",
+        "write_verilog -noattr mapped.v",
+        "design -reset",
+        "read_verilog mapped.v",
+        *([f"read_verilog {flow.own_cells}"] if flow.own_cells else []),
+        f"read_verilog -defer -nooverwrite {flow.cells}",
+        f"hierarchy -check -top {top}",
+        "proc",
+        "flatten",
+        "opt_clean -purge",
+        f"write_verilog -noattr {NETLIST}",
+    ]
+    with tempfile.TemporaryDirectory() as place:
+        workshop = Path(place)
+        for path in (*accelerator.verilog, *accelerator.memories):
+            shutil.copyfile(accelerator.directory / path, workshop / path.name)
+        if flow.own_cells:
+            text = (files("sc_neurocore.verify") / "harness" / flow.own_cells).read_bytes()
+            (workshop / flow.own_cells).write_bytes(text)
+        run("yosys", ["-q", "-p", "; ".join(steps)], cwd=workshop)
+        netlist = (workshop / NETLIST).read_bytes()
+    directory = accelerator.directory / FOLDER / family
+    shutil.rmtree(directory, ignore_errors=True)
+    sources = directory / SOURCES
+    sources.mkdir(parents=True)
+    write_atomically(sources / NETLIST, netlist)
+    for path in accelerator.memories:
+        shutil.copyfile(accelerator.directory / path, directory / path)
+    return replace(accelerator, directory=directory, verilog=(Path(SOURCES) / NETLIST,))
+
+
+def simulate_netlist(
+    directory: Path,
+    network: IntegerNetwork,
+    inputs: ArrayLike,
+    family: str,
+    simulator: str = "auto",
+    *,
+    progress: ProgressCallback = ignore_progress,
+) -> NetlistSimulation:
+    """Run inputs through a design's netlist and the integer model, and compare everything.
+
+    Args:
+        directory: What `hdl.generate` or `hdl.generate_steps` wrote.
+        network: The network that it was written for.
+        inputs: As `cosimulate` takes them; a few are enough to show a wrong netlist.
+        family: ice40, up5k or ecp5.
+        simulator: verilator, cxxrtl, icarus or auto.
+        progress: Receives how many inputs are done.
+
+    Raises:
+        UserError: If the family is not known, or the inputs do not fit.
+        ToolMissingError: If Yosys or the simulator is not installed.
+        ToolFailedError: If one of them refuses the design, or the core gets stuck.
+    """
+    netlist = map_design(load_accelerator(directory), family)
+    compared = cosimulate_accelerator(netlist, network, inputs, simulator, progress=progress)
+    flow = NETLIST_FLOWS[family]
+    return NetlistSimulation(family, flow.synthesis, (flow.trust,), compared)

@@ -1,0 +1,59 @@
+"""An accelerator after synthesis: its netlist computes the model's integers, and can fail to."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sc_neurocore.errors import UserError
+from sc_neurocore.fixed import IntegerNetwork
+from sc_neurocore.hdl.accelerator import generate
+from sc_neurocore.hdl.step_outer import generate_steps
+from sc_neurocore.verify.netlist_simulation import simulate_netlist
+
+MakeNetwork = Callable[..., IntegerNetwork]
+RequireTool = Callable[..., None]
+
+INPUTS = np.random.default_rng(5).integers(0, 32, size=(4, 12))
+
+
+@pytest.mark.parametrize("family", ["ice40", "ecp5"])
+@pytest.mark.parametrize("make", [generate, generate_steps])
+def test_a_netlist_computes_what_the_model_computes(
+    make: Callable[..., object],
+    family: str,
+    make_network: MakeNetwork,
+    require_tool: RequireTool,
+    tmp_path: Path,
+) -> None:
+    require_tool("yosys", "iverilog")
+    network = make_network([12, 8, 3], steps=4)
+    make(network, tmp_path, 2)
+    found = simulate_netlist(tmp_path, network, INPUTS, family, "icarus")
+    assert found.run.first_mismatch is None
+    assert found.run.updates == 4 * 4 * 11
+    assert (tmp_path / "netlist" / family / "rtl" / "netlist.v").is_file()
+
+
+def test_a_memory_that_synthesis_would_lose_is_found(
+    make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    """The netlist of a design whose block RAM starts with other weights than the model's."""
+    require_tool("yosys", "iverilog")
+    network = make_network([12, 8, 3], steps=4)
+    generate(network, tmp_path, 2)
+    path = tmp_path / "rtl" / "weights.hex"
+    words = path.read_text().split()
+    words[0] = f"{int(words[0], 16) ^ 0x20:0{len(words[0])}x}"
+    path.write_text("\n".join(words) + "\n")
+    found = simulate_netlist(tmp_path, network, INPUTS, "ecp5", "icarus")
+    assert found.run.first_mismatch is not None
+    assert "layer 0, neuron 0" in found.run.first_mismatch
+
+
+def test_an_unknown_family_is_refused(make_network: MakeNetwork, tmp_path: Path) -> None:
+    network = make_network([3, 2])
+    generate(network, tmp_path, 2)
+    with pytest.raises(UserError, match="expected one of ice40, up5k, ecp5"):
+        simulate_netlist(tmp_path, network, INPUTS[:, :3], "spartan")

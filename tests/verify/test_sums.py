@@ -1,0 +1,86 @@
+"""What goes into a sum, and how large it gets: proved, computed, and refuted where broken."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sc_neurocore.fixed import IntegerNetwork
+from sc_neurocore.hdl.accelerator import generate
+from sc_neurocore.hdl.step_outer import generate_steps
+from sc_neurocore.verify.sums import prove_additions, prove_sums
+
+MakeNetwork = Callable[..., IntegerNetwork]
+RequireTool = Callable[..., None]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "lanes", "engine"),
+    [([3, 2], 1, {}), ([20, 12, 10], 4, {"units": 4, "inputs_per_beat": 8})],
+)
+def test_no_input_is_added_twice(
+    sizes: list[int],
+    lanes: int,
+    engine: dict[str, int],
+    make_network: MakeNetwork,
+    require_tool: RequireTool,
+    tmp_path: Path,
+) -> None:
+    require_tool("sby")
+    generate(make_network(sizes, steps=3), tmp_path, lanes, **engine)
+    assert prove_additions(tmp_path).status == "proved"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "beat", "claim"),
+    [
+        (
+            "scanner",
+            "rest      <= source & ~next_lowest;",
+            "rest      <= source;",
+            2,
+            "word == first",
+        ),
+        ("loader", "beat <= beat + 1'b1;", "beat <= beat;", 1, "assert"),
+    ],
+)
+def test_an_engine_that_adds_twice_is_refuted(
+    file: str,
+    old: str,
+    new: str,
+    beat: int,
+    claim: str,
+    make_network: MakeNetwork,
+    require_tool: RequireTool,
+    tmp_path: Path,
+) -> None:
+    require_tool("sby")
+    generate(make_network([2, 1], steps=1), tmp_path, lanes=2, inputs_per_beat=beat)
+    path = tmp_path / f"rtl/snn_{file}.v"
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+    result = prove_additions(tmp_path, depth=16)
+    assert result.status == "refuted"
+    assert claim in result.detail
+
+
+@pytest.mark.parametrize("make", [generate, generate_steps])
+def test_one_bit_less_is_refuted(
+    make: Callable[..., object], make_network: MakeNetwork, tmp_path: Path
+) -> None:
+    network = make_network([40, 8, 3], steps=4)
+    accelerator = make(network, tmp_path, 4)
+    result = prove_sums(accelerator, network)  # type: ignore[arg-type]
+    assert result.status == "proved"
+    needed = result.figures["bits_needed"]
+    layer = network.layers[0]
+    largest = (1 << network.input_bits) - 1
+    for neuron, weights in enumerate(layer.weight):  # each neuron's own extremes fit, by hand
+        high = largest * sum(int(w) for w in weights if w > 0) + max(int(layer.bias[neuron]), 0)
+        assert high < 1 << (needed - 1)
+    geometry = replace(accelerator.geometry, sum_bits=needed - 1)  # type: ignore[attr-defined]
+    narrow = prove_sums(replace(accelerator, geometry=geometry), network)  # type: ignore[type-var]
+    assert narrow.status == "refuted"
+    assert f"have {needed - 1}" in narrow.detail
