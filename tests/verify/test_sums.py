@@ -37,10 +37,10 @@ def test_no_input_is_added_twice(
     [
         (
             "scanner",
-            "rest      <= source & ~next_lowest;",
-            "rest      <= source;",
+            "<= source & ~next_lowest;",
+            "<= source;",
             2,
-            "word == first",
+            "(scanner_lowest & rest) == 0",
         ),
         ("loader", "beat <= beat + 1'b1;", "beat <= beat;", 1, "assert"),
     ],
