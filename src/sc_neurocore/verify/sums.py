@@ -97,15 +97,15 @@ def prove_sums(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult
     ranges = [_ranges(layer) for layer in step_layers(network)]
     widths = [[signed_width(int(a), int(b)) for a, b in zip(*each, strict=True)] for each in ranges]
     needed = [max(each) for each in widths]
-    layer = int(np.argmax(needed))
-    neuron = int(np.argmax(widths[layer]))
+    layer = int(np.argmax([max(-int(low.min()), int(high.max())) for low, high in ranges]))
+    neuron = int(np.argmax(np.maximum(-ranges[layer][0], ranges[layer][1])))
     low, high = (int(each[neuron]) for each in ranges[layer])
     count = sum(map(len, widths))
     place = f"layer {layer}, neuron {neuron}: {low} to {high}, {needed[layer]} bits"
-    detail = f"computed for each of {count} neurons; the widest is {place} of {width}"
+    detail = f"computed for each of {count} neurons; the largest is {place} of {width}"
     if other:
         status, detail = "refuted", f"{other} does not hold this network's numbers"
-    elif needed[layer] > width:
+    elif max(needed) > width:
         status, detail = "refuted", f"{place}, and the accumulators have {width}"
     return ProofResult(
         name=BOUND,
@@ -114,7 +114,7 @@ def prove_sums(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult
         seconds=round(time.perf_counter() - began, 3),
         detail=detail,
         assumptions=tuple(assumed),
-        figures={"bits": width, "bits_needed": needed[layer], "neurons": count},
+        figures={"bits": width, "bits_needed": max(needed), "neurons": count},
     )
 
 
