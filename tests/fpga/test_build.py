@@ -92,8 +92,9 @@ def test_reader_is_counted_timed_and_packed(
     assert b"\x7e\xaa\x99\x7e" in bitstream[:64]
 
     assert report.layout == "build/hx8k/layout.json"
-    columns, rows = find_device("hx8k").floor or (0, 0)
-    cells = json.loads((design / report.layout).read_text())["cells"]
+    layout = json.loads((design / report.layout).read_text())
+    (columns, rows), cells = layout["floor"], layout["cells"]
+    assert (columns, rows) == (34, 34)
     assert all(0 <= column < columns and 0 <= row < rows for column, row, *_ in cells)
     assert sum(cell is not None for _, _, cell, _ in cells) == report.logic_cells
     assert not list(design.rglob("*.placed.json"))

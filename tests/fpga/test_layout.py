@@ -17,7 +17,7 @@ def read(tmp_path: Path, cells: dict[str, tuple[str, str]]) -> Layout:
     }
     path = tmp_path / "placed.json"
     path.write_text(json.dumps({"modules": {"top": {"cells": netlist}}}))
-    return read_layout(path)
+    return read_layout(path, (34, 34))
 
 
 def test_cells_are_told_apart_below_what_they_share(tmp_path: Path) -> None:
@@ -73,4 +73,4 @@ def test_a_table_and_its_flip_flop_are_one_cell(tmp_path: Path) -> None:
 
 
 def test_what_has_no_place_is_left_out(tmp_path: Path) -> None:
-    assert read(tmp_path, {"a.b": ("ICESTORM_LC", "")}) == Layout((), ())
+    assert read(tmp_path, {"a.b": ("ICESTORM_LC", "")}) == Layout((34, 34), (), ())

@@ -15,6 +15,7 @@ from sc_neurocore.report.html import write_report
 from sc_neurocore.report.tables import tables
 
 HOSTILE = "<script>alert(1)</script>\"'&"
+LAYOUT = {"floor": [34, 34], "parts": ["neurons", "pins"]}
 VOID = {"meta", "link", "br", "img"}
 
 
@@ -71,10 +72,10 @@ def test_every_cell_of_every_table_stands_in_the_page(
 def test_the_page_has_all_eight_figures_and_needs_no_network(
     summary: dict[str, Any], results: dict[str, Any], write_run: Callable[..., Path]
 ) -> None:
-    layout = {"parts": ["neurons", "pins"], "cells": [[1, 2, 3, 0], [0, 1, None, 1]]}
+    layout = LAYOUT | {"cells": [[1, 2, 3, 0], [0, 1, None, 1]]}
     folder = write_run(summary, results)
     (folder / "layout.json").write_text(json.dumps(layout))
-    summary["fpga"] |= {"layout": "layout.json", "floor": [34, 34]}
+    summary["fpga"]["layout"] = "layout.json"
     (folder / "summary.json").write_text(json.dumps(summary))
     page = _page(folder)
     assert page.count("svg") == page.count("figure") == page.count("figcaption") == 8
@@ -127,10 +128,32 @@ def test_any_part_of_the_summary_may_be_missing(
 def test_no_floor_plan_is_read_from_outside_of_the_run(
     path: str, summary: dict[str, Any], write_run: Callable[..., Path]
 ) -> None:
-    summary["fpga"] |= {"layout": path, "floor": [34, 34]}
+    summary["fpga"]["layout"] = path
     folder = write_run(summary)
     (folder.parent / "layout.json").write_text("not a layout")
     assert "No floor plan. Its data were not recorded." in _page(folder).words
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ([34, 0, 0, 0], "a cell at column 34, row 0, 0: expected a place on 34 columns"),
+        ([0, -1, None, 0], "a cell at column 0, row -1"),
+        ([0, 0, 8, 0], "a logic cell from 0 to 7"),
+        ([0, 0, 0, 2], "a cell of part 2: expected one of 2 parts"),
+    ],
+)
+def test_a_damaged_floor_plan_is_named(
+    cell: list[int | None],
+    message: str,
+    summary: dict[str, Any],
+    write_run: Callable[..., Path],
+) -> None:
+    summary["fpga"]["layout"] = "layout.json"
+    folder = write_run(summary)
+    (folder / "layout.json").write_text(json.dumps(LAYOUT | {"cells": [cell]}))
+    with pytest.raises(UserError, match=message):
+        write_report(folder)
 
 
 def test_a_refuted_proof_shows_its_counterexample(

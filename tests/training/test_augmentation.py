@@ -242,6 +242,7 @@ def test_zero_ranges_change_nothing_and_draw_nothing() -> None:
         ({"shear": 90.0}, "shear = 90.0: expected 0 or more, below 90 degrees"),
         ({"elastic": -1.0}, "elastic = -1.0: expected 0 pixels or more"),
         ({"smoothness": 0.0}, "smoothness = 0.0: expected above 0 pixels"),
+        ({"smoothness": 65.0}, "at most 64"),
         ({"scale": math.nan}, "scale = nan"),
         ({"image_shape": (0, 3)}, r"image_shape = \(0, 3\): expected \(rows, columns\)"),
     ],

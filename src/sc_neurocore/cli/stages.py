@@ -26,7 +26,6 @@ from sc_neurocore.network.encoding import WeightEncoding
 from sc_neurocore.network.storage import JSON_NAME, load_description
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.stochastic.inference import run_network
-from sc_neurocore.tools.devices import find_device
 from sc_neurocore.verify.cosimulation import CosimulationResult
 
 Classes = NDArray[np.int64]
@@ -147,7 +146,6 @@ def build_summary(
         "latency_us": round(cycles / fmax, 2) if fmax else None,
         "bitstream": (folder / report.bitstream).as_posix() if report.bitstream else None,
         "layout": (folder / report.layout).as_posix() if report.layout else None,
-        "floor": find_device(report.device).floor,
         "energy": estimate_energy(activity, cycles, fmax).as_dict(),
         "seconds": report.seconds,
     }

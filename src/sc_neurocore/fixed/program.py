@@ -127,6 +127,8 @@ INTERVALS: Mapping[str, Callable[..., Interval]] = {
 `low` keeps the low bits as an unsigned number, `wrap` as a number in two's complement.
 """
 
+_OF_ONE = ("neg", "abs", "<<", ">>")
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -274,7 +276,7 @@ class ProgramBuilder:
         fraction_bits: int = 0,
         interval: Interval | None = None,
     ) -> int:
-        """Return the node of an operation; shifting a constant gives a constant.
+        """Return the node of an operation; one on a single constant gives a constant.
 
         `interval` is for a caller who knows it better than the operands' intervals tell.
         """
@@ -283,11 +285,10 @@ class ProgramBuilder:
             interval = INTERVALS[operator](*((node.low, node.high) for node in nodes), amount)
         if operator == "*" and operands[0] == operands[1]:
             interval = (_magnitude((nodes[0].low, nodes[0].high), 0)[0] ** 2, interval[1])
-        if operator in ("<<", ">>"):
-            if amount == 0:
-                return operands[0]
-            if nodes[0].operator == "constant":
-                return self.constant(interval[0], fraction_bits)
+        if operator in ("<<", ">>") and amount == 0:
+            return operands[0]
+        if operator in _OF_ONE and nodes[0].operator == "constant":
+            return self.constant(interval[0], fraction_bits)
         return self._shared(Node(operator, operands, *interval, amount, fraction_bits))
 
     def embed(self, program: Program, inputs: Mapping[str, int]) -> dict[str, int]:

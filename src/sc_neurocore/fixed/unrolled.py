@@ -97,9 +97,9 @@ class _Unrolling:
                 total = bias
                 for index, weight in enumerate(weights):
                     total = self._add(total, weight, values, before, step, index)
-                    current = requantize(
-                        self._builder, total, layer.shift, layer.program.fixed_point.current
-                    )
+                current = requantize(
+                    self._builder, total, layer.shift, layer.program.fixed_point.current
+                )
                 inputs = {**state, CURRENT: current}
                 for column, parameter in enumerate(layer.program.parameters):
                     value = int(layer.parameters[neuron, column])

@@ -273,13 +273,14 @@ def _finish(job: _Job, tools: PlaceAndRoute) -> _Product:
     with job.step("bitstream"):
         files = [job.argument(tools.placed_suffix), job.argument(tools.bitstream_suffix)]
         run(tools.packer, [*tools.packer_arguments, *files], cwd=job.design.sources)
-    return _Product(placement, bitstream, _write_layout(job))
+    return _Product(placement, bitstream, _write_layout(job, tools))
 
 
-def _write_layout(job: _Job) -> Path:
+def _write_layout(job: _Job, tools: PlaceAndRoute) -> Path:
     """Keep where the cells lie, and not the megabytes of the placed netlist."""
     placed, path = job.file(".placed.json"), job.folder / "layout.json"
-    write_atomically(path, (json.dumps(read_layout(placed).as_dict()) + "\n").encode())
+    layout = read_layout(placed, tools.floors[job.device.key])
+    write_atomically(path, (json.dumps(layout.as_dict()) + "\n").encode())
     placed.unlink()
     return path
 

@@ -75,7 +75,11 @@ def plan_memories(geometry: Geometry, weights: WeightSource = "rom") -> tuple[Pl
     turns = geometry.lanes // geometry.units
     of_units = (
         # The state of a single turn stands in a register.
-        *((PlannedMemory("states", 1 << geometry.turn_bits, geometry.state_bits),) * (turns > 1)),
+        *(
+            [PlannedMemory("states", 1 << geometry.turn_bits, geometry.state_bits)]
+            if turns > 1
+            else []
+        ),
         PlannedMemory("scores", scores, geometry.count_bits),
     )
     return (

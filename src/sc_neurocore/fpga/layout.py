@@ -24,6 +24,7 @@ class Layout:
     """A placed design, cell by cell.
 
     Attributes:
+        floor: Columns and rows of the device's tiles.
         parts: The design's parts, the largest first: the instances of modules that its cells
             belong to by their names, and "pins". Yosys names some logic after a port of the whole
             design, which is "in no module".
@@ -32,6 +33,7 @@ class Layout:
             and its flip-flop are one cell.
     """
 
+    floor: tuple[int, int]
     parts: tuple[str, ...]
     cells: tuple[tuple[int, int, int | None, int], ...]
 
@@ -40,11 +42,12 @@ class Layout:
         return asdict(self)
 
 
-def read_layout(placed: Path) -> Layout:
+def read_layout(placed: Path, floor: tuple[int, int]) -> Layout:
     """Read the flat design that nextpnr's `--write` left.
 
     Args:
         placed: The JSON file.
+        floor: Columns and rows of the device's tiles.
     """
     (design,) = json.loads(placed.read_text(encoding="utf-8"))["modules"].values()
     places: dict[tuple[int, int, int | None], tuple[str, ...]] = {}
@@ -57,7 +60,7 @@ def read_layout(placed: Path) -> Layout:
     owners = _owners(list(places.values()))
     parts = tuple(name for name, _ in Counter(owners).most_common())
     rows = zip(places, owners, strict=True)
-    return Layout(parts, tuple((*place, parts.index(owner)) for place, owner in rows))
+    return Layout(floor, parts, tuple((*place, parts.index(owner)) for place, owner in rows))
 
 
 def _logic_cell(name: str) -> int | None:

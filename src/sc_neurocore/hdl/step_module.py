@@ -170,10 +170,6 @@ class StepModule:
         def wide(operand: int) -> str:
             return self._extended(operand, width)
 
-        def negated(operand: int) -> str:
-            text = wide(operand)  # a negative constant has a sign, and "--" is no Verilog
-            return f"-({text})" if text.startswith("-") else f"-{text}"
-
         match node.operator, node.operands:
             case "*", (a, b):
                 # Verilog extends the signs of the factors to the width of the product.
@@ -183,9 +179,9 @@ class StepModule:
             case ">>", (a,):
                 return self._shifted_right(a, node)
             case "neg", (a,):
-                return negated(a), width
+                return f"-{wide(a)}", width
             case "abs", (a,):
-                return f"({self._plain(a)} < 0) ? {negated(a)} :{_BREAK}{wide(a)}", width
+                return f"({self._plain(a)} < 0) ? -{wide(a)} :{_BREAK}{wide(a)}", width
             case "clamp", (a,):
                 return self._clamped(a, node), node.width
             case ("low" | "wrap") as kind, (a,):

@@ -104,7 +104,9 @@ def chain(tree: Any) -> list[Stage]:
     if left:
         name, others = left[0], f", nor do {len(left) - 1} others" if len(left) > 1 else ""
         if not graph.before[name] and not graph.after[name]:
-            raise graph.nodes[name].error("no edge leads to it or from it")
+            raise graph.nodes[name].error(
+                "no edge leads to it or from it: connect it, or leave it out"
+            )
         raise graph.nodes[name].error(
             f"it does not lie on the one way from input to output{others}; branches that do not "
             f"meet again through Linear or Affine nodes cannot be represented"

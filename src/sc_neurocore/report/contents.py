@@ -125,14 +125,28 @@ class Energy(_Part):
 class Layout(_Part):
     """Where a design lies on its device; see `sc_neurocore.fpga.layout.Layout`."""
 
+    floor: tuple[int, int]
     parts: tuple[str, ...]
     cells: tuple[tuple[int, int, int | None, int], ...]
+
+    @model_validator(mode="after")
+    def _lies_on_the_floor(self) -> Self:
+        columns, rows = self.floor
+        for column, row, cell, part in self.cells:
+            if not (0 <= column < columns and 0 <= row < rows and (cell is None or 0 <= cell < 8)):
+                raise ValueError(
+                    f"a cell at column {column}, row {row}, {cell}: expected a place on {columns} "
+                    f"columns and {rows} rows, and a logic cell from 0 to 7 or null"
+                )
+            if not 0 <= part < len(self.parts):
+                raise ValueError(f"a cell of part {part}: expected one of {len(self.parts)} parts")
+        return self
 
 
 class Build(_Part):
     """The network on a device. Frequencies are in MHz, the latency of a sample in microseconds.
 
-    `layout` is a file's path below the run's folder; `floor` is the device's columns and rows.
+    `layout` is a file's path below the run's folder.
     """
 
     device: str
@@ -146,7 +160,6 @@ class Build(_Part):
     frequency_mhz: float | None = None
     latency_us: float | None = None
     layout: str | None = None
-    floor: tuple[int, int] | None = None
     energy: Energy | None = None
 
     @property

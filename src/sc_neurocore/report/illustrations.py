@@ -167,9 +167,9 @@ def _utilisation(summary: Summary) -> Illustration:
 
 def _floor(summary: Summary, layout: Layout | None) -> Illustration:
     part = summary.fpga
-    if part is None or part.floor is None or layout is None:
+    if part is None or layout is None:
         return _nothing("floor plan", summary, "build", part)
-    figure = figures.floor_plan(part.floor, layout.parts, layout.cells, part.device)
+    figure = figures.floor_plan(layout.floor, layout.parts, layout.cells, part.device)
     caption = (
         f"Where the parts of the network lie on the {part.device}: a square is a tile, the "
         f"look-up tables, memories, multipliers and pins in use are coloured."

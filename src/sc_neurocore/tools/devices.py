@@ -50,6 +50,7 @@ class PlaceAndRoute:
         packer: Key of the program that makes the bitstream from that file.
         bitstream_suffix: The bitstream's suffix.
         constraints_option: The placer's option for a board's pins and clock.
+        floors: Columns and rows of tiles by device, in the placer's coordinates, pins included.
         packer_arguments: Arguments of the packer.
     """
 
@@ -61,6 +62,7 @@ class PlaceAndRoute:
     packer: str
     bitstream_suffix: str
     constraints_option: str
+    floors: Mapping[str, tuple[int, int]]
     packer_arguments: tuple[str, ...] = ()
 
 
@@ -117,8 +119,6 @@ class Device:
         synthesis_arguments: Arguments of the synthesis command for this device.
         placer_arguments: Arguments of the placer for this device and package.
         available: How much there is of each resource that can run out.
-        floor: Columns and rows of tiles by the placer's coordinates, pins included; None without a
-            placer.
     """
 
     key: str
@@ -128,7 +128,6 @@ class Device:
     synthesis_arguments: tuple[str, ...]
     placer_arguments: tuple[str, ...]
     available: Mapping[str, int]
-    floor: tuple[int, int] | None = None
 
     def fits(self, used: Counts) -> bool:
         """Tell whether there is enough of everything."""
@@ -188,6 +187,7 @@ _ICE40_PLACE = PlaceAndRoute(
     packer="icepack",
     bitstream_suffix=".bin",
     constraints_option="--pcf",
+    floors={"up5k": (26, 32), "hx8k": (34, 34)},
 )
 _ICE40_CELLS: Mapping[str, Counts] = {
     "logic_cells": {"ICESTORM_LC": 1},
@@ -236,6 +236,7 @@ ECP5 = Flow(
         packer_arguments=("--compress",),
         bitstream_suffix=".bit",
         constraints_option="--lpf",
+        floors={"ecp5-25k": (73, 51), "ecp5-45k": (91, 72), "ecp5-85k": (127, 96)},
     ),
 )
 
@@ -269,7 +270,7 @@ XILINX_7 = Flow(
 )
 
 
-def _ecp5(size: int, luts: int, brams: int, dsps: int, pins: int, floor: tuple[int, int]) -> Device:
+def _ecp5(size: int, luts: int, brams: int, dsps: int, pins: int) -> Device:
     return Device(
         key=f"ecp5-{size}k",
         title=f"Lattice ECP5 LFE5U-{size}F, CABGA381, speed grade 6",
@@ -284,7 +285,6 @@ def _ecp5(size: int, luts: int, brams: int, dsps: int, pins: int, floor: tuple[i
             "dsps": dsps,
             "pins": pins,
         },
-        floor=floor,
     )
 
 
@@ -317,7 +317,6 @@ DEVICES: dict[str, Device] = {
             synthesis_arguments=("-device", "u"),
             placer_arguments=("--up5k", "--package", "sg48"),
             available={"logic_cells": 5280, "brams": 30, "sprams": 4, "dsps": 8, "pins": 39},
-            floor=(26, 32),
         ),
         Device(
             key="hx8k",
@@ -327,11 +326,10 @@ DEVICES: dict[str, Device] = {
             synthesis_arguments=("-device", "hx"),
             placer_arguments=("--hx8k", "--package", "ct256"),
             available={"logic_cells": 7680, "brams": 32, "pins": 206},
-            floor=(34, 34),
         ),
-        _ecp5(25, 24288, 56, 28, 197, (73, 51)),
-        _ecp5(45, 43848, 108, 72, 203, (91, 72)),
-        _ecp5(85, 83640, 208, 156, 205, (127, 96)),
+        _ecp5(25, 24288, 56, 28, 197),
+        _ecp5(45, 43848, 108, 72, 203),
+        _ecp5(85, 83640, 208, 156, 205),
         _artix(35, 20800, 50, 90),
         _artix(100, 63400, 135, 240),
     )

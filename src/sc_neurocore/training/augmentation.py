@@ -11,6 +11,8 @@ from torch.nn import functional
 
 from sc_neurocore.errors import UserError
 
+MAXIMUM_SMOOTHNESS = 64
+
 
 @dataclass(frozen=True)
 class Distortion:
@@ -32,8 +34,8 @@ class Distortion:
         shear: Largest shear either way, in degrees, from 0 to below 90.
         elastic: Standard deviation of a pixel's elastic displacement along either axis, in pixels,
             0 or more.
-        smoothness: Width of the Gaussian that smooths the field of displacements, in pixels,
-            above 0.
+        smoothness: Width of the Gaussian that smooths the field of displacements, in pixels, above
+            0 and at most 64: noise is drawn so far beyond the edges.
     """
 
     image_shape: tuple[int, int] = (28, 28)
@@ -55,7 +57,7 @@ class Distortion:
             ("scale", 0 <= self.scale < 1, "0 or more, below 1"),
             ("shear", 0 <= self.shear < 90, "0 or more, below 90 degrees"),
             ("elastic", 0 <= self.elastic < math.inf, "0 pixels or more"),
-            ("smoothness", 0 < self.smoothness < math.inf, "above 0 pixels"),
+            ("smoothness", 0 < self.smoothness <= MAXIMUM_SMOOTHNESS, "above 0 pixels, at most 64"),
         ):
             if not holds:
                 raise UserError(f"{name} = {getattr(self, name)}: expected {wanted}")

@@ -146,9 +146,8 @@ def cosimulate_design(
     (directory / CERTIFICATE).unlink(missing_ok=True)
     samples = samples_first(network, inputs)
     runs = [cosimulate(directory, network, inputs, simulator, progress=progress)]
-    has_second = all(map(is_available, TOOLS[SECOND_SIMULATOR]))
     is_first = runs[0].simulator == SECOND_SIMULATOR
-    if has_second and second_samples and runs[0].holds and not is_first:
+    if second_samples and runs[0].holds and not is_first and _has_second():
         few = np.moveaxis(samples[:second_samples], 0, network.batch_axis)
         runs.append(cosimulate(directory, network, few, SECOND_SIMULATOR))
     return tuple(runs)
@@ -183,18 +182,22 @@ def _simulate_netlists(
     count: int,
     progress: ProgressCallback,
 ) -> tuple[NetlistSimulation, ...]:
-    """Run a few inputs through the netlist of each family; Icarus is the first to be done."""
+    """Run a few inputs through the netlist of each family, in Icarus if there: no compiling."""
+    if not families:
+        return ()
     _, network = load_design(directory)
     few = np.moveaxis(samples_first(network, inputs)[:count], 0, network.batch_axis)
-    has_second = all(map(is_available, TOOLS[SECOND_SIMULATOR]))
+    simulator = SECOND_SIMULATOR if _has_second() else "auto"
     found = []
     for done, family in enumerate(families):
         progress(Progress("netlists", done, len(families), family))
-        simulator = SECOND_SIMULATOR if has_second else "auto"
         found.append(simulate_netlist(directory, network, few, family, simulator))
-    if families:
-        progress(Progress("netlists", len(families), len(families)))
+    progress(Progress("netlists", len(families), len(families)))
     return tuple(found)
+
+
+def _has_second() -> bool:
+    return all(map(is_available, TOOLS[SECOND_SIMULATOR]))
 
 
 def certify(

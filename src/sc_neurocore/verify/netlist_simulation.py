@@ -23,6 +23,7 @@ from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.accelerator import SOURCES, Accelerator, load_accelerator
 from sc_neurocore.network.storage import write_atomically
 from sc_neurocore.progress import ProgressCallback, ignore_progress
+from sc_neurocore.tools.devices import find_device
 from sc_neurocore.tools.programs import run
 from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate_accelerator
 
@@ -36,24 +37,31 @@ class NetlistFlow:
     """How a family is synthesised, and where the models of its cells are.
 
     Attributes:
-        synthesis: The command of Yosys, as builds for the family use it.
+        device: A device of the family.
         cells: Arguments of `read_verilog` for Yosys' own models.
         own_cells: A file of this package with models that Yosys lacks.
         trust: What a comparison takes for granted.
     """
 
-    synthesis: str
+    device: str
     cells: str
     own_cells: str = ""
     trust: str = "Yosys' models of the cells"
 
+    @property
+    def synthesis(self) -> str:
+        """The command of Yosys that builds for the device use."""
+        device = find_device(self.device)
+        command = device.flow.synthesis[0].partition(" -top")[0]
+        return command.format(arguments=" ".join(device.synthesis_arguments)).strip()
+
 
 _ICE40_CELLS = "-DNO_ICE40_DEFAULT_ASSIGNMENTS +/ice40/cells_sim.v"
 NETLIST_FLOWS: Mapping[str, NetlistFlow] = {
-    "ice40": NetlistFlow("synth_ice40", _ICE40_CELLS),
-    "up5k": NetlistFlow("synth_ice40 -dsp -spram -device u", _ICE40_CELLS),
+    "ice40": NetlistFlow("hx8k", _ICE40_CELLS),
+    "up5k": NetlistFlow("up5k", _ICE40_CELLS),
     "ecp5": NetlistFlow(
-        "synth_ecp5",
+        "ecp5-25k",
         "+/ecp5/cells_sim.v",
         "ecp5_cells.v",
         "Yosys' models of the cells, and this project's of block RAM and multipliers",

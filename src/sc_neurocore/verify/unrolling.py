@@ -87,7 +87,7 @@ def first_failure(
         ToolMissingError: If Yosys or python-sat is not installed.
         ToolFailedError: If Yosys cannot read the sources.
     """
-    graph = _write_graph(folder, top, sources)
+    graph = _read(_write_graph(folder, top, sources))
     unrolled = _Unrolled(graph)
     for clock in range(clocks):
         each_clock(clock)
@@ -117,11 +117,11 @@ def induction_depth(
         ToolMissingError: If Yosys or python-sat is not installed.
         ToolFailedError: If Yosys cannot read the sources, or the process fails.
     """
-    _write_graph(folder, top, sources)
-    _solver()
+    graph = _write_graph(folder, top, sources)
+    _solver()  # says here what is missing, not in the process
     here = Path(__file__).parents[2]
     paths = [str(here), *filter(None, [os.environ.get("PYTHONPATH")])]
-    command = [sys.executable, "-m", __name__, str(folder / f"{top}.aag"), str(depth)]
+    command = [sys.executable, "-m", __name__, str(graph), str(depth)]
     try:
         done = subprocess.run(
             command,
@@ -153,10 +153,11 @@ def _induct(graph: _Graph, depth: int) -> int:
     return 0
 
 
-def _write_graph(folder: Path, top: str, sources: list[str]) -> _Graph:
+def _write_graph(folder: Path, top: str, sources: list[str]) -> Path:
+    """Have Yosys write the graph of a module; return its file."""
     steps = [step.format(sources=" ".join(sources), top=top) for step in _SCRIPT]
     programs.run("yosys", ["-q", "-p", "; ".join(steps)], cwd=folder)
-    return _read(folder / f"{top}.aag")
+    return folder / f"{top}.aag"
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@
 // results UNIT_LATENCY clocks after it was given its inputs (0: combinational).
 //
 // Sums stand in a carousel that turns past the units; states stand in a small memory beside each
-// unit, one word per turn (in a register where there is one turn). The state of a group lives from its first to its last step, because all
-// steps of a group come before the next group; the first step starts from INITIAL_STATE instead of
-// what the memory holds.
+// unit, one word per turn (in a register where there is one turn). The state of a group lives from
+// its first to its last step, because all steps of a group come before the next group; the first
+// step starts from INITIAL_STATE instead of what the memory holds.
 //
 // Contract
 //   - A job is taken in a clock with job_valid and job_ready, and takes PERIOD clocks per step; the next
