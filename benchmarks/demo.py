@@ -15,7 +15,7 @@ from typing import Any
 from _results import Target, write_results
 
 from sc_neurocore.cli.app import app
-from sc_neurocore.report.contents import read_results, read_summary
+from sc_neurocore.report.contents import Proof, read_results, read_summary
 from sc_neurocore.report.picture import overview
 
 ROOT = Path(__file__).parents[1]
@@ -48,14 +48,15 @@ def main() -> int:
 def _targets(summary: dict[str, Any]) -> list[Target]:
     accuracy, cosim = summary["train"]["accuracy"], summary["cosim"]
     mismatches = sum(count for name, count in cosim.items() if name.endswith("_mismatches"))
-    unproved = sum(proof["status"] != "proved" for proof in summary["proofs"])
+    claims = [Proof.model_validate(proof) for proof in summary["proofs"]]
+    not_shown = sum(not (claim.is_proved or claim.is_bounded) for claim in claims)
     behind_sc = round(100 * (accuracy - summary["sc"]["accuracy"]), 2)
     behind_fixed = round(100 * (accuracy - summary["fixed"]["accuracy"]), 2)
     return [
         Target("256-bit streams behind float, points", "<=", 1.0, behind_sc),
         Target("Q8.8 with 8-bit weights behind float, points", "<=", 0.5, behind_fixed),
         Target("mismatches in co-simulation", "<=", 0, mismatches),
-        Target("claims that are not proved", "<=", 0, unproved),
+        Target("claims neither proved nor, where said so, within a bound", "<=", 0, not_shown),
         Target("wall time, seconds", "<=", 360, summary["seconds"]["total"]),
     ]
 
@@ -89,10 +90,10 @@ def _block(result: dict[str, Any]) -> str:
         ),
         *(
             (
-                f"proof: {proof['name'].split(':')[0]}",
-                f"{proof['status']}, {proof['seconds']:.1f} s",
+                f"{'check within a bound' if claim.is_bounded else 'proof'}: {claim.name}",
+                f"{claim.status}, {claim.seconds:.1f} s",
             )
-            for proof in summary["proofs"]
+            for claim in map(Proof.model_validate, summary["proofs"])
         ),
         (
             f"iCE40 {fpga['device'].upper()}",
