@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import sys
 import tempfile
 import time
@@ -29,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from _engine import engine_hash
+from _parts import Parts
 from _published import PUBLISHED
 from _results import Target, write_results
 
@@ -40,14 +40,13 @@ from sc_neurocore.fpga.capacity import choose
 from sc_neurocore.fpga.energy import Activity, count_activity, estimate_energy
 from sc_neurocore.hdl.accelerator import Accelerator, generate
 from sc_neurocore.hdl.geometry import EngineOptions
-from sc_neurocore.network.storage import load_description, write_atomically
+from sc_neurocore.network.storage import load_description
 from sc_neurocore.tools.devices import DEVICES
 from sc_neurocore.tools.programs import version
 from sc_neurocore.verify.cosimulation import cosimulate
 
 HERE = Path(__file__).parent
 MODELS = HERE.parent / "models"
-PARTS = HERE.parent / "runs" / "fpga_mnist" / "parts.json"
 NETWORKS = ("mnist-784-128-10", "mnist-784-128-128-10")
 # The clock that the placer aims at, in MHz; and which numbers of lanes are built: those in front
 # answer for the targets.
@@ -73,29 +72,6 @@ WEIGHT_BITS = {"xc7a35t": 5}
 USUAL_BITS = 8
 FOR_ACTIVITY = 500
 TEST_SIZE = 10_000
-
-
-class Parts:
-    """What was measured, by what it was measured of."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, Any] = json.loads(PARTS.read_bytes()) if PARTS.exists() else {}
-
-    def get(self, *key: Any) -> Any:
-        """Return what is known of this, or None."""
-        return self.known.get(self.name(*key))
-
-    def put(self, found: Any, *key: Any) -> Any:
-        """Keep it, and write everything."""
-        self.known[self.name(*key)] = found
-        PARTS.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(PARTS, (json.dumps(self.known, indent=1) + "\n").encode())
-        return found
-
-    @staticmethod
-    def name(*key: Any) -> str:
-        """Return the name that something is kept under."""
-        return " ".join(str(part) for part in key)
 
 
 def fingerprint(folder: Path) -> str:
@@ -326,7 +302,7 @@ def main() -> int:
     parser.add_argument("--rows", nargs="+", default=["*"], metavar="NETWORK:LANES:DEVICE")
     parser.add_argument("--samples", type=int, default=TEST_SIZE)
     arguments = parser.parse_args()
-    parts = Parts()
+    parts = Parts("fpga_mnist")
     engine = engine_hash()
     rows = []
     for model in NETWORKS:

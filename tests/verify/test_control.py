@@ -70,7 +70,7 @@ def test_a_broken_engine_is_refuted(
     text = path.read_text()
     assert text.count(old) == 1
     path.write_text(text.replace(old, new))
-    result = prove_control(tmp_path, depth=24)
+    result = prove_control(tmp_path, depth=28)
     assert result.status == "refuted"
     assert claim in result.detail
 
@@ -85,6 +85,6 @@ def test_a_state_that_is_read_too_early_is_refuted(
     spacing = "LAST_OF_PERIOD = PERIOD - 1;"
     assert text.count(spacing) == 1
     path.write_text(text.replace(spacing, "LAST_OF_PERIOD = TURNS - 1;"))
-    result = prove_control(tmp_path, depth=24)
+    result = prove_control(tmp_path, depth=28)
     assert result.status == "refuted"
     assert "turn_" in result.detail

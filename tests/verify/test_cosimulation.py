@@ -145,10 +145,10 @@ def expected_latency(
                 # Sums wait until the neuron unit is free, and the next scan goes on meanwhile.
                 handed_over = max(handed_over + length, served)
                 served = handed_over + repeats * period
-            # Filling and draining: three clocks to fetch, four to the sums, four from the first
+            # Filling and draining: three clocks to fetch, four to the sums, five from the first
             # look at the neuron memory to the update, the unit's own, one to see that the pipeline
             # is empty. The idle turns of the last period are not waited for.
-            total += served - (period - lanes // 2) + 3 + 4 + 4 + 3 + 1
+            total += served - (period - lanes // 2) + 3 + 4 + 5 + 3 + 1
     return total / len(inputs)
 
 

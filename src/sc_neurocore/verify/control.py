@@ -27,7 +27,7 @@ NAME = "control: done exactly once per start"
 ASSUMPTIONS = ("reset is high in the first clock",)
 _MEMORIES = ("snn_rom.v", "snn_ram.v")
 # Clocks from a word's fetch to its first token, from there to the sums, from a turn to its update.
-_FILLING, _TOKENS, _UPDATES = 3, 4, 4
+_FILLING, _TOKENS, _UPDATES = 3, 4, 5
 _FAILURE = re.compile(r"Assert failed in .*")
 
 _SCRIPT = """\
@@ -172,7 +172,7 @@ def bench_values(accelerator: Accelerator) -> dict[str, Any]:
         "tag_bits": geometry.layer_bits + geometry.group_bits + geometry.step_bits,
         "flags_bits": _flags_bits(geometry),
         "word_bits": max(geometry.lanes, geometry.beat),
-        "reach": index_bits(2 * geometry.period + geometry.unit_latency + 4),
+        "reach": index_bits(2 * geometry.period + geometry.unit_latency + 5),
         "costs": costs,
         "most_free": free,
         "most_busy": busy,

@@ -42,12 +42,13 @@ FAMILIES: Mapping[str, Family] = {
 }
 
 
-def synthesise(verilog: str, module: str, family: str) -> str:
+def synthesise(verilog: str, module: str, family: str, timeout: float | None = None) -> str:
     """Return the netlist of a module, its cells written out, as Verilog with the same ports.
 
     Raises:
         UserError: If the family is not known.
         ToolMissingError: If Yosys is not installed.
+        ToolTimeoutError: If it takes longer than `timeout` seconds.
         ToolFailedError: If it refuses the module.
     """
     if family not in FAMILIES:
@@ -68,7 +69,7 @@ def synthesise(verilog: str, module: str, family: str) -> str:
     ]
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "module.v").write_text(verilog, encoding="utf-8")
-        run("yosys", ["-q", "-p", "; ".join(steps)], cwd=folder)
+        run("yosys", ["-q", "-p", "; ".join(steps)], cwd=folder, timeout=timeout)
         return Path(folder, "netlist.v").read_text(encoding="utf-8")
 
 
@@ -80,6 +81,7 @@ def check_netlist(
     *,
     latency: int = 0,
     timeout: float = 20.0,
+    synthesis_timeout: float | None = None,
     steps: int = 10_000,
     simulator: str = "auto",
 ) -> tuple[ProofResult, StepCosimulation]:
@@ -92,14 +94,18 @@ def check_netlist(
         family: A key of `FAMILIES`.
         latency: Clocks from the inputs to the outputs.
         timeout: Seconds for the proof.
+        synthesis_timeout: Seconds for Yosys; large products as adders can take it many minutes.
         steps: Random inputs for the simulation.
         simulator: As `cosimulate_step` takes it.
 
     Returns:
         The proof attempt, `refuted` if the simulation found a difference, and the simulation.
+
+    Raises:
+        ToolTimeoutError: If the synthesis takes too long.
     """
     began = time.perf_counter()
-    netlist = synthesise(verilog, module, family)
+    netlist = synthesise(verilog, module, family, synthesis_timeout)
     run_through = cosimulate_step(
         program, netlist, module, steps=steps, simulator=simulator, latency=latency
     )

@@ -10,6 +10,8 @@
 //     (`token_ready` is low, the weight memory holds its output).
 //   - Sums are kept modulo 2**SUM_BITS; the generator chooses SUM_BITS so that no sum can wrap, and
 //     larger than WEIGHT_BITS + INPUT_BITS.
+//   - Every SHARED lanes have a register of their own for the value, which `keep` stops synthesis from
+//     merging: a single one would stand far from most of the lanes that it feeds.
 //   - A bare handover has the value zero at its multiplier, so that it adds nothing; it reads the row
 //     of the token before it, or row 0. The registers around the multipliers have no reset: a DSP
 //     block takes them in.
@@ -60,6 +62,8 @@ module snn_accumulator #(
 );
 
     localparam PRODUCT_BITS = WEIGHT_BITS + INPUT_BITS;
+    localparam SHARED       = 16;
+    localparam COPIES       = (LANES + SHARED - 1) / SHARED;
 
     reg                  addressed_add, addressed_handover;
     reg [INPUT_BITS-1:0] addressed_value;
@@ -69,10 +73,10 @@ module snn_accumulator #(
     reg [INPUT_BITS-1:0] read_value;
     reg [TAG_BITS-1:0]   read_tag;
 
-    reg                         weighted_add, weighted_handover;
-    reg [INPUT_BITS-1:0]        weighted_value;
-    reg [TAG_BITS-1:0]          weighted_tag;
-    reg [LANES*WEIGHT_BITS-1:0] weighted_row;
+    reg                          weighted_add, weighted_handover;
+    wire [COPIES*INPUT_BITS-1:0] weighted_values;
+    reg [TAG_BITS-1:0]           weighted_tag;
+    reg [LANES*WEIGHT_BITS-1:0]  weighted_row;
 
     reg multiplied_add, multiplied_handover;
 
@@ -115,7 +119,6 @@ module snn_accumulator #(
             read_value      <= addressed_value;
             read_tag        <= addressed_tag;
             weighted_row    <= weights;
-            weighted_value  <= read_add ? read_value : {INPUT_BITS{1'b0}};
             weighted_tag    <= read_tag;
             job_tag         <= weighted_tag;
         end
@@ -126,11 +129,19 @@ module snn_accumulator #(
         if (reset) weights_row <= {ROW_BITS{1'b0}};
         else if (advance && token_add) weights_row <= token_row;
 
-    genvar lane;
+    genvar copy, lane;
     generate
+        for (copy = 0; copy < COPIES; copy = copy + 1) begin : copies
+            reg [INPUT_BITS-1:0] value;
+            (* keep *) always @(posedge clk)
+                if (advance) value <= read_add ? read_value : {INPUT_BITS{1'b0}};
+            assign weighted_values[copy*INPUT_BITS +: INPUT_BITS] = value;
+        end
+
         for (lane = 0; lane < LANES; lane = lane + 1) begin : lanes
             wire signed [WEIGHT_BITS-1:0]  weight = weighted_row[lane*WEIGHT_BITS +: WEIGHT_BITS];
-            wire signed [INPUT_BITS:0]     factor = {1'b0, weighted_value};
+            wire signed [INPUT_BITS:0]     factor =
+                {1'b0, weighted_values[(lane/SHARED)*INPUT_BITS +: INPUT_BITS]};
             reg  signed [PRODUCT_BITS-1:0] product;
             wire signed [PRODUCT_BITS-1:0] times;
 

@@ -27,19 +27,21 @@
 //
 // Stages, each with its own flags:
 //   issue      turn and step counters; the neuron memory is addressed
-//   read       the memory's output register; the states are addressed
+//   read       the memory's output register
+//   fetched    the word once more: block RAM outputs are late in the clock; the states are addressed
 //   biased     sums plus biases
 //   drive      requantised to the currents, and the states; the units work from here
 //   result     UNIT_LATENCY clocks later: new states, spikes
 //   update     the same, registered
 //
-//   clk            _/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_     two turns, one step, UNIT_LATENCY = 0
-//   job_valid      _/‾‾‾\_______________________
+//   clk            _/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_     two turns, one step, UNIT_LATENCY = 0
+//   job_valid      _/‾‾‾\___________________________
 //   issue               t0  t1
 //   read                    t0  t1
-//   biased                      t0  t1
-//   drive, result                   t0  t1
-//   update                              t0  t1
+//   fetched                     t0  t1
+//   biased                          t0  t1
+//   drive, result                       t0  t1
+//   update                                  t0  t1
 
 module snn_neurons #(
     parameter LANES          = 8,
@@ -199,20 +201,29 @@ module snn_neurons #(
     localparam FLAGS_BITS = UNITS + 1 + LAYER_BITS + GROUP_BITS + TURN_BITS + STEP_BITS;
     wire [FLAGS_BITS-1:0] issue_flags = {are_neurons, constants_is_last, layer, group, turn, step};
 
-    // ------------------------------------------------------------------------------ read, biased
+    // --------------------------------------------------------------------- read, fetched, biased
     reg                      read_turn;
     reg [FLAGS_BITS-1:0]     read_flags;
     reg [UNITS*SUM_BITS-1:0] read_sums;
+
+    reg                      fetched_turn;
+    reg [FLAGS_BITS-1:0]     fetched_flags;
+    reg [UNITS*SUM_BITS-1:0] fetched_sums;
+    reg [UNITS*(PARAMETER_BITS+BIAS_BITS)-1:0] fetched_word;
 
     reg                      biased_turn;
     reg [FLAGS_BITS-1:0]     biased_flags;
 
     always @(posedge clk) begin
-        read_turn    <= issue && !reset;
-        read_flags   <= issue_flags;
-        read_sums    <= sums;
-        biased_turn  <= read_turn && !reset;
-        biased_flags <= read_flags;
+        read_turn     <= issue && !reset;
+        read_flags    <= issue_flags;
+        read_sums     <= sums;
+        fetched_turn  <= read_turn && !reset;
+        fetched_flags <= read_flags;
+        fetched_sums  <= read_sums;
+        fetched_word  <= memory_word;
+        biased_turn   <= fetched_turn && !reset;
+        biased_flags  <= fetched_flags;
     end
 
     wire biased_is_first = biased_flags[STEP_BITS-1:0] == {STEP_BITS{1'b0}};
@@ -258,7 +269,7 @@ module snn_neurons #(
             localparam [STATE_BITS-1:0] REST = INITIAL_STATE;
 
             wire [PARAMETER_BITS+BIAS_BITS-1:0] own =
-                memory_word[unit*(PARAMETER_BITS+BIAS_BITS) +: PARAMETER_BITS+BIAS_BITS];
+                fetched_word[unit*(PARAMETER_BITS+BIAS_BITS) +: PARAMETER_BITS+BIAS_BITS];
             reg         [SUM_BITS-1:0]       total;
             reg         [PARAMETER_BITS-1:0] biased_parameters, parameters;
             wire signed [CURRENT_BITS-1:0]   current;
@@ -274,7 +285,7 @@ module snn_neurons #(
             );
 
             always @(posedge clk) begin
-                total <= read_sums[unit*SUM_BITS +: SUM_BITS]
+                total <= fetched_sums[unit*SUM_BITS +: SUM_BITS]
                        + {{(SUM_BITS-BIAS_BITS){own[BIAS_BITS-1]}}, own[BIAS_BITS-1:0]};
                 biased_parameters <= own[BIAS_BITS +: PARAMETER_BITS];
                 parameters        <= biased_parameters;
@@ -293,8 +304,8 @@ module snn_neurons #(
                     .write         (result_valid),
                     .write_address (result_turn),
                     .write_data    (unit_next_state[unit*STATE_BITS +: STATE_BITS]),
-                    .read          (read_turn),
-                    .read_address  (read_flags[STEP_BITS +: TURN_BITS]),
+                    .read          (fetched_turn),
+                    .read_address  (fetched_flags[STEP_BITS +: TURN_BITS]),
                     .read_data     (state)
                 );
             end
@@ -320,7 +331,7 @@ module snn_neurons #(
         update_spike     <= result_are_neurons & unit_spike;
     end
 
-    assign idle = !(busy || read_turn || biased_turn || under_way != {(UNIT_LATENCY+1){1'b0}}
+    assign idle = !(busy || read_turn || fetched_turn || biased_turn || under_way != {(UNIT_LATENCY+1){1'b0}}
                     || update_turn);
 
 endmodule
