@@ -54,7 +54,7 @@ CLOCKS = {"up5k": 24.0, "xc7a35t": 100.0, "ecp5-85k": 110.0, "ecp5-45k": 110.0}
 BUILT: dict[str, tuple[int, ...]] = {
     "up5k": (8, 1),
     "xc7a35t": (8, 1, 16, 32),
-    "ecp5-85k": (64, 32),
+    "ecp5-85k": (64, 128, 32),
     "ecp5-45k": (32, 16, 8, 1),
 }
 # Neuron units, their register stages, and inputs per clock: more where many lanes wait for them.
@@ -64,6 +64,7 @@ ENGINE: dict[int, EngineOptions] = {
     16: {"units": 4, "pipeline": 2, "inputs_per_beat": 4},
     32: {"units": 8, "pipeline": 2, "inputs_per_beat": 4},
     64: {"units": 16, "pipeline": 2, "inputs_per_beat": 4},
+    128: {"units": 16, "pipeline": 2, "inputs_per_beat": 4},
 }
 # A memory for each lane where its blocks would otherwise stand behind a multiplexer.
 SLICED = ("ecp5-85k", "ecp5-45k")
