@@ -9,53 +9,109 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from sc_neurocore.equation import CATALOGUE
 from sc_neurocore.errors import UserError
-from sc_neurocore.fixed import quantize
+from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.fixed.evaluate import NumpyIntegers, evaluate
-from sc_neurocore.fixed.unrolled import unroll
-from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
+from sc_neurocore.fixed.unrolled import accumulator_bias, unroll
+from sc_neurocore.network import (
+    Conv1d,
+    DelayDense,
+    Dense,
+    Flatten,
+    InputEncoding,
+    NetworkDescription,
+    Population,
+    Recurrent,
+)
+
+SIZES = (3, 4, 2)
+STEPS = 5
 
 
-def network(seed: int, neuron: str = "LIF", kind: Any = "static") -> Any:
+def make(
+    seed: int, neuron: str = "LIF", *, delay: int = 0, own: float = 0.0, kind: Any = "static"
+) -> IntegerNetwork:
+    """A network 3-4-2; `own` is the size of the weights of the neurons' own spikes."""
     rng = np.random.default_rng(seed)
-    sizes = (3, 4, 2)
     layers: list[Any] = []
-    for before, after in pairwise(sizes):
+    for before, after in pairwise(SIZES):
         weight, bias = rng.normal(0, 1.5, (after, before)), rng.normal(0, 0.5, after)
-        layers += [Dense(weight=weight, bias=bias), Population(neuron=CATALOGUE[neuron])]
-    coding = InputEncoding(shape=(3,), bits=4, fraction_bits=3, kind=kind)
-    description = NetworkDescription(name="small", input=coding, steps=5, layers=tuple(layers))
+        delays = rng.integers(0, delay + 1, (after, before))
+        layers.append(
+            DelayDense(weight=weight, bias=bias, delays=delays)
+            if delay
+            else Dense(weight=weight, bias=bias)
+        )
+        cell = CATALOGUE[neuron]
+        weight, bias = rng.normal(0, own, (after, after)), rng.normal(0, 0.2, after)
+        layers.append(
+            Recurrent(neuron=cell, weight=weight, bias=bias) if own else Population(neuron=cell)
+        )
+    coding = InputEncoding(shape=SIZES[:1], bits=4, fraction_bits=3, kind=kind)
+    description = NetworkDescription(name="small", input=coding, steps=STEPS, layers=tuple(layers))
     return quantize(description, "Q8.8", 6)
 
 
-@settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), neuron=st.sampled_from(["LIF", "IF", "ALIF", "Synaptic"]))
-def test_it_computes_every_update_and_count(seed: int, neuron: str) -> None:
-    small = network(seed, neuron)
-    frames = np.random.default_rng(seed).integers(0, 16, (20, 3))
+def numbers(network: IntegerNetwork, frames: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+    """What the program's inputs are for a network and its frames."""
+    if network.input.kind == "static":
+        values = {f"x{i}": frames[:, i] for i in range(SIZES[0])}
+    else:
+        values = {f"x{t}_{i}": frames[t, :, i] for t, i in np.ndindex(STEPS, SIZES[0])}
+    for number, layer in enumerate(network.layers):
+        arrays = {"w": layer.synapses[0].weight}
+        if "delays" in layer.synapses[0].arrays:
+            arrays["d"] = layer.synapses[0].arrays["delays"]
+        if layer.feedback is not None:
+            arrays["r"] = layer.feedback.weight
+        arrays["b"] = accumulator_bias(layer)
+        for kind, array in arrays.items():
+            for place, value in np.ndenumerate(array):
+                values[f"{kind}{number}_{'_'.join(map(str, place))}"] = np.array(value)
+    return values
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    neuron=st.sampled_from(["LIF", "IF", "ALIF", "Synaptic"]),
+    delay=st.sampled_from([0, 1, 2]),
+    own=st.sampled_from([0.0, 0.1, 8.0]),  # in a finer unit than what comes in, and a coarser one
+    kind=st.sampled_from(["static", "sequence"]),
+)
+def test_it_computes_every_update_and_count(
+    seed: int, neuron: str, delay: int, own: float, kind: str
+) -> None:
+    small = make(seed, neuron, delay=delay, own=own, kind=kind)
+    shape = (20, SIZES[0]) if kind == "static" else (STEPS, 20, SIZES[0])
+    frames = np.random.default_rng(seed).integers(0, 16, shape)
     expected = small.run(frames, record=True)
     program = unroll(small)
-    values = {f"x{i}": frames[:, i] for i in range(3)}
-    for number, layer in enumerate(small.layers):
-        for (neuron_number, index), weight in np.ndenumerate(layer.weight):
-            values[f"w{number}_{neuron_number}_{index}"] = np.array(weight)
-        for neuron_number, bias in enumerate(layer.bias):
-            values[f"b{number}_{neuron_number}"] = np.array(bias)
+    values = numbers(small, frames)
+    assert {port.name for port, _ in program.inputs} == set(values)
     found = evaluate(program, values, NumpyIntegers(program))
     for number, (spikes, states) in enumerate(zip(expected.spikes, expected.states, strict=True)):
         for step, sample, each in np.ndindex(spikes.shape):
             place = f"{number}_{step}_{each}"
-            spike = np.broadcast_to(found[f"spike{place}"], len(frames))
+            spike = np.broadcast_to(found[f"spike{place}"], 20)
             assert spike[sample] == spikes[step, sample, each]
             for name, state in states.items():
-                seen = np.broadcast_to(found[name + place], len(frames))
+                seen = np.broadcast_to(found[name + place], 20)
                 assert seen[sample] == state[step, sample, each]
-    counts = np.stack([np.broadcast_to(found[f"count{i}"], len(frames)) for i in range(2)], axis=-1)
+    counts = np.stack([np.broadcast_to(found[f"count{i}"], 20) for i in range(2)], axis=-1)
     assert np.array_equal(counts, expected.spike_counts)
 
 
-def test_an_input_that_changes_is_refused() -> None:
-    with pytest.raises(UserError, match="static"):
-        unroll(network(0, kind="sequence"))
+def test_other_layers_are_refused() -> None:
+    layers: Any = (
+        Conv1d(weight=np.ones((1, 1, 2))),
+        Flatten(),
+        Population(neuron=CATALOGUE["LIF"]),
+    )
+    coding = InputEncoding(shape=(1, 3), bits=4, fraction_bits=3)
+    description = NetworkDescription(name="small", input=coding, steps=2, layers=layers)
+    with pytest.raises(UserError, match="conv1d, population: expected a dense layer"):
+        unroll(quantize(description))

@@ -1,61 +1,124 @@
-"""A whole network as one integer program: all that it computes of one frame, step by step.
+"""A whole network as one integer program: all that it computes of one sample, step by step.
 
-The program has weights and biases as inputs beside the frame, so that a prover can ask about all
-of them. It grows with steps x neurons x inputs: it is for small networks.
+The program has weights, delays and biases as inputs beside the frames, so that a prover can ask
+about all of them. It grows with steps x neurons x inputs: it is for small networks.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.lowering import CURRENT, NEXT, SPIKE
 from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork, requantize
 from sc_neurocore.fixed.program import Port, Program, ProgramBuilder
+from sc_neurocore.fixed.synapses import Integers, IntegerSynapses
+from sc_neurocore.network.description import DelayDense
+
+_KINDS = [
+    (synapses, neurons)
+    for synapses in ("dense", "delay-dense")
+    for neurons in ("population", "recurrent")
+]
 
 
 def unroll(network: IntegerNetwork) -> Program:
     """Write a network out as a program.
 
-    Its inputs are the frame (`x0`, `x1`, …), the weights (`w1_0_2`: layer 1, neuron 0, its input
-    2) and the biases (`b1_0`). Its outputs are every update, such as `spike1_3_0` and `v1_3_0`
-    (layer 1, step 3, neuron 0), and the spike counts of the output neurons (`count0`, …). Weights
-    are free within their width, biases within ± the largest of their layer.
+    Its inputs are the frame (`x0`, `x1`, …; where there is one per step, `x2_0`: step 2, input 0),
+    the weights (`w1_0_2`: layer 1, neuron 0, its input 2), where a layer has delays, these in steps
+    (`d1_0_2`), the weights of recurrent neurons' own spikes (`r1_0_2`) and the biases (`b1_0`, in
+    the accumulator's unit). Its outputs are every update, such as `spike1_3_0` and `v1_3_0` (layer
+    1, step 3, neuron 0), and the spike counts of the output neurons (`count0`, …). Weights are free
+    within their width, delays up to the longest of their layer, biases within ± the largest of
+    theirs.
 
     Args:
-        network: Dense layers and their neurons, with a static input.
+        network: Layers of neurons of one equation, recurrent or not, each behind a dense layer,
+            with delays or without.
 
     Raises:
-        UserError: If it has other layers, or an input that changes with the steps.
+        UserError: If it has other layers, or several equations.
     """
-    if network.input.kind != "static":
-        raise UserError(f"{network.name}: expected a static input, not {network.input.kind}")
     return _Unrolling(network).program()
+
+
+def accumulator_bias(layer: IntegerLayer) -> Integers:
+    """Return the bias of each neuron of a layer that `unroll` takes, in the accumulator's unit."""
+    parts = [_dense(layer)] if layer.feedback is None else [_dense(layer), layer.feedback]
+    bias: Integers = np.sum([part.bias << _gain(layer, part) for part in parts], axis=0)
+    return bias
+
+
+def longest_delay(layer: IntegerLayer) -> int:
+    """Return the longest delay of a layer that `unroll` takes, in steps; 0 without delays."""
+    dense = _dense(layer).layer
+    return int(dense.delays.max()) if isinstance(dense, DelayDense) else 0
+
+
+def _dense(layer: IntegerLayer) -> IntegerSynapses:
+    """Return a layer's own synapses.
+
+    Raises:
+        UserError: If they are of another kind, or the neurons hand on something else than spikes.
+    """
+    if layer.kinds not in _KINDS:
+        raise UserError(
+            f"{', '.join(layer.kinds)}: expected a dense layer, with delays or without, and neurons"
+        )
+    return next(each for each in layer.synapses if each.weight_bits)
+
+
+def _gain(layer: IntegerLayer, synapses: IntegerSynapses) -> int:
+    """Return the left shift from the synapses' unit to the accumulator's."""
+    return layer.accumulator.fraction_bits - synapses.output.fraction_bits
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What reaches the neurons of a layer through one matrix of weights.
+
+    Attributes:
+        sources: What is sent in each step, by input: nodes of numbers, or of spikes.
+        are_spikes: Which of the two.
+        lag: Steps that everything takes.
+        weights: A node for each neuron and input.
+        delays: Nodes of the steps that each takes beyond that; empty without.
+        longest: The longest of these.
+        gain: Left shift to the unit of the accumulator.
+    """
+
+    sources: list[list[int]]
+    are_spikes: bool
+    lag: int
+    weights: list[list[int]]
+    delays: list[list[int]]
+    longest: int
+    gain: int
 
 
 class _Unrolling:
     def __init__(self, network: IntegerNetwork) -> None:
         self._network = network
         self._builder = ProgramBuilder()
+        self._zero = self._builder.constant(0, 0)
         self._inputs: list[tuple[Port, int]] = []
         self._outputs: list[tuple[Port, int]] = []
 
     def program(self) -> Program:
         network, builder = self._network, self._builder
-        coding = network.input
-        largest = (1 << coding.bits) - 1
-        values = [
-            self._input(Port(f"x{index}", coding.bits, coding.fraction_bits, False), 0, largest)
-            for index in range(network.layers[0].inputs)
-        ]
-        # spikes[t] are those of the layer before, at step t.
-        spikes: list[list[int]] = []
+        sent = self._frames()
         for number, layer in enumerate(network.layers):
-            spikes = self._layer(number, layer, values, spikes)
-        one, zero = builder.constant(1, 0), builder.constant(0, 0)
+            sent = self._layer(number, layer, sent)
+        one = builder.constant(1, 0)
         for neuron in range(network.layers[-1].outputs):
             builder.begin(f"count{neuron}", f"spikes of output {neuron}")
-            count = zero
-            for step in spikes:
-                counted = builder.apply("select", step[neuron], one, zero)
+            count = self._zero
+            for step in sent:
+                counted = builder.apply("select", step[neuron], one, self._zero)
                 count = builder.apply("+", count, counted)
             self._outputs.append((Port(f"count{neuron}", builder.nodes[count].width, 0), count))
         return Program(
@@ -65,70 +128,123 @@ class _Unrolling:
             tuple(self._outputs),
         )
 
+    def _frames(self) -> list[list[int]]:
+        """Return what comes in at each step."""
+        coding, steps = self._network.input, self._network.steps
+        is_static = coding.kind == "static"
+        largest = (1 << coding.bits) - 1
+        form = Port("", coding.bits, coding.fraction_bits, False)
+        frames = [
+            [
+                self._input(replace(form, name=f"x{place}{index}"), 0, largest)
+                for index in range(self._network.layers[0].inputs)
+            ]
+            for place in ([""] if is_static else [f"{step}_" for step in range(steps)])
+        ]
+        return frames * steps if is_static else frames
+
     def _input(self, port: Port, low: int, high: int) -> int:
         node = self._builder.input(low, high, port.fraction_bits)
         self._inputs.append((port, node))
         return node
 
-    def _layer(
-        self, number: int, layer: IntegerLayer, values: list[int], before: list[list[int]]
-    ) -> list[list[int]]:
+    def _layer(self, number: int, layer: IntegerLayer, sent: list[list[int]]) -> list[list[int]]:
         """Write a layer; return its spikes, by step and neuron."""
-        bits = layer.dense.scale_bits
-        limit = (1 << (layer.weight_bits - 1)) - 1
-        bound = max(int(abs(layer.bias).max()), 1)
-        spikes: list[list[int]] = [[] for _ in range(self._network.steps)]
-        for neuron in range(layer.outputs):
-            weights = [
-                self._input(
-                    Port(f"w{number}_{neuron}_{index}", layer.weight_bits, bits), -limit, limit
-                )
-                for index in range(layer.inputs)
-            ]
-            port = Port(f"b{number}_{neuron}", bound.bit_length() + 1, 0)
-            bias = self._input(port, -bound, bound)
-            state: dict[str, int] = {
-                name: self._builder.constant(value, layer.program.fixed_point.state.fraction_bits)
-                for name, value in self._network.initial_state.items()
-            }
-            for step, fired in enumerate(spikes):
+        spikes: list[list[int]] = []
+        parts = [self._incoming(number, layer, sent)]
+        if layer.feedback is not None:
+            weights = self._weights(f"r{number}", layer.feedback)
+            gain = _gain(layer, layer.feedback)
+            parts.append(_Part(spikes, True, 1, weights, [], 0, gain))
+        bound = max(int(np.abs(accumulator_bias(layer)).max()), 1)
+        biases = [
+            self._input(Port(f"b{number}_{neuron}", bound.bit_length() + 1, 0), -bound, bound)
+            for neuron in range(layer.outputs)
+        ]
+        fraction_bits = layer.program.fixed_point.state.fraction_bits
+        initial = {
+            name: self._builder.constant(value, fraction_bits)
+            for name, value in self._network.initial_state.items()
+        }
+        states = [initial] * layer.outputs
+        for step in range(self._network.steps):
+            fired = []
+            for neuron, bias in enumerate(biases):
                 place = f"{number}_{step}_{neuron}"
                 self._builder.begin(f"sum{place}", f"layer {number}, step {step}, neuron {neuron}")
                 total = bias
-                for index, weight in enumerate(weights):
-                    total = self._add(total, weight, values, before, step, index)
-                current = requantize(
-                    self._builder, total, layer.shift, layer.program.fixed_point.current
-                )
-                inputs = {**state, CURRENT: current}
-                for column, parameter in enumerate(layer.program.parameters):
-                    value = int(layer.parameters[neuron, column])
-                    inputs[parameter.name] = self._builder.constant(value, 0)
-                found = self._builder.embed(layer.program.program, inputs)
-                state = {name: found[name + NEXT] for name in state}
+                for part in parts:
+                    for node in self._arriving(part, step, neuron):
+                        total = self._builder.apply("+", total, node)
+                found = self._update(layer, neuron, total, states[neuron])
+                states[neuron] = {name: found[name + NEXT] for name in initial}
                 fired.append(found[SPIKE])
                 self._outputs.append((Port(f"spike{place}", 1, 0, False), found[SPIKE]))
                 form = layer.program.fixed_point.state
                 self._outputs += [
                     (Port(name + place, form.width, form.fraction_bits, form.signed), node)
-                    for name, node in state.items()
+                    for name, node in states[neuron].items()
                 ]
+            spikes.append(fired)
         return spikes
 
-    def _add(
-        self,
-        total: int,
-        weight: int,
-        values: list[int],
-        before: list[list[int]],
-        step: int,
-        index: int,
-    ) -> int:
-        """Add what one input contributes: a value times the weight, or the weight of a spike."""
+    def _incoming(self, number: int, layer: IntegerLayer, sent: list[list[int]]) -> _Part:
+        dense, longest = _dense(layer), longest_delay(layer)
+        weights = self._weights(f"w{number}", dense)
+        delays: list[list[int]] = []
+        if longest:
+            form = Port("", longest.bit_length(), 0, False)
+            delays = self._matrix(f"d{number}", dense, form, 0, longest)
+        return _Part(sent, number > 0, 0, weights, delays, longest, _gain(layer, dense))
+
+    def _weights(self, name: str, synapses: IntegerSynapses) -> list[list[int]]:
+        limit = (1 << (synapses.weight_bits - 1)) - 1
+        form = Port("", synapses.weight_bits, synapses.scale_bits)
+        return self._matrix(name, synapses, form, -limit, limit)
+
+    def _matrix(
+        self, name: str, synapses: IntegerSynapses, form: Port, low: int, high: int
+    ) -> list[list[int]]:
+        """Make an input for each synapse; return their nodes by neuron and input."""
+        outputs, inputs = synapses.weight.shape
+        return [
+            [
+                self._input(replace(form, name=f"{name}_{neuron}_{index}"), low, high)
+                for index in range(inputs)
+            ]
+            for neuron in range(outputs)
+        ]
+
+    def _arriving(self, part: _Part, step: int, neuron: int) -> Iterator[int]:
+        """Yield what each input brings to a neuron's accumulator in a step, if it can."""
         builder = self._builder
-        if before:
-            zero = builder.constant(0, 0)
-            added = builder.apply("select", before[step][index], weight, zero)
-        else:
-            added = builder.apply("*", values[index], weight)
-        return builder.apply("+", total, added)
+        for index in range(len(part.weights[neuron])) if step >= part.lag else ():
+            node = self._product(part, step - part.lag, neuron, index)
+            for late in range(1, part.longest + 1):
+                is_later = builder.apply(
+                    ">=", part.delays[neuron][index], builder.constant(late, 0)
+                )
+                earlier = self._product(part, step - part.lag - late, neuron, index)
+                node = builder.apply("select", is_later, earlier, node)
+            yield builder.apply("<<", node, amount=part.gain)
+
+    def _product(self, part: _Part, step: int, neuron: int, index: int) -> int:
+        """Return an input of a step times its weight; nothing is sent before the first step."""
+        if step < 0:
+            return self._zero
+        source, weight = part.sources[step][index], part.weights[neuron][index]
+        if part.are_spikes:
+            return self._builder.apply("select", source, weight, self._zero)
+        return self._builder.apply("*", source, weight)
+
+    def _update(
+        self, layer: IntegerLayer, neuron: int, total: int, state: dict[str, int]
+    ) -> dict[str, int]:
+        """Write a neuron's step; return the node of each of its outputs."""
+        program, builder = layer.program, self._builder
+        current = requantize(builder, total, layer.shift, program.fixed_point.current)
+        inputs = {**state, CURRENT: current}
+        for column, parameter in enumerate(program.parameters):
+            value = int(layer.neuron_parameters[neuron, column])
+            inputs[parameter.name] = builder.constant(value, 0)
+        return builder.embed(program.program, inputs)

@@ -6,7 +6,7 @@ inputs that come per step, every readout, and neurons of several equations.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from sc_neurocore.hdl.accelerator import (
 from sc_neurocore.hdl.equation_compiler import default_name, emit_neuron
 from sc_neurocore.hdl.memories import Words, memory_text, padded
 from sc_neurocore.hdl.step_geometry import StepGeometry, plan_steps
-from sc_neurocore.hdl.step_layers import Part, step_layers
+from sc_neurocore.hdl.step_layers import Part, StepLayer, step_layers
 
 STEP_SOURCES = "step_outer"
 SHARED = (
@@ -94,9 +94,11 @@ def generate_steps(network: IntegerNetwork, directory: Path, lanes: int = 8) -> 
 
 def memory_contents(network: IntegerNetwork, geometry: StepGeometry) -> dict[str, bytes]:
     """Return what the memories hold: name of the $readmemh file, and its text."""
+    layers = step_layers(network)
+    slots = neuron_slots(network, layers, geometry)
     return {
-        WEIGHTS_FILE: memory_text(*_weight_rows(network, geometry), geometry.rows),
-        NEURONS_FILE: memory_text(*_neuron_slots(network, geometry), geometry.slots),
+        WEIGHTS_FILE: memory_text(*weight_rows(layers, geometry), geometry.rows),
+        NEURONS_FILE: memory_text(*slots, geometry.slots),
     }
 
 
@@ -147,11 +149,11 @@ def _unit(program: NeuronProgram, module: str, geometry: StepGeometry) -> dict[s
     }
 
 
-def _weight_rows(network: IntegerNetwork, geometry: StepGeometry) -> Words:
+def weight_rows(layers: Sequence[StepLayer], geometry: StepGeometry) -> Words:
     """Lay out the weights: for each group, for each input, a weight and a delay per lane."""
     lanes = geometry.lanes
     blocks = []
-    for layer, form in zip(step_layers(network), geometry.layers, strict=True):
+    for layer, form in zip(layers, geometry.layers, strict=True):
         parts = [_lane_words(part, form.groups, lanes) for part in layer.parts]
         # A group's rows follow each other: all inputs of its first part, then of its second.
         blocks.append(np.concatenate(parts, axis=1).reshape(-1, lanes * 2))
@@ -169,15 +171,15 @@ def _lane_words(part: Part, groups: int, lanes: int) -> Any:
     return np.stack(both, axis=-1)
 
 
-def _neuron_slots(network: IntegerNetwork, geometry: StepGeometry) -> Words:
+def neuron_slots(
+    network: IntegerNetwork, layers: Sequence[StepLayer], geometry: StepGeometry
+) -> Words:
     """Lay out what each neuron has of its own: for each lane of each group, bias and parameters.
 
     A layer packs its parameters from the low bits up, as its own unit reads them.
     """
     blocks = []
-    for layer, form, source in zip(
-        step_layers(network), geometry.layers, network.layers, strict=True
-    ):
+    for layer, form, source in zip(layers, geometry.layers, network.layers, strict=True):
         packed = np.zeros(layer.outputs, dtype=object)
         low = 0
         for values, port in zip(layer.parameters.T, source.program.parameters, strict=True):

@@ -1,0 +1,237 @@
+"""The bench that compares a small network on an accelerator with the integer model.
+
+The accelerator's memories and its frames may hold anything; every update, count and class is
+compared with the integer model, written out as one program (`fixed.unrolled`), for so many clocks
+that the result is out. Which network, and where its numbers stand in the memories, is said by
+`small_network` and `small_step_network`, one for each schedule.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore.errors import CheckFailedError
+from sc_neurocore.fixed.network import IntegerNetwork
+from sc_neurocore.fixed.unrolled import unroll
+from sc_neurocore.hdl.accelerator import Accelerator
+from sc_neurocore.hdl.pipeline import Stages
+from sc_neurocore.hdl.render import render
+from sc_neurocore.hdl.step_module import StepModule
+from sc_neurocore.verify.result import ProofResult, ProofStatus
+from sc_neurocore.verify.unrolling import engine, first_failure
+
+INPUT_BITS = 2
+WEIGHT_BITS = 3
+FORMAT = "Q5.1"
+WEIGHT_LIMIT = (1 << (WEIGHT_BITS - 1)) - 1
+NAME = "a small network on this engine: the accelerator equals the integer model"
+_ENGINE_PREFIX = "snn_"
+_MEMORIES = "snn_rom.v"
+_REFERENCE = "small_reference"
+
+
+@dataclass(frozen=True)
+class Field:
+    """A part of a memory that holds one number of the network.
+
+    Attributes:
+        name: The number's input port of the integer model's program.
+        low: The lowest bit.
+        width: Bits.
+        least: The least that the number may be; it is signed if that is negative.
+        most: The most.
+    """
+
+    name: str
+    low: int
+    width: int
+    least: int
+    most: int
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a memory of the accelerator holds.
+
+    Attributes:
+        name: What the bench calls it.
+        path: Where the memory is, from the top module's instance on.
+        bits: All of its bits.
+        fields: Its numbers; everything else is free.
+        empty: Ones for the bits of it that are zero in every design.
+    """
+
+    name: str
+    path: str
+    bits: int
+    fields: list[Field]
+    empty: int = 0
+
+
+@dataclass(frozen=True)
+class _Update:
+    """One update of a neuron, and the ports of the reference that say what it must be."""
+
+    layer: int
+    step: int
+    neuron: int
+    spike: str
+    states: str
+
+
+class Marks:
+    """Numbers that say which number of the network they stand for.
+
+    The generator's own layout is asked where each stands: it lays these out.
+    """
+
+    def __init__(self) -> None:
+        self._known: list[tuple[str, int, int]] = [("", 0, 0)]
+
+    def make(
+        self, kind: str, shape: tuple[int, ...], limits: tuple[int, int]
+    ) -> NDArray[np.int64]:
+        """Return marks in a shape.
+
+        Args:
+            kind: What the program's ports are called, before their place.
+            shape: Of the numbers.
+            limits: The least and the most that each may be.
+        """
+        found = np.zeros(shape, dtype=np.int64)
+        for place in np.ndindex(shape):
+            found[place] = len(self._known)
+            self._known.append((f"{kind}_{'_'.join(map(str, place))}", *limits))
+        return found
+
+    def fields(self, words: NDArray[np.int64], widths: list[int]) -> list[Field]:
+        """Return where each mark stands in a memory, (words, columns), of such columns."""
+        found = []
+        starts = np.concatenate([[0], np.cumsum(widths)])
+        for (row, column), mark in np.ndenumerate(words):
+            if mark:
+                name, least, most = self._known[mark]
+                low = row * int(starts[-1]) + int(starts[column])
+                found.append(Field(name, low, widths[column], least, most))
+        return found
+
+
+def take_engine(accelerator: Accelerator, directory: Path) -> None:
+    """Replace the engine of a design by that of another one's folder."""
+    for path in accelerator.verilog:
+        if path.name.startswith(_ENGINE_PREFIX):
+            source = directory / path
+            if not source.is_file():
+                raise CheckFailedError(f"{source}, a part of the engine, is missing: compile again")
+            shutil.copyfile(source, accelerator.directory / path)
+
+
+def check(
+    network: IntegerNetwork,
+    accelerator: Accelerator,
+    memories: list[Contents],
+    folder: Path,
+    *,
+    clocks: int,
+    timeout: float,
+    numbers: str,
+    bound: str,
+) -> ProofResult:
+    """Compare a network on its accelerator with the integer model, for all of its numbers.
+
+    Args:
+        network: The network.
+        accelerator: What was generated from it.
+        memories: What its memories hold.
+        folder: Where the bench goes.
+        clocks: How many clocks are looked at; the result must be out by then.
+        timeout: Seconds after which the answer is `unknown`.
+        numbers: What is free, in words.
+        bound: What the check is limited to beside the clocks, in words.
+
+    Raises:
+        ToolMissingError: If Yosys or python-sat is not installed.
+        ToolFailedError: If Yosys cannot read the design.
+    """
+    sources = _prepare(network, accelerator, memories, folder, clocks)
+    began = time.perf_counter()
+
+    def check_time(clock: int) -> None:
+        if time.perf_counter() - began > timeout:
+            raise TimeoutError
+
+    status: ProofStatus = f"bounded({clocks})"
+    detail = (
+        f"every spike and state of every update, each once, the counts and the class, for "
+        f"{numbers}; the result is out within {clocks} clocks of reset"
+    )
+    try:
+        failure = first_failure(folder, "small", sources, clocks + 1, check_time)
+    except TimeoutError:
+        status, detail = "unknown", f"no answer within {timeout:g} s"
+    else:
+        if failure:
+            seen = ", ".join(name.replace("_", " ") for name in failure.outputs)
+            status, detail = "refuted", f"in clock {failure.clock}: {seen} (bench in {folder})"
+    return ProofResult(
+        name=NAME,
+        status=status,
+        engine=engine(),
+        seconds=round(time.perf_counter() - began, 3),
+        detail=detail,
+        assumptions=("reset is high in the first clock", "inputs come and results go at once"),
+        bound=f"{clocks} clocks after reset, {bound}",
+    )
+
+
+def _prepare(
+    network: IntegerNetwork,
+    accelerator: Accelerator,
+    memories: list[Contents],
+    folder: Path,
+    clocks: int,
+) -> list[str]:
+    """Write the bench and copy the engine; return the sources."""
+    reference = unroll(network)
+    text = StepModule(reference, _REFERENCE, Stages.none(reference)).text()
+    (folder / f"{_REFERENCE}.v").write_text(text, encoding="utf-8")
+    names = []
+    for path in accelerator.verilog:
+        if path.name != _MEMORIES:
+            shutil.copyfile(accelerator.directory / path, folder / path.name)
+            names.append(path.name)
+    states = [field.name for field in accelerator.states[0]]
+    updates = [
+        _Update(
+            number,
+            step,
+            neuron,
+            f"spike{number}_{step}_{neuron}",
+            ", ".join(f"{name}{number}_{step}_{neuron}" for name in reversed(states)),
+        )
+        for number, layer in enumerate(network.layers)
+        for step in range(network.steps)
+        for neuron in range(layer.outputs)
+    ]
+    values = {
+        "top": accelerator.top,
+        "g": accelerator.geometry,
+        "reference": _REFERENCE,
+        "inputs": [port.name for port, _ in reference.inputs if port.name.startswith("x")],
+        "beats": accelerator.geometry.beats * accelerator.frames_per_sample,
+        "ports": reference.inputs,
+        "results": reference.outputs,
+        "updates": updates,
+        "outputs": network.layers[-1].outputs,
+        "memories": memories,
+        "clocks": clocks,
+    }
+    bench = render("sc_neurocore.verify", "harness", "small.v.j2", values)
+    (folder / "small.v").write_text(bench, encoding="utf-8")
+    return ["small.v", f"{_REFERENCE}.v", *names]
