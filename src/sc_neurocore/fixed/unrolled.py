@@ -1,7 +1,8 @@
 """A whole network as one integer program: all that it computes of one sample, step by step.
 
 The program has weights, delays and biases as inputs beside the frames, so that a prover can ask
-about all of them. It grows with steps x neurons x inputs: it is for small networks.
+about all of them. It grows with steps x neurons x inputs: it is for small networks. Sums are formed
+in the order in which an accelerator forms them, which spares a prover most of its work.
 """
 
 from __future__ import annotations
@@ -172,10 +173,11 @@ class _Unrolling:
             for neuron, bias in enumerate(biases):
                 place = f"{number}_{step}_{neuron}"
                 self._builder.begin(f"sum{place}", f"layer {number}, step {step}, neuron {neuron}")
-                total = bias
+                total = self._zero
                 for part in parts:
                     for node in self._arriving(part, step, neuron):
                         total = self._builder.apply("+", total, node)
+                total = self._builder.apply("+", total, bias)
                 found = self._update(layer, neuron, total, states[neuron])
                 states[neuron] = {name: found[name + NEXT] for name in initial}
                 fired.append(found[SPIKE])
@@ -216,22 +218,22 @@ class _Unrolling:
         ]
 
     def _arriving(self, part: _Part, step: int, neuron: int) -> Iterator[int]:
-        """Yield what each input brings to a neuron's accumulator in a step, if it can."""
-        builder = self._builder
-        for index in range(len(part.weights[neuron])) if step >= part.lag else ():
-            node = self._product(part, step - part.lag, neuron, index)
-            for late in range(1, part.longest + 1):
-                is_later = builder.apply(
-                    ">=", part.delays[neuron][index], builder.constant(late, 0)
-                )
-                earlier = self._product(part, step - part.lag - late, neuron, index)
-                node = builder.apply("select", is_later, earlier, node)
-            yield builder.apply("<<", node, amount=part.gain)
+        """Yield what each input brings to a neuron's accumulator in a step, what is late first."""
+        builder, zero = self._builder, self._zero
+        for late in range(min(part.longest, step - part.lag), -1, -1):
+            for index in range(len(part.weights[neuron])):
+                node = self._product(part, step - part.lag - late, neuron, index)
+                steps = builder.constant(late, 0)
+                if late > 0:
+                    enough = builder.apply(">=", part.delays[neuron][index], steps)
+                    node = builder.apply("select", enough, node, zero)
+                if late < part.longest:
+                    no_more = builder.apply("<=", part.delays[neuron][index], steps)
+                    node = builder.apply("select", no_more, node, zero)
+                yield builder.apply("<<", node, amount=part.gain)
 
     def _product(self, part: _Part, step: int, neuron: int, index: int) -> int:
-        """Return an input of a step times its weight; nothing is sent before the first step."""
-        if step < 0:
-            return self._zero
+        """Return an input of a step times its weight."""
         source, weight = part.sources[step][index], part.weights[neuron][index]
         if part.are_spikes:
             return self._builder.apply("select", source, weight, self._zero)

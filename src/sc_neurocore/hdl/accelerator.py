@@ -109,6 +109,16 @@ class Accelerator:
             )
         return self.geometry
 
+    def step_geometry(self) -> StepGeometry:
+        """Return the sizes of a step-outer engine.
+
+        Raises:
+            UserError: If the schedule is another one.
+        """
+        if not isinstance(self.geometry, StepGeometry):
+            raise UserError(f"{self.directory}: schedule {self.schedule}: expected step-outer")
+        return self.geometry
+
     @property
     def values_per_sample(self) -> int:
         """Numbers that go in for one result."""

@@ -37,6 +37,7 @@ from sc_neurocore.verify.properties import prove_properties
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.simulators import TOOLS, SimulatorName
 from sc_neurocore.verify.small_network import prove_small
+from sc_neurocore.verify.small_step_network import prove_small_step
 from sc_neurocore.verify.step_control import prove_step_control
 from sc_neurocore.verify.step_simulation import StepCosimulation, cosimulate_step
 from sc_neurocore.verify.sums import prove_additions, prove_sums
@@ -166,7 +167,8 @@ def prove_design(
     claims["widths of the sums"] = partial(prove_sums, accelerator, network)
     if not is_stepwise:
         claims["sums"] = partial(prove_additions, directory)
-        claims["a small network"] = partial(prove_small, accelerator)
+    small = prove_small_step if is_stepwise else prove_small
+    claims["a small network"] = partial(small, accelerator)
     results = []
     for done, (name, prove) in enumerate(claims.items()):
         progress(Progress("proofs", done, len(claims), name))

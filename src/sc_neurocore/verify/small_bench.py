@@ -94,9 +94,7 @@ class Marks:
     def __init__(self) -> None:
         self._known: list[tuple[str, int, int]] = [("", 0, 0)]
 
-    def make(
-        self, kind: str, shape: tuple[int, ...], limits: tuple[int, int]
-    ) -> NDArray[np.int64]:
+    def make(self, kind: str, shape: tuple[int, ...], limits: tuple[int, int]) -> NDArray[np.int64]:
         """Return marks in a shape.
 
         Args:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sc_neurocore.errors import UserError
 from sc_neurocore.hdl.accelerator import Accelerator, load_accelerator
 from sc_neurocore.hdl.step_geometry import StepGeometry
 from sc_neurocore.verify.control import ASSUMPTIONS, prepare_bench, run_bench
@@ -47,9 +46,7 @@ def prove_step_control(directory: Path, *, depth: int = 6, timeout: float = 600)
         ToolFailedError: If one of them cannot read the design.
     """
     accelerator = load_accelerator(directory)
-    geometry = accelerator.geometry
-    if not isinstance(geometry, StepGeometry):
-        raise UserError(f"{directory}: schedule {accelerator.schedule}: expected step-outer")
+    geometry = accelerator.step_geometry()
     values = _bench_values(accelerator, geometry)
     folder = prepare_bench(accelerator, ("layers",), "step_control.v.j2", values, depth)
     claims = (
