@@ -7,6 +7,7 @@ network's table at hand; memories, neuron units and handshakes may do anything.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ MEMORIES = (
     "the event memory and the spike memory hold what was written into them, of which it is proved "
     "that no event is beyond the last input and no padding has spiked",
 )
+# Clocks from a word's fetch to its first token, from there to the sums, from a neuron's turn to its
+# update, and the one in which the controller sees that all is done.
+_THROUGH = 3 + 4 + 4 + 1
 _STAGES = ("addressed", "read", "weighted", "multiplied")
 
 
@@ -30,8 +34,8 @@ def prove_step_control(directory: Path, *, depth: int = 6, timeout: float = 600)
     before the work on the one before is done, and no more than there are steps; a result stays
     until it is taken; the weight and the neuron memory are never read beyond their end; a
     neuron's state is never read while its successor is on its way; layer and step stand still
-    while anything is under way; and a ranking falls with every clock in which the core does not
-    wait for an input, so that the result comes.
+    while anything is under way; and within `most_clocks` of a frame's last value the result comes
+    or the next frame is asked for, since a ranking falls with every clock until then.
 
     Args:
         directory: What `hdl.generate_steps` wrote; the proof's files go to its folder
@@ -49,22 +53,62 @@ def prove_step_control(directory: Path, *, depth: int = 6, timeout: float = 600)
     geometry = accelerator.step_geometry()
     values = _bench_values(accelerator, geometry)
     folder = prepare_bench(accelerator, ("layers",), "step_control.v.j2", values, depth)
+    most = most_step_clocks(geometry, accelerator.steps)
+    comes = "the result" if geometry.is_static else "the result or the next frame's turn"
     claims = (
         f"for every sequence of inputs and handshakes, every content of the memories and every "
         f"answer of the neuron units, without bound: one result per sample, held until it is "
         f"taken; no frame before the work on the last one is done; weight and neuron addresses in "
-        f"range; no state read while its successor is under way; and a ranking of "
-        f"{values['rank_bits']} bits that falls with every clock in which the core does not wait "
-        f"for an input"
+        f"range; no state read while its successor is under way; and {comes} at most {most} clocks "
+        f"after a frame's last value: what is left falls with every clock"
     )
-    return run_bench(folder, NAME, claims, ASSUMPTIONS + MEMORIES, depth, timeout)
+    result = run_bench(folder, NAME, claims, ASSUMPTIONS + MEMORIES, depth, timeout)
+    return replace(result, figures={"most_clocks": most})
+
+
+def most_step_clocks(geometry: StepGeometry, steps: int) -> int:
+    """Return the clocks from a frame's last value within which `prove_step_control` proves its end.
+
+    That is the result, or, where frames come per step, the next frame's turn. Every input is
+    active, every neuron fires, and sums and neuron unit never work at the same time.
+    """
+    _, free, busy = _costs(geometry)
+    return 1 + (free + busy) * (steps if geometry.is_static else 1)
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """Clocks that parts of a layer's work take at most: words the sums, jobs the neuron unit."""
+
+    group_words: int
+    own_words: int
+    later_words: int
+    later_jobs: int
+
+
+def _costs(g: StepGeometry) -> tuple[list[_Cost], int, int]:
+    """Return the parts of the bound in harness/step_control.v.j2 by layer, and those of a step."""
+    costs: list[_Cost] = []
+    words = jobs = 0
+    for layer in reversed(g.layers):
+        own = layer.groups * g.lanes if layer.is_recurrent else 0
+        incoming = layer.inputs if layer.takes_frame else layer.words * g.lanes
+        group = incoming + own + _spare(g)
+        costs.append(_Cost(group, own, words, jobs))
+        words += layer.groups * group + _THROUGH
+        jobs += layer.groups * g.lanes
+    return costs[::-1], words, jobs
+
+
+def _spare(g: StepGeometry) -> int:
+    """Return the clocks that the last token of a group takes longer: in rings it takes two."""
+    return int(g.delay_bits > 0)
 
 
 def _bench_values(accelerator: Accelerator, g: StepGeometry) -> dict[str, Any]:
     sums = "delayed.rings" if g.delay_bits else "direct.accumulator"
-    controller = g.step_bits + 1 + g.event_bits + g.layer_bits + 1
-    controller += g.group_bits + 1 + g.index_bits
-    pipeline = (g.lanes + 8) + (g.lane_bits + 1) + 4
+    costs, free, busy = _costs(g)
+    steps = accelerator.steps if g.is_static else 1
     return {
         "top": accelerator.top,
         "g": g,
@@ -74,7 +118,13 @@ def _bench_values(accelerator: Accelerator, g: StepGeometry) -> dict[str, Any]:
         "stages": _STAGES,
         "inside": list(_inside(g, sums)),
         "flags_bits": 2 + g.group_bits + g.lane_bits + g.slot_bits,
-        "rank_bits": controller + pipeline,
+        "costs": costs,
+        "spare": _spare(g),
+        "step_free": free,
+        "step_busy": busy,
+        "most_free": steps * free,
+        "most_busy": steps * busy,
+        "left_bits": (2 * steps * max(free, busy)).bit_length(),
         "engine_parameters": list(g.parameters.items()),
     }
 
