@@ -13,7 +13,7 @@ from sc_neurocore.hdl.accelerator import generate
 from sc_neurocore.hdl.step_outer import generate_steps
 from sc_neurocore.verify.cosimulation import cosimulate
 from sc_neurocore.verify.simulators import TOOLS, SimulatorName
-from sc_neurocore.verify.step_control import prove_step_control
+from sc_neurocore.verify.step_control import most_step_clocks, prove_step_control
 
 MakeNetwork = Callable[..., IntegerNetwork]
 RequireTool = Callable[..., None]
@@ -173,6 +173,22 @@ def test_the_control_is_proved(
     result = prove_step_control(tmp_path)
     assert (result.status, result.detail[:9]) == ("proved", "for every")
     assert len(result.assumptions) == 2
+    assert f"at most {result.figures['most_clocks']} clocks after" in result.detail
+
+
+@pytest.mark.parametrize("kind", ["recurrent", "delayed"])
+def test_no_sample_takes_longer_than_is_proved(
+    kind: str, make_step_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("iverilog")
+    network = make_step_network(kind)
+    accelerator = generate_steps(network, tmp_path, 2)
+    saturated = np.full_like(samples(network, 1), (1 << network.input_bits) - 1)
+    run = cosimulate(tmp_path, network, saturated, "icarus")
+    geometry = accelerator.step_geometry()
+    frames, most = accelerator.frames_per_sample, most_step_clocks(geometry, network.steps)
+    taken = run.cycles_per_sample - geometry.clear_clocks - accelerator.values_per_sample
+    assert 0.4 * frames * most < taken <= frames * most
 
 
 @pytest.mark.parametrize(
@@ -183,6 +199,12 @@ def test_the_control_is_proved(
             "wire layer_done    = state == DRAIN && pipeline_idle;",
             "wire layer_done    = state == DRAIN;",
             "assert",
+        ),
+        (  # the work on a frame that is not blank never ends
+            "controller",
+            "wire layer_done    = state == DRAIN && pipeline_idle;",
+            "wire layer_done    = state == DRAIN && pipeline_idle && blank;",
+            "free_clocks",
         ),
         pytest.param(
             "controller",

@@ -40,6 +40,7 @@ from sc_neurocore.verify.small_bench import (
     check,
     take_engine,
 )
+from sc_neurocore.verify.step_control import most_step_clocks
 
 _WEIGHT_BITS = 2
 _WEIGHT_LIMIT = 1
@@ -51,11 +52,12 @@ def prove_small_step_network(
     *,
     is_delayed: bool = True,
     is_static: bool = True,
-    clocks: int = 130,
     timeout: float = 600,
     engine_of: Path | None = None,
 ) -> ProofResult:
     """Compare a small network on the accelerator with the integer model, for all of its numbers.
+
+    As many clocks are looked at as `most_step_clocks` says that the result takes.
 
     Args:
         folder: Where the proof's files go.
@@ -64,7 +66,6 @@ def prove_small_step_network(
             2-2-2 neurons and 3 steps, in which a slot of a ring is used again; otherwise 2-3-2
             neurons, so that a group is padded, and 2 steps.
         is_static: Whether one frame comes in, or one for each step.
-        clocks: How many clocks are looked at; the result must be out by then.
         timeout: Seconds after which the answer is `unknown`.
         engine_of: A design folder whose engine it is; by default the engine of this package.
 
@@ -78,6 +79,10 @@ def prove_small_step_network(
     accelerator = generate_steps(small, folder / "design", lanes)
     if engine_of is not None:
         take_engine(accelerator, engine_of)
+    g, frames_in = accelerator.step_geometry(), accelerator.frames_per_sample
+    # Reset, the rings' clearing, each frame's values and work; a count comes a clock later.
+    of_a_frame = g.beats + most_step_clocks(g, steps)
+    clocks = 2 + g.clear_clocks + frames_in * of_a_frame
     delays = " with delays of up to a step in front" if is_delayed else ""
     frames = "one frame" if is_static else f"{steps} frames, one per step"
     return check(
