@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,7 @@ def prepare_bench(
     values: dict[str, Any],
     depth: int,
     name: str = "control",
+    further: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the bench and the sources that it needs; the memories are replaced by free ones.
 
@@ -134,6 +136,7 @@ def prepare_bench(
         values: What is filled in.
         depth: For SymbiYosys.
         name: Of the folder in the design's folder proof.
+        further: The texts of modules that the bench needs beside the design's, by name.
 
     Returns:
         The folder.
@@ -148,6 +151,9 @@ def prepare_bench(
         if is_engine or is_table:
             shutil.copyfile(accelerator.directory / path, folder / path.name)
             names.append(path.name)
+    for module, text in (further or {}).items():
+        (folder / f"{module}.v").write_text(text, encoding="utf-8")
+        names.append(f"{module}.v")
     bench = render("sc_neurocore.verify", "harness", template, values)
     (folder / "control.v").write_text(bench, encoding="utf-8")
     everything = ["control.v", *names]
