@@ -2,12 +2,14 @@
 
 Areas are those of the combinational step after Yosys; clocks are nextpnr's estimate for the
 registered module between registers, without and with a pipeline. Artix-7 has no clock: pip has no
-placer for it.
+placer for it. What is done is kept in runs/neuron_area/, and not done again unless a module or a tool
+changed.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 import tempfile
@@ -17,12 +19,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from _neurons import neurons
+from _parts import Parts
 from _results import Target, write_results
 
+from sc_neurocore.errors import ToolFailedError
 from sc_neurocore.fixed import FixedPoint, NeuronProgram, QFormat, lower
 from sc_neurocore.fixed.lowering import NEXT
 from sc_neurocore.hdl.equation_compiler import NeuronVerilog, emit_neuron
-from sc_neurocore.tools.programs import is_available, run
+from sc_neurocore.tools.programs import is_available, run, version
 
 SEED = 1
 STAGES = 5
@@ -109,7 +113,10 @@ endmodule
 
 
 def fmax(program: NeuronProgram, family: Family, stages: int) -> float | None:
-    """Return the highest clock of the registered module in MHz; None without the placer."""
+    """Return the highest clock of the registered module in MHz.
+
+    None without the placer, and where the device has too few multipliers.
+    """
     if not family.placer or not is_placer(family.placer[0]):
         return None
     placer, *arguments = family.placer
@@ -122,7 +129,12 @@ def fmax(program: NeuronProgram, family: Family, stages: int) -> float | None:
         run("yosys", ["-q", "-p", script], cwd=folder)
         options = ["--json", "netlist.json", "--report", "report.json", "--seed", str(SEED)]
         options += ["--freq", "200", "--timing-allow-fail"]
-        run(placer, [*arguments, *options], cwd=folder)
+        try:
+            run(placer, [*arguments, *options], cwd=folder)
+        except ToolFailedError as error:
+            if "no BELs remaining" in str(error):
+                return None
+            raise
         report = json.loads(Path(folder, "report.json").read_text(encoding="utf-8"))
     return round(min(clock["achieved"] for clock in report["fmax"].values()), 1)
 
@@ -139,6 +151,7 @@ def measure(names: Iterable[str], families: Iterable[str]) -> list[dict[str, Any
     """Measure every neuron on every family."""
     rows = []
     every = neurons()
+    parts = Parts("neuron_area")
     for name in names:
         variants: dict[str, dict[str, float]] = {"": {}}
         if name == "LIF":
@@ -149,6 +162,12 @@ def measure(names: Iterable[str], families: Iterable[str]) -> list[dict[str, Any
                 formats = FixedPoint(QFormat(8, 8), multipliers=family.multipliers)
                 program = lower(every[name], formats, values)
                 verilog = emit_neuron(program)
+                text = str(verilog) + str(emit_neuron(program, pipeline=STAGES))
+                tools = [version(each) for each in ("yosys", *family.placer[:1])]
+                key = (name, note, family_name, hashlib.sha256(text.encode()).hexdigest(), *tools)
+                if known := parts.get(*key):
+                    rows.append(known)
+                    continue
                 counted = cells(verilog.step, f"{verilog.name}_step", family.synthesis)
                 row = {
                     "neuron": name,
@@ -162,8 +181,8 @@ def measure(names: Iterable[str], families: Iterable[str]) -> list[dict[str, Any
                     "pipeline": STAGES,
                     "fmax_pipelined_mhz": fmax(program, family, STAGES),
                 }
-                rows.append(row)
-                print(row, file=sys.stderr)
+                rows.append(parts.put(row, *key))
+                print(row, file=sys.stderr, flush=True)
     return rows
 
 

@@ -27,6 +27,7 @@ from sc_neurocore.tools.programs import is_available, version
 from sc_neurocore.verify.control import prove_control
 from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate, samples_first
 from sc_neurocore.verify.equivalence import prove_step
+from sc_neurocore.verify.lane import prove_lane
 from sc_neurocore.verify.netlist import FAMILIES, check_netlist
 from sc_neurocore.verify.netlist_simulation import (
     NetlistSimulation,
@@ -167,6 +168,7 @@ def prove_design(
     claims["widths of the sums"] = partial(prove_sums, accelerator, network)
     if not is_stepwise:
         claims["sums"] = partial(prove_additions, directory)
+        claims["lanes"] = partial(prove_lane, accelerator, network)
     small = prove_small_step if is_stepwise else prove_small
     claims["a small network"] = partial(small, accelerator)
     results = []

@@ -1,0 +1,94 @@
+"""The proof of the lanes: it holds for the engine, and not for an engine that is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sc_neurocore.errors import UserError
+from sc_neurocore.fixed import IntegerNetwork
+from sc_neurocore.hdl.accelerator import Accelerator, generate
+from sc_neurocore.hdl.step_outer import generate_steps
+from sc_neurocore.verify.lane import prove_lane
+
+MakeNetwork = Callable[..., IntegerNetwork]
+
+
+@pytest.fixture
+def make_design(
+    make_network: MakeNetwork, require_tool: Callable[[str], None], tmp_path: Path
+) -> Callable[..., tuple[Accelerator, IntegerNetwork]]:
+    """Generate a design with a parameter that differs from neuron to neuron."""
+    require_tool("yosys")
+
+    def make(lanes: int, **options: Any) -> tuple[Accelerator, IntegerNetwork]:
+        network = make_network([6, 9, 3], per_channel=True, steps=5, weight_bits=5)
+        return generate(network, tmp_path, lanes, **options), network
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("lanes", "options"),
+    [
+        (1, {}),  # a state in a register
+        (4, {"units": 4, "pipeline": 1}),  # several, all lanes in one turn
+        (4, {"units": 2, "soft_lanes": 1}),  # turns, and idle ones
+        (4, {}),  # turns without idle ones
+    ],
+)
+def test_lanes_do_what_the_integer_model_does(
+    make_design: Callable[..., Any], lanes: int, options: dict[str, int]
+) -> None:
+    result = prove_lane(*make_design(lanes, **options))
+    assert (result.status, result.bound) == ("proved", ""), result.detail
+    assert "k-induction" in result.engine
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("accumulator", "weighted_tag    <= read_tag;", "weighted_tag    <= addressed_tag;"),
+        ("accumulator", "value <= read_add ? read_value", "value <= 1'b1 ? read_value"),
+        ("accumulator", "{{INPUT_BITS{weight[WEIGHT_BITS-1]}}, weight}", "weight"),
+        ("neurons", "biased_is_first ? REST : state;", "state;"),
+        ("neurons", "fetched_word  <= memory_word;", "fetched_word  <= fetched_word;"),
+        ("neurons", "biased_flags  <= fetched_flags;", "biased_flags  <= read_flags;"),
+        ("neurons", "update_spike     <= result_are_neurons & unit_spike;", "update_spike <= unit_spike;"),
+        ("requantize", "LEFT_SHIFT) >>> shift", "LEFT_SHIFT) >> shift"),
+        ("carousel", "assign following = entering;", "assign following = leaving;"),
+    ],
+)  # fmt: skip
+def test_broken_lanes_are_not_proved(
+    make_design: Callable[..., Any], tmp_path: Path, file: str, old: str, new: str
+) -> None:
+    accelerator, network = make_design(4, units=2, soft_lanes=1)
+    path = tmp_path / f"rtl/snn_{file}.v"
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    result = prove_lane(accelerator, network, depth=3)
+    assert result.status in ("refuted", "unknown")
+    assert not result.holds
+
+
+def test_an_early_handover_is_refuted(make_design: Callable[..., Any], tmp_path: Path) -> None:
+    """A handover that comes too early: found from the reset on, with the claim."""
+    accelerator, network = make_design(1)
+    path = tmp_path / "rtl/snn_accumulator.v"
+    text = path.read_text(encoding="utf-8")
+    old = "multiplied_handover <= weighted_handover;"
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, "multiplied_handover <= read_handover;"), encoding="utf-8")
+    result = prove_lane(accelerator, network, depth=6)
+    assert result.status == "refuted"
+    assert "assert" in result.detail
+
+
+def test_another_schedule_is_refused(make_network: MakeNetwork, tmp_path: Path) -> None:
+    network = make_network([3, 2])
+    with pytest.raises(UserError, match="expected group-stationary"):
+        prove_lane(generate_steps(network, tmp_path, 1), network)
