@@ -2,8 +2,8 @@
 
 Areas are those of the combinational step after Yosys; clocks are nextpnr's estimate for the
 registered module between registers, without and with a pipeline. Artix-7 has no clock: pip has no
-placer for it. What is done is kept in runs/neuron_area/, and not done again unless a module or a tool
-changed.
+placer for it. What is done is kept in runs/neuron_area/, and not done again unless a module or a
+tool changed.
 """
 
 from __future__ import annotations

@@ -53,11 +53,11 @@ def test_lanes_do_what_the_integer_model_does(
     [
         ("accumulator", "weighted_tag    <= read_tag;", "weighted_tag    <= addressed_tag;"),
         ("accumulator", "value <= read_add ? read_value", "value <= 1'b1 ? read_value"),
-        ("accumulator", "{{INPUT_BITS{weight[WEIGHT_BITS-1]}}, weight}", "weight"),
+        ("accumulator", "{{INPUT_BITS{weight[WEIGHT_BITS-1]}}, weight}", "{{INPUT_BITS{1'b0}}, weight}"),
         ("neurons", "biased_is_first ? REST : state;", "state;"),
         ("neurons", "fetched_word  <= memory_word;", "fetched_word  <= fetched_word;"),
         ("neurons", "biased_flags  <= fetched_flags;", "biased_flags  <= read_flags;"),
-        ("neurons", "update_spike     <= result_are_neurons & unit_spike;", "update_spike <= unit_spike;"),
+        ("neurons", "<= result_are_neurons & unit_spike;", "<= unit_spike;"),
         ("requantize", "LEFT_SHIFT) >>> shift", "LEFT_SHIFT) >> shift"),
         ("carousel", "assign following = entering;", "assign following = leaving;"),
     ],
