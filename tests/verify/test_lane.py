@@ -53,13 +53,13 @@ def test_lanes_do_what_the_integer_model_does(
     [
         ("accumulator", "weighted_tag    <= read_tag;", "weighted_tag    <= addressed_tag;"),
         ("accumulator", "value <= read_add ? read_value", "value <= 1'b1 ? read_value"),
-        ("accumulator", "{{INPUT_BITS{weight[WEIGHT_BITS-1]}}, weight}", "{{INPUT_BITS{1'b0}}, weight}"),
+        ("accumulator", "{INPUT_BITS{weight[WEIGHT_BITS-1]}}", "{INPUT_BITS{1'b0}}"),
         ("neurons", "biased_is_first ? REST : state;", "state;"),
         ("neurons", "fetched_word  <= memory_word;", "fetched_word  <= fetched_word;"),
         ("neurons", "biased_flags  <= fetched_flags;", "biased_flags  <= read_flags;"),
         ("neurons", "<= result_are_neurons & unit_spike;", "<= unit_spike;"),
         ("requantize", "LEFT_SHIFT) >>> shift", "LEFT_SHIFT) >> shift"),
-        ("carousel", "assign following = entering;", "assign following = leaving;"),
+        ("carousel", "following = ring[(slot+1)*WIDTH", "following = ring[slot*WIDTH"),
     ],
 )  # fmt: skip
 def test_broken_lanes_are_not_proved(
