@@ -7,7 +7,7 @@ Clocks are nextpnr's estimates, no board was measured; for Artix-7 there is Yosy
 clock. Energies are estimates (sc_neurocore.fpga.energy).
 
 What is done is kept in runs/fpga_mnist/ and not done again unless the engine's Verilog, the network
-or a tool changed: builds take minutes.
+or a tool changed: builds take minutes. The floor plan of one build goes to docs/images/.
 
     python benchmarks/fpga_mnist.py                                     everything
     python benchmarks/fpga_mnist.py --rows mnist-784-128-10:8:up5k      one row; * is any
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import sys
 import tempfile
 import time
@@ -41,6 +42,7 @@ from sc_neurocore.fpga.energy import Activity, count_activity, estimate_energy
 from sc_neurocore.hdl.accelerator import Accelerator, generate
 from sc_neurocore.hdl.geometry import EngineOptions
 from sc_neurocore.network.storage import load_description
+from sc_neurocore.report import figures
 from sc_neurocore.tools.devices import DEVICES
 from sc_neurocore.tools.programs import version
 from sc_neurocore.verify.cosimulation import cosimulate
@@ -68,6 +70,8 @@ ENGINE: dict[int, EngineOptions] = {
 }
 # A memory for each lane where its blocks would otherwise stand behind a multiplexer.
 SLICED = ("ecp5-85k", "ecp5-45k")
+DRAWN = ("mnist-784-128-10", 8, "up5k")
+PICTURE = HERE.parent / "docs" / "images" / "floor_plan.png"
 FORMAT, SEED = "Q8.8", 1
 WEIGHT_BITS = {"xc7a35t": 5}
 USUAL_BITS = 8
@@ -92,6 +96,7 @@ def check(parts: Parts, folder: Path, model: str, weight_bits: int, samples: int
     data = test_part(description)
     inputs = data.inputs.reshape(len(data), -1)
     run = network.run(data.network_inputs())
+    cosimulate(folder, network, inputs[:1], "verilator")  # the build is kept, and not timed
     began = time.perf_counter()
     result = cosimulate(folder, network, inputs[:samples], "verilator")
     if not result.holds:
@@ -123,16 +128,27 @@ def activity(parts: Parts, accelerator: Accelerator, model: str, weight_bits: in
     return found
 
 
-def implement(parts: Parts, folder: Path, device: str) -> dict[str, Any]:
+def draw(layout: Path, title: str) -> None:
+    """Draw the floor plan that a build left."""
+    plan = json.loads(layout.read_text(encoding="utf-8"))
+    figure = figures.floor_plan(plan["floor"], plan["parts"], plan["cells"], title)
+    PICTURE.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(PICTURE, dpi=110)
+
+
+def implement(parts: Parts, folder: Path, device: str, is_drawn: bool) -> dict[str, Any]:
     """Return what a build takes, or why there is none."""
     tools = [version(name) for name in DEVICES[device].flow.programs]
     key = ("build", fingerprint(folder), device, *tools)
-    if known := parts.get(*key):
+    known = parts.get(*key)
+    if known and (PICTURE.exists() or not is_drawn):
         return known
     try:
         built = build(folder, device, frequency_mhz=CLOCKS[device], seed=SEED, few_pins=True)
     except CheckFailedError as error:
         return parts.put({"problem": str(error).partition("it takes ")[2]}, *key)
+    if is_drawn and built.layout is not None:
+        draw(folder / built.layout, built.device_title)
     seconds = list(built.seconds.values())
     found = {
         "luts": built.luts,
@@ -181,7 +197,7 @@ def measure(model: str, lanes: int, device: str, samples: int, parts: Parts) -> 
         )
         seconds = time.perf_counter() - began
         found = check(parts, folder, model, weight_bits, samples)
-        built = implement(parts, folder, device)
+        built = implement(parts, folder, device, (model, lanes, device) == DRAWN)
         work = activity(parts, accelerator, model, weight_bits)
     fmax = built.get("fmax_mhz")
     energy = estimate_energy(work, found["interval_cycles"], fmax)
