@@ -102,7 +102,8 @@ def test_batches_join_along_the_batch_and_steps_along_time() -> None:
             net(batch, steps=7)
     for name, layer in whole.items():
         assert torch.equal(parts[name].spikes, layer.spikes)
-        assert torch.equal(parts[name].states["v"], layer.states["v"])
+        # Other batch sizes may take other matrix kernels, which round the last bit differently.
+        torch.testing.assert_close(parts[name].states["v"], layer.states["v"])
         assert torch.equal(parts[name].rates, layer.rates)
     cell, currents = ALIFCell(), 3 * random(9, 4, 5)
     spikes, _, trace = cell.unroll(currents, record=("a",))
