@@ -313,14 +313,24 @@ def common_values(
     }
 
 
+def pack_initial_state(network: IntegerNetwork, fields: Iterable[Field]) -> int:
+    """Return a neuron's states at rest, packed into one number.
+
+    Args:
+        network: The network.
+        fields: Where each state stands.
+    """
+    return sum(
+        (network.initial_state[field.name] % (1 << field.width)) << field.low for field in fields
+    )
+
+
 def _template_values(
     network: IntegerNetwork, geometry: Geometry, top: str, neuron_module: str
 ) -> dict[str, Any]:
     ports = network.program.inputs
     states = pack(port for port in ports if port.name in network.initial_state)
-    initial = sum(
-        (network.initial_state[state.name] % (1 << state.width)) << state.low for state in states
-    )
+    initial = pack_initial_state(network, states)
     engine_parameters = geometry.parameters | {
         "INITIAL_STATE": f"{geometry.state_bits}'h{initial:x}",
         "NEURONS_FILE": f'"{NEURONS_FILE}"',

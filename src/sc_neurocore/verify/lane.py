@@ -15,7 +15,7 @@ from dataclasses import replace
 from sc_neurocore.fixed.lowering import CURRENT
 from sc_neurocore.fixed.network import IntegerNetwork, requantize
 from sc_neurocore.fixed.program import Port, Program, ProgramBuilder
-from sc_neurocore.hdl.accelerator import Accelerator
+from sc_neurocore.hdl.accelerator import Accelerator, pack_initial_state
 from sc_neurocore.hdl.geometry import Geometry, index_bits
 from sc_neurocore.hdl.pipeline import Stages
 from sc_neurocore.hdl.step_module import StepModule
@@ -33,7 +33,7 @@ def prove_lane(
     """Prove that the lanes of a group-stationary engine do what the integer model does.
 
     All lanes are the same text, and so are all units: the bench has as few of them as take the same
-    branches of the Verilog, at most one more turn than a unit has stages on its way.
+    branches of the Verilog.
 
     Args:
         accelerator: The design; the bench goes to its folder proof/lane.
@@ -47,11 +47,12 @@ def prove_lane(
         ToolFailedError: If one of them cannot read the design.
     """
     small = _smaller(accelerator.stationary_geometry())
+    initial = pack_initial_state(network, accelerator.states[0])
     own_bits = small.bias_bits + small.parameter_bits
     turns = small.lanes // small.units
     values = bench_values(replace(accelerator, geometry=small)) | {
         "reference": _REFERENCE,
-        "initial_state": f"{small.state_bits}'h{_initial_state(accelerator, network):x}",
+        "initial_state": f"{small.state_bits}'h{initial:x}",
         "own_bits": own_bits,
         "copies": -(-small.lanes // _SHARED),
         "unit_registers": [
@@ -114,14 +115,6 @@ def _unit_registers(geometry: Geometry, turns: int) -> list[tuple[str, int]]:
         ("one_per_turn.states.read_data", geometry.state_bits),
         ("one_per_turn.states.contents", states),
     ]
-
-
-def _initial_state(accelerator: Accelerator, network: IntegerNetwork) -> int:
-    """Return a neuron's states at rest, packed."""
-    return sum(
-        (network.initial_state[field.name] % (1 << field.width)) << field.low
-        for field in accelerator.states[0]
-    )
 
 
 def _currents(network: IntegerNetwork, sum_bits: int) -> Program:
