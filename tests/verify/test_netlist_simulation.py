@@ -36,6 +36,17 @@ def test_a_netlist_computes_what_the_model_computes(
     assert (tmp_path / "netlist" / family / "rtl" / "netlist.v").is_file()
 
 
+def test_weights_loaded_into_single_port_ram_survive_synthesis(
+    make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("yosys", "iverilog")
+    network = make_network([12, 8, 3], steps=4)
+    generate(network, tmp_path, 2, weights="loaded", ram_style="huge")
+    found = simulate_netlist(tmp_path, network, INPUTS, "up5k", "icarus")
+    assert found.run.first_mismatch is None
+    assert "single-port RAM" in found.assumptions[0]
+
+
 def test_a_memory_that_synthesis_would_lose_is_found(
     make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
 ) -> None:

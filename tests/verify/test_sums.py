@@ -4,11 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from sc_neurocore.fixed import IntegerNetwork
+from sc_neurocore.equation import LIF
+from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.hdl.accelerator import generate
 from sc_neurocore.hdl.step_outer import generate_steps
+from sc_neurocore.network import DelayDense, InputEncoding, NetworkDescription, Population
+from sc_neurocore.verify.step_control import prove_step_control
 from sc_neurocore.verify.sums import prove_additions, prove_sums
 
 MakeNetwork = Callable[..., IntegerNetwork]
@@ -62,6 +66,40 @@ def test_an_engine_that_adds_twice_is_refuted(
     assert text.count(old) == 1
     path.write_text(text.replace(old, new))
     result = prove_additions(tmp_path, depth=16)
+    assert result.status == "refuted"
+    assert claim in result.detail
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "claim"),
+    [
+        ("rings", "enter_add  = token_add && !added;", "enter_add  = token_add;", "if (hit)"),
+        (
+            "controller",
+            "event_address <= event_address + 1'b1;",
+            "event_address <= event_address;",
+            "controller_event_address",
+        ),
+    ],
+)
+def test_a_step_outer_engine_that_adds_twice_is_refuted(
+    file: str, old: str, new: str, claim: str, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("sby")
+    layer = DelayDense(weight=np.array([[0.5, 1.0]]), bias=np.zeros(1), delays=np.array([[0, 1]]))
+    description = NetworkDescription(
+        name="tiny",
+        input=InputEncoding(kind="static", shape=(2,), bits=1, fraction_bits=0),
+        steps=1,
+        layers=[layer, Population(neuron=LIF)],
+        readout="spike-count",
+    )
+    generate_steps(quantize(description), tmp_path, 2)
+    path = tmp_path / f"rtl/snn_step_{file}.v"
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+    result = prove_step_control(tmp_path, depth=24)
     assert result.status == "refuted"
     assert claim in result.detail
 

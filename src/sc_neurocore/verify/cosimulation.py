@@ -8,7 +8,11 @@ with the model's state and spike; then the class and the spike counts.
 from __future__ import annotations
 
 import math
+import os
 import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +26,10 @@ from sc_neurocore.hdl.accelerator import Accelerator, Field, load_accelerator
 from sc_neurocore.kernels.inference import NetworkRun
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.verify.recording import Recording, Updates
-from sc_neurocore.verify.simulators import build_simulator, choose_simulator
+from sc_neurocore.verify.simulators import Simulator, build_simulator, choose_simulator
+
+MOST_AT_ONCE = 4
+"""Simulations that run side by side; each holds the trace of a batch in memory."""
 
 
 @dataclass(frozen=True)
@@ -135,13 +142,10 @@ def cosimulate_accelerator(
     chosen = choose_simulator(simulator)
     core = build_simulator(accelerator, chosen)
     tally = _Tally(network, accelerator.states)
-    for start in range(0, len(frames), core.preferred_batch):
-        batch = frames[start : start + core.preferred_batch]
+    for batch, recorded in _run_ahead(core, frames, back_pressure):
         expected = network.run(np.moveaxis(batch, 0, network.batch_axis), record=True)
-        seed = back_pressure + start if back_pressure else 0
-        values = batch.reshape(len(batch), -1).astype(np.int64)
-        tally.add(core.run(values, seed), expected)
-        progress(Progress("co-simulation", start + len(batch), len(frames), tally.summary()))
+        tally.add(recorded.result(), expected)
+        progress(Progress("co-simulation", tally.samples, len(frames), tally.summary()))
     latency = tally.latency / tally.samples
     # One engine takes the next sample while one is at work, the other only after its result: there
     # the clocks since the result before are those of a sample alone.
@@ -164,6 +168,23 @@ def cosimulate_accelerator(
         seconds=time.perf_counter() - began,
         first_mismatch=tally.first,
     )
+
+
+def _run_ahead(
+    core: Simulator, frames: NDArray[np.integer[Any]], back_pressure: int
+) -> Iterator[tuple[NDArray[np.integer[Any]], Future[Recording]]]:
+    """Yield the batches in order, each with its simulation, while those behind it run already."""
+    at_once = min(os.cpu_count() or 1, MOST_AT_ONCE)
+    started: deque[tuple[NDArray[np.integer[Any]], Future[Recording]]] = deque()
+    with ThreadPoolExecutor(at_once) as simulations:
+        for start in range(0, len(frames), core.preferred_batch):
+            batch = frames[start : start + core.preferred_batch]
+            seed = back_pressure + start if back_pressure else 0
+            values = batch.reshape(len(batch), -1).astype(np.int64)
+            started.append((batch, simulations.submit(core.run, values, seed)))
+            if len(started) > at_once:
+                yield started.popleft()
+        yield from started
 
 
 def samples_first(network: IntegerNetwork, inputs: ArrayLike) -> NDArray[np.integer[Any]]:

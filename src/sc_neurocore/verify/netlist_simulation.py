@@ -39,7 +39,7 @@ class NetlistFlow:
     Attributes:
         device: A device of the family.
         cells: Arguments of `read_verilog` for Yosys' own models.
-        own_cells: A file of this package with models that Yosys lacks.
+        own_cells: A file of this package with models that Yosys lacks or cannot read in time.
         trust: What a comparison takes for granted.
     """
 
@@ -59,7 +59,12 @@ class NetlistFlow:
 _ICE40_CELLS = "-DNO_ICE40_DEFAULT_ASSIGNMENTS +/ice40/cells_sim.v"
 NETLIST_FLOWS: Mapping[str, NetlistFlow] = {
     "ice40": NetlistFlow("hx8k", _ICE40_CELLS),
-    "up5k": NetlistFlow("up5k", _ICE40_CELLS),
+    "up5k": NetlistFlow(
+        "up5k",
+        _ICE40_CELLS,
+        "up5k_cells.v",
+        "Yosys' models of the cells, and this project's of the single-port RAM",
+    ),
     "ecp5": NetlistFlow(
         "ecp5-25k",
         "+/ecp5/cells_sim.v",

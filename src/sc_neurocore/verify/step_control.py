@@ -16,10 +16,10 @@ from sc_neurocore.hdl.step_geometry import StepGeometry
 from sc_neurocore.verify.control import ASSUMPTIONS, prepare_bench, run_bench
 from sc_neurocore.verify.result import ProofResult
 
-NAME = "control: one result per sample, addresses in range, no hazard on the states"
+NAME = "control: one result per sample, addresses in range, no hazard, no input added twice"
 MEMORIES = (
     "the event memory and the spike memory hold what was written into them, of which it is proved "
-    "that no event is beyond the last input and no padding has spiked",
+    "that events come in the order of their inputs and no padding has spiked",
 )
 # Clocks from a word's fetch to its first token, from there to the sums, from a neuron's turn to its
 # update, and the one in which the controller sees that all is done.
@@ -28,13 +28,15 @@ _STAGES = ("addressed", "read", "weighted", "multiplied")
 
 
 def prove_step_control(directory: Path, *, depth: int = 6, timeout: float = 600) -> ProofResult:
-    """Prove that every sample that goes into a generated core gives exactly one result.
+    """Prove that every sample gives exactly one result, and no input goes into a sum twice.
 
     The claims: a result comes only between whole frames and ends the sample; no frame is taken
     before the work on the one before is done, and no more than there are steps; a result stays
     until it is taken; the weight and the neuron memory are never read beyond their end; a
     neuron's state is never read while its successor is on its way; layer and step stand still
-    while anything is under way; and within `most_clocks` of a frame's last value the result comes
+    while anything is under way; the words of a sum come one after the other, all for one group, no
+    word brings an input twice, no two words bring the same, and each with its own row of the
+    group's weights; and within `most_clocks` of a frame's last value the result comes
     or the next frame is asked for, since a ranking falls with every clock until then.
 
     Args:
@@ -59,8 +61,9 @@ def prove_step_control(directory: Path, *, depth: int = 6, timeout: float = 600)
         f"for every sequence of inputs and handshakes, every content of the memories and every "
         f"answer of the neuron units, without bound: one result per sample, held until it is "
         f"taken; no frame before the work on the last one is done; weight and neuron addresses in "
-        f"range; no state read while its successor is under way; and {comes} at most {most} clocks "
-        f"after a frame's last value: what is left falls with every clock"
+        f"range; no state read while its successor is under way; in a step each input enters a "
+        f"group's sums at most once, with its own row of the weights; and {comes} at most {most} "
+        f"clocks after a frame's last value: what is left falls with every clock"
     )
     result = run_bench(folder, NAME, claims, ASSUMPTIONS + MEMORIES, depth, timeout)
     return replace(result, figures={"most_clocks": most})
@@ -135,6 +138,7 @@ def _inside(g: StepGeometry, sums: str) -> Iterator[tuple[str, int]]:
     sizes = {
         "controller": {
             "state": 3,
+            "blank": 1,
             "step": g.step_bits,
             "input_index": g.event_bits,
             "event_write": 1,
@@ -147,6 +151,7 @@ def _inside(g: StepGeometry, sums: str) -> Iterator[tuple[str, int]]:
             "fetch_row": g.row_bits,
         },
         "scanner": {
+            "move": 1,
             "fetched_valid": 1,
             "fetched_is_event": 1,
             "fetched_is_empty": 1,
@@ -159,6 +164,7 @@ def _inside(g: StepGeometry, sums: str) -> Iterator[tuple[str, int]]:
             "arrived_is_last": 1,
             "arrived_index": g.index_bits,
             "arrived_row": g.row_bits,
+            "arrived_values": g.input_bits,
             "arrived_tag": 1 + g.group_bits,
             "current_valid": 1,
             "current_is_last": 1,
@@ -166,16 +172,23 @@ def _inside(g: StepGeometry, sums: str) -> Iterator[tuple[str, int]]:
             "rest": g.lanes,
             "finished": 1,
             "first_row": g.row_bits,
+            "position": g.index_bits,
+            "values": g.input_bits,
+            "token_ready": 1,
             "token_add": 1,
+            "token_handover": 1,
+            "token_row": g.row_bits,
+            "token_value": g.input_bits,
             "token_tag": 1 + g.group_bits,
         },
         sums: {
+            "advance": 1,
             **{f"{stage}_{flag}": 1 for stage in _STAGES for flag in ("add", "handover")},
             **{f"{stage}_tag": g.group_bits for stage in _STAGES[:3]},
             "job_tag": g.group_bits,
             "weights_read": 1,
             "weights_row": g.row_bits,
-            **({"added": 1} if g.delay_bits else {}),
+            **({"added": 1, "enter_add": 1} if g.delay_bits else {}),
         },
         "neurons": {
             "busy": 1,

@@ -1,9 +1,9 @@
 """Sums that cannot wrap: what can go into one sum, proved; and how large it can get, computed.
 
 That no input goes into a sum twice, and with which weight and value, is proved by induction on the
-engine (harness/additions.v.j2). How large a sum of such inputs can get follows from the weights and
-biases of this network, neuron by neuron, in exact integers; it is compared with the width of the
-accumulators.
+engine (harness/additions.v.j2; of a step-outer engine, together with its control). How large a sum
+of such inputs can get follows from the weights and biases of this network, neuron by neuron, in
+exact integers; it is compared with the width of the accumulators.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from sc_neurocore.verify.control import (
     run_bench,
 )
 from sc_neurocore.verify.result import ProofResult, ProofStatus
+from sc_neurocore.verify.step_control import NAME as STEP_CONTROL
 
 ADDITIONS = "sums: no input is added twice"
 BOUND = "sums: no accumulator can wrap with this network's weights"
@@ -88,10 +89,10 @@ def prove_sums(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult
         "the numbers of the network are exact in 64 bits",
         "the accumulators have the width that design.json says",
     ]
-    if accelerator.schedule == "step-outer":
-        assumed.append("no input is added twice to a sum: seen in co-simulation, not proved")
-    else:
-        assumed.append(f"“{ADDITIONS}”, which is proved apart")
+    is_stepwise = accelerator.schedule == "step-outer"
+    assumed.append(f"“{STEP_CONTROL if is_stepwise else ADDITIONS}”, which is proved apart")
+    if isinstance(accelerator.geometry, StepGeometry) and accelerator.geometry.delay_bits:
+        assumed.append("a ring place is zero again when its sum is taken: simulated, not proved")
     status: ProofStatus = "proved"
     other = _changed_memory(accelerator, network)
     ranges = [_ranges(layer) for layer in step_layers(network)]
