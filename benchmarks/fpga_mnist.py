@@ -182,7 +182,7 @@ def measure(model: str, lanes: int, device: str, samples: int, parts: Parts) -> 
         "device": device,
     }
     try:
-        placed, _ = choose(network, DEVICES[device], lanes)
+        placed, _ = choose(network, DEVICES[device], lanes, **options)
     except CheckFailedError as error:
         return {**row, "problem": str(error).partition("takes ")[2].partition(";")[0]}
     with tempfile.TemporaryDirectory() as temporary:
@@ -192,8 +192,7 @@ def measure(model: str, lanes: int, device: str, samples: int, parts: Parts) -> 
             folder,
             lanes,
             weights=placed.weights,
-            soft_lanes=placed.soft_lanes,
-            **options,
+            **(options | {"soft_lanes": placed.soft_lanes}),
         )
         seconds = time.perf_counter() - began
         found = check(parts, folder, model, weight_bits, samples)

@@ -26,22 +26,25 @@ from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.fpga.build import measure
 from sc_neurocore.fpga.capacity import MEASURED, features, plan_memories, ram_blocks
 from sc_neurocore.hdl.accelerator import generate
-from sc_neurocore.hdl.geometry import plan
+from sc_neurocore.hdl.geometry import EngineOptions, plan
 from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
 from sc_neurocore.network.storage import write_atomically
 from sc_neurocore.tools.devices import DEVICES
 
 DEVICES_MEASURED = ("hx8k", "up5k", "ecp5-25k", "xc7a35t")
-# Sizes, lanes, bits of a weight, bits of an input, neuron.
-DESIGNS: tuple[tuple[list[int], int, int, int, str], ...] = (
-    ([16, 8, 4], 1, 8, 5, "LIF"),
-    ([64, 32, 10], 2, 8, 5, "LIF"),
-    ([64, 32, 10], 4, 6, 5, "LIF"),
-    ([784, 32, 10], 2, 8, 8, "LIF"),
-    ([64, 64, 10], 8, 8, 8, "LIF"),
-    ([128, 32, 32, 10], 8, 8, 5, "IF"),
-    ([64, 32, 10], 16, 4, 5, "LIF"),
-    ([64, 64, 10], 32, 8, 8, "LIF"),
+# Sizes, lanes, bits of a weight, bits of an input, neuron, and what else is chosen of the engine.
+DESIGNS: tuple[tuple[list[int], int, int, int, str, EngineOptions], ...] = (
+    ([16, 8, 4], 1, 8, 5, "LIF", {}),
+    ([64, 32, 10], 2, 8, 5, "LIF", {}),
+    ([64, 32, 10], 4, 6, 5, "LIF", {}),
+    ([64, 64, 10], 4, 8, 5, "LIF", {"pipeline": 2}),
+    ([784, 32, 10], 2, 8, 8, "LIF", {}),
+    ([64, 64, 10], 8, 8, 8, "LIF", {}),
+    ([128, 32, 32, 10], 8, 8, 5, "IF", {}),
+    ([128, 64, 10], 8, 8, 8, "LIF", {"units": 4, "pipeline": 2, "inputs_per_beat": 4}),
+    ([64, 32, 10], 16, 4, 5, "LIF", {}),
+    ([128, 64, 10], 16, 8, 8, "LIF", {"units": 4, "pipeline": 2, "inputs_per_beat": 4}),
+    ([64, 64, 10], 32, 8, 8, "LIF", {}),
 )
 STEPS = 25
 SEED = 0
@@ -69,9 +72,9 @@ def main() -> None:
     arguments = parser.parse_args()
     rows: list[dict[str, Any]] = [] if arguments.again else json.loads(MEASURED.read_bytes())
     engine = engine_hash()
-    for sizes, lanes, weight_bits, input_bits, neuron in DESIGNS:
+    for sizes, lanes, weight_bits, input_bits, neuron, options in DESIGNS:
         network = make_network(sizes, weight_bits, input_bits, neuron)
-        geometry = plan(network, lanes)
+        geometry = plan(network, lanes, **options)
         for key in arguments.devices:
             device = DEVICES[key]
             blocks = ram_blocks(plan_memories(geometry), device.flow)
@@ -80,7 +83,7 @@ def main() -> None:
             if any(row["engine"] == engine for row in same) or not device.fits(blocks):
                 continue
             with tempfile.TemporaryDirectory() as folder:
-                generate(network, Path(folder), lanes)
+                generate(network, Path(folder), lanes, **options)
                 used = measure(folder, key, few_pins=True)
             row = {
                 "engine": engine,
@@ -90,6 +93,7 @@ def main() -> None:
                 "weight_bits": weight_bits,
                 "input_bits": input_bits,
                 "neuron": neuron,
+                "options": options,
                 "features": features(network, geometry, device.flow),
                 "used": {name: number for name, number in used.items() if name != "pins"},
             }

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from sc_neurocore.cli.app import app
 from sc_neurocore.cli.app import run as run_line
 from sc_neurocore.equation import CATALOGUE
+from sc_neurocore.hdl.accelerator import load_accelerator
 from sc_neurocore.network import (
     Dense,
     InputEncoding,
@@ -289,15 +290,29 @@ def test_a_compiled_neuron_is_verified(tmp_path: Path, require_tool: Any) -> Non
     assert {proof["status"] for proof in certificate["proved_for_all_inputs"]} == {"proved"}
 
 
-def test_a_neuron_can_be_pipelined_and_a_network_cannot(tmp_path: Path) -> None:
+def test_a_neuron_can_be_pipelined(tmp_path: Path) -> None:
     source = tmp_path / "fast.eqn"
     source.write_text("neuron Fast\nstate v = 0\nupdate v = v/2 + I\nspike v >= 1\n")
     arguments = ("--out", tmp_path / "out", "--format", "Q8.8:wrap", "--pipeline", 1)
     code, result = run("compile", source, *arguments)
     assert (code, result["module"]) == (0, "fast_q8_8_wrap")
     assert "always @(posedge clk)" in (tmp_path / "out" / "fast_q8_8_wrap_step.v").read_text()
-    code, result = run("compile", MODEL, "--out", tmp_path / "net", "--pipeline", 1)
-    assert code == 2 and "--pipeline is for a neuron" in result["error"]
+
+
+def test_the_engine_is_chosen_from_the_command_line(tmp_path: Path) -> None:
+    out = tmp_path / "design"
+    options = ("--units", 4, "--pipeline", 2, "--inputs-per-beat", 4, "--weight-slices", 8)
+    arguments = ("compile", MODEL, "--out", out, *options)
+    code, result = run(*arguments, "--device", "ecp5-25k", "--lanes", "auto")
+    assert (code, result["units"], result["pipeline"]) == (0, 4, 2)
+    assert min(each["lanes"] for each in result["estimates"]) == 8  # as many as there are slices
+    geometry = load_accelerator(out).geometry
+    assert (geometry.units, geometry.beat, geometry.lanes) == (4, 4, result["lanes"])
+    assert result["estimates"][0]["used"]["dsps"] == 8 + 4  # each unit multiplies once
+    code, result = run(*arguments, "--schedule", "step-outer")
+    assert code == 2 and "step-outer schedule does not take units=4, pipeline=2" in result["error"]
+    code, result = run(*arguments, "--lanes", 2)
+    assert code == 2 and "units=4: expected a power of two from 1 to 2" in result["error"]
 
 
 def test_a_mistake_does_not_claim_the_folder(tmp_path: Path) -> None:

@@ -17,14 +17,19 @@ from sc_neurocore.verify.small_network import prove_small, prove_small_network
 
 
 @pytest.mark.parametrize(
-    "shape", [{"lanes": 2}, {"lanes": 2, "units": 2, "pipeline": 1, "inputs_per_beat": 2}]
+    "shape",
+    [
+        {"lanes": 2},
+        {"lanes": 2, "pipeline": 1},  # a state is back only after its next turn would have come
+        {"lanes": 2, "units": 2, "pipeline": 1, "inputs_per_beat": 2},
+    ],
 )
 def test_the_engine_computes_what_the_integer_model_does(
     require_tool: Callable[[str], None], tmp_path: Path, shape: dict[str, Any]
 ) -> None:
     require_tool("yosys")
     result = prove_small_network(tmp_path / "proof", **shape)
-    assert result.status == "bounded(60)", result.detail
+    assert re.fullmatch(r"bounded\(\d+\)", result.status), result.detail
 
 
 def test_the_engine_of_a_design_is_checked_not_that_of_the_package(

@@ -26,6 +26,7 @@ from sc_neurocore.hdl.design import (
     compile_neuron,
     load_design,
 )
+from sc_neurocore.hdl.geometry import EngineOptions
 from sc_neurocore.hdl.schedules import AUTO, choose_schedule
 from sc_neurocore.interop.importing import NIR_SUFFIX
 from sc_neurocore.network.storage import JSON_NAME, load_description
@@ -59,6 +60,9 @@ def compile_(
     device: options.TargetDevice = None,
     schedule: options.Schedule = AUTO,
     pipeline: options.Pipeline = 0,
+    units: options.Units = 1,
+    inputs_per_beat: options.InputsPerBeat = 1,
+    weight_slices: options.WeightSlices = 1,
     board: options.Board = None,
     clock: options.Clock = None,
     baud: options.Baud = DEFAULT_BAUD,
@@ -71,10 +75,12 @@ def compile_(
                 raise UserError("--board is for a network; a single neuron has no board top")
             _compile_neuron(run, out, format, pipeline, report)
             return
-        if pipeline:
-            raise UserError(
-                "--pipeline is for a neuron's equations; a network has its own pipeline"
-            )
+        engine = EngineOptions(
+            units=units,
+            pipeline=pipeline,
+            inputs_per_beat=inputs_per_beat,
+            weight_slices=weight_slices,
+        )
         target = None if device is None else find_device(device)
         if board is not None:
             wanted = find_board(board)
@@ -84,8 +90,8 @@ def compile_(
             target = device_for_core(wanted)
         description = find_network(run)
         network = quantize(description, format, weight_bits)
-        schedule = _schedule(network, lanes, schedule, board)
-        chosen, others = _choose(network, lanes, schedule, target)
+        schedule = _schedule(network, lanes, schedule, board, engine)
+        chosen, others = _choose(network, lanes, schedule, target, engine)
         accelerator, _ = compile_network(
             description,
             out,
@@ -94,7 +100,7 @@ def compile_(
             chosen.lanes,
             schedule,
             weights=chosen.weights,
-            soft_lanes=chosen.soft_lanes,
+            **(engine | {"soft_lanes": chosen.soft_lanes}),
         )
         verilog = [(out / path).as_posix() for path in accelerator.verilog]
         content = {
@@ -105,6 +111,7 @@ def compile_(
             "lanes": chosen.lanes,
             "schedule": accelerator.schedule,
             "weights": chosen.weights,
+            **engine,
             "soft_lanes": chosen.soft_lanes,
             "estimates": [each.as_dict() for each in others],
             "verilog": verilog,
@@ -142,11 +149,15 @@ class _Asked:
     soft_lanes: int = 0
 
 
-def _schedule(network: IntegerNetwork, lanes: str, schedule: str, board: str | None) -> Schedule:
+def _schedule(
+    network: IntegerNetwork, lanes: str, schedule: str, board: str | None, engine: EngineOptions
+) -> Schedule:
     """Return the order of work, and refuse what only the group-stationary one has."""
     if not lanes.isdigit() and lanes != "auto":
         raise UserError(f"--lanes {lanes}: expected a power of two, or auto")
-    chosen = choose_schedule(network, int(lanes) if lanes.isdigit() else 1, schedule)
+    fewest = max(engine["units"], engine["weight_slices"])
+    number = int(lanes) if lanes.isdigit() else fewest
+    chosen = choose_schedule(network, number, schedule, **engine)
     if chosen == "step-outer" and (board is not None or lanes == "auto"):
         given = f"--board {board}" if board is not None else "--lanes auto"
         raise UserError(
@@ -157,7 +168,11 @@ def _schedule(network: IntegerNetwork, lanes: str, schedule: str, board: str | N
 
 
 def _choose(
-    network: IntegerNetwork, lanes: str, schedule: Schedule, target: Device | None
+    network: IntegerNetwork,
+    lanes: str,
+    schedule: Schedule,
+    target: Device | None,
+    engine: EngineOptions,
 ) -> tuple[_Asked | Assessment, tuple[Assessment, ...]]:
     """Return the lanes and the place of the weights, and what each choice takes of the device.
 
@@ -167,7 +182,7 @@ def _choose(
         raise UserError("--lanes auto: name the FPGA too, with --device, or a board")
     if target is None or schedule == "step-outer":
         return _Asked(int(lanes)), ()
-    return choose(network, target, None if lanes == "auto" else int(lanes))
+    return choose(network, target, None if lanes == "auto" else int(lanes), **engine)
 
 
 def _compile_neuron(source: Path, out: Path, format: str, pipeline: int, report: Report) -> None:

@@ -36,7 +36,17 @@ Schedule = Annotated[
 TargetDevice = Annotated[
     str | None, typer.Option("--device", help=f"The FPGA to compile for: {', '.join(DEVICES)}.")
 ]
-Pipeline = Annotated[int, typer.Option(help="Register stages in a neuron's step, 0 to 16.")]
+Pipeline = Annotated[
+    int, typer.Option(help="Register stages in a neuron's step, 0 to 16: a faster clock.")
+]
+Units = Annotated[int, typer.Option(help="Neuron units that the lanes share: a power of two.")]
+InputsPerBeat = Annotated[
+    int, typer.Option(metavar="N", help="Inputs that are taken in one clock: a power of two.")
+]
+WeightSlices = Annotated[
+    int,
+    typer.Option(metavar="N", help="Memories that the weights lie in side by side, for the clock."),
+]
 Device = Annotated[
     str | None,
     typer.Option(help=f"The FPGA: {', '.join(DEVICES)}; hx8k, or that of the design's board."),

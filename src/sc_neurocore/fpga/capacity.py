@@ -5,7 +5,8 @@ below, fitted by least squares to builds that were measured (measured_builds.jso
 benchmarks/logic_estimate.py), one fit for each family and resource:
 
     1, lanes * bits of a sum, lanes * bits of a weight * bits of an input, products of the widths
-    that the neuron multiplies, bits that choose between memory blocks
+    that the neuron units multiply, their states and currents in every stage, bits that choose
+    between memory blocks
 
 The estimate is raised by the largest error that the fit makes on those builds before it is held
 against what the device has.
@@ -19,14 +20,20 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from sc_neurocore.errors import CheckFailedError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.accelerator import WeightSource
-from sc_neurocore.hdl.geometry import COLUMN_BITS, MAXIMUM_LANES, Geometry, plan
+from sc_neurocore.hdl.geometry import (
+    COLUMN_BITS,
+    MAXIMUM_LANES,
+    EngineOptions,
+    Geometry,
+    plan,
+)
 from sc_neurocore.tools.devices import Device, Flow, Memory, find_device
 
 MEASURED = Path(__file__).with_name("measured_builds.json")
@@ -141,11 +148,13 @@ def features(network: IntegerNetwork, geometry: Geometry, flow: Flow) -> dict[st
     pieces = sum(ceil(first / wide) * ceil(second / wide) for first, second in products)
     soft_lanes = geometry.soft_lanes if flow.has_multipliers else geometry.lanes
     lane_product = soft_lanes * geometry.weight_bits * geometry.input_bits
+    stages = geometry.units * (1 + geometry.unit_latency)
     return {
         "constant": 1,
         "lane_sum_bits": geometry.lanes * geometry.sum_bits,
         "lane_product_bits": lane_product,
-        "neuron_product_bits": 0 if flow.has_multipliers else product_bits,
+        "neuron_product_bits": 0 if flow.has_multipliers else geometry.units * product_bits,
+        "stage_bits": stages * (geometry.state_bits + geometry.current_bits),
         "choice_bits": _choice_bits(geometry, flow),
         "multipliers": (
             geometry.lanes - soft_lanes + pieces * geometry.units if flow.has_multipliers else 0
@@ -246,7 +255,11 @@ class Assessment:
 
 
 def assess(
-    network: IntegerNetwork, device: Device, lanes: int, weights: WeightSource = "rom"
+    network: IntegerNetwork,
+    device: Device,
+    lanes: int,
+    weights: WeightSource = "rom",
+    **options: Unpack[EngineOptions],
 ) -> Assessment:
     """Work out what a network takes of a device.
 
@@ -255,16 +268,18 @@ def assess(
         device: The device.
         lanes: Multiply-accumulate lanes.
         weights: Whether the weights are in the bitstream or loaded at run time.
+        options: See `EngineOptions`; lanes whose multiplier is made of logic are found here.
 
     Raises:
         UserError: If the engine does not have what the network needs.
     """
     flow = device.flow
-    geometry = plan(network, lanes)
+    geometry = plan(network, lanes, **options)
     sizes = features(network, geometry, flow)
     excess = int(sizes["multipliers"]) - device.available.get("dsps", 0)
     if flow.has_multipliers and excess > 0:
-        geometry = plan(network, lanes, soft_lanes=min(lanes, excess))
+        options["soft_lanes"] = min(lanes, excess)
+        geometry = plan(network, lanes, **options)
         sizes = features(network, geometry, flow)
     fits = {name: fit(flow.family, name) for name in FITTED}
     blocks = dict.fromkeys((kind.resource for kind in flow.memories), 0.0)
@@ -286,7 +301,10 @@ def assess(
 
 
 def choose(
-    network: IntegerNetwork, device: Device, lanes: int | None = None
+    network: IntegerNetwork,
+    device: Device,
+    lanes: int | None = None,
+    **options: Unpack[EngineOptions],
 ) -> tuple[Assessment, tuple[Assessment, ...]]:
     """Find the largest number of lanes with which a network fits a device.
 
@@ -298,6 +316,7 @@ def choose(
         device: The device.
         lanes: This many lanes and no others; then only memories, whose sums are exact, may be
             found not to fit.
+        options: See `EngineOptions`.
 
     Returns:
         What fits, and all that was considered, by the number of lanes.
@@ -306,10 +325,10 @@ def choose(
         CheckFailedError: If none fits; the message has the sums of the one that comes nearest.
         UserError: If the engine does not have what the network needs.
     """
+    fewest = max(options.get("units", 1), options.get("weight_slices", 1))
     numbers = [1 << power for power in range(MAXIMUM_LANES.bit_length())]
-    considered = tuple(
-        _better_place(network, device, each) for each in ([lanes] if lanes else numbers)
-    )
+    numbers = [lanes] if lanes else [each for each in numbers if each >= fewest]
+    considered = tuple(_better_place(network, device, each, options) for each in numbers)
     fitting = [each for each in considered if each.fits or (lanes and each.memories_fit)]
     if not fitting:
         nearest = min(considered, key=lambda each: _load(each, device))
@@ -322,13 +341,15 @@ def choose(
     return max(fitting, key=lambda each: each.lanes), considered
 
 
-def _better_place(network: IntegerNetwork, device: Device, lanes: int) -> Assessment:
+def _better_place(
+    network: IntegerNetwork, device: Device, lanes: int, options: EngineOptions
+) -> Assessment:
     """Assess with the weights where they fit, or fit better."""
-    here = assess(network, device, lanes)
+    here = assess(network, device, lanes, **options)
     has_single_port = any(not kind.is_initialised for kind in device.flow.memories)
     if here.fits or not has_single_port:
         return here
-    loaded = assess(network, device, lanes, "loaded")
+    loaded = assess(network, device, lanes, "loaded", **options)
     is_better = loaded.memories_fit and not here.memories_fit
     return loaded if is_better or _load(loaded, device) < _load(here, device) else here
 

@@ -182,9 +182,18 @@ def bench_values(accelerator: Accelerator) -> dict[str, Any]:
         "costs": costs,
         "most_free": free,
         "most_busy": busy,
-        "left_bits": (2 * max(free, busy)).bit_length(),
+        "left_bits": left_bits(free, busy),
         "engine_parameters": list(geometry.parameters.items()),
     }
+
+
+def left_bits(free: int, busy: int) -> int:
+    """Return the width of what a ranking counts with.
+
+    It also holds what no reachable state has, a job for each stage of the pipeline: a number that
+    wraps would look small.
+    """
+    return (16 * max(free, busy)).bit_length()
 
 
 def _flags_bits(geometry: Geometry) -> int:

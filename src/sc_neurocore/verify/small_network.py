@@ -28,6 +28,7 @@ from sc_neurocore.network.description import (
     NetworkDescription,
     Population,
 )
+from sc_neurocore.verify.control import most_clocks
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.small_bench import (
     FORMAT,
@@ -48,17 +49,17 @@ def prove_small_network(
     folder: Path,
     lanes: int = 2,
     *,
-    clocks: int = 60,
     timeout: float = 600,
     engine_of: Path | None = None,
     **options: Unpack[EngineOptions],
 ) -> ProofResult:
     """Compare a small network on the accelerator with the integer model, for all of its numbers.
 
+    As many clocks are looked at as `most_clocks` says that the result takes; it must be out by then.
+
     Args:
         folder: Where the proof's files go.
         lanes: Of the small accelerator.
-        clocks: How many clocks are looked at; the result must be out by then.
         timeout: Seconds after which the answer is `unknown`.
         engine_of: A design folder whose engine it is; by default the engine of this package.
         options: As for `hdl.generate`.
@@ -72,12 +73,13 @@ def prove_small_network(
     accelerator = generate(small, folder / "design", lanes, **options)
     if engine_of is not None:
         take_engine(accelerator, engine_of)
+    geometry = accelerator.stationary_geometry()
     return check(
         small,
         accelerator,
         _memories(small, accelerator),
         folder,
-        clocks=clocks,
+        clocks=2 + geometry.beats + most_clocks(geometry, STEPS),
         timeout=timeout,
         numbers=f"all weights of {WEIGHT_BITS} bits, all biases and all inputs of {INPUT_BITS} "
         f"bits",

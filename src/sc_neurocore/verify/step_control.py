@@ -13,7 +13,7 @@ from typing import Any
 
 from sc_neurocore.hdl.accelerator import Accelerator, load_accelerator
 from sc_neurocore.hdl.step_geometry import StepGeometry
-from sc_neurocore.verify.control import ASSUMPTIONS, prepare_bench, run_bench
+from sc_neurocore.verify.control import ASSUMPTIONS, left_bits, prepare_bench, run_bench
 from sc_neurocore.verify.result import ProofResult
 
 NAME = "control: one result per sample, addresses in range, no hazard, no input added twice"
@@ -127,7 +127,7 @@ def _bench_values(accelerator: Accelerator, g: StepGeometry) -> dict[str, Any]:
         "step_busy": busy,
         "most_free": steps * free,
         "most_busy": steps * busy,
-        "left_bits": (2 * steps * max(free, busy)).bit_length(),
+        "left_bits": left_bits(steps * free, steps * busy),
         "engine_parameters": list(g.parameters.items()),
     }
 
