@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sc_neurocore.cli.app import run
+from sc_neurocore.hdl.accelerator import load_accelerator
+
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "ode-to-bitstream.md"
 
@@ -17,18 +20,23 @@ def test_the_blocks_of_the_page_run_one_after_the_other(
     require_tool: Callable[..., None],
 ) -> None:
     require_tool("iverilog", "vvp", "yosys", "z3")
-    monkeypatch.chdir(ROOT)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
     text = PAGE.read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(blocks) == text.count("```python")
-    image = tmp_path / "fitzhugh_nagumo.png"
-    names: dict[str, object] = {"image": image}
+    names: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), names)
-    assert image.stat().st_size > 10_000
+    assert Path("fitzhugh_nagumo.png").stat().st_size > 10_000
     printed = capsys.readouterr().out
     for line in re.findall(r"^    (.*: saturates .*)$", text, re.MULTILINE):
         assert line in printed
+    compiles = re.findall(r"^    sc-neurocore (compile .*)$", text, re.MULTILINE)
+    assert len(compiles) == 2
+    for line in compiles:
+        assert run(line.split()) == 0
+    assert load_accelerator(Path("build/network")).geometry.unit_latency == 4
 
 
 def test_the_equations_of_the_page_are_those_of_the_example() -> None:

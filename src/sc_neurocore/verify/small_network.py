@@ -55,7 +55,7 @@ def prove_small_network(
 ) -> ProofResult:
     """Compare a small network on the accelerator with the integer model, for all of its numbers.
 
-    As many clocks are looked at as `most_clocks` says that the result takes; it must be out by then.
+    As many clocks are looked at as `most_clocks` says that the result takes: it is out by then.
 
     Args:
         folder: Where the proof's files go.
