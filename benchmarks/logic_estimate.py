@@ -24,9 +24,9 @@ from _engine import engine_hash
 from sc_neurocore.equation import CATALOGUE
 from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.fpga.build import measure
-from sc_neurocore.fpga.capacity import MEASURED, features, plan_memories, ram_blocks
+from sc_neurocore.fpga.capacity import MEASURED, features, plan_for, plan_memories, ram_blocks
 from sc_neurocore.hdl.accelerator import generate
-from sc_neurocore.hdl.geometry import EngineOptions, plan
+from sc_neurocore.hdl.geometry import EngineOptions
 from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
 from sc_neurocore.network.storage import write_atomically
 from sc_neurocore.tools.devices import DEVICES
@@ -74,16 +74,17 @@ def main() -> None:
     engine = engine_hash()
     for sizes, lanes, weight_bits, input_bits, neuron, options in DESIGNS:
         network = make_network(sizes, weight_bits, input_bits, neuron)
-        geometry = plan(network, lanes, **options)
         for key in arguments.devices:
             device = DEVICES[key]
+            geometry = plan_for(network, device, lanes, **options)
             blocks = ram_blocks(plan_memories(geometry), device.flow)
             same = [row for row in rows if (row["device"], row["sizes"]) == (key, sizes)]
             same = [row for row in same if (row["lanes"], row["neuron"]) == (lanes, neuron)]
             if any(row["engine"] == engine for row in same) or not device.fits(blocks):
                 continue
             with tempfile.TemporaryDirectory() as folder:
-                generate(network, Path(folder), lanes, **options)
+                made: EngineOptions = {**options, "soft_lanes": geometry.soft_lanes}
+                generate(network, Path(folder), lanes, **made)
                 used = measure(folder, key, few_pins=True)
             row = {
                 "engine": engine,

@@ -78,7 +78,7 @@ def test_fits_rise_with_every_size_and_miss_no_build_by_more_than_they_say() -> 
             found = fit(device.flow.family, resource)
             assert all(weight >= 0 for weight in found.weights.values())
             assert found.weights["constant"] > 0
-            assert found.error < 0.25
+            assert found.error < 0.3
 
 
 def test_auto_takes_the_most_lanes_that_fit(make_network: MakeNetwork) -> None:

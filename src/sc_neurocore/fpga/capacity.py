@@ -146,7 +146,10 @@ def features(network: IntegerNetwork, geometry: Geometry, flow: Flow) -> dict[st
     product_bits = sum(first * second for first, second in products)
     wide = _OPERATION_BITS_OF_A_MULTIPLIER
     pieces = sum(ceil(first / wide) * ceil(second / wide) for first, second in products)
-    soft_lanes = geometry.soft_lanes if flow.has_multipliers else geometry.lanes
+    has_hard = flow.has_multipliers and (
+        geometry.weight_bits + geometry.input_bits >= flow.least_product_bits
+    )
+    soft_lanes = geometry.soft_lanes if has_hard else geometry.lanes
     lane_product = soft_lanes * geometry.weight_bits * geometry.input_bits
     stages = geometry.units * (1 + geometry.unit_latency)
     return {
@@ -254,6 +257,19 @@ class Assessment:
         return asdict(self)
 
 
+def plan_for(
+    network: IntegerNetwork, device: Device, lanes: int, **options: Unpack[EngineOptions]
+) -> Geometry:
+    """Plan an engine for a device: of logic are the multipliers of lanes that it has none for."""
+    geometry = plan(network, lanes, **options)
+    needed = int(features(network, geometry, device.flow)["multipliers"])
+    excess = needed - device.available.get("dsps", 0)
+    if not device.flow.has_multipliers or excess <= 0:
+        return geometry
+    options["soft_lanes"] = min(lanes, geometry.soft_lanes + excess)
+    return plan(network, lanes, **options)
+
+
 def assess(
     network: IntegerNetwork,
     device: Device,
@@ -274,13 +290,8 @@ def assess(
         UserError: If the engine does not have what the network needs.
     """
     flow = device.flow
-    geometry = plan(network, lanes, **options)
+    geometry = plan_for(network, device, lanes, **options)
     sizes = features(network, geometry, flow)
-    excess = int(sizes["multipliers"]) - device.available.get("dsps", 0)
-    if flow.has_multipliers and excess > 0:
-        options["soft_lanes"] = min(lanes, excess)
-        geometry = plan(network, lanes, **options)
-        sizes = features(network, geometry, flow)
     fits = {name: fit(flow.family, name) for name in FITTED}
     blocks = dict.fromkeys((kind.resource for kind in flow.memories), 0.0)
     blocks |= ram_blocks(plan_memories(geometry, weights), flow)

@@ -80,6 +80,7 @@ class Flow:
         place_and_route: The tools after synthesis; None where there are none: then the flow ends
             with a netlist, Yosys' count of its cells, and a project for the vendor's tools.
         has_multipliers: Whether synthesis uses hardware multipliers.
+        least_product_bits: Width from which a product gets one.
     """
 
     family: str
@@ -88,6 +89,7 @@ class Flow:
     memories: tuple[Memory, ...]
     place_and_route: PlaceAndRoute | None
     has_multipliers: bool = True
+    least_product_bits: int = 0
 
     @property
     def programs(self) -> tuple[str, ...]:
@@ -212,6 +214,7 @@ ICE40_ULTRA_PLUS = Flow(
     cells=_ICE40_CELLS,
     memories=(_ICE40_SINGLE_PORT_RAM, _ICE40_BLOCK_RAM),
     place_and_route=_ICE40_PLACE,
+    least_product_bits=11,
 )
 
 ECP5 = Flow(
@@ -267,6 +270,7 @@ XILINX_7 = Flow(
     },
     memories=(_XILINX_BLOCK_RAM,),
     place_and_route=None,
+    least_product_bits=9,
 )
 
 

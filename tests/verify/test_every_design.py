@@ -1,0 +1,86 @@
+"""Whatever is chosen of a network and its engine, the certificate holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sc_neurocore.equation import CATALOGUE
+from sc_neurocore.errors import UserError
+from sc_neurocore.hdl.design import compile_network
+from sc_neurocore.hdl.geometry import EngineOptions
+from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
+from sc_neurocore.verify.certificate import cosimulate_design, prove_design
+
+CASES = 60
+IN_CI = (3, 7)
+
+
+def draw(seed: int) -> tuple[NetworkDescription, dict[str, Any], EngineOptions]:
+    """Draw a network, what `compile_network` takes, and an engine."""
+    random = np.random.default_rng(seed)
+
+    def one_of(*choices: Any) -> Any:
+        return choices[random.integers(len(choices))]
+
+    sizes = [int(size) for size in random.integers(1, 14, one_of(2, 2, 3, 4))]
+    layers: list[Any] = []
+    for inputs, outputs in pairwise(sizes):
+        weight = random.normal(0, 2 / np.sqrt(inputs), (outputs, inputs))
+        bias = one_of(None, random.normal(0, 0.2, outputs))
+        layers += [Dense(weight=weight, bias=bias)]
+        layers += [Population(neuron=CATALOGUE[one_of("LIF", "LIF", "ALIF", "Synaptic", "ExpIF")])]
+    layers[1::2] = [layers[1]] * len(layers[1::2])  # one kind of neuron
+    bits = int(one_of(1, 5, 8))
+    description = NetworkDescription(
+        name="drawn",
+        input=InputEncoding(shape=(sizes[0],), bits=bits, fraction_bits=max(0, bits - 1)),
+        steps=int(one_of(1, 2, 7, 40, 1200)),
+        layers=layers,
+        readout=one_of("spike-count", "spike-count", "membrane"),
+    )
+    lanes = int(one_of(1, 2, 4, 8, 16))
+    compiled = {
+        "format": one_of("Q8.8", "Q8.8", "Q4.12:nearest", "Q6.6"),
+        "weight_bits": int(one_of(2, 5, 8, 16)),
+        "lanes": lanes,
+        "schedule": one_of("auto", "auto", "auto", "step-outer"),
+    }
+    options = EngineOptions()
+    if compiled["schedule"] == "auto":
+        compiled["weights"] = one_of("rom", "loaded")
+        options = EngineOptions(
+            units=min(lanes, one_of(1, 1, 2, 4)),
+            pipeline=one_of(0, 0, 1, 2, 5),
+            inputs_per_beat=min(one_of(1, 1, 2, 4), 64 // bits),
+            soft_lanes=one_of(0, 0, lanes, lanes // 2),
+            weight_slices=1 if compiled["weights"] == "loaded" else min(lanes, one_of(1, 1, 4)),
+        )
+    return description, compiled, options
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(i, marks=() if i in IN_CI else pytest.mark.soak) for i in range(CASES)],
+)
+def test_the_certificate_holds(
+    seed: int, require_tool: Callable[..., None], tmp_path: Path
+) -> None:
+    require_tool("yosys", "z3", "sby", "iverilog")
+    description, compiled, options = draw(seed)
+    try:
+        _, network = compile_network(description, tmp_path, **compiled, **options)
+    except UserError as error:
+        pytest.fail(f"{compiled} {options}: {error}")
+    limit = 1 << network.input_bits
+    inputs = np.random.default_rng(seed).integers(0, limit, (3, network.layers[0].inputs))
+    runs = cosimulate_design(tmp_path, inputs, "icarus")
+    assert [run.first_mismatch for run in runs] == [None]
+    proofs = {proof.name: (proof.status, proof.detail) for proof in prove_design(tmp_path)}
+    wrong = {name: found for name, found in proofs.items() if found[0] in ("unknown", "refuted")}
+    assert not wrong, f"{compiled} {options}"
