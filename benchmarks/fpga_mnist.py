@@ -1,8 +1,9 @@
 """The MNIST networks of models/ as hardware: accuracy, resources, clock, time and energy per image.
 
 For every network and number of lanes the accelerator is generated; all 10,000 test images go
-through it in Verilator, and every spike and every state is compared with the integer model; then it
-is built, with few pins, for the devices it is meant for. Weights have 8 bits, and 5 on Artix-7.
+through it in Verilator, then a blank, a saturated and many random inputs. Every spike and every
+state is compared with the integer model, by as many simulations at once as there are cores. Then
+it is built, with few pins, for the devices it is meant for. Weights have 8 bits, and 5 on Artix-7.
 Clocks are nextpnr's estimates, no board was measured; for Artix-7 there is Yosys' netlist, and no
 clock. Energies are estimates (sc_neurocore.fpga.energy).
 
@@ -45,7 +46,7 @@ from sc_neurocore.network.storage import load_description
 from sc_neurocore.report import figures
 from sc_neurocore.tools.devices import DEVICES
 from sc_neurocore.tools.programs import version
-from sc_neurocore.verify.cosimulation import cosimulate
+from sc_neurocore.verify.cosimulation import cosimulate, extreme_inputs
 
 HERE = Path(__file__).parent
 MODELS = HERE.parent / "models"
@@ -77,6 +78,8 @@ WEIGHT_BITS = {"xc7a35t": 5}
 USUAL_BITS = 8
 FOR_ACTIVITY = 500
 TEST_SIZE = 10_000
+# Inputs that no data set has: a blank one, a saturated one, and random ones.
+EXTREMES = 1000
 
 
 def fingerprint(folder: Path) -> str:
@@ -99,17 +102,21 @@ def check(parts: Parts, folder: Path, model: str, weight_bits: int, samples: int
     cosimulate(folder, network, inputs[:1], "verilator")  # the build is kept, and not timed
     began = time.perf_counter()
     result = cosimulate(folder, network, inputs[:samples], "verilator")
-    if not result.holds:
-        raise SystemExit(f"{model}: {result.first_mismatch}")
+    seconds = time.perf_counter() - began
+    extremes = cosimulate(folder, network, extreme_inputs(network, EXTREMES), "verilator")
+    for compared in (result, extremes):
+        if not compared.holds:
+            raise SystemExit(f"{model}: {compared.first_mismatch}")
     found = {
         "integer_percent": round(100 * run.accuracy(data.labels), 2),
         "images_compared": result.samples,
         "updates_compared": result.updates,
+        "extremes_compared": extremes.samples,
         "mismatches": 0,
         "interval_cycles": round(result.interval_cycles, 1),
         "latency_cycles": round(result.latency_cycles, 1),
         "verilator": result.version,
-        "verilator_images_per_second": round(samples / (time.perf_counter() - began), 1),
+        "verilator_images_per_second": round(samples / seconds, 1),
     }
     return parts.put(found, "cosimulation", mark, samples)
 
@@ -222,6 +229,7 @@ def tables(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         "integer_percent",
         "images_compared",
         "updates_compared",
+        "extremes_compared",
         "mismatches",
         "interval_cycles",
         "latency_cycles",

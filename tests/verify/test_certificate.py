@@ -67,8 +67,9 @@ def test_a_good_design_gets_a_certificate(design: Path) -> None:
     assert certificate.holds
     written = json.loads((design / "certificate.json").read_text())
     assert written == certificate.as_dict()
-    assert [run["simulator"] for run in written["sampled"]] == ["verilator", "icarus"]
-    assert [run["samples"] for run in written["sampled"]] == [12, 4]
+    assert [run["simulator"] for run in written["sampled"]] == ["verilator", "verilator", "icarus"]
+    assert [run["samples"] for run in written["sampled"]] == [12, 12, 4]
+    assert written["sampled"][1]["inputs"] == "blank, saturated and random"
     (after,) = written["sampled_after_synthesis"]
     assert (after["synthesis"], after["samples"], after["updates"]) == ("synth_ecp5", 2, 80)
     assert written["inputs"]["origin"] == "random, seed 3"

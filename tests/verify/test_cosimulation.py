@@ -12,7 +12,7 @@ from sc_neurocore.fixed import IntegerNetwork
 from sc_neurocore.hdl.accelerator import generate
 from sc_neurocore.progress import Progress
 from sc_neurocore.tools import programs
-from sc_neurocore.verify.cosimulation import cosimulate
+from sc_neurocore.verify.cosimulation import cosimulate, extreme_inputs
 from sc_neurocore.verify.simulators import TOOLS, SimulatorName, choose_simulator
 
 MakeNetwork = Callable[..., IntegerNetwork]
@@ -33,17 +33,6 @@ SHAPES = [
     ([10, 10], 8, {"scale": 1e-3}),
     ([256, 4], 4, {"steps": 65}),
 ]
-
-
-def frames(network: IntegerNetwork, count: int, seed: int = 0) -> NDArray[np.int64]:
-    """Half-empty random frames; the first is blank, the second saturated."""
-    random = np.random.default_rng(seed)
-    limit = 1 << network.input_bits
-    values = random.integers(0, limit, (count, network.layers[0].inputs))
-    values *= random.random(values.shape) < 0.5
-    values[0] = 0
-    values[1:2] = limit - 1
-    return values
 
 
 def change(path: Path, old: str, new: str) -> None:
@@ -75,7 +64,7 @@ def test_every_shape_computes_what_the_model_computes(
     network = make_network(sizes, readout=readout, **options)
     shared = {name: min(lanes, engine.get(name, 1)) for name in ("units", "weight_slices")}
     generate(network, tmp_path, lanes, **(engine | shared))
-    result = cosimulate(tmp_path, network, frames(network, 6), "icarus", back_pressure=1)
+    result = cosimulate(tmp_path, network, extreme_inputs(network, 6), "icarus", back_pressure=1)
     assert result.first_mismatch is None
     assert result.holds
     assert (result.samples, result.steps) == (6, network.steps)
@@ -94,7 +83,10 @@ def test_weights_can_come_through_the_write_port(
     network = make_network([7, 10, 3], weight_bits=weight_bits)
     generate(network, tmp_path, lanes, weights="loaded")
     for simulator in ("icarus", "verilator"):
-        assert cosimulate(tmp_path, network, frames(network, 6), simulator).first_mismatch is None
+        assert (
+            cosimulate(tmp_path, network, extreme_inputs(network, 6), simulator).first_mismatch
+            is None
+        )
 
 
 @pytest.mark.parametrize("simulator", list(TOOLS))
@@ -107,7 +99,7 @@ def test_the_simulators_agree_to_the_clock(
     require_tool(*TOOLS[simulator])
     network = make_network([20, 24, 10], per_channel=True, steps=9, scale=1.0)
     generate(network, tmp_path, lanes=8, units=2, pipeline=3, inputs_per_beat=4)
-    inputs = frames(network, 20)
+    inputs = extreme_inputs(network, 20)
     events: list[Progress] = []
     result = cosimulate(tmp_path, network, inputs, simulator, progress=events.append)
     assert result.first_mismatch is None
@@ -208,7 +200,7 @@ def test_a_broken_engine_is_found_out(
     network = make_network([6, 10, 7], steps=5, scale=3.0, per_channel=True)
     generate(network, tmp_path, lanes=4)
     change(tmp_path / "rtl" / file, old, new)
-    result = cosimulate(tmp_path, network, frames(network, 12), "icarus")
+    result = cosimulate(tmp_path, network, extreme_inputs(network, 12), "icarus")
     assert not result.holds
     assert result.first_mismatch is not None
     found = {
@@ -247,7 +239,7 @@ def test_a_core_that_gets_stuck_is_an_error(
     generate(network, tmp_path, lanes=2)
     change(tmp_path / "rtl/snn_controller.v", "if (pipeline_idle) state", "if (1'b0) state")
     with pytest.raises(ToolFailedError, match="no result within the limit"):
-        cosimulate(tmp_path, network, frames(network, 2), "icarus")
+        cosimulate(tmp_path, network, extreme_inputs(network, 2), "icarus")
 
 
 @pytest.mark.parametrize("simulator", ["icarus", "verilator"])
@@ -262,14 +254,14 @@ def test_a_memory_without_its_contents_is_an_error(
     design = generate(network, tmp_path, lanes=1)
     change(tmp_path / design.verilog[0], '"neurons.hex"', '"nowhere.hex"')
     with pytest.raises(ToolFailedError, match=r"nowhere\.hex"):
-        cosimulate(tmp_path, network, frames(network, 2), simulator)
+        cosimulate(tmp_path, network, extreme_inputs(network, 2), simulator)
 
 
 def test_a_design_of_another_network_is_refused(make_network: MakeNetwork, tmp_path: Path) -> None:
     network = make_network([2, 2])
     generate(make_network([2, 2], seed=1), tmp_path, lanes=1)
     with pytest.raises(UserError, match="was compiled from network"):
-        cosimulate(tmp_path, network, frames(network, 2))
+        cosimulate(tmp_path, network, extreme_inputs(network, 2))
 
 
 def test_inputs_are_checked(

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from sc_neurocore.errors import ToolFailedError, UserError
 from sc_neurocore.fixed import IntegerNetwork
 from sc_neurocore.hdl.accelerator import generate
 from sc_neurocore.hdl.step_outer import generate_steps
-from sc_neurocore.verify.cosimulation import cosimulate
+from sc_neurocore.verify.cosimulation import cosimulate, extreme_inputs
 from sc_neurocore.verify.simulators import TOOLS, SimulatorName
 from sc_neurocore.verify.step_control import most_step_clocks, prove_step_control
 
@@ -28,18 +27,6 @@ KINDS = [
     "membrane",
     "first-to-2",
 ]
-
-
-def samples(network: IntegerNetwork, count: int, seed: int = 0) -> NDArray[np.int64]:
-    """Half-empty random inputs; the first sample is blank, the second saturated."""
-    random = np.random.default_rng(seed)
-    limit = 1 << network.input_bits
-    steps = () if network.input.kind == "static" else (network.steps,)
-    values = random.integers(0, limit, (count, *steps, network.layers[0].inputs))
-    values *= random.random(values.shape) < 0.5
-    values[0] = 0
-    values[1:2] = limit - 1
-    return np.moveaxis(values, 0, network.batch_axis)
 
 
 def change(path: Path, old: str, new: str) -> None:
@@ -60,7 +47,7 @@ def test_every_kind_computes_what_the_model_computes(
     require_tool("iverilog")
     network = make_step_network(kind, seed=lanes)
     generate_steps(network, tmp_path, lanes)
-    inputs = samples(network, 6)
+    inputs = extreme_inputs(network, 6)
     result = cosimulate(tmp_path, network, inputs, "icarus", back_pressure=lanes - 1)
     assert result.first_mismatch is None
     assert result.samples == 6
@@ -80,7 +67,8 @@ def test_the_simulators_agree_to_the_clock(
     network = make_step_network("delayed")
     generate_steps(network, tmp_path, 4)
     runs = [
-        cosimulate(tmp_path, network, samples(network, 8), each) for each in ("icarus", simulator)
+        cosimulate(tmp_path, network, extreme_inputs(network, 8), each)
+        for each in ("icarus", simulator)
     ]
     assert all(run.holds for run in runs)
     assert runs[0].cycles_per_sample == runs[1].cycles_per_sample
@@ -93,7 +81,7 @@ def test_both_schedules_compute_the_same(
     network = make_network([16, 20, 10], per_channel=True, steps=5)
     for name, make in (("groups", generate), ("steps", generate_steps)):
         make(network, tmp_path / name, 4)
-        assert cosimulate(tmp_path / name, network, samples(network, 5), "icarus").holds
+        assert cosimulate(tmp_path / name, network, extreme_inputs(network, 5), "icarus").holds
 
 
 def test_an_early_end_saves_cycles(
@@ -104,7 +92,7 @@ def test_an_early_end_saves_cycles(
     for readout in ("sequence", "first-to-1"):
         network = make_step_network(readout, steps=12)
         generate_steps(network, tmp_path / readout, 4)
-        runs.append(cosimulate(tmp_path / readout, network, samples(network, 8), "icarus"))
+        runs.append(cosimulate(tmp_path / readout, network, extreme_inputs(network, 8), "icarus"))
     whole, early = runs
     assert whole.holds and early.holds
     assert whole.steps_per_sample == 12 > early.steps_per_sample
@@ -148,7 +136,7 @@ def test_a_broken_engine_is_found_out(
     generate_steps(network, tmp_path, 4)
     change(tmp_path / f"rtl/snn_step_{file}.v", old, new)
     try:
-        result = cosimulate(tmp_path, network, samples(network, 12), "icarus")
+        result = cosimulate(tmp_path, network, extreme_inputs(network, 12), "icarus")
     except ToolFailedError as error:  # what was never written is unknown, and stops the core
         assert "failed: " in str(error)
     else:
@@ -183,7 +171,7 @@ def test_no_sample_takes_longer_than_is_proved(
     require_tool("iverilog")
     network = make_step_network(kind)
     accelerator = generate_steps(network, tmp_path, 2)
-    saturated = np.full_like(samples(network, 1), (1 << network.input_bits) - 1)
+    saturated = np.full_like(extreme_inputs(network, 1), (1 << network.input_bits) - 1)
     run = cosimulate(tmp_path, network, saturated, "icarus")
     geometry = accelerator.step_geometry()
     frames, most = accelerator.frames_per_sample, most_step_clocks(geometry, network.steps)

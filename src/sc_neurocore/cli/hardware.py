@@ -262,7 +262,8 @@ def verify(
         rows = [
             (
                 title,
-                f"{run.samples} inputs, {run.updates} updates, {_cycles(run)}",
+                f"{run.samples} inputs{f' ({run.inputs})' if run.inputs else ''}, "
+                f"{run.updates} updates, {_cycles(run)}",
                 run.first_mismatch or "no mismatch",
             )
             for title, run in runs

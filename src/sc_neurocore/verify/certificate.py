@@ -25,7 +25,12 @@ from sc_neurocore.network.storage import write_atomically
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.tools.programs import is_available, version
 from sc_neurocore.verify.control import prove_control
-from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate, samples_first
+from sc_neurocore.verify.cosimulation import (
+    CosimulationResult,
+    cosimulate,
+    extreme_inputs,
+    samples_first,
+)
 from sc_neurocore.verify.equivalence import prove_step
 from sc_neurocore.verify.lane import prove_lane
 from sc_neurocore.verify.netlist import FAMILIES, check_netlist
@@ -45,6 +50,7 @@ from sc_neurocore.verify.sums import prove_additions, prove_sums
 
 SECOND_SIMULATOR: SimulatorName = "icarus"
 SECOND_SAMPLES = 10
+EXTREME_SAMPLES = 12
 NETLIST_SAMPLES = 3
 
 
@@ -141,15 +147,20 @@ def cosimulate_design(
 ) -> tuple[CosimulationResult, ...]:
     """Run all inputs through the chosen simulator; an earlier certificate ends here.
 
-    Where Icarus is installed and was not the choice, it runs the first few as a second opinion,
-    unless the first simulator has already found a mismatch.
+    A blank, a saturated and a few random inputs follow. Where Icarus is installed and was not the
+    choice, it runs the first few samples as a second opinion. All this ends with the first run that
+    differs.
     """
     _, network = load_design(directory)
     (directory / CERTIFICATE).unlink(missing_ok=True)
     samples = samples_first(network, inputs)
     runs = [cosimulate(directory, network, inputs, simulator, progress=progress)]
+    if runs[0].holds:
+        extremes = extreme_inputs(network, EXTREME_SAMPLES)
+        run = cosimulate(directory, network, extremes, runs[0].simulator)
+        runs.append(replace(run, inputs="blank, saturated and random"))
     is_first = runs[0].simulator == SECOND_SIMULATOR
-    if second_samples and runs[0].holds and not is_first and _has_second():
+    if second_samples and all(run.holds for run in runs) and not is_first and _has_second():
         few = np.moveaxis(samples[:second_samples], 0, network.batch_axis)
         runs.append(cosimulate(directory, network, few, SECOND_SIMULATOR))
     return tuple(runs)

@@ -25,7 +25,7 @@ from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.accelerator import Accelerator, Field, load_accelerator
 from sc_neurocore.kernels.inference import NetworkRun
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
-from sc_neurocore.verify.recording import Recording, Updates
+from sc_neurocore.verify.recording import Integers, Recording, Updates
 from sc_neurocore.verify.simulators import Simulator, build_simulator, choose_simulator
 
 MOST_AT_ONCE = 4
@@ -56,6 +56,7 @@ class CosimulationResult:
         interval_cycles: Mean clocks between results while inputs stream in.
         seconds: Wall time, the build included.
         first_mismatch: The first difference in words, or None.
+        inputs: What went through, where it was not the samples that were given.
     """
 
     simulator: str
@@ -73,6 +74,7 @@ class CosimulationResult:
     interval_cycles: float
     seconds: float
     first_mismatch: str | None
+    inputs: str = ""
 
     @property
     def holds(self) -> bool:
@@ -202,6 +204,24 @@ def samples_first(network: IntegerNetwork, inputs: ArrayLike) -> NDArray[np.inte
             f"inputs of shape {given.shape}: expected {wanted} with {count} inputs, not empty"
         )
     return np.moveaxis(given.reshape(*given.shape[:axes], count), network.batch_axis, 0)
+
+
+def extreme_inputs(network: IntegerNetwork, count: int, seed: int = 0) -> Integers:
+    """Return inputs that no data set has: the first is blank, the second saturated.
+
+    The others are random, half of their values zero.
+
+    Returns:
+        (batch, inputs) or, if they come step by step, (steps, batch, inputs).
+    """
+    random = np.random.default_rng(seed)
+    limit = 1 << network.input_bits
+    steps = (network.steps,) if network.batch_axis else ()
+    values = random.integers(0, limit, (count, *steps, network.layers[0].inputs))
+    values *= random.random(values.shape) < 0.5
+    values[0] = 0
+    values[1:2] = limit - 1
+    return np.moveaxis(values, 0, network.batch_axis)
 
 
 @dataclass
