@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from sc_neurocore.cli.app import app
 from sc_neurocore.cli.app import run as run_line
 from sc_neurocore.equation import CATALOGUE
+from sc_neurocore.fpga.design import read_design
 from sc_neurocore.hdl.accelerator import load_accelerator
 from sc_neurocore.network import (
     Dense,
@@ -309,6 +310,7 @@ def test_the_engine_is_chosen_from_the_command_line(tmp_path: Path) -> None:
     geometry = load_accelerator(out).geometry
     assert (geometry.units, geometry.beat, geometry.lanes) == (4, 4, result["lanes"])
     assert result["estimates"][0]["used"]["dsps"] == 8 + 4  # each unit multiplies once
+    assert read_design(out).device == "ecp5-25k"  # what `build` builds for
     code, result = run(*arguments, "--schedule", "step-outer")
     assert code == 2 and "step-outer schedule does not take units=4, pipeline=2" in result["error"]
     code, result = run(*arguments, "--lanes", 2)

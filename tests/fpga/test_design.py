@@ -42,6 +42,7 @@ def test_board_top_goes_before_top_and_the_caller_before_both(folder: Path) -> N
         (json.dumps({**COMPLETE, "verilog": [1]}), 'under "verilog"'),
         (json.dumps({**COMPLETE, "verilog": ["rtl/lost.v"]}), r"rtl/lost\.v, which is not in"),
         (json.dumps({**COMPLETE, "verilog": ["elsewhere.v"]}), "outside"),
+        (json.dumps({**COMPLETE, "device": 5}), "device"),
     ],
 )
 def test_damaged_manifest_is_refused_with_its_path(

@@ -17,6 +17,7 @@ from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.fpga.boards import device_for_core, find_board, plan_line, read_board, write_board
 from sc_neurocore.fpga.build import build as build_design
 from sc_neurocore.fpga.capacity import Assessment, choose
+from sc_neurocore.fpga.design import note_device, read_design
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.accelerator import Schedule, WeightSource
 from sc_neurocore.hdl.design import (
@@ -129,6 +130,8 @@ def compile_(
             )
             for each in others
         ]
+        if target is not None:
+            note_device(out, target.key)
         if board is not None:
             for_board = write_board(out, board, clock, baud)
             content["board"] = asdict(for_board)
@@ -334,7 +337,7 @@ def build(
             )
         built = build_design(
             directory,
-            board.device if board else device or DEFAULT_DEVICE,
+            board.device if board else device or read_design(directory).device or DEFAULT_DEVICE,
             frequency_mhz=frequency or (board.frequency_mhz if board else DEFAULT_FREQUENCY),
             progress=report.progress,
         )

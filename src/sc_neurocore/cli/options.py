@@ -49,7 +49,7 @@ WeightSlices = Annotated[
 ]
 Device = Annotated[
     str | None,
-    typer.Option(help=f"The FPGA: {', '.join(DEVICES)}; hx8k, or that of the design's board."),
+    typer.Option(help=f"The FPGA: {', '.join(DEVICES)}; that of the design or its board, or hx8k."),
 ]
 Board = Annotated[
     str | None,

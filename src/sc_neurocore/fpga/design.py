@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.network.storage import write_atomically
 
 _MANIFEST = "design.json"
 _SOURCES = "rtl"
@@ -25,6 +26,7 @@ class Design:
         is_core: Whether the module is what the network generator made, no board's.
         changed: Files that differ from what was compiled, relative to the directory.
         constraints: A board's pins and clock, relative to `sources`; None for what is not a board.
+        device: The key of the FPGA that it was compiled for, if one was named.
     """
 
     directory: Path
@@ -33,6 +35,7 @@ class Design:
     is_core: bool = False
     changed: tuple[str, ...] = ()
     constraints: Path | None = None
+    device: str | None = None
 
     @property
     def sources(self) -> Path:
@@ -70,6 +73,9 @@ def read_design(directory: Path, top: str | None = None) -> Design:
     board = content.get("board") if chosen == content.get("board_top") else None
     board = board if isinstance(board, dict) else {}
     memories = content.get("memories", [])
+    device = content.get("device")
+    if device is not None and not isinstance(device, str):
+        raise UserError(f'{manifest} names no FPGA under "device"; compile the design again')
     if not isinstance(chosen, str):
         raise UserError(f'{manifest} names no module under "top"; compile the design again')
     if not isinstance(paths, list) or not paths or not all(isinstance(each, str) for each in paths):
@@ -97,7 +103,15 @@ def read_design(directory: Path, top: str | None = None) -> Design:
         is_core="geometry" in content and chosen == content.get("top"),
         changed=_changed(directory, content.get("sha256")),
         constraints=Path(constraints).relative_to(_SOURCES) if constraints else None,
+        device=device,
     )
+
+
+def note_device(directory: Path, key: str) -> None:
+    """Write into design.json which FPGA a design was compiled for."""
+    manifest = directory / _MANIFEST
+    content = json.loads(manifest.read_text(encoding="utf-8")) | {"device": key}
+    write_atomically(manifest, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def _changed(directory: Path, recorded: Any) -> tuple[str, ...]:
