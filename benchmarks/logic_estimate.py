@@ -40,11 +40,13 @@ DESIGNS: tuple[tuple[list[int], int, int, int, str, EngineOptions], ...] = (
     ([64, 64, 10], 4, 8, 5, "LIF", {"pipeline": 2}),
     ([784, 32, 10], 2, 8, 8, "LIF", {}),
     ([64, 64, 10], 8, 8, 8, "LIF", {}),
+    ([64, 64, 10], 8, 8, 8, "LIF", {"soft_lanes": 8}),
     ([128, 32, 32, 10], 8, 8, 5, "IF", {}),
     ([128, 64, 10], 8, 8, 8, "LIF", {"units": 4, "pipeline": 2, "inputs_per_beat": 4}),
     ([64, 32, 10], 16, 4, 5, "LIF", {}),
     ([128, 64, 10], 16, 8, 8, "LIF", {"units": 4, "pipeline": 2, "inputs_per_beat": 4}),
     ([64, 64, 10], 32, 8, 8, "LIF", {}),
+    ([64, 128, 10], 128, 8, 5, "LIF", {}),
 )
 STEPS = 25
 SEED = 0
@@ -78,8 +80,9 @@ def main() -> None:
             device = DEVICES[key]
             geometry = plan_for(network, device, lanes, **options)
             blocks = ram_blocks(plan_memories(geometry), device.flow)
-            same = [row for row in rows if (row["device"], row["sizes"]) == (key, sizes)]
-            same = [row for row in same if (row["lanes"], row["neuron"]) == (lanes, neuron)]
+            about = {"device": key, "sizes": sizes, "lanes": lanes, "weight_bits": weight_bits}
+            about |= {"input_bits": input_bits, "neuron": neuron, "options": options}
+            same = [row for row in rows if about.items() <= row.items()]
             if any(row["engine"] == engine for row in same) or not device.fits(blocks):
                 continue
             with tempfile.TemporaryDirectory() as folder:
@@ -88,13 +91,7 @@ def main() -> None:
                 used = measure(folder, key, few_pins=True)
             row = {
                 "engine": engine,
-                "device": key,
-                "sizes": sizes,
-                "lanes": lanes,
-                "weight_bits": weight_bits,
-                "input_bits": input_bits,
-                "neuron": neuron,
-                "options": options,
+                **about,
                 "features": features(network, geometry, device.flow),
                 "used": {name: number for name, number in used.items() if name != "pins"},
             }
