@@ -52,7 +52,7 @@ demo: $(STAMP)
 	$(BIN)/sc-neurocore demo --out runs/demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check

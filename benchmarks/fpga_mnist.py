@@ -313,9 +313,9 @@ def targets(rows: Iterable[dict[str, Any]]) -> list[Target]:
     if of_many is not None and of_few is not None:
         lost = round(of_many - of_few, 2)
         ask(f"{small}, Artix-7: points of accuracy below weights of 8 bits", "<=", 0.3, lost)
-    rates = [row for row in every if row["lanes"] == 8 and row["images_compared"] == TEST_SIZE]
-    rate = max((row["verilator_images_per_second"] for row in rates), default=None)
-    ask("Verilator, 8 lanes: images per second, everything compared", ">=", 700, rate)
+    what = f"{small}, Verilator, 8 lanes: images per second on every core, all compared"
+    rate = best(small, "*", "verilator_images_per_second", lanes=8, images_compared=TEST_SIZE)
+    ask(what, ">=", 700, rate)
     slowest = max((row["generation_seconds"] for row in every), default=None)
     ask("generation of any of these: seconds", "<=", 5, slowest)
     return found
