@@ -239,3 +239,11 @@ def test_unknown_device_is_refused_before_anything_is_written(tmp_path: Path) ->
     with pytest.raises(UserError, match="hx8k"):
         build(design, "virtex")
     assert not (design / "build").exists()
+
+
+def test_loaded_weights_are_refused_where_there_is_no_memory_for_them(
+    tmp_path: Path, make_network: Callable[..., IntegerNetwork]
+) -> None:
+    generate(make_network([12, 8, 3]), tmp_path, 2, weights="loaded")
+    with pytest.raises(CheckFailedError, match=r"HX8K, CT256 has none: .* --device hx8k"):
+        build(tmp_path, "hx8k")

@@ -27,7 +27,7 @@ from sc_neurocore.hdl.design import (
     compile_neuron,
     load_design,
 )
-from sc_neurocore.hdl.geometry import EngineOptions
+from sc_neurocore.hdl.geometry import MAXIMUM_LANES, EngineOptions
 from sc_neurocore.hdl.schedules import AUTO, choose_schedule
 from sc_neurocore.interop.importing import NIR_SUFFIX
 from sc_neurocore.network.storage import JSON_NAME, load_description
@@ -158,8 +158,7 @@ def _schedule(
     """Return the order of work, and refuse what only the group-stationary one has."""
     if not lanes.isdigit() and lanes != "auto":
         raise UserError(f"--lanes {lanes}: expected a power of two, or auto")
-    fewest = max(engine["units"], engine["weight_slices"])
-    number = int(lanes) if lanes.isdigit() else fewest
+    number = int(lanes) if lanes.isdigit() else MAXIMUM_LANES
     chosen = choose_schedule(network, number, schedule, **engine)
     if chosen == "step-outer" and (board is not None or lanes == "auto"):
         given = f"--board {board}" if board is not None else "--lanes auto"

@@ -37,6 +37,8 @@ from sc_neurocore.tools.programs import run, version
 _TASK = "build"
 _STEPS = ("synthesis", "place and route", "bitstream")
 _STEPS_TO_PROJECT = ("synthesis", "project")
+# How the Verilog asks for memory that only the UP5K has.
+_SINGLE_PORT = 'ram_style = "huge"'
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,12 @@ def _start(
     progress: ProgressCallback,
 ) -> _Job:
     design = read_design(directory, top)
+    texts = (_read_text(design.sources / path) for path in design.verilog)
+    if "sprams" not in device.available and any(_SINGLE_PORT in text for text in texts):
+        raise CheckFailedError(
+            f"{design.top} in {design.directory} loads its weights into single-port RAM, of which "
+            f"{device.title} has none: compile it with --device {device.key}"
+        )
     folder = design.directory / "build" / device.key
     folder.mkdir(parents=True, exist_ok=True)
     pins = sum(port.width for port in read_ports(design))
