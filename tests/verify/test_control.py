@@ -11,6 +11,7 @@ from sc_neurocore.verify.control import prove_control
 
 MakeNetwork = Callable[..., IntegerNetwork]
 RequireTool = Callable[..., None]
+Change = Callable[[Path, str, str], None]
 
 
 @pytest.mark.parametrize(
@@ -63,28 +64,23 @@ def test_a_broken_engine_is_refuted(
     make_network: MakeNetwork,
     require_tool: RequireTool,
     tmp_path: Path,
+    change: Change,
 ) -> None:
     require_tool("sby")
     generate(make_network([2, 1], steps=1), tmp_path, lanes=2)
-    path = tmp_path / f"rtl/snn_{file}.v"
-    text = path.read_text()
-    assert text.count(old) == 1
-    path.write_text(text.replace(old, new))
+    change(tmp_path / f"rtl/snn_{file}.v", old, new)
     result = prove_control(tmp_path, depth=28)
     assert result.status == "refuted"
     assert claim in result.detail
 
 
 def test_a_state_that_is_read_too_early_is_refuted(
-    make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
+    make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path, change: Change
 ) -> None:
     require_tool("sby")
     generate(make_network([2, 2], steps=2), tmp_path, lanes=2, pipeline=3)
-    path = tmp_path / "rtl/snn_neurons.v"
-    text = path.read_text()
     spacing = "LAST_OF_PERIOD = PERIOD - 1;"
-    assert text.count(spacing) == 1
-    path.write_text(text.replace(spacing, "LAST_OF_PERIOD = TURNS - 1;"))
+    change(tmp_path / "rtl/snn_neurons.v", spacing, "LAST_OF_PERIOD = TURNS - 1;")
     result = prove_control(tmp_path, depth=28)
     assert result.status == "refuted"
     assert "turn_" in result.detail

@@ -17,6 +17,7 @@ from sc_neurocore.verify.simulators import TOOLS, SimulatorName, choose_simulato
 
 MakeNetwork = Callable[..., IntegerNetwork]
 RequireTool = Callable[..., None]
+Change = Callable[[Path, str, str], None]
 
 SHAPES = [
     ([1, 1], 1, {"steps": 1}),
@@ -33,12 +34,6 @@ SHAPES = [
     ([10, 10], 8, {"scale": 1e-3}),
     ([256, 4], 4, {"steps": 65}),
 ]
-
-
-def change(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert text.count(old) == 1
-    path.write_text(text.replace(old, new))
 
 
 ENGINES: list[dict[str, int]] = [
@@ -195,6 +190,7 @@ def test_a_broken_engine_is_found_out(
     make_network: MakeNetwork,
     require_tool: RequireTool,
     tmp_path: Path,
+    change: Change,
 ) -> None:
     require_tool("iverilog")
     network = make_network([6, 10, 7], steps=5, scale=3.0, per_channel=True)
@@ -216,7 +212,7 @@ def test_a_broken_engine_is_found_out(
 
 
 def test_the_first_mismatch_says_where(
-    make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
+    make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path, change: Change
 ) -> None:
     require_tool("iverilog")
     network = make_network([4, 3], steps=3, scale=0.1, with_bias=False)
@@ -232,7 +228,7 @@ def test_the_first_mismatch_says_where(
 
 
 def test_a_core_that_gets_stuck_is_an_error(
-    make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
+    make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path, change: Change
 ) -> None:
     require_tool("iverilog")
     network = make_network([4, 3])
@@ -248,6 +244,7 @@ def test_a_memory_without_its_contents_is_an_error(
     make_network: MakeNetwork,
     require_tool: RequireTool,
     tmp_path: Path,
+    change: Change,
 ) -> None:
     require_tool(*TOOLS[simulator])
     network = make_network([2, 2])

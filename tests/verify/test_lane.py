@@ -15,6 +15,7 @@ from sc_neurocore.hdl.step_outer import generate_steps
 from sc_neurocore.verify.lane import prove_lane
 
 MakeNetwork = Callable[..., IntegerNetwork]
+Change = Callable[[Path, str, str], None]
 
 
 @pytest.fixture
@@ -63,26 +64,22 @@ def test_lanes_do_what_the_integer_model_does(
     ],
 )  # fmt: skip
 def test_broken_lanes_are_not_proved(
-    make_design: Callable[..., Any], tmp_path: Path, file: str, old: str, new: str
+    make_design: Callable[..., Any], tmp_path: Path, file: str, old: str, new: str, change: Change
 ) -> None:
     accelerator, network = make_design(4, units=2, soft_lanes=1)
-    path = tmp_path / f"rtl/snn_{file}.v"
-    text = path.read_text(encoding="utf-8")
-    assert text.count(old) == 1
-    path.write_text(text.replace(old, new), encoding="utf-8")
+    change(tmp_path / f"rtl/snn_{file}.v", old, new)
     result = prove_lane(accelerator, network, depth=3)
     assert result.status in ("refuted", "unknown")
     assert not result.holds
 
 
-def test_an_early_handover_is_refuted(make_design: Callable[..., Any], tmp_path: Path) -> None:
+def test_an_early_handover_is_refuted(
+    make_design: Callable[..., Any], tmp_path: Path, change: Change
+) -> None:
     """A handover that comes too early: found from the reset on, with the claim."""
     accelerator, network = make_design(1)
-    path = tmp_path / "rtl/snn_accumulator.v"
-    text = path.read_text(encoding="utf-8")
     old = "multiplied_handover <= weighted_handover;"
-    assert text.count(old) == 1
-    path.write_text(text.replace(old, "multiplied_handover <= read_handover;"), encoding="utf-8")
+    change(tmp_path / "rtl/snn_accumulator.v", old, "multiplied_handover <= read_handover;")
     result = prove_lane(accelerator, network, depth=6)
     assert result.status == "refuted"
     assert "assert" in result.detail

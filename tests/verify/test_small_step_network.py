@@ -15,6 +15,7 @@ from sc_neurocore.hdl.step_outer import generate_steps
 from sc_neurocore.verify.small_step_network import prove_small_step, prove_small_step_network
 
 MakeNetwork = Callable[..., IntegerNetwork]
+Change = Callable[[Path, str, str], None]
 
 
 @pytest.mark.parametrize(
@@ -71,13 +72,11 @@ def test_a_broken_engine_of_a_design_is_refuted(
     make_step_network: MakeNetwork,
     require_tool: Callable[[str], None],
     tmp_path: Path,
+    change: Change,
 ) -> None:
     require_tool("yosys")
     accelerator = generate_steps(make_step_network(kind), tmp_path, 4)
-    path = tmp_path / "rtl" / f"snn_step_{file}.v"
-    text = path.read_text(encoding="utf-8")
-    assert text.count(old) == 1
-    path.write_text(text.replace(old, new), encoding="utf-8")
+    change(tmp_path / "rtl" / f"snn_step_{file}.v", old, new)
     result = prove_small_step(accelerator)
     assert result.status == "refuted" and not result.holds
     assert re.search("a (state|spike) that differs|an update|no result", result.detail)

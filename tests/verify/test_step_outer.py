@@ -16,6 +16,7 @@ from sc_neurocore.verify.step_control import most_step_clocks, prove_step_contro
 
 MakeNetwork = Callable[..., IntegerNetwork]
 RequireTool = Callable[..., None]
+Change = Callable[[Path, str, str], None]
 
 KINDS = [
     "feed-forward",
@@ -27,12 +28,6 @@ KINDS = [
     "membrane",
     "first-to-2",
 ]
-
-
-def change(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert text.count(old) == 1
-    path.write_text(text.replace(old, new))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -130,6 +125,7 @@ def test_a_broken_engine_is_found_out(
     make_step_network: MakeNetwork,
     require_tool: RequireTool,
     tmp_path: Path,
+    change: Change,
 ) -> None:
     require_tool("iverilog")
     network = make_step_network(kind)
@@ -211,6 +207,7 @@ def test_a_broken_control_is_refuted(
     make_network: MakeNetwork,
     require_tool: RequireTool,
     tmp_path: Path,
+    change: Change,
 ) -> None:
     require_tool("sby")
     generate_steps(make_network([2, 2], steps=1), tmp_path, 2)

@@ -17,6 +17,7 @@ from sc_neurocore.verify.sums import prove_additions, prove_sums
 
 MakeNetwork = Callable[..., IntegerNetwork]
 RequireTool = Callable[..., None]
+Change = Callable[[Path, str, str], None]
 
 
 @pytest.mark.parametrize(
@@ -58,13 +59,11 @@ def test_an_engine_that_adds_twice_is_refuted(
     make_network: MakeNetwork,
     require_tool: RequireTool,
     tmp_path: Path,
+    change: Change,
 ) -> None:
     require_tool("sby")
     generate(make_network([2, 1], steps=1), tmp_path, lanes=2, inputs_per_beat=beat)
-    path = tmp_path / f"rtl/snn_{file}.v"
-    text = path.read_text()
-    assert text.count(old) == 1
-    path.write_text(text.replace(old, new))
+    change(tmp_path / f"rtl/snn_{file}.v", old, new)
     result = prove_additions(tmp_path, depth=16)
     assert result.status == "refuted"
     assert claim in result.detail
@@ -83,7 +82,13 @@ def test_an_engine_that_adds_twice_is_refuted(
     ],
 )
 def test_a_step_outer_engine_that_adds_twice_is_refuted(
-    file: str, old: str, new: str, claim: str, require_tool: RequireTool, tmp_path: Path
+    file: str,
+    old: str,
+    new: str,
+    claim: str,
+    require_tool: RequireTool,
+    tmp_path: Path,
+    change: Change,
 ) -> None:
     require_tool("sby")
     layer = DelayDense(weight=np.array([[0.5, 1.0]]), bias=np.zeros(1), delays=np.array([[0, 1]]))
@@ -95,10 +100,7 @@ def test_a_step_outer_engine_that_adds_twice_is_refuted(
         readout="spike-count",
     )
     generate_steps(quantize(description), tmp_path, 2)
-    path = tmp_path / f"rtl/snn_step_{file}.v"
-    text = path.read_text()
-    assert text.count(old) == 1
-    path.write_text(text.replace(old, new))
+    change(tmp_path / f"rtl/snn_step_{file}.v", old, new)
     result = prove_step_control(tmp_path, depth=24)
     assert result.status == "refuted"
     assert claim in result.detail
