@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -286,3 +287,30 @@ def test_simulators_are_chosen_by_what_is_installed(
         choose_simulator("auto")
     with pytest.raises(UserError, match="'modelsim': expected auto, verilator, cxxrtl, icarus"):
         choose_simulator("modelsim")
+
+
+def test_an_early_end_stops_the_simulations_that_run_ahead(
+    make_network: MakeNetwork,
+    require_tool: RequireTool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They run in threads, and only the main thread hears of Ctrl-C."""
+    require_tool("iverilog")
+    network = make_network([64, 40, 10], steps=40)
+    generate(network, tmp_path, 1)
+    ended, end_group = [], programs._end_group
+
+    def spy(process: Any) -> None:
+        ended.append(process)
+        end_group(process)
+
+    def interrupt(update: Progress) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(programs, "_end_group", spy)
+    with pytest.raises(KeyboardInterrupt):
+        cosimulate(tmp_path, network, extreme_inputs(network, 640), "icarus", progress=interrupt)
+    assert ended
+    assert all(process.poll() is not None for process in ended)
+    assert not programs._RUNNING

@@ -24,6 +24,7 @@ from sc_neurocore.tools.catalogue import PROGRAMS, Program
 
 _LINES_SHOWN = 20
 _SECONDS_TO_END = 2.0
+_RUNNING: set[subprocess.Popen[str]] = set()
 _VERSION_NUMBER = re.compile(r"\d+(?:\.\d+)+[\w.+-]*")
 
 
@@ -98,7 +99,7 @@ def run(
     if missing is not None or command is None:
         raise ToolMissingError(_explain_missing(program, missing or program))
     line = [*command, *program.leading_arguments, *(os.fspath(each) for each in arguments)]
-    completed, timed_out = _execute(line, Path(cwd), timeout)
+    completed, timed_out = execute(line, Path(cwd), timeout)
     if log is not None:
         shown = f"$ {shlex.join(line)}\n{completed.stdout}{completed.stderr}"
         Path(log).write_text(shown, encoding="utf-8")
@@ -132,7 +133,7 @@ def version(name: str) -> str:
             return metadata.version(program.distribution)
         except metadata.PackageNotFoundError:
             pass  # installed by other means than pip: the program itself is asked
-    completed, _ = _execute([*command, *program.version_arguments], Path(), timeout=120)
+    completed, _ = execute([*command, *program.version_arguments], Path(), timeout=120)
     number = _VERSION_NUMBER.search(completed.stdout) or _VERSION_NUMBER.search(completed.stderr)
     return number.group() if number else "unknown"
 
@@ -173,8 +174,8 @@ def _environment() -> Mapping[str, str]:
     return {**os.environ, "PATH": _search_path(), "LC_ALL": "C", "PYTHONUTF8": "1"}
 
 
-def _execute(
-    line: Sequence[str], cwd: Path, timeout: float | None
+def execute(
+    line: Sequence[str], cwd: Path, timeout: float | None = None
 ) -> tuple[subprocess.CompletedProcess[str], bool]:
     """Run a command line; the flag tells whether it was stopped because its time ran out."""
     try:
@@ -195,6 +196,7 @@ def _execute(
             f"{shlex.join(line)} could not be started in {cwd}: {error}"
         ) from error
     timed_out = False
+    _RUNNING.add(process)
     with process:
         try:
             stdout, stderr = process.communicate(timeout=timeout)
@@ -205,7 +207,15 @@ def _execute(
         except BaseException:
             _end_group(process)
             raise
+        finally:
+            _RUNNING.discard(process)
     return subprocess.CompletedProcess(list(line), process.returncode, stdout, stderr), timed_out
+
+
+def stop_running() -> None:
+    """End every program that runs, in whatever thread: only the main thread hears of Ctrl-C."""
+    for process in tuple(_RUNNING):
+        _end_group(process)
 
 
 def _end_group(process: subprocess.Popen[str]) -> None:

@@ -11,8 +11,9 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.accelerator import Accelerator, Field, load_accelerator
 from sc_neurocore.kernels.inference import NetworkRun
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
+from sc_neurocore.tools.programs import stop_running
 from sc_neurocore.verify.recording import Integers, Recording, Updates
 from sc_neurocore.verify.simulators import Simulator, build_simulator, choose_simulator
 
@@ -144,10 +146,11 @@ def cosimulate_accelerator(
     chosen = choose_simulator(simulator)
     core = build_simulator(accelerator, chosen)
     tally = _Tally(network, accelerator.states)
-    for batch, recorded in _run_ahead(core, frames, back_pressure):
-        expected = network.run(np.moveaxis(batch, 0, network.batch_axis), record=True)
-        tally.add(recorded.result(), expected)
-        progress(Progress("co-simulation", tally.samples, len(frames), tally.summary()))
+    with closing(_run_ahead(core, frames, back_pressure)) as batches:
+        for batch, recorded in batches:
+            expected = network.run(np.moveaxis(batch, 0, network.batch_axis), record=True)
+            tally.add(recorded.result(), expected)
+            progress(Progress("co-simulation", tally.samples, len(frames), tally.summary()))
     latency = tally.latency / tally.samples
     # One engine takes the next sample while one is at work, the other only after its result: there
     # the clocks since the result before are those of a sample alone.
@@ -174,19 +177,28 @@ def cosimulate_accelerator(
 
 def _run_ahead(
     core: Simulator, frames: NDArray[np.integer[Any]], back_pressure: int
-) -> Iterator[tuple[NDArray[np.integer[Any]], Future[Recording]]]:
+) -> Generator[tuple[NDArray[np.integer[Any]], Future[Recording]], None, None]:
     """Yield the batches in order, each with its simulation, while those behind it run already."""
     at_once = min(os.cpu_count() or 1, MOST_AT_ONCE)
     started: deque[tuple[NDArray[np.integer[Any]], Future[Recording]]] = deque()
-    with ThreadPoolExecutor(at_once) as simulations:
+    simulations = ThreadPoolExecutor(at_once)
+    try:
         for start in range(0, len(frames), core.preferred_batch):
             batch = frames[start : start + core.preferred_batch]
             seed = back_pressure + start if back_pressure else 0
             values = batch.reshape(len(batch), -1).astype(np.int64)
             started.append((batch, simulations.submit(core.run, values, seed)))
             if len(started) > at_once:
-                yield started.popleft()
-        yield from started
+                yield started[0]
+                started.popleft()
+        while started:
+            yield started[0]
+            started.popleft()
+    finally:  # there are some left only if the comparison has ended early
+        left = [recorded for _, recorded in started if not recorded.cancel()]
+        while wait(left, timeout=0.1).not_done:
+            stop_running()
+        simulations.shutdown()
 
 
 def samples_first(network: IntegerNetwork, inputs: ArrayLike) -> NDArray[np.integer[Any]]:

@@ -97,7 +97,7 @@ class Simulator:
             str(seed),
             str(limit),
         ]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        done, _ = programs.execute(command, self.folder)
         self._check(done, done.returncode == 0)
 
     def _run_icarus(self, place: Path, samples: NDArray[np.int64], seed: int, limit: int) -> None:

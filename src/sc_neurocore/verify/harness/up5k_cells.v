@@ -1,5 +1,5 @@
 // A model of UP5K's single-port RAM, for the simulation of netlists: Yosys' own clears its words in a loop
-// when the power goes, and reading that as hardware takes Yosys more than ten minutes.
+// when the power goes, which it unrolls, word by word, when it reads that as hardware.
 //
 // What it does follows Lattice's guide to iCE40's SPRAM, with the power always on: 16,384 words of 16
 // bits, a write enable for every four; what stands at the output after a write is not defined.
