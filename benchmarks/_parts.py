@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sc_neurocore.network.storage import write_atomically
+from sc_neurocore.files import write_atomically
 
 RUNS = Path(__file__).parents[1] / "runs"
 

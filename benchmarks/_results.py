@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from _page import PAGE, RESULTS, render
 
-from sc_neurocore.network.storage import write_atomically
+from sc_neurocore.files import write_atomically
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,10 @@ from _fine_tuning import fine_tuned
 from _results import Target, write_results
 
 from sc_neurocore.cli.stages import test_part
+from sc_neurocore.files import write_atomically
 from sc_neurocore.fixed import quantize
 from sc_neurocore.kernels.reference import run_float
-from sc_neurocore.network.storage import JSON_NAME, load_description, write_atomically
+from sc_neurocore.network.storage import JSON_NAME, load_description
 from sc_neurocore.training.integer_aware import integer_aware
 
 MODELS = Path(__file__).parent.parent / "models"

@@ -22,13 +22,13 @@ import numpy as np
 from _engine import engine_hash
 
 from sc_neurocore.equation import CATALOGUE
+from sc_neurocore.files import write_atomically
 from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.fpga.build import measure
 from sc_neurocore.fpga.capacity import MEASURED, features, plan_for, plan_memories, ram_blocks
 from sc_neurocore.hdl.accelerator import generate
 from sc_neurocore.hdl.geometry import EngineOptions
 from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
-from sc_neurocore.network.storage import write_atomically
 from sc_neurocore.tools.devices import DEVICES
 
 DEVICES_MEASURED = ("hx8k", "up5k", "ecp5-25k", "xc7a35t")

@@ -30,8 +30,9 @@ from torch import nn
 
 from sc_neurocore.data import Split, load_split
 from sc_neurocore.equation import SURROGATES
+from sc_neurocore.files import write_atomically
 from sc_neurocore.kernels.reference import run_float
-from sc_neurocore.network.storage import save_description, write_atomically
+from sc_neurocore.network.storage import save_description
 from sc_neurocore.progress import Progress
 from sc_neurocore.training import (
     ConvSpikingNet,

@@ -23,11 +23,11 @@ import numpy as np
 from _results import write_results
 
 from sc_neurocore import load_description
+from sc_neurocore.files import write_atomically
 from sc_neurocore.hdl.stochastic_layer import StochasticVerilog, emit_layer
 from sc_neurocore.hdl.stochastic_network import emit_network
 from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
 from sc_neurocore.network.encoding import encode_weights
-from sc_neurocore.network.storage import write_atomically
 from sc_neurocore.stochastic import SCDenseLayer
 from sc_neurocore.tools.programs import run
 

@@ -29,9 +29,9 @@ from _results import Target, write_results
 
 from sc_neurocore.data.catalogue import split_from_metadata
 from sc_neurocore.data.dataset import Dataset
+from sc_neurocore.files import write_atomically
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network import ENCODINGS, NetworkDescription, WeightEncoding, load_description
-from sc_neurocore.network.storage import write_atomically
 from sc_neurocore.stochastic import Sharing, SourceName, make_sources, run_network
 
 ROOT = Path(__file__).parent.parent

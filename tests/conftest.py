@@ -15,8 +15,8 @@ import pytest
 
 from sc_neurocore.data.files import DATA_VARIABLE
 from sc_neurocore.equation import CATALOGUE, LIF, Neuron, parse_neuron
+from sc_neurocore.files import CACHE_VARIABLE
 from sc_neurocore.fixed import IntegerNetwork, quantize
-from sc_neurocore.kernels.numba_runtime import CACHE_VARIABLE
 from sc_neurocore.network import (
     AveragePool2d,
     Conv2d,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sc_neurocore.data.files import DATA_VARIABLE
-from sc_neurocore.kernels.numba_runtime import CACHE_VARIABLE
+from sc_neurocore.files import CACHE_VARIABLE
 
 
 @pytest.fixture

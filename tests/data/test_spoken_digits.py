@@ -19,7 +19,7 @@ from sc_neurocore.data import (
 )
 from sc_neurocore.data.spoken_digits import SPEAKERS, read_recordings
 from sc_neurocore.errors import DataError, UserError
-from sc_neurocore.kernels.numba_runtime import cache_folder
+from sc_neurocore.files import cache_folder
 from sc_neurocore.progress import Progress
 
 

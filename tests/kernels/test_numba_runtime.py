@@ -34,10 +34,10 @@ def test_a_module_is_written_once_and_found_again(
 def test_the_cache_is_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(numba_runtime.CACHE_VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert numba_runtime.cache_folder() == tmp_path / "sc_neurocore" / "kernels"
+    assert numba_runtime.cache_folder("kernels") == tmp_path / "sc_neurocore" / "kernels"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    assert numba_runtime.cache_folder() == tmp_path / ".cache" / "sc_neurocore" / "kernels"
+    assert numba_runtime.cache_folder("kernels") == tmp_path / ".cache" / "sc_neurocore" / "kernels"
 
 
 def test_a_folder_that_cannot_be_written_is_named(

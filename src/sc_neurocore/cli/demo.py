@@ -23,6 +23,7 @@ from sc_neurocore.cli import options, stages
 from sc_neurocore.cli.console import Report, describe_error, exit_code_of, reporting
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import ToolMissingError
+from sc_neurocore.files import write_atomically
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fpga.build import build
 from sc_neurocore.fpga.energy import count_activity
@@ -31,7 +32,6 @@ from sc_neurocore.hdl.design import compile_network
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.encoding import WeightEncoding
-from sc_neurocore.network.storage import write_atomically
 from sc_neurocore.progress import Progress
 from sc_neurocore.report.contents import read_results, read_summary
 from sc_neurocore.report.html import REPORT_NAME, write_report

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sc_neurocore.errors import DataError
-from sc_neurocore.kernels.numba_runtime import CACHE_VARIABLE, cache_folder
-from sc_neurocore.network.storage import write_atomically
+from sc_neurocore.files import CACHE_VARIABLE, cache_folder, write_atomically
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 
 DATA_VARIABLE = "SC_NEUROCORE_DATA"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.files import write_atomically
 from sc_neurocore.fpga.clocks import Clock, ClockFamily, plan_clock
 from sc_neurocore.fpga.constraints import FORMATS, ConstraintFormat, Pin
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
@@ -24,7 +25,6 @@ from sc_neurocore.hdl.design import load_design
 from sc_neurocore.hdl.geometry import Geometry
 from sc_neurocore.hdl.memories import weight_image
 from sc_neurocore.hdl.render import render
-from sc_neurocore.network.storage import write_atomically
 from sc_neurocore.tools.devices import Counts, Device, find_device
 
 LEAST_CLOCKS_PER_BIT = 8

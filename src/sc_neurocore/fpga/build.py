@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sc_neurocore.errors import CheckFailedError, ToolFailedError, UserError
+from sc_neurocore.files import write_atomically
 from sc_neurocore.fpga.design import Design, read_design
 from sc_neurocore.fpga.layout import read_layout
 from sc_neurocore.fpga.pins import read_ports, with_few_pins
@@ -29,7 +30,6 @@ from sc_neurocore.fpga.placement import (
     read_statistics,
 )
 from sc_neurocore.fpga.vivado import PROJECT_SUFFIX, write_project
-from sc_neurocore.network.storage import write_atomically
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.tools.devices import Counts, Device, PlaceAndRoute, find_device
 from sc_neurocore.tools.programs import run, version

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.network.storage import write_atomically
+from sc_neurocore.files import write_atomically
 
 _MANIFEST = "design.json"
 _SOURCES = "rtl"

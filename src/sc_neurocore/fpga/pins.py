@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sc_neurocore.files import write_atomically
 from sc_neurocore.fpga.design import Design
-from sc_neurocore.network.storage import write_atomically
 
 _MODULE = r"^module\s+{name}\s*(?:#\(.*?\)\s*)?\((?P<ports>.*?)\);"
 _PORT = re.compile(

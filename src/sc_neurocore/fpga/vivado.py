@@ -6,9 +6,9 @@ import os
 import re
 from pathlib import Path
 
+from sc_neurocore.files import write_atomically
 from sc_neurocore.fpga.design import Design
 from sc_neurocore.hdl.render import render
-from sc_neurocore.network.storage import write_atomically
 from sc_neurocore.tools.devices import Device
 
 PROJECT_SUFFIX = ".tcl"

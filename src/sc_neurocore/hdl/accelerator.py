@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeAlias, Unpack
 from pydantic import TypeAdapter
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.files import write_atomically
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.equation_compiler import emit_neuron
 from sc_neurocore.hdl.geometry import EngineOptions, Geometry, LayerGeometry, plan
@@ -25,7 +26,6 @@ from sc_neurocore.hdl.memories import neurons_text, weight_image, weights_texts
 from sc_neurocore.hdl.names import KEYWORDS
 from sc_neurocore.hdl.render import render
 from sc_neurocore.hdl.step_geometry import StepGeometry, StepLayerGeometry
-from sc_neurocore.network.storage import write_atomically
 
 MANIFEST = "design.json"
 SOURCES = "rtl"

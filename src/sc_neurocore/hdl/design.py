@@ -16,6 +16,7 @@ from typing import Unpack
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.parser import parse_neuron
 from sc_neurocore.errors import CheckFailedError, UserError
+from sc_neurocore.files import write_atomically
 from sc_neurocore.fixed.lowering import NeuronProgram, lower
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.qformat import FixedPoint, QFormat
@@ -34,7 +35,7 @@ from sc_neurocore.hdl.geometry import EngineOptions
 from sc_neurocore.hdl.names import check_identifier
 from sc_neurocore.hdl.schedules import AUTO, choose_schedule, generate_scheduled
 from sc_neurocore.network.description import NetworkDescription
-from sc_neurocore.network.storage import load_description, save_description, write_atomically
+from sc_neurocore.network.storage import load_description, save_description
 
 CERTIFICATE = "certificate.json"
 NEURON_MANIFEST = "neuron.json"

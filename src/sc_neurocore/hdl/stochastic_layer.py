@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.files import write_atomically
 from sc_neurocore.hdl.names import check_identifier
 from sc_neurocore.hdl.render import render
 from sc_neurocore.hdl.stochastic_sources import Numbers, input_numbers, weight_numbers
-from sc_neurocore.network.storage import write_atomically
 from sc_neurocore.stochastic.layer import SCDenseLayer
 from sc_neurocore.stochastic.sharing import SourcePair
 from sc_neurocore.stochastic.sources import BITS

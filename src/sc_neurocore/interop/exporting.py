@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore.equation.ode import METHODS, Method
 from sc_neurocore.errors import DescriptionError, EquationError, ToolMissingError, UserError
+from sc_neurocore.files import write_atomically
 from sc_neurocore.interop.neurons import FIELDS
 from sc_neurocore.interop.notes import write_note
 from sc_neurocore.interop.populations import node_fields
@@ -33,7 +34,6 @@ from sc_neurocore.network.description import (
     SumPool2d,
     along_channels,
 )
-from sc_neurocore.network.storage import write_atomically
 
 TIME_STEP = 1e-4
 """The length of a step in seconds that snnTorch and SpikingJelly assume."""

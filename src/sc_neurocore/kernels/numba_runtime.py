@@ -20,20 +20,9 @@ from types import ModuleType
 from typing import Any
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.network.storage import write_atomically
-
-CACHE_VARIABLE = "SC_NEUROCORE_CACHE"
+from sc_neurocore.files import CACHE_VARIABLE, cache_folder, write_atomically
 
 _loading = threading.Lock()
-
-
-def cache_folder(part: str = "kernels") -> Path:
-    """Return that folder in $SC_NEUROCORE_CACHE, or else in a cache folder of the user's own."""
-    chosen = os.environ.get(CACHE_VARIABLE)
-    if chosen:
-        return Path(chosen) / part
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "sc_neurocore" / part
 
 
 def load(name: str, text: str) -> ModuleType:
@@ -48,7 +37,7 @@ def load(name: str, text: str) -> ModuleType:
     """
     digest = hashlib.sha256(f"{version('numba')}\n{text}".encode()).hexdigest()[:16]
     module_name = f"{name}_{digest}"
-    path = cache_folder() / f"{module_name}.py"
+    path = cache_folder("kernels") / f"{module_name}.py"
     with _loading:
         if module_name in sys.modules:
             return sys.modules[module_name]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from sc_neurocore.errors import DescriptionError
+from sc_neurocore.files import write_atomically
 from sc_neurocore.network.description import VERSION, NetworkDescription
 
 JSON_NAME = "network.json"
@@ -79,19 +79,6 @@ def load_description(path: str | os.PathLike[str]) -> NetworkDescription:
     if tensors:
         raise DescriptionError(f"{source}: the tensors {sorted(tensors)} belong to no layer")
     return NetworkDescription(**joined)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file beside its place and rename it, so that no reader sees half of it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _hash(content: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sc_neurocore import __version__
-from sc_neurocore.network.storage import write_atomically
+from sc_neurocore.files import write_atomically
 from sc_neurocore.report.contents import (
     Layout,
     Results,

@@ -22,7 +22,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from sc_neurocore.errors import DataError
-from sc_neurocore.network.storage import write_atomically
+from sc_neurocore.files import write_atomically
 
 CHECKPOINT_NAME = "checkpoint.json"
 VERSION = 1

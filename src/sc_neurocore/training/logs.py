@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sc_neurocore.errors import ToolMissingError
-from sc_neurocore.network.storage import write_atomically
+from sc_neurocore.files import write_atomically
 from sc_neurocore.training.history import Epoch
 
 HISTORY_NAME = "history.csv"

@@ -23,14 +23,10 @@ import torch
 from sc_neurocore.data.catalogue import load_split
 from sc_neurocore.data.dataset import Split, split
 from sc_neurocore.errors import UserError
+from sc_neurocore.files import write_atomically
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription
-from sc_neurocore.network.storage import (
-    JSON_NAME,
-    load_description,
-    save_description,
-    write_atomically,
-)
+from sc_neurocore.network.storage import JSON_NAME, load_description, save_description
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.training.assembly import (
     build_network,

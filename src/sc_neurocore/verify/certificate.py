@@ -17,11 +17,11 @@ from numpy.typing import ArrayLike
 
 from sc_neurocore import __version__
 from sc_neurocore.errors import CheckFailedError
+from sc_neurocore.files import write_atomically
 from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.accelerator import SOURCES, Accelerator
 from sc_neurocore.hdl.design import CERTIFICATE, load_design, load_neuron
-from sc_neurocore.network.storage import write_atomically
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.tools.programs import is_available, version
 from sc_neurocore.verify.control import prove_control

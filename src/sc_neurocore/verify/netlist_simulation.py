@@ -19,9 +19,9 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.files import write_atomically
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.accelerator import SOURCES, Accelerator, load_accelerator
-from sc_neurocore.network.storage import write_atomically
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.tools.devices import find_device
 from sc_neurocore.tools.programs import run

@@ -1,0 +1,181 @@
+"""Files and folders: written whole or not at all, inside their folder, by one program at a time.
+
+A folder's files are replaced together: the new ones are laid out beside them first, then a journal
+says what is to be done, then it is done. Whoever comes to the folder after a crash does the rest of
+a journal that is there, so that a folder holds what was or what is to be, and never some of both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from filelock import FileLock, Timeout
+
+from sc_neurocore.errors import UserError
+
+CACHE_VARIABLE = "SC_NEUROCORE_CACHE"
+
+OWN_FOLDER = ".sc-neurocore"
+"""The folder inside a folder of ours that holds its lock and, for moments, what replaces files."""
+_LOCK, _STAGED, _JOURNAL = "lock", "staged", "journal.json"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file beside its place and rename it, so that no reader sees half of it.
+
+    A symbolic link at its place is replaced, never followed.
+    """
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def cache_folder(part: str) -> Path:
+    """Return a part of $SC_NEUROCORE_CACHE, or else of a cache folder of the user's own."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    if chosen:
+        return Path(chosen) / part
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "sc_neurocore" / part
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 of some bytes in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Return the path of a file in a folder, if that is where its name leads.
+
+    Args:
+        folder: The folder.
+        name: A relative path with forward slashes, such as a manifest holds.
+
+    Raises:
+        UserError: If the name is absolute, goes upwards, is written unusually, or passes through a
+            symbolic link.
+    """
+    pure = PurePosixPath(name)
+    usual = name.isprintable() and "\\" not in name and pure.as_posix() == name
+    if not usual or pure.is_absolute() or not pure.parts or ".." in pure.parts:
+        raise UserError(f"{folder}: the name {name!r} does not stay inside the folder: refused")
+    path = folder
+    for part in pure.parts:
+        path = path / part
+        if path.is_symlink():
+            raise UserError(f"{path} is a symbolic link: expected a file of the folder itself")
+    return path
+
+
+def read_inside(folder: Path, name: str) -> bytes | None:
+    """Return the content of a plain file in a folder; None if there is none.
+
+    Raises:
+        UserError: If the name leads out of the folder, or the file cannot be read.
+    """
+    path = inside(folder, name)
+    try:
+        return path.read_bytes() if path.is_file() else None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+
+
+@contextmanager
+def sole_writer(folder: Path, purpose: str) -> Iterator[None]:
+    """Be the only one that writes to a folder, which is made if needed, and settle it first.
+
+    Args:
+        folder: The folder.
+        purpose: What is being done, for whoever comes second: "compile", say.
+
+    Raises:
+        UserError: If another process of ours writes there, or the folder cannot be made.
+    """
+    own = folder / OWN_FOLDER
+    try:
+        if own.is_symlink():
+            raise UserError(f"{own} is a symbolic link: expected a folder; remove it")
+        own.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(own / _LOCK, timeout=0)
+        with lock:
+            settle(folder)
+            yield
+    except Timeout:
+        raise UserError(
+            f"{folder}: another sc-neurocore command is writing there: wait until it ends, or give "
+            f"{purpose} another folder"
+        ) from None
+    except FileExistsError:
+        raise UserError(f"{folder} is a file: expected a folder") from None
+
+
+def replace_files(folder: Path, contents: Mapping[str, bytes], remove: Iterable[str] = ()) -> None:
+    """Write files into a folder and remove others, all of it or nothing.
+
+    To be called as the folder's `sole_writer`.
+
+    Args:
+        folder: The folder.
+        contents: Name and content of each file; a name is what `inside` takes.
+        remove: Names of files that go; those that are not there are passed over.
+
+    Raises:
+        UserError: If a name leads out of the folder.
+    """
+    gone = [name for name in remove if name not in contents]
+    for name in (*contents, *gone):
+        inside(folder, name)
+    staged = folder / OWN_FOLDER / _STAGED
+    shutil.rmtree(staged, ignore_errors=True)
+    for number, content in enumerate(contents.values()):
+        staged.mkdir(parents=True, exist_ok=True)
+        (staged / str(number)).write_bytes(content)
+    journal = {"write": list(contents), "remove": gone}
+    write_atomically(folder / OWN_FOLDER / _JOURNAL, json.dumps(journal).encode())
+    settle(folder)
+
+
+def settle(folder: Path) -> None:
+    """Do the rest of a replacement that was interrupted, or forget one that had not begun.
+
+    Raises:
+        UserError: If the journal is damaged or a name in it leads out of the folder.
+    """
+    own = folder / OWN_FOLDER
+    if own.is_symlink():
+        raise UserError(f"{own} is a symbolic link: expected a folder; remove it")
+    journal, staged = own / _JOURNAL, own / _STAGED
+    if journal.is_symlink() or staged.is_symlink():
+        raise UserError(f"{own} holds a symbolic link, which is not ours: remove {own}")
+    if journal.exists():
+        try:
+            content = json.loads(journal.read_text(encoding="utf-8"))
+            written, removed = [str(name) for name in content["write"]], content["remove"]
+            removed = [str(name) for name in removed]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise UserError(f"{journal} is damaged: remove {own} and start again") from None
+        for number, name in enumerate(written):
+            new = staged / str(number)
+            if new.is_file() and not new.is_symlink():
+                place = inside(folder, name)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(new, place)
+        for name in removed:
+            place = inside(folder, name)
+            if place.is_file():
+                place.unlink()
+        journal.unlink()
+    shutil.rmtree(staged, ignore_errors=True)
