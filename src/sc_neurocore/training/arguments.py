@@ -119,6 +119,23 @@ def check_parameter_names(neuron: Neuron, kind: type[nn.Module], base: type[nn.M
             )
 
 
+def check_change(neuron: Neuron, name: str) -> None:
+    """Refuse to change an attribute that a finished cell could only ignore."""
+    fixed = {
+        "neuron",
+        "reset",
+        "channels",
+        "learn",
+        *(f"learn_{each}" for each in neuron.parameters),
+    }
+    if name in fixed:
+        raise UserError(
+            f"{name} of a finished cell cannot be changed: make another cell with {name}=...; what "
+            f"can be changed is surrogate, detach_reset, backend, channel_axis and "
+            f"{', '.join(neuron.parameters) or 'no parameter'}"
+        )
+
+
 def separate(
     neuron: Neuron, options: Mapping[str, Any], learn: Sequence[str]
 ) -> tuple[dict[str, Any], set[str]]:

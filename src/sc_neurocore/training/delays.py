@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.training.arguments import are_sizes
 
 
 class DelayLinear(nn.Module):
@@ -60,7 +61,7 @@ class DelayLinear(nn.Module):
         learn_delays: bool = True,
     ) -> None:
         super().__init__()
-        if min(in_features, out_features, max_delay) < 1 or max_delay != int(max_delay):
+        if not are_sizes(in_features, out_features, max_delay):
             raise UserError(
                 f"in_features={in_features}, out_features={out_features}, max_delay={max_delay}: "
                 f"each must be a whole number, at least 1 (without delays, use nn.Linear)"
@@ -82,6 +83,39 @@ class DelayLinear(nn.Module):
         # The triangular wave through the origin, whose slope is nowhere 0.
         raw = torch.remainder(self.positions * self.scale, 2 * self.max_delay)
         return torch.where(raw <= self.max_delay, raw, 2 * self.max_delay - raw)
+
+    def unroll(
+        self, x: Tensor, state: Tensor | None = None, steps: int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the currents of the next steps, and what is still on its way.
+
+        Parts of a sequence, one after the other, are the whole.
+
+        Args:
+            x: As for `forward`.
+            state: The last `max_delay` inputs, (max_delay, batch, in_features), as `unroll`
+                returned them; None where nothing came before.
+            steps: As for `forward`.
+
+        Raises:
+            UserError: If a shape does not fit.
+        """
+        batch = x.shape[-2] if x.ndim > 1 else 0
+        wanted = (self.max_delay, batch, self.in_features)
+        if state is not None and (not isinstance(state, Tensor) or state.shape != wanted):
+            found = tuple(state.shape) if isinstance(state, Tensor) else type(state).__name__
+            raise UserError(f"state of DelayLinear: found {found}, expected {wanted}")
+        if state is None:
+            y = self(x, steps=steps)
+            sequence = x if steps is None else x.expand(steps, *x.shape)
+        else:
+            sequence = torch.cat([state, x if steps is None else x.expand(steps, *x.shape)])
+            y = self(sequence)[self.max_delay :]
+        missing = self.max_delay - len(sequence)
+        if missing > 0:
+            silence = sequence.new_zeros(missing, *sequence.shape[1:])
+            return y, torch.cat([silence, sequence])
+        return y, sequence[len(sequence) - self.max_delay :]
 
     def forward(self, x: Tensor, steps: int | None = None) -> Tensor:
         """Return the currents of all steps.
@@ -142,6 +176,27 @@ class DelayLinear(nn.Module):
         del other.positions
         other._set_positions(self.delays.detach().round() / self.scale, learn=False)
         return other
+
+    def get_extra_state(self) -> Tensor:
+        """Return for the state dict the range that positions are positions in."""
+        return torch.tensor(self.max_delay)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Compare the range.
+
+        Raises:
+            UserError: If it is another one.
+        """
+        if int(state) != self.max_delay:
+            raise UserError(
+                f"DelayLinear: max_delay = {int(state)} in the state dict, {self.max_delay} here: "
+                f"make the layer with max_delay={int(state)}"
+            )
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        # Releases before did not write it.
+        state_dict.setdefault(f"{prefix}_extra_state", torch.tensor(self.max_delay))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def extra_repr(self) -> str:
         """Say the sizes, for printing."""

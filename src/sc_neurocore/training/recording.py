@@ -101,6 +101,9 @@ class Recording(Mapping[str, LayerRecording]):
             raise UserError(f"no recorded layer {name!r}; there are {', '.join(self._layers)}")
         return self._layers[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._layers
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._layers)
 
