@@ -207,7 +207,7 @@ def test_a_state_that_does_not_fit_is_refused() -> None:
         net.unroll(x, state[:2])
     with pytest.raises(UserError, match="state 'v' of LIF"):
         net.unroll(x[:, :1], state)
-    with pytest.raises(UserError, match="record='u': LIF has no such state; it has spikes, v"):
+    with pytest.raises(UserError, match="LIF has no such state; it has spikes, membrane, v"):
         net.unroll(x, record="u")
     with pytest.raises(UserError, match=r"state of DelayLinear: found \(2, 3, 6\), expected \(5,"):
         streaming().layers[0].unroll(x.double(), torch.ones(2, 3, 6))

@@ -12,7 +12,9 @@ import importlib.util
 import os
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +25,17 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.files import CACHE_VARIABLE, cache_folder, write_atomically
 
 _loading = threading.Lock()
+_listeners: list[Callable[[str], None]] = []
+
+
+@contextmanager
+def telling(listener: Callable[[str], None]) -> Iterator[None]:
+    """Tell the listener the name of every module that is compiled inside, before it is."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
 
 
 def load(name: str, text: str) -> ModuleType:
@@ -51,6 +64,9 @@ def load(name: str, text: str) -> ModuleType:
                 f"{path.parent}: cannot write generated kernels there ({error}); set "
                 f"{CACHE_VARIABLE} to a folder that can be written, or use backend='eager'"
             ) from None
+        if _listeners and not list((path.parent / "__pycache__").glob(f"{module_name}.*.nbi")):
+            for listener in tuple(_listeners):
+                listener(name)
         specification = importlib.util.spec_from_file_location(module_name, path)
         assert specification is not None and specification.loader is not None
         module = importlib.util.module_from_spec(specification)

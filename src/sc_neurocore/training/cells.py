@@ -30,7 +30,9 @@ from sc_neurocore.training.hooks import has_hooks
 from sc_neurocore.training.intervals import from_free, to_free
 from sc_neurocore.training.loading import check_loading
 
-SPIKES = "spikes"
+SPIKES, MEMBRANE = "spikes", "membrane"
+"""Names of what can be recorded of any cell, beside its states; the membrane is one of these."""
+
 State: TypeAlias = Any
 """A named tuple with one tensor (batch, ...) per state, such as `state.v`."""
 
@@ -218,13 +220,14 @@ class Cell(Adjustable):
         """Return what `readout` does, the new state, and a trace of "spikes" and states by name."""
         membrane = self.neuron.membrane
         names = () if record is None else arguments.names_of("record", record, self.recorded)
-        traced = tuple(name for name in names if name != SPIKES)
-        for name in traced:
-            if name not in self.recorded:
+        states = {name: membrane if name == MEMBRANE else name for name in names if name != SPIKES}
+        for name, each in states.items():
+            if each not in self.state_names:
                 raise UserError(
                     f"record={name!r}: {self.neuron.name} has no such state; it has "
                     f"{', '.join(self.recorded)}"
                 )
+        traced = tuple(dict.fromkeys(states.values()))
         more = traced if lengths is None else tuple(dict.fromkeys((*traced, membrane)))
         outputs = Outputs(
             spikes=SPIKES in names,
@@ -242,13 +245,13 @@ class Cell(Adjustable):
                 *values.shape[:2], *(1,) * (values.ndim - 2)
             )
             total = torch.where(counted, values, 0.0).sum(0)
-        trace = {name: run.spikes if name == SPIKES else run.trace[name] for name in names}
+        trace = {name: run.spikes if name == SPIKES else run.trace[states[name]] for name in names}
         return run.counts, total, self._as_tuple("State", run.state), trace
 
     @property
     def recorded(self) -> tuple[str, ...]:
         """What can be recorded of every step."""
-        return (SPIKES, *self.state_names)
+        return (SPIKES, MEMBRANE, *self.state_names)
 
     def pooled(
         self, currents: Tensor, state: State | None = None, steps: int | None = None
@@ -382,13 +385,13 @@ class Cell(Adjustable):
 
     def get_extra_state(self) -> Tensor:
         """Return for the state dict what the numbers are numbers of: the equation, as text."""
-        return torch.tensor(list(self._equation().encode()), dtype=torch.uint8, device="cpu")
+        return torch.tensor(list(self.get_equation().encode()), dtype=torch.uint8, device="cpu")
 
     def set_extra_state(self, state: Tensor) -> None:
         """Do nothing: `_load_from_state_dict` has compared it, and knows the cell's name."""
 
-    def _equation(self) -> str:
-        """Return what decides, beside the numbers, what the cell computes."""
+    def get_equation(self) -> str:
+        """Return as text what decides, beside the numbers, what the cell computes."""
         has_channels = bool(self.fixed.channels()) or any(p.ndim for p in self.free.values())
         axis = f"\nchannel_axis {self.channel_axis}" if has_channels else ""
         return f"{type(self).passes_on}{axis}\n{self.neuron}"

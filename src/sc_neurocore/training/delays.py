@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +14,14 @@ from torch.nn import functional
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.training.arguments import are_sizes
+
+
+_WHOLE = 1e-3
+"""Delays so near to a whole step were whole before they were stored as positions."""
+
+
+class RoundingWarning(UserWarning):
+    """Delays between two steps were rounded: the network computes something else."""
 
 
 class DelayLinear(nn.Module):
@@ -170,8 +179,32 @@ class DelayLinear(nn.Module):
         taps = taps.scatter(-1, index, (self.weight * (1 - share)).unsqueeze(-1))
         return taps.scatter(-1, index + 1, (self.weight * share).unsqueeze(-1))
 
+    def rounding(self) -> tuple[float, float]:
+        """Return by how many steps rounding moves a delay: the mean, and the largest."""
+        delays = self.delays.detach()
+        moved = (delays - delays.round()).abs()
+        return float(moved.mean()), float(moved.max())
+
+    def warn_of_rounding(self, place: str) -> None:
+        """Say by how much rounding moves the delays, if it moves them."""
+        mean, most = self.rounding()
+        if most > _WHOLE:
+            warnings.warn(
+                f"{place}: its delays are rounded to whole steps, which moves them by {mean:.2f} "
+                f"steps on average and {most:.2f} at most, so that it computes something else. "
+                f"Compare evaluate(net, ...) with evaluate(net.rounded(), ...), and train on with "
+                f"the rounded delays held",
+                RoundingWarning,
+                stacklevel=3,
+            )
+
     def rounded(self) -> DelayLinear:
-        """Return a copy with whole delays, as hardware has them, whose delays are not trained."""
+        """Return a copy with whole delays, as hardware has them, whose delays are not trained.
+
+        Warns:
+            RoundingWarning: If a delay moves, saying by how much.
+        """
+        self.warn_of_rounding("DelayLinear")
         other = copy.deepcopy(self)
         del other.positions
         other._set_positions(self.delays.detach().round() / self.scale, learn=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from operator import is_
@@ -20,7 +21,7 @@ from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding, encode
 from sc_neurocore.training.arguments import are_sizes, check_input, checked_maker
 from sc_neurocore.training.catalogue import LIFCell
 from sc_neurocore.training.cells import Cell
-from sc_neurocore.training.delays import DelayLinear
+from sc_neurocore.training.delays import DelayLinear, RoundingWarning
 from sc_neurocore.training.export import (
     export_layers,
     flattened,
@@ -241,6 +242,21 @@ class SpikingSequential(nn.Module):
                 f"returned: a tuple with one entry for each of its {len(self.layers)} layers"
             )
         return state
+
+    def rounded(self) -> SpikingSequential:
+        """Return a copy whose delays are whole steps, as exporting makes them, and held.
+
+        Warns:
+            RoundingWarning: For each layer whose delays move, saying by how much.
+        """
+        other = copy.deepcopy(self)
+        for index, layer in enumerate(other.layers):
+            if isinstance(layer, DelayLinear):
+                layer.warn_of_rounding(f"layers[{index}]")
+                with warnings.catch_warnings():  # said already
+                    warnings.simplefilter("ignore", RoundingWarning)
+                    other.layers[index] = layer.rounded()
+        return other
 
     def to_sc_weights(self, encoding: WeightEncoding = "sign-magnitude") -> list[EncodedWeights]:
         """Return the weights of every layer that has some, as probabilities, input side first.

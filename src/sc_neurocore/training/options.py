@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from numbers import Real
 from typing import Any, Literal, Protocol, TypeAlias
 
 from torch import Generator, Tensor
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.kernels.arguments import as_whole, shown
 from sc_neurocore.training.encoders import find_encoder
 from sc_neurocore.training.schedules import SCHEDULES
 
@@ -84,14 +87,27 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "steps", "threads"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"{name} = {value}: expected at least 1")
+            if value is not None or name != "threads":
+                object.__setattr__(self, name, as_whole(name, value))
+        object.__setattr__(self, "seed", as_whole("seed", self.seed, -(1 << 63)))
+        for name in ("learning_rate", "max_norm", "weight_decay", "label_smoothing", "average"):
+            value = getattr(self, name)
+            if name in ("max_norm", "average") and value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, Real):
+                raise UserError(f"{name} = {shown(value)}: expected a number")
+            object.__setattr__(self, name, float(value))
         for name in ("learning_rate", "max_norm"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise UserError(f"{name} = {value}: expected a number above 0")
-        if not self.weight_decay >= 0:
+            if value is not None and not 0 < value < math.inf:
+                raise UserError(f"{name} = {value}: expected a finite number above 0")
+        if not 0 <= self.weight_decay < math.inf:
             raise UserError(f"weight_decay = {self.weight_decay}: expected 0 or more")
+        if self.augment is not None and not callable(self.augment):
+            raise UserError(
+                f"augment = {shown(self.augment)}: expected a function (frames, generator) -> "
+                f"frames, such as augmentation.Distortion, or None"
+            )
         for name in ("label_smoothing", "average"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1:
