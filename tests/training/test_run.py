@@ -176,6 +176,8 @@ def test_sequences_are_learnt_with_delays() -> None:
     assert run.accuracy > 0.9
     assert run.description.steps == 10
     assert run.description.layers[0].kind == "delay-dense"
+    before = run.description.metadata["accuracy_before_rounding"]
+    assert isinstance(before, float) and before > 0.9
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:

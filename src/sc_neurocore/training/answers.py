@@ -33,10 +33,11 @@ def answers(
     try:
         return net(inputs, steps=steps, **more)
     except TypeError as error:
-        if more and "unexpected keyword" in str(error):
+        if "unexpected keyword" in str(error):
             raise UserError(
-                f"{type(net).__name__} takes no {' and no '.join(more)}: what is asked of it needs "
-                f"forward(x, steps=None, lengths=None, *, record=None), as SpikingSequential has it"
+                f"{type(net).__name__} takes no {' and no '.join(more or {'steps'})}: what is asked "
+                f"of it needs forward(x, steps=None, lengths=None, *, record=None), as "
+                f"SpikingSequential has it; put ordinary layers into one, with cells between them"
             ) from error
         raise
 

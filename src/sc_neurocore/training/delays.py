@@ -15,7 +15,6 @@ from torch.nn import functional
 from sc_neurocore.errors import UserError
 from sc_neurocore.training.arguments import are_sizes
 
-
 _WHOLE = 1e-3
 """Delays so near to a whole step were whole before they were stored as positions."""
 

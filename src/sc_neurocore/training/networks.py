@@ -174,8 +174,8 @@ class SpikingSequential(nn.Module):
                 x, after[index] = layer.passed(x, before[index], steps, lengths, pool=is_pooled)
                 steps = None
             elif getattr(layer, "over_time", False):
-                known = state is not None
-                x, after[index] = over_time(layer, index, x, before[index], steps, known)
+                asks = state is not None, record is not None
+                x, after[index] = over_time(layer, index, x, before[index], steps, *asks)
                 steps = None
             elif steps is not None:
                 x = _images_as_they_are_fast(of_one_frame(layer, index, x))

@@ -335,7 +335,7 @@ def make_objective(
         raise UserError("metric='error' is for regression: take the loss 'membrane-error'")
     if not isinstance(metric, str) and (isinstance(metric, type) or not callable(metric)):
         raise UserError(f"metric={shown(metric)}: expected 'accuracy', 'error' or a function")
-    several = (penalties,) if isinstance(penalties, RatePenalty) else tuple(penalties)
+    several = tuple(penalties) if isinstance(penalties, tuple | list) else (penalties,)
     if not all(isinstance(each, RatePenalty) for each in several):
         raise UserError(f"penalties={shown(penalties)}: expected RatePenalty(weight, ...) objects")
     own = getattr(found, "readout", None)

@@ -96,7 +96,13 @@ def _advice(layer: nn.Module, x: Tensor) -> str:
 
 
 def over_time(
-    layer: nn.Module, index: int, x: Tensor, state: Any, steps: int | None, goes_on: bool
+    layer: nn.Module,
+    index: int,
+    x: Tensor,
+    state: Any,
+    steps: int | None,
+    goes_on: bool,
+    keeps: bool,
 ) -> tuple[Tensor, Any]:
     """Return what a layer makes of a whole sequence, and its state where it has one.
 
@@ -108,12 +114,13 @@ def over_time(
         steps: As for the layer.
         goes_on: Whether the network has a state, so that a layer that forgot its own would begin
             anew in the middle of a sequence.
+        keeps: Whether the state is asked for.
     """
     place = f"layers[{index}] ({type(layer).__name__})"
     length = len(x) if steps is None else steps
     after = None
     unroll: Any = getattr(layer, "unroll", None)
-    if unroll is not None:
+    if unroll is not None and (goes_on or keeps):
         y, after = unroll(x, state, steps)
     elif goes_on:
         raise UserError(

@@ -38,7 +38,7 @@ from sc_neurocore.training.distributed import Group, current_group, find_device,
 from sc_neurocore.training.encoders import find_encoder
 from sc_neurocore.training.history import Epoch
 from sc_neurocore.training.logs import BOARD_NAME, HISTORY_NAME, Board, rows, write_history
-from sc_neurocore.training.loop import fit
+from sc_neurocore.training.loop import BATCH_TO_EVALUATE, evaluate, fit
 from sc_neurocore.training.monitoring import activity_report
 from sc_neurocore.training.options import RunOptions, difference, plain
 
@@ -185,11 +185,15 @@ def train(
     )
     group = current_group()
     accuracy, activity = 0.0, []
+    measured: dict[str, float] = {}
     asked = options.training
     if group.is_first:
         untested = describe_network(net, parts, options)
         test = encoded_dataset(parts.test, asked.encoder, asked.steps, asked.seed)
         accuracy = run_float(untested, test.network_inputs()).accuracy(test.labels)
+        if options.max_delay:  # what the network had learnt, before its delays were rounded
+            how = (asked.steps, "spike-count", BATCH_TO_EVALUATE, asked.encoder, asked.seed)
+            measured["accuracy_before_rounding"] = evaluate(net, parts.test, *how)
         activity = activity_report(
             net,
             learnt.take(np.arange(min(len(learnt), _SAMPLES_TO_WATCH))),
@@ -197,8 +201,8 @@ def train(
             encoder=find_encoder(asked.encoder),
             generator=asked.seed,
         ).summary()
-    accuracy, activity = group.from_first((accuracy, activity))
-    description = describe_network(net, parts, options, test_accuracy=accuracy)
+    accuracy, activity, measured = group.from_first((accuracy, activity, measured))
+    description = describe_network(net, parts, options, test_accuracy=accuracy, **measured)
     return TrainedRun(
         description, options, accuracy, len(parts.test), history.epochs, history.kept, activity
     )
