@@ -94,7 +94,12 @@ class Dataset:
             )
 
     def _check_labels(self) -> None:
-        for what, value in (("inputs", self.inputs), ("labels", self.labels)):
+        if not isinstance(self.name, str):
+            raise DataError(f"name = {self.name!r}: expected a text")
+        parts: dict[str, Any] = {"inputs": self.inputs, "labels": self.labels}
+        for what, value in (
+            parts if self.groups is None else parts | {"groups": self.groups}
+        ).items():
             if not isinstance(value, np.ndarray):
                 raise DataError(
                     f"{self.name}: {what} are a {type(value).__name__}: expected a NumPy array; "
@@ -173,7 +178,15 @@ class Dataset:
         return self.inputs if self.kind == "static" else np.moveaxis(self.inputs, 1, 0)
 
     def take(self, which: NDArray[np.integer[Any]] | NDArray[np.bool_]) -> Dataset:
-        """Return the samples at the indices, in their order, or those where a mask is true."""
+        """Return the samples at the indices, in their order, or those where a mask is true.
+
+        Raises:
+            DataError: If there is no such sample.
+        """
+        try:
+            self.labels[which]
+        except IndexError as error:
+            raise DataError(f"{self.name}: take: {error}; expected indices or a mask") from None
         return replace(
             self,
             inputs=self.inputs[which],

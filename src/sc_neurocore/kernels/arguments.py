@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import torch
@@ -78,6 +79,13 @@ def as_whole(name: str, value: Any, least: int = 1) -> int:
     if number is None or number < least:
         raise UserError(f"{name} = {shown(value)}: expected a whole number of at least {least}")
     return number
+
+
+def check_numbers(**values: Any) -> None:
+    """Raise unless every value is a number; truth values and texts are none."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise UserError(f"{name} = {shown(value)}: expected a number")
 
 
 def shown(value: Any) -> str:

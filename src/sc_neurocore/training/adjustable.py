@@ -83,6 +83,12 @@ class Adjustable(nn.Module):
     def channel_axis(self, axis: int) -> None:
         self._channel_axis = arguments.check_channel_axis(axis)
 
+    def __prepare_scriptable__(self) -> Any:
+        raise UserError(
+            "torch.jit.script cannot read a cell, whose equation is data: take torch.compile, or "
+            "torch.jit.trace of a network made with backend='eager'"
+        )
+
     def __setattr__(self, name: str, value: Any) -> None:
         """Let a parameter be set by its name, and refuse what a finished cell could not follow."""
         own = self.__dict__

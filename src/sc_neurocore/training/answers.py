@@ -35,8 +35,8 @@ def answers(
     except TypeError as error:
         if "unexpected keyword" in str(error):
             raise UserError(
-                f"{type(net).__name__} takes no {' and no '.join(more or {'steps'})}: what is asked "
-                f"of it needs forward(x, steps=None, lengths=None, *, record=None), as "
+                f"{type(net).__name__} takes no {' and no '.join(more or {'steps'})}: what is "
+                f"asked of it needs forward(x, steps=None, lengths=None, *, record=None), as "
                 f"SpikingSequential has it; put ordinary layers into one, with cells between them"
             ) from error
         raise

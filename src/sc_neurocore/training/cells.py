@@ -341,6 +341,11 @@ class Cell(Adjustable):
             )
         stored = currents.dtype
         if self.fused is not None and on_cpu:
+            if torch._C._get_tracing_state() is not None:
+                raise UserError(
+                    "torch.jit.trace and ONNX see PyTorch's operations, not a fused kernel: make "
+                    "the cells with backend='eager', or set cell.backend = 'eager' on each"
+                )
             if stored not in STORED_TYPES:
                 currents = currents.to(computed_in(stored))
             on_the_way = replace(outputs, pool=outputs.pool and can_pool(frame))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -85,6 +87,23 @@ def prolonged(found: Mapping[str, Any], asked: Mapping[str, Any], done: int) -> 
     if is_longer and done <= here["epochs"]:
         there["epochs"] = here["epochs"]
     return difference({**found, "options": there}, asked)
+
+
+def check_call(net: Any, options: Any, checkpoint: Any, **callbacks: Any) -> None:
+    """Raise unless these can be arguments of `fit`."""
+    check_network(net)
+    if not isinstance(options, TrainingOptions):
+        raise UserError(
+            f"options: found {shown(options)}, expected TrainingOptions(epochs=10, ...); it is the "
+            f"fourth argument, behind the validation set"
+        )
+    for name, value in callbacks.items():
+        if not callable(value):
+            raise UserError(f"{name} = {shown(value)}: expected a function that is called with it")
+    if checkpoint is not None and not isinstance(checkpoint, str | PathLike):
+        raise UserError(f"checkpoint = {shown(checkpoint)}: expected a folder's path, or None")
+    if checkpoint is not None and Path(checkpoint).is_file():
+        raise UserError(f"checkpoint = {checkpoint}: it is a file: expected a folder's path")
 
 
 def check_network(net: Any) -> None:

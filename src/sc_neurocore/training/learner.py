@@ -19,10 +19,10 @@ from sc_neurocore.training.answers import answered, answers
 from sc_neurocore.training.distributed import ALONE, Group
 from sc_neurocore.training.health import Watch, bad_tensor, cause
 from sc_neurocore.training.history import Epoch
-from sc_neurocore.training.objectives import Objective, make_objective, with_rates
+from sc_neurocore.training.objectives import Objective, checked_loss, make_objective, with_rates
 from sc_neurocore.training.options import TrainingOptions
 from sc_neurocore.training.schedules import SCHEDULES
-from sc_neurocore.training.sources import Batch, Source
+from sc_neurocore.training.sources import Batch, Source, augmented
 
 _LOSSES_TO_CHECK = 32
 """On a GPU, looking at a loss waits for it, so that many are looked at together."""
@@ -278,7 +278,7 @@ class Learner:
         options, samples, objective = self.options, self.samples, self.objective
         frames = samples.numbers(batch.inputs)
         if options.augment is not None:
-            frames = options.augment(frames, self.generator)
+            frames = augmented(options.augment, frames, self.generator)
         size = len(batch.targets)
         part = self.group.part(size)
         number = part.stop - part.start
@@ -296,7 +296,7 @@ class Learner:
             else:
                 output = run()
             answer, targets = answered(samples, objective, output, inputs, steps, batch, part)
-            loss = objective.loss(answer, targets)
+            loss = checked_loss(objective.loss, answer, targets)
             if paid is not None:
                 loss = loss + paid
         self.optimiser.zero_grad(set_to_none=True)

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import DataError, UserError
-from sc_neurocore.kernels.arguments import as_whole
+from sc_neurocore.kernels.arguments import as_whole, check_numbers, shown
 from sc_neurocore.kernels.numba_runtime import telling
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.training.answers import measured
 from sc_neurocore.training.distributed import ALONE, Group, current_group
 from sc_neurocore.training.history import Epoch, TrainingHistory
-from sc_neurocore.training.identity import check_network, identity
+from sc_neurocore.training.identity import check_call, check_network, identity
 from sc_neurocore.training.interruption import Interruptions
 from sc_neurocore.training.keeper import Keeper
 from sc_neurocore.training.learner import Learner, make_optimiser
@@ -37,7 +37,7 @@ def fit(
     validation: Any = None,
     options: TrainingOptions | None = None,
     progress: ProgressCallback = ignore_progress,
-    checkpoint: Path | None = None,
+    checkpoint: Path | str | None = None,
     checkpoint_seconds: float = 60.0,
     after_epoch: Callable[[tuple[Epoch, ...]], None] = lambda epochs: None,
     *,
@@ -93,8 +93,9 @@ def fit(
     Warns:
         TrainingWarning: After the first epoch, if a layer has never fired.
     """
-    options = options or TrainingOptions()
-    check_network(net)
+    options = TrainingOptions() if options is None else options
+    check_call(net, options, checkpoint, progress=progress, after_epoch=after_epoch)
+    check_numbers(checkpoint_seconds=checkpoint_seconds)
     objective = make_objective(loss, readout, metric, penalties, options.label_smoothing)
     group = current_group()
     layout = Layout(time_axis, packed)
@@ -106,14 +107,19 @@ def fit(
             f"{type(train).__name__} has no len(); take 'constant', or give it a __len__"
         )
     trials = None
+    if isinstance(validation, TrainingOptions):
+        raise UserError(
+            "validation: found TrainingOptions, expected data; give options=... by name"
+        )
     if validation is not None:
         laid_out = STATIC if isinstance(validation, Dataset) else layout
         trials = make_source(net, validation, *how, BATCH_TO_EVALUATE, laid_out, options.epochs)
     with _threads(options.threads), seeded(options.seed, samples.device), Interruptions() as hold:
         optimiser = make_optimiser(net, options)
         learner = Learner(net, samples, options, optimiser, group, objective)
-        keeper = Keeper(learner, hold, progress, checkpoint, checkpoint_seconds)
-        if checkpoint:
+        folder = None if checkpoint is None else Path(checkpoint)
+        keeper = Keeper(learner, hold, progress, folder, checkpoint_seconds)
+        if folder is not None:
             keeper.resume(identity(net, samples, trials, options, objective, group))
         with keeper.saving_when_interrupted(), telling(keeper.say_compiling):
             keeper.report()
@@ -165,8 +171,13 @@ def train_epoch(
     rate; the options' epochs, seed, threads, schedule, average and keep do not matter. What else
     there is to say is as for `fit`.
     """
-    options = options or TrainingOptions()
-    check_network(net)
+    options = TrainingOptions() if options is None else options
+    check_call(net, options, None)
+    if not isinstance(optimiser, torch.optim.Optimizer):
+        raise UserError(
+            f"optimiser: found {shown(optimiser)}, expected one of torch.optim, such as "
+            f"torch.optim.Adam(net.parameters())"
+        )
     plainly = TrainingOptions(
         batch_size=options.batch_size,
         steps=options.steps,
@@ -217,6 +228,7 @@ def evaluate(
     check_network(net)
     steps = as_whole("steps", steps)
     batch_size = as_whole("batch_size", batch_size)
+    seed = as_whole("seed", seed, -(1 << 63))
     objective = make_objective(loss, readout, metric)
     layout = Layout(time_axis, packed)
     source = make_source(net, dataset, steps, encoder, batch_size, layout)
@@ -267,6 +279,7 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
         seed: For the CPU's random numbers, and those of the device.
         device: A GPU whose random numbers are wanted too.
     """
+    seed = as_whole("seed", seed, -(1 << 63))
     is_gpu = device is not None and device.type == "cuda"
     with torch.random.fork_rng(devices=[device] if is_gpu else []):
         torch.default_generator.manual_seed(seed)

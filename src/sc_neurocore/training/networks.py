@@ -18,7 +18,7 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.kernels.arguments import shown
 from sc_neurocore.network.description import InputEncoding, NetworkDescription, WeightedLayer
 from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding, encode_weights
-from sc_neurocore.training.arguments import are_sizes, check_input, checked_maker
+from sc_neurocore.training.arguments import are_sizes, check_input, checked_maker, names_of
 from sc_neurocore.training.catalogue import LIFCell
 from sc_neurocore.training.cells import Cell
 from sc_neurocore.training.delays import DelayLinear, RoundingWarning
@@ -28,7 +28,13 @@ from sc_neurocore.training.export import (
     import_layer,
     keep_channels_last,
 )
-from sc_neurocore.training.passage import averages_squares, check_layer, of_one_frame, over_time
+from sc_neurocore.training.passage import (
+    averages_squares,
+    check_last,
+    check_layer,
+    of_one_frame,
+    over_time,
+)
 from sc_neurocore.training.recurrent import RecurrentCell
 
 Readout: TypeAlias = Literal["spike-count", "membrane"]
@@ -89,9 +95,7 @@ class SpikingSequential(nn.Module):
             if not isinstance(module, SpikingSequential):
                 check_layer(module, index)
             layers += module.layers if isinstance(module, SpikingSequential) else [module]
-        if not layers or not isinstance(layers[-1], Cell):
-            last = type(layers[-1]).__name__ if layers else "nothing"
-            raise UserError(f"a spiking network ends with a cell, not with {last}")
+        check_last(layers)
         self.layers = nn.ModuleList(layers)
         self._looked_at: tuple[nn.Module, ...] = ()
         self._check_layers()
@@ -118,7 +122,14 @@ class SpikingSequential(nn.Module):
         Raises:
             UserError: If the cells do not take an option.
         """
+        if not isinstance(description, NetworkDescription):
+            raise UserError(
+                f"description: found {shown(description)}, expected a NetworkDescription: "
+                f"load_description(folder) reads one"
+            )
         before = torch.get_default_dtype()
+        if dtype is not None and not isinstance(dtype, torch.dtype):
+            raise UserError(f"dtype = {shown(dtype)}: expected a type such as torch.float64")
         torch.set_default_dtype(dtype or before)
         try:
             with torch.random.fork_rng(devices=[]):  # first weights are drawn, and overwritten
@@ -159,9 +170,9 @@ class SpikingSequential(nn.Module):
             UserError: If the input is not what the first layer takes, or a layer cannot take what
                 the layers before it give.
         """
-        check_input(self.layers[0], x, steps)
         if not torch.compiler.is_compiling():
             self._check_layers()
+        check_input(self.layers[0], x, steps)
         before = self._state_of_each(state)
         after: list[Any] = [None] * len(before)
         *hidden, last = self.layers
@@ -221,9 +232,17 @@ class SpikingSequential(nn.Module):
             UserError: As for `forward`; for a state of another network; for a layer of one's own
                 that works over time and has no `unroll`, where a state is given.
         """
-        names = (record,) if isinstance(record, str) else tuple(record)
+        last = self.layers[-1]
+        assert isinstance(last, Cell)
+        names = names_of("record", record, last.recorded)
         output, after, trace = self(x, steps, lengths, state=state, record=names)
         return (output, after, trace) if names else (output, after)
+
+    def __prepare_scriptable__(self) -> Any:
+        raise UserError(
+            "torch.jit.script cannot read a spiking network, whose equations are data: take "
+            "torch.compile, or torch.jit.trace of one made with backend='eager'"
+        )
 
     def _check_layers(self) -> None:
         """Look at the layers, which may have been replaced, once."""
@@ -231,6 +250,7 @@ class SpikingSequential(nn.Module):
         if len(now) != len(self._looked_at) or not all(map(is_, now, self._looked_at)):
             for index, layer in enumerate(now):
                 check_layer(layer, index)
+            check_last(now)
             self._looked_at = now
 
     def _state_of_each(self, state: NetworkState | None) -> Sequence[Any]:
@@ -297,6 +317,11 @@ class SpikingSequential(nn.Module):
             UserError: For a layer that cannot be described.
             DescriptionError: If the layers do not fit the input.
         """
+        if not isinstance(input, InputEncoding):
+            raise UserError(
+                f"input: found {shown(input)}, expected an InputEncoding, such as "
+                f"InputEncoding(shape=(64,), bits=5, fraction_bits=4), or a Dataset's encoding"
+            )
         return NetworkDescription(
             name=name,
             input=input,

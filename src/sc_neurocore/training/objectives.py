@@ -5,6 +5,7 @@ Each is a small frozen object, so that a checkpoint can tell one from another.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Protocol, get_args
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sc_neurocore.errors import DataError, UserError
-from sc_neurocore.kernels.arguments import shown
+from sc_neurocore.kernels.arguments import check_numbers, shown
 from sc_neurocore.training.cells import MEMBRANE
 from sc_neurocore.training.losses import (
     RATE_SHARPNESS,
@@ -220,6 +221,7 @@ class RatePenalty:
     population: bool = False
 
     def __post_init__(self) -> None:
+        check_numbers(weight=self.weight, lower=self.lower, upper=self.upper)
         if self.kind not in ("l1", "l2"):
             raise UserError(f"kind={shown(self.kind)}: expected 'l1' or 'l2'")
 
@@ -313,6 +315,7 @@ def make_objective(
             f"has several: wrap it, such as loss=lambda answer, targets: "
             f"criterion(answer.membrane / answer.steps, targets)"
         )
+    _check_signature("loss", found)
     if label_smoothing:
         if "label_smoothing" not in {item.name for item in _fields(found)}:
             raise UserError(
@@ -335,11 +338,30 @@ def make_objective(
         raise UserError("metric='error' is for regression: take the loss 'membrane-error'")
     if not isinstance(metric, str) and (isinstance(metric, type) or not callable(metric)):
         raise UserError(f"metric={shown(metric)}: expected 'accuracy', 'error' or a function")
+    _check_signature("metric", metric)
     several = tuple(penalties) if isinstance(penalties, tuple | list) else (penalties,)
     if not all(isinstance(each, RatePenalty) for each in several):
         raise UserError(f"penalties={shown(penalties)}: expected RatePenalty(weight, ...) objects")
     own = getattr(found, "readout", None)
     return Objective(found, readout or own or Readout(), metric, several)
+
+
+def checked_loss(loss: Loss, answer: Answer, targets: Tensor) -> Tensor:
+    """Return the loss of a batch.
+
+    Raises:
+        UserError: If a function of one's own answers something from which nothing can be learnt.
+    """
+    value: Any = loss(answer, targets)
+    if isinstance(value, Tensor) and not value.ndim and value.requires_grad:
+        return value
+    if not isinstance(value, Tensor):
+        found = shown(value)
+    elif value.ndim:
+        found = f"a tensor of shape {tuple(value.shape)}: take its mean()"
+    else:
+        found = "a number without a gradient: no tensor on the way may be detached"
+    raise UserError(f"loss {shown(loss)}: it returned {found}; expected one number, as a tensor")
 
 
 def with_rates(
@@ -353,6 +375,20 @@ def with_rates(
         answer = run()
     rates = {name: layer.rates for name, layer in recording.items()}
     return answer, torch.stack([each.of(rates) for each in penalties]).sum()
+
+
+def _check_signature(option: str, function: Any) -> None:
+    """Raise unless a function takes an answer and targets."""
+    if isinstance(function, str):
+        return
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError as error:
+        raise UserError(
+            f"{option}={shown(function)}: {error}; it is called as {option}(answer, targets)"
+        ) from None
+    except ValueError:  # a function without a signature
+        pass
 
 
 def _fields(value: Any) -> tuple[Any, ...]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from numbers import Real
 from typing import Any, Literal, Protocol, TypeAlias
 
 from torch import Generator, Tensor
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.kernels.arguments import as_whole, shown
+from sc_neurocore.kernels.arguments import as_whole, check_numbers, shown
 from sc_neurocore.training.encoders import find_encoder
 from sc_neurocore.training.schedules import SCHEDULES
 
@@ -94,8 +93,7 @@ class TrainingOptions:
             value = getattr(self, name)
             if name in ("max_norm", "average") and value is None:
                 continue
-            if isinstance(value, bool) or not isinstance(value, Real):
-                raise UserError(f"{name} = {shown(value)}: expected a number")
+            check_numbers(**{name: value})
             object.__setattr__(self, name, float(value))
         for name in ("learning_rate", "max_norm"):
             value = getattr(self, name)
@@ -167,7 +165,15 @@ class RunOptions:
             raise UserError(f"net = {self.net!r}: expected ff or conv")
         if self.max_delay and self.net == "conv":
             raise UserError(f"max_delay = {self.max_delay}: net 'conv' has no delays; use net 'ff'")
+        if not isinstance(self.training, TrainingOptions):
+            raise UserError(
+                f"training = {shown(self.training)}: expected TrainingOptions(epochs=10, ...)"
+            )
+        for name in ("n_hidden", "n_layers", "kernel_size"):
+            as_whole(name, getattr(self, name))
+        as_whole("max_delay", self.max_delay, 0)
         for name in ("dropout", "validation_fraction"):
+            check_numbers(**{name: getattr(self, name)})
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(
                     f"{name} = {getattr(self, name)}: expected 0 or more, and less than 1"

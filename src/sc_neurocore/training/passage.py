@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -45,6 +46,13 @@ def check_layer(layer: Any, index: int) -> None:
                 f"forward(self, x, steps=None) that takes (T, batch, ...), runs its cells by "
                 f"cell.unroll(x)[0], and returns (T, batch, ...)"
             )
+
+
+def check_last(layers: Sequence[nn.Module]) -> None:
+    """Raise unless the last of the layers is a cell."""
+    if not layers or not isinstance(layers[-1], Adjustable):
+        last = type(layers[-1]).__name__ if layers else "nothing"
+        raise UserError(f"a spiking network ends with a cell, not with {last}")
 
 
 def _holds(module: nn.Module) -> str | None:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.kernels.arguments import shown
 from sc_neurocore.kernels.fused import Outputs, Run
 from sc_neurocore.training.cells import Cell
 
@@ -206,6 +207,8 @@ def find_cells(net: nn.Module, layers: Sequence[str] | None = None) -> dict[str,
     Raises:
         UserError: If there is none, or none of a name.
     """
+    if not isinstance(net, nn.Module):
+        raise UserError(f"net: found {shown(net)}, expected a torch module such as SpikingNet")
     cells = {name or "cell": each for name, each in net.named_modules() if isinstance(each, Cell)}
     if not cells:
         raise UserError(f"{type(net).__name__} has no cells, so there is nothing to record")

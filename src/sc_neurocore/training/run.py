@@ -120,7 +120,7 @@ def train_run(
         ToolMissingError: If TensorBoard is asked for and not installed.
         KeyboardInterrupt: On Ctrl-C, saying how to resume.
     """
-    options = options or RunOptions()
+    options, out = options or RunOptions(), Path(out)
     asked = {"dataset": dataset, "options": plain(options)}
     board = Board(out / BOARD_NAME, plain(options)) if tensorboard else None
     with joined(options.device) as device:
@@ -168,6 +168,10 @@ def train(
         after_epoch: As for `fit`.
     """
     options = options or RunOptions()
+    given: object = parts
+    if not isinstance(given, Split):
+        kind = type(given).__name__
+        raise UserError(f"parts: found a {kind}, expected a Split: split(dataset, seed) draws one")
     parts = taken_by_network(parts, options)
     learnt, validation = parts.train, None
     if options.validation_fraction:

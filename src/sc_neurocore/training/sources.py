@@ -6,6 +6,7 @@ again. Only the batch that is learnt becomes floating-point numbers.
 
 from __future__ import annotations
 
+import inspect
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -215,6 +216,11 @@ class _Foreign(Source):
 
     def _checked(self, inputs: Tensor, targets: Tensor, lengths: Tensor | None) -> Batch:
         shape, axis = tuple(inputs.shape), self.layout.time_axis
+        if inputs.is_complex():
+            raise DataError(
+                f"{self.name}: inputs of type {inputs.dtype}: expected real numbers; "
+                f"torch.view_as_real(x) makes two channels of them"
+            )
         least = 1 if axis is None else 2
         if inputs.ndim <= least:
             raise DataError(
@@ -418,6 +424,30 @@ def make_source(
         name = getattr(data, "name", type(data).__name__)
         raise DataError(f"{name}: the training set is empty")
     return source
+
+
+def augmented(augment: Any, frames: Tensor, generator: torch.Generator) -> Tensor:
+    """Return frames that an augmentation has changed.
+
+    Raises:
+        UserError: If it does not take what it is given, or answers something else.
+    """
+    try:
+        inspect.signature(augment).bind(frames, generator)
+    except TypeError as error:
+        raise UserError(
+            f"augment {shown(augment)}: {error}; it is called as augment(frames, generator)"
+        ) from None
+    except ValueError:  # a function without a signature
+        pass
+    changed = augment(frames, generator)
+    if not isinstance(changed, Tensor) or changed.shape != frames.shape:
+        found = tuple(changed.shape) if isinstance(changed, Tensor) else shown(changed)
+        raise UserError(
+            f"augment {shown(augment)}: it made {found} of frames of shape {tuple(frames.shape)}: "
+            f"expected a tensor of the same shape"
+        )
+    return changed
 
 
 def _identity(name: str, size: int | None) -> dict[str, Any]:
