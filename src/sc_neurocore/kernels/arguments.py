@@ -81,6 +81,14 @@ def as_whole(name: str, value: Any, least: int = 1) -> int:
     return number
 
 
+def as_seed(name: str, value: Any) -> int:
+    """Return a whole number that PyTorch's generators take for a seed."""
+    seed = as_whole(name, value, -(1 << 63))
+    if seed >= 1 << 63:
+        raise UserError(f"{name} = {seed}: expected a whole number below 2 ** 63")
+    return seed
+
+
 def check_numbers(**values: Any) -> None:
     """Raise unless every value is a number; truth values and texts are none."""
     for name, value in values.items():

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from sc_neurocore.errors import DataError, UserError
-from sc_neurocore.kernels.arguments import as_whole, shown
+from sc_neurocore.kernels.arguments import as_seed, as_whole, check_numbers, shown
 from sc_neurocore.kernels.numba_call import computed_in
 
 RateProcess: TypeAlias = Literal["bernoulli", "poisson"]
@@ -62,7 +62,7 @@ def rate_encode(
     real = computed_in(x.dtype)
     probability = x.to(real) if process == "bernoulli" else -torch.expm1(-x.to(real))
     if not isinstance(generator, torch.Generator):
-        seed = as_whole("generator", generator, -(1 << 63))
+        seed = as_seed("generator", generator)
         generator = torch.Generator().manual_seed(seed)
     shape = x.shape if steps is None else (steps, *x.shape)
     # In [0, 1): a probability of 1 always fires, one of 0 never does.
@@ -107,6 +107,7 @@ def latency_encode(
     _check_choice("unreached", unreached, Unreached)
     _check_steps(steps)
     _check_frames("x", x, 0.0, 1.0)
+    check_numbers(threshold=threshold, **({} if tau is None else {"tau": tau}))
     if not 0 < threshold < 1:
         raise UserError(f"threshold = {threshold}: expected a number above 0 and below 1")
     tau = steps / 4 if tau is None else tau
@@ -267,6 +268,7 @@ def find_encoder(name: str) -> Encoder:
 
 def _reference(start: Tensor | float, threshold: float, sequence: Tensor) -> Tensor:
     """Return the reference before the first step, (batch, ...) or without axes."""
+    check_numbers(threshold=threshold)
     if not 0 < threshold < math.inf:
         raise UserError(f"threshold = {threshold}: expected a finite number above 0")
     first = torch.as_tensor(start, dtype=sequence.dtype, device=sequence.device).detach()

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import DataError, UserError
-from sc_neurocore.kernels.arguments import as_whole, check_numbers, shown
+from sc_neurocore.kernels.arguments import as_seed, as_whole, check_numbers, shown
 from sc_neurocore.kernels.numba_runtime import telling
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.training.answers import measured
@@ -228,7 +228,7 @@ def evaluate(
     check_network(net)
     steps = as_whole("steps", steps)
     batch_size = as_whole("batch_size", batch_size)
-    seed = as_whole("seed", seed, -(1 << 63))
+    seed = as_seed("seed", seed)
     objective = make_objective(loss, readout, metric)
     layout = Layout(time_axis, packed)
     source = make_source(net, dataset, steps, encoder, batch_size, layout)
@@ -279,7 +279,7 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
         seed: For the CPU's random numbers, and those of the device.
         device: A GPU whose random numbers are wanted too.
     """
-    seed = as_whole("seed", seed, -(1 << 63))
+    seed = as_seed("seed", seed)
     is_gpu = device is not None and device.type == "cuda"
     with torch.random.fork_rng(devices=[device] if is_gpu else []):
         torch.default_generator.manual_seed(seed)

@@ -18,7 +18,13 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.kernels.arguments import shown
 from sc_neurocore.network.description import InputEncoding, NetworkDescription, WeightedLayer
 from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding, encode_weights
-from sc_neurocore.training.arguments import are_sizes, check_input, checked_maker, names_of
+from sc_neurocore.training.arguments import (
+    are_sizes,
+    check_flag,
+    check_input,
+    checked_maker,
+    names_of,
+)
 from sc_neurocore.training.catalogue import LIFCell
 from sc_neurocore.training.cells import Cell
 from sc_neurocore.training.delays import DelayLinear, RoundingWarning
@@ -374,6 +380,7 @@ class SpikingNet(SpikingSequential):
                 f"n_input={n_input}, n_hidden={n_hidden}, n_output={n_output}, "
                 f"n_layers={n_layers}: each must be a whole number of at least 1"
             )
+        bias, per_channel = check_flag("bias", bias), check_flag("per_channel", per_channel)
         widths = (n_input, *(n_hidden,) * n_layers, n_output)
         modules: list[nn.Module] = []
         for incoming, outgoing in pairwise(widths):
@@ -431,6 +438,7 @@ class ConvSpikingNet(SpikingSequential):
                 f"sizes and one each, whole numbers of at least 1"
             )
         incoming, rows, columns = shape
+        bias, per_channel = check_flag("bias", bias), check_flag("per_channel", per_channel)
 
         def population(width: int, axis: int) -> Cell:
             own = {"channels": width, "channel_axis": axis} if per_channel else {}

@@ -6,6 +6,7 @@ Each is a small frozen object, so that a checkpoint can tell one from another.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Protocol, get_args
@@ -78,10 +79,11 @@ class CrossEntropy:
                 f"label_smoothing = {self.label_smoothing}: expected 0 or more, and less than 1"
             )
         if self.weight is not None:
-            given = self.weight.tolist() if isinstance(self.weight, Tensor) else self.weight
-            object.__setattr__(self, "weight", tuple(map(float, given)))
-            if not all(value >= 0 for value in self.weight):
-                raise UserError(f"weight = {shown(self.weight)}: expected numbers of 0 or more")
+            object.__setattr__(self, "weight", _weights(self.weight))
+        if self.sharpness is not None:
+            check_numbers(sharpness=self.sharpness)
+            if not 0 < self.sharpness < math.inf:
+                raise UserError(f"sharpness = {self.sharpness}: expected a number above 0")
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -375,6 +377,19 @@ def with_rates(
         answer = run()
     rates = {name: layer.rates for name, layer in recording.items()}
     return answer, torch.stack([each.of(rates) for each in penalties]).sum()
+
+
+def _weights(given: Any) -> tuple[float, ...]:
+    values = given.tolist() if hasattr(given, "tolist") else given
+    try:
+        weights = tuple(map(float, values))
+        if isinstance(values, str) or not all(0 <= value < math.inf for value in weights):
+            raise ValueError
+    except (TypeError, ValueError):
+        raise UserError(
+            f"weight = {shown(given)}: expected one number of 0 or more per class"
+        ) from None
+    return weights
 
 
 def _check_signature(option: str, function: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 from torch import Generator, Tensor
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.kernels.arguments import as_whole, check_numbers, shown
+from sc_neurocore.kernels.arguments import as_seed, as_whole, check_numbers, shown
 from sc_neurocore.training.encoders import find_encoder
 from sc_neurocore.training.schedules import SCHEDULES
 
@@ -88,7 +88,7 @@ class TrainingOptions:
             value = getattr(self, name)
             if value is not None or name != "threads":
                 object.__setattr__(self, name, as_whole(name, value))
-        object.__setattr__(self, "seed", as_whole("seed", self.seed, -(1 << 63)))
+        object.__setattr__(self, "seed", as_seed("seed", self.seed))
         for name in ("learning_rate", "max_norm", "weight_decay", "label_smoothing", "average"):
             value = getattr(self, name)
             if name in ("max_norm", "average") and value is None:
@@ -178,6 +178,12 @@ class RunOptions:
                 raise UserError(
                     f"{name} = {getattr(self, name)}: expected 0 or more, and less than 1"
                 )
+
+
+def check_run_options(options: Any) -> None:
+    """Raise unless these are options of a run."""
+    if not isinstance(options, RunOptions):
+        raise UserError(f"options: found {shown(options)}, expected RunOptions(n_hidden=128, ...)")
 
 
 def plain(value: Any) -> Any:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from sc_neurocore.errors import UserError
 from sc_neurocore.kernels.arguments import shown
 from sc_neurocore.kernels.fused import Outputs, Run
+from sc_neurocore.training.arguments import names_of
 from sc_neurocore.training.cells import Cell
 
 Join: TypeAlias = Literal["batch", "time"]
@@ -144,7 +145,7 @@ def record(
     if join not in ("batch", "time"):
         raise UserError(f"join={join!r}: expected 'batch' or 'time'")
     cells = find_cells(net, layers)
-    wanted = (states,) if isinstance(states, str) else tuple(states)
+    wanted = names_of("states", states, ("v",))
     for name, cell in cells.items():
         for state in wanted:
             if state not in cell.state_names:
@@ -214,7 +215,7 @@ def find_cells(net: nn.Module, layers: Sequence[str] | None = None) -> dict[str,
         raise UserError(f"{type(net).__name__} has no cells, so there is nothing to record")
     if layers is None:
         return cells
-    chosen = (layers,) if isinstance(layers, str) else tuple(layers)
+    chosen = names_of("layers", layers, cells)
     for name in chosen:
         if name not in cells:
             raise UserError(f"no cell {name!r} in the network; its cells are {', '.join(cells)}")

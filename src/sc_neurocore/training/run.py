@@ -40,7 +40,7 @@ from sc_neurocore.training.history import Epoch
 from sc_neurocore.training.logs import BOARD_NAME, HISTORY_NAME, Board, rows, write_history
 from sc_neurocore.training.loop import BATCH_TO_EVALUATE, evaluate, fit
 from sc_neurocore.training.monitoring import activity_report
-from sc_neurocore.training.options import RunOptions, difference, plain
+from sc_neurocore.training.options import RunOptions, check_run_options, difference, plain
 
 TRAINING_NAME = "training.json"
 CHECKPOINT = "checkpoint"
@@ -121,6 +121,7 @@ def train_run(
         KeyboardInterrupt: On Ctrl-C, saying how to resume.
     """
     options, out = options or RunOptions(), Path(out)
+    check_run_options(options)
     asked = {"dataset": dataset, "options": plain(options)}
     board = Board(out / BOARD_NAME, plain(options)) if tensorboard else None
     with joined(options.device) as device:
@@ -168,6 +169,7 @@ def train(
         after_epoch: As for `fit`.
     """
     options = options or RunOptions()
+    check_run_options(options)
     given: object = parts
     if not isinstance(given, Split):
         kind = type(given).__name__
