@@ -160,6 +160,7 @@ def test_images_and_their_spikes_are_learnt_and_described(net: NetKind, encoder:
     assert answers.accuracy(parts.test.labels) == run.accuracy
 
 
+@pytest.mark.filterwarnings("ignore::sc_neurocore.training.health.TrainingWarning")
 def test_sequences_are_learnt_with_delays() -> None:
     def order(samples: int, seed: int) -> Dataset:
         """Two pulses, on two inputs; the class is which comes first."""
