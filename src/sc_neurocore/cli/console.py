@@ -51,6 +51,14 @@ def describe_error(error: BaseException) -> str:
     )
 
 
+def printable(text: str) -> str:
+    """Return a text without what a terminal would obey: names and messages may be a stranger's."""
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode()
+        for each in text
+    )
+
+
 def print_json(content: Mapping[str, Any]) -> None:
     """Write the one JSON object of a command to stdout."""
     sys.stdout.write(json.dumps(content, indent=2) + "\n")
@@ -98,7 +106,7 @@ class Report:
 
     def note(self, text: str) -> None:
         """Say something on stderr, above the bars."""
-        self._stderr.print(text, markup=False)
+        self._stderr.print(printable(text), markup=False)
 
     def result(self, content: Mapping[str, Any], rows: Iterable[tuple[str, ...]] = ()) -> None:
         """Give the result: the content as JSON, or the rows as a table."""
@@ -108,7 +116,7 @@ class Report:
             return
         table = Table(show_header=False, box=None, pad_edge=False)
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(printable, row))
         if table.row_count:
             self._stdout.print(table, markup=False)
 
@@ -116,7 +124,7 @@ class Report:
         """Say what went wrong, on stderr and, with `as_json`, on stdout; return the exit code."""
         self.stop_bars()
         message, exit_code = describe_error(error), exit_code_of(error)
-        self._stderr.print(f"sc-neurocore: {message}", markup=False, soft_wrap=True)
+        self._stderr.print(f"sc-neurocore: {printable(message)}", markup=False, soft_wrap=True)
         if self.as_json:
             with contextlib.suppress(OSError):  # stdout itself may be what failed
                 print_json({"error": message, "exit_code": exit_code})
