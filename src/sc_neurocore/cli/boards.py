@@ -37,15 +37,18 @@ def run(
     samples: Annotated[
         int, typer.Option(min=0, help="At most so many images; 0: all there are.")
     ] = 0,
+    allow_edited: options.AllowEdited = False,
     as_json: options.Json = False,
 ) -> None:
     """Classify test images on a board and compare every class and spike count with the integers.
 
     Exit code 1 if anything differed.
     """
+    is_simulated = port == SIMULATED
     with (
         reporting(as_json) as report,
-        opened(find_design(directory), allow_edited=True) as design,
+        # Only a simulation runs what lies in the folder; a board runs what was built.
+        opened(find_design(directory), allow_edited=allow_edited or not is_simulated) as design,
     ):
         board = board_of(design)
         accelerator, network = design.accelerator, design.network
@@ -54,7 +57,6 @@ def run(
         labels = data.labels[: samples or None]
         if len(images) == 0:
             raise DataError(f"{data.name} has no images to classify")
-        is_simulated = port == SIMULATED
         with simulated_board(design) if is_simulated else nullcontext(port) as name:
             silence = SECONDS_OF_SILENCE if is_simulated else Host.SILENCE
             content_hash = accelerator.content_hash

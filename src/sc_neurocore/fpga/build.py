@@ -19,6 +19,7 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.files import read_inside, replace_files, sole_writer, written_files
 from sc_neurocore.fpga.flow import Job, Product, run_steps, start_job
 from sc_neurocore.fpga.sources import Sources, sources_of
+from sc_neurocore.fpga.vivado import check_constraints
 from sc_neurocore.hdl.design import Design
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.tools.devices import find_device
@@ -194,6 +195,7 @@ def _build(
         name = f"build/{target.key}/{job.sources.top}.xdc"
         earlier = None if target.flow.place_and_route else read_inside(home, name)
         if earlier is not None:  # somebody may have assigned pins in it
+            check_constraints(earlier, home / name)
             (Path(place) / name).write_bytes(earlier)
         report = _report(job, run_steps(job))
         files = {

@@ -163,12 +163,17 @@ def _join(content: Any, tensors: dict[str, NDArray[Any]], place: str, source: Pa
 
 
 def _read(path: Path) -> bytes:
+    """Read a plain file, or one that a link leads to: weights may lie in a store elsewhere."""
     try:
-        if path.stat().st_size > _MAXIMUM_BYTES:
+        if path.exists() and not path.is_file():
+            raise DescriptionError(f"{path} is no plain file: expected that of a saved network")
+        with path.open("rb") as file:
+            content = file.read(_MAXIMUM_BYTES + 1)
+        if len(content) > _MAXIMUM_BYTES:
             raise DescriptionError(
                 f"{path}: larger than {_MAXIMUM_BYTES} bytes, which no network is"
             )
-        return path.read_bytes()
+        return content
     except OSError as error:
         raise DescriptionError(
             f"{path}: {error.strerror}; a saved network is a folder with {JSON_NAME} and "
