@@ -122,13 +122,26 @@ def read_inside(folder: Path, name: str, largest: int = LARGEST_FILE) -> bytes |
     path = inside(folder, name)
     try:
         with _opened_plain(path) as file:
-            if file is None:
-                return None
-            content = file.read(largest + 1)
+            content = None if file is None else read_at_most(file, largest)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
-    if len(content) > largest:
-        raise UserError(f"{path}: more than {largest} bytes, which no such file of ours has")
+    except ValueError:
+        raise UserError(
+            f"{path}: more than {largest} bytes, which no such file of ours has"
+        ) from None
+    return content
+
+
+def read_at_most(file: BufferedReader, largest: int) -> bytes:
+    """Return what is left of a file; of one that is too large, nothing is read.
+
+    Raises:
+        ValueError: If it has more bytes.
+    """
+    size = os.fstat(file.fileno()).st_size
+    content = file.read(size + 1) if size <= largest else b""
+    if size > largest or len(content) > largest:
+        raise ValueError(f"more than {largest} bytes")
     return content
 
 
@@ -208,10 +221,10 @@ def _read_own(folder: Path, name: str) -> bytes | None:
     own = folder / OWN_FOLDER
     _check_own(own)
     with _opened_plain(own / name) as file:
-        content = file.read(_LARGEST_LIST + 1) if file else None
-    if content is not None and len(content) > _LARGEST_LIST:
-        raise UserError(f"{own / name}: more than {_LARGEST_LIST} bytes: remove {own}")
-    return content
+        try:
+            return read_at_most(file, _LARGEST_LIST) if file else None
+        except ValueError as error:
+            raise UserError(f"{own / name}: {error}: remove {own}") from None
 
 
 def read_together(folder: Path, read: Callable[[], _Result]) -> _Result:

@@ -20,7 +20,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from sc_neurocore.errors import DescriptionError
-from sc_neurocore.files import write_atomically
+from sc_neurocore.files import read_at_most, write_atomically
 from sc_neurocore.network.description import VERSION, NetworkDescription
 
 JSON_NAME = "network.json"
@@ -168,12 +168,9 @@ def _read(path: Path) -> bytes:
         if path.exists() and not path.is_file():
             raise DescriptionError(f"{path} is no plain file: expected that of a saved network")
         with path.open("rb") as file:
-            content = file.read(_MAXIMUM_BYTES + 1)
-        if len(content) > _MAXIMUM_BYTES:
-            raise DescriptionError(
-                f"{path}: larger than {_MAXIMUM_BYTES} bytes, which no network is"
-            )
-        return content
+            return read_at_most(file, _MAXIMUM_BYTES)
+    except ValueError as error:
+        raise DescriptionError(f"{path}: {error}, which no network has") from None
     except OSError as error:
         raise DescriptionError(
             f"{path}: {error.strerror}; a saved network is a folder with {JSON_NAME} and "
