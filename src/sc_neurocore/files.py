@@ -133,15 +133,15 @@ def read_inside(folder: Path, name: str, largest: int = LARGEST_FILE) -> bytes |
 
 
 def read_at_most(file: BufferedReader, largest: int) -> bytes:
-    """Return what is left of a file; of one that is too large, nothing is read.
+    """Return the content of a file; of one that is too large, nothing is read.
 
     Raises:
-        ValueError: If it has more bytes.
+        ValueError: If it has more bytes, or more than it says.
     """
     size = os.fstat(file.fileno()).st_size
     content = file.read(size + 1) if size <= largest else b""
-    if size > largest or len(content) > largest:
-        raise ValueError(f"more than {largest} bytes")
+    if size > largest or len(content) > size:
+        raise ValueError(f"more than {min(size, largest)} bytes")
     return content
 
 
@@ -255,11 +255,11 @@ def read_together(folder: Path, read: Callable[[], _Result]) -> _Result:
     raise UserError(f"{folder}: its files are replaced all the time: wait until that ends")
 
 
-def _state(folder: Path) -> tuple[int, int] | None:
-    """Return what changes with every replacement of files; None while there is none to compare."""
+def _state(folder: Path) -> object:
+    """Return what changes with every replacement of files, and equals nothing during one."""
     own = folder / OWN_FOLDER
     if os.path.lexists(own / _JOURNAL):
-        return (0, 0)
+        return object()
     try:
         found = (own / _WRITTEN).lstat()
     except OSError:

@@ -137,9 +137,9 @@ class Watch:
 
     def _open(self, path: Any, mode: Any, flags: Any) -> None:
         for_writing = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
-        if isinstance(path, str) and os.sep not in path and not for_writing:
-            if sys._getframe(2).f_code.co_filename == shutil.__file__:
-                return  # relative to a folder that it has open: so whole trees are removed
+        is_single = isinstance(path, str) and os.sep not in path
+        if is_single and not for_writing and sys._getframe(2).f_code.co_filename == shutil.__file__:
+            return  # relative to a folder that it has open: so whole trees are removed
         follows = not flags & (os.O_NOFOLLOW | os.O_EXCL)
         self._check("open", path, follows=follows, only_reads=not for_writing)
 
