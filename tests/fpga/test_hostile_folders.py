@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -32,7 +33,9 @@ from sc_neurocore.files import (
     written_files,
 )
 from sc_neurocore.fpga.compilation import compile_design
+from sc_neurocore.fpga.flow import measure
 from sc_neurocore.fpga.folder import opened
+from sc_neurocore.fpga.sources import quoted, sources_of
 from sc_neurocore.fpga.vivado import check_constraints
 from sc_neurocore.network import (
     Dense,
@@ -175,6 +178,25 @@ def test_a_link_for_the_design_of_a_run_is_refused(folder: Path) -> None:
         code, error = command(name, run)
         assert code == 2 and "symbolic link" in error
     assert "certificate.json" not in os.listdir(folder)
+
+
+def test_a_demo_does_not_follow_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sc_neurocore.cli.demo._check_tools", lambda: None)
+    (tmp_path / "away").mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "training").symlink_to(tmp_path / "away")
+    code, error = command("demo", "--out", tmp_path / "run")
+    assert code == 2 and "symbolic link" in error
+    assert os.listdir(tmp_path / "away") == []
+
+
+@pytest.mark.parametrize("name", ["a b", "-x", "a;b", "$x", "[x]", "a\nb", '"x"', ""])
+def test_a_name_that_scripts_would_obey_is_refused(name: str, folder: Path) -> None:
+    with opened(folder) as design:
+        with pytest.raises(UserError, match="expected letters, digits"):
+            quoted(name)
+        with pytest.raises(UserError, match="expected letters, digits"):
+            measure(replace(sources_of(design), top=name), "hx8k")
 
 
 def test_a_simulated_board_does_not_run_what_was_edited(folder: Path) -> None:
