@@ -291,8 +291,9 @@ def read_summary(folder: Path) -> Summary:
     """
     content = read_inside(folder, SUMMARY_NAME, _LARGEST)
     if content is None:
+        reason = "Not a directory" if folder.is_file() else "No such file"
         raise UserError(
-            f"{folder / SUMMARY_NAME}: No such file; a report needs a folder that "
+            f"{folder / SUMMARY_NAME}: {reason}; a report needs a folder that "
             f"'sc-neurocore demo --out {folder}' has written"
         )
     return _parse(Summary, content, folder / SUMMARY_NAME)
