@@ -311,10 +311,7 @@ def test_a_folder_that_cannot_be_made_is_told(
 ) -> None:
     (tmp_path / "file").write_text("x")
     for place, message in (("file", "expected a folder"), ("file/design", "Not a directory; give")):
-        with (
-            pytest.raises(UserError, match="expected a folder"),
-            sole_writer(tmp_path / place, "x"),
-        ):
+        with pytest.raises(UserError, match=message), sole_writer(tmp_path / place, "x"):
             pass
 
     def read_only(*_: object, **__: object) -> NoReturn:
