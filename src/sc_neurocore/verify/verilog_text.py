@@ -17,7 +17,9 @@ CLOCK = "clk"
 """The one name that a clock has, in every module."""
 
 _UNARY = frozenset(("+", "-", "!", "~", "&", "|", "^", "~&", "~|", "~^", "^~"))
-_BINARY = frozenset("+ - * / % ** == != < <= > >= && || & | ^ ~^ ^~ << >> <<< >>>".split())
+_BINARY = frozenset(
+    "+ - * / % ** == != < <= > >= && || & | ^ ~^ ^~ << >> <<< >>>".split()  # noqa: SIM905
+)
 _FUNCTIONS = {"$signed": 1, "$unsigned": 1, "$clog2": 1}
 """System functions, and how many arguments each has."""
 _PROPERTY_FUNCTIONS = {"$past": 1, "$stable": 1, "$rose": 1, "$fell": 1, "$initstate": 0}
