@@ -82,7 +82,7 @@ class ModuleReader(TextReader):
         self._module: Module
         self._initialised: set[str] = set()
         self._property_names: set[str] = set()
-        self._writers: dict[str, int] = {}
+        self._owners: dict[str, int] = {}
         self._always = 0
         self._block_scope = 0
 
@@ -108,7 +108,7 @@ class ModuleReader(TextReader):
         text = self._text_of_module(start)
         self.is_trusted = text in self.ours
         self._module = Module(self.name, name, text, self.is_trusted)
-        self._initialised, self._property_names, self._writers = set(), set(), {}
+        self._initialised, self._property_names, self._owners = set(), set(), {}
         self.scopes = [{}]
         if self.accept("#"):
             self.expect("(")
@@ -270,8 +270,12 @@ class ModuleReader(TextReader):
             elif kind == "reg" and self.accept("="):
                 self.constant()
                 self._initialised.add(name.text)
-            elif kind == "reg" and self.at("["):
-                self.range()
+            elif kind == "reg" and self.accept("["):
+                if self.take().text != "0":
+                    self.refuse("a memory begins at 0", self.tokens[self.position - 1])
+                self.expect(":")
+                self.constant()
+                self.expect("]")
                 declared = "memory"
             self.declare(name, declared)
             if not self.accept(","):
@@ -325,9 +329,14 @@ class ModuleReader(TextReader):
         if self.is_combinational and token.text in self._initialised:
             self.refuse("logic has no first value", token)
         if kind == "memory":
-            writer = self._writers.setdefault(token.text, self._always)
-            if number != self._block_scope or writer != self._always:
-                self.refuse("a memory is written by one `always`, where it is declared", token)
+            self.check_owner(token, "a memory is written by one `always`, where it is declared")
+
+    def check_owner(self, token: Token, reason: str) -> None:
+        """Refuse what more than one `always` has to do with, also as copies of one in a loop."""
+        number = next(n for n, scope in enumerate(self.scopes) if token.text in scope)
+        owner = self._owners.setdefault(token.text, self._always)
+        if owner != self._always or not self._block_scope <= number:
+            self.refuse(reason, token)
 
     # ------------------------------------------------------------------------------------- blocks
 
@@ -351,7 +360,7 @@ class ModuleReader(TextReader):
         """Enter a name into the innermost scope."""
         if token.text in self._property_names:
             self.refuse("a block of properties has this name for itself", token)
-        self._writers.pop(token.text, None)
+        self._owners.pop(token.text, None)
         super().declare(token, kind)
 
     def _generate_loop(self) -> None:

@@ -12,6 +12,7 @@ What it cannot see is in the values: indices out of range, a parameter that is w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 
 from sc_neurocore.errors import UserError
@@ -19,6 +20,7 @@ from sc_neurocore.verify.verilog_modules import Instance, Module, ModuleReader
 from sc_neurocore.verify.verilog_tokens import LARGEST_FILE, refuse
 
 MOST_FILES = 1000
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*\.v")
 
 
 def check_verilog(name: str, text: bytes, ours: Iterable[bytes] = ()) -> None:
@@ -108,6 +110,8 @@ def _read(
             properties.setdefault(module.name.text, []).extend(module.properties)
     modules: list[Module] = []
     for name, content in files.items():
+        if not _FILE_NAME.fullmatch(name):
+            raise UserError(f"{name!r}: a Verilog file has a plain name that ends in .v")
         modules += ModuleReader(name, content, texts, properties).read()
     return modules, names
 

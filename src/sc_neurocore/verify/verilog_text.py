@@ -9,7 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NoReturn
 
-from sc_neurocore.verify.verilog_tokens import PROPERTY_KEYWORDS, Token, refuse
+from sc_neurocore.verify.verilog_tokens import (
+    PROPERTY_KEYWORDS,
+    PROPERTY_SYSTEM_NAMES,
+    Token,
+    refuse,
+)
 
 DEEPEST = 50
 """Brackets, statements and blocks that may stand in each other."""
@@ -20,9 +25,6 @@ _UNARY = frozenset(("+", "-", "!", "~", "&", "|", "^", "~&", "~|", "~^", "^~"))
 _BINARY = frozenset(
     "+ - * / % ** == != < <= > >= && || & | ^ ~^ ^~ << >> <<< >>>".split()  # noqa: SIM905
 )
-_FUNCTIONS = {"$signed": 1, "$unsigned": 1, "$clog2": 1}
-"""System functions, and how many arguments each has."""
-_PROPERTY_FUNCTIONS = {"$past": 1, "$stable": 1, "$rose": 1, "$fell": 1, "$initstate": 0}
 _CONSTANT_KINDS = frozenset(("parameter", "genvar", "loop"))
 _UNREADABLE = {
     "instance": "expected a value",
@@ -219,13 +221,11 @@ class TextReader:
         self.expect(")")
 
     def _system_function(self, token: Token) -> None:
-        known = _FUNCTIONS
-        if self.property_scope is not None:
-            known = known | _PROPERTY_FUNCTIONS
-        if token.text not in known:
-            allowed = ", ".join(known)
-            self.refuse(f"of system functions, only {allowed} are read", token)
-        if known[token.text]:
+        if token.text == "$readmemh":
+            self.refuse("it stands in `initial` only", token)
+        if token.text in PROPERTY_SYSTEM_NAMES and self.property_scope is None:
+            self.refuse("it stands in a block of properties only", token)
+        if token.text != "$initstate":
             self.expect("(")
             self.expression()
             self.expect(")")
@@ -273,6 +273,9 @@ class TextReader:
     def check_target(self, token: Token, kind: str) -> None:
         """Refuse an assignment that only the module as a whole can judge."""
 
+    def check_owner(self, token: Token, reason: str) -> None:
+        """Refuse what more than one `always` has to do with."""
+
     def statement(self, operator: str, kinds: Collection[str]) -> set[str]:
         """Read a statement.
 
@@ -297,8 +300,6 @@ class TextReader:
         elif self.token.kind == "keyword" and self.token.text in PROPERTY_KEYWORDS:
             assigned = self._claim()
         else:
-            if self.token.kind == "system":
-                self.refuse("system tasks are not read: they act on the machine that simulates")
             assigned = self.target(kinds)
             self.expect(operator)
             self.expression()
@@ -354,6 +355,8 @@ class TextReader:
         variable = self.take_name("the variable of a loop")
         if self.kind_of(variable) != kind:
             self.refuse(f"the variable of this loop is declared as {kind}", variable)
+        if kind == "integer":
+            self.check_owner(variable, "the variable of a loop belongs to one `always`")
         self.expect("=")
         self.constant()
         self.expect(";")

@@ -11,7 +11,7 @@ from typing import NamedTuple, NoReturn
 
 from sc_neurocore.errors import UserError
 
-LARGEST_FILE = 8 << 20
+LARGEST_FILE = 4 << 20
 """Bytes of a Verilog file that is read at all; the largest that we write has a tenth of it."""
 _LONGEST_NAME = 200
 _WIDEST_NUMBER = 1 << 20
@@ -27,6 +27,12 @@ KEYWORDS = frozenset(
 
 PROPERTY_KEYWORDS = frozenset({"assert", "assume", "cover"})
 """Reserved words that only a block of properties may hold."""
+
+SYSTEM_NAMES = frozenset(("$signed", "$unsigned", "$clog2", "$readmemh"))
+"""The system tasks and functions that are read."""
+
+PROPERTY_SYSTEM_NAMES = frozenset(("$past", "$stable", "$rose", "$fell", "$initstate"))
+"""System functions that only a block of properties may have."""
 
 _RESERVED = frozenset(
     """accept_on alias always_comb always_ff always_latch and assert assume automatic before bind
@@ -56,6 +62,9 @@ _REASONS = {
     "casez": "simulators and synthesis differ over bits that are unknown",
     "include": "a design names its files in one list",
     "defparam": "parameters are given where the module is instantiated",
+    "$c": "Verilator compiles its text as C++ and runs it",
+    "$system": "simulators run its text as a command",
+    "$fopen": "simulators write files with it",
 }
 
 SYMBOLS = (
@@ -206,6 +215,9 @@ def _token(name: str, line: int, kind: str, text: str, source: str, position: in
             refuse(
                 name, line, text, "of compiler directives, only some are read, on their own line"
             )
+    elif kind == "system" and text not in SYSTEM_NAMES | PROPERTY_SYSTEM_NAMES:
+        reason = "system tasks and functions may act on the machine that simulates"
+        refuse(name, line, text, _REASONS.get(text, reason))
     elif kind == "symbol" and text in _STRANGE_SYMBOLS:
         refuse(name, line, text, "no operator of Verilog-2005 that all tools treat alike")
     return Token(kind, text, line)
