@@ -458,6 +458,26 @@ def test_default_nettype_is_read_outside_of_modules() -> None:
     check_verilog("m.v", b"`default_nettype none\n" + part("") + b"`default_nettype wire  // so\n")
 
 
+PLANTED = [
+    ("`ifdef SYNTHESIS\n    assign x = 1'b0;\n`endif\n", "ifdef SYNTHESIS"),
+    ('    initial $system("touch /tmp/x");\n', r"\$system"),
+    ('    wire x = $c("system(0)");\n', r"\$c"),
+    ('    integer f; initial f = $fopen("x", "w");\n', r"\$fopen"),
+    ("    reg x; always @(negedge clk) x <= 1'b0;\n", "negedge"),
+    ("    // synthesis translate_off\n", "synthesis"),
+]
+
+
+@pytest.mark.parametrize(("planted", "found"), PLANTED)
+def test_what_is_planted_into_the_engine_is_found(planted: str, found: str) -> None:
+    ours = engine_files("rtl")
+    for name, text in ours.items():
+        edited = text.replace(b"endmodule", planted.encode() + b"endmodule")
+        line = text[: text.index(b"endmodule")].count(b"\n") + 1
+        with pytest.raises(UserError, match=rf"^{name}:{line}: .*{found}"):
+            check_design({**ours, name: edited}, ours.values())
+
+
 # --------------------------------------------------------------------------------- whole designs
 
 CHILD = b"""module child #(parameter FILE = "", parameter SIZE = 1) (

@@ -32,6 +32,8 @@ _FAULTY_WARNING = re.compile(
     r"|[Ll]atch inferred|implicitly declared|Replacing memory|not part of the design"
     r"|assigned in a block|Ignoring"
 )
+_LINES = re.compile(r"\$[^$\\]*\.v:[0-9.|-]+\$")
+"""The file and line in a name that Yosys made up."""
 _RESULT = re.compile(r"^Eval result: \\?(\S+) = (?:\d+')?([01xz-]+|\d+)\.$", re.MULTILINE)
 
 
@@ -349,25 +351,39 @@ def _equal(found: Value, needed: Value) -> bool:
 
 
 def _canonical(netlist: Any) -> list[Any]:
-    """Drop from a netlist what depends on lines and on the names that Yosys makes up."""
-    return [
-        (
-            name,
-            _without_source(module["attributes"]),
-            module.get("parameter_default_values"),
-            module["ports"],
-            [_part(each, cell) for each, cell in module["cells"].items()],
-            [_part(each, memory) for each, memory in module.get("memories", {}).items()],
-            [_part(each, net) for each, net in module["netnames"].items()],
-        )
-        for name, module in netlist["modules"].items()
+    """Drop from a netlist what depends on lines, and number wires in an order that does not."""
+    return [(name, _canonical_module(module)) for name, module in netlist["modules"].items()]
+
+
+def _canonical_module(module: Mapping[str, Any]) -> list[Any]:
+    numbers: dict[int, int] = {}
+
+    def renumbered(part: Any) -> Any:
+        """Replace the numbers of wires, which are the integers of a netlist's lists."""
+        if isinstance(part, dict):
+            return {
+                name: _without_source(value) if name == "attributes" else renumbered(value)
+                for name, value in part.items()
+            }
+        if isinstance(part, list):
+            return [numbers.setdefault(b, len(numbers)) if isinstance(b, int) else b for b in part]
+        return part
+
+    ordered = [
+        (kind, sorted((_LINES.sub("$", name), number) for number, name in enumerate(module[kind])))
+        for kind in ("ports", "cells", "memories", "netnames")
+        if kind in module
     ]
-
-
-def _part(name: str, part: Mapping[str, Any]) -> tuple[Any, ...]:
-    rest = {key: value for key, value in part.items() if key != "attributes"}
-    shown = None if part["hide_name"] else name
-    return shown, _without_source(part["attributes"]), rest
+    parts = {kind: list(module[kind].values()) for kind, _ in ordered}
+    return [
+        _without_source(module["attributes"]),
+        module.get("parameter_default_values"),
+        [
+            (kind, name, renumbered(parts[kind][number]))
+            for kind, names in ordered
+            for name, number in names
+        ],
+    ]
 
 
 def _without_source(attributes: Mapping[str, Any]) -> dict[str, Any]:

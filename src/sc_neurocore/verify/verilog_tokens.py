@@ -12,7 +12,7 @@ from typing import NamedTuple, NoReturn
 from sc_neurocore.errors import UserError
 
 LARGEST_FILE = 4 << 20
-"""Bytes of a Verilog file that is read at all; the largest that we write has a tenth of it."""
+"""Bytes of a Verilog file that is read at all; MNIST's layer of streams has a quarter of it."""
 _LONGEST_NAME = 200
 _WIDEST_NUMBER = 1 << 20
 _LARGEST_UNSIZED = (1 << 31) - 1
