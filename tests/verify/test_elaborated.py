@@ -270,6 +270,7 @@ PLAIN = "always @(posedge clk) r <= a;"
             "clk",
             "no driver",
         ),
+        ("wire [0-1:0] x = {a, b}; always @(posedge clk) r <= x[0];", "", "clk", "from the left"),
         ("inner2 x (.a({a, b})); " + PLAIN, "", "clk", "Resizing cell port"),
     ],
 )

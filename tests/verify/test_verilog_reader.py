@@ -25,8 +25,8 @@ from sc_neurocore.hdl.stochastic_layer import emit_layer
 from sc_neurocore.hdl.stochastic_network import emit_network
 from sc_neurocore.network.encoding import encode_weights
 from sc_neurocore.stochastic import SCDenseLayer
+from sc_neurocore.verify.verilog_expressions import DEEPEST
 from sc_neurocore.verify.verilog_reader import check_design, check_memory, check_verilog
-from sc_neurocore.verify.verilog_text import DEEPEST
 from sc_neurocore.verify.verilog_tokens import LARGEST_FILE
 
 DIGITS = Path(__file__).parents[2] / "models" / "digits"
@@ -348,6 +348,11 @@ REFUSED: list[tuple[str, str]] = [
         "belongs to one",
     ),
     ("reg [3:0] m [15:0];", "begins at 0"),
+    ("wire [1:0] x = a[reset:0];", "only .constant:constant"),
+    ("wire [0:3] x;", "numbered from 0 on the right"),
+    ("wire [3:1] x;", "numbered from 0 on the right"),
+    ("wire [63:0] x = {a, 0};", "needs a width"),
+    ("wire [63:0] x = {2{1 + a}};", "needs a width"),
     ("wire x = $readmemh;", "`initial` only"),
     ("wire x = $past(a);", "block of properties only"),
     ("tri x;", "keyword"),

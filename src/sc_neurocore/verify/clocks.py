@@ -57,6 +57,9 @@ def circuit_faults(
             fault = _fault(each, modules, has_library)
             if fault:
                 yield f"{fault} in {_shown(module, name)}: {_place(cell, each)}"
+        for net, each in module["netnames"].items():
+            if each.get("upto"):
+                yield f"bits numbered from the left in {_shown(module, name)}: {_place(net, each)}"
         sources[name] = _clocks(module, sources)
     clocks = sources[top]
     made = sorted(each for each in clocks if isinstance(each, str))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 
-from sc_neurocore.verify.verilog_text import CLOCK, TextReader
+from sc_neurocore.verify.verilog_expressions import CLOCK
+from sc_neurocore.verify.verilog_interface import Instance, Module
+from sc_neurocore.verify.verilog_statements import StatementReader
 from sc_neurocore.verify.verilog_tokens import Token, tokenise
 
 ATTRIBUTES: Mapping[str, Collection[str]] = {
@@ -18,47 +19,7 @@ ATTRIBUTES: Mapping[str, Collection[str]] = {
 _DIRECTIONS = ("input", "output")
 
 
-@dataclass(frozen=True)
-class Instance:
-    """A module that stands in another.
-
-    Attributes:
-        module: What it is an instance of, as a token.
-        parameters: Of each parameter that is given, "file", "real" or "value".
-        ports: The ports that are named, and whether something is connected.
-    """
-
-    module: Token
-    parameters: dict[str, str] = field(default_factory=dict)
-    ports: dict[str, bool] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Module:
-    """What other modules may know of a module.
-
-    Attributes:
-        file: Where it is.
-        name: Its name, as a token.
-        text: Its tokens, which tell it from others; comments and blanks are not among them.
-        parameters: Name and kind of each: "parameter", "file" or "real".
-        ports: Name and direction of each: "input" or "output".
-        instances: What stands in it.
-        properties: The tokens of each block of properties.
-        is_trusted: Whether it is, but for comments and blanks, one of ours.
-    """
-
-    file: str
-    name: Token
-    text: tuple[str, ...]
-    is_trusted: bool
-    parameters: dict[str, str] = field(default_factory=dict)
-    ports: dict[str, str] = field(default_factory=dict)
-    instances: list[Instance] = field(default_factory=list)
-    properties: list[tuple[str, ...]] = field(default_factory=list)
-
-
-class ModuleReader(TextReader):
+class ModuleReader(StatementReader):
     """Reads the modules of one file.
 
     Args:

@@ -16,7 +16,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.verify.verilog_modules import Instance, Module, ModuleReader
+from sc_neurocore.verify.verilog_interface import Instance, Module
+from sc_neurocore.verify.verilog_modules import ModuleReader
 from sc_neurocore.verify.verilog_tokens import LARGEST_FILE, refuse
 
 MOST_FILES = 1000
