@@ -10,9 +10,9 @@ import pytest
 from sc_neurocore import load_description
 from sc_neurocore.errors import CheckFailedError, ToolFailedError, UserError
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.fpga.boards import BOARDS, write_board
+from sc_neurocore.fpga.boards import BOARDS, add_board
 from sc_neurocore.hdl.design import compile_network
-from sc_neurocore.hdl.schedules import generate_scheduled
+from sc_neurocore.hdl.schedules import render_accelerator
 from sc_neurocore.verify.elaborated import (
     Elaboration,
     compare,
@@ -34,21 +34,19 @@ LIBRARIES = {
 }
 
 
-def files_of(folder: Path) -> dict[str, bytes]:
-    """Read what tools get of a design: its Verilog and its memories."""
-    sources = folder / "rtl"
+def files_of(contents: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return what tools get of a design: its Verilog and its memories, by their names in rtl/."""
     return {
-        path.relative_to(sources).as_posix(): path.read_bytes()
-        for path in sorted(sources.rglob("*"))
-        if path.suffix in (".v", ".hex")
+        name.removeprefix("rtl/"): text
+        for name, text in contents.items()
+        if name.endswith((".v", ".hex"))
     }
 
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("digits")
-    compile_network(load_description(DIGITS), folder, lanes=8)
-    return files_of(folder)
+    return files_of(compile_network(load_description(DIGITS), folder, lanes=8).contents)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +75,7 @@ def test_parameters_and_memories_are_those_of_the_files(
     assert design.instances["engine.accumulator"].parameters["LANES"] == 8
     (weights,) = design.instances["weight_memory.memory"].memories
     assert (weights.width, weights.depth) == (64, 64 * 16 + 128 * 2)
-    assert design.instances["weight_memory.memory"].files == ("weights.hex",)
+    assert design.instances["weight_memory.memory"].texts == ("weights.hex",)
     assert weights.words == tuple(int(word, 16) for word in digits["weights.hex"].split())
     (events,) = design.instances["engine.events"].memories
     assert events.words is None
@@ -184,13 +182,14 @@ def test_the_tables_of_the_digits(
 @pytest.mark.parametrize("board", BOARDS)
 def test_boards_have_no_faults(board: str, require_tool: RequireTool, tmp_path: Path) -> None:
     require_tool("yosys")
-    compile_network(load_description(DIGITS), tmp_path, lanes=4, weights="loaded")
-    made = write_board(tmp_path, board)
-    files, library = files_of(tmp_path), LIBRARIES.get(board, [])
-    refuse_faults(elaborate(files, made.top, library=library))
+    core = compile_network(load_description(DIGITS), tmp_path, lanes=4, weights="loaded")
+    made = add_board(core, board)
+    files, library = files_of(made.contents), LIBRARIES[board]
+    top = f"{TOP}_{board.replace('-', '_')}"
+    refuse_faults(elaborate(files, top, library=library))
     clock = next(name for name in files if "board_clock" in name)
     second = files[clock].replace(b"endmodule", b"reg x; always @(posedge pin) x <= !x; endmodule")
-    design = elaborate({**files, clock: second}, made.top, library=library)
+    design = elaborate({**files, clock: second}, top, library=library)
     assert any("more than one clock: clk, clk_pin[0]" in each for each in design.faults)
 
 
@@ -207,22 +206,19 @@ def test_designs_have_no_faults(
     options: dict[str, object], require_tool: RequireTool, tmp_path: Path
 ) -> None:
     require_tool("yosys")
-    accelerator, _ = compile_network(load_description(DIGITS), tmp_path, **options)  # type: ignore[arg-type]
-    design = elaborate(files_of(tmp_path), accelerator.top)
+    made = compile_network(load_description(DIGITS), tmp_path, **options)  # type: ignore[arg-type]
+    design = elaborate(files_of(made.contents), TOP)
     refuse_faults(design)
     assert not design.warnings
 
 
 @pytest.mark.parametrize("kind", ["recurrent", "delayed", "two neurons", "first-to-2"])
 def test_step_networks_have_no_faults(
-    kind: str,
-    require_tool: RequireTool,
-    make_step_network: Callable[..., IntegerNetwork],
-    tmp_path: Path,
+    kind: str, require_tool: RequireTool, make_step_network: Callable[..., IntegerNetwork]
 ) -> None:
     require_tool("yosys")
-    made = generate_scheduled(make_step_network(kind), tmp_path, 4, "step-outer")
-    refuse_faults(elaborate(files_of(tmp_path), made.top))
+    made = render_accelerator(make_step_network(kind), 4)
+    refuse_faults(elaborate(files_of(made.contents), made.accelerator.top))
 
 
 MODULE = """

@@ -16,11 +16,11 @@ from sc_neurocore import load_description
 from sc_neurocore.equation import CATALOGUE
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import FixedPoint, IntegerNetwork, QFormat, lower
-from sc_neurocore.fpga.boards import BOARDS, write_board
+from sc_neurocore.fpga.boards import BOARDS, add_board
 from sc_neurocore.hdl.accelerator import engine_files
 from sc_neurocore.hdl.design import compile_network
 from sc_neurocore.hdl.equation_compiler import emit_neuron
-from sc_neurocore.hdl.schedules import generate_scheduled
+from sc_neurocore.hdl.schedules import render_accelerator
 from sc_neurocore.hdl.stochastic_layer import emit_layer
 from sc_neurocore.hdl.stochastic_network import emit_network
 from sc_neurocore.network.encoding import encode_weights
@@ -35,9 +35,9 @@ ONLY_OURS = ("no_rw_check", "clk is the clock", "10.0", "is not declared", "no f
 """Why modules are refused that may only be as we wrote them: memories, and clocks of devices."""
 
 
-def verilog_of(folder: Path) -> dict[str, bytes]:
-    """Read the Verilog of a design folder, or of any other."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.v")}
+def verilog_of(contents: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the Verilog among the files of a design."""
+    return {name: text for name, text in contents.items() if name.endswith(".v")}
 
 
 def check_ours(files: Mapping[str, bytes]) -> None:
@@ -56,9 +56,8 @@ def check_ours(files: Mapping[str, bytes]) -> None:
 @pytest.mark.parametrize("board", BOARDS)
 def test_boards_pass(board: str, tmp_path: Path) -> None:
     weights = "rom" if board == "ulx3s" else "loaded"
-    compile_network(load_description(DIGITS), tmp_path, weights=weights)  # type: ignore[arg-type]
-    write_board(tmp_path, board)
-    files = verilog_of(tmp_path)
+    design = compile_network(load_description(DIGITS), tmp_path, weights=weights)  # type: ignore[arg-type]
+    files = verilog_of(add_board(design, board).contents)
     check_ours(files)
     clock = next(name for name in files if "board_clock" in name)
     without = [text for name, text in files.items() if name != clock]
@@ -79,25 +78,20 @@ def test_boards_pass(board: str, tmp_path: Path) -> None:
     ids=str,
 )
 def test_digits_pass(options: dict[str, object], tmp_path: Path) -> None:
-    compile_network(load_description(DIGITS), tmp_path, **options)  # type: ignore[arg-type]
-    check_ours(verilog_of(tmp_path))
+    design = compile_network(load_description(DIGITS), tmp_path, **options)  # type: ignore[arg-type]
+    check_ours(verilog_of(design.contents))
 
 
 @pytest.mark.parametrize(
     "kind", ["recurrent", "spikes", "membrane", "delayed", "two neurons", "sequence", "first-to-2"]
 )
-def test_step_networks_pass(
-    kind: str, make_step_network: Callable[..., IntegerNetwork], tmp_path: Path
-) -> None:
-    generate_scheduled(make_step_network(kind), tmp_path, 4, "step-outer")
-    check_ours(verilog_of(tmp_path))
+def test_step_networks_pass(kind: str, make_step_network: Callable[..., IntegerNetwork]) -> None:
+    check_ours(verilog_of(render_accelerator(make_step_network(kind), 4).contents))
 
 
-def test_parameters_per_channel_pass(
-    make_network: Callable[..., IntegerNetwork], tmp_path: Path
-) -> None:
-    generate_scheduled(make_network([5, 7, 3], per_channel=True), tmp_path, 2, "group-stationary")
-    check_ours(verilog_of(tmp_path))
+def test_parameters_per_channel_pass(make_network: Callable[..., IntegerNetwork]) -> None:
+    network = make_network([5, 7, 3], per_channel=True)
+    check_ours(verilog_of(render_accelerator(network, 2).contents))
 
 
 @pytest.mark.parametrize("source", ["lfsr", "sobol", "halton", "counter"])
@@ -180,6 +174,8 @@ HARMLESS = [
     'part #(.WIDTH(4), .CONTENTS("x.hex")) p (.clk(clk), .reset(reset), .a(a), .q(), .w());',
     "// Synthesis makes a tree of this; see rtl/*.v \u203e\u203e\\\n\n",
     '(* ram_style = "huge" *) reg [3:0] more [0:3];',
+    "(* ram_style = CONTENTS *) reg [3:0] more [0:3];",
+    "generate if (WIDTH > 9) it_is_too_wide stop (); endgenerate",
 ]
 
 
@@ -247,6 +243,9 @@ REFUSED: list[tuple[str, str]] = [
     ("(* translate_off *) reg x;", "of attributes, only"),
     ("(* no_rw_check *) reg [3:0] m [0:3];", "of attributes, only"),
     ('(* ram_style = "registers" *) reg [3:0] m [0:3];', "expected block or huge"),
+    ("(* ram_style = WIDTH *) reg [3:0] m [0:3];", "expected block or huge"),
+    ("generate if (WIDTH > 9) part p (.clk(clk)); endgenerate", "expected ."),
+    ("generate if (WIDTH > 9) wire x; endgenerate", "expected begin"),
     ("(* anyconst *) reg x;", "of attributes, only"),
     ("(* keep *) assign w = a;", "attributes stand before"),
     ("always @(posedge clk) (* full_case *) case (a) default: r <= a; endcase", "assign to"),
@@ -511,6 +510,7 @@ def test_a_design_that_fits_together_passes() -> None:
         ('child #(.SIZE("x.hex")) c (.clk(clk), .a(a), .b(b));', "declared as parameter"),
         ("child #(.SIZE(1.5)) c (.clk(clk), .a(a), .b(b));", "given as real"),
         ("parent c (.clk(clk), .a(a), .b(b));", "contains itself"),
+        ("generate if (1) child stop (); endgenerate", "the name of no module"),
     ],
 )
 def test_a_design_that_does_not_fit_together_is_refused(instance: str, reason: str) -> None:

@@ -76,8 +76,8 @@ class Instance:
     elaborated: str
 
     @property
-    def files(self) -> tuple[str, ...]:
-        """The files named by its parameters."""
+    def texts(self) -> tuple[str, ...]:
+        """The strings among its parameters: names of memories' files, styles of memories."""
         return tuple(each for each in self.parameters.values() if isinstance(each, str) and each)
 
 

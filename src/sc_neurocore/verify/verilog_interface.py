@@ -33,6 +33,7 @@ class Module:
         parameters: Name and kind of each: "parameter", "file" or "real".
         ports: Name and direction of each: "input" or "output".
         instances: What stands in it.
+        guards: Modules that no design has: their instances stand under conditions that never hold.
         properties: The tokens of each block of properties.
         is_trusted: Whether it is, but for comments and blanks, one of ours.
     """
@@ -44,4 +45,5 @@ class Module:
     parameters: dict[str, str] = field(default_factory=dict)
     ports: dict[str, str] = field(default_factory=dict)
     instances: list[Instance] = field(default_factory=list)
+    guards: list[Token] = field(default_factory=list)
     properties: list[tuple[str, ...]] = field(default_factory=list)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from sc_neurocore.verify.verilog_expressions import CLOCK
-from sc_neurocore.verify.verilog_interface import Instance, Module
-from sc_neurocore.verify.verilog_statements import StatementReader
+from sc_neurocore.verify.verilog_instances import InstanceReader
+from sc_neurocore.verify.verilog_interface import Module
 from sc_neurocore.verify.verilog_tokens import Token, tokenise
 
 ATTRIBUTES: Mapping[str, Collection[str]] = {
@@ -19,7 +19,7 @@ ATTRIBUTES: Mapping[str, Collection[str]] = {
 _DIRECTIONS = ("input", "output")
 
 
-class ModuleReader(StatementReader):
+class ModuleReader(InstanceReader):
     """Reads the modules of one file.
 
     Args:
@@ -40,7 +40,6 @@ class ModuleReader(StatementReader):
         super().__init__(name, tokenise(name, text))
         self.ours = ours
         self.allowed_properties = properties or {}
-        self._module: Module
         self._initialised: set[str] = set()
         self._property_names: set[str] = set()
         self._owners: dict[str, int] = {}
@@ -68,7 +67,7 @@ class ModuleReader(StatementReader):
         name = self.take_name("a module's name")
         text = self._text_of_module(start)
         self.is_trusted = text in self.ours
-        self._module = Module(self.name, name, text, self.is_trusted)
+        self.module = Module(self.name, name, text, self.is_trusted)
         self._initialised, self._property_names, self._owners = set(), set(), {}
         self.scopes = [{}]
         if self.accept("#"):
@@ -87,7 +86,7 @@ class ModuleReader(StatementReader):
         self.expect(";")
         while not self.accept("endmodule"):
             self._item()
-        return self._module
+        return self.module
 
     def _text_of_module(self, start: int) -> tuple[str, ...]:
         texts = []
@@ -117,7 +116,7 @@ class ModuleReader(StatementReader):
         else:
             self.constant()
         self.declare(name, kind)
-        self._module.parameters[name.text] = kind
+        self.module.parameters[name.text] = kind
 
     def _port(self) -> None:
         direction = self.expect(*_DIRECTIONS).text
@@ -132,7 +131,7 @@ class ModuleReader(StatementReader):
             self.refuse(f"{CLOCK} is the clock, one bit that comes in", name)
         kind = "input" if direction == "input" else "reg" if is_register else "wire"
         self.declare(name, "clock" if is_clock and direction == "input" else kind)
-        self._module.ports[name.text] = direction
+        self.module.ports[name.text] = direction
 
     # -------------------------------------------------------------------------------------- items
 
@@ -144,7 +143,7 @@ class ModuleReader(StatementReader):
         if attributes and token.text not in ("reg", "wire", "always") and not self.is_trusted:
             self.refuse("attributes stand before registers, memories and `always`", token)
         if token.kind == "name" and not is_property:
-            self._instance(token)
+            self.instance(token)
         elif token.kind == "directive" and token.text == "`ifdef FORMAL" and not is_property:
             self._properties()
         elif token.kind != "keyword":
@@ -189,12 +188,18 @@ class ModuleReader(StatementReader):
                 if known is None or (value is None) != (not known):
                     allowed = ", ".join(ATTRIBUTES)
                     self.refuse(f"of attributes, only {allowed} are read", name)
-                if value is not None and (value.kind != "string" or value.text not in known):
+                if value is not None and not self._is_value(value, known):
                     self.refuse(f"expected {' or '.join(known)}", value)
             if not self.accept(","):
                 break
         self.expect("*)")
         return True
+
+    def _is_value(self, value: Token, known: Collection[str]) -> bool:
+        """Tell whether an attribute may have this value: a known one, or a parameter's."""
+        if value.kind == "name":
+            return self.kind_of(value) == "file"
+        return value.kind == "string" and value.text in known
 
     def _local_parameters(self) -> None:
         if self.at("["):
@@ -310,9 +315,9 @@ class ModuleReader(StatementReader):
         self._property_names |= self.scopes.pop().keys()
         self.property_scope = None
         text = tuple(token.text for token in self.tokens[start : self.position])
-        self._module.properties.append(text)
+        self.module.properties.append(text)
         if not self.is_trusted and text not in self.allowed_properties.get(
-            self._module.name.text, ()
+            self.module.name.text, ()
         ):
             reason = "properties of an edited module must be those that we wrote for it"
             self.refuse(reason, self.tokens[start - 1])
@@ -338,6 +343,9 @@ class ModuleReader(StatementReader):
             self.expect("(")
             self.constant()
             self.expect(")")
+            if self.token.kind == "name":
+                self.guard()
+                break
             self._block({})
             if not self.accept("else"):
                 break
@@ -359,54 +367,3 @@ class ModuleReader(StatementReader):
             self._item()
         self.scopes.pop()
         self._block_scope = outer
-
-    # ---------------------------------------------------------------------------------- instances
-
-    def _instance(self, module: Token) -> None:
-        instance = Instance(module)
-        if self.accept("#"):
-            self._connections(instance, is_parameters=True)
-        self.declare(self.take_name("the instance's name"), "instance")
-        self._connections(instance, is_parameters=False)
-        self.expect(";")
-        self._module.instances.append(instance)
-
-    def _connections(self, instance: Instance, is_parameters: bool) -> None:
-        """Read `(.name(value), ...)`."""
-        self.expect("(")
-        while True:
-            if not self.accept("."):
-                self.refuse("parameters and ports are connected by their names")
-            name = self.take_name("a name")
-            if name.text in (instance.parameters if is_parameters else instance.ports):
-                self.refuse("it is connected twice", name)
-            self.expect("(")
-            if is_parameters:
-                instance.parameters[name.text] = self._given_parameter()
-            else:
-                instance.ports[name.text] = not self.at(")")
-                self._given_port(name)
-            self.expect(")")
-            if not self.accept(","):
-                break
-        self.expect(")")
-
-    def _given_parameter(self) -> str:
-        token, following = self.token, self.tokens[self.position + 1]
-        if following.text == ")" and following.kind == "symbol":
-            kind = self.kind_of(token) if token.kind == "name" else token.kind
-            if kind in ("string", "file", "real"):
-                self.take()
-                return "file" if kind == "string" else kind
-        self.constant()
-        return "value"
-
-    def _given_port(self, name: Token) -> None:
-        if self.at(")"):
-            return
-        if name.text == CLOCK and not self.is_trusted:
-            clock = self.take_name("the clock")
-            if self.kind_of(clock) != "clock":
-                self.refuse(f"the only clock is {CLOCK}", clock)
-        else:
-            self.expression()

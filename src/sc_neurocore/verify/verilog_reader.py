@@ -66,6 +66,9 @@ def check_design(files: Mapping[str, bytes], ours: Iterable[bytes] = ()) -> None
     for module in modules:
         for instance in module.instances:
             _check_instance(module, instance, by_name)
+        for guard in module.guards:
+            if guard.text in by_name:
+                refuse(module.file, guard.line, guard.text, "expected the name of no module")
     _check_hierarchy(by_name)
 
 
