@@ -6,8 +6,9 @@ files (`$fopen` in Icarus), and mean one circuit to simulators and proofs and an
 what is allowed, and refuses the rest: the keywords, attributes and shapes that our own files have,
 where Yosys, Verilator, Icarus and vendors' tools mean the same by them.
 
-What it cannot see is in the values: indices out of range, a parameter that is wrong, a latch.
-`verify.elaborated` looks at those.
+What it cannot see is in the values: indices out of range, a parameter that is wrong, a latch, a
+constant without a width beyond 32 bits, which Icarus computes and others cut off.
+`verify.elaborated` looks at some of these.
 """
 
 from __future__ import annotations
