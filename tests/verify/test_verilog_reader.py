@@ -60,6 +60,11 @@ def test_boards_pass(board: str, tmp_path: Path) -> None:
     files = verilog_of(add_board(design, board).contents)
     check_ours(files)
     clock = next(name for name in files if "board_clock" in name)
+    top = next(name for name, text in files.items() if b"input  wire clk_pin" in text)
+    gated = files[top].replace(b"(clk_pin)", b"(clk_pin && button)")
+    assert gated != files[top]
+    with pytest.raises(UserError, match="a clock is made of inputs of the device"):
+        check_design({**files, top: gated}, files.values())
     without = [text for name, text in files.items() if name != clock]
     if board != "direct":
         with pytest.raises(UserError, match=clock):

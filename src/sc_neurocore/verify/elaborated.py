@@ -243,8 +243,8 @@ def same_circuit(
 
     Comments, blanks and lines do not matter, all else does: cells and wires in their order, the
     names of registers, memories and instances, attributes. So False may also mean that the same
-    circuit is written in another way; True is certain, of the circuit that Yosys sees: that simulators
-    see the same is what `verilog_reader` is for.
+    circuit is written in another way. True is certain, of the circuit that Yosys sees: that
+    simulators see the same is what `verilog_reader` is for.
 
     Raises:
         UserError, ToolFailedError: As `elaborate`.

@@ -44,8 +44,7 @@ class InstanceReader(StatementReader):
             if is_parameters:
                 instance.parameters[name.text] = self._given_parameter()
             else:
-                instance.ports[name.text] = not self.at(")")
-                self._given_port(name)
+                instance.ports[name.text] = self._given_port(name)
             self.expect(")")
             if not self.accept(","):
                 break
@@ -61,12 +60,16 @@ class InstanceReader(StatementReader):
         self.constant()
         return "value"
 
-    def _given_port(self, name: Token) -> None:
+    def _given_port(self, name: Token) -> str:
         if self.at(")"):
-            return
+            return "nothing"
+        token = self.token
         if name.text == CLOCK and not self.is_trusted:
             clock = self.take_name("the clock")
             if self.kind_of(clock) != "clock":
                 self.refuse(f"the only clock is {CLOCK}", clock)
         else:
             self.expression()
+        is_input = self.at(")") and token is self.tokens[self.position - 1]
+        is_input = is_input and token.kind == "name" and self.kind_of(token) == "input"
+        return "input" if is_input else "value"

@@ -14,12 +14,13 @@ class Instance:
     Attributes:
         module: What it is an instance of, as a token.
         parameters: Of each parameter that is given, "file", "real" or "value".
-        ports: The ports that are named, and whether something is connected.
+        ports: What each port that is named is connected to: "nothing", "input" for an input of the
+            module around it, or "value".
     """
 
     module: Token
     parameters: dict[str, str] = field(default_factory=dict)
-    ports: dict[str, bool] = field(default_factory=dict)
+    ports: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.verify.verilog_expressions import CLOCK
 from sc_neurocore.verify.verilog_interface import Instance, Module
 from sc_neurocore.verify.verilog_modules import ModuleReader
 from sc_neurocore.verify.verilog_tokens import LARGEST_FILE, refuse
@@ -146,10 +147,12 @@ def _check_instance(module: Module, instance: Instance, modules: Mapping[str, Mo
     for name in instance.ports.keys() - found.ports.keys():
         refuse(module.file, token.line, f"{token.text}.{name}", "there is no such port")
     for name, direction in found.ports.items():
-        if not instance.ports.get(name, False) and (
-            name not in instance.ports or direction == "input"
-        ):
+        given = instance.ports.get(name)
+        if given is None or (given == "nothing" and direction == "input"):
             refuse(module.file, token.line, f"{token.text}.{name}", "the port is not connected")
+        if found.ports.get(CLOCK) == "output" and direction == "input" and given != "input":
+            reason = "a clock is made of inputs of the device and nothing else"
+            refuse(module.file, token.line, f"{token.text}.{name}", reason)
 
 
 def _check_hierarchy(modules: Mapping[str, Module]) -> None:
