@@ -237,5 +237,5 @@ def test_values_that_do_not_fit_are_refused() -> None:
         cosimulate_layer(verilog, np.ones((2, 4), dtype=int))
     with pytest.raises(DataError, match="values from 0 to 16"):
         cosimulate_layer(verilog, np.full((2, 5), 17))
-    with pytest.raises(UserError, match="simulator 'vcs': expected auto, icarus, verilator"):
+    with pytest.raises(UserError, match="'vcs': expected auto, verilator, cxxrtl, icarus"):
         cosimulate_layer(verilog, np.ones((2, 5), dtype=int), "vcs")
