@@ -239,22 +239,6 @@ def test_a_core_that_gets_stuck_is_an_error(
         cosimulate(accelerator, network, extreme_inputs(network, 2), "icarus")
 
 
-@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
-def test_a_memory_without_its_contents_is_an_error(
-    simulator: SimulatorName,
-    make_network: MakeNetwork,
-    require_tool: RequireTool,
-    tmp_path: Path,
-    change: Change,
-) -> None:
-    require_tool(*SIMULATORS[simulator].tools)
-    network = make_network([2, 2])
-    design = render_stationary(network, lanes=1).write(tmp_path)
-    change(tmp_path / design.verilog[0], '"neurons.hex"', '"nowhere.hex"')
-    with pytest.raises(ToolFailedError, match=r"nowhere\.hex"):
-        cosimulate(design, network, extreme_inputs(network, 2), simulator)
-
-
 def test_a_design_of_another_network_is_refused(make_network: MakeNetwork, tmp_path: Path) -> None:
     network = make_network([2, 2])
     accelerator = render_stationary(make_network([2, 2], seed=1), lanes=1).write(tmp_path)
