@@ -25,7 +25,7 @@ EXECUTABLE = "simulator"
 
 MOST_BYTES = 512 << 20
 """The cache's size; when there is more, the builds go that were not used for longest."""
-SECONDS_IN_USE = 3600.0
+SECONDS_IN_USE = 900.0
 """A build that was used within this time stays in any case: it may be about to run."""
 
 _PART = "simulators"
@@ -66,8 +66,22 @@ def kept_build(
             build(workshop)
             _put(workshop, place, (EXECUTABLE, *keep))
         _make_room(cache, place)
-    os.utime(place)
+    note_use(place)
     return place
+
+
+def note_use(place: Path) -> None:
+    """Note that a build is used now.
+
+    Raises:
+        ToolFailedError: If it is not there any more.
+    """
+    try:
+        os.utime(place)
+    except OSError:
+        raise ToolFailedError(
+            f"{place} was removed from the cache while it was needed: start this again"
+        ) from None
 
 
 def _digest(sources: Mapping[str, bytes], recipe: Iterable[str], tools: Iterable[str]) -> str:

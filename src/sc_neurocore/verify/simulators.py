@@ -19,7 +19,7 @@ from typing import ClassVar, Literal
 
 from sc_neurocore.errors import ToolFailedError, ToolMissingError, UserError
 from sc_neurocore.tools import programs
-from sc_neurocore.verify.builds import EXECUTABLE, kept_build
+from sc_neurocore.verify.builds import EXECUTABLE, kept_build, note_use
 
 SimulatorName = Literal["verilator", "cxxrtl", "icarus"]
 
@@ -128,6 +128,7 @@ class Simulator(ABC):
         Raises:
             ToolFailedError: If the bench says that something is wrong, or does not end.
         """
+        note_use(build)
         for path in build.iterdir():
             if path.name != EXECUTABLE:
                 shutil.copyfile(path, folder / path.name)

@@ -123,7 +123,7 @@ def cosimulate_layer(
         )
     late = np.flatnonzero(lines[:, 0] != clocks)
     if len(late):
-        lasted = f"frame {late[0]}: done after {lines[late[0], 0]} clocks instead of {clocks}"
+        lasted = f"frame {late[0]}: done after {lines[late[0], 0] or 'more'} clocks, not {clocks}"
         first = first or lasted
     mismatches = len(differing) + len(late)
     return _result(verilog, chosen, len(given), expected.size, mismatches, first, began)
