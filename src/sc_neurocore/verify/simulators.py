@@ -192,18 +192,23 @@ class Cxxrtl(_Compiled):
     tools = ("yosys", "c++")
 
     def _recipe(self, bench: Bench) -> list[str]:
+        return [self._script(bench), *self._arguments(bench)]
+
+    def _arguments(self, bench: Bench) -> list[str]:
         core = bench.top.replace("_", "__")
         arguments = ["-std=c++17", "-O2", *self._macros(bench)]
         return [*arguments, f"-DCORE=cxxrtl_design::p_{core}", bench.harness[0], "-o", EXECUTABLE]
 
-    def _compile(self, bench: Bench, folder: Path) -> None:
+    def _script(self, bench: Bench) -> str:
         commands = [f"read_verilog {name}" for name in bench.verilog]
         # Checked at last: where a generate block was not taken, a module may be missing.
         commands += [f"hierarchy -top {bench.top}", "hierarchy -check"]
         commands += ["write_cxxrtl -O6 -g0 design.cpp"]
-        script = "; ".join(commands)
-        programs.run("yosys", ["-q", "-p", script], folder, confined=True)
-        programs.run("c++", ["-I", cxxrtl_headers(), *self._recipe(bench)], folder)
+        return "; ".join(commands)
+
+    def _compile(self, bench: Bench, folder: Path) -> None:
+        programs.run("yosys", ["-q", "-p", self._script(bench)], folder, confined=True)
+        programs.run("c++", ["-I", cxxrtl_headers(), *self._arguments(bench)], folder)
 
 
 class Icarus(Simulator):
