@@ -197,7 +197,8 @@ def verify(
             (
                 title,
                 f"{run.samples} inputs{f' ({run.inputs})' if run.inputs else ''}, "
-                f"{run.updates} updates, {_cycles(run)}",
+                f"{run.updates} updates, {_cycles(run)}"
+                f"{f'; {run.disturbance}' if run.disturbed else ''}",
                 run.first_mismatch or "no mismatch",
             )
             for title, run in runs
