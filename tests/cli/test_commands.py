@@ -371,3 +371,20 @@ def test_an_interrupted_stage_is_not_a_failed_check(
     assert (code, summary["exit_code"]) == (130, 130)
     assert summary["problems"] == {"cosimulate": "interrupted"}
     assert "cosimulate" not in summary["seconds"]
+
+
+@pytest.mark.parametrize("lanes", ["\u0668", "\u00b2", "\uff18", "8 ", "+8", "8.0", "", "9" * 5000])
+def test_a_number_of_lanes_is_written_in_ascii(lanes: str, tmp_path: Path) -> None:
+    code, result = run("compile", MODEL, "--out", tmp_path / "d", "--lanes", lanes)
+    assert code == 2
+    assert "expected a power of two, or auto" in result["error"]
+    assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize("number", ["\u0668", "\uff18", "9" * 5000])
+def test_other_numbers_too(number: str, tmp_path: Path) -> None:
+    for option in ("--weight-bits", "--pipeline", "--baud", "--clock"):
+        line = ["compile", str(MODEL), "--out", str(tmp_path / "d"), option, number]
+        if option == "--clock":
+            line += ["--board", "icebreaker"]
+        assert run_line([*line, "--json"]) == 2

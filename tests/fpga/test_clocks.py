@@ -1,5 +1,6 @@
 """Clock settings, against the frequencies that they make and against the open tools' own choice."""
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,12 @@ def test_the_oscillators_own_frequency_needs_no_pll() -> None:
 def test_what_no_pll_makes_is_refused_with_the_nearest(family: str, wanted: float) -> None:
     with pytest.raises(UserError, match=r"the nearest that the PLL makes of 12 MHz is"):
         plan_clock(family, 12, wanted)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wanted", [0.0, -12.0, math.inf, -math.inf, math.nan])
+def test_what_is_no_frequency_is_refused(wanted: float) -> None:
+    with pytest.raises(UserError, match="expected a positive number"):
+        plan_clock("ice40", 12, wanted)
 
 
 @pytest.mark.parametrize("wanted", [20, 24, 33, 45])

@@ -156,9 +156,7 @@ def _schedule(
     network: IntegerNetwork, lanes: str, schedule: str, board: str | None, engine: EngineOptions
 ) -> Schedule:
     """Return the order of work, and refuse what only the group-stationary one has."""
-    if not lanes.isdigit() and lanes != "auto":
-        raise UserError(f"--lanes {lanes}: expected a power of two, or auto")
-    number = int(lanes) if lanes.isdigit() else MAXIMUM_LANES
+    number = MAXIMUM_LANES if lanes == "auto" else options.number_of_lanes(lanes)
     chosen = choose_schedule(network, number, schedule, **engine)
     if chosen == "step-outer" and (board is not None or lanes == "auto"):
         given = f"--board {board}" if board is not None else "--lanes auto"

@@ -211,7 +211,7 @@ def plan_line(
     Raises:
         UserError: If the board cannot have the frequency or the speed.
     """
-    wanted = frequency_mhz or board.frequency_mhz
+    wanted = board.frequency_mhz if frequency_mhz is None else frequency_mhz
     clock = plan_clock(board.clock_family, board.oscillator_mhz, wanted)
     return clock, _clocks_per_bit(clock, baud)
 

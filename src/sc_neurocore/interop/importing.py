@@ -191,7 +191,7 @@ def _noted_input(noted: Any, shape: Shape) -> InputEncoding:
 
 def _identifier(text: str) -> str:
     name = re.sub(r"\W", "_", text, flags=re.ASCII)[:60]
-    return name if name[:1].isalpha() else f"nir_{name}"
+    return name if re.match("[A-Za-z]", name) else f"nir_{name}"
 
 
 def _layers(stages: list[Stage], options: Options) -> tuple[list[Layer], Shape]:
