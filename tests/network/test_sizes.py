@@ -7,7 +7,6 @@ import pytest
 
 from sc_neurocore.equation import LIF
 from sc_neurocore.errors import DescriptionError
-from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network import (
     AveragePool2d,
     Conv2d,
@@ -118,8 +117,3 @@ def test_between_two_layers_are_not_too_many_values() -> None:
 def test_steps_are_bounded(steps: int) -> None:
     with pytest.raises(DescriptionError, match="steps"):
         network(steps=steps)
-
-
-def test_the_longest_sample_runs() -> None:
-    result = run_float(network(Flatten(), steps=65535, shape=(2,)), np.ones((1, 2), int))
-    assert result.classes.tolist() == [0]
