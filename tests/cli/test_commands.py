@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from sc_neurocore.cli.app import app
 from sc_neurocore.cli.app import run as run_line
 from sc_neurocore.equation import CATALOGUE
+from sc_neurocore.files import OWN_FOLDER, sole_writer
 from sc_neurocore.fpga.design import read_design
 from sc_neurocore.hdl.accelerator import load_accelerator
 from sc_neurocore.network import (
@@ -388,3 +389,22 @@ def test_other_numbers_too(number: str, tmp_path: Path) -> None:
         if option == "--clock":
             line += ["--board", "icebreaker"]
         assert run_line([*line, "--json"]) == 2
+
+
+@pytest.mark.parametrize("command", ["export", "import", "train", "demo", "report"])
+def test_a_folder_has_one_writer(command: str, tmp_path: Path) -> None:
+    nir = tmp_path / "from"
+    assert run("export", MODEL, "--to", "nir", "--out", nir)[0] == 0
+    out = tmp_path / "folder"
+    lines = {
+        "export": ("export", MODEL, "--to", "fixed", "--out", out),
+        "import": ("import", nir / "network.nir", "--out", out),
+        "train": ("train", "--epochs", 1, "--hidden", 4, "--steps", 2, "--out", out),
+        "demo": ("demo", "--out", out),
+        "report": ("report", out),
+    }
+    with sole_writer(out, "test"):
+        code, result = run(*lines[command])
+    assert code == (3 if "needs what is not installed" in result["error"] else 2)
+    assert code == 3 or "another sc-neurocore command is writing there" in result["error"]
+    assert [path.name for path in out.iterdir()] == [OWN_FOLDER]
