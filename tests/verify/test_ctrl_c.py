@@ -50,12 +50,12 @@ def test_the_solver_of_steps_passes_it_on(soon: None) -> None:
     z3 = pytest.importorskip("z3")
     comparison = object.__new__(_Comparison)
     comparison._z3 = z3
-    left, right = z3.BitVecs("left right", 128)
+    left, right = z3.BitVecs("left right", 64)
     solver = z3.Then("simplify", "solve-eqs", "bit-blast", "sat").solver()
     solver.set("timeout", 20_000)
-    number = 170141183460469231731687303715884105727 * 3
-    product = z3.ZeroExt(128, left) * z3.ZeroExt(128, right)
-    solver.add(product == number * 5 + 2, z3.UGT(left, 1), z3.UGT(right, left))
+    prime = 2**64 - 59
+    solver.add(left * right == prime, z3.UGT(left, 1), z3.ULT(left, right))
+    solver.add(z3.BVMulNoOverflow(left, right, False))
     with pytest.raises(KeyboardInterrupt):
         comparison._check(solver)
 
