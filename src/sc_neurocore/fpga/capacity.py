@@ -26,7 +26,6 @@ import numpy as np
 
 from sc_neurocore.errors import CheckFailedError
 from sc_neurocore.fixed.network import IntegerNetwork
-from sc_neurocore.hdl.accelerator import WeightSource
 from sc_neurocore.hdl.geometry import (
     COLUMN_BITS,
     MAXIMUM_LANES,
@@ -34,6 +33,7 @@ from sc_neurocore.hdl.geometry import (
     Geometry,
     plan,
 )
+from sc_neurocore.hdl.manifest import WeightSource
 from sc_neurocore.tools.devices import Device, Flow, Memory, find_device
 
 MEASURED = Path(__file__).with_name("measured_builds.json")

@@ -135,6 +135,13 @@ def _xc7(pin: float) -> Iterator[Clock]:
                     yield Clock("board_clock_xc7", parameters, output)
 
 
+def clocks_up_to(family: ClockFamily, oscillator_mhz: float, limit_mhz: float) -> list[Clock]:
+    """Return the clocks that can be made, the highest first; none is above the limit."""
+    made = [Clock("board_clock_direct", {}, oscillator_mhz), *_CANDIDATES[family](oscillator_mhz)]
+    fitting = [clock for clock in made if clock.frequency_mhz <= limit_mhz]
+    return sorted(fitting, key=lambda clock: -clock.frequency_mhz)
+
+
 _CANDIDATES: Mapping[ClockFamily, Callable[[float], Iterator[Clock]]] = {
     "ice40": _ice40,
     "ecp5": _ecp5,

@@ -7,27 +7,22 @@ equation, and the contents of two memories.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, Unpack
-
-from pydantic import TypeAdapter
+from typing import Any, Unpack
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.files import write_atomically
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.equation_compiler import emit_neuron
 from sc_neurocore.hdl.geometry import EngineOptions, Geometry, LayerGeometry, plan
+from sc_neurocore.hdl.manifest import RamStyle, Schedule, WeightSource
 from sc_neurocore.hdl.memories import neurons_text, weight_image, weights_texts
 from sc_neurocore.hdl.names import KEYWORDS
 from sc_neurocore.hdl.render import render
 from sc_neurocore.hdl.step_geometry import StepGeometry, StepLayerGeometry
 
-MANIFEST = "design.json"
 SOURCES = "rtl"
 BOARD_SOURCES = "board"
 """Inside it: what belongs to a board and not to the core."""
@@ -37,12 +32,6 @@ BENCH_MODULES = ("testbench", "control")
 WEIGHTS_FILE = "weights.hex"
 WEIGHT_IMAGE = "weights.bin"
 NEURONS_FILE = "neurons.hex"
-
-WeightSource: TypeAlias = Literal["rom", "loaded"]
-RamStyle: TypeAlias = Literal["huge", "block"]
-Schedule: TypeAlias = Literal["group-stationary", "step-outer"]
-"""The order of work: all steps of one group of neurons after the other, or all layers of one step
-after the other (`hdl.step_outer`)."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +50,10 @@ class Field:
 
 @dataclass(frozen=True)
 class Accelerator:
-    """A generated accelerator: a folder with design.json, which says all this, and rtl/.
+    """An accelerator: what was made of a network, and where its files lie.
 
     Attributes:
-        directory: The folder.
+        directory: The folder that holds rtl/.
         top: The top module.
         verilog: The sources, relative to the directory, the top first.
         memories: The contents of the memories, relative to the directory.
@@ -125,21 +114,40 @@ class Accelerator:
         return self.geometry.layers[0].inputs * self.frames_per_sample
 
 
-def generate(
+@dataclass(frozen=True)
+class Rendered:
+    """An accelerator that stands in memory.
+
+    Attributes:
+        accelerator: What it is; its directory is not set.
+        contents: The content of each file, by its path in the folder.
+    """
+
+    accelerator: Accelerator
+    contents: Mapping[str, bytes]
+
+    def write(self, directory: Path) -> Accelerator:
+        """Write it into a folder of the caller's own, which is made if needed."""
+        for name, content in self.contents.items():
+            path = directory / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        return replace(self.accelerator, directory=directory)
+
+
+def render_stationary(
     network: IntegerNetwork,
-    directory: Path,
     lanes: int = 8,
     neuron_verilog: str | None = None,
     *,
     weights: WeightSource = "rom",
     ram_style: RamStyle = "huge",
     **options: Unpack[EngineOptions],
-) -> Accelerator:
-    """Write an accelerator for a network; the same arguments give the same bytes.
+) -> Rendered:
+    """Make a group-stationary accelerator of a network; the same arguments give the same bytes.
 
     Args:
         network: A feed-forward network with a static input.
-        directory: Where design.json and rtl/ go; made if needed.
         lanes: Neurons whose sums are formed at the same time: a power of two, 1 to 128.
         neuron_verilog: The text of the neuron's step module, if not what the equation compiler
             makes of the network's program.
@@ -171,7 +179,7 @@ def generate(
     }
     memories = memory_files(network, geometry, weights)
     accelerator = Accelerator(
-        directory=directory,
+        directory=Path(),
         top=top,
         verilog=source_paths(verilog),
         memories=source_paths(memories),
@@ -182,8 +190,7 @@ def generate(
         neuron_modules=(step_module,),
         weights=weights,
     )
-    write_design(network, accelerator, verilog | memories)
-    return accelerator
+    return Rendered(accelerator, in_sources(verilog | memories))
 
 
 def memory_files(
@@ -211,52 +218,9 @@ def source_paths(names: Iterable[str]) -> tuple[Path, ...]:
     return tuple(Path(SOURCES) / name for name in names)
 
 
-def write_design(
-    network: IntegerNetwork, accelerator: Accelerator, contents: Mapping[str, bytes]
-) -> None:
-    """Write a design's files into its rtl/, then design.json."""
-    sources = accelerator.directory / SOURCES
-    sources.mkdir(parents=True, exist_ok=True)
-    for name, content in contents.items():
-        write_atomically(sources / name, content)
-    manifest = _manifest(network, accelerator)
-    manifest["sha256"] = {
-        f"{SOURCES}/{name}": hashlib.sha256(content).hexdigest()
-        for name, content in contents.items()
-    }
-    text = json.dumps(manifest, indent=2) + "\n"
-    write_atomically(accelerator.directory / MANIFEST, text.encode())
-
-
-def load_accelerator(directory: Path) -> Accelerator:
-    """Read back what `generate` wrote.
-
-    Raises:
-        UserError: If design.json is missing or damaged, or a file that it names is missing.
-    """
-    path = directory / MANIFEST
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        wanted = [each.name for each in fields(Accelerator) if each.name != "directory"]
-        parts = {"directory": directory, **{name: content[name] for name in wanted}}
-        sizes = StepGeometry if content["schedule"] == "step-outer" else Geometry
-        parts["geometry"] = TypeAdapter(sizes).validate_python(content["geometry"])
-        accelerator = TypeAdapter(Accelerator).validate_python(parts)
-        if not (accelerator.states and accelerator.geometry.layers):
-            raise ValueError("no states or no layers")
-    except FileNotFoundError:
-        raise UserError(
-            f"{directory} holds no {MANIFEST}: expected a folder that `sc-neurocore compile` wrote"
-        ) from None
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path} is damaged ({reason}): compile the network again") from None
-    for each in (*accelerator.verilog, *accelerator.memories):
-        if not (directory / each).is_file():
-            raise UserError(f"{directory / each}, which {path} names, is missing: compile again")
-    return accelerator
+def in_sources(contents: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the contents of files by their paths in a design's folder."""
+    return {f"{SOURCES}/{name}": content for name, content in contents.items()}
 
 
 def render_verilog(name: str, values: dict[str, Any]) -> bytes:
@@ -342,28 +306,4 @@ def _template_values(
         "states": states,
         "parameters": pack(network.program.parameters),
         "engine_parameters": list(engine_parameters.items()),
-    }
-
-
-def _manifest(network: IntegerNetwork, accelerator: Accelerator) -> dict[str, Any]:
-    formats = network.fixed_point
-    return {
-        "top": accelerator.top,
-        "verilog": [path.as_posix() for path in accelerator.verilog],
-        "memories": [path.as_posix() for path in accelerator.memories],
-        "network": network.name,
-        "content_hash": network.content_hash,
-        "schedule": accelerator.schedule,
-        "neurons": [program.neuron.name for program in network.programs],
-        "neuron_modules": list(accelerator.neuron_modules),
-        "state_format": str(formats.state),
-        "current_format": str(formats.current),
-        "steps": network.steps,
-        "inputs": network.layers[0].inputs,
-        "outputs": network.layers[-1].outputs,
-        "lanes": accelerator.geometry.lanes,
-        "weights": accelerator.weights,
-        "weight_bits": list(network.weight_bits),
-        "states": [[asdict(state) for state in layer] for layer in accelerator.states],
-        "geometry": asdict(accelerator.geometry),
     }

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Unpack, get_args
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerNetwork
-from sc_neurocore.hdl.accelerator import Accelerator, RamStyle, Schedule, WeightSource, generate
+from sc_neurocore.hdl.accelerator import Rendered, render_stationary
 from sc_neurocore.hdl.geometry import DEFAULT_OPTIONS, EngineOptions, check_supported, plan
+from sc_neurocore.hdl.manifest import RamStyle, Schedule, WeightSource
 from sc_neurocore.hdl.step_geometry import plan_steps
-from sc_neurocore.hdl.step_outer import generate_steps
+from sc_neurocore.hdl.step_outer import render_steps
 
 AUTO = "auto"
 
@@ -41,24 +41,22 @@ def choose_schedule(
     raise UserError(f"schedule {schedule!r}: expected {AUTO}, {', '.join(get_args(Schedule))}")
 
 
-def generate_scheduled(
+def render_accelerator(
     network: IntegerNetwork,
-    directory: Path,
     lanes: int = 8,
     schedule: str = AUTO,
     *,
     weights: WeightSource = "rom",
     ram_style: RamStyle = "huge",
     **options: Unpack[EngineOptions],
-) -> Accelerator:
-    """Write an accelerator with the order of work that fits.
+) -> Rendered:
+    """Make an accelerator with the order of work that fits.
 
     Args:
         network: The network.
-        directory: Where design.json and rtl/ go; made if needed.
         lanes: Neurons whose sums are formed at the same time: a power of two, 1 to 128.
         schedule: auto, group-stationary or step-outer.
-        weights: See `hdl.accelerator.generate`; group-stationary only.
+        weights: See `hdl.accelerator.render_stationary`; group-stationary only.
         ram_style: Where loaded weights go.
         options: See `EngineOptions`; group-stationary only.
 
@@ -67,8 +65,8 @@ def generate_scheduled(
     """
     chosen = choose_schedule(network, lanes, schedule, weights=weights, **options)
     if chosen == "group-stationary":
-        return generate(network, directory, lanes, weights=weights, ram_style=ram_style, **options)
-    return generate_steps(network, directory, lanes)
+        return render_stationary(network, lanes, weights=weights, ram_style=ram_style, **options)
+    return render_steps(network, lanes)
 
 
 def _is_group_stationary(network: IntegerNetwork) -> bool:

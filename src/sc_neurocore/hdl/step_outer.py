@@ -20,13 +20,14 @@ from sc_neurocore.hdl.accelerator import (
     SOURCES,
     WEIGHTS_FILE,
     Accelerator,
+    Rendered,
     common_values,
     engine_files,
+    in_sources,
     pack,
     render_verilog,
     source_paths,
     top_name,
-    write_design,
 )
 from sc_neurocore.hdl.equation_compiler import default_name, emit_neuron
 from sc_neurocore.hdl.memories import Words, memory_text, padded
@@ -46,12 +47,11 @@ SHARED = (
 """What this engine takes from the group-stationary one."""
 
 
-def generate_steps(network: IntegerNetwork, directory: Path, lanes: int = 8) -> Accelerator:
-    """Write a step-outer accelerator for a network; the same arguments give the same bytes.
+def render_steps(network: IntegerNetwork, lanes: int = 8) -> Rendered:
+    """Make a step-outer accelerator of a network; the same arguments give the same bytes.
 
     Args:
         network: Dense or delay-dense layers, each with neurons behind it.
-        directory: Where design.json and rtl/ go; made if needed.
         lanes: Neurons whose sums are formed at the same time: a power of two, 1 to 128.
 
     Raises:
@@ -77,7 +77,7 @@ def generate_steps(network: IntegerNetwork, directory: Path, lanes: int = 8) -> 
     }
     memories = memory_contents(network, geometry)
     accelerator = Accelerator(
-        directory=directory,
+        directory=Path(),
         top=top,
         verilog=source_paths(verilog),
         memories=source_paths(memories),
@@ -88,8 +88,7 @@ def generate_steps(network: IntegerNetwork, directory: Path, lanes: int = 8) -> 
         neuron_modules=modules,
         schedule="step-outer",
     )
-    write_design(network, accelerator, verilog | memories)
-    return accelerator
+    return Rendered(accelerator, in_sources(verilog | memories))
 
 
 def memory_contents(network: IntegerNetwork, geometry: StepGeometry) -> dict[str, bytes]:
