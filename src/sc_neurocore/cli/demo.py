@@ -23,7 +23,7 @@ from sc_neurocore.cli import options, stages
 from sc_neurocore.cli.console import Report, describe_error, exit_code_of, reporting
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import ToolMissingError
-from sc_neurocore.files import inside, write_atomically
+from sc_neurocore.files import inside, sole_writer, write_atomically
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fpga.build import build
 from sc_neurocore.fpga.energy import count_activity
@@ -73,15 +73,15 @@ def demo(
     """
     with reporting(as_json) as report:
         _check_tools()
-        out.mkdir(parents=True, exist_ok=True)
         for name in ("training", "design"):
             inside(out, name)  # no link leads what is written elsewhere
         road = _Road(out, report)
-        try:
-            road.go()
-        finally:
-            if road.seconds:  # a run that did nothing leaves what an earlier one wrote
-                road.write()
+        with sole_writer(out, "demo"):
+            try:
+                road.go()
+            finally:
+                if road.seconds:  # a run that did nothing leaves what an earlier one wrote
+                    road.write()
         table = tables(read_summary(out), read_results(out))["ladder"]
         report.result(road.summary, [*table.rows, ("report", (out / REPORT_NAME).as_posix(), "")])
         report.exit_code = road.summary["exit_code"]
