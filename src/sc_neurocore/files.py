@@ -28,6 +28,7 @@ CACHE_VARIABLE = "SC_NEUROCORE_CACHE"
 OWN_FOLDER = ".sc-neurocore"
 """The folder inside a folder of ours that holds its lock, the list of the files that were written
 there with their SHA-256, and, for moments, what replaces files."""
+_OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _LOCK, _STAGED, _JOURNAL, _WRITTEN = "lock", "staged", "journal.json", "written.json"
 
 LARGEST_FILE = 1 << 30
@@ -48,15 +49,25 @@ def write_atomically(path: Path, content: bytes) -> None:
 
     A symbolic link at its place is replaced, never followed.
     """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    with naming(path):
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have every OSError inside name this file: that of a full disk names none."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from None
 
 
 def cache_folder(part: str) -> Path:
@@ -66,6 +77,45 @@ def cache_folder(part: str) -> Path:
         return Path(chosen) / part
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "sc_neurocore" / part
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder that holds what will be executed, or check one: nobody else may write there.
+
+    Raises:
+        UserError: If it is a symbolic link, or belongs to another user, who could change what is
+            executed. The system's own user is trusted.
+        OSError: If it cannot be made.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if stat.S_ISLNK(found.st_mode):
+        raise UserError(f"{folder} is a symbolic link: expected a folder that holds what is run")
+    if not is_own(found):
+        raise UserError(
+            f"{folder} belongs to another user (number {found.st_uid}), who could change what is "
+            f"run from there: set {CACHE_VARIABLE} to a folder of your own"
+        )
+    if found.st_mode & _OTHERS_MAY_WRITE and os.name == "posix":
+        folder.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS_MAY_WRITE)
+
+
+def is_own(found: os.stat_result) -> bool:
+    """Return whether a file belongs to this user or to the system's own."""
+    return os.name != "posix" or found.st_uid in (os.geteuid(), 0)
+
+
+def read_private(path: Path) -> bytes | None:
+    """Return the content of a plain file that only this user can have written; else None."""
+    try:
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
+            found = os.fstat(file.fileno())
+            is_shared = os.name == "posix" and found.st_mode & _OTHERS_MAY_WRITE
+            if not stat.S_ISREG(found.st_mode) or is_shared or not is_own(found):
+                return None
+            return file.read()
+    except OSError:
+        return None
 
 
 def sha256(content: bytes) -> str:
