@@ -28,12 +28,12 @@ from sc_neurocore.hdl.accelerator import (
     Accelerator,
     RamStyle,
     WeightSource,
+    generate,
     load_accelerator,
 )
 from sc_neurocore.hdl.equation_compiler import NeuronVerilog, compile_equations
-from sc_neurocore.hdl.geometry import EngineOptions
+from sc_neurocore.hdl.geometry import AUTO, EngineOptions, plan
 from sc_neurocore.hdl.names import check_identifier
-from sc_neurocore.hdl.schedules import AUTO, choose_schedule, generate_scheduled
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.storage import load_description, save_description
 
@@ -74,10 +74,16 @@ def compile_network(
         raise UserError(f"format {format}: the engine's states are signed; expected Qm.n")
     network = quantize(description, format, weight_bits)
     # Refuses what cannot be done before anything is removed.
-    chosen = choose_schedule(network, lanes, schedule, weights=weights, **options)
+    plan(network, lanes, schedule, **options)
     _clear(directory)
-    accelerator = generate_scheduled(
-        network, directory, lanes, chosen, weights=weights, ram_style=ram_style, **options
+    accelerator = generate(
+        network,
+        directory,
+        lanes,
+        schedule=schedule,
+        weights=weights,
+        ram_style=ram_style,
+        **options,
     )
     save_description(description, directory)
     return accelerator, network

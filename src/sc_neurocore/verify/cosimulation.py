@@ -152,10 +152,14 @@ def cosimulate_accelerator(
             tally.add(recorded.result(), expected)
             progress(Progress("co-simulation", tally.samples, len(frames), tally.summary()))
     latency = tally.latency / tally.samples
-    # One engine takes the next sample while one is at work, the other only after its result: there
-    # the clocks since the result before are those of a sample alone.
-    is_stepwise = accelerator.schedule == "step-outer"
-    alone = tally.since / tally.samples if is_stepwise else accelerator.geometry.beats + latency
+    # One frame alone: its loading, and the clocks from its last input to its result. Where frames
+    # come per step, the clocks since the result before.
+    frames_per_sample = accelerator.frames_per_sample
+    alone = (
+        accelerator.geometry.beats + latency
+        if frames_per_sample == 1
+        else tally.since / tally.samples
+    )
     return CosimulationResult(
         simulator=chosen,
         version=core.version,

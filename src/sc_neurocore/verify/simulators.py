@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from sc_neurocore.errors import ToolFailedError, ToolMissingError, UserError
 from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.render import render
-from sc_neurocore.hdl.step_geometry import StepGeometry
 from sc_neurocore.tools import programs
 from sc_neurocore.verify.recording import Recording, read_recording, state_words
 
@@ -234,7 +233,7 @@ def _testbench_values(accelerator: Accelerator) -> dict[str, Any]:
 def _weight_words(accelerator: Accelerator) -> int:
     """Return how many words the harness must load before the first frame."""
     geometry = accelerator.geometry
-    if accelerator.weights == "rom" or isinstance(geometry, StepGeometry):
+    if accelerator.weights == "rom":
         return 0
     return geometry.rows << geometry.column_bits
 
@@ -248,8 +247,7 @@ def _clock_limit(accelerator: Accelerator) -> int:
     clocks = sum(
         layer.groups * steps * (layer.inputs + layer.outputs + group) for layer in geometry.layers
     )
-    rings = geometry.clear_clocks if isinstance(geometry, StepGeometry) else 0
-    return 2 * (clocks + rings + 4 * accelerator.values_per_sample) + 1000
+    return 2 * (clocks + geometry.clear_clocks + 4 * accelerator.values_per_sample) + 1000
 
 
 def _verilog_names(accelerator: Accelerator) -> list[str]:
