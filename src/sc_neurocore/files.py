@@ -23,8 +23,9 @@ from sc_neurocore.errors import UserError
 CACHE_VARIABLE = "SC_NEUROCORE_CACHE"
 
 OWN_FOLDER = ".sc-neurocore"
-"""The folder inside a folder of ours that holds its lock and, for moments, what replaces files."""
-_LOCK, _STAGED, _JOURNAL = "lock", "staged", "journal.json"
+"""The folder inside a folder of ours that holds its lock, the list of the files that were written
+there with their SHA-256, and, for moments, what replaces files."""
+_LOCK, _STAGED, _JOURNAL, _WRITTEN = "lock", "staged", "journal.json", "written.json"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -57,6 +58,13 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def stays_inside(name: str) -> bool:
+    """Tell whether a name is a relative path with forward slashes that leads downwards only."""
+    pure = PurePosixPath(name)
+    is_usual = name.isprintable() and "\\" not in name and pure.as_posix() == name
+    return is_usual and bool(pure.parts) and not pure.is_absolute() and ".." not in pure.parts
+
+
 def inside(folder: Path, name: str) -> Path:
     """Return the path of a file in a folder, if that is where its name leads.
 
@@ -68,12 +76,10 @@ def inside(folder: Path, name: str) -> Path:
         UserError: If the name is absolute, goes upwards, is written unusually, or passes through a
             symbolic link.
     """
-    pure = PurePosixPath(name)
-    usual = name.isprintable() and "\\" not in name and pure.as_posix() == name
-    if not usual or pure.is_absolute() or not pure.parts or ".." in pure.parts:
+    if not stays_inside(name):
         raise UserError(f"{folder}: the name {name!r} does not stay inside the folder: refused")
     path = folder
-    for part in pure.parts:
+    for part in PurePosixPath(name).parts:
         path = path / part
         if path.is_symlink():
             raise UserError(f"{path} is a symbolic link: expected a file of the folder itself")
@@ -107,7 +113,7 @@ def sole_writer(folder: Path, purpose: str) -> Iterator[None]:
     own = folder / OWN_FOLDER
     try:
         if own.is_symlink():
-            raise UserError(f"{own} is a symbolic link: expected a folder; remove it")
+            raise UserError(f"{own} is a symbolic link, which is not ours: remove it")
         own.mkdir(parents=True, exist_ok=True)
         lock = FileLock(own / _LOCK, timeout=0)
         with lock:
@@ -122,60 +128,102 @@ def sole_writer(folder: Path, purpose: str) -> Iterator[None]:
         raise UserError(f"{folder} is a file: expected a folder") from None
 
 
+def written_files(folder: Path) -> dict[str, str]:
+    """Return what `replace_files` wrote into a folder and did not remove: name and SHA-256.
+
+    A list that somebody damaged counts as none: then nothing is known to be ours.
+    """
+    path = folder / OWN_FOLDER / _WRITTEN
+    try:
+        if path.is_symlink():
+            return {}
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {str(name): str(digest) for name, digest in found.items() if stays_inside(str(name))}
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return {}
+
+
+def settled(folder: Path) -> None:
+    """Finish what an interrupted command left, if it left anything, before a folder is read.
+
+    Raises:
+        UserError: As `sole_writer` and `settle` do.
+    """
+    if (folder / OWN_FOLDER / _JOURNAL).exists():
+        with sole_writer(folder, "this command"):
+            pass
+
+
 def replace_files(folder: Path, contents: Mapping[str, bytes], remove: Iterable[str] = ()) -> None:
     """Write files into a folder and remove others, all of it or nothing.
 
-    To be called as the folder's `sole_writer`.
+    To be called as the folder's `sole_writer`. Only what was written so and is still as it was
+    written is removed: what somebody else put there, or changed, stays.
 
     Args:
         folder: The folder.
         contents: Name and content of each file; a name is what `inside` takes.
-        remove: Names of files that go; those that are not there are passed over.
+        remove: Names of files that go.
 
     Raises:
         UserError: If a name leads out of the folder.
     """
-    gone = [name for name in remove if name not in contents]
+    known = written_files(folder)
+    gone = {name: known[name] for name in remove if name in known and name not in contents}
     for name in (*contents, *gone):
         inside(folder, name)
-    staged = folder / OWN_FOLDER / _STAGED
-    shutil.rmtree(staged, ignore_errors=True)
+    own = folder / OWN_FOLDER
+    shutil.rmtree(own / _STAGED, ignore_errors=True)
+    (own / _STAGED).mkdir(parents=True)
     for number, content in enumerate(contents.values()):
-        staged.mkdir(parents=True, exist_ok=True)
-        (staged / str(number)).write_bytes(content)
-    journal = {"write": list(contents), "remove": gone}
-    write_atomically(folder / OWN_FOLDER / _JOURNAL, json.dumps(journal).encode())
+        (own / _STAGED / str(number)).write_bytes(content)
+    kept = {name: digest for name, digest in known.items() if name not in gone}
+    written = kept | {name: sha256(content) for name, content in contents.items()}
+    journal = {"write": list(contents), "remove": gone, "written": written}
+    write_atomically(own / _JOURNAL, json.dumps(journal).encode())
     settle(folder)
 
 
 def settle(folder: Path) -> None:
     """Do the rest of a replacement that was interrupted, or forget one that had not begun.
 
+    To be called as the folder's `sole_writer`.
+
     Raises:
         UserError: If the journal is damaged or a name in it leads out of the folder.
     """
     own = folder / OWN_FOLDER
-    if own.is_symlink():
-        raise UserError(f"{own} is a symbolic link: expected a folder; remove it")
     journal, staged = own / _JOURNAL, own / _STAGED
-    if journal.is_symlink() or staged.is_symlink():
-        raise UserError(f"{own} holds a symbolic link, which is not ours: remove {own}")
+    if any(path.is_symlink() for path in (own, journal, staged, own / _WRITTEN)):
+        raise UserError(f"{own} is or holds a symbolic link, which is not ours: remove {own}")
     if journal.exists():
         try:
             content = json.loads(journal.read_text(encoding="utf-8"))
-            written, removed = [str(name) for name in content["write"]], content["remove"]
-            removed = [str(name) for name in removed]
-        except (ValueError, KeyError, TypeError, RecursionError):
+            written = [str(name) for name in content["write"]]
+            removed = {str(name): str(digest) for name, digest in content["remove"].items()}
+            known = json.dumps(content["written"], indent=1).encode()
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise UserError(f"{journal} is damaged: remove {own} and start again") from None
+        for name in (*written, *removed):
+            inside(folder, name)
         for number, name in enumerate(written):
             new = staged / str(number)
             if new.is_file() and not new.is_symlink():
                 place = inside(folder, name)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(new, place)
-        for name in removed:
+        for name, digest in removed.items():
             place = inside(folder, name)
-            if place.is_file():
+            if place.is_file() and sha256(place.read_bytes()) == digest:
                 place.unlink()
+                _remove_empty(place.parent, folder)
+        write_atomically(own / _WRITTEN, known)
         journal.unlink()
     shutil.rmtree(staged, ignore_errors=True)
+
+
+def _remove_empty(place: Path, folder: Path) -> None:
+    """Remove a folder that has become empty, and those around it, up to `folder`."""
+    while place != folder and not any(place.iterdir()):
+        place.rmdir()
+        place = place.parent

@@ -12,12 +12,12 @@ from sc_neurocore.cli import options
 from sc_neurocore.cli.console import reporting
 from sc_neurocore.cli.stages import find_design, test_part
 from sc_neurocore.errors import DataError
-from sc_neurocore.fpga.boards import BOARDS, load_board
+from sc_neurocore.fpga.boards import BOARDS, board_of
+from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.host import Host
 from sc_neurocore.fpga.simulated import SECONDS_OF_SILENCE, simulated_board
-from sc_neurocore.hdl.design import load_design
 from sc_neurocore.hdl.memories import weight_image
-from sc_neurocore.network.storage import load_description
+from sc_neurocore.verify.standing import standing
 
 SIMULATED = "simulated"
 
@@ -43,24 +43,24 @@ def run(
 
     Exit code 1 if anything differed.
     """
-    with reporting(as_json) as report:
-        directory = find_design(directory)
-        board = load_board(directory)
-        accelerator, network = load_design(directory)
-        data = test_part(load_description(directory), dataset)
+    with (
+        reporting(as_json) as report,
+        opened(find_design(directory), allow_edited=True) as design,
+    ):
+        board = board_of(design)
+        accelerator, network = design.accelerator, design.network
+        data = test_part(design.description, dataset)
         images = data.inputs.reshape(len(data), -1)[: samples or None].astype(np.int64)
         labels = data.labels[: samples or None]
         if len(images) == 0:
             raise DataError(f"{data.name} has no images to classify")
         is_simulated = port == SIMULATED
-        with simulated_board(directory) if is_simulated else nullcontext(port) as name:
+        with simulated_board(design) if is_simulated else nullcontext(port) as name:
             silence = SECONDS_OF_SILENCE if is_simulated else Host.SILENCE
             content_hash = accelerator.content_hash
             with Host(name, baud=board.baud, network_hash=content_hash, silence=silence) as host:
                 if host.identity.weights_are_loaded and not host.condition().has_weights:
-                    host.load_weights(
-                        weight_image(network, accelerator.stationary_geometry()), report.progress
-                    )
+                    host.load_weights(weight_image(network, accelerator.geometry), report.progress)
                 answered = host.classify(images, report.progress)
         expected = network.run(images, progress=report.progress)
         wrong_classes = int((answered.classes != expected.classes).sum())
@@ -80,6 +80,7 @@ def run(
             "clocks_per_sample": clocks,
             "microseconds_per_sample": round(microseconds, 2),
             "frames_sent_again": host.retries,
+            "design": standing(design).line,
         }
         where = f"{BOARDS[board.board].title}, {'simulated' if is_simulated else port}"
         rows = [
@@ -89,6 +90,7 @@ def run(
             ("against the integer model", f"{wrong_classes} classes, {wrong_counts} counts differ"),
             ("time per image", f"{microseconds:.1f} µs ({clocks:.0f} clocks) in the core"),
             ("frames sent again", str(host.retries)),
+            ("design", str(content["design"])),
         ]
         report.result(content, rows)
         report.exit_code = 1 if wrong_classes or wrong_counts else 0

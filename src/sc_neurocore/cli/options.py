@@ -59,6 +59,12 @@ Clock = Annotated[
     float | None, typer.Option(help="The core's clock on the board, in MHz, instead of its usual.")
 ]
 Baud = Annotated[int, typer.Option(help="Bits per second of the board's serial line.")]
+AllowEdited = Annotated[
+    bool,
+    typer.Option(
+        "--allow-edited", help="Work with files that are not what the network and choices give."
+    ),
+]
 Length = Annotated[int, typer.Option(help="Bits of a stream.")]
 Source = Annotated[
     str, typer.Option(help="Where the bits come from: lfsr, sobol, halton, counter, bernoulli.")

@@ -1,25 +1,19 @@
 """From an integer network to a complete accelerator in Verilog.
 
 The engine (rtl/*.v) is written by hand and the same for every network. What is generated is small:
-a top module that gives the engine its sizes, two tables of the layers' constants, the neuron's
-equation, and the contents of two memories.
+a top module that gives the engine its sizes, a table of the layers, the neurons' equations, and the
+contents of two memories.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, Unpack
-
-from pydantic import TypeAdapter
+from typing import Any, Unpack
 
 from sc_neurocore import __version__
-from sc_neurocore.errors import UserError
-from sc_neurocore.files import write_atomically
 from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.equation_compiler import default_name, emit_neuron
@@ -31,19 +25,16 @@ from sc_neurocore.hdl.geometry import (
     Schedule,
     plan,
 )
+from sc_neurocore.hdl.manifest import RamStyle, WeightSource
 from sc_neurocore.hdl.memories import NEURONS_FILE, memory_files, weight_files
 from sc_neurocore.hdl.names import KEYWORDS
 from sc_neurocore.hdl.render import render
 
-MANIFEST = "design.json"
 SOURCES = "rtl"
 BOARD_SOURCES = "board"
 """Inside it: what belongs to a board and not to the core."""
 BENCH_MODULES = ("testbench", "control")
 """Modules that are put around the top to simulate it and to prove its control."""
-
-WeightSource: TypeAlias = Literal["rom", "loaded"]
-RamStyle: TypeAlias = Literal["huge", "block"]
 
 
 @dataclass(frozen=True)
@@ -62,10 +53,10 @@ class Field:
 
 @dataclass(frozen=True)
 class Accelerator:
-    """A generated accelerator: a folder with design.json, which says all this, and rtl/.
+    """An accelerator: what was made of a network, and where its files lie.
 
     Attributes:
-        directory: The folder.
+        directory: The folder that holds rtl/.
         top: The top module.
         verilog: The sources, relative to the directory, the top first.
         memories: The contents of the memories, relative to the directory.
@@ -105,26 +96,45 @@ class Accelerator:
         return self.geometry.layers[0].inputs * self.frames_per_sample
 
 
-def generate(
+@dataclass(frozen=True)
+class Rendered:
+    """An accelerator that stands in memory.
+
+    Attributes:
+        accelerator: What it is; its directory is not set.
+        contents: The content of each file, by its path in the folder.
+    """
+
+    accelerator: Accelerator
+    contents: Mapping[str, bytes]
+
+    def write(self, directory: Path) -> Accelerator:
+        """Write it into a folder of the caller's own, which is made if needed."""
+        for name, content in self.contents.items():
+            path = directory / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        return replace(self.accelerator, directory=directory)
+
+
+def render_accelerator(
     network: IntegerNetwork,
-    directory: Path,
     lanes: int = 8,
-    neuron_verilog: str | None = None,
-    *,
     schedule: str = AUTO,
+    *,
+    neuron_verilog: str | None = None,
     weights: WeightSource = "rom",
     ram_style: RamStyle = "huge",
     **options: Unpack[EngineOptions],
-) -> Accelerator:
-    """Write an accelerator for a network; the same arguments give the same bytes.
+) -> Rendered:
+    """Make an accelerator of a network; the same arguments give the same bytes.
 
     Args:
         network: Dense or delay-dense layers, each with neurons behind it.
-        directory: Where design.json and rtl/ go; made if needed.
         lanes: Neurons whose sums are formed at the same time: a power of two, 1 to 128.
+        schedule: group-stationary, step-outer, or auto: the first of them that fits.
         neuron_verilog: The text of the neuron's step module, if not what the equation compiler
             makes of the network's program; for networks of one equation.
-        schedule: group-stationary, step-outer, or auto: the first of them that fits.
         weights: "rom" puts the weights into the bitstream; "loaded" leaves their memory to be
             filled through a write port, with the bytes of `weight_image`, which is written too.
         ram_style: Where loaded weights go: "huge" is the single-port RAM of the iCE40 UP5K, which
@@ -157,7 +167,7 @@ def generate(
     memories = memory_files(network, geometry, weights)
     equations = values["equations"]
     accelerator = Accelerator(
-        directory=directory,
+        directory=Path(),
         top=top,
         verilog=source_paths(verilog),
         memories=source_paths(memories),
@@ -168,8 +178,7 @@ def generate(
         neuron_modules=modules,
         weights=weights,
     )
-    write_design(network, accelerator, verilog | memories)
-    return accelerator
+    return Rendered(accelerator, in_sources(verilog | memories))
 
 
 def _engine(geometry: Geometry, weights: WeightSource) -> dict[str, bytes]:
@@ -193,50 +202,9 @@ def source_paths(names: Iterable[str]) -> tuple[Path, ...]:
     return tuple(Path(SOURCES) / name for name in names)
 
 
-def write_design(
-    network: IntegerNetwork, accelerator: Accelerator, contents: Mapping[str, bytes]
-) -> None:
-    """Write a design's files into its rtl/, then design.json."""
-    sources = accelerator.directory / SOURCES
-    sources.mkdir(parents=True, exist_ok=True)
-    for name, content in contents.items():
-        write_atomically(sources / name, content)
-    manifest = _manifest(network, accelerator)
-    manifest["sha256"] = {
-        f"{SOURCES}/{name}": hashlib.sha256(content).hexdigest()
-        for name, content in contents.items()
-    }
-    text = json.dumps(manifest, indent=2) + "\n"
-    write_atomically(accelerator.directory / MANIFEST, text.encode())
-
-
-def load_accelerator(directory: Path) -> Accelerator:
-    """Read back what `generate` wrote.
-
-    Raises:
-        UserError: If design.json is missing or damaged, or a file that it names is missing.
-    """
-    path = directory / MANIFEST
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        wanted = [each.name for each in fields(Accelerator) if each.name != "directory"]
-        parts = {"directory": directory, **{name: content[name] for name in wanted}}
-        accelerator = TypeAdapter(Accelerator).validate_python(parts)
-        if not (accelerator.states and accelerator.geometry.layers):
-            raise ValueError("no states or no layers")
-    except FileNotFoundError:
-        raise UserError(
-            f"{directory} holds no {MANIFEST}: expected a folder that `sc-neurocore compile` wrote"
-        ) from None
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path} is damaged ({reason}): compile the network again") from None
-    for each in (*accelerator.verilog, *accelerator.memories):
-        if not (directory / each).is_file():
-            raise UserError(f"{directory / each}, which {path} names, is missing: compile again")
-    return accelerator
+def in_sources(contents: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the contents of files by their paths in a design's folder."""
+    return {f"{SOURCES}/{name}": content for name, content in contents.items()}
 
 
 def render_verilog(name: str, values: dict[str, Any]) -> bytes:
@@ -323,27 +291,3 @@ def packed_initial_state(program: NeuronProgram) -> int:
         (int(form.quantize(program.neuron.states[each.name])) % (1 << each.width)) << each.low
         for each in states
     )
-
-
-def _manifest(network: IntegerNetwork, accelerator: Accelerator) -> dict[str, Any]:
-    formats = network.fixed_point
-    return {
-        "top": accelerator.top,
-        "verilog": [path.as_posix() for path in accelerator.verilog],
-        "memories": [path.as_posix() for path in accelerator.memories],
-        "network": network.name,
-        "content_hash": network.content_hash,
-        "schedule": accelerator.schedule,
-        "neurons": [program.neuron.name for program in network.programs],
-        "neuron_modules": list(accelerator.neuron_modules),
-        "state_format": str(formats.state),
-        "current_format": str(formats.current),
-        "steps": network.steps,
-        "inputs": network.layers[0].inputs,
-        "outputs": network.layers[-1].outputs,
-        "lanes": accelerator.geometry.lanes,
-        "weights": accelerator.weights,
-        "weight_bits": list(network.weight_bits),
-        "states": [[asdict(state) for state in layer] for layer in accelerator.states],
-        "geometry": asdict(accelerator.geometry),
-    }

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sc_neurocore.errors import ToolFailedError
-from sc_neurocore.hdl.accelerator import Accelerator, load_accelerator
+from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.geometry import Geometry, index_bits
 from sc_neurocore.hdl.render import render
 from sc_neurocore.tools import programs
@@ -48,7 +48,7 @@ prep -top control -flatten
 """
 
 
-def prove_control(directory: Path, *, depth: int = 8, timeout: float = 300) -> ProofResult:
+def prove_control(accelerator: Accelerator, *, depth: int = 8, timeout: float = 300) -> ProofResult:
     """Prove that every frame that goes into a generated core gives exactly one result.
 
     The claims: a result comes only when a frame is pending, and ends it; at most one frame waits
@@ -57,7 +57,7 @@ def prove_control(directory: Path, *, depth: int = 8, timeout: float = 300) -> P
     `most_clocks`, since a ranking falls with every clock until then.
 
     Args:
-        directory: What `hdl.generate` wrote; the proof's files go to its folder proof/control.
+        accelerator: The design; the proof's files go to its folder proof/control.
         depth: Clocks after reset that are searched for a counterexample, and the longest
             induction that is tried.
         timeout: Seconds after which the answer is `unknown`.
@@ -67,7 +67,6 @@ def prove_control(directory: Path, *, depth: int = 8, timeout: float = 300) -> P
         ToolMissingError: If SymbiYosys, Yosys or z3 is not installed.
         ToolFailedError: If one of them cannot read the design.
     """
-    accelerator = load_accelerator(directory)
     geometry = accelerator.stationary_geometry()
     values = bench_values(accelerator)
     folder = prepare_bench(accelerator, ("schedule", "constants"), "control.v.j2", values, depth)

@@ -15,7 +15,6 @@ from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerNetwork
-from sc_neurocore.hdl.accelerator import Accelerator, Field, load_accelerator
+from sc_neurocore.hdl.accelerator import Accelerator, Field
 from sc_neurocore.kernels.inference import NetworkRun
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.tools.programs import stop_running
@@ -91,7 +90,7 @@ class CosimulationResult:
 
 
 def cosimulate(
-    directory: Path,
+    accelerator: Accelerator,
     network: IntegerNetwork,
     inputs: ArrayLike,
     simulator: str = "auto",
@@ -102,7 +101,7 @@ def cosimulate(
     """Run inputs through the core and the integer model and compare.
 
     Args:
-        directory: What `hdl.generate` wrote.
+        accelerator: The design.
         network: The network that it was written for.
         inputs: Integers, (batch, inputs) or, if they come step by step, (steps, batch, inputs).
         simulator: verilator, cxxrtl, icarus, or auto: the first of these that is installed.
@@ -115,26 +114,6 @@ def cosimulate(
         ToolMissingError: If the simulator is not installed.
         ToolFailedError: If it refuses the design, or the core gets stuck.
     """
-    return cosimulate_accelerator(
-        load_accelerator(directory),
-        network,
-        inputs,
-        simulator,
-        back_pressure=back_pressure,
-        progress=progress,
-    )
-
-
-def cosimulate_accelerator(
-    accelerator: Accelerator,
-    network: IntegerNetwork,
-    inputs: ArrayLike,
-    simulator: str = "auto",
-    *,
-    back_pressure: int = 0,
-    progress: ProgressCallback = ignore_progress,
-) -> CosimulationResult:
-    """Do what `cosimulate` does, with a design that is at hand."""
     began = time.perf_counter()
     frames = samples_first(network, inputs)
     if accelerator.content_hash != network.content_hash:

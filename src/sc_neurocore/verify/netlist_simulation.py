@@ -21,11 +21,11 @@ from numpy.typing import ArrayLike
 from sc_neurocore.errors import UserError
 from sc_neurocore.files import write_atomically
 from sc_neurocore.fixed.network import IntegerNetwork
-from sc_neurocore.hdl.accelerator import SOURCES, Accelerator, load_accelerator
+from sc_neurocore.hdl.accelerator import SOURCES, Accelerator
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.tools.devices import find_device
 from sc_neurocore.tools.programs import run
-from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate_accelerator
+from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate
 
 NETLIST = "netlist.v"
 FOLDER = "netlist"
@@ -157,7 +157,7 @@ def map_design(accelerator: Accelerator, family: str) -> Accelerator:
 
 
 def simulate_netlist(
-    directory: Path,
+    accelerator: Accelerator,
     network: IntegerNetwork,
     inputs: ArrayLike,
     family: str,
@@ -168,7 +168,7 @@ def simulate_netlist(
     """Run inputs through a design's netlist and the integer model, and compare everything.
 
     Args:
-        directory: What `hdl.generate` or `hdl.generate_steps` wrote.
+        accelerator: The design.
         network: The network that it was written for.
         inputs: As `cosimulate` takes them; a few are enough to show a wrong netlist.
         family: ice40, up5k or ecp5.
@@ -180,7 +180,7 @@ def simulate_netlist(
         ToolMissingError: If Yosys or the simulator is not installed.
         ToolFailedError: If one of them refuses the design, or the core gets stuck.
     """
-    netlist = map_design(load_accelerator(directory), family)
-    compared = cosimulate_accelerator(netlist, network, inputs, simulator, progress=progress)
+    netlist = map_design(accelerator, family)
+    compared = cosimulate(netlist, network, inputs, simulator, progress=progress)
     flow = NETLIST_FLOWS[family]
     return NetlistSimulation(family, flow.synthesis, (flow.trust,), compared)

@@ -176,7 +176,8 @@ def check(
     else:
         if failure:
             seen = ", ".join(name.replace("_", " ") for name in failure.outputs)
-            status, detail = "refuted", f"in clock {failure.clock}: {seen} (bench in {folder})"
+            status = "refuted"
+            detail = f"in clock {failure.clock}: {seen} (bench in proof/{folder.name})"
     return ProofResult(
         name=NAME,
         status=status,

@@ -19,7 +19,7 @@ import numpy as np
 from sc_neurocore.equation.catalogue import LIF
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.quantize import quantize
-from sc_neurocore.hdl.accelerator import Accelerator, generate
+from sc_neurocore.hdl.accelerator import Accelerator, render_stationary
 from sc_neurocore.hdl.geometry import DEFAULT_OPTIONS, EngineOptions
 from sc_neurocore.hdl.memories import neuron_slots, weight_rows
 from sc_neurocore.network.description import (
@@ -62,7 +62,7 @@ def prove_small_network(
         lanes: Of the small accelerator.
         timeout: Seconds after which the answer is `unknown`.
         engine_of: A design folder whose engine it is; by default the engine of this package.
-        options: As for `hdl.generate`.
+        options: See `EngineOptions`.
 
     Raises:
         ToolMissingError: If Yosys or python-sat is not installed.
@@ -70,7 +70,7 @@ def prove_small_network(
     """
     shutil.rmtree(folder, ignore_errors=True)
     small = _small()
-    accelerator = generate(small, folder / "design", lanes, **options)
+    accelerator = render_stationary(small, lanes, **options).write(folder / "design")
     if engine_of is not None:
         take_engine(accelerator, engine_of)
     geometry = accelerator.stationary_geometry()

@@ -21,7 +21,7 @@ from sc_neurocore.fixed.unrolled import accumulator_bias, longest_delay
 from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.step_geometry import StepGeometry
 from sc_neurocore.hdl.step_layers import StepLayer, step_layers
-from sc_neurocore.hdl.step_outer import generate_steps, neuron_slots, weight_rows
+from sc_neurocore.hdl.step_outer import neuron_slots, render_steps, weight_rows
 from sc_neurocore.network.description import (
     DelayDense,
     Dense,
@@ -76,7 +76,7 @@ def prove_small_step_network(
     shutil.rmtree(folder, ignore_errors=True)
     sizes, steps = ((2, 2, 2), 3) if is_delayed else ((2, 3, 2), 2)
     small = _small(sizes, steps, is_delayed=is_delayed, is_static=is_static)
-    accelerator = generate_steps(small, folder / "design", lanes)
+    accelerator = render_steps(small, lanes).write(folder / "design")
     if engine_of is not None:
         take_engine(accelerator, engine_of)
     g, frames_in = accelerator.step_geometry(), accelerator.frames_per_sample

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from sc_neurocore.hdl.accelerator import Accelerator, load_accelerator
+from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.step_geometry import StepGeometry
 from sc_neurocore.verify.control import ASSUMPTIONS, left_bits, prepare_bench, run_bench
 from sc_neurocore.verify.result import ProofResult
@@ -27,7 +26,9 @@ _THROUGH = 3 + 4 + 4 + 1
 _STAGES = ("addressed", "read", "weighted", "multiplied")
 
 
-def prove_step_control(directory: Path, *, depth: int = 6, timeout: float = 600) -> ProofResult:
+def prove_step_control(
+    accelerator: Accelerator, *, depth: int = 6, timeout: float = 600
+) -> ProofResult:
     """Prove that every sample gives exactly one result, and no input goes into a sum twice.
 
     The claims: a result comes only between whole frames and ends the sample; no frame is taken
@@ -40,8 +41,7 @@ def prove_step_control(directory: Path, *, depth: int = 6, timeout: float = 600)
     or the next frame is asked for, since a ranking falls with every clock until then.
 
     Args:
-        directory: What `hdl.generate_steps` wrote; the proof's files go to its folder
-            proof/control.
+        accelerator: The design; the proof's files go to its folder proof/control.
         depth: Clocks after reset that are searched for a counterexample, and the longest
             induction that is tried.
         timeout: Seconds after which the answer is `unknown`.
@@ -51,7 +51,6 @@ def prove_step_control(directory: Path, *, depth: int = 6, timeout: float = 600)
         ToolMissingError: If SymbiYosys, Yosys or z3 is not installed.
         ToolFailedError: If one of them cannot read the design.
     """
-    accelerator = load_accelerator(directory)
     geometry = accelerator.step_geometry()
     values = _bench_values(accelerator, geometry)
     folder = prepare_bench(accelerator, ("layers",), "step_control.v.j2", values, depth)

@@ -16,7 +16,7 @@ import numpy as np
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.program import signed_width
 from sc_neurocore.fixed.synapses import Integers
-from sc_neurocore.hdl.accelerator import SOURCES, Accelerator, load_accelerator, memory_files
+from sc_neurocore.hdl.accelerator import SOURCES, Accelerator, memory_files
 from sc_neurocore.hdl.step_geometry import StepGeometry
 from sc_neurocore.hdl.step_layers import StepLayer, step_layers
 from sc_neurocore.hdl.step_outer import memory_contents
@@ -38,7 +38,9 @@ _MEMORIES = (
 )
 
 
-def prove_additions(directory: Path, *, depth: int = 4, timeout: float = 300) -> ProofResult:
+def prove_additions(
+    accelerator: Accelerator, *, depth: int = 4, timeout: float = 300
+) -> ProofResult:
     """Prove what a group-stationary engine adds up: each input of a layer at most once per sum.
 
     The claims: the words of a sum come one after the other from the first, all for one group; no
@@ -47,7 +49,7 @@ def prove_additions(directory: Path, *, depth: int = 4, timeout: float = 300) ->
     which handles them in order.
 
     Args:
-        directory: What `hdl.generate` wrote; the proof's files go to its folder proof/additions.
+        accelerator: The design; the proof's files go to its folder proof/additions.
         depth: Clocks that are searched for a counterexample, and the longest induction.
         timeout: Seconds after which the answer is `unknown`.
 
@@ -56,7 +58,6 @@ def prove_additions(directory: Path, *, depth: int = 4, timeout: float = 300) ->
         ToolMissingError: If Yosys, python-sat, SymbiYosys or z3 is not installed.
         ToolFailedError: If one of them cannot read the design.
     """
-    accelerator = load_accelerator(directory)
     values = bench_values(accelerator)
     tables = ("schedule", "constants")
     folder = prepare_bench(accelerator, tables, "additions.v.j2", values, depth, "additions")
