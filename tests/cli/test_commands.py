@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from sc_neurocore.cli.app import app
 from sc_neurocore.cli.app import run as run_line
 from sc_neurocore.equation import CATALOGUE
-from sc_neurocore.fpga.design import read_design
-from sc_neurocore.hdl.accelerator import load_accelerator
+from sc_neurocore.hdl.design import load_design
+from sc_neurocore.hdl.manifest import read_manifest
 from sc_neurocore.network import (
     Dense,
     InputEncoding,
@@ -97,7 +97,7 @@ def test_compile_takes_the_schedule_that_is_asked_for(schedule: str | None, tmp_
     code, result = run("compile", MODEL, "--out", tmp_path, "--lanes", 2, *asked)
     chosen = schedule or "group-stationary"
     assert (code, result["schedule"]) == (0, chosen)
-    assert json.loads((tmp_path / "design.json").read_text())["schedule"] == chosen
+    assert read_manifest(tmp_path)[0].choices.schedule == chosen
     top = next(path for path in result["verilog"] if Path(path).stem == result["top"])
     engine = {"group-stationary": "snn_engine", "step-outer": "snn_step_engine"}[chosen]
     assert re.search(rf"^\s*{engine}\b", Path(top).read_text(), re.MULTILINE)
@@ -128,7 +128,7 @@ def test_compile_for_a_device_takes_the_lanes_that_fit(tmp_path: Path) -> None:
     assert code == 0
     fitting = [each["lanes"] for each in result["estimates"] if each["fits"]]
     assert result["lanes"] == max(fitting)
-    assert json.loads((tmp_path / "design.json").read_text())["lanes"] == max(fitting)
+    assert read_manifest(tmp_path)[0].choices.lanes == max(fitting)
     assert all("block RAMs of 32" in each["sums"] for each in result["estimates"])
 
 
@@ -307,10 +307,11 @@ def test_the_engine_is_chosen_from_the_command_line(tmp_path: Path) -> None:
     code, result = run(*arguments, "--device", "ecp5-25k", "--lanes", "auto")
     assert (code, result["units"], result["pipeline"]) == (0, 4, 2)
     assert min(each["lanes"] for each in result["estimates"]) == 8  # as many as there are slices
-    geometry = load_accelerator(out).geometry
+    design = load_design(out)
+    geometry = design.accelerator.stationary_geometry()
     assert (geometry.units, geometry.beat, geometry.lanes) == (4, 4, result["lanes"])
     assert result["estimates"][0]["used"]["dsps"] == 8 + 4  # each unit multiplies once
-    assert read_design(out).device == "ecp5-25k"  # what `build` builds for
+    assert design.manifest.device == "ecp5-25k"  # what `build` builds for
     code, result = run(*arguments, "--schedule", "step-outer")
     assert code == 2 and "step-outer schedule does not take units=4, pipeline=2" in result["error"]
     code, result = run(*arguments, "--lanes", 2)

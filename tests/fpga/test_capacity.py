@@ -19,7 +19,7 @@ from sc_neurocore.fpga.capacity import (
     plan_memories,
     ram_blocks,
 )
-from sc_neurocore.hdl.accelerator import generate
+from sc_neurocore.hdl.accelerator import render_stationary
 from sc_neurocore.hdl.geometry import plan
 from sc_neurocore.tools.devices import DEVICES, ECP5, ICE40, ICE40_ULTRA_PLUS, find_device
 
@@ -63,7 +63,7 @@ def test_assessment_is_what_the_tools_make_of_it(
     require_tool(*device.flow.programs)
     network = make_network([40, 24, 10], steps=20, seed=3)
     found = assess(network, device, 2)
-    generate(network, tmp_path, lanes=2)
+    render_stationary(network, lanes=2).write(tmp_path)
     used = measure(tmp_path, key, few_pins=True)
     for exact in ("brams", "dsps"):
         assert found.used[exact] == used[exact]

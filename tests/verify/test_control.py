@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.hdl.accelerator import generate
+from sc_neurocore.hdl.accelerator import render_stationary
 from sc_neurocore.verify.control import prove_control
 
 MakeNetwork = Callable[..., IntegerNetwork]
@@ -31,8 +31,10 @@ def test_one_frame_gives_exactly_one_result(
     tmp_path: Path,
 ) -> None:
     require_tool("sby")
-    generate(make_network(sizes, steps=steps), tmp_path, lanes, **engine)
-    result = prove_control(tmp_path)
+    accelerator = render_stationary(make_network(sizes, steps=steps), lanes, **engine).write(
+        tmp_path
+    )
+    result = prove_control(accelerator)
     assert (result.status, result.detail[:9]) == ("proved", "for every")
     assert "k-induction" in result.engine
     assert result.assumptions == ("reset is high in the first clock",)
@@ -67,9 +69,9 @@ def test_a_broken_engine_is_refuted(
     change: Change,
 ) -> None:
     require_tool("sby")
-    generate(make_network([2, 1], steps=1), tmp_path, lanes=2)
+    accelerator = render_stationary(make_network([2, 1], steps=1), lanes=2).write(tmp_path)
     change(tmp_path / f"rtl/snn_{file}.v", old, new)
-    result = prove_control(tmp_path, depth=28)
+    result = prove_control(accelerator, depth=28)
     assert result.status == "refuted"
     assert claim in result.detail
 
@@ -78,9 +80,11 @@ def test_a_state_that_is_read_too_early_is_refuted(
     make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path, change: Change
 ) -> None:
     require_tool("sby")
-    generate(make_network([2, 2], steps=2), tmp_path, lanes=2, pipeline=3)
+    accelerator = render_stationary(make_network([2, 2], steps=2), lanes=2, pipeline=3).write(
+        tmp_path
+    )
     spacing = "LAST_OF_PERIOD = PERIOD - 1;"
     change(tmp_path / "rtl/snn_neurons.v", spacing, "LAST_OF_PERIOD = TURNS - 1;")
-    result = prove_control(tmp_path, depth=28)
+    result = prove_control(accelerator, depth=28)
     assert result.status == "refuted"
     assert "turn_" in result.detail

@@ -74,7 +74,7 @@ def test_the_certificate_holds(
     require_tool("yosys", "z3", "sby", "iverilog")
     description, compiled, options = draw(seed)
     try:
-        _, network = compile_network(description, tmp_path, **compiled, **options)
+        network = compile_network(description, tmp_path, **compiled, **options).network
     except UserError as error:
         pytest.fail(f"{compiled} {options}: {error}")
     limit = 1 << network.input_bits

@@ -58,7 +58,8 @@ def test_an_imported_graph_becomes_a_core(
     nir.write(tmp_path / "net.nir", graph(kind))
     description = read_nir(tmp_path / "net.nir", dt=DT, steps=STEPS)
     assert description.input.kind == "spikes"
-    design, network = compile_network(description, tmp_path / "design", lanes=4)
+    design = compile_network(description, tmp_path / "design", lanes=4)
+    design, network = design.accelerator, design.network
     assert design.schedule == "step-outer"
     assert (network.layers[0].feedback is not None) == (kind == "recurrent")
     assert load_design(tmp_path / "design")[0] == design

@@ -8,8 +8,8 @@ import pytest
 
 from sc_neurocore.errors import ToolFailedError, UserError
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.hdl.accelerator import generate
-from sc_neurocore.hdl.step_outer import generate_steps
+from sc_neurocore.hdl.accelerator import render_stationary
+from sc_neurocore.hdl.step_outer import render_steps
 from sc_neurocore.verify.cosimulation import cosimulate, extreme_inputs
 from sc_neurocore.verify.simulators import TOOLS, SimulatorName
 from sc_neurocore.verify.step_control import most_step_clocks, prove_step_control
@@ -41,9 +41,9 @@ def test_every_kind_computes_what_the_model_computes(
 ) -> None:
     require_tool("iverilog")
     network = make_step_network(kind, seed=lanes)
-    generate_steps(network, tmp_path, lanes)
+    accelerator = render_steps(network, lanes).write(tmp_path)
     inputs = extreme_inputs(network, 6)
-    result = cosimulate(tmp_path, network, inputs, "icarus", back_pressure=lanes - 1)
+    result = cosimulate(accelerator, network, inputs, "icarus", back_pressure=lanes - 1)
     assert result.first_mismatch is None
     assert result.samples == 6
     steps = network.run(inputs).steps
@@ -60,9 +60,9 @@ def test_the_simulators_agree_to_the_clock(
 ) -> None:
     require_tool("iverilog", *TOOLS[simulator])
     network = make_step_network("delayed")
-    generate_steps(network, tmp_path, 4)
+    accelerator = render_steps(network, 4).write(tmp_path)
     runs = [
-        cosimulate(tmp_path, network, extreme_inputs(network, 8), each)
+        cosimulate(accelerator, network, extreme_inputs(network, 8), each)
         for each in ("icarus", simulator)
     ]
     assert all(run.holds for run in runs)
@@ -74,9 +74,9 @@ def test_both_schedules_compute_the_same(
 ) -> None:
     require_tool("iverilog")
     network = make_network([16, 20, 10], per_channel=True, steps=5)
-    for name, make in (("groups", generate), ("steps", generate_steps)):
-        make(network, tmp_path / name, 4)
-        assert cosimulate(tmp_path / name, network, extreme_inputs(network, 5), "icarus").holds
+    for name, make in (("groups", render_stationary), ("steps", render_steps)):
+        accelerator = make(network, 4).write(tmp_path / name)
+        assert cosimulate(accelerator, network, extreme_inputs(network, 5), "icarus").holds
 
 
 def test_an_early_end_saves_cycles(
@@ -86,8 +86,8 @@ def test_an_early_end_saves_cycles(
     runs = []
     for readout in ("sequence", "first-to-1"):
         network = make_step_network(readout, steps=12)
-        generate_steps(network, tmp_path / readout, 4)
-        runs.append(cosimulate(tmp_path / readout, network, extreme_inputs(network, 8), "icarus"))
+        accelerator = render_steps(network, 4).write(tmp_path / readout)
+        runs.append(cosimulate(accelerator, network, extreme_inputs(network, 8), "icarus"))
     whole, early = runs
     assert whole.holds and early.holds
     assert whole.steps_per_sample == 12 > early.steps_per_sample
@@ -129,10 +129,10 @@ def test_a_broken_engine_is_found_out(
 ) -> None:
     require_tool("iverilog")
     network = make_step_network(kind)
-    generate_steps(network, tmp_path, 4)
+    accelerator = render_steps(network, 4).write(tmp_path)
     change(tmp_path / f"rtl/snn_step_{file}.v", old, new)
     try:
-        result = cosimulate(tmp_path, network, extreme_inputs(network, 12), "icarus")
+        result = cosimulate(accelerator, network, extreme_inputs(network, 12), "icarus")
     except ToolFailedError as error:  # what was never written is unknown, and stops the core
         assert "failed: " in str(error)
     else:
@@ -143,9 +143,9 @@ def test_inputs_need_the_axes_of_the_network(
     make_step_network: MakeNetwork, tmp_path: Path
 ) -> None:
     network = make_step_network("spikes")
-    generate_steps(network, tmp_path, 4)
+    accelerator = render_steps(network, 4).write(tmp_path)
     with pytest.raises(UserError, match=r"expected \(10, batch, inputs\) with 7 inputs"):
-        cosimulate(tmp_path, network, np.zeros((4, 7), dtype=int), "icarus")
+        cosimulate(accelerator, network, np.zeros((4, 7), dtype=int), "icarus")
 
 
 @pytest.mark.parametrize("kind", ["recurrent", "delayed"])
@@ -153,8 +153,8 @@ def test_the_control_is_proved(
     kind: str, make_step_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
 ) -> None:
     require_tool("sby")
-    generate_steps(make_step_network(kind), tmp_path, 2)
-    result = prove_step_control(tmp_path)
+    accelerator = render_steps(make_step_network(kind), 2).write(tmp_path)
+    result = prove_step_control(accelerator)
     assert (result.status, result.detail[:9]) == ("proved", "for every")
     assert len(result.assumptions) == 2
     assert f"at most {result.figures['most_clocks']} clocks after" in result.detail
@@ -166,9 +166,9 @@ def test_no_sample_takes_longer_than_is_proved(
 ) -> None:
     require_tool("iverilog")
     network = make_step_network(kind)
-    accelerator = generate_steps(network, tmp_path, 2)
+    accelerator = render_steps(network, 2).write(tmp_path)
     saturated = np.full_like(extreme_inputs(network, 1), (1 << network.input_bits) - 1)
-    run = cosimulate(tmp_path, network, saturated, "icarus")
+    run = cosimulate(accelerator, network, saturated, "icarus")
     geometry = accelerator.step_geometry()
     frames, most = accelerator.frames_per_sample, most_step_clocks(geometry, network.steps)
     taken = run.cycles_per_sample - geometry.clear_clocks - accelerator.values_per_sample
@@ -210,8 +210,8 @@ def test_a_broken_control_is_refuted(
     change: Change,
 ) -> None:
     require_tool("sby")
-    generate_steps(make_network([2, 2], steps=1), tmp_path, 2)
+    accelerator = render_steps(make_network([2, 2], steps=1), 2).write(tmp_path)
     change(tmp_path / f"rtl/snn_step_{file}.v", old, new)
-    result = prove_step_control(tmp_path, depth=24)
+    result = prove_step_control(accelerator, depth=24)
     assert result.status == "refuted"
     assert claim in result.detail

@@ -9,8 +9,8 @@ import pytest
 
 from sc_neurocore.equation import LIF
 from sc_neurocore.fixed import IntegerNetwork, quantize
-from sc_neurocore.hdl.accelerator import generate
-from sc_neurocore.hdl.step_outer import generate_steps
+from sc_neurocore.hdl.accelerator import Rendered, render_stationary
+from sc_neurocore.hdl.step_outer import render_steps
 from sc_neurocore.network import DelayDense, InputEncoding, NetworkDescription, Population
 from sc_neurocore.verify.step_control import prove_step_control
 from sc_neurocore.verify.sums import prove_additions, prove_sums
@@ -33,8 +33,8 @@ def test_no_input_is_added_twice(
     tmp_path: Path,
 ) -> None:
     require_tool("sby")
-    generate(make_network(sizes, steps=3), tmp_path, lanes, **engine)
-    assert prove_additions(tmp_path).status == "proved"
+    accelerator = render_stationary(make_network(sizes, steps=3), lanes, **engine).write(tmp_path)
+    assert prove_additions(accelerator).status == "proved"
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,11 @@ def test_an_engine_that_adds_twice_is_refuted(
     change: Change,
 ) -> None:
     require_tool("sby")
-    generate(make_network([2, 1], steps=1), tmp_path, lanes=2, inputs_per_beat=beat)
+    accelerator = render_stationary(
+        make_network([2, 1], steps=1), lanes=2, inputs_per_beat=beat
+    ).write(tmp_path)
     change(tmp_path / f"rtl/snn_{file}.v", old, new)
-    result = prove_additions(tmp_path, depth=16)
+    result = prove_additions(accelerator, depth=16)
     assert result.status == "refuted"
     assert claim in result.detail
 
@@ -99,20 +101,20 @@ def test_a_step_outer_engine_that_adds_twice_is_refuted(
         layers=[layer, Population(neuron=LIF)],
         readout="spike-count",
     )
-    generate_steps(quantize(description), tmp_path, 2)
+    accelerator = render_steps(quantize(description), 2).write(tmp_path)
     change(tmp_path / f"rtl/snn_step_{file}.v", old, new)
-    result = prove_step_control(tmp_path, depth=24)
+    result = prove_step_control(accelerator, depth=24)
     assert result.status == "refuted"
     assert claim in result.detail
 
 
-@pytest.mark.parametrize("make", [generate, generate_steps])
+@pytest.mark.parametrize("make", [render_stationary, render_steps])
 def test_one_bit_less_is_refuted(
-    make: Callable[..., object], make_network: MakeNetwork, tmp_path: Path
+    make: Callable[..., Rendered], make_network: MakeNetwork, tmp_path: Path
 ) -> None:
     network = make_network([40, 8, 3], steps=4)
-    accelerator = make(network, tmp_path, 4)
-    result = prove_sums(accelerator, network)  # type: ignore[arg-type]
+    accelerator = make(network, 4).write(tmp_path)
+    result = prove_sums(accelerator, network)
     assert result.status == "proved"
     needed = result.figures["bits_needed"]
     layer = network.layers[0]
@@ -120,7 +122,7 @@ def test_one_bit_less_is_refuted(
     for neuron, weights in enumerate(layer.weight):  # each neuron's own extremes fit, by hand
         high = largest * sum(int(w) for w in weights if w > 0) + max(int(layer.bias[neuron]), 0)
         assert high < 1 << (needed - 1)
-    geometry = replace(accelerator.geometry, sum_bits=needed - 1)  # type: ignore[attr-defined]
-    narrow = prove_sums(replace(accelerator, geometry=geometry), network)  # type: ignore[type-var]
+    geometry = replace(accelerator.geometry, sum_bits=needed - 1)
+    narrow = prove_sums(replace(accelerator, geometry=geometry), network)
     assert narrow.status == "refuted"
     assert f"have {needed - 1}" in narrow.detail

@@ -151,7 +151,6 @@ def build(
     """
     assert design.home is not None
     sources = sources_of(design, top)
-    few_pins = few_pins or (top is None and sources.is_core and not _has_pins(sources, device))
     with sole_writer(design.home, "build"):
         report, files = _build(
             sources, device, design.home, frequency_mhz, seed, few_pins, progress
@@ -230,11 +229,6 @@ def measure(sources: Sources, device: str, few_pins: bool = False) -> Counts:
         return read_demand(flow, _read_text(log))
 
 
-def _has_pins(sources: Sources, device: str) -> bool:
-    """Tell whether a device has the pins for all ports of a top."""
-    return sum(port.width for port in read_ports(sources)) <= find_device(device).available["pins"]
-
-
 def _build(
     sources: Sources,
     device: str,
@@ -287,7 +281,8 @@ def _start(
         )
     folder = place / "build" / device.key
     folder.mkdir(parents=True)
-    if few_pins:
+    pins = sum(port.width for port in read_ports(sources))
+    if few_pins or (sources.is_core and pins > device.available["pins"]):
         sources = with_few_pins(sources, f"../build/{device.key}")
     sources.write(place / SOURCES)
     return _Job(sources, device, folder, place / SOURCES, frequency_mhz, seed, progress)

@@ -15,7 +15,7 @@ from sc_neurocore.fpga.capacity import Assessment, choose
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import Design, render_design
 from sc_neurocore.hdl.geometry import AUTO, MAXIMUM_LANES, EngineOptions, plan
-from sc_neurocore.hdl.manifest import Choices, RamStyle, Schedule
+from sc_neurocore.hdl.manifest import Choices, RamStyle, Schedule, WeightSource
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.tools.devices import Device, find_device
 
@@ -45,6 +45,7 @@ def compile_design(
     board: str | None = None,
     clock_mhz: float | None = None,
     baud: int = DEFAULT_BAUD,
+    weights: WeightSource | None = None,
     ram_style: RamStyle = "huge",
     **options: Unpack[EngineOptions],
 ) -> Compiled:
@@ -63,6 +64,8 @@ def compile_design(
         board: A board, a key of `fpga.boards.BOARDS`: then the design has its top.
         clock_mhz: The core's clock on the board, in MHz, instead of its usual.
         baud: Bits per second of the board's serial line.
+        weights: Where the weights are, see `Choices`; by default in the bitstream, or where the
+            device has more room for them.
         ram_style: Where loaded weights go, see `Choices`.
         options: See `EngineOptions`.
 
@@ -89,7 +92,7 @@ def compile_design(
         weight_bits=tuple(network.weight_bits),
         lanes=int(lanes),
         schedule=order,
-        weights=placed.weights if placed else "rom",
+        weights=weights or (placed.weights if placed else "rom"),
         ram_style=ram_style,
         **options,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.hdl.accelerator import SOURCES
+from sc_neurocore.hdl.accelerator import SOURCES, Rendered
 from sc_neurocore.hdl.design import Design
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
@@ -24,7 +24,8 @@ class Sources:
         contents: All files by their paths relative to the folder that tools run in, where memory
             files are looked for.
         origin: What this is, for messages: the folder that it comes from.
-        is_core: Whether the module is what the network generator made, no board's.
+        is_core: Whether the module is what the network generator made, no board's: then ports may
+            be left open where a device has too few pins.
         constraints: A board's pins and clock, by the name in `contents`; None for what is no board.
     """
 
@@ -41,6 +42,21 @@ class Sources:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
+
+
+def sources_of_core(rendered: Rendered) -> Sources:
+    """Return what is built of an accelerator by itself."""
+    accelerator = rendered.accelerator
+    return Sources(
+        top=accelerator.top,
+        verilog=tuple(path.relative_to(SOURCES).as_posix() for path in accelerator.verilog),
+        contents={
+            PurePosixPath(name).relative_to(SOURCES).as_posix(): content
+            for name, content in rendered.contents.items()
+        },
+        origin="memory",
+        is_core=True,
+    )
 
 
 def quoted(name: str) -> str:
@@ -80,6 +96,6 @@ def sources_of(design: Design, top: str | None = None) -> Sources:
             for name in (*verilog, *names("memory"), *constraints)
         },
         origin=design.name,
-        is_core=chosen == design.manifest.top,
+        is_core=top is None and not with_board,
         constraints=constraints[0] if constraints else None,
     )
