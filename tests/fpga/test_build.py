@@ -11,7 +11,8 @@ import pytest
 
 from sc_neurocore.errors import CheckFailedError, ToolFailedError, UserError
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.fpga.build import build_sources, measure
+from sc_neurocore.fpga.build import build_sources
+from sc_neurocore.fpga.flow import measure
 from sc_neurocore.fpga.sources import Sources, sources_of_core
 from sc_neurocore.hdl.accelerator import render_stationary
 from sc_neurocore.progress import Progress

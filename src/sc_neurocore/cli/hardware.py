@@ -23,7 +23,7 @@ from sc_neurocore.hdl.geometry import AUTO
 from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST, compile_neuron
 from sc_neurocore.interop.importing import NIR_SUFFIX
 from sc_neurocore.network.storage import JSON_NAME
-from sc_neurocore.tools.devices import RESOURCES
+from sc_neurocore.tools.devices import RESOURCES, find_device
 from sc_neurocore.verify.certificate import NETLIST_SAMPLES, SECOND_SAMPLES, verify_design
 from sc_neurocore.verify.cosimulation import CosimulationResult
 from sc_neurocore.verify.neuron_certificate import verify_neuron
@@ -279,6 +279,8 @@ def build(
     For Artix-7 the open tools end with a netlist: then a Vivado project is written, and not run.
     """
     with reporting(as_json) as report:
+        if device is not None:
+            find_device(device)
         directory = find_design(directory)
         with opened(directory, allow_edited=allow_edited) as design:
             board = design.manifest.board

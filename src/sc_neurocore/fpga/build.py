@@ -10,39 +10,22 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sc_neurocore.errors import CheckFailedError, ToolFailedError, UserError
-from sc_neurocore.files import read_inside, replace_files, sole_writer, written_files
-from sc_neurocore.fpga.layout import read_layout
-from sc_neurocore.fpga.pins import read_ports, with_few_pins
-from sc_neurocore.fpga.placement import (
-    Placement,
-    read_demand,
-    read_placement,
-    read_statistics,
-)
-from sc_neurocore.fpga.sources import Sources, quoted, sources_of
-from sc_neurocore.fpga.vivado import write_project
-from sc_neurocore.hdl.accelerator import SOURCES
+from sc_neurocore.errors import UserError
+from sc_neurocore.files import read_inside, replace_files, sha256, sole_writer, written_files
+from sc_neurocore.fpga.flow import Job, Product, run_steps, start_job
+from sc_neurocore.fpga.sources import Sources, sources_of
 from sc_neurocore.hdl.design import Design
-from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
-from sc_neurocore.tools.devices import Counts, Device, PlaceAndRoute, find_device
-from sc_neurocore.tools.programs import run, version
+from sc_neurocore.progress import ProgressCallback, ignore_progress
+from sc_neurocore.tools.devices import find_device
+from sc_neurocore.tools.programs import version
 from sc_neurocore.verify.standing import standing
 
-_TASK = "build"
-_STEPS = ("synthesis", "place and route", "bitstream")
-_STEPS_TO_PROJECT = ("synthesis", "project")
-# How the Verilog asks for memory that only the UP5K has.
-_SINGLE_PORT = 'ram_style = "huge"'
+BUILDS, BUILD_REPORT = "build", "build.json"
 
 
 @dataclass(frozen=True)
@@ -78,6 +61,7 @@ class BuildReport:
             are.
         verification: Whether the design is verified, in a line.
         design: The SHA-256 of every file of the design that was built.
+        files: The SHA-256 of every file that the build made.
     """
 
     device: str
@@ -103,6 +87,7 @@ class BuildReport:
     edited: tuple[str, ...] = ()
     verification: str = ""
     design: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
 
     @property
     def meets_timing(self) -> bool:
@@ -195,38 +180,25 @@ def build_sources(
     return report
 
 
-def measure(sources: Sources, device: str, few_pins: bool = False) -> Counts:
-    """Return what sources take, without placing them: after synthesis and packing.
-
-    It takes seconds where `build` takes minutes, and writes no report. Nothing is said of whether
-    they fit.
-
-    Args:
-        sources: What is built.
-        device: As `build` takes it.
-        few_pins: As `build` takes it.
+def check_build(design: Design, device: str) -> str:
+    """Say whether what lies in build/DEVICE was made of this design, in a line.
 
     Returns:
-        Resources by the names of `tools.devices.RESOURCES`.
+        Nothing if it was, and no file of it was changed since.
     """
-    with tempfile.TemporaryDirectory(prefix="sc-neurocore-") as place:
-        target = find_device(device)
-        job = _start(sources, target, Path(place), few_pins, 50.0, 1, ignore_progress)
-        _synthesise(job)
-        flow = job.device.flow
-        tools = flow.place_and_route
-        if tools is None:
-            return read_statistics(flow, job.file(".statistics.json")).used
-        log = job.file(f".{tools.placer}.log")
-        arguments = [
-            *job.device.placer_arguments,
-            *tools.arguments,
-            "--json",
-            job.argument(".json"),
-        ]
-        arguments += ["--pack-only", "--quiet", "--log", job.argument(f".{tools.placer}.log")]
-        run(tools.placer, arguments, cwd=job.folder_of_sources)
-        return read_demand(flow, _read_text(log))
+    assert design.home is not None
+    name = f"{BUILDS}/{device}/{BUILD_REPORT}"
+    try:
+        content = json.loads(read_inside(design.home, name) or b"")
+        built_of, made = dict(content["design"]), dict(content["files"])
+        if built_of != design.hashes:
+            return f"{name}: built of other files than are in the folder now: build again"
+        for file, digest in made.items():
+            if sha256(read_inside(design.home, file) or b"") != digest:
+                return f"{file} is not the file that was built: build again"
+    except (UserError, ValueError, KeyError, TypeError, RecursionError):
+        return f"{name} is missing, damaged or of another version: build again"
+    return ""
 
 
 def _build(
@@ -243,193 +215,30 @@ def _build(
         raise UserError(f"frequency {frequency_mhz} MHz: expected a number above 0")
     target = find_device(device)
     with tempfile.TemporaryDirectory(prefix="sc-neurocore-") as place:
-        job = _start(sources, target, Path(place), few_pins, frequency_mhz, seed, progress)
+        job = start_job(sources, target, Path(place), few_pins, frequency_mhz, seed, progress)
         name = f"build/{target.key}/{job.sources.top}.xdc"
         earlier = None if target.flow.place_and_route else read_inside(home, name)
         if earlier is not None:  # somebody may have assigned pins in it
             (Path(place) / name).write_bytes(earlier)
-        report = _report(job, _run_steps(job))
+        product = run_steps(job)
         files = {
             path.relative_to(place).as_posix(): path.read_bytes()
             for path in sorted(job.folder.iterdir())
         }
-    return report, files
+        report = _report(job, product)
+    made = {name: sha256(content) for name, content in files.items()}
+    return replace(report, files=made), files
 
 
 def _keep(report: BuildReport, files: dict[str, bytes], home: Path) -> None:
     """Put the files of a build and its report into their folder, in place of an earlier build."""
-    folder = f"build/{report.device}/"
+    folder = f"{BUILDS}/{report.device}/"
     report_text = (json.dumps(report.as_dict(), indent=2) + "\n").encode()
     earlier = [name for name in written_files(home) if name.startswith(folder)]
-    replace_files(home, {**files, f"{folder}build.json": report_text}, remove=earlier)
+    replace_files(home, {**files, f"{folder}{BUILD_REPORT}": report_text}, remove=earlier)
 
 
-def _start(
-    sources: Sources,
-    device: Device,
-    place: Path,
-    few_pins: bool,
-    frequency_mhz: float,
-    seed: int,
-    progress: ProgressCallback,
-) -> _Job:
-    texts = (sources.contents[name].decode(errors="replace") for name in sources.verilog)
-    if "sprams" not in device.available and any(_SINGLE_PORT in text for text in texts):
-        raise CheckFailedError(
-            f"{sources.top} in {sources.origin} loads its weights into single-port RAM, of which "
-            f"{device.title} has none: compile it with --device {device.key}"
-        )
-    folder = place / "build" / device.key
-    folder.mkdir(parents=True)
-    pins = sum(port.width for port in read_ports(sources))
-    if few_pins or (sources.is_core and pins > device.available["pins"]):
-        sources = with_few_pins(sources, f"../build/{device.key}")
-    sources.write(place / SOURCES)
-    return _Job(sources, device, folder, place / SOURCES, frequency_mhz, seed, progress)
-
-
-@dataclass
-class _Job:
-    """One build in progress: its names, its settings and the time that its steps took."""
-
-    sources: Sources
-    device: Device
-    folder: Path
-    folder_of_sources: Path
-    frequency_mhz: float
-    seed: int
-    progress: ProgressCallback
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def file(self, suffix: str) -> Path:
-        """Return the path of a result."""
-        return self.folder / f"{self.sources.top}{suffix}"
-
-    def argument(self, suffix: str) -> str:
-        """Return the path of a result as the tools see it from the folder of the sources."""
-        return Path(os.path.relpath(self.file(suffix), self.folder_of_sources)).as_posix()
-
-    @property
-    def steps(self) -> tuple[str, ...]:
-        """The names of the steps."""
-        return _STEPS if self.device.flow.place_and_route else _STEPS_TO_PROJECT
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Announce a step and take its time."""
-        done, total = len(self.seconds), len(self.steps)
-        self.progress(Progress(_TASK, done=done, total=total, detail=name))
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = round(time.perf_counter() - start, 2)
-
-
-@dataclass(frozen=True)
-class _Product:
-    """What the tools made: files, or None for those that this family's tools do not make."""
-
-    placement: Placement
-    bitstream: Path | None = None
-    layout: Path | None = None
-    project: Path | None = None
-
-
-def _run_steps(job: _Job) -> _Product:
-    """Run the tools one after the other."""
-    last = job.device.flow.place_and_route
-    with job.step("synthesis"):
-        _synthesise(job)
-    product = _finish(job, last) if last else _hand_over(job)
-    job.progress(Progress(_TASK, done=len(job.steps), total=len(job.steps)))
-    return product
-
-
-def _synthesise(job: _Job) -> None:
-    # -defer: a module's default parameters may name memory files that only its user replaces.
-    lines = [f"read_verilog -defer {' '.join(quoted(name) for name in job.sources.verilog)}"]
-    arguments = " ".join(job.device.synthesis_arguments)
-    lines += [
-        line.format(top=job.sources.top, arguments=arguments, base=job.argument(""))
-        for line in job.device.flow.synthesis
-    ]
-    job.file(".ys").write_text("\n".join([*lines, ""]), encoding="utf-8")
-    run(
-        "yosys",
-        ["-q", "-l", job.argument(".yosys.log"), "-s", job.argument(".ys")],
-        cwd=job.folder_of_sources,
-    )
-
-
-def _finish(job: _Job, tools: PlaceAndRoute) -> _Product:
-    """Place, route and pack."""
-    bitstream = job.file(tools.bitstream_suffix)
-    with job.step("place and route"):
-        placement = _place(job, tools)
-    with job.step("bitstream"):
-        files = [job.argument(tools.placed_suffix), job.argument(tools.bitstream_suffix)]
-        run(tools.packer, [*tools.packer_arguments, *files], cwd=job.folder_of_sources)
-    return _Product(placement, bitstream, _write_layout(job, tools))
-
-
-def _write_layout(job: _Job, tools: PlaceAndRoute) -> Path:
-    """Keep where the cells lie, and not the megabytes of the placed netlist."""
-    placed, path = job.file(".placed.json"), job.folder / "layout.json"
-    layout = read_layout(placed, tools.floors[job.device.key])
-    path.write_bytes((json.dumps(layout.as_dict()) + "\n").encode())
-    placed.unlink()
-    return path
-
-
-def _place(job: _Job, tools: PlaceAndRoute) -> Placement:
-    flow = job.device.flow
-    log = job.file(f".{tools.placer}.log")
-    report = job.file(".report.json")
-    try:
-        run(
-            tools.placer,
-            [
-                *job.device.placer_arguments,
-                *tools.arguments,
-                *("--json", job.argument(".json")),
-                *(tools.placed_option, job.argument(tools.placed_suffix)),
-                *("--report", job.argument(".report.json")),
-                *("--write", job.argument(".placed.json")),
-                *_constraints(job, tools),
-                *("--freq", f"{job.frequency_mhz:g}"),
-                *("--seed", str(job.seed)),
-                # A miss is not an error here: the report says what was reached.
-                "--timing-allow-fail",
-                *("--quiet", "--log", job.argument(f".{tools.placer}.log")),
-            ],
-            cwd=job.folder_of_sources,
-        )
-    except ToolFailedError as error:
-        demand = read_demand(flow, _read_text(log))
-        if job.device.fits(demand):
-            raise
-        raise CheckFailedError(_explain_misfit(job, demand)) from error
-    return read_placement(flow, report, _read_text(log))
-
-
-def _constraints(job: _Job, tools: PlaceAndRoute) -> list[str]:
-    """Return the placer's arguments for a board's pins and clock."""
-    path = job.sources.constraints
-    return [tools.constraints_option, path] if path else []
-
-
-def _hand_over(job: _Job) -> _Product:
-    """Write the project that goes on from here."""
-    with job.step("project"):
-        placement = read_statistics(job.device.flow, job.file(".statistics.json"))
-        if not job.device.fits(placement.used):
-            raise CheckFailedError(_explain_misfit(job, placement.used))
-        project = write_project(
-            job.sources, job.device, job.folder, job.folder_of_sources, job.frequency_mhz
-        )
-    return _Product(placement, project=project)
-
-
-def _report(job: _Job, product: _Product) -> BuildReport:
+def _report(job: Job, product: Product) -> BuildReport:
     used = product.placement.used
     bitstream = product.bitstream
     return BuildReport(
@@ -456,17 +265,5 @@ def _report(job: _Job, product: _Product) -> BuildReport:
     )
 
 
-def _relative(job: _Job, path: Path | None) -> str | None:
+def _relative(job: Job, path: Path | None) -> str | None:
     return path.relative_to(job.folder_of_sources.parent).as_posix() if path else None
-
-
-def _explain_misfit(job: _Job, demand: Counts) -> str:
-    return (
-        f"{job.sources.top} in {job.sources.origin} does not fit {job.device.title}: it takes "
-        f"{job.device.sums(demand)}. Compile with fewer lanes or smaller weights, or build for a "
-        f"larger device"
-    )
-
-
-def _read_text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
