@@ -308,7 +308,7 @@ def test_the_engine_is_chosen_from_the_command_line(tmp_path: Path) -> None:
     assert (code, result["units"], result["pipeline"]) == (0, 4, 2)
     assert min(each["lanes"] for each in result["estimates"]) == 8  # as many as there are slices
     design = load_design(out)
-    geometry = design.accelerator.stationary_geometry()
+    geometry = design.accelerator.geometry
     assert (geometry.units, geometry.beat, geometry.lanes) == (4, 4, result["lanes"])
     assert result["estimates"][0]["used"]["dsps"] == 8 + 4  # each unit multiplies once
     assert design.manifest.device == "ecp5-25k"  # what `build` builds for

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.hdl.accelerator import render_stationary
+from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.verify.control import prove_control
 
 MakeNetwork = Callable[..., IntegerNetwork]
@@ -31,7 +31,7 @@ def test_one_frame_gives_exactly_one_result(
     tmp_path: Path,
 ) -> None:
     require_tool("sby")
-    accelerator = render_stationary(make_network(sizes, steps=steps), lanes, **engine).write(
+    accelerator = render_accelerator(make_network(sizes, steps=steps), lanes, **engine).write(
         tmp_path
     )
     result = prove_control(accelerator)
@@ -69,7 +69,7 @@ def test_a_broken_engine_is_refuted(
     change: Change,
 ) -> None:
     require_tool("sby")
-    accelerator = render_stationary(make_network([2, 1], steps=1), lanes=2).write(tmp_path)
+    accelerator = render_accelerator(make_network([2, 1], steps=1), lanes=2).write(tmp_path)
     change(tmp_path / f"rtl/snn_{file}.v", old, new)
     result = prove_control(accelerator, depth=28)
     assert result.status == "refuted"
@@ -80,7 +80,7 @@ def test_a_state_that_is_read_too_early_is_refuted(
     make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path, change: Change
 ) -> None:
     require_tool("sby")
-    accelerator = render_stationary(make_network([2, 2], steps=2), lanes=2, pipeline=3).write(
+    accelerator = render_accelerator(make_network([2, 2], steps=2), lanes=2, pipeline=3).write(
         tmp_path
     )
     spacing = "LAST_OF_PERIOD = PERIOD - 1;"

@@ -10,8 +10,8 @@ import pytest
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.hdl.accelerator import Accelerator, render_stationary
-from sc_neurocore.hdl.step_outer import render_steps
+from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
+from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.verify.lane import prove_lane
 
 MakeNetwork = Callable[..., IntegerNetwork]
@@ -27,7 +27,7 @@ def make_design(
 
     def make(lanes: int, **options: Any) -> tuple[Accelerator, IntegerNetwork]:
         network = make_network([6, 9, 3], per_channel=True, steps=5, weight_bits=5)
-        return render_stationary(network, lanes, **options).write(tmp_path), network
+        return render_accelerator(network, lanes, **options).write(tmp_path), network
 
     return make
 
@@ -88,4 +88,4 @@ def test_an_early_handover_is_refuted(
 def test_another_schedule_is_refused(make_network: MakeNetwork, tmp_path: Path) -> None:
     network = make_network([3, 2])
     with pytest.raises(UserError, match="expected group-stationary"):
-        prove_lane(render_steps(network, 1).write(tmp_path), network)
+        prove_lane(render_accelerator(network, 1, "step-outer").write(tmp_path), network)

@@ -8,8 +8,8 @@ import pytest
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.hdl.accelerator import Rendered, render_stationary
-from sc_neurocore.hdl.step_outer import render_steps
+from sc_neurocore.hdl.accelerator import Rendered, render_accelerator
+from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.verify.netlist_simulation import simulate_netlist
 
 MakeNetwork = Callable[..., IntegerNetwork]
@@ -19,7 +19,7 @@ INPUTS = np.random.default_rng(5).integers(0, 32, size=(4, 12))
 
 
 @pytest.mark.parametrize("family", ["ice40", "ecp5"])
-@pytest.mark.parametrize("make", [render_stationary, render_steps])
+@pytest.mark.parametrize("make", [render_accelerator, render_steps])
 def test_a_netlist_computes_what_the_model_computes(
     make: Callable[..., Rendered],
     family: str,
@@ -40,7 +40,7 @@ def test_weights_loaded_into_single_port_ram_survive_synthesis(
 ) -> None:
     require_tool("yosys", "iverilog")
     network = make_network([12, 8, 3], steps=4)
-    loaded = render_stationary(network, 2, weights="loaded", ram_style="huge").write(tmp_path)
+    loaded = render_accelerator(network, 2, weights="loaded", ram_style="huge").write(tmp_path)
     found = simulate_netlist(loaded, network, INPUTS, "up5k", "icarus")
     assert found.run.first_mismatch is None
     assert "single-port RAM" in found.assumptions[0]
@@ -52,7 +52,7 @@ def test_a_memory_that_synthesis_would_lose_is_found(
     """The netlist of a design whose block RAM starts with other weights than the model's."""
     require_tool("yosys", "iverilog")
     network = make_network([12, 8, 3], steps=4)
-    accelerator = render_stationary(network, 2).write(tmp_path)
+    accelerator = render_accelerator(network, 2).write(tmp_path)
     path = tmp_path / "rtl" / "weights.hex"
     words = path.read_text().split()
     words[0] = f"{int(words[0], 16) ^ 0x20:0{len(words[0])}x}"
@@ -64,6 +64,6 @@ def test_a_memory_that_synthesis_would_lose_is_found(
 
 def test_an_unknown_family_is_refused(make_network: MakeNetwork, tmp_path: Path) -> None:
     network = make_network([3, 2])
-    accelerator = render_stationary(network, 2).write(tmp_path)
+    accelerator = render_accelerator(network, 2).write(tmp_path)
     with pytest.raises(UserError, match="expected one of ice40, up5k, ecp5"):
         simulate_netlist(accelerator, network, INPUTS[:, :3], "spartan")

@@ -11,8 +11,8 @@ import pytest
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.hdl.accelerator import render_stationary
-from sc_neurocore.hdl.step_outer import render_steps
+from sc_neurocore.hdl.accelerator import render_accelerator
+from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.verify.small_network import prove_small, prove_small_network
 
 Change = Callable[[Path, str, str], None]
@@ -42,7 +42,7 @@ def test_the_engine_of_a_design_is_checked_not_that_of_the_package(
 ) -> None:
     """Sums that are not cleared between jobs: wrong in no control property."""
     require_tool("yosys")
-    accelerator = render_stationary(make_network([6, 5, 3], steps=5), 4, units=2).write(tmp_path)
+    accelerator = render_accelerator(make_network([6, 5, 3], steps=5), 4, units=2).write(tmp_path)
     cleared = "(advance && multiplied_handover)) sum"
     change(tmp_path / "rtl" / "snn_accumulator.v", cleared, "1'b0) sum")
     result = prove_small(accelerator)
@@ -55,4 +55,4 @@ def test_another_schedule_is_refused(
     make_network: Callable[..., IntegerNetwork], tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match="expected group-stationary"):
-        prove_small(render_steps(make_network([3, 2]), 1).write(tmp_path))
+        prove_small(render_accelerator(make_network([3, 2]), 1, "step-outer").write(tmp_path))

@@ -10,8 +10,8 @@ import pytest
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.hdl.accelerator import render_stationary
-from sc_neurocore.hdl.step_outer import render_steps
+from sc_neurocore.hdl.accelerator import render_accelerator
+from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.verify.small_step_network import prove_small_step, prove_small_step_network
 
 MakeNetwork = Callable[..., IntegerNetwork]
@@ -75,7 +75,7 @@ def test_a_broken_engine_of_a_design_is_refuted(
     change: Change,
 ) -> None:
     require_tool("yosys")
-    accelerator = render_steps(make_step_network(kind), 4).write(tmp_path)
+    accelerator = render_accelerator(make_step_network(kind), 4, "step-outer").write(tmp_path)
     change(tmp_path / "rtl" / f"snn_step_{file}.v", old, new)
     result = prove_small_step(accelerator)
     assert result.status == "refuted" and not result.holds
@@ -85,4 +85,4 @@ def test_a_broken_engine_of_a_design_is_refuted(
 
 def test_another_schedule_is_refused(make_network: MakeNetwork, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="expected step-outer"):
-        prove_small_step(render_stationary(make_network([3, 2]), 1).write(tmp_path))
+        prove_small_step(render_accelerator(make_network([3, 2]), 1).write(tmp_path))

@@ -8,8 +8,8 @@ import pytest
 
 from sc_neurocore.errors import ToolFailedError, UserError
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.hdl.accelerator import render_stationary
-from sc_neurocore.hdl.step_outer import render_steps
+from sc_neurocore.hdl.accelerator import render_accelerator
+from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.verify.cosimulation import cosimulate, extreme_inputs
 from sc_neurocore.verify.simulators import TOOLS, SimulatorName
 from sc_neurocore.verify.step_control import most_step_clocks, prove_step_control
@@ -41,7 +41,7 @@ def test_every_kind_computes_what_the_model_computes(
 ) -> None:
     require_tool("iverilog")
     network = make_step_network(kind, seed=lanes)
-    accelerator = render_steps(network, lanes).write(tmp_path)
+    accelerator = render_accelerator(network, lanes, "step-outer").write(tmp_path)
     inputs = extreme_inputs(network, 6)
     result = cosimulate(accelerator, network, inputs, "icarus", back_pressure=lanes - 1)
     assert result.first_mismatch is None
@@ -60,7 +60,7 @@ def test_the_simulators_agree_to_the_clock(
 ) -> None:
     require_tool("iverilog", *TOOLS[simulator])
     network = make_step_network("delayed")
-    accelerator = render_steps(network, 4).write(tmp_path)
+    accelerator = render_accelerator(network, 4, "step-outer").write(tmp_path)
     runs = [
         cosimulate(accelerator, network, extreme_inputs(network, 8), each)
         for each in ("icarus", simulator)
@@ -74,7 +74,7 @@ def test_both_schedules_compute_the_same(
 ) -> None:
     require_tool("iverilog")
     network = make_network([16, 20, 10], per_channel=True, steps=5)
-    for name, make in (("groups", render_stationary), ("steps", render_steps)):
+    for name, make in (("groups", render_accelerator), ("steps", render_steps)):
         accelerator = make(network, 4).write(tmp_path / name)
         assert cosimulate(accelerator, network, extreme_inputs(network, 5), "icarus").holds
 
@@ -86,7 +86,7 @@ def test_an_early_end_saves_cycles(
     runs = []
     for readout in ("sequence", "first-to-1"):
         network = make_step_network(readout, steps=12)
-        accelerator = render_steps(network, 4).write(tmp_path / readout)
+        accelerator = render_accelerator(network, 4, "step-outer").write(tmp_path / readout)
         runs.append(cosimulate(accelerator, network, extreme_inputs(network, 8), "icarus"))
     whole, early = runs
     assert whole.holds and early.holds
@@ -129,7 +129,7 @@ def test_a_broken_engine_is_found_out(
 ) -> None:
     require_tool("iverilog")
     network = make_step_network(kind)
-    accelerator = render_steps(network, 4).write(tmp_path)
+    accelerator = render_accelerator(network, 4, "step-outer").write(tmp_path)
     change(tmp_path / f"rtl/snn_step_{file}.v", old, new)
     try:
         result = cosimulate(accelerator, network, extreme_inputs(network, 12), "icarus")
@@ -143,7 +143,7 @@ def test_inputs_need_the_axes_of_the_network(
     make_step_network: MakeNetwork, tmp_path: Path
 ) -> None:
     network = make_step_network("spikes")
-    accelerator = render_steps(network, 4).write(tmp_path)
+    accelerator = render_accelerator(network, 4, "step-outer").write(tmp_path)
     with pytest.raises(UserError, match=r"expected \(10, batch, inputs\) with 7 inputs"):
         cosimulate(accelerator, network, np.zeros((4, 7), dtype=int), "icarus")
 
@@ -153,7 +153,7 @@ def test_the_control_is_proved(
     kind: str, make_step_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
 ) -> None:
     require_tool("sby")
-    accelerator = render_steps(make_step_network(kind), 2).write(tmp_path)
+    accelerator = render_accelerator(make_step_network(kind), 2, "step-outer").write(tmp_path)
     result = prove_step_control(accelerator)
     assert (result.status, result.detail[:9]) == ("proved", "for every")
     assert len(result.assumptions) == 2
@@ -166,10 +166,10 @@ def test_no_sample_takes_longer_than_is_proved(
 ) -> None:
     require_tool("iverilog")
     network = make_step_network(kind)
-    accelerator = render_steps(network, 2).write(tmp_path)
+    accelerator = render_accelerator(network, 2, "step-outer").write(tmp_path)
     saturated = np.full_like(extreme_inputs(network, 1), (1 << network.input_bits) - 1)
     run = cosimulate(accelerator, network, saturated, "icarus")
-    geometry = accelerator.step_geometry()
+    geometry = accelerator.geometry
     frames, most = accelerator.frames_per_sample, most_step_clocks(geometry, network.steps)
     taken = run.cycles_per_sample - geometry.clear_clocks - accelerator.values_per_sample
     assert 0.4 * frames * most < taken <= frames * most
@@ -210,7 +210,7 @@ def test_a_broken_control_is_refuted(
     change: Change,
 ) -> None:
     require_tool("sby")
-    accelerator = render_steps(make_network([2, 2], steps=1), 2).write(tmp_path)
+    accelerator = render_accelerator(make_network([2, 2], steps=1), 2, "step-outer").write(tmp_path)
     change(tmp_path / f"rtl/snn_step_{file}.v", old, new)
     result = prove_step_control(accelerator, depth=24)
     assert result.status == "refuted"

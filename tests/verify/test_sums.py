@@ -9,8 +9,8 @@ import pytest
 
 from sc_neurocore.equation import LIF
 from sc_neurocore.fixed import IntegerNetwork, quantize
-from sc_neurocore.hdl.accelerator import Rendered, render_stationary
-from sc_neurocore.hdl.step_outer import render_steps
+from sc_neurocore.hdl.accelerator import Rendered, render_accelerator
+from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.network import DelayDense, InputEncoding, NetworkDescription, Population
 from sc_neurocore.verify.step_control import prove_step_control
 from sc_neurocore.verify.sums import prove_additions, prove_sums
@@ -33,7 +33,7 @@ def test_no_input_is_added_twice(
     tmp_path: Path,
 ) -> None:
     require_tool("sby")
-    accelerator = render_stationary(make_network(sizes, steps=3), lanes, **engine).write(tmp_path)
+    accelerator = render_accelerator(make_network(sizes, steps=3), lanes, **engine).write(tmp_path)
     assert prove_additions(accelerator).status == "proved"
 
 
@@ -62,7 +62,7 @@ def test_an_engine_that_adds_twice_is_refuted(
     change: Change,
 ) -> None:
     require_tool("sby")
-    accelerator = render_stationary(
+    accelerator = render_accelerator(
         make_network([2, 1], steps=1), lanes=2, inputs_per_beat=beat
     ).write(tmp_path)
     change(tmp_path / f"rtl/snn_{file}.v", old, new)
@@ -101,14 +101,14 @@ def test_a_step_outer_engine_that_adds_twice_is_refuted(
         layers=[layer, Population(neuron=LIF)],
         readout="spike-count",
     )
-    accelerator = render_steps(quantize(description), 2).write(tmp_path)
+    accelerator = render_accelerator(quantize(description), 2, "step-outer").write(tmp_path)
     change(tmp_path / f"rtl/snn_step_{file}.v", old, new)
     result = prove_step_control(accelerator, depth=24)
     assert result.status == "refuted"
     assert claim in result.detail
 
 
-@pytest.mark.parametrize("make", [render_stationary, render_steps])
+@pytest.mark.parametrize("schedule", ["group-stationary", "step-outer"])
 def test_one_bit_less_is_refuted(
     make: Callable[..., Rendered], make_network: MakeNetwork, tmp_path: Path
 ) -> None:
