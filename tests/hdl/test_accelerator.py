@@ -173,8 +173,8 @@ def test_lanes_must_be_a_power_of_two(
 
 def test_what_the_engine_does_not_have_is_named(make_network: MakeNetwork, tmp_path: Path) -> None:
     spikes = InputEncoding(shape=(2,), kind="spikes", bits=1, fraction_bits=0)
-    with pytest.raises(UserError, match="static input"):
-        render_accelerator(make_network([2, 2], input=spikes)).write(tmp_path)
+    with pytest.raises(UserError, match="one frame of numbers per result"):
+        render_accelerator(make_network([2, 2], input=spikes), 8, "group-stationary")
     for wrong in ({"units": 3}, {"units": 16}, {"inputs_per_beat": 5}, {"inputs_per_beat": 16}):
         with pytest.raises(UserError, match=f"{next(iter(wrong))}=.*: expected a power of two"):
             render_accelerator(make_network([2, 2]), 8, **wrong).write(tmp_path)

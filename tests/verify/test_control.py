@@ -45,8 +45,8 @@ def test_one_frame_gives_exactly_one_result(
     [
         ("controller", "if (out_ready) state <= IDLE", "state <= IDLE", "stays until it is taken"),
         ("controller", "if (out_ready) state", "if (!out_ready) state", "assert"),
-        ("controller", "? CHOOSE : SCAN", "? IDLE : SCAN", "assert"),
-        ("controller", "? CHOOSE : SCAN", "? SCAN : CHOOSE", "_left"),
+        ("controller", "is_enough ? CHOOSE :", "is_enough ? IDLE :", "assert"),
+        ("controller", "!layer_is_last ? SCAN", "layer_is_last ? SCAN", "assert"),
         ("controller", "state == IDLE && frame_valid;", "state != SCAN && frame_valid;", "assert"),
         ("loader", "beat == last_beat;", "beat != last_beat;", "assert"),
         ("loader", "event_bank <= !event_bank;", "event_bank <= event_bank;", "_bank"),

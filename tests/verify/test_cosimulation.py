@@ -94,9 +94,9 @@ def test_the_simulators_agree_to_the_clock(
 ) -> None:
     require_tool(*TOOLS[simulator])
     network = make_network([20, 24, 10], per_channel=True, steps=9, scale=1.0)
-    accelerator = render_accelerator(network, lanes=8, units=2, pipeline=3, inputs_per_beat=4).write(
-        tmp_path
-    )
+    accelerator = render_accelerator(
+        network, lanes=8, units=2, pipeline=3, inputs_per_beat=4
+    ).write(tmp_path)
     inputs = extreme_inputs(network, 20)
     events: list[Progress] = []
     result = cosimulate(accelerator, network, inputs, simulator, progress=events.append)

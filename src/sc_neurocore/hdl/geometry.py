@@ -274,6 +274,8 @@ def plan(
     _check_power_of_two("weight_slices", weight_slices, lanes)
     if not 0 <= soft_lanes <= lanes:
         raise UserError(f"soft_lanes={soft_lanes}: expected 0 to {lanes}, the lanes")
+    if schedule not in (AUTO, *get_args(Schedule)):
+        raise UserError(f"schedule {schedule!r}: expected {AUTO}, {', '.join(get_args(Schedule))}")
     parts = engine_layers(network)
     delay_bits = _delay_bits(network, parts)
     order = _choose_schedule(network, parts, schedule)
@@ -356,9 +358,7 @@ def _choose_schedule(
         return "step-outer" if why_not else "group-stationary"
     if schedule == "group-stationary" and why_not:
         raise UserError(f"{network.name}: {why_not}: leave the schedule to auto, or step-outer")
-    if schedule in get_args(Schedule):
-        return schedule  # type: ignore[return-value]
-    raise UserError(f"schedule {schedule!r}: expected {AUTO}, {', '.join(get_args(Schedule))}")
+    return "group-stationary" if schedule == "group-stationary" else "step-outer"
 
 
 def _why_not_group_stationary(network: IntegerNetwork, parts: Sequence[EngineLayer]) -> str:

@@ -3,9 +3,9 @@
 The emitted accelerator is compared with a plain description of what lanes and units must do
 (harness/lanes.v.j2), by induction, at the full widths of the design. Between two handovers a lane's
 sum is that of its weights times the values, and of those that were sent ahead to this step; a unit
-gets the current that the integer model makes of sum and bias, its neuron's parameters, and the state
-that the neuron's last update left; what it answers leaves with its own tag. What the unit itself
-computes is proved apart (`verify.equivalence`).
+gets the current that the integer model makes of sum and bias, its neuron's parameters, and the
+state that the neuron's last update left; what it answers leaves with its own tag. What the unit
+itself computes is proved apart (`verify.equivalence`).
 """
 
 from __future__ import annotations
@@ -69,11 +69,10 @@ def prove_lane(
     )
     assumptions = (
         *RESET,
-        "the memories answer a clock after they are asked, with what was written",
+        "memories answer a clock after they are asked, with what was written",
     )
-    if len(lanes) < g.lanes:
-        assumptions += ("the other lanes are the same text",)
-    return prove(accelerator, folder, NAME, claims, assumptions, depth, timeout)
+    others = ("the other lanes are the same text",) if len(lanes) < g.lanes else ()
+    return prove(accelerator, folder, NAME, claims, assumptions + others, depth, timeout)
 
 
 def _lanes(g: Geometry) -> list[int]:

@@ -33,7 +33,6 @@ WEIGHT_LIMIT = (1 << (WEIGHT_BITS - 1)) - 1
 NAME = "a small network on this engine: the accelerator equals the integer model"
 _ENGINE_PREFIX = "snn_"
 _MEMORIES = ("snn_rom.v",)
-SAMPLES = 2
 _REFERENCE = "small_reference"
 
 
@@ -136,6 +135,7 @@ def check(
     accelerator: Accelerator,
     memories: list[Contents],
     *,
+    samples: int,
     clocks: int,
     timeout: float,
     numbers: str,
@@ -147,6 +147,7 @@ def check(
         network: The network.
         accelerator: What was generated from it; the bench goes to its folder proof/small.
         memories: What its memories hold.
+        samples: How many samples go in, one after the other.
         clocks: How many clocks are looked at; the results must be out by then.
         timeout: Seconds after which the answer is `unknown`.
         numbers: What is free, in words.
@@ -156,7 +157,7 @@ def check(
         ToolMissingError: If Yosys or python-sat is not installed.
         ToolFailedError: If Yosys cannot read the design.
     """
-    folder = _prepare(network, accelerator, memories, clocks)
+    folder = _prepare(network, accelerator, memories, samples, clocks)
     began = time.perf_counter()
 
     def check_time(clock: int) -> None:
@@ -191,7 +192,11 @@ def check(
 
 
 def _prepare(
-    network: IntegerNetwork, accelerator: Accelerator, memories: list[Contents], clocks: int
+    network: IntegerNetwork,
+    accelerator: Accelerator,
+    memories: list[Contents],
+    samples: int,
+    clocks: int,
 ) -> Path:
     """Write the bench; return its folder."""
     reference = unroll(network)
@@ -216,7 +221,7 @@ def _prepare(
     places = [name for each in of_frame for name in each + [""] * (g.beats * g.beat - len(each))]
     values = {
         "reference": _REFERENCE,
-        "samples": SAMPLES,
+        "samples": samples,
         "inputs": inputs,
         "places": places,
         "beats": g.beats * frames,

@@ -40,7 +40,6 @@ from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.small_bench import (
     FORMAT,
     INPUT_BITS,
-    SAMPLES,
     Contents,
     Field,
     Marks,
@@ -76,6 +75,11 @@ class Kind:
         return (2, 3, 3)
 
     @property
+    def samples(self) -> int:
+        """Samples that come one after the other: two where a solver can still follow."""
+        return 1 if self.is_recurrent else 2
+
+    @property
     def steps(self) -> int:
         """Time steps; with delays, a slot of a ring is used again."""
         return 3 if self.is_delayed else 2
@@ -84,9 +88,10 @@ class Kind:
         recurrent = ", the hidden ones recurrent" if self.is_recurrent else ""
         delays = ", with delays of up to a step in front" if self.is_delayed else ""
         frames = "one frame" if self.is_static else f"{self.steps} frames, one per step,"
+        sizes = "-".join(map(str, self.sizes))
         return (
-            f"{SAMPLES} samples of {frames} a network of {'-'.join(map(str, self.sizes))} LIF "
-            f"neurons in {FORMAT}{recurrent}{delays}, {self.steps} steps, {self.schedule}"
+            f"samples: {self.samples}, of {frames} a network of {sizes} LIF neurons in {FORMAT}"
+            f"{recurrent}{delays}, {self.steps} steps, {self.schedule}"
         )
 
 
@@ -130,7 +135,8 @@ def prove_small_network(
         small,
         accelerator,
         _memories(small, g),
-        clocks=2 + SAMPLES * of_a_sample,
+        samples=kind.samples,
+        clocks=2 + kind.samples * of_a_sample,
         timeout=timeout,
         numbers=f"all weights of {_WEIGHT_BITS} bits, all {delays}biases and all inputs of "
         f"{INPUT_BITS} bits",
@@ -198,7 +204,7 @@ def _small(kind: Kind) -> IntegerNetwork:
 
     layers: list[Any] = []
     for inputs, outputs in pairwise(kind.sizes):
-        weight, is_first, is_last = matrix(inputs, outputs), not layers, outputs == kind.sizes[-1]
+        weight, is_first = matrix(inputs, outputs), not layers
         is_last = len(layers) == 2 * (len(kind.sizes) - 2)
         if kind.is_delayed and is_first:
             late = np.ones(weight.shape, dtype=np.int64)
@@ -219,7 +225,7 @@ def _small(kind: Kind) -> IntegerNetwork:
             fraction_bits=1,
         ),
         steps=kind.steps,
-        layers=layers,
+        layers=tuple(layers),
     )
     return quantize(description, FORMAT, _WEIGHT_BITS, current_extra_bits=1)
 

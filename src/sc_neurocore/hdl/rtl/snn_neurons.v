@@ -329,6 +329,7 @@ module snn_neurons #(
                 always @(posedge clk)
                     if (result_valid) kept <= unit_next_state[unit*STATE_BITS +: STATE_BITS];
                 assign state = kept;
+                wire unused = &{fetched_address, result_address, 1'b0};
             end else begin : several_states
                 snn_ram #(.WIDTH(STATE_BITS), .ADDRESS_BITS(ADDRESS_BITS)) states (
                     .clk           (clk),

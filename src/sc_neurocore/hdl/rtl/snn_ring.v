@@ -58,7 +58,7 @@ module snn_ring #(
         else if (store)     last_valid <= 1'b1;
     end
 
-    snn_ram #(.WIDTH(WIDTH), .ADDRESS_BITS(ADDRESS_BITS)) words (
+    snn_ram #(.WIDTH(WIDTH), .ADDRESS_BITS(ADDRESS_BITS)) memory (
         .clk           (clk),
         .write         (clear || store),
         .write_address (clear ? clear_address : address),

@@ -1,9 +1,8 @@
-"""The step-outer generator: which networks it takes, what it writes, that tools accept it."""
+"""Both orders of work: which networks each takes, what is written, that tools accept it."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +10,8 @@ import pytest
 from sc_neurocore.equation import CATALOGUE, LIF
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import IntegerNetwork, quantize
-from sc_neurocore.hdl.geometry import plan
 from sc_neurocore.hdl.accelerator import render_accelerator
+from sc_neurocore.hdl.geometry import plan
 from sc_neurocore.network import (
     Conv2d,
     Delay,
@@ -115,11 +114,10 @@ def test_only_what_a_design_needs_is_written(
     for kind, has_rings in (("recurrent", False), ("delayed", True)):
         design = render_accelerator(make_step_network(kind), 2, "step-outer").write(tmp_path / kind)
         names = {path.name for path in design.verilog}
-        assert ("snn_step_rings.v" in names, "snn_accumulator.v" in names) == (
-            has_rings,
-            not has_rings,
-        )
-        assert "snn_engine.v" not in names
+        assert ("snn_ring.v" in names) == has_rings
+        assert "snn_column.v" not in names
+    loaded = render_accelerator(make_step_network("recurrent"), 2, weights="loaded")
+    assert "rtl/snn_column.v" in loaded.contents
 
 
 def signed(value: int, width: int) -> int:
@@ -185,21 +183,6 @@ def test_neurons_that_share_a_name_have_units_of_their_own(tmp_path: Path) -> No
     network = quantize(NetworkDescription(name="n", input=encoding, steps=4, layers=layers))
     design = render_accelerator(network, 2, "step-outer").write(tmp_path)
     assert design.neuron_modules == ("lif_q8_8_step", "lif_q8_8_2_step")
-
-
-@pytest.mark.parametrize(
-    "options", [{"units": 2}, {"pipeline": 1}, {"inputs_per_beat": 2}, {"weights": "loaded"}]
-)
-def test_what_only_the_other_schedule_has_is_refused(
-    options: dict[str, Any], make_step_network: MakeStepNetwork, tmp_path: Path
-) -> None:
-    name, value = next(iter(options.items()))
-    with pytest.raises(UserError, match=f"step-outer schedule does not take {name}={value}"):
-        render_accelerator(make_step_network("recurrent"), 2, **options).write(tmp_path)
-    assert not list(tmp_path.iterdir())
-    design = render_accelerator(make_step_network("recurrent"), 2, units=1).write(tmp_path)
-    with pytest.raises(UserError, match="schedule step-outer: expected group-stationary"):
-        design.geometry
 
 
 def test_a_summed_membrane_is_left_to_the_first_schedule(make_network: MakeNetwork) -> None:
