@@ -33,8 +33,16 @@ from sc_neurocore.hdl.render import render
 SOURCES = "rtl"
 BOARD_SOURCES = "board"
 """Inside it: what belongs to a board and not to the core."""
-BENCH_MODULES = ("testbench", "control")
-"""Modules that are put around the top to simulate it and to prove its control."""
+BENCH_MODULES = (
+    "testbench",
+    "control",
+    "additions",
+    "lanes",
+    "lane_currents",
+    "small",
+    "small_reference",
+)
+"""Modules that are put around the top to simulate it and to prove its claims."""
 
 
 @dataclass(frozen=True)

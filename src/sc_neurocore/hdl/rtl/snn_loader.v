@@ -75,6 +75,23 @@ module snn_loader #(
         if (reset) event_bank <= 1'b0;
     end
 
+`ifdef FORMAL
+    // While a frame comes in, events are numbered in the order of their beats, and none is behind its
+    // beat. `last_beat` stays, and there was a reset.
+    reg begun = 1'b0;
+    always @(posedge clk) begun <= 1'b1;
+    always @(posedge clk)
+        if (begun && !reset) begin
+            if (!full) begin
+                assert (beat <= last_beat && event_address <= beat && frame_last_event <= beat);
+                assert (frame_is_blank == (event_address == 0));
+                if (!frame_is_blank) assert (frame_last_event == event_address - 1'b1);
+            end
+            assert (frame_last_event <= last_beat);
+            if (frame_is_blank) assert (frame_last_event == 0);
+        end
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -32,6 +32,12 @@ module snn_requantize #(
     wire sign = shifted[WIDE_BITS-1];
     wire fits = shifted[WIDE_BITS-2 -: SPARE_BITS] == {SPARE_BITS{sign}};
 
+`ifdef FORMAL
+    localparam signed [WIDE_BITS-1:0] MOST = {{(SPARE_BITS+1){1'b0}}, {(CURRENT_BITS-1){1'b1}}};
+    wire signed [WIDE_BITS-1:0] within = shifted > MOST ? MOST : shifted < ~MOST ? ~MOST : shifted;
+    always @* assert (current == within[CURRENT_BITS-1:0]);
+`endif
+
     assign current = fits ? shifted[CURRENT_BITS-1:0] : {sign, {(CURRENT_BITS-1){~sign}}};
 
 endmodule

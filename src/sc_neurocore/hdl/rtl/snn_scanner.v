@@ -194,6 +194,25 @@ module snn_scanner #(
         end
     end
 
+`ifdef FORMAL
+    // One input of the word stands at the exit, the rest above it; where there is no word, nothing looks
+    // like one. There was a reset.
+    wire [WORD-1:0] behind = finished ? {WORD{1'b0}} : rest;
+    reg             begun = 1'b0;
+    always @(posedge clk) begun <= 1'b1;
+    always @(posedge clk)
+        if (begun && !reset) begin
+            assert (fetched_valid || fetched_is_empty);
+            assert (arrived_valid || arrived == 0);
+            assert (current_valid || !token_add);
+            assert (finished == (behind == 0) && (finished || current_valid));
+            if (current_valid) begin
+                assert ((lowest & (lowest - 1'b1)) == 0 && token_add == (lowest != 0));
+                assert ((behind & (lowest | (lowest - 1'b1))) == 0);
+            end
+        end
+`endif
+
 endmodule
 
 `default_nettype wire
