@@ -43,7 +43,12 @@ def test_one_frame_gives_exactly_one_result(
 @pytest.mark.parametrize(
     ("file", "old", "new", "claim"),
     [
-        ("controller", "if (out_ready) state <= IDLE", "state <= IDLE", "stays until it is taken"),
+        (
+            "controller",
+            "if (out_ready) state <= BEGIN",
+            "state <= BEGIN",
+            "stays until it is taken",
+        ),
         ("controller", "if (out_ready) state", "if (!out_ready) state", "assert"),
         ("controller", "is_enough ? CHOOSE :", "is_enough ? IDLE :", "assert"),
         ("controller", "!layer_is_last ? SCAN", "layer_is_last ? SCAN", "assert"),

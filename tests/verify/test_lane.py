@@ -78,7 +78,7 @@ def test_an_early_handover_is_refuted(
     accelerator, network = make_design(1)
     old = "multiplied_handover <= weighted_handover;"
     change(tmp_path / "rtl/snn_accumulator.v", old, "multiplied_handover <= read_handover;")
-    result = prove_lane(accelerator, network, depth=6)
+    result = prove_lane(accelerator, network, depth=24)
     assert result.status == "refuted"
     assert "assert" in result.detail
 
