@@ -23,6 +23,8 @@ from sc_neurocore.network import (
     Recurrent,
 )
 from sc_neurocore.verify.certificate import cosimulate_design, prove_design
+from sc_neurocore.verify.elaborated import elaborate, refuse_faults
+from sc_neurocore.verify.verilog_reader import check_design
 
 CASES = 60
 IN_CI = (3, 7)
@@ -94,6 +96,10 @@ def test_the_certificate_holds(
         design = compile_network(description, tmp_path, **compiled, **options)
     except UserError as error:
         pytest.fail(f"{compiled} {options}: {error}")
+    sources = {path.name: path.read_bytes() for path in (tmp_path / "rtl").iterdir()}
+    verilog = {name: text for name, text in sources.items() if name.endswith(".v")}
+    check_design(verilog, verilog.values())
+    refuse_faults(elaborate(sources, description.name))
     network = design.network
     shape = (network.steps,) * network.batch_axis + (3, network.layers[0].inputs)
     inputs = np.random.default_rng(seed).integers(0, 1 << network.input_bits, shape)

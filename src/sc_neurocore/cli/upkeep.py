@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ import typer
 from sc_neurocore.cli import options
 from sc_neurocore.cli.console import reporting
 from sc_neurocore.errors import CheckFailedError, ToolMissingError, UserError
+from sc_neurocore.files import sole_writer
 from sc_neurocore.report.html import write_report
 from sc_neurocore.tools.doctor import examine
 
@@ -42,7 +44,8 @@ def doctor(as_json: options.Json = False) -> None:
 def report(run: options.Run, as_json: options.Json = False) -> None:
     """Write RUN/report.html again from the summary and results that a demo left there."""
     with reporting(as_json) as shown:
-        path = write_report(run)
+        with sole_writer(run, "report") if run.is_dir() else nullcontext():
+            path = write_report(run)
         shown.result({"report": path.as_posix()}, [("report", path.as_posix())])
 
 
@@ -63,12 +66,14 @@ def bench(
             raise UserError(f"no table {unknown[0]!r}; known: {', '.join(sorted(scripts))}")
         chosen = sorted(tables or scripts)
         missed = []
-        for name in chosen:
-            shown.note(f"{name} …")
-            status = subprocess.run([sys.executable, scripts[name]], stdout=sys.stderr).returncode
-            if status not in (0, CheckFailedError.exit_code):
-                raise CheckFailedError(f"{scripts[name]} failed; what it printed stands above")
-            missed += [name] * bool(status)
+        with sole_writer(folder / "results", "bench"):  # two at once would measure each other
+            for name in chosen:
+                shown.note(f"{name} …")
+                command = [sys.executable, str(scripts[name])]
+                status = subprocess.run(command, stdout=sys.stderr).returncode
+                if status not in (0, CheckFailedError.exit_code):
+                    raise CheckFailedError(f"{scripts[name]} failed; what it printed stands above")
+                missed += [name] * bool(status)
         if missed:
             raise CheckFailedError(
                 f"a target was missed: {', '.join(missed)}; see docs/benchmarks.md"
