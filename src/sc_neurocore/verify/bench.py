@@ -67,6 +67,9 @@ def prepare(
 
     Returns:
         The folder.
+
+    Raises:
+        CheckFailedError: If a file of the design assumes something: a proof would rest on it.
     """
     folder = accelerator.directory / "proof" / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -74,6 +77,11 @@ def prepare(
     for path in accelerator.verilog:
         if path.name not in free:
             text = (accelerator.directory / path).read_text(encoding="utf-8")
+            if re.search(r"\b(assume|restrict)\b", re.sub(r"//.*|/\*.*?\*/", "", text)):
+                raise CheckFailedError(
+                    f"{accelerator.directory / path} assumes something: what the files of a design "
+                    f"claim of themselves is shown, nothing is taken for granted; compile again"
+                )
             if equations_are_free and path.stem in accelerator.neuron_modules:
                 text = free_module(text, path.stem)
             (folder / path.name).write_text(text, encoding="utf-8")

@@ -20,9 +20,9 @@ module snn_column #(
     parameter WIDTH        = 16,
     parameter DEPTH        = 256,
     parameter ADDRESS_BITS = 8,
-    /* verilator lint_off UNUSEDPARAM */
+    /* verilator lint_off UNUSED */
     parameter RAM_STYLE    = "block"
-    /* verilator lint_on UNUSEDPARAM */
+    /* verilator lint_on UNUSED */
 ) (
     input  wire                    clk,
     input  wire                    write,

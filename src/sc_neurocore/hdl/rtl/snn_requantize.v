@@ -33,9 +33,9 @@ module snn_requantize #(
     wire fits = shifted[WIDE_BITS-2 -: SPARE_BITS] == {SPARE_BITS{sign}};
 
 `ifdef FORMAL
-    localparam signed [WIDE_BITS-1:0] MOST = {{(SPARE_BITS+1){1'b0}}, {(CURRENT_BITS-1){1'b1}}};
-    wire signed [WIDE_BITS-1:0] within = shifted > MOST ? MOST : shifted < ~MOST ? ~MOST : shifted;
-    always @* assert (current == within[CURRENT_BITS-1:0]);
+    wire signed [WIDE_BITS-1:0] most    = {{(SPARE_BITS+1){1'b0}}, {(CURRENT_BITS-1){1'b1}}};
+    wire signed [WIDE_BITS-1:0] limited = shifted > most ? most : shifted < ~most ? ~most : shifted;
+    always @* assert (current == limited[CURRENT_BITS-1:0]);
 `endif
 
     assign current = fits ? shifted[CURRENT_BITS-1:0] : {sign, {(CURRENT_BITS-1){~sign}}};
