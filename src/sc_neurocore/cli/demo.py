@@ -76,12 +76,12 @@ def demo(
         for name in ("training", "design"):
             inside(out, name)  # no link leads what is written elsewhere
         road = _Road(out, report)
-        with sole_writer(out, "demo"):
-            try:
+        try:
+            with sole_writer(out, "demo"):
                 road.go()
-            finally:
-                if road.seconds:  # a run that did nothing leaves what an earlier one wrote
-                    road.write()
+        finally:
+            if road.seconds:  # a run that did nothing leaves what an earlier one wrote
+                road.write()
         table = tables(read_summary(out), read_results(out))["ladder"]
         report.result(road.summary, [*table.rows, ("report", (out / REPORT_NAME).as_posix(), "")])
         report.exit_code = road.summary["exit_code"]

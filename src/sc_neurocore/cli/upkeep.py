@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -44,8 +43,7 @@ def doctor(as_json: options.Json = False) -> None:
 def report(run: options.Run, as_json: options.Json = False) -> None:
     """Write RUN/report.html again from the summary and results that a demo left there."""
     with reporting(as_json) as shown:
-        with sole_writer(run, "report") if run.is_dir() else nullcontext():
-            path = write_report(run)
+        path = write_report(run)
         shown.result({"report": path.as_posix()}, [("report", path.as_posix())])
 
 
