@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from sc_neurocore.hdl.schedules import render_accelerator
 
 from sc_neurocore import load_description
 from sc_neurocore.errors import CheckFailedError, ToolFailedError, UserError
 from sc_neurocore.fixed import IntegerNetwork
 from sc_neurocore.fpga.boards import BOARDS, add_board
+from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.hdl.design import compile_network
 from sc_neurocore.verify.elaborated import (
     Elaboration,
@@ -321,16 +321,16 @@ def test_comments_and_blanks_do_not_make_another_circuit(
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        (f"{TOP}_schedule.v", "inputs     = 11'd64", "inputs     = 11'd65"),
+        (f"{TOP}_layers.v", "inputs       = 11'd64", "inputs       = 11'd65"),
         ("snn_readout.v", "score > best_score", "score >= best_score"),
-        (f"{TOP}.v", "count_address        (count_address)", "count_address (4'd0)"),
+        (f"{TOP}.v", "count_address      (count_address)", "count_address (4'd0)"),
     ],
 )
 def test_an_edit_of_the_circuit_is_seen(
     name: str, old: str, new: str, require_tool: RequireTool, digits: dict[str, bytes]
 ) -> None:
     require_tool("yosys")
-    old = old.replace("count_address        (", ".count_address        (").replace("..", ".")
+    old = old.replace("count_address      (", ".count_address      (").replace("..", ".")
     new = new if not old.startswith(".") else f".{new}"
     assert not same_circuit(digits, edit(digits, name, old, new), TOP)
 
