@@ -23,6 +23,7 @@ from sc_neurocore.verify.cosimulation import (
     extreme_inputs,
     samples_first,
 )
+from sc_neurocore.verify.emitted import check_emitted
 from sc_neurocore.verify.equivalence import prove_step
 from sc_neurocore.verify.lane import prove_lane
 from sc_neurocore.verify.netlist_simulation import (
@@ -200,9 +201,9 @@ def cosimulate_design(
 def prove_design(
     design: Design, progress: ProgressCallback = ignore_progress
 ) -> tuple[ProofResult, ...]:
-    """Prove the neuron's datapath and the control, and check the engine on a small network."""
+    """Prove the files, the neurons and the engine, and check the engine on a small network."""
     accelerator, network = design.accelerator, design.network
-    claims: dict[str, Callable[[], ProofResult]] = {}
+    claims: dict[str, Callable[[], ProofResult]] = {"files": partial(check_emitted, design)}
     for program, module in zip(network.programs, accelerator.neuron_modules, strict=True):
         claims[module] = partial(_prove_datapath, accelerator, program, module)
     claims["control"] = partial(prove_control, accelerator)
