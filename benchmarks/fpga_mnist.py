@@ -36,11 +36,10 @@ from _results import Target, write_results
 
 from sc_neurocore.cli.stages import test_part
 from sc_neurocore.errors import CheckFailedError
-from sc_neurocore.fixed import quantize
 from sc_neurocore.fpga.build import build
-from sc_neurocore.fpga.capacity import choose
+from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.energy import Activity, count_activity, estimate_energy
-from sc_neurocore.hdl.accelerator import Accelerator, generate
+from sc_neurocore.hdl.design import Design
 from sc_neurocore.hdl.geometry import EngineOptions
 from sc_neurocore.network.storage import load_description
 from sc_neurocore.report import figures
@@ -82,31 +81,29 @@ TEST_SIZE = 10_000
 EXTREMES = 1000
 
 
-def fingerprint(folder: Path) -> str:
-    """Return a hash of all that a design folder was built from."""
-    names = ("*.v", "*.hex", "*.bin")
-    files = sorted(path for name in names for path in (folder / "rtl").glob(name))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
+def fingerprint(design: Design) -> str:
+    """Return a hash of all that is simulated and built."""
+    files = sorted(name for name in design.hashes if name.startswith("rtl/"))
+    return hashlib.sha256("".join(design.hashes[name] for name in files).encode()).hexdigest()[:12]
 
 
-def check(parts: Parts, folder: Path, model: str, weight_bits: int, samples: int) -> dict[str, Any]:
+def check(parts: Parts, design: Design, samples: int) -> dict[str, Any]:
     """Return accuracy, and what co-simulation of so many test images found."""
-    mark = fingerprint(folder)
+    mark = fingerprint(design)
     if known := parts.get("cosimulation", mark, samples):
         return known
-    description = load_description(MODELS / model)
-    network = quantize(description, FORMAT, weight_bits)
-    data = test_part(description)
+    network, accelerator = design.network, design.accelerator
+    data = test_part(design.description)
     inputs = data.inputs.reshape(len(data), -1)
     run = network.run(data.network_inputs())
-    cosimulate(folder, network, inputs[:1], "verilator")  # the build is kept, and not timed
+    cosimulate(accelerator, network, inputs[:1], "verilator")  # the build is kept, and not timed
     began = time.perf_counter()
-    result = cosimulate(folder, network, inputs[:samples], "verilator")
+    result = cosimulate(accelerator, network, inputs[:samples], "verilator")
     seconds = time.perf_counter() - began
-    extremes = cosimulate(folder, network, extreme_inputs(network, EXTREMES), "verilator")
+    extremes = cosimulate(accelerator, network, extreme_inputs(network, EXTREMES), "verilator")
     for compared in (result, extremes):
         if not compared.holds:
-            raise SystemExit(f"{model}: {compared.first_mismatch}")
+            raise SystemExit(f"{design.network.name}: {compared.first_mismatch}")
     found = {
         "integer_percent": round(100 * run.accuracy(data.labels), 2),
         "images_compared": result.samples,
@@ -121,16 +118,15 @@ def check(parts: Parts, folder: Path, model: str, weight_bits: int, samples: int
     return parts.put(found, "cosimulation", mark, samples)
 
 
-def activity(parts: Parts, accelerator: Accelerator, model: str, weight_bits: int) -> Activity:
+def activity(parts: Parts, design: Design) -> Activity:
     """Return the work that an image causes on the average."""
-    description = load_description(MODELS / model)
-    key = ("activity", description.content_hash[:12], accelerator.geometry)
+    geometry = design.accelerator.geometry
+    key = ("activity", design.description.content_hash[:12], geometry)
     if known := parts.get(*key):
         return Activity(**known)
-    data = test_part(description)
+    data = test_part(design.description)
     inputs = data.inputs.reshape(len(data), -1)[:FOR_ACTIVITY]
-    network = quantize(description, FORMAT, weight_bits)
-    found = count_activity(network, accelerator.geometry, inputs)
+    found = count_activity(design.network, geometry, inputs)
     parts.put(asdict(found), *key)
     return found
 
@@ -143,19 +139,19 @@ def draw(layout: Path, title: str) -> None:
     figure.savefig(PICTURE, dpi=110)
 
 
-def implement(parts: Parts, folder: Path, device: str, is_drawn: bool) -> dict[str, Any]:
+def implement(parts: Parts, design: Design, device: str, is_drawn: bool) -> dict[str, Any]:
     """Return what a build takes, or why there is none."""
     tools = [version(name) for name in DEVICES[device].flow.programs]
-    key = ("build", fingerprint(folder), device, *tools)
+    key = ("build", fingerprint(design), device, *tools)
     known = parts.get(*key)
     if known and (PICTURE.exists() or not is_drawn):
         return known
     try:
-        built = build(folder, device, frequency_mhz=CLOCKS[device], seed=SEED, few_pins=True)
+        built = build(design, device, frequency_mhz=CLOCKS[device], seed=SEED, few_pins=True)
     except CheckFailedError as error:
         return parts.put({"problem": str(error).partition("it takes ")[2]}, *key)
     if is_drawn and built.layout is not None:
-        draw(folder / built.layout, built.device_title)
+        draw(Path(design.name) / built.layout, built.device_title)
     seconds = list(built.seconds.values())
     found = {
         "luts": built.luts,
@@ -176,7 +172,6 @@ def measure(model: str, lanes: int, device: str, samples: int, parts: Parts) -> 
     """Measure one row."""
     description = load_description(MODELS / model)
     weight_bits = WEIGHT_BITS.get(device, USUAL_BITS)
-    network = quantize(description, FORMAT, weight_bits)
     options = ENGINE[lanes].copy()
     if device in SLICED:
         options["weight_slices"] = lanes
@@ -188,29 +183,24 @@ def measure(model: str, lanes: int, device: str, samples: int, parts: Parts) -> 
         "weight_bits": weight_bits,
         "device": device,
     }
-    try:
-        placed, _ = choose(network, DEVICES[device], lanes, **options)
-    except CheckFailedError as error:
-        return {**row, "problem": str(error).partition("takes ")[2].partition(";")[0]}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        accelerator = generate(
-            network,
-            folder,
-            lanes,
-            weights=placed.weights,
-            **(options | {"soft_lanes": placed.soft_lanes}),
-        )
+        try:
+            design = compile_design(
+                description, folder, FORMAT, weight_bits, lanes, device=device, **options
+            ).design
+        except CheckFailedError as error:
+            return {**row, "problem": str(error).partition("takes ")[2].partition(";")[0]}
         seconds = time.perf_counter() - began
-        found = check(parts, folder, model, weight_bits, samples)
-        built = implement(parts, folder, device, (model, lanes, device) == DRAWN)
-        work = activity(parts, accelerator, model, weight_bits)
+        found = check(parts, design, samples)
+        built = implement(parts, design, device, (model, lanes, device) == DRAWN)
+        work = activity(parts, design)
     fmax = built.get("fmax_mhz")
     energy = estimate_energy(work, found["interval_cycles"], fmax)
     return {
         **row,
         **found,
-        "weights": placed.weights,
+        "weights": design.manifest.choices.weights,
         **built,
         # From one image to the next, and from the last input to the class.
         "us_per_image": round(found["interval_cycles"] / fmax, 2) if fmax else None,

@@ -13,9 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,9 +22,10 @@ from _engine import engine_hash
 from sc_neurocore.equation import CATALOGUE
 from sc_neurocore.files import write_atomically
 from sc_neurocore.fixed import IntegerNetwork, quantize
-from sc_neurocore.fpga.build import measure
 from sc_neurocore.fpga.capacity import MEASURED, features, plan_for, plan_memories, ram_blocks
-from sc_neurocore.hdl.accelerator import generate
+from sc_neurocore.fpga.flow import measure
+from sc_neurocore.fpga.sources import sources_of_core
+from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.hdl.geometry import EngineOptions
 from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
 from sc_neurocore.tools.devices import DEVICES
@@ -85,10 +84,9 @@ def main() -> None:
             same = [row for row in rows if about.items() <= row.items()]
             if any(row["engine"] == engine for row in same) or not device.fits(blocks):
                 continue
-            with tempfile.TemporaryDirectory() as folder:
-                made: EngineOptions = {**options, "soft_lanes": geometry.soft_lanes}
-                generate(network, Path(folder), lanes, **made)
-                used = measure(folder, key, few_pins=True)
+            made: EngineOptions = {**options, "soft_lanes": geometry.soft_lanes}
+            core = sources_of_core(render_accelerator(network, lanes, **made))
+            used = measure(core, key, few_pins=True)
             row = {
                 "engine": engine,
                 **about,

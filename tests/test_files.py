@@ -61,7 +61,19 @@ def test_files_are_replaced_together(tmp_path: Path) -> None:
     assert (tmp_path / "c").read_bytes() == b"3"
 
 
-@pytest.mark.parametrize("calls", range(1, 4))
+def test_only_what_was_written_and_is_unchanged_is_removed(tmp_path: Path) -> None:
+    with sole_writer(tmp_path, "test"):
+        replace_files(tmp_path, {"build/x/a": b"1", "build/b": b"2"})
+        (tmp_path / "build" / "b").write_bytes(b"edited")
+        (tmp_path / "own").write_bytes(b"3")
+        replace_files(tmp_path, {}, remove=["build/x/a", "build/b", "own", "never"])
+    assert not (tmp_path / "build" / "x").exists()
+    assert (tmp_path / "build" / "b").read_bytes() == b"edited"
+    assert (tmp_path / "own").read_bytes() == b"3"
+    assert files.written_files(tmp_path) == {}
+
+
+@pytest.mark.parametrize("calls", range(1, 5))
 def test_an_interrupted_replacement_is_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: int
 ) -> None:
@@ -116,14 +128,15 @@ def test_a_folder_has_one_writer_and_a_killed_one_leaves_no_lock(tmp_path: Path)
 def test_a_planted_journal_cannot_leave_the_folder(tmp_path: Path) -> None:
     outside = tmp_path / "precious"
     outside.write_text("keep")
+    digest = files.sha256(outside.read_bytes())
     folder = tmp_path / "design"
     own = folder / files.OWN_FOLDER
     (own / "staged").mkdir(parents=True)
     (own / "staged" / "0").write_text("evil")
     for journal in (
-        {"write": ["../precious"], "remove": []},
-        {"write": [], "remove": ["../precious"]},
-        {"write": [], "remove": [str(outside)]},
+        {"write": ["../precious"], "remove": {}, "written": {}},
+        {"write": [], "remove": {"../precious": digest}, "written": {}},
+        {"write": [], "remove": {str(outside): digest}, "written": {}},
     ):
         (own / "journal.json").write_text(json.dumps(journal))
         with pytest.raises(UserError, match="refused"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sc_neurocore.cli.app import run
-from sc_neurocore.hdl.accelerator import load_accelerator
+from sc_neurocore.hdl.design import load_design
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "ode-to-bitstream.md"
@@ -36,7 +36,7 @@ def test_the_blocks_of_the_page_run_one_after_the_other(
     assert len(compiles) == 2
     for line in compiles:
         assert run(line.split()) == 0
-    assert load_accelerator(Path("build/network")).geometry.unit_latency == 4
+    assert load_design(Path("build/network")).manifest.choices.pipeline == 4
 
 
 def test_the_equations_of_the_page_are_those_of_the_example() -> None:

@@ -12,8 +12,10 @@ from typer.testing import CliRunner
 from sc_neurocore.cli.app import app
 from sc_neurocore.cli.app import run as run_line
 from sc_neurocore.equation import CATALOGUE
-from sc_neurocore.fpga.design import read_design
-from sc_neurocore.hdl.accelerator import load_accelerator
+from sc_neurocore.files import OWN_FOLDER, sole_writer
+from sc_neurocore.fpga.build import BuildReport
+from sc_neurocore.hdl.design import load_design
+from sc_neurocore.hdl.manifest import read_manifest
 from sc_neurocore.network import (
     Dense,
     InputEncoding,
@@ -97,10 +99,10 @@ def test_compile_takes_the_schedule_that_is_asked_for(schedule: str | None, tmp_
     code, result = run("compile", MODEL, "--out", tmp_path, "--lanes", 2, *asked)
     chosen = schedule or "group-stationary"
     assert (code, result["schedule"]) == (0, chosen)
-    assert json.loads((tmp_path / "design.json").read_text())["schedule"] == chosen
+    assert read_manifest(tmp_path)[0].choices.schedule == chosen
     top = next(path for path in result["verilog"] if Path(path).stem == result["top"])
-    engine = {"group-stationary": "snn_engine", "step-outer": "snn_step_engine"}[chosen]
-    assert re.search(rf"^\s*{engine}\b", Path(top).read_text(), re.MULTILINE)
+    order = {"group-stationary": 0, "step-outer": 1}[chosen]
+    assert re.search(rf"^\s*\.STEP_OUTER\({order}\)", Path(top).read_text(), re.MULTILINE)
 
 
 def test_compile_refuses_a_schedule_that_cannot_do_it(tmp_path: Path) -> None:
@@ -111,16 +113,15 @@ def test_compile_refuses_a_schedule_that_cannot_do_it(tmp_path: Path) -> None:
     save_description(net, tmp_path / "net")
     out = ("--out", tmp_path / "out")
     for arguments, message in [
-        (("--schedule", "group-stationary"), "made of dense, recurrent"),
-        (("--lanes", "auto", "--device", "hx8k"), "--lanes auto is for group-stationary"),
-        (("--board", "icebreaker"), "--board icebreaker is for group-stationary"),
+        (("--schedule", "group-stationary"), "neuron layer 1 is recurrent"),
     ]:
         code, result = run("compile", tmp_path / "net", *out, *arguments)
         assert code == 2
         assert message in result["error"]
         assert not (tmp_path / "out").exists()
-    code, result = run("compile", tmp_path / "net", *out)
-    assert (code, result["schedule"]) == (0, "step-outer")
+    for others in ((), ("--lanes", "auto", "--device", "hx8k"), ("--board", "icebreaker")):
+        code, result = run("compile", tmp_path / "net", *out, *others)
+        assert (code, result["schedule"]) == (0, "step-outer")
 
 
 def test_compile_for_a_device_takes_the_lanes_that_fit(tmp_path: Path) -> None:
@@ -128,7 +129,7 @@ def test_compile_for_a_device_takes_the_lanes_that_fit(tmp_path: Path) -> None:
     assert code == 0
     fitting = [each["lanes"] for each in result["estimates"] if each["fits"]]
     assert result["lanes"] == max(fitting)
-    assert json.loads((tmp_path / "design.json").read_text())["lanes"] == max(fitting)
+    assert read_manifest(tmp_path)[0].choices.lanes == max(fitting)
     assert all("block RAMs of 32" in each["sums"] for each in result["estimates"])
 
 
@@ -171,10 +172,6 @@ def test_a_syntax_error_shows_the_line_and_a_caret(tmp_path: Path) -> None:
         (
             ("compile", MODEL, "--out", "x", "--schedule", "inner"),
             "schedule 'inner': expected auto, group-stationary, step-outer",
-        ),
-        (
-            ("compile", MODEL, "--out", "x", "--schedule", "step-outer", "--lanes", "auto"),
-            "--lanes auto is for group-stationary designs so far; give a number of lanes",
         ),
         (("compile", MODEL, "--out", "x", "--weight-bits", 40), "expected 2 to 16"),
         (("verify", "missing"), "`sc-neurocore compile` wrote"),
@@ -307,12 +304,13 @@ def test_the_engine_is_chosen_from_the_command_line(tmp_path: Path) -> None:
     code, result = run(*arguments, "--device", "ecp5-25k", "--lanes", "auto")
     assert (code, result["units"], result["pipeline"]) == (0, 4, 2)
     assert min(each["lanes"] for each in result["estimates"]) == 8  # as many as there are slices
-    geometry = load_accelerator(out).geometry
+    design = load_design(out)
+    geometry = design.accelerator.geometry
     assert (geometry.units, geometry.beat, geometry.lanes) == (4, 4, result["lanes"])
     assert result["estimates"][0]["used"]["dsps"] == 8 + 4  # each unit multiplies once
-    assert read_design(out).device == "ecp5-25k"  # what `build` builds for
-    code, result = run(*arguments, "--schedule", "step-outer")
-    assert code == 2 and "step-outer schedule does not take units=4, pipeline=2" in result["error"]
+    assert design.manifest.device == "ecp5-25k"  # what `build` builds for
+    code, result = run(*arguments, "--schedule", "step-outer", "--lanes", 8)
+    assert (code, result["units"], result["pipeline"]) == (0, 4, 2)
     code, result = run(*arguments, "--lanes", 2)
     assert code == 2 and "units=4: expected a power of two from 1 to 2" in result["error"]
 
@@ -371,3 +369,76 @@ def test_an_interrupted_stage_is_not_a_failed_check(
     assert (code, summary["exit_code"]) == (130, 130)
     assert summary["problems"] == {"cosimulate": "interrupted"}
     assert "cosimulate" not in summary["seconds"]
+
+
+@pytest.mark.parametrize("lanes", ["\u0668", "\u00b2", "\uff18", "8 ", "+8", "8.0", "", "9" * 5000])
+def test_a_number_of_lanes_is_written_in_ascii(lanes: str, tmp_path: Path) -> None:
+    code, result = run("compile", MODEL, "--out", tmp_path / "d", "--lanes", lanes)
+    assert code == 2
+    assert "expected a power of two, or auto" in result["error"]
+    assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize("number", ["\u0668", "\uff18", "9" * 5000])
+def test_other_numbers_too(number: str, tmp_path: Path) -> None:
+    for option in ("--weight-bits", "--pipeline", "--baud", "--clock"):
+        line = ["compile", str(MODEL), "--out", str(tmp_path / "d"), option, number]
+        if option == "--clock":
+            line += ["--board", "icebreaker"]
+        assert run_line([*line, "--json"]) == 2
+
+
+@pytest.mark.parametrize("command", ["export", "import", "train", "demo", "report"])
+def test_a_folder_has_one_writer(command: str, tmp_path: Path) -> None:
+    nir = tmp_path / "from"
+    assert run("export", MODEL, "--to", "nir", "--out", nir)[0] == 0
+    out = tmp_path / "folder"
+    lines = {
+        "export": ("export", MODEL, "--to", "fixed", "--out", out),
+        "import": ("import", nir / "network.nir", "--out", out),
+        "train": ("train", "--epochs", 1, "--hidden", 4, "--steps", 2, "--out", out),
+        "demo": ("demo", "--out", out),
+        "report": ("report", out),
+    }
+    with sole_writer(out, "test"):
+        code, result = run(*lines[command])
+    assert code == (3 if "needs what is not installed" in result["error"] else 2)
+    assert code == 3 or "another sc-neurocore command is writing there" in result["error"]
+    assert [path.name for path in out.iterdir()] == [OWN_FOLDER]
+
+
+@pytest.mark.parametrize(("fmax", "code"), [(24.1, 0), (24.0, 0), (23.9, 1), (13.0, 1), (5.0, 1)])
+def test_a_build_that_misses_the_boards_clock_fails_and_is_not_for_the_board(
+    fmax: float,
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whatever clock it was built to aim at: the board runs at its own."""
+    design = tmp_path / "design"
+    assert run("compile", MODEL, "--out", design, "--board", "icebreaker", "--lanes", 2)[0] == 0
+    numbers = dict.fromkeys(("luts", "flip_flops", "logic_cells", "brams", "sprams", "dsps"), 1.0)
+    built = BuildReport(
+        **numbers,  # type: ignore[arg-type]
+        device="up5k",
+        device_title="iCE40UP5K",
+        top="top",
+        available={},
+        cells={},
+        fmax_mhz=fmax,
+        frequency_mhz=1.0,
+        bitstream="build/top.bin",
+        bitstream_bytes=1,
+        layout=None,
+        project=None,
+        seed=1,
+        seconds={},
+        versions={},
+    )
+    monkeypatch.setattr("sc_neurocore.cli.hardware.build_design", lambda *_, **__: built)
+    assert run_line(["build", str(design), "--frequency", "1"]) == code
+    shown = " ".join(capsys.readouterr().out.split())
+    assert ("to the board" in shown) == (code == 0)
+    assert ("not for the board" in shown) == (code == 1)
+    assert ("--clock" in shown) == (code == 1 and fmax >= 12)

@@ -1,6 +1,5 @@
 """Boards: their data, their tops, their constraints, and what every tool says of them."""
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +8,15 @@ import numpy as np
 import pytest
 
 from sc_neurocore.equation import LIF
-from sc_neurocore.errors import UserError
-from sc_neurocore.fpga.boards import BOARDS, device_for_core, find_board, load_board, write_board
+from sc_neurocore.errors import CheckFailedError, UserError
+from sc_neurocore.fpga.boards import BOARDS, board_of, device_for_core, find_board
 from sc_neurocore.fpga.build import build
+from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.constraints import Pin, lpf, pcf, xdc
-from sc_neurocore.fpga.design import read_design
-from sc_neurocore.hdl.accelerator import generate
-from sc_neurocore.hdl.design import compile_network, load_design
+from sc_neurocore.fpga.folder import opened
+from sc_neurocore.fpga.sources import sources_of
+from sc_neurocore.hdl.design import Design, load_design
+from sc_neurocore.hdl.manifest import WeightSource
 from sc_neurocore.network import (
     Dense,
     InputEncoding,
@@ -45,12 +46,18 @@ def tiny(bits: int = 5) -> NetworkDescription:
     )
 
 
-def design(directory: Path, board: str, weights: str = "rom", **options: float) -> Path:
-    _, network = compile_network(tiny(), directory, lanes=2)
-    if weights == "loaded":
-        generate(network, directory, 2, weights="loaded", ram_style="block")
-    write_board(directory, board, **options)  # type: ignore[arg-type]
-    return directory
+def compiled(
+    directory: Path, board: str, weights: WeightSource = "rom", **options: float
+) -> Design:
+    return compile_design(
+        tiny(),
+        directory,
+        lanes=2,
+        board=board,
+        weights=weights,
+        ram_style="block",
+        **options,  # type: ignore[arg-type]
+    ).design
 
 
 @pytest.mark.parametrize("key", BOARDS)
@@ -66,16 +73,15 @@ def test_a_board_has_every_port_once_and_a_device(key: str) -> None:
 @pytest.mark.parametrize("weights", ["rom", "loaded"])
 @pytest.mark.parametrize("key", BOARDS)
 def test_verilator_and_icarus_have_nothing_to_say_of_a_top(
-    key: str, weights: str, require_tool: RequireTool, tmp_path: Path
+    key: str, weights: WeightSource, require_tool: RequireTool, tmp_path: Path
 ) -> None:
     require_tool("verilator", "iverilog")
-    design(tmp_path, key, weights)
-    read = read_design(tmp_path)
-    names = [*(path.as_posix() for path in read.verilog), str(HARNESS / "primitives.v")]
+    read = sources_of(compiled(tmp_path, key, weights))
+    names = [*read.verilog, str(HARNESS / "primitives.v")]
     lint = ["--lint-only", "-Wall", "--top-module", read.top, *names]
-    assert programs.run("verilator", lint, read.sources).stderr == ""
+    assert programs.run("verilator", lint, tmp_path / "rtl").stderr == ""
     compile_ = ["-g2005", "-Wall", "-Wno-timescale", "-s", read.top, "-o", "top", *names]
-    assert programs.run("iverilog", compile_, read.sources).stderr == ""
+    assert programs.run("iverilog", compile_, tmp_path / "rtl").stderr == ""
 
 
 @pytest.mark.parametrize("key", BOARDS)
@@ -83,17 +89,16 @@ def test_yosys_finds_one_clock_and_no_latch(
     key: str, require_tool: RequireTool, tmp_path: Path
 ) -> None:
     require_tool("yosys")
-    design(tmp_path, key, "loaded")
-    read = read_design(tmp_path)
-    (read.sources / "primitives.v").write_bytes((HARNESS / "primitives.v").read_bytes())
-    names = " ".join([*(path.as_posix() for path in read.verilog), "primitives.v"])
+    read = sources_of(compiled(tmp_path, key, "loaded"))
+    (tmp_path / "rtl/primitives.v").write_bytes((HARNESS / "primitives.v").read_bytes())
+    names = " ".join([*read.verilog, "primitives.v"])
     script = (
         f"read_verilog -defer {names}; hierarchy -check -top {read.top}; proc; "
         f"select -assert-none t:$dlatch t:$adff t:$adffe; "
         f"flatten; opt_clean; check -assert; "
         f"select -assert-none t:$dff %ci1:+[CLK] w:* %i w:clk_pin %d"
     )
-    programs.run("yosys", ["-q", "-p", script], read.sources)
+    programs.run("yosys", ["-q", "-p", script], tmp_path / "rtl")
 
 
 @pytest.mark.parametrize(
@@ -104,9 +109,9 @@ def test_a_top_becomes_a_bitstream_with_its_pins_and_clock(
     key: str, tools: tuple[str, str], require_tool: RequireTool, tmp_path: Path
 ) -> None:
     require_tool("yosys", *tools)
-    design(tmp_path, key)
-    board = load_board(tmp_path)
-    report = build(tmp_path, board.device, frequency_mhz=board.frequency_mhz)
+    design = compiled(tmp_path, key)
+    board = board_of(design)
+    report = build(design, board.device, frequency_mhz=board.frequency_mhz)
     assert report.top == board.top
     assert report.bitstream is not None and (tmp_path / report.bitstream).stat().st_size > 10_000
     assert report.meets_timing
@@ -118,50 +123,49 @@ def test_a_top_becomes_a_bitstream_with_its_pins_and_clock(
     assert f"frequency constraint of {board.frequency_mhz:.1f} MHz" in said
 
 
-def test_design_json_says_what_to_build(tmp_path: Path) -> None:
-    design(tmp_path, "ulx3s")
-    board = load_board(tmp_path)
-    assert (board.top, board.device) == ("tiny_ulx3s", "ecp5-85k")
-    read = read_design(tmp_path)
-    assert read.top == board.top
-    assert read.constraints == Path("board/tiny_ulx3s.lpf")
-    assert not read.changed
-    core = read_design(tmp_path, "tiny")
-    assert core.constraints is None
-    assert not any("board" in path.as_posix() for path in core.verilog)
-    (tmp_path / board.constraints).write_text("")
-    assert read_design(tmp_path).changed == (board.constraints,)
+def test_the_manifest_says_what_to_build(tmp_path: Path) -> None:
+    compiled(tmp_path, "ulx3s")
+    with opened(tmp_path) as design:
+        board = board_of(design)
+        assert (board.top, board.device) == ("tiny_ulx3s", "ecp5-85k")
+        read = sources_of(design)
+        assert (read.top, read.constraints) == (board.top, "board/tiny_ulx3s.lpf")
+        core = sources_of(design, "tiny")
+        assert core.constraints is None
+        assert not any("board" in name for name in core.contents)
+    (tmp_path / "rtl" / str(read.constraints)).write_text("")
+    with pytest.raises(CheckFailedError, match=r"edited by hand: rtl/board/tiny_ulx3s\.lpf"):
+        opened(tmp_path).__enter__()
 
 
 def test_another_board_and_a_new_core_replace_the_first(tmp_path: Path) -> None:
-    first = set(load_board(design(tmp_path, "ulx3s")).verilog)
-    board = write_board(tmp_path, "arty-a7")
     folder = tmp_path / "rtl/board"
-    assert {f"rtl/board/{path.name}" for path in folder.iterdir()} == {
-        *board.verilog,
-        board.constraints,
+    compiled(tmp_path, "ulx3s")
+    first = {path.name for path in folder.iterdir()}
+    second = compiled(tmp_path, "arty-a7")
+    names = {path.name for path in folder.iterdir()}
+    assert {f"rtl/board/{name}" for name in names} == {
+        path.as_posix() for path in second.manifest.paths("board", "constraints")
     }
-    assert set(board.verilog) != first
-    hashes = json.loads((tmp_path / "design.json").read_text())["sha256"]
-    assert all((tmp_path / name).is_file() for name in hashes)
-    compile_network(tiny(), tmp_path, lanes=2)
+    assert names != first
+    compile_design(tiny(), tmp_path, lanes=2)
     assert not folder.exists()
+    design = load_design(tmp_path)
     with pytest.raises(UserError, match="has no board: compile with --board, one of icebreaker"):
-        load_board(tmp_path)
-    assert read_design(tmp_path).top == "tiny"
+        board_of(design)
+    assert sources_of(design).top == "tiny"
 
 
 def test_the_same_design_gives_the_same_bytes(tmp_path: Path) -> None:
-    one, two = (design(tmp_path / name, "icebreaker") for name in ("one", "two"))
-    for path in (one / "rtl/board").iterdir():
-        assert path.read_bytes() == (two / "rtl/board" / path.name).read_bytes()
+    one, two = (compiled(tmp_path / name, "icebreaker") for name in ("one", "two"))
+    assert one.contents == two.contents
 
 
 def test_the_top_says_how_fast_the_line_is(tmp_path: Path) -> None:
-    design(tmp_path, "icebreaker", frequency_mhz=36, baud=115_200)
-    board = load_board(tmp_path)
+    design = compiled(tmp_path, "icebreaker", clock_mhz=36, baud=115_200)
+    board = board_of(design)
     assert board.clocks_per_bit == round(36e6 / 115_200)
-    text = (tmp_path / board.verilog[0]).read_text()
+    text = design.contents[f"rtl/board/{board.top}.v"].decode()
     assert f"CLOCKS_PER_BIT = {board.clocks_per_bit}," in text
     assert "CLOCK_HZ(32'd36000000)" in text
     # Silence of about a tenth of a second ends a frame: less than a host waits.
@@ -173,20 +177,20 @@ def test_the_top_says_how_fast_the_line_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"key": "icebraker"}, "unknown board 'icebraker'; known boards: icebreaker"),
-        ({"key": "icebreaker", "baud": 12_000_000}, r"2\.00 clocks a bit: expected 8 to 65536"),
-        ({"key": "icebreaker", "baud": 2_800_000}, "within 2 % of a whole number"),
-        ({"key": "icebreaker", "baud": 0}, "0 baud: expected a number of bits per second"),
-        ({"key": "icebreaker", "frequency_mhz": 7.0}, "the nearest that the PLL makes of 12 MHz"),
+        ({"board": "icebraker"}, "unknown board 'icebraker'; known boards: icebreaker"),
+        ({"board": "icebreaker", "baud": 12_000_000}, r"2\.00 clocks a bit: expected 8 to 65536"),
+        ({"board": "icebreaker", "baud": 2_800_000}, "within 2 % of a whole number"),
+        ({"board": "icebreaker", "baud": 0}, "0 baud: expected a number of bits per second"),
+        ({"board": "icebreaker", "clock_mhz": 7.0}, "the nearest that the PLL makes of 12 MHz"),
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_written(
     options: dict[str, object], message: str, tmp_path: Path
 ) -> None:
-    compile_network(tiny(), tmp_path, lanes=2)
+    compile_design(tiny(), tmp_path, lanes=2)
     before = (tmp_path / "design.json").read_bytes()
     with pytest.raises(UserError, match=message):
-        write_board(tmp_path, **options)  # type: ignore[arg-type]
+        compile_design(tiny(), tmp_path, lanes=2, **options)  # type: ignore[arg-type]
     assert (tmp_path / "design.json").read_bytes() == before
     assert not (tmp_path / "rtl/board").exists()
 
@@ -200,9 +204,8 @@ def test_a_core_is_chosen_for_what_the_board_leaves_of_the_device() -> None:
 
 
 def test_wide_inputs_are_refused(tmp_path: Path) -> None:
-    compile_network(tiny(bits=9), tmp_path, lanes=2)
     with pytest.raises(UserError, match="takes inputs of 9 bits"):
-        write_board(tmp_path, "ulx3s")
+        compile_design(tiny(bits=9), tmp_path, lanes=2, board="ulx3s")
 
 
 def test_the_checksum_is_that_of_the_weights(tmp_path: Path) -> None:
@@ -210,10 +213,9 @@ def test_the_checksum_is_that_of_the_weights(tmp_path: Path) -> None:
 
     from sc_neurocore.hdl.memories import weight_image
 
-    design(tmp_path, "icebreaker")
-    accelerator, network = load_design(tmp_path)
-    image = weight_image(network, accelerator.geometry)
-    text = (tmp_path / load_board(tmp_path).verilog[0]).read_text()
+    design = compiled(tmp_path, "icebreaker")
+    image = weight_image(design.network, design.accelerator.geometry)
+    text = design.contents[f"rtl/board/{board_of(design).top}.v"].decode()
     assert f"WEIGHTS_CHECKSUM(32'h{zlib.crc32(image[:-4]):08x})" in text
 
 

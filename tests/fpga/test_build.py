@@ -11,8 +11,10 @@ import pytest
 
 from sc_neurocore.errors import CheckFailedError, ToolFailedError, UserError
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.fpga.build import build, measure
-from sc_neurocore.hdl.accelerator import generate
+from sc_neurocore.fpga.build import build_sources
+from sc_neurocore.fpga.flow import measure
+from sc_neurocore.fpga.sources import Sources, sources_of_core
+from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.progress import Progress
 from sc_neurocore.tools.devices import find_device
 
@@ -55,29 +57,24 @@ endmodule
 GATE = "module gate (input a, input b, output c); assign c = a ^ b; endmodule"
 
 
-def write_design(directory: Path, verilog: str, top: str, **extra: str) -> Path:
-    sources = directory / "rtl"
-    sources.mkdir(parents=True)
-    (sources / "design.v").write_text(verilog)
-    manifest = {"top": top, "verilog": ["rtl/design.v"], **extra}
-    (directory / "design.json").write_text(json.dumps(manifest))
-    return directory
+def sources(verilog: str, top: str, **memories: str) -> Sources:
+    contents = {"design.v": verilog} | {f"{name}.hex": text for name, text in memories.items()}
+    files = {name: text.encode() for name, text in contents.items()}
+    return Sources(top=top, verilog=("design.v",), contents=files, origin="a test")
 
 
-def write_reader(directory: Path, step: int = 37) -> Path:
-    write_design(directory, READER, "reader")
-    rom = "\n".join(f"{(step * i + 11) % 256:02x}" for i in range(512))
-    (directory / "rtl" / "rom.hex").write_text(rom)
-    return directory
+def reader(step: int = 37) -> Sources:
+    words = "\n".join(f"{(step * i + 11) % 256:02x}" for i in range(512))
+    return sources(READER, "reader", rom=words)
 
 
 def test_reader_is_counted_timed_and_packed(
     tmp_path: Path, require_tool: Callable[..., None]
 ) -> None:
     require_tool(*TOOLS)
-    design = write_reader(tmp_path / "with a space")
+    design = tmp_path / "with a space"
     events: list[Progress] = []
-    report = build(design, "hx8k", frequency_mhz=12, progress=events.append)
+    report = build_sources(reader(), design, "hx8k", frequency_mhz=12, progress=events.append)
 
     assert (report.flip_flops, report.brams) == (9, 1)
     assert 9 <= report.luts <= report.logic_cells <= 20
@@ -114,8 +111,8 @@ def test_bitstream_depends_on_the_rom_and_on_nothing_else(
     require_tool(*TOOLS)
     contents = []
     for name, step in (("first", 37), ("second", 37), ("other", 41)):
-        design = write_reader(tmp_path / name, step)
-        contents.append((design / str(build(design, "hx8k").bitstream)).read_bytes())
+        built = build_sources(reader(step), tmp_path / name, "hx8k")
+        contents.append((tmp_path / name / str(built.bitstream)).read_bytes())
     assert contents[0] == contents[1] != contents[2]
 
 
@@ -123,7 +120,7 @@ def test_missed_frequency_is_reported_not_raised(
     tmp_path: Path, require_tool: Callable[..., None]
 ) -> None:
     require_tool(*TOOLS)
-    report = build(write_reader(tmp_path), "hx8k", frequency_mhz=2000)
+    report = build_sources(reader(), tmp_path, "hx8k", frequency_mhz=2000)
     assert not report.meets_timing
     assert (tmp_path / str(report.bitstream)).is_file()
 
@@ -132,7 +129,7 @@ def test_design_without_a_clock_has_no_fmax(
     tmp_path: Path, require_tool: Callable[..., None]
 ) -> None:
     require_tool(*TOOLS)
-    report = build(write_design(tmp_path, GATE, "gate"), "hx8k")
+    report = build_sources(sources(GATE, "gate"), tmp_path, "hx8k")
     assert report.fmax_mhz is None and report.meets_timing
     assert (report.luts, report.flip_flops) == (1, 0)
 
@@ -141,23 +138,16 @@ def test_too_much_memory_is_refused_with_the_sums(
     tmp_path: Path, require_tool: Callable[..., None]
 ) -> None:
     require_tool(*TOOLS)
-    design = write_design(tmp_path, MEMORY, "memory")
-    stale = design / "build/hx8k/memory.bin"
-    stale.parent.mkdir(parents=True)
-    stale.write_bytes(b"of an earlier build")
     with pytest.raises(CheckFailedError, match=r"40 block RAMs of 32 \(8 too many\)"):
-        build(design, "hx8k")
-    assert not stale.exists()
+        build_sources(sources(MEMORY, "memory"), tmp_path, "hx8k")
+    assert not (tmp_path / "build").exists()
 
 
-def test_too_many_pins_are_refused_and_the_board_top_is_preferred(
-    tmp_path: Path, require_tool: Callable[..., None]
-) -> None:
+def test_too_many_pins_are_refused(tmp_path: Path, require_tool: Callable[..., None]) -> None:
     require_tool(*TOOLS)
-    design = write_design(tmp_path, WIDE, "wide", board_top="wide_board")
-    assert build(design, "hx8k").top == "wide_board"
+    assert build_sources(sources(WIDE, "wide_board"), tmp_path, "hx8k").luts < 10
     with pytest.raises(CheckFailedError, match=r"258 pins of 206"):
-        build(design, "hx8k", top="wide")
+        build_sources(sources(WIDE, "wide"), tmp_path, "hx8k")
 
 
 @pytest.mark.parametrize(
@@ -172,7 +162,7 @@ def test_every_family_makes_a_bitstream(
     tmp_path: Path, require_tool: Callable[..., None], key: str, tools: tuple[str, ...], word: bytes
 ) -> None:
     require_tool(*tools)
-    report = build(write_reader(tmp_path), key)
+    report = build_sources(reader(), tmp_path, key)
     assert (report.flip_flops, report.brams, report.dsps) == (9, 1, 0)
     assert report.fmax_mhz is not None and report.project is None
     assert word in (tmp_path / str(report.bitstream)).read_bytes()[:256]
@@ -190,24 +180,25 @@ def test_artix_ends_with_a_netlist_and_a_project_that_names_all_it_needs(
     require_tool("yosys")
     # 4096 bytes, because Xilinx's synthesis makes logic of 512.
     larger = READER.replace("511", "4095").replace("[8:0]", "[11:0]").replace("9'd", "12'd")
-    design = write_design(tmp_path, larger, "reader")
-    (design / "rtl" / "rom.hex").write_text("\n".join(f"{37 * i % 251:02x}" for i in range(4096)))
-    report = build(design, "xc7a35t", frequency_mhz=100)
+    words = "\n".join(f"{37 * i % 251:02x}" for i in range(4096))
+    design = sources(larger, "reader", rom=words)
+    report = build_sources(design, tmp_path, "xc7a35t", frequency_mhz=100)
     assert (report.flip_flops, report.brams, report.dsps) == (12, 1, 0)
     assert (report.bitstream, report.fmax_mhz) == (None, None)
-    folder = design / "build/xc7a35t"
-    script = (design / str(report.project)).read_text()
+    folder = tmp_path / "build/xc7a35t"
+    design.write(tmp_path / "rtl")
+    script = (tmp_path / str(report.project)).read_text()
     assert "set part xc7a35tcsg324-1" in script and "not run" in script
-    (sources,) = re.findall(r"cd \[file join \$here (.+?)\]", script)
+    (place,) = re.findall(r"cd \[file join \$here (.+?)\]", script)
     for name in re.findall(r"read_verilog \[list (.+?)\]", script)[0].split():
-        assert (folder / sources / name).is_file()
+        assert (folder / place / name).is_file()
     assert (folder / "reader.edif").is_file()
     assert "-period 10.000 [get_ports clk]" in (folder / "reader.xdc").read_text()
 
     # Pins that somebody assigned survive another build.
     pins = "set_property -dict {PACKAGE_PIN E3 IOSTANDARD LVCMOS33} [get_ports clk]\n"
     (folder / "reader.xdc").write_text(pins)
-    build(design, "xc7a35t", frequency_mhz=50)
+    build_sources(design, tmp_path, "xc7a35t", frequency_mhz=50)
     assert (folder / "reader.xdc").read_text() == pins
 
 
@@ -215,35 +206,33 @@ def test_a_core_is_measured_on_few_pins(
     tmp_path: Path, require_tool: Callable[..., None], make_network: Callable[..., IntegerNetwork]
 ) -> None:
     require_tool(*TOOLS)
-    generate(make_network([6, 5, 3]), tmp_path, lanes=2)
-    used = measure(tmp_path, "up5k")  # which has 39 pins, and the core more than 60
+    core = sources_of_core(render_accelerator(make_network([6, 5, 3]), lanes=2))
+    used = measure(core, "up5k")  # which has 39 pins, and the core more than 60
     assert 0 < used["pins"] <= 39
     assert used["dsps"] >= 2
-    assert measure(tmp_path, "hx8k")["pins"] > 60
+    assert measure(core, "hx8k")["pins"] > 60
 
 
 def test_mistakes_in_the_verilog_are_named(
     tmp_path: Path, require_tool: Callable[..., None]
 ) -> None:
     require_tool(*TOOLS)
-    broken = write_design(tmp_path / "broken", "module broken (input a;\nendmodule", "broken")
+    broken = sources("module broken (input a;\nendmodule", "broken")
     with pytest.raises(ToolFailedError, match=r"design\.v:1"):
-        build(broken, "hx8k")
-    no_rom = write_design(tmp_path / "no_rom", READER, "reader")
+        build_sources(broken, tmp_path, "hx8k")
     with pytest.raises(ToolFailedError, match=r"rom\.hex"):
-        build(no_rom, "hx8k")
+        build_sources(sources(READER, "reader"), tmp_path, "hx8k")
 
 
 def test_unknown_device_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    design = write_design(tmp_path, GATE, "gate")
     with pytest.raises(UserError, match="hx8k"):
-        build(design, "virtex")
-    assert not (design / "build").exists()
+        build_sources(sources(GATE, "gate"), tmp_path, "virtex")
+    assert not (tmp_path / "build").exists()
 
 
 def test_loaded_weights_are_refused_where_there_is_no_memory_for_them(
     tmp_path: Path, make_network: Callable[..., IntegerNetwork]
 ) -> None:
-    generate(make_network([12, 8, 3]), tmp_path, 2, weights="loaded")
+    core = sources_of_core(render_accelerator(make_network([12, 8, 3]), 2, weights="loaded"))
     with pytest.raises(CheckFailedError, match=r"HX8K, CT256 has none: .* --device hx8k"):
-        build(tmp_path, "hx8k")
+        build_sources(core, tmp_path, "hx8k")

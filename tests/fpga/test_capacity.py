@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from sc_neurocore.errors import CheckFailedError
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.fpga.build import measure
 from sc_neurocore.fpga.capacity import (
     FITTED,
     PlannedMemory,
@@ -19,7 +17,9 @@ from sc_neurocore.fpga.capacity import (
     plan_memories,
     ram_blocks,
 )
-from sc_neurocore.hdl.accelerator import generate
+from sc_neurocore.fpga.flow import measure
+from sc_neurocore.fpga.sources import sources_of_core
+from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.hdl.geometry import plan
 from sc_neurocore.tools.devices import DEVICES, ECP5, ICE40, ICE40_ULTRA_PLUS, find_device
 
@@ -57,14 +57,13 @@ def test_loaded_weights_go_to_single_port_ram_where_there_is_one(make_network: M
 
 @pytest.mark.parametrize("key", ["up5k", "ecp5-25k"])
 def test_assessment_is_what_the_tools_make_of_it(
-    key: str, tmp_path: Path, make_network: MakeNetwork, require_tool: Callable[..., None]
+    key: str, make_network: MakeNetwork, require_tool: Callable[..., None]
 ) -> None:
     device = find_device(key)
     require_tool(*device.flow.programs)
     network = make_network([40, 24, 10], steps=20, seed=3)
     found = assess(network, device, 2)
-    generate(network, tmp_path, lanes=2)
-    used = measure(tmp_path, key, few_pins=True)
+    used = measure(sources_of_core(render_accelerator(network, lanes=2)), key, few_pins=True)
     for exact in ("brams", "dsps"):
         assert found.used[exact] == used[exact]
     # No build of this network went into the fit.

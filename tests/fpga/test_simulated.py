@@ -19,13 +19,11 @@ from sc_neurocore.cli.app import app
 from sc_neurocore.data import load_split
 from sc_neurocore.equation import LIF
 from sc_neurocore.errors import BoardError, CheckFailedError
-from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.fpga.boards import write_board
+from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.host import Host
 from sc_neurocore.fpga.protocol import Command, Status, encode_request, find_answers
 from sc_neurocore.fpga.simulated import SECONDS_OF_SILENCE, simulated_board
-from sc_neurocore.hdl.accelerator import generate
-from sc_neurocore.hdl.design import compile_network, load_design
+from sc_neurocore.hdl.design import Design, load_design
 from sc_neurocore.hdl.memories import weight_image
 from sc_neurocore.network import (
     Dense,
@@ -47,16 +45,14 @@ def images() -> Images:
 
 
 @pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, IntegerNetwork]:
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Design:
     """The digits network with its weights in the bitstream, on an iCEBreaker."""
     directory = tmp_path_factory.mktemp("digits")
-    compile_network(load_description(MODEL), directory)
-    write_board(directory, "icebreaker")
-    return directory, load_design(directory)[1]
+    return compile_design(load_description(MODEL), directory, board="icebreaker").design
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, IntegerNetwork]:
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Design:
     """A small network on a ULX3S: weights that are loaded, four inputs at a time, membranes."""
     directory = tmp_path_factory.mktemp("loaded")
     random = np.random.default_rng(2)
@@ -72,16 +68,21 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, IntegerNetwo
             Population(neuron=LIF),
         ],
     )
-    _, network = compile_network(description, directory, lanes=4)
-    generate(network, directory, 4, inputs_per_beat=4, weights="loaded", ram_style="block")
-    write_board(directory, "ulx3s")
-    return directory, network
+    return compile_design(
+        description,
+        directory,
+        lanes=4,
+        board="ulx3s",
+        weights="loaded",
+        ram_style="block",
+        inputs_per_beat=4,
+    ).design
 
 
 @pytest.fixture
-def port(digits: tuple[Path, IntegerNetwork], require_tool: Callable[..., None]) -> Iterator[str]:
+def port(digits: Design, require_tool: Callable[..., None]) -> Iterator[str]:
     require_tool("verilator", "c++")
-    with simulated_board(digits[0]) as name:
+    with simulated_board(digits) as name:
         yield name
 
 
@@ -128,9 +129,9 @@ class BadLine:
 
 
 def test_a_hundred_images_come_out_as_the_integers_say(
-    port: str, digits: tuple[Path, IntegerNetwork], images: Images
+    port: str, digits: Design, images: Images
 ) -> None:
-    network = digits[1]
+    network = digits.network
     expected = network.run(images)
     with Host(port, network_hash=network.content_hash, silence=SECONDS_OF_SILENCE) as host:
         identity = host.identity
@@ -141,10 +142,8 @@ def test_a_hundred_images_come_out_as_the_integers_say(
     np.testing.assert_array_equal(run.spike_counts, expected.spike_counts)
 
 
-def test_a_bad_line_costs_time_and_nothing_else(
-    port: str, digits: tuple[Path, IntegerNetwork], images: Images
-) -> None:
-    _, network = digits
+def test_a_bad_line_costs_time_and_nothing_else(port: str, digits: Design, images: Images) -> None:
+    network = digits.network
     expected = network.run(images)
     line = BadLine(port, seed=5, share=0.0015)
     with Host(line, timeout=0.3, silence=SECONDS_OF_SILENCE, attempts=20) as host:
@@ -216,15 +215,15 @@ def test_load_run_and_read_are_classify(port: str, images: Images) -> None:
 
 
 def test_weights_are_loaded_over_a_bad_line(
-    loaded: tuple[Path, IntegerNetwork], require_tool: Callable[..., None]
+    loaded: Design, require_tool: Callable[..., None]
 ) -> None:
     require_tool("verilator", "c++", "iverilog")
-    directory, network = loaded
-    image = weight_image(network, load_design(directory)[0].geometry)
+    network = loaded.network
+    image = weight_image(network, loaded.accelerator.geometry)
     images = np.random.default_rng(3).integers(0, 256, (60, 42))
     images[0], images[1] = 0, 255
     expected = network.run(images)
-    with simulated_board(directory) as port:
+    with simulated_board(loaded) as port:
         line = BadLine(port, seed=7, share=0.002)
         with Host(line, timeout=0.3, silence=SECONDS_OF_SILENCE, attempts=20) as host:
             assert host.identity.weights_are_loaded
@@ -238,7 +237,7 @@ def test_weights_are_loaded_over_a_bad_line(
             np.testing.assert_array_equal(run.spike_counts, expected.membrane)
             assert expected.membrane.min() < 0
             # One value per clock: from the first four to the last, and two beyond the end.
-            cosimulation = cosimulate(directory, network, images, "icarus")
+            cosimulation = cosimulate(loaded.accelerator, network, images, "icarus")
             assert run.clocks.mean() == pytest.approx(41 + cosimulation.latency_cycles)
             # A wrong bit is found out, and the network does not run on it.
             wrong = bytearray(image[:-4])
@@ -250,18 +249,16 @@ def test_weights_are_loaded_over_a_bad_line(
             assert host.classify(images[:1]).classes == expected.classes[:1]
 
 
-def test_the_page_runs(port: str, digits: tuple[Path, IntegerNetwork]) -> None:
+def test_the_page_runs(port: str, digits: Design) -> None:
     (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert block.count('"/dev/ttyUSB1"') == block.count('"runs/board"') == 1
-    block = block.replace("/dev/ttyUSB1", port).replace("runs/board", str(digits[0]))
+    block = block.replace("/dev/ttyUSB1", port).replace("runs/board", str(digits.home))
     exec(compile(block, str(PAGE), "exec"), {})
 
 
-def test_the_command_line_runs_a_board(
-    digits: tuple[Path, IntegerNetwork], require_tool: Callable[..., None]
-) -> None:
+def test_the_command_line_runs_a_board(digits: Design, require_tool: Callable[..., None]) -> None:
     require_tool("verilator", "c++")
-    arguments = ["run", str(digits[0]), "--port", "simulated", "--samples", "50", "--json"]
+    arguments = ["run", str(digits.home), "--port", "simulated", "--samples", "50", "--json"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0
     content = json.loads(result.stdout)
@@ -270,7 +267,7 @@ def test_the_command_line_runs_a_board(
     assert content["accuracy"] == content["integer_accuracy"] > 0.9
     clocks, time_ = content["clocks_per_sample"], content["microseconds_per_sample"]
     assert time_ == pytest.approx(clocks / 24, abs=0.01)
-    missing = CliRunner().invoke(app, ["run", str(digits[0]), "--port", "/dev/no-such", "--json"])
+    missing = CliRunner().invoke(app, ["run", str(digits.home), "--port", "/dev/no-such", "--json"])
     assert missing.exit_code == 2
     assert "port /dev/no-such" in json.loads(missing.stdout)["error"]
 
@@ -286,15 +283,16 @@ def test_a_hundred_mnist_images_through_a_bad_line(
     arguments = ["compile", str(model), "--out", str(tmp_path), "--board", board, "--json"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.stdout
-    design, network = load_design(tmp_path)
+    design = load_design(tmp_path)
+    network = design.network
     images = load_split("mnist").test.inputs.reshape(-1, 784)[:100].astype(np.int64)
     expected = network.run(images)
-    with simulated_board(tmp_path) as port:
+    with simulated_board(design) as port:
         line = BadLine(port, seed=11, share=2e-5)
         with Host(line, timeout=0.5, silence=SECONDS_OF_SILENCE, attempts=20) as host:
             assert host.identity.weights_are_loaded == (board == "icebreaker")
             if host.identity.weights_are_loaded:
-                host.load_weights(weight_image(network, design.geometry))
+                host.load_weights(weight_image(network, design.accelerator.geometry))
             run = host.classify(images)
     assert line.mishaps > 0
     np.testing.assert_array_equal(run.classes, expected.classes)

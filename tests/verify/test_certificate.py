@@ -2,13 +2,17 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from sc_neurocore.equation import LIF, find_neuron
 from sc_neurocore.errors import CheckFailedError, UserError
-from sc_neurocore.hdl.design import compile_network, compile_neuron, load_design
+from sc_neurocore.files import replace_files, sole_writer
+from sc_neurocore.fpga.folder import opened
+from sc_neurocore.hdl.design import compile_network, load_design
+from sc_neurocore.hdl.neuron_folder import compile_neuron
 from sc_neurocore.network import (
     Dense,
     InputEncoding,
@@ -18,9 +22,10 @@ from sc_neurocore.network import (
 )
 from sc_neurocore.verify import certificate as certificate_module
 from sc_neurocore.verify import sums
-from sc_neurocore.verify.certificate import Certificate, verify_design, verify_neuron
+from sc_neurocore.verify.certificate import Certificate, verify_design
 from sc_neurocore.verify.cosimulation import CosimulationResult
 from sc_neurocore.verify.netlist_simulation import NetlistSimulation
+from sc_neurocore.verify.neuron_certificate import verify_neuron
 from sc_neurocore.verify.result import ProofResult
 
 INPUTS = np.random.default_rng(3).integers(0, 32, size=(12, 6))
@@ -41,6 +46,17 @@ def describe(seed: int = 0) -> NetworkDescription:
     )
 
 
+def verify(folder: Path, *, allow_edited: bool = True, **options: Any) -> Certificate:
+    """Verify a folder as the command line does."""
+    with opened(folder, allow_edited=allow_edited) as design:
+        return verify_design(design, INPUTS, **({"origin": "random"} | options))
+
+
+RUN = CosimulationResult(
+    **{field.name: 0 for field in dataclasses.fields(CosimulationResult)}  # type: ignore[arg-type]
+    | {"first_mismatch": None, "simulator": "icarus", "inputs": ""}
+)
+PROVED = ProofResult("claim", "proved", "none", 0.0)
 BOUNDED = ProofResult("small", "bounded(60)", "none", 0.0, bound="60 clocks")
 
 
@@ -56,10 +72,10 @@ def design(
 
 
 def test_a_good_design_gets_a_certificate(design: Path) -> None:
-    certificate = verify_design(
+    certificate = verify(
         design,
-        INPUTS,
         origin="random, seed 3",
+        allow_edited=False,
         second_samples=4,
         netlists=("ecp5",),
         netlist_samples=2,
@@ -90,7 +106,12 @@ def test_a_good_design_gets_a_certificate(design: Path) -> None:
 )
 def test_no_answer_is_not_taken_for_a_proof(status: str, bound: str, holds: bool) -> None:
     proof = ProofResult("claim", status, "none", 0.0, bound=bound)
-    assert Certificate({}, {}, (), (proof,), {}, {}).holds is holds
+    assert Certificate({}, {}, (), (RUN,), (proof,), {}, {}).holds is holds
+
+
+def test_nothing_done_is_no_certificate() -> None:
+    assert not Certificate({}, {}, (), (), (PROVED,), {}, {}).holds
+    assert not Certificate({}, {}, (), (RUN,), (), {}, {}).holds
 
 
 def test_a_changed_weight_is_found_by_cosimulation_and_by_the_bound_of_the_sums(
@@ -99,7 +120,7 @@ def test_a_changed_weight_is_found_by_cosimulation_and_by_the_bound_of_the_sums(
     path = design / "rtl" / "weights.hex"
     first, rest = path.read_text().split("\n", 1)
     path.write_text(f"{int(first, 16) ^ 0x40:0{len(first)}x}\n{rest}")
-    certificate = verify_design(design, INPUTS, origin="random")
+    certificate = verify(design)
     assert not certificate.holds
     assert not certificate.cosimulation[0].holds
     refuted = [proof for proof in certificate.proofs if not proof.holds]
@@ -111,7 +132,7 @@ def test_a_changed_datapath_is_refuted_although_no_sample_shows_it(design: Path)
     """Saturation at one less than the maximum: no sample comes near it, the proof does."""
     path = design / "rtl" / "lif_q8_8_step.v"
     path.write_text(path.read_text().replace("? 16'sd32767", "? 16'sd32766"))
-    certificate = verify_design(design, INPUTS, origin="random")
+    certificate = verify(design)
     assert certificate.cosimulation[0].holds
     assert certificate.proofs[0].status == "refuted"
     assert "in the model" in certificate.proofs[0].detail
@@ -119,18 +140,19 @@ def test_a_changed_datapath_is_refuted_although_no_sample_shows_it(design: Path)
 
 
 def test_a_netlist_that_differs_is_no_certificate() -> None:
-    fields = {field.name: 0 for field in dataclasses.fields(CosimulationResult)}
     for first_mismatch in (None, "input 0, layer 0, neuron 0, step 0: a spike"):
-        run = CosimulationResult(**(fields | {"first_mismatch": first_mismatch}))  # type: ignore[arg-type]
+        run = dataclasses.replace(RUN, first_mismatch=first_mismatch)
         netlist = NetlistSimulation("ice40", "synth_ice40", (), run)
-        certificate = Certificate({}, {}, (), (), {}, {}, (netlist,))
+        certificate = Certificate({}, {}, (), (RUN,), (PROVED,), {}, {}, (netlist,))
         assert certificate.holds is (first_mismatch is None)
 
 
-def test_a_family_that_there_is_not_is_refused_before_anything_is_run(design: Path) -> None:
+def test_a_family_that_there_is_not_is_refused_before_anything_is_run(
+    design: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("sc_neurocore.verify.certificate.cosimulate")
     with pytest.raises(UserError, match="expected one of ice40"):
-        verify_design(design, INPUTS, origin="random", netlists=("ice",))
-    assert not (design / "simulation").exists()
+        verify(design, netlists=("ice",))
 
 
 def test_another_network_in_the_folder_is_refused(design: Path) -> None:
@@ -142,23 +164,23 @@ def test_another_network_in_the_folder_is_refused(design: Path) -> None:
 def test_a_missing_step_is_refused(design: Path) -> None:
     (design / "rtl" / "lif_q8_8_step.v").unlink()
     with pytest.raises(UserError, match="lif_q8_8_step"):
-        verify_design(design, INPUTS, origin="random")
+        verify(design)
 
 
 def test_the_design_folder_gives_the_same_integers_back(design: Path) -> None:
-    _, network = load_design(design)
-    _, again = compile_network(describe(), design / "again", lanes=2)
+    network = load_design(design).network
+    again = compile_network(describe(), design / "again", lanes=2).network
     for ours, theirs in zip(network.layers, again.layers, strict=True):
         np.testing.assert_array_equal(ours.weight, theirs.weight)
     assert network.program.program == again.program.program
 
 
 def test_no_certificate_outlives_its_design(design: Path) -> None:
-    verify_design(design, INPUTS, origin="random")
+    verify(design)
     (design / "notes.txt").write_text("mine")
     old = design / "rtl" / "lif_q8_8_step.v"
-    (design / "build" / "hx8k").mkdir(parents=True)
-    (design / "build" / "hx8k" / "build.json").write_text("{}")
+    with sole_writer(design, "build"):
+        replace_files(design, {"build/hx8k/build.json": b"{}"})
     compile_network(describe(), design, format="Q6.6", lanes=2)
     assert not (design / "certificate.json").exists()
     assert not old.exists()
@@ -167,17 +189,17 @@ def test_no_certificate_outlives_its_design(design: Path) -> None:
 
 
 def test_a_failed_compilation_leaves_the_design_as_it_was(design: Path) -> None:
-    verify_design(design, INPUTS, origin="random")
+    verify(design)
     with pytest.raises(UserError, match="a power of two"):
         compile_network(describe(), design, lanes=3)
     assert json.loads((design / "certificate.json").read_text())["holds"] is True
 
 
-def test_a_failed_verification_leaves_no_old_certificate(design: Path) -> None:
-    verify_design(design, INPUTS, origin="random")
+def test_a_verification_that_fails_replaces_the_old_certificate(design: Path) -> None:
+    verify(design)
     path = design / "rtl" / "weights.hex"
     path.write_text(path.read_text().replace("\n", "", 1))
-    certificate = verify_design(design, INPUTS, origin="random")
+    certificate = verify(design)
     assert not certificate.holds
     assert json.loads((design / "certificate.json").read_text())["holds"] is False
 
@@ -197,7 +219,10 @@ def test_a_compiled_neuron_is_proved_by_itself(
     assert any("saturates" in place for place in written["overflows"])
     path = tmp_path / f"{verilog.name}_step.v"
     path.write_text(path.read_text().replace("? 8'sd127", "? 8'sd126"))
-    certificate = verify_neuron(tmp_path)
+    with pytest.raises(CheckFailedError, match=r"edited by hand: if_q4_4_nearest_step\.v"):
+        verify_neuron(tmp_path)
+    certificate = verify_neuron(tmp_path, allow_edited=True)
+    assert certificate.edited == (f"{verilog.name}_step.v",)
     assert certificate.proofs[0].status == "refuted"
     assert certificate.sampled == ()  # a refuted neuron is not synthesised
     assert json.loads((tmp_path / "certificate.json").read_text())["holds"] is False
@@ -215,13 +240,17 @@ def test_a_damaged_neuron_folder_is_refused(content: str, tmp_path: Path) -> Non
     [
         {"steps": "x"},
         {"top": 5},
-        {"states": []},
+        {"top": "a; shell"},
         {"states": [{"name": "v", "high": "w", "low": 0}]},
         {"geometry": {}},
-        {"content_hash": 5},
-        {"verilog": "rtl"},
-        {"state_format": 5},
-        {"state_format": None},
+        {"network": {"name": "tiny", "sha256": "5"}},
+        {"files": []},
+        {"files": [{"path": "../x", "role": "verilog", "sha256": "0" * 64}]},
+        {"files": [{"path": "/etc/passwd", "role": "verilog", "sha256": "0" * 64}]},
+        {"files": [{"path": "a b", "role": "verilog", "sha256": "0" * 64}]},
+        {"files": [{"path": "rtl/x.v", "role": "verilog", "sha256": "0" * 64}] * 2},
+        {"choices": {"format": "Q8.8"}},
+        {"schema": 2},
     ],
 )
 def test_a_damaged_manifest_is_our_error(changes: dict[str, object], tmp_path: Path) -> None:
@@ -234,5 +263,5 @@ def test_a_damaged_manifest_is_our_error(changes: dict[str, object], tmp_path: P
 
 def test_a_manifest_that_is_a_bomb_is_our_error(tmp_path: Path) -> None:
     (tmp_path / "design.json").write_text("[" * 100_000)
-    with pytest.raises(UserError, match="damaged"):
+    with pytest.raises(UserError, match="compile the network again"):
         load_design(tmp_path)

@@ -8,8 +8,7 @@ import pytest
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.hdl.accelerator import generate
-from sc_neurocore.hdl.step_outer import generate_steps
+from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.verify.netlist_simulation import simulate_netlist
 
 MakeNetwork = Callable[..., IntegerNetwork]
@@ -19,9 +18,9 @@ INPUTS = np.random.default_rng(5).integers(0, 32, size=(4, 12))
 
 
 @pytest.mark.parametrize("family", ["ice40", "ecp5"])
-@pytest.mark.parametrize("make", [generate, generate_steps])
+@pytest.mark.parametrize("schedule", ["group-stationary", "step-outer"])
 def test_a_netlist_computes_what_the_model_computes(
-    make: Callable[..., object],
+    schedule: str,
     family: str,
     make_network: MakeNetwork,
     require_tool: RequireTool,
@@ -29,11 +28,11 @@ def test_a_netlist_computes_what_the_model_computes(
 ) -> None:
     require_tool("yosys", "iverilog")
     network = make_network([12, 8, 3], steps=4)
-    make(network, tmp_path, 2)
-    found = simulate_netlist(tmp_path, network, INPUTS, family, "icarus")
+    accelerator = render_accelerator(network, 2, schedule).write(tmp_path)
+    found = simulate_netlist(accelerator, network, INPUTS, family, "icarus")
     assert found.run.first_mismatch is None
     assert found.run.updates == 4 * 4 * 11
-    assert (tmp_path / "netlist" / family / "rtl" / "netlist.v").is_file()
+    assert found.run.disturbed == 1
 
 
 def test_weights_loaded_into_single_port_ram_survive_synthesis(
@@ -41,8 +40,8 @@ def test_weights_loaded_into_single_port_ram_survive_synthesis(
 ) -> None:
     require_tool("yosys", "iverilog")
     network = make_network([12, 8, 3], steps=4)
-    generate(network, tmp_path, 2, weights="loaded", ram_style="huge")
-    found = simulate_netlist(tmp_path, network, INPUTS, "up5k", "icarus")
+    loaded = render_accelerator(network, 2, weights="loaded", ram_style="huge").write(tmp_path)
+    found = simulate_netlist(loaded, network, INPUTS, "up5k", "icarus")
     assert found.run.first_mismatch is None
     assert "single-port RAM" in found.assumptions[0]
 
@@ -53,18 +52,18 @@ def test_a_memory_that_synthesis_would_lose_is_found(
     """The netlist of a design whose block RAM starts with other weights than the model's."""
     require_tool("yosys", "iverilog")
     network = make_network([12, 8, 3], steps=4)
-    generate(network, tmp_path, 2)
+    accelerator = render_accelerator(network, 2).write(tmp_path)
     path = tmp_path / "rtl" / "weights.hex"
     words = path.read_text().split()
     words[0] = f"{int(words[0], 16) ^ 0x20:0{len(words[0])}x}"
     path.write_text("\n".join(words) + "\n")
-    found = simulate_netlist(tmp_path, network, INPUTS, "ecp5", "icarus")
+    found = simulate_netlist(accelerator, network, INPUTS, "ecp5", "icarus")
     assert found.run.first_mismatch is not None
     assert "layer 0, neuron 0" in found.run.first_mismatch
 
 
 def test_an_unknown_family_is_refused(make_network: MakeNetwork, tmp_path: Path) -> None:
     network = make_network([3, 2])
-    generate(network, tmp_path, 2)
+    accelerator = render_accelerator(network, 2).write(tmp_path)
     with pytest.raises(UserError, match="expected one of ice40, up5k, ecp5"):
-        simulate_netlist(tmp_path, network, INPUTS[:, :3], "spartan")
+        simulate_netlist(accelerator, network, INPUTS[:, :3], "spartan")

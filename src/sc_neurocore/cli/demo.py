@@ -23,12 +23,13 @@ from sc_neurocore.cli import options, stages
 from sc_neurocore.cli.console import Report, describe_error, exit_code_of, reporting
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import ToolMissingError
-from sc_neurocore.files import write_atomically
+from sc_neurocore.files import inside, sole_writer, write_atomically
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fpga.build import build
 from sc_neurocore.fpga.energy import count_activity
-from sc_neurocore.hdl.accelerator import Accelerator, load_accelerator
-from sc_neurocore.hdl.design import compile_network
+from sc_neurocore.fpga.folder import opened
+from sc_neurocore.hdl.accelerator import Accelerator
+from sc_neurocore.hdl.design import Design, compile_network
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.encoding import WeightEncoding
@@ -38,9 +39,10 @@ from sc_neurocore.report.html import REPORT_NAME, write_report
 from sc_neurocore.report.tables import tables
 from sc_neurocore.tools.catalogue import PROGRAMS
 from sc_neurocore.tools.programs import is_available, version
-from sc_neurocore.verify.certificate import certify, cosimulate_design, prove_design
+from sc_neurocore.verify.certificate import Certificate, certify, cosimulate_design, prove_design
+from sc_neurocore.verify.core_simulation import core_of, simulate_core
 from sc_neurocore.verify.cosimulation import CosimulationResult
-from sc_neurocore.verify.simulators import TOOLS, build_simulator, choose_simulator
+from sc_neurocore.verify.simulators import SIMULATORS, choose_simulator
 
 DATASET = "digits"
 EPOCHS = 10
@@ -71,10 +73,12 @@ def demo(
     """
     with reporting(as_json) as report:
         _check_tools()
-        out.mkdir(parents=True, exist_ok=True)
+        for name in ("training", "design"):
+            inside(out, name)  # no link leads what is written elsewhere
         road = _Road(out, report)
         try:
-            road.go()
+            with sole_writer(out, "demo"):
+                road.go()
         finally:
             if road.seconds:  # a run that did nothing leaves what an earlier one wrote
                 road.write()
@@ -87,7 +91,7 @@ def _check_tools() -> None:
     """Name everything that is missing before any work is done."""
     missing = [PROGRAMS[name] for name in NEEDED if not is_available(name)]
     lines = [f"{program.key} ({program.purpose}): {program.remedy}" for program in missing]
-    if not any(all(map(is_available, tools)) for tools in TOOLS.values()):
+    if not any(each.is_available for each in SIMULATORS.values()):
         lines.append(f"a simulator: install a C++ compiler, or {PROGRAMS['verilator'].remedy}")
     if lines:
         raise ToolMissingError("the demo needs what is not installed: " + "; ".join(lines))
@@ -107,28 +111,37 @@ class _Road:
     def go(self) -> None:
         """Run the stages in order; one that cannot finish ends the road."""
         began = time.perf_counter()
-        design = self.out / "design"
+        folder = self.out / "design"
         with self.stage("train"):
             description, data = self.train()
         with self.stage("simulate"):
             reference = self.simulate(description, data)
         with self.stage("compile"):
-            _, network = compile_network(description, design, FORMAT, WEIGHT_BITS, LANES)
+            compile_network(description, folder, FORMAT, WEIGHT_BITS, LANES)
+        with opened(folder) as design:
+            certificate = self.check_and_build(design, data, reference)
+        self.seconds["total"] = round(time.perf_counter() - began, 2)
+        self.summary["exit_code"] = 0 if certificate.holds else 1
+
+    def check_and_build(
+        self, design: Design, data: Dataset, reference: stages.Classes
+    ) -> Certificate:
+        """Go on from the design: integers, co-simulation, proofs, bitstream."""
         with self.stage("quantize"):
-            self.quantize(network, data, reference)
+            self.quantize(design.network, data, reference)
         inputs = data.inputs.reshape(len(data), -1)
         with self.stage("cosimulate"):
             runs = cosimulate_design(design, inputs, progress=self.report.progress)
             self.compare(runs[0])
-            self.show_sample(description, network, data, design)
+            self.show_sample(design, data)
         with self.stage("prove"):
             proofs = prove_design(design, self.report.progress)
             self.summary["proofs"] = [proof.as_dict() for proof in proofs]
             certificate = certify(design, runs, proofs, inputs, f"{data.name}, test split")
+            self.summary["verdict"] = certificate.verdict
         with self.stage("build"):
-            self.build(design, network, inputs, runs[0].cycles_per_sample)
-        self.seconds["total"] = round(time.perf_counter() - began, 2)
-        self.summary["exit_code"] = 0 if certificate.holds else 1
+            self.build(design, inputs, runs[0].cycles_per_sample)
+        return certificate
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -193,22 +206,17 @@ class _Road:
             predictions = self.results["predictions"]
             predictions["rtl"] = predictions["integers"]
 
-    def show_sample(
-        self,
-        description: NetworkDescription,
-        network: IntegerNetwork,
-        data: Dataset,
-        design: Path,
-    ) -> None:
+    def show_sample(self, design: Design, data: Dataset) -> None:
         """Record one sample in floating point, in integers and in the RTL, for the figures."""
+        network = design.network
         frame = data.inputs[:1].reshape(1, -1)
         label = int(data.labels[0])
-        floats = run_float(description, data.inputs[:1], record=True)
+        floats = run_float(design.description, data.inputs[:1], record=True)
         integers = network.run(frame, record=True)
         form = network.program.fixed_point.state
         state = network.program.neuron.membrane
         last = len(network.layers) - 1
-        rtl = _trace_neuron(load_accelerator(design), frame, last, label, state)
+        rtl = _trace_neuron(design.accelerator, frame, last, label, state)
 
         def trace(values: np.ndarray[Any, Any]) -> list[float]:
             return [float(value) for value in values[:, 0, label]]
@@ -232,13 +240,12 @@ class _Road:
             },
         }
 
-    def build(
-        self, design: Path, network: IntegerNetwork, inputs: NDArray[Any], cycles: float
-    ) -> None:
+    def build(self, design: Design, inputs: NDArray[Any], cycles: float) -> None:
         """Synthesise, place, route and pack; estimate the energy."""
         built = build(design, DEVICE, frequency_mhz=CLOCK_MHZ, progress=self.report.progress)
-        activity = count_activity(network, load_accelerator(design).stationary_geometry(), inputs)
-        folder = Path(design.name)
+        geometry = design.accelerator.geometry
+        activity = count_activity(design.network, geometry, inputs)
+        folder = Path(design.name).relative_to(self.out)
         self.summary["fpga"] = stages.build_summary(built, folder, cycles, activity)
 
     def write(self) -> None:
@@ -256,8 +263,8 @@ def _trace_neuron(
     accelerator: Accelerator, frame: ArrayLike, layer: int, neuron: int, state: str
 ) -> NDArray[np.int64]:
     """Return one neuron's state after each step, as the RTL's trace port shows it."""
-    core = build_simulator(accelerator, choose_simulator("auto"))
-    updates = core.run(np.asarray(frame, dtype=np.int64)).updates
+    simulation = simulate_core(core_of(accelerator), choose_simulator("auto"))
+    updates = simulation.run(np.asarray(frame, dtype=np.int64)).updates
     column = [each.name for each in accelerator.states[layer]].index(state)
     here = np.flatnonzero((updates.layer == layer) & (updates.neuron == neuron))
     in_time: NDArray[np.int64] = updates.states[here[np.argsort(updates.step[here])], column]

@@ -2,46 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from sc_neurocore.cli import options
 from sc_neurocore.cli.console import Report, reporting
 from sc_neurocore.cli.stages import find_design, find_network, test_part
-from sc_neurocore.errors import UserError
-from sc_neurocore.fixed import IntegerNetwork, quantize
-from sc_neurocore.fpga.boards import device_for_core, find_board, plan_line, read_board, write_board
+from sc_neurocore.errors import CheckFailedError, UserError
+from sc_neurocore.fpga.boards import find_board, highest_clock
 from sc_neurocore.fpga.build import build as build_design
-from sc_neurocore.fpga.capacity import Assessment, choose
-from sc_neurocore.fpga.design import note_device, read_design
+from sc_neurocore.fpga.compilation import compile_design
+from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
-from sc_neurocore.hdl.accelerator import Schedule, WeightSource
-from sc_neurocore.hdl.design import (
-    CERTIFICATE,
-    NEURON_MANIFEST,
-    compile_network,
-    compile_neuron,
-    load_design,
-)
-from sc_neurocore.hdl.geometry import MAXIMUM_LANES, EngineOptions
-from sc_neurocore.hdl.schedules import AUTO, choose_schedule
+from sc_neurocore.hdl.design import CERTIFICATE, Design
+from sc_neurocore.hdl.geometry import AUTO
+from sc_neurocore.hdl.manifest import BoardPart
+from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST, compile_neuron
 from sc_neurocore.interop.importing import NIR_SUFFIX
-from sc_neurocore.network.storage import JSON_NAME, load_description
-from sc_neurocore.tools.devices import RESOURCES, Device, find_device
-from sc_neurocore.verify.certificate import (
-    NETLIST_SAMPLES,
-    SECOND_SAMPLES,
-    verify_design,
-    verify_neuron,
-)
+from sc_neurocore.network.storage import JSON_NAME
+from sc_neurocore.tools.devices import RESOURCES, find_device
+from sc_neurocore.verify.certificate import NETLIST_SAMPLES, SECOND_SAMPLES, verify_design
 from sc_neurocore.verify.cosimulation import CosimulationResult
+from sc_neurocore.verify.neuron_certificate import verify_neuron
+from sc_neurocore.verify.standing import standing
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the design goes.")]
 RANDOM_SEED = 0
+RANDOM_SAMPLES = 100
 DEFAULT_DEVICE, DEFAULT_FREQUENCY = "hx8k", 40.0
 
 
@@ -76,115 +67,64 @@ def compile_(
                 raise UserError("--board is for a network; a single neuron has no board top")
             _compile_neuron(run, out, format, pipeline, report)
             return
-        engine = EngineOptions(
+        number: int | Literal["auto"] = "auto"
+        if lanes != "auto":
+            number = options.number_of_lanes(lanes)
+        compiled = compile_design(
+            find_network(run),
+            out,
+            format,
+            weight_bits,
+            number,
+            schedule,
+            device=device,
+            board=board,
+            clock_mhz=clock,
+            baud=baud,
             units=units,
             pipeline=pipeline,
             inputs_per_beat=inputs_per_beat,
             weight_slices=weight_slices,
         )
-        target = None if device is None else find_device(device)
-        if board is not None:
-            wanted = find_board(board)
-            plan_line(wanted, clock, baud)  # refuses what it cannot do before anything is replaced
-            if device not in (None, wanted.device):
-                raise UserError(f"--board {board} has {wanted.device}, not {device}: leave one out")
-            target = device_for_core(wanted)
-        description = find_network(run)
-        network = quantize(description, format, weight_bits)
-        schedule = _schedule(network, lanes, schedule, board, engine)
-        chosen, others = _choose(network, lanes, schedule, target, engine)
-        accelerator, _ = compile_network(
-            description,
-            out,
-            format,
-            weight_bits,
-            chosen.lanes,
-            schedule,
-            weights=chosen.weights,
-            **(engine | {"soft_lanes": chosen.soft_lanes}),
-        )
-        verilog = [(out / path).as_posix() for path in accelerator.verilog]
+        manifest = compiled.design.manifest
+        verilog = [(out / path).as_posix() for path in manifest.paths("verilog")]
         content = {
-            "top": accelerator.top,
-            "content_hash": accelerator.content_hash,
-            "format": format,
+            "top": manifest.top,
+            "content_hash": manifest.network.sha256,
+            "current_format": manifest.current_format,
+            **manifest.choices.model_dump(),
             "weight_bits": weight_bits,
-            "lanes": chosen.lanes,
-            "schedule": accelerator.schedule,
-            "weights": chosen.weights,
-            **engine,
-            "soft_lanes": chosen.soft_lanes,
-            "estimates": [each.as_dict() for each in others],
+            "estimates": [each.as_dict() for each in compiled.considered],
             "verilog": verilog,
-            "memories": [(out / path).as_posix() for path in accelerator.memories],
+            "memories": [(out / path).as_posix() for path in manifest.paths("memory")],
         }
         rows = [
-            ("top module", accelerator.top),
-            ("network", accelerator.content_hash),
-            ("schedule", accelerator.schedule),
+            ("top module", manifest.top),
+            ("network", manifest.network.sha256),
+            ("schedule", manifest.choices.schedule),
         ]
+        chosen = manifest.choices.lanes
         rows += [
             (
-                f"{each.lanes} lanes" + (", chosen" if each.lanes == chosen.lanes else ""),
+                f"{each.lanes} lanes" + (", chosen" if each.lanes == chosen else ""),
                 f"{each.sums} ({'fits' if each.fits else 'does not fit, or may not'})",
             )
-            for each in others
+            for each in compiled.considered
         ]
-        if target is not None:
-            note_device(out, target.key)
-        if board is not None:
-            for_board = write_board(out, board, clock, baud)
-            content["board"] = asdict(for_board)
+        if manifest.board is not None:
+            constraints = (out / manifest.paths("constraints")[0]).as_posix()
+            of_board = [(out / path).as_posix() for path in manifest.paths("board")]
+            content["board"] = {
+                **manifest.board.model_dump(),
+                "verilog": of_board,
+                "constraints": constraints,
+            }
             rows += [
-                ("board top", for_board.top),
-                ("clock", f"{for_board.frequency_mhz:g} MHz"),
-                ("constraints", (out / for_board.constraints).as_posix()),
+                ("board top", manifest.board.top),
+                ("clock", f"{manifest.board.frequency_mhz:g} MHz"),
+                ("constraints", constraints),
             ]
         report.result(content, rows + [("Verilog", path) for path in verilog])
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What was asked for without naming a device."""
-
-    lanes: int
-    weights: WeightSource = "rom"
-    soft_lanes: int = 0
-
-
-def _schedule(
-    network: IntegerNetwork, lanes: str, schedule: str, board: str | None, engine: EngineOptions
-) -> Schedule:
-    """Return the order of work, and refuse what only the group-stationary one has."""
-    if not lanes.isdigit() and lanes != "auto":
-        raise UserError(f"--lanes {lanes}: expected a power of two, or auto")
-    number = int(lanes) if lanes.isdigit() else MAXIMUM_LANES
-    chosen = choose_schedule(network, number, schedule, **engine)
-    if chosen == "step-outer" and (board is not None or lanes == "auto"):
-        given = f"--board {board}" if board is not None else "--lanes auto"
-        raise UserError(
-            f"{network.name} with the step-outer schedule: {given} is for group-stationary designs "
-            f"so far; {'compile without it' if board is not None else 'give a number of lanes'}"
-        )
-    return chosen
-
-
-def _choose(
-    network: IntegerNetwork,
-    lanes: str,
-    schedule: Schedule,
-    target: Device | None,
-    engine: EngineOptions,
-) -> tuple[_Asked | Assessment, tuple[Assessment, ...]]:
-    """Return the lanes and the place of the weights, and what each choice takes of the device.
-
-    Of step-outer designs nothing is estimated.
-    """
-    if target is None and lanes == "auto":
-        raise UserError("--lanes auto: name the FPGA too, with --device, or a board")
-    if target is None or schedule == "step-outer":
-        return _Asked(int(lanes)), ()
-    return choose(network, target, None if lanes == "auto" else int(lanes), **engine)
 
 
 def _compile_neuron(source: Path, out: Path, format: str, pipeline: int, report: Report) -> None:
@@ -221,6 +161,7 @@ def verify(
     netlist_samples: Annotated[
         int, typer.Option(min=1, help="How many inputs go through a netlist.")
     ] = NETLIST_SAMPLES,
+    allow_edited: options.AllowEdited = False,
     as_json: options.Json = False,
 ) -> None:
     """Co-simulate and prove a design, or prove a neuron; write DIR/certificate.json.
@@ -230,32 +171,22 @@ def verify(
     """
     with reporting(as_json) as report:
         if (directory / NEURON_MANIFEST).exists():
-            _verify_neuron(directory, report)
+            _verify_neuron(directory, allow_edited, report)
             return
-        directory = find_design(directory)
-        _, network = load_design(directory)
-        description = load_description(directory)
-        if "dataset" in description.metadata:
-            data = test_part(description)
-            inputs = np.asarray(data.network_inputs(), dtype=np.int64)
-            origin = f"{data.name}, test split"
-        else:
-            shape: tuple[int, ...] = (samples or 100, network.layers[0].inputs)
-            if network.batch_axis:
-                shape = (network.steps, *shape)
-            limit = 1 << network.input_bits
-            inputs = np.random.default_rng(RANDOM_SEED).integers(0, limit, size=shape)
-            origin = f"random, seed {RANDOM_SEED}"
-        certificate = verify_design(
-            directory,
-            inputs[(slice(None),) * network.batch_axis + (slice(samples or None),)],
-            origin=origin,
-            simulator=simulator,
-            second_samples=icarus_samples,
-            netlists=tuple(filter(None, netlist.split(","))),
-            netlist_samples=netlist_samples,
-            progress=report.progress,
-        )
+        with opened(find_design(directory), allow_edited=allow_edited) as design:
+            inputs, origin = _inputs(design, samples)
+            available = inputs.shape[design.network.batch_axis]
+            certificate = verify_design(
+                design,
+                inputs[(slice(None),) * design.network.batch_axis + (slice(samples or None),)],
+                origin=origin,
+                available=available,
+                simulator=simulator,
+                second_samples=icarus_samples,
+                netlists=tuple(filter(None, netlist.split(","))),
+                netlist_samples=netlist_samples,
+                progress=report.progress,
+            )
         runs = [(f"co-simulation, {run.simulator}", run) for run in certificate.cosimulation]
         runs += [
             (f"netlist of {each.synthesis}, {each.run.simulator}", each.run)
@@ -265,7 +196,8 @@ def verify(
             (
                 title,
                 f"{run.samples} inputs{f' ({run.inputs})' if run.inputs else ''}, "
-                f"{run.updates} updates, {_cycles(run)}",
+                f"{run.updates} updates, {_cycles(run)}"
+                f"{f'; {run.disturbance}' if run.disturbed else ''}",
                 run.first_mismatch or "no mismatch",
             )
             for title, run in runs
@@ -278,9 +210,24 @@ def verify(
             )
             for proof in certificate.proofs
         ]
-        rows.append(("certificate", (directory / CERTIFICATE).as_posix(), ""))
+        rows.append(("certificate", (find_design(directory) / CERTIFICATE).as_posix(), ""))
+        rows.append(("verdict", "holds" if certificate.holds else "fails", certificate.verdict))
         report.result(certificate.as_dict(), rows)
         report.exit_code = 0 if certificate.holds else 1
+
+
+def _inputs(design: Design, samples: int) -> tuple[NDArray[np.int64], str]:
+    """Return what goes through the co-simulation, and what it is."""
+    if "dataset" in design.description.metadata:
+        data = test_part(design.description)
+        return np.asarray(data.network_inputs(), dtype=np.int64), f"{data.name}, test split"
+    network = design.network
+    shape: tuple[int, ...] = (samples or RANDOM_SAMPLES, network.layers[0].inputs)
+    if network.batch_axis:
+        shape = (network.steps, *shape)
+    limit = 1 << network.input_bits
+    inputs = np.random.default_rng(RANDOM_SEED).integers(0, limit, size=shape)
+    return inputs, f"random, seed {RANDOM_SEED}"
 
 
 def _cycles(run: CosimulationResult) -> str:
@@ -294,8 +241,8 @@ def _cycles(run: CosimulationResult) -> str:
     return text
 
 
-def _verify_neuron(directory: Path, report: Report) -> None:
-    certificate = verify_neuron(directory, report.progress)
+def _verify_neuron(directory: Path, allow_edited: bool, report: Report) -> None:
+    certificate = verify_neuron(directory, report.progress, allow_edited=allow_edited)
     rows = [
         (proof.name, f"{proof.status} in {proof.seconds:.1f} s", proof.detail)
         for proof in (*certificate.proofs, *certificate.netlists)
@@ -308,6 +255,7 @@ def _verify_neuron(directory: Path, report: Report) -> None:
         )
         for run in certificate.sampled
     ]
+    rows += [("edited by hand", name, "") for name in certificate.edited]
     rows.append(("certificate", (directory / CERTIFICATE).as_posix(), ""))
     report.result(certificate.as_dict(), rows)
     report.exit_code = 0 if certificate.holds else 1
@@ -320,6 +268,10 @@ def build(
         float | None,
         typer.Option(help="Clock to aim at, in MHz; 40, or what the board runs at."),
     ] = None,
+    verified: Annotated[
+        bool, typer.Option("--verified", help="Only if the certificate holds, of these files.")
+    ] = False,
+    allow_edited: options.AllowEdited = False,
     as_json: options.Json = False,
 ) -> None:
     """Build a bitstream: synthesis, place and route, packing; utilisation and timing.
@@ -327,19 +279,24 @@ def build(
     For Artix-7 the open tools end with a netlist: then a Vivado project is written, and not run.
     """
     with reporting(as_json) as report:
+        if device is not None:
+            find_device(device)
         directory = find_design(directory)
-        board = read_board(directory)
-        if board is not None and device not in (None, board.device):
-            raise UserError(
-                f"{directory} is a design for {board.board}, whose device is {board.device}, not "
-                f"{device}: leave --device out, or compile without --board"
+        with opened(directory, allow_edited=allow_edited) as design:
+            board = design.manifest.board
+            if board is not None and device not in (None, board.device):
+                raise UserError(
+                    f"{directory} is a design for {board.board}, whose device is {board.device}, "
+                    f"not {device}: leave --device out, or compile without --board"
+                )
+            if verified and (known := standing(design)).status != "verified":
+                raise CheckFailedError(f"{directory}: {known.line}; --verified was asked for")
+            built = build_design(
+                design,
+                board.device if board else device or design.manifest.device or DEFAULT_DEVICE,
+                frequency_mhz=frequency or (board.frequency_mhz if board else DEFAULT_FREQUENCY),
+                progress=report.progress,
             )
-        built = build_design(
-            directory,
-            board.device if board else device or read_design(directory).device or DEFAULT_DEVICE,
-            frequency_mhz=frequency or (board.frequency_mhz if board else DEFAULT_FREQUENCY),
-            progress=report.progress,
-        )
         fmax = "no clock" if built.bitstream else "known only after Vivado"
         if built.fmax_mhz is not None:
             verdict = "reached" if built.meets_timing else "missed"
@@ -360,8 +317,24 @@ def build(
         if built.project:
             path = (directory / built.project).as_posix()
             rows.append(("Vivado project, written, not run", path))
-        rows += [("changed since compiled", name) for name in built.changed]
-        if board is not None and built.bitstream:
-            path = (directory / built.bitstream).as_posix()
-            rows.append(("to the board", find_board(board.board).programmer.format(bitstream=path)))
+        rows += [("edited by hand", name) for name in built.edited]
+        rows.append(("design", built.verification))
+        if board is not None:
+            slow = built.fmax_mhz is not None and built.fmax_mhz < board.frequency_mhz
+            if slow and built.fmax_mhz is not None:
+                rows.append(("not for the board", _too_slow(board, built.fmax_mhz)))
+                report.exit_code = CheckFailedError.exit_code
+            elif built.bitstream:
+                path = (directory / built.bitstream).as_posix()
+                programmer = find_board(board.board).programmer
+                rows.append(("to the board", programmer.format(bitstream=path)))
         report.result(content, rows)
+
+
+def _too_slow(board: BoardPart, fmax_mhz: float) -> str:
+    """Say what would help a design that misses its board's clock."""
+    clock = highest_clock(find_board(board.board), fmax_mhz, board.baud)
+    advice = "more --pipeline stages or fewer --lanes are needed"
+    if clock is not None:
+        advice = f"compile with --clock {clock:g}, or {advice}"
+    return f"it runs at {board.frequency_mhz:g} MHz, and the design is too slow for that: {advice}"

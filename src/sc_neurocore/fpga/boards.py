@@ -6,23 +6,20 @@ hand-written modules of fpga/rtl: clock, reset, and a serial line with the host 
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.files import write_atomically
-from sc_neurocore.fpga.clocks import Clock, ClockFamily, plan_clock
+from sc_neurocore.fpga.clocks import Clock, ClockFamily, clocks_up_to, plan_clock
 from sc_neurocore.fpga.constraints import FORMATS, ConstraintFormat, Pin
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
-from sc_neurocore.hdl.accelerator import BOARD_SOURCES, MANIFEST, SOURCES, Accelerator
-from sc_neurocore.hdl.design import load_design
+from sc_neurocore.hdl.accelerator import BOARD_SOURCES, SOURCES, Accelerator
+from sc_neurocore.hdl.design import Design
 from sc_neurocore.hdl.geometry import Geometry
+from sc_neurocore.hdl.manifest import BoardPart, Role
 from sc_neurocore.hdl.memories import weight_image
 from sc_neurocore.hdl.render import render
 from sc_neurocore.tools.devices import Counts, Device, find_device
@@ -76,33 +73,6 @@ class Board:
     programmer: str
     held_high: tuple[str, ...] = field(default=())
     template: str = "board.v.j2"
-
-
-@dataclass(frozen=True)
-class BoardDesign:
-    """The board's part of a design folder, as design.json holds it under "board".
-
-    Attributes:
-        board: The board's key.
-        top: The board top's module.
-        device: The device to build for.
-        verilog: Its sources, relative to the design folder, the top first.
-        constraints: The constraints, relative to the design folder.
-        oscillator_mhz: The clock at the pin, in MHz.
-        frequency_mhz: The clock of the core, in MHz.
-        clocks_per_bit: Clocks that a bit lasts on the serial line.
-        baud: Bits per second that the host must ask for.
-    """
-
-    board: str
-    top: str
-    device: str
-    verilog: tuple[str, ...]
-    constraints: str
-    oscillator_mhz: float
-    frequency_mhz: float
-    clocks_per_bit: int
-    baud: int
 
 
 BOARDS: dict[str, Board] = {
@@ -211,20 +181,34 @@ def plan_line(
     Raises:
         UserError: If the board cannot have the frequency or the speed.
     """
-    wanted = frequency_mhz or board.frequency_mhz
+    wanted = board.frequency_mhz if frequency_mhz is None else frequency_mhz
     clock = plan_clock(board.clock_family, board.oscillator_mhz, wanted)
     return clock, _clocks_per_bit(clock, baud)
 
 
-def write_board(
-    directory: Path, key: str, frequency_mhz: float | None = None, baud: int = DEFAULT_BAUD
-) -> BoardDesign:
-    """Write the board's top and constraints into a design folder, and say so in design.json.
-
-    From then on the board's top is what `fpga.build` builds. A board that was there is replaced.
+def highest_clock(board: Board, limit_mhz: float, baud: int) -> float | None:
+    """Return the highest clock up to a limit, in MHz, that a board can be compiled for.
 
     Args:
-        directory: A folder that `hdl.compile_network` wrote.
+        board: The board.
+        limit_mhz: What the design reaches.
+        baud: Bits per second on the serial line, which not every clock can make.
+    """
+    for each in clocks_up_to(board.clock_family, board.oscillator_mhz, limit_mhz):
+        asked = float(f"{each.frequency_mhz:.6g}")
+        with suppress(UserError):
+            if plan_line(board, asked, baud)[0].frequency_mhz <= limit_mhz:
+                return asked
+    return None
+
+
+def add_board(
+    design: Design, key: str, frequency_mhz: float | None = None, baud: int = DEFAULT_BAUD
+) -> Design:
+    """Return a design with a board's top and constraints, which is then what is built.
+
+    Args:
+        design: A design without a board.
         key: The board's name.
         frequency_mhz: The clock of the core, in MHz; by default the board's own choice.
         baud: Bits per second on the serial line.
@@ -232,78 +216,57 @@ def write_board(
     Raises:
         UserError: If the board is unknown, cannot have the frequency or the speed, or the design's
             schedule or inputs are not what the serial line carries.
-        CheckFailedError: If the folder's network is not the one that the design was made of.
     """
     board = find_board(key)
     clock, clocks_per_bit = plan_line(board, frequency_mhz, baud)
-    accelerator, network = load_design(directory)
-    geometry = accelerator.stationary_geometry()
+    accelerator = design.accelerator
+    geometry = accelerator.geometry
     _check_inputs(accelerator, geometry)
     top = f"{accelerator.top}_{key.replace('-', '_')}"
-    image = weight_image(network, geometry)
+    image = weight_image(design.network, geometry)
     values = _values(board, accelerator, clock, top, image) | {"clocks_per_bit": clocks_per_bit}
     texts = {f"{top}.v": render("sc_neurocore.fpga", "templates", board.template, values).encode()}
     texts |= {f"{clock.module}.v": _source(f"{clock.module}.v"), **_shared_sources()}
-    sources = [f"{SOURCES}/{BOARD_SOURCES}/{name}" for name in texts]
+    contents = {f"{SOURCES}/{BOARD_SOURCES}/{name}": text for name, text in texts.items()}
+    roles: dict[str, Role] = dict.fromkeys(contents, "board")
     constraints = f"{SOURCES}/{BOARD_SOURCES}/{top}.{board.constraint_format}"
-    text = FORMATS[board.constraint_format](board.pins, board.oscillator_mhz)
-    contents = dict(zip(sources, texts.values(), strict=True)) | {constraints: text.encode()}
-    design = BoardDesign(
+    contents[constraints] = FORMATS[board.constraint_format](
+        board.pins, board.oscillator_mhz
+    ).encode()
+    part = BoardPart(
         board=key,
         top=top,
         device=board.device,
-        verilog=tuple(sources),
-        constraints=constraints,
         oscillator_mhz=board.oscillator_mhz,
         frequency_mhz=clock.frequency_mhz,
+        asked_mhz=frequency_mhz,
         clocks_per_bit=clocks_per_bit,
         baud=baud,
     )
-    shutil.rmtree(directory / SOURCES / BOARD_SOURCES, ignore_errors=True)
-    (directory / SOURCES / BOARD_SOURCES).mkdir()
-    for name, content in contents.items():
-        write_atomically(directory / name, content)
-    _enter(directory / MANIFEST, design, contents)
-    return design
+    return design.with_files(contents, {**roles, constraints: "constraints"}, board=part)
 
 
-def read_board(directory: Path) -> BoardDesign | None:
-    """Read back what `write_board` entered in design.json; None if there is no board or no design.
-
-    Raises:
-        UserError: If design.json is damaged.
-    """
-    path = directory / MANIFEST
-    try:
-        manifest: Any = json.loads(path.read_text(encoding="utf-8"))
-        if "board" not in manifest:
-            return None
-        entry = dict(manifest["board"])
-        return BoardDesign(**(entry | {"verilog": tuple(entry["verilog"])}))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"{path} is damaged ({error}): compile the network again") from None
-
-
-def load_board(directory: Path) -> BoardDesign:
-    """Read back what `write_board` entered in design.json.
+def board_of(design: Design) -> BoardPart:
+    """Return the board's part of a design.
 
     Raises:
         UserError: If the design has no board.
     """
-    design = read_board(directory)
-    if design is None:
+    if design.manifest.board is None:
         raise UserError(
-            f"{directory} has no board: compile with --board, one of {', '.join(BOARDS)}"
+            f"{design.name} has no board: compile with --board, one of {', '.join(BOARDS)}"
         )
-    return design
+    return design.manifest.board
 
 
 def _check_inputs(accelerator: Accelerator, geometry: Geometry) -> None:
     inputs = geometry.layers[0].inputs
+    if accelerator.frames_per_sample > 1:
+        raise UserError(
+            f"{accelerator.top} takes {accelerator.frames_per_sample} frames per result, one per "
+            f"step: a board's serial line carries one frame per result so far; compile without a "
+            f"board"
+        )
     if geometry.input_bits > _MAXIMUM_BITS_OF_AN_INPUT:
         raise UserError(
             f"{accelerator.top} takes inputs of {geometry.input_bits} bits: a board's serial line "
@@ -366,16 +329,3 @@ def _shared_sources() -> dict[str, bytes]:
     folder = files("sc_neurocore.fpga") / SOURCES
     names = sorted(each.name for each in folder.iterdir() if each.name.endswith(".v"))
     return {name: _source(name) for name in names if not name.startswith("board_clock_")}
-
-
-def _enter(manifest: Path, design: BoardDesign, contents: Mapping[str, bytes]) -> None:
-    """Enter the board in design.json, in place of one that was there."""
-    content = json.loads(manifest.read_text(encoding="utf-8"))
-    earlier = f"{SOURCES}/{BOARD_SOURCES}/"
-    hashes = {
-        name: each for name, each in content["sha256"].items() if not name.startswith(earlier)
-    }
-    hashes |= {name: hashlib.sha256(each).hexdigest() for name, each in contents.items()}
-    entry = {name: getattr(design, name) for name in BoardDesign.__dataclass_fields__}
-    content |= {"board_top": design.top, "board": entry, "sha256": hashes}
-    write_atomically(manifest, (json.dumps(content, indent=2) + "\n").encode())

@@ -1,44 +1,40 @@
 """From a design directory to a bitstream: synthesis, place and route, packing.
 
-All files are written under DIRECTORY/build/DEVICE/: the netlist, the placed design and its floor
-plan, the bitstream, each tool's log, and build.json, which holds the report that `build` returns.
-Where there are no open tools after synthesis, the flow ends with the netlist and a project for the
-vendor's tools.
+The tools work in a private folder. When all are done, their files go to DIRECTORY/build/DEVICE/:
+the netlist, the placed design and its floor plan, the bitstream, each tool's log, and build.json,
+which holds the report that `build` returns. Where there are no open tools after synthesis, the flow
+ends with the netlist and a project for the vendor's tools.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+import tempfile
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sc_neurocore.errors import CheckFailedError, ToolFailedError, UserError
-from sc_neurocore.files import write_atomically
-from sc_neurocore.fpga.design import Design, read_design
-from sc_neurocore.fpga.layout import read_layout
-from sc_neurocore.fpga.pins import read_ports, with_few_pins
-from sc_neurocore.fpga.placement import (
-    Placement,
-    read_demand,
-    read_placement,
-    read_statistics,
+from sc_neurocore.errors import UserError
+from sc_neurocore.files import (
+    LARGEST_FILE,
+    read_inside,
+    replace_files,
+    sha256,
+    sole_writer,
+    written_files,
 )
-from sc_neurocore.fpga.vivado import PROJECT_SUFFIX, write_project
-from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
-from sc_neurocore.tools.devices import Counts, Device, PlaceAndRoute, find_device
-from sc_neurocore.tools.programs import run, version
+from sc_neurocore.fpga.constraints import check_constraints
+from sc_neurocore.fpga.flow import Job, Product, run_steps, start_job
+from sc_neurocore.fpga.sources import Sources, sources_of
+from sc_neurocore.hdl.design import Design
+from sc_neurocore.progress import ProgressCallback, ignore_progress
+from sc_neurocore.tools.devices import find_device
+from sc_neurocore.tools.programs import version
+from sc_neurocore.verify.standing import standing
 
-_TASK = "build"
-_STEPS = ("synthesis", "place and route", "bitstream")
-_STEPS_TO_PROJECT = ("synthesis", "project")
-# How the Verilog asks for memory that only the UP5K has.
-_SINGLE_PORT = 'ram_style = "huge"'
+BUILDS, BUILD_REPORT = "build", "build.json"
+_LARGEST_REPORT = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,11 @@ class BuildReport:
         seed: The placer's seed.
         seconds: Wall time by step.
         versions: Version by tool.
-        changed: Files that were changed since the design was compiled, and built as they are.
+        edited: Files that are not what the network and the choices give, and were built as they
+            are.
+        verification: Whether the design is verified, in a line.
+        design: The SHA-256 of every file of the design that was built.
+        files: The SHA-256 of every file that the build made.
     """
 
     device: str
@@ -93,7 +93,10 @@ class BuildReport:
     seed: int
     seconds: dict[str, float]
     versions: dict[str, str]
-    changed: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
+    verification: str = ""
+    design: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
 
     @property
     def meets_timing(self) -> bool:
@@ -106,7 +109,7 @@ class BuildReport:
 
 
 def build(
-    directory: str | os.PathLike[str],
+    design: Design,
     device: str,
     top: str | None = None,
     frequency_mhz: float = 50.0,
@@ -114,15 +117,15 @@ def build(
     few_pins: bool = False,
     progress: ProgressCallback = ignore_progress,
 ) -> BuildReport:
-    """Build a bitstream from a design directory, or a netlist and a project for the vendor's tools.
+    """Build a bitstream of a design, or a netlist and a project for the vendor's tools.
 
     The same design, device, seed and tool versions give the same bitstream. A design that misses
     the frequency is still built; the report says so.
 
     Args:
-        directory: A folder with design.json and the Verilog and memory files under rtl/.
+        design: What `fpga.folder.opened` yields, or `compile_design` returned.
         device: A device's key, such as "hx8k".
-        top: The module to build; by default design.json's "board_top", or else its "top".
+        top: The module to build; by default the board's top, or else the core's.
         frequency_mhz: The clock frequency to aim at, in MHz.
         seed: The placer's seed.
         few_pins: Whether the ports that a board does not need are left open, as `fpga.pins` says.
@@ -130,224 +133,131 @@ def build(
         progress: Called when a step begins and when all are done.
 
     Returns:
-        The report, which is also written to build/DEVICE/build.json.
+        The report, which is also written to build/DEVICE/build.json in the design's folder.
 
     Raises:
-        UserError: The device is unknown, the frequency is not one, or the directory is not a
-            design.
-        CheckFailedError: The design does not fit the device; the message has the sums.
+        UserError: The device is unknown, the frequency is not one, or another command writes to the
+            folder.
+        CheckFailedError: The design does not fit the device; the message has the sums. Or its files
+            changed while it was built.
         ToolMissingError: A tool is not installed.
         ToolFailedError: A tool reports an error in the design.
     """
-    if not 0 < frequency_mhz < math.inf:
-        raise UserError(f"frequency {frequency_mhz} MHz: expected a number above 0")
-    target = find_device(device)
-    job = _start(Path(directory), target, top, few_pins, frequency_mhz, seed, progress)
-    report = _report(job, _run_steps(job))
-    text = json.dumps(report.as_dict(), indent=2) + "\n"
-    write_atomically(job.folder / "build.json", text.encode())
+    assert design.home is not None
+    sources = sources_of(design, top)
+    with sole_writer(design.home, "build"):
+        report, files = _build(
+            sources, device, design.home, frequency_mhz, seed, few_pins, progress
+        )
+        design.check_unchanged("build")
+        report = replace(
+            report,
+            edited=design.edited or (),
+            verification=standing(design).line,
+            design=design.hashes,
+        )
+        _keep(report, files, design.home)
     return report
 
 
-def measure(directory: str | os.PathLike[str], device: str, few_pins: bool = False) -> Counts:
-    """Return what a design takes, without placing it: after synthesis and packing.
-
-    It takes seconds where `build` takes minutes, and writes no report. Nothing is said of whether
-    the design fits.
+def build_sources(
+    sources: Sources,
+    directory: Path,
+    device: str,
+    frequency_mhz: float = 50.0,
+    seed: int = 1,
+    few_pins: bool = False,
+    progress: ProgressCallback = ignore_progress,
+) -> BuildReport:
+    """Build Verilog that is no design of ours.
 
     Args:
-        directory: As `build` takes it.
-        device: As `build` takes it.
+        sources: What is built.
+        directory: Where build/DEVICE/ goes.
+        device: As `build` takes it, like the rest.
+        frequency_mhz: As `build` takes it.
+        seed: As `build` takes it.
         few_pins: As `build` takes it.
+        progress: As `build` takes it.
+
+    Raises:
+        ScNeurocoreError: As `build` does.
+    """
+    with sole_writer(directory, "build"):
+        report, files = _build(sources, device, directory, frequency_mhz, seed, few_pins, progress)
+        _keep(report, files, directory)
+    return report
+
+
+def check_build(design: Design, device: str) -> str:
+    """Say whether what lies in build/DEVICE was made of this design, in a line.
 
     Returns:
-        Resources by the names of `tools.devices.RESOURCES`.
+        Nothing if it was, and no file of it was changed since.
     """
-    job = _start(Path(directory), find_device(device), None, few_pins, 50.0, 1, ignore_progress)
-    _synthesise(job)
-    flow = job.device.flow
-    tools = flow.place_and_route
-    if tools is None:
-        return read_statistics(flow, job.file(".statistics.json")).used
-    log = job.file(f".{tools.placer}.log")
-    arguments = [*job.device.placer_arguments, *tools.arguments, "--json", job.argument(".json")]
-    arguments += ["--pack-only", "--quiet", "--log", job.argument(f".{tools.placer}.log")]
-    run(tools.placer, arguments, cwd=job.design.sources)
-    return read_demand(flow, _read_text(log))
+    assert design.home is not None
+    name = f"{BUILDS}/{device}/{BUILD_REPORT}"
+    try:
+        content = json.loads(read_inside(design.home, name, _LARGEST_REPORT) or b"")
+        built_of, made = dict(content["design"]), dict(content["files"])
+        if built_of != design.hashes:
+            return f"{name}: built of other files than are in the folder now: build again"
+        left = LARGEST_FILE
+        for file, digest in made.items():
+            found = read_inside(design.home, file, left) or b""
+            left -= len(found)
+            if sha256(found) != digest:
+                return f"{file} is not the file that was built: build again"
+    except (UserError, ValueError, KeyError, TypeError, RecursionError):
+        return f"{name} is missing, damaged or of another version: build again"
+    return ""
 
 
-def _start(
-    directory: Path,
-    device: Device,
-    top: str | None,
-    few_pins: bool,
+def _build(
+    sources: Sources,
+    device: str,
+    home: Path,
     frequency_mhz: float,
     seed: int,
+    few_pins: bool,
     progress: ProgressCallback,
-) -> _Job:
-    design = read_design(directory, top)
-    texts = (_read_text(design.sources / path) for path in design.verilog)
-    if "sprams" not in device.available and any(_SINGLE_PORT in text for text in texts):
-        raise CheckFailedError(
-            f"{design.top} in {design.directory} loads its weights into single-port RAM, of which "
-            f"{device.title} has none: compile it with --device {device.key}"
-        )
-    folder = design.directory / "build" / device.key
-    folder.mkdir(parents=True, exist_ok=True)
-    pins = sum(port.width for port in read_ports(design))
-    if few_pins or (design.is_core and top is None and pins > device.available["pins"]):
-        design = with_few_pins(design, folder)
-    return _Job(design, device, folder, frequency_mhz, seed, progress)
+) -> tuple[BuildReport, dict[str, bytes]]:
+    """Build in a private folder; return the report, and the files by their paths from `home`."""
+    if not 0 < frequency_mhz < math.inf:
+        raise UserError(f"frequency {frequency_mhz} MHz: expected a number above 0")
+    target = find_device(device)
+    with tempfile.TemporaryDirectory(prefix="sc-neurocore-") as place:
+        job = start_job(sources, target, Path(place), few_pins, frequency_mhz, seed, progress)
+        name = f"build/{target.key}/{job.sources.top}.xdc"
+        earlier = None if target.flow.place_and_route else read_inside(home, name)
+        if earlier is not None:  # somebody may have assigned pins in it
+            check_constraints(earlier, home / name)
+            (Path(place) / name).write_bytes(earlier)
+        product = run_steps(job)
+        files = {
+            path.relative_to(place).as_posix(): path.read_bytes()
+            for path in sorted(job.folder.iterdir())
+        }
+        report = _report(job, product)
+    made = {name: sha256(content) for name, content in files.items()}
+    return replace(report, files=made), files
 
 
-@dataclass
-class _Job:
-    """One build in progress: its names, its settings and the time that its steps took."""
-
-    design: Design
-    device: Device
-    folder: Path
-    frequency_mhz: float
-    seed: int
-    progress: ProgressCallback
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def file(self, suffix: str) -> Path:
-        """Return the path of a result."""
-        return self.folder / f"{self.design.top}{suffix}"
-
-    def argument(self, suffix: str) -> str:
-        """Return the path of a result as the tools see it from the folder of the sources."""
-        return Path(os.path.relpath(self.file(suffix), self.design.sources)).as_posix()
-
-    @property
-    def steps(self) -> tuple[str, ...]:
-        """The names of the steps."""
-        return _STEPS if self.device.flow.place_and_route else _STEPS_TO_PROJECT
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Announce a step and take its time."""
-        done, total = len(self.seconds), len(self.steps)
-        self.progress(Progress(_TASK, done=done, total=total, detail=name))
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = round(time.perf_counter() - start, 2)
+def _keep(report: BuildReport, files: dict[str, bytes], home: Path) -> None:
+    """Put the files of a build and its report into their folder, in place of an earlier build."""
+    folder = f"{BUILDS}/{report.device}/"
+    report_text = (json.dumps(report.as_dict(), indent=2) + "\n").encode()
+    earlier = [name for name in written_files(home) if name.startswith(folder)]
+    replace_files(home, {**files, f"{folder}{BUILD_REPORT}": report_text}, remove=earlier)
 
 
-@dataclass(frozen=True)
-class _Product:
-    """What the tools made: files, or None for those that this family's tools do not make."""
-
-    placement: Placement
-    bitstream: Path | None = None
-    layout: Path | None = None
-    project: Path | None = None
-
-
-def _run_steps(job: _Job) -> _Product:
-    """Run the tools one after the other."""
-    last = job.device.flow.place_and_route
-    # Nothing may pass for the result of this build if it fails.
-    job.file(last.bitstream_suffix if last else PROJECT_SUFFIX).unlink(missing_ok=True)
-    with job.step("synthesis"):
-        _synthesise(job)
-    product = _finish(job, last) if last else _hand_over(job)
-    job.progress(Progress(_TASK, done=len(job.steps), total=len(job.steps)))
-    return product
-
-
-def _synthesise(job: _Job) -> None:
-    # -defer: a module's default parameters may name memory files that only its user replaces.
-    lines = [f"read_verilog -defer {' '.join(path.as_posix() for path in job.design.verilog)}"]
-    arguments = " ".join(job.device.synthesis_arguments)
-    lines += [
-        line.format(top=job.design.top, arguments=arguments, base=job.argument(""))
-        for line in job.device.flow.synthesis
-    ]
-    job.file(".ys").write_text("\n".join([*lines, ""]), encoding="utf-8")
-    run(
-        "yosys",
-        ["-q", "-l", job.argument(".yosys.log"), "-s", job.argument(".ys")],
-        cwd=job.design.sources,
-    )
-
-
-def _finish(job: _Job, tools: PlaceAndRoute) -> _Product:
-    """Place, route and pack."""
-    bitstream = job.file(tools.bitstream_suffix)
-    with job.step("place and route"):
-        placement = _place(job, tools)
-    with job.step("bitstream"):
-        files = [job.argument(tools.placed_suffix), job.argument(tools.bitstream_suffix)]
-        run(tools.packer, [*tools.packer_arguments, *files], cwd=job.design.sources)
-    return _Product(placement, bitstream, _write_layout(job, tools))
-
-
-def _write_layout(job: _Job, tools: PlaceAndRoute) -> Path:
-    """Keep where the cells lie, and not the megabytes of the placed netlist."""
-    placed, path = job.file(".placed.json"), job.folder / "layout.json"
-    layout = read_layout(placed, tools.floors[job.device.key])
-    write_atomically(path, (json.dumps(layout.as_dict()) + "\n").encode())
-    placed.unlink()
-    return path
-
-
-def _place(job: _Job, tools: PlaceAndRoute) -> Placement:
-    flow = job.device.flow
-    log = job.file(f".{tools.placer}.log")
-    report = job.file(".report.json")
-    report.unlink(missing_ok=True)
-    try:
-        run(
-            tools.placer,
-            [
-                *job.device.placer_arguments,
-                *tools.arguments,
-                *("--json", job.argument(".json")),
-                *(tools.placed_option, job.argument(tools.placed_suffix)),
-                *("--report", job.argument(".report.json")),
-                *("--write", job.argument(".placed.json")),
-                *_constraints(job, tools),
-                *("--freq", f"{job.frequency_mhz:g}"),
-                *("--seed", str(job.seed)),
-                # A miss is not an error here: the report says what was reached.
-                "--timing-allow-fail",
-                *("--quiet", "--log", job.argument(f".{tools.placer}.log")),
-            ],
-            cwd=job.design.sources,
-        )
-    except ToolFailedError as error:
-        demand = read_demand(flow, _read_text(log))
-        if job.device.fits(demand):
-            raise
-        raise CheckFailedError(_explain_misfit(job, demand)) from error
-    return read_placement(flow, report, _read_text(log))
-
-
-def _constraints(job: _Job, tools: PlaceAndRoute) -> list[str]:
-    """Return the placer's arguments for a board's pins and clock."""
-    path = job.design.constraints
-    return [tools.constraints_option, path.as_posix()] if path else []
-
-
-def _hand_over(job: _Job) -> _Product:
-    """Write the project that goes on from here."""
-    with job.step("project"):
-        placement = read_statistics(job.device.flow, job.file(".statistics.json"))
-        if not job.device.fits(placement.used):
-            raise CheckFailedError(_explain_misfit(job, placement.used))
-        project = write_project(job.design, job.device, job.folder, job.frequency_mhz)
-    return _Product(placement, project=project)
-
-
-def _report(job: _Job, product: _Product) -> BuildReport:
+def _report(job: Job, product: Product) -> BuildReport:
     used = product.placement.used
     bitstream = product.bitstream
     return BuildReport(
         device=job.device.key,
         device_title=job.device.title,
-        top=job.design.top,
+        top=job.sources.top,
         luts=used["luts"],
         flip_flops=used["flip_flops"],
         logic_cells=used["logic_cells"],
@@ -365,21 +275,8 @@ def _report(job: _Job, product: _Product) -> BuildReport:
         seed=job.seed,
         seconds=dict(job.seconds),
         versions={name: version(name) for name in job.device.flow.programs},
-        changed=job.design.changed,
     )
 
 
-def _relative(job: _Job, path: Path | None) -> str | None:
-    return path.relative_to(job.design.directory).as_posix() if path else None
-
-
-def _explain_misfit(job: _Job, demand: Counts) -> str:
-    return (
-        f"{job.design.top} in {job.design.directory} does not fit {job.device.title}: it takes "
-        f"{job.device.sums(demand)}. Compile with fewer lanes or smaller weights, or build for a "
-        f"larger device"
-    )
-
-
-def _read_text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+def _relative(job: Job, path: Path | None) -> str | None:
+    return path.relative_to(job.folder_of_sources.parent).as_posix() if path else None

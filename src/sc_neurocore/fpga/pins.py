@@ -7,18 +7,15 @@ logic between; the port that weights are written through shares those of the inp
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from sc_neurocore.files import write_atomically
-from sc_neurocore.fpga.design import Design
+from sc_neurocore.fpga.sources import Sources
 
 _MODULE = r"^module\s+{name}\s*(?:#\(.*?\)\s*)?\((?P<ports>.*?)\);"
 _PORT = re.compile(
     r"\b(?P<way>input|output)\s+(?:wire|reg)?\s*(?:signed)?\s*"
-    r"(?:\[\s*(?P<high>\d+)\s*:\s*0\s*\])?\s*(?P<names>[A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)"
+    r"(?:\[\s*(?P<high>\d{1,6})\s*:\s*0\s*\])?\s*(?P<names>[A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)"
     r"(?=\s*(?:,\s*(?:input|output)\b|$|//|\n|,))"
 )
 _OPEN = ("trace_", "hash_")
@@ -35,12 +32,11 @@ class Port:
     width: int
 
 
-def read_ports(design: Design) -> tuple[Port, ...]:
-    """Return the ports of the design's top; none where its header is not of plain Verilog-2005."""
-    pattern = re.compile(_MODULE.format(name=re.escape(design.top)), re.MULTILINE | re.DOTALL)
-    for path in design.verilog:
-        text = (design.sources / path).read_text(encoding="utf-8")
-        found = pattern.search(text)
+def read_ports(sources: Sources) -> tuple[Port, ...]:
+    """Return the ports of the top; none where its header is not of plain Verilog-2005."""
+    pattern = re.compile(_MODULE.format(name=re.escape(sources.top)), re.MULTILINE | re.DOTALL)
+    for name in sources.verilog:
+        found = pattern.search(sources.contents[name].decode(errors="replace"))
         if found:
             header = re.sub(r"//.*", "", found["ports"])
             return tuple(
@@ -51,19 +47,22 @@ def read_ports(design: Design) -> tuple[Port, ...]:
     return ()
 
 
-def with_few_pins(design: Design, folder: Path) -> Design:
-    """Write a module around the design's top that has few pins, and return it as the design.
+def with_few_pins(sources: Sources, folder: str) -> Sources:
+    """Put a module that has few pins around the top.
 
     Args:
-        design: The design.
-        folder: Where the module's file goes.
+        sources: What is built.
+        folder: Where the module's file goes, seen from the sources.
     """
-    ports = read_ports(design)
-    top = f"{design.top}_on_pins"
-    path = folder / f"{top}.v"
-    write_atomically(path, _wrapper(top, design.top, ports).encode())
-    relative = Path(os.path.relpath(path, design.sources))
-    return replace(design, top=top, verilog=(*design.verilog, relative))
+    top = f"{sources.top}_on_pins"
+    name = f"{folder}/{top}.v"
+    text = _wrapper(top, sources.top, read_ports(sources))
+    return replace(
+        sources,
+        top=top,
+        verilog=(*sources.verilog, name),
+        contents={**sources.contents, name: text.encode()},
+    )
 
 
 def _wrapper(top: str, core: str, ports: tuple[Port, ...]) -> str:

@@ -7,7 +7,6 @@ fewer clocks.
 
 from __future__ import annotations
 
-import json
 import select
 import subprocess
 import sys
@@ -17,11 +16,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from sc_neurocore.errors import ToolFailedError, UserError
-from sc_neurocore.fpga.boards import BOARDS, load_board
-from sc_neurocore.fpga.design import read_design
-from sc_neurocore.hdl.accelerator import MANIFEST
+from sc_neurocore.fpga.boards import BOARDS, board_of
+from sc_neurocore.fpga.sources import sources_of
+from sc_neurocore.hdl.design import Design
 from sc_neurocore.tools import programs
-from sc_neurocore.verify.simulators import kept_build
+from sc_neurocore.verify.builds import EXECUTABLE, kept_build
 
 CLOCKS_PER_BIT = 4
 TIMEOUT_BITS = 15
@@ -30,17 +29,16 @@ SECONDS_OF_SILENCE = 0.15
 """What a host must wait before the simulated board has surely given up a frame."""
 
 _TOOLS = ("verilator", "c++")
-_EXECUTABLE = "simulator"
 _SECONDS_TO_START = 20
 _SECONDS_TO_END = 5
 
 
 @contextmanager
-def simulated_board(directory: Path) -> Iterator[str]:
+def simulated_board(design: Design) -> Iterator[str]:
     """Simulate a design's board while the context lasts.
 
     Args:
-        directory: A design folder with a board.
+        design: A design with a board.
 
     Yields:
         The name of the terminal that a host opens as its port; any baud will do.
@@ -52,9 +50,9 @@ def simulated_board(directory: Path) -> Iterator[str]:
     """
     if sys.platform == "win32":
         raise UserError("simulated boards need pseudo-terminals, which Windows does not have")
-    folder = _build(directory)
+    folder = _build(design)
     process = subprocess.Popen(
-        [folder.resolve() / _EXECUTABLE],
+        [folder.resolve() / EXECUTABLE],
         cwd=folder,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -63,17 +61,17 @@ def simulated_board(directory: Path) -> Iterator[str]:
     )
     with process:
         try:
-            yield _terminal(process, directory)
+            yield _terminal(process, design)
         finally:
             _end(process)
 
 
-def _terminal(process: subprocess.Popen[str], directory: Path) -> str:
+def _terminal(process: subprocess.Popen[str], design: Design) -> str:
     assert process.stdout is not None
     ready, _, _ = select.select([process.stdout], [], [], _SECONDS_TO_START)
     said = process.stdout.readline().strip() if ready else "nothing"
     if not said.startswith("/"):
-        raise ToolFailedError(f"the simulation of the board in {directory} says {said!r}")
+        raise ToolFailedError(f"the simulation of the board in {design.name} says {said!r}")
     return said
 
 
@@ -87,13 +85,10 @@ def _end(process: subprocess.Popen[str]) -> None:
         process.kill()
 
 
-def _build(directory: Path) -> Path:
-    board = load_board(directory)
-    design = read_design(directory, board.top)
-    manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
-    paths = [design.sources / each for each in design.verilog]
-    paths += [directory / each for each in manifest["memories"]]
-    sources = {path.name: path.read_bytes() for path in paths}
+def _build(design: Design) -> Path:
+    board = board_of(design)
+    every = sources_of(design).contents
+    sources = {Path(name).name: content for name, content in every.items()}
     harness = files("sc_neurocore.fpga") / "harness"
     sources |= {name: (harness / name).read_bytes() for name in ("board.cpp", "primitives.v")}
     entry = BOARDS[board.board]
@@ -107,14 +102,15 @@ def _build(directory: Path) -> Path:
         "LED_IDLE": int(entry.leds_are_low),
     }
     flags = " ".join(["-O2", *(f"-D{name}={value}" for name, value in macros.items())])
-    arguments = ["--cc", "--exe", "--build", "-O3", "-Wno-lint", "-Wno-style"]
+    arguments = ["--language", "1364-2005", "--cc", "--exe", "--build", "-O3"]
+    arguments += ["-Wno-lint", "-Wno-style"]
     arguments += ["--top-module", board.top, "--prefix", "Vboard", "-Mdir", "objects"]
     arguments += [f"-G{name}={value}" for name, value in parameters.items()]
-    arguments += ["-CFLAGS", flags, "-LDFLAGS", "-lutil", "-o", f"../{_EXECUTABLE}", "board.cpp"]
+    arguments += ["-CFLAGS", flags, "-LDFLAGS", "-lutil", "-o", f"../{EXECUTABLE}", "board.cpp"]
     arguments += [name for name in sources if name.endswith(".v")]
-    sources["arguments"] = " ".join(arguments).encode()
 
     def build(workshop: Path) -> None:
         programs.run("verilator", arguments, workshop)
 
-    return kept_build(directory / "simulation", "board", sources, _TOOLS, build)
+    memories = [name for name in sources if not name.endswith((".v", ".cpp"))]
+    return kept_build("board", sources, arguments, _TOOLS, build, memories)

@@ -1,45 +1,202 @@
-"""A design folder: a network, the formats it was compiled with, and the accelerator made of it.
+"""A design: a network, the choices it was compiled with, and all the files that are made of it.
 
-The folder is complete: from the saved network description and the formats in design.json, anyone
-can work out again the integers that the hardware must compute.
+Everything follows from the network description and the choices in the manifest: `render_design` is
+a function of these, so that anyone who has the two can say, byte for byte, what the folder must
+hold.
 """
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Unpack
 
-from sc_neurocore.equation.neuron import Neuron
-from sc_neurocore.equation.parser import parse_neuron
+from sc_neurocore import __version__
 from sc_neurocore.errors import CheckFailedError, UserError
-from sc_neurocore.files import write_atomically
-from sc_neurocore.fixed.lowering import NeuronProgram, lower
-from sc_neurocore.fixed.network import IntegerNetwork
-from sc_neurocore.fixed.qformat import FixedPoint, QFormat
-from sc_neurocore.fixed.quantize import quantize
-from sc_neurocore.hdl.accelerator import (
-    BOARD_SOURCES,
-    MANIFEST,
-    SOURCES,
-    Accelerator,
-    RamStyle,
-    WeightSource,
-    load_accelerator,
+from sc_neurocore.files import (
+    LARGEST_FILE,
+    read_inside,
+    read_together,
+    replace_files,
+    sha256,
+    sole_writer,
+    written_files,
 )
-from sc_neurocore.hdl.equation_compiler import NeuronVerilog, compile_equations
-from sc_neurocore.hdl.geometry import EngineOptions
-from sc_neurocore.hdl.names import check_identifier
-from sc_neurocore.hdl.schedules import AUTO, choose_schedule, generate_scheduled
+from sc_neurocore.fixed.network import IntegerNetwork
+from sc_neurocore.fixed.qformat import QFormat
+from sc_neurocore.fixed.quantize import quantize
+from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
+from sc_neurocore.hdl.geometry import AUTO, EngineOptions, plan
+from sc_neurocore.hdl.manifest import (
+    MANIFEST,
+    Choices,
+    FileEntry,
+    Manifest,
+    NetworkIdentity,
+    RamStyle,
+    Role,
+    TraceField,
+    WeightSource,
+    read_manifest,
+)
 from sc_neurocore.network.description import NetworkDescription
-from sc_neurocore.network.storage import load_description, save_description
+from sc_neurocore.network.storage import (
+    JSON_NAME,
+    TENSORS_NAME,
+    description_files,
+    parse_description,
+)
 
 CERTIFICATE = "certificate.json"
-NEURON_MANIFEST = "neuron.json"
-BUILD_REPORTS = "build/*/build.json"
+
+
+@dataclass(frozen=True)
+class Design:
+    """A design in memory.
+
+    Attributes:
+        manifest: What it is and what files it has.
+        description: The network.
+        network: The network in integers.
+        accelerator: The core; its directory says where the files lie that tools are to read.
+        contents: The content of every file, the manifest included, by its path.
+        home: The folder that it was written to or read from.
+        edited: The files that are not what network and choices give; None where nobody compared.
+    """
+
+    manifest: Manifest
+    description: NetworkDescription
+    network: IntegerNetwork
+    accelerator: Accelerator
+    contents: Mapping[str, bytes]
+    home: Path | None = None
+    edited: tuple[str, ...] | None = None
+
+    @cached_property
+    def hashes(self) -> dict[str, str]:
+        """The SHA-256 of every file, the manifest included."""
+        return {name: sha256(content) for name, content in sorted(self.contents.items())}
+
+    def with_files(
+        self, contents: Mapping[str, bytes], roles: Mapping[str, Role], **changes: object
+    ) -> Design:
+        """Return the design with further files, and with these changes to its manifest."""
+        entries = [_entry(name, roles[name], content) for name, content in contents.items()]
+        manifest = self.manifest.model_copy(
+            update={**changes, "files": (*self.manifest.files, *entries)}
+        )
+        every = {**self.contents, **contents, MANIFEST: manifest.as_bytes()}
+        return replace(self, manifest=manifest, contents=every)
+
+    def write(self, directory: Path) -> Design:
+        """Write the design into a folder in place of an earlier one, all of it or nothing.
+
+        What an earlier design left goes, so that no certificate or bitstream outlives its design:
+        the files that were written there by this package and are unchanged.
+
+        Args:
+            directory: The folder; made if needed.
+
+        Returns:
+            The design, with its files in that folder.
+
+        Raises:
+            UserError: If another process writes there, or something in the folder is a link.
+        """
+        with sole_writer(directory, "compile"):
+            replace_files(directory, self.contents, remove=written_files(directory))
+        return replace(self.at(directory), home=directory, edited=())
+
+    def at(self, directory: Path) -> Design:
+        """Return the design with its files in another folder."""
+        return replace(self, accelerator=replace(self.accelerator, directory=directory))
+
+    @property
+    def name(self) -> str:
+        """Where it is from, for messages."""
+        return str(self.home or self.manifest.top)
+
+    def check_unchanged(self, task: str) -> None:
+        """Make sure that the folder still holds what was read from it.
+
+        Args:
+            task: What has been done meanwhile.
+
+        Raises:
+            CheckFailedError: If a file is another one now.
+        """
+        assert self.home is not None
+        now = find_files(self.home).contents
+        changed = sorted(
+            name for name in {*now, *self.contents} if now.get(name) != self.contents.get(name)
+        )
+        if changed:
+            raise CheckFailedError(
+                f"{self.home}: {', '.join(changed)} changed while {task} ran, which looked at what "
+                f"was there before: nothing is written; start {task} again"
+            )
+
+
+def render_design(
+    description: NetworkDescription,
+    choices: Choices,
+    device: str | None = None,
+    network: IntegerNetwork | None = None,
+    generator: str = __version__,
+) -> Design:
+    """Make a design; the same arguments give the same bytes.
+
+    Args:
+        description: The network.
+        choices: The formats and the engine.
+        device: The key of the FPGA that it is for.
+        network: What `quantize` makes of the description with these choices, if it is at hand.
+        generator: The version that the manifest names.
+
+    Raises:
+        UserError: If the integers or the engine do not have what the network needs.
+    """
+    if not QFormat.parse(choices.format).signed:
+        raise UserError(f"format {choices.format}: the engine's states are signed; expected Qm.n")
+    network = network or quantize(description, choices.format, choices.weight_bits)
+    rendered = render_accelerator(
+        network,
+        choices.lanes,
+        choices.schedule,
+        weights=choices.weights,
+        ram_style=choices.ram_style,
+        **choices.engine_options,
+    )
+    accelerator = rendered.accelerator
+    own = description_files(description)
+    roles: dict[str, Role] = dict.fromkeys(own, "network")
+    roles |= dict.fromkeys((path.as_posix() for path in accelerator.verilog), "verilog")
+    roles |= dict.fromkeys((path.as_posix() for path in accelerator.memories), "memory")
+    contents = {**own, **rendered.contents}
+    manifest = Manifest(
+        generator=generator,
+        network=NetworkIdentity(name=network.name, sha256=network.content_hash),
+        choices=choices,
+        device=device,
+        top=accelerator.top,
+        steps=network.steps,
+        inputs=network.layers[0].inputs,
+        outputs=network.layers[-1].outputs,
+        current_format=str(network.fixed_point.current),
+        states=tuple(
+            tuple(TraceField(name=each.name, high=each.high, low=each.low) for each in layer)
+            for layer in accelerator.states
+        ),
+        files=tuple(_entry(name, roles[name], contents[name]) for name in roles),
+    )
+    contents[MANIFEST] = manifest.as_bytes()
+    return Design(manifest, description, network, accelerator, contents)
+
+
+def _entry(name: str, role: Role, content: bytes) -> FileEntry:
+    return FileEntry(path=name, role=role, sha256=sha256(content))
 
 
 def compile_network(
@@ -53,8 +210,8 @@ def compile_network(
     weights: WeightSource = "rom",
     ram_style: RamStyle = "huge",
     **options: Unpack[EngineOptions],
-) -> tuple[Accelerator, IntegerNetwork]:
-    """Compile a network into a design folder.
+) -> Design:
+    """Compile a network into a design folder, for no particular device.
 
     Args:
         description: A network of dense or delay-dense layers with neurons behind each.
@@ -63,135 +220,105 @@ def compile_network(
         weight_bits: Width of a weight, 2 to 16: for all layers, or one number for each.
         lanes: Multiply-accumulate lanes: a power of two.
         schedule: group-stationary, step-outer, or auto: the first of them that fits.
-        weights: Where the weights are, see `generate`.
-        ram_style: Where loaded weights go, see `generate`.
+        weights: Where the weights are, see `Choices`.
+        ram_style: Where loaded weights go, see `Choices`.
         options: See `EngineOptions`.
 
     Raises:
         UserError: If the integers or the engine do not have what the network needs.
     """
-    if not QFormat.parse(format).signed:
-        raise UserError(f"format {format}: the engine's states are signed; expected Qm.n")
     network = quantize(description, format, weight_bits)
-    # Refuses what cannot be done before anything is removed.
-    chosen = choose_schedule(network, lanes, schedule, weights=weights, **options)
-    _clear(directory)
-    accelerator = generate_scheduled(
-        network, directory, lanes, chosen, weights=weights, ram_style=ram_style, **options
+    choices = Choices(
+        format=str(format),
+        weight_bits=tuple(network.weight_bits),
+        lanes=lanes,
+        schedule=plan(network, lanes, schedule, **options).schedule,
+        weights=weights,
+        ram_style=ram_style,
+        **options,
     )
-    save_description(description, directory)
-    return accelerator, network
-
-
-def _clear(directory: Path) -> None:
-    """Remove what an earlier design left: no certificate or bitstream may outlive its design.
-
-    Only what this package wrote: the files that the earlier design.json lists, its certificate,
-    and the builds made of it.
-    """
-    try:
-        earlier = load_accelerator(directory)
-    except UserError:
-        return  # no design of ours, or one that is damaged
-    (directory / CERTIFICATE).unlink(missing_ok=True)
-    for path in (*earlier.verilog, *earlier.memories):
-        (directory / path).unlink(missing_ok=True)
-    shutil.rmtree(directory / SOURCES / BOARD_SOURCES, ignore_errors=True)
-    for report in directory.glob(BUILD_REPORTS):
-        shutil.rmtree(report.parent)
+    return render_design(description, choices, network=network).write(directory)
 
 
 @dataclass(frozen=True)
-class CompiledNeuron:
-    """A neuron's folder, read back.
+class Found:
+    """The files of a design folder as they are.
 
     Attributes:
-        verilog: Its modules as they stand in the folder.
-        program: The integers that they must compute.
+        directory: The folder.
+        manifest: What design.json says.
+        contents: The content of every file that it lists, and its own.
     """
 
-    verilog: NeuronVerilog
-    program: NeuronProgram
+    directory: Path
+    manifest: Manifest
+    contents: Mapping[str, bytes]
+
+    def render_again(self) -> Design:
+        """Make the design again that the manifest and the network in the folder speak of.
+
+        Of a board, which is not the core's, nothing is made.
+
+        Raises:
+            UserError: If the network is damaged, or the choices are not possible.
+            CheckFailedError: If the network is another one than the manifest's.
+        """
+        description = parse_description(
+            self._content(JSON_NAME), self._content(TENSORS_NAME), self.directory
+        )
+        wanted = self.manifest.network.sha256
+        if description.content_hash != wanted:
+            raise CheckFailedError(
+                f"{self.directory}: the saved network is {description.content_hash[:12]}…, but "
+                f"{MANIFEST} was made of {wanted[:12]}…: compile the network again"
+            )
+        manifest = self.manifest
+        return render_design(
+            description, manifest.choices, manifest.device, generator=manifest.generator
+        )
+
+    def _content(self, name: str) -> bytes:
+        if name not in self.contents:
+            raise UserError(f"{self.directory / MANIFEST} lists no {name}: compile again")
+        return self.contents[name]
 
 
-def compile_neuron(
-    neuron: Neuron | str, directory: Path, format: str | QFormat = "Q8.8", pipeline: int = 0
-) -> NeuronVerilog:
-    """Compile one neuron into a folder: its modules, and neuron.json, which says what they are.
-
-    Args:
-        neuron: The neuron, or its text as `parse_neuron` reads it.
-        directory: Where the files go; made if needed.
-        format: The format of the states.
-        pipeline: Register stages inside the step.
+def find_files(directory: Path) -> Found:
+    """Read the files of a design folder, each once, and all of one compilation.
 
     Raises:
-        EquationError: If the text cannot be read, or uses what integers do not have.
+        UserError: If the folder is not a design, a file is missing or a link, or they are more than
+            a design of ours can have.
     """
-    model = parse_neuron(neuron) if isinstance(neuron, str) else neuron
-    verilog = compile_equations(model, format, pipeline=pipeline)
-    manifest = {
-        "module": verilog.name,
-        "format": str(format),
-        "pipeline": pipeline,
-        "equations": str(model),
-    }
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / CERTIFICATE).unlink(missing_ok=True)
-    for name, text in verilog.files.items():
-        write_atomically(directory / name, text.encode())
-    write_atomically(directory / NEURON_MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
-    return verilog
+    return read_together(directory, lambda: _find_files(directory))
 
 
-def load_neuron(directory: Path) -> CompiledNeuron:
-    """Read a neuron's folder back.
-
-    Raises:
-        UserError: If neuron.json is missing or damaged, or a module is missing.
-    """
-    path = directory / NEURON_MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        formats = FixedPoint(QFormat.parse(manifest["format"]))
-        program = lower(parse_neuron(manifest["equations"]), formats)
-        name, latency = check_identifier(manifest["module"], "module"), int(manifest["pipeline"])
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; compile the equations first") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"{path} is damaged ({error}): compile the equations again") from None
-    texts = {}
-    for file in (f"{name}_step.v", f"{name}.v"):
-        source = directory / file
-        if not source.is_file():
-            raise UserError(f"{source}, a module of the neuron, is missing: compile again")
-        texts[file] = source.read_text(encoding="utf-8")
-    verilog = NeuronVerilog(name, texts[f"{name}_step.v"], texts[f"{name}.v"], latency)
-    return CompiledNeuron(verilog, program)
+def _find_files(directory: Path) -> Found:
+    manifest, content = read_manifest(directory)
+    contents = {MANIFEST: content}
+    left = LARGEST_FILE
+    for each in manifest.files:
+        found = read_inside(directory, each.path, left)
+        if found is None:
+            raise UserError(
+                f"{directory / each.path}, which {MANIFEST} names, is missing: compile again"
+            )
+        left -= len(found)
+        contents[each.path] = found
+    return Found(directory, manifest, contents)
 
 
-def load_design(directory: Path) -> tuple[Accelerator, IntegerNetwork]:
-    """Read a design folder back, and work out its integers again.
+def load_design(directory: Path) -> Design:
+    """Read a design folder, as it is and whatever it holds, and work out its integers again.
+
+    Whether the files are those that would be written is not looked at here: `fpga.folder.opened`
+    does that.
 
     Raises:
         UserError: If the folder is not a design, or a file is damaged.
         CheckFailedError: If the saved network is not the one that the accelerator was made of.
     """
-    accelerator = load_accelerator(directory)
-    description = load_description(directory)
-    if description.content_hash != accelerator.content_hash:
-        raise CheckFailedError(
-            f"{directory}: the saved network is {description.content_hash[:12]}…, but {MANIFEST} "
-            f"was made of {accelerator.content_hash[:12]}…: compile the network again"
-        )
-    manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
-    try:
-        state = QFormat.parse(manifest["state_format"])
-        current = QFormat.parse(manifest["current_format"])
-        weight_bits = [int(bits) for bits in manifest["weight_bits"]]
-    except (KeyError, TypeError, ValueError, UserError) as error:
-        raise UserError(
-            f"{directory / MANIFEST} names no number formats ({error}): compile again"
-        ) from None
-    extra_bits = current.integer_bits - state.integer_bits
-    return accelerator, quantize(description, state, weight_bits, extra_bits)
+    found = find_files(directory)
+    again = found.render_again()
+    found_design = replace(again, manifest=found.manifest, contents=found.contents)
+    return replace(found_design, home=directory).at(directory)

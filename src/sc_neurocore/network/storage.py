@@ -20,7 +20,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from sc_neurocore.errors import DescriptionError
-from sc_neurocore.files import write_atomically
+from sc_neurocore.files import read_at_most, write_atomically
 from sc_neurocore.network.description import VERSION, NetworkDescription
 
 JSON_NAME = "network.json"
@@ -41,12 +41,17 @@ def save_description(description: NetworkDescription, folder: str | os.PathLike[
     files whole. A JSON that does not belong to the tensors is found out when it is read.
     """
     folder = Path(folder)
-    content, tensors = _split(description)
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({**content, "sha256": _hash(content)}, indent=2) + "\n"
-    write_atomically(folder / TENSORS_NAME, save_tensors(tensors))
-    write_atomically(folder / JSON_NAME, text.encode())
+    for name, content in description_files(description).items():
+        write_atomically(folder / name, content)
     return folder
+
+
+def description_files(description: NetworkDescription) -> dict[str, bytes]:
+    """Return the files of a saved description by name, the tensors first."""
+    content, tensors = _split(description)
+    text = json.dumps({**content, "sha256": _hash(content)}, indent=2) + "\n"
+    return {TENSORS_NAME: save_tensors(tensors), JSON_NAME: text.encode()}
 
 
 def load_description(path: str | os.PathLike[str]) -> NetworkDescription:
@@ -61,7 +66,21 @@ def load_description(path: str | os.PathLike[str]) -> NetworkDescription:
     """
     path = Path(path)
     folder = path.parent if path.name == JSON_NAME else path
-    content = _read_json(folder / JSON_NAME)
+    return parse_description(_read(folder / JSON_NAME), _read(folder / TENSORS_NAME), folder)
+
+
+def parse_description(text: bytes, arrays: bytes, folder: Path) -> NetworkDescription:
+    """Read and check the content of the two files of a saved description.
+
+    Args:
+        text: That of network.json.
+        arrays: That of network.safetensors.
+        folder: Where they are from, for messages.
+
+    Raises:
+        DescriptionError: As `load_description` does.
+    """
+    content = _parse_json(text, folder / JSON_NAME)
     if content.get("version") != VERSION:
         raise DescriptionError(
             f"{folder / JSON_NAME}: version {content.get('version')!r}: this release reads version "
@@ -74,7 +93,7 @@ def load_description(path: str | os.PathLike[str]) -> NetworkDescription:
             f"changed after it was saved; restore it, or export the network again"
         )
     source = folder / TENSORS_NAME
-    tensors = _read_tensors(source)
+    tensors = _parse_tensors(arrays, source)
     joined = _join(content, tensors, "", source)
     if tensors:
         raise DescriptionError(f"{source}: the tensors {sorted(tensors)} belong to no layer")
@@ -144,12 +163,14 @@ def _join(content: Any, tensors: dict[str, NDArray[Any]], place: str, source: Pa
 
 
 def _read(path: Path) -> bytes:
+    """Read a plain file, or one that a link leads to: weights may lie in a store elsewhere."""
     try:
-        if path.stat().st_size > _MAXIMUM_BYTES:
-            raise DescriptionError(
-                f"{path}: larger than {_MAXIMUM_BYTES} bytes, which no network is"
-            )
-        return path.read_bytes()
+        if path.exists() and not path.is_file():
+            raise DescriptionError(f"{path} is no plain file: expected that of a saved network")
+        with path.open("rb") as file:
+            return read_at_most(file, _MAXIMUM_BYTES)
+    except ValueError as error:
+        raise DescriptionError(f"{path}: {error}, which no network has") from None
     except OSError as error:
         raise DescriptionError(
             f"{path}: {error.strerror}; a saved network is a folder with {JSON_NAME} and "
@@ -157,8 +178,7 @@ def _read(path: Path) -> bytes:
         ) from None
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    raw = _read(path)
+def _parse_json(raw: bytes, path: Path) -> dict[str, Any]:
     try:
         content = json.loads(raw)
     except (ValueError, RecursionError) as error:
@@ -168,8 +188,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _read_tensors(path: Path) -> dict[str, NDArray[Any]]:
-    raw = _read(path)
+def _parse_tensors(raw: bytes, path: Path) -> dict[str, NDArray[Any]]:
     try:
         return load_tensors(raw)
     except (SafetensorError, KeyError, ValueError) as error:

@@ -1,0 +1,117 @@
+"""Compiling a network for a device or a board: what the command line's `compile` does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Unpack
+
+from sc_neurocore.errors import UserError
+from sc_neurocore.fixed.network import IntegerNetwork
+from sc_neurocore.fixed.qformat import QFormat
+from sc_neurocore.fixed.quantize import quantize
+from sc_neurocore.fpga.boards import add_board, device_for_core, find_board, plan_line
+from sc_neurocore.fpga.capacity import Assessment, choose
+from sc_neurocore.fpga.protocol import DEFAULT_BAUD
+from sc_neurocore.hdl.design import Design, render_design
+from sc_neurocore.hdl.geometry import AUTO, MAXIMUM_LANES, EngineOptions, Schedule, plan
+from sc_neurocore.hdl.manifest import Choices, RamStyle, WeightSource
+from sc_neurocore.network.description import NetworkDescription
+from sc_neurocore.tools.devices import Device, find_device
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A design, and how its lanes were found.
+
+    Attributes:
+        design: The design, with its files in the folder.
+        considered: What each number of lanes takes of the device; empty if none was named.
+    """
+
+    design: Design
+    considered: tuple[Assessment, ...]
+
+
+def compile_design(
+    description: NetworkDescription,
+    directory: Path,
+    format: str | QFormat = "Q8.8",
+    weight_bits: int = 8,
+    lanes: int | Literal["auto"] = 8,
+    schedule: str = AUTO,
+    *,
+    device: str | None = None,
+    board: str | None = None,
+    clock_mhz: float | None = None,
+    baud: int = DEFAULT_BAUD,
+    weights: WeightSource | None = None,
+    ram_style: RamStyle = "huge",
+    **options: Unpack[EngineOptions],
+) -> Compiled:
+    """Compile a network into a design folder.
+
+    Args:
+        description: The network.
+        directory: Where the design goes, in place of an earlier one.
+        format: The format of the neurons' states.
+        weight_bits: Bits of a weight, 2 to 16.
+        lanes: Multiply-accumulate lanes, a power of two; "auto": as many as the device has room
+            for.
+        schedule: group-stationary, step-outer, or auto: the first that fits.
+        device: The FPGA, a key of `tools.devices.DEVICES`. Where the weights go and which lanes
+            multiply in logic is chosen for it.
+        board: A board, a key of `fpga.boards.BOARDS`: then the design has its top.
+        clock_mhz: The core's clock on the board, in MHz, instead of its usual.
+        baud: Bits per second of the board's serial line.
+        weights: Where the weights are, see `Choices`; by default in the bitstream, or where the
+            device has more room for them.
+        ram_style: Where loaded weights go, see `Choices`.
+        options: See `EngineOptions`.
+
+    Raises:
+        UserError: If an option is not possible, or the engine does not have what the network needs.
+        CheckFailedError: If the network does not fit the device; the message has the sums.
+    """
+    # All that can be refused is refused before anything is replaced.
+    target = None if device is None else find_device(device)
+    if board is not None:
+        wanted = find_board(board)
+        plan_line(wanted, clock_mhz, baud)
+        if device not in (None, wanted.device):
+            raise UserError(f"--board {board} has {wanted.device}, not {device}: leave one out")
+        target = device_for_core(wanted)
+    network = quantize(description, format, weight_bits)
+    number = MAXIMUM_LANES if lanes == "auto" else lanes
+    order = plan(network, number, schedule, **options).schedule
+    placed, considered = _place(network, lanes, order, target, options)
+    if placed is not None:
+        lanes, options["soft_lanes"] = placed.lanes, placed.soft_lanes
+    choices = Choices(
+        format=str(format),
+        weight_bits=tuple(network.weight_bits),
+        lanes=int(lanes),
+        schedule=order,
+        weights=weights or (placed.weights if placed else "rom"),
+        ram_style=ram_style,
+        **options,
+    )
+    design = render_design(description, choices, target.key if target else None, network)
+    if board is not None:
+        design = add_board(design, board, clock_mhz, baud)
+    return Compiled(design.write(directory), considered)
+
+
+def _place(
+    network: IntegerNetwork,
+    lanes: int | Literal["auto"],
+    schedule: Schedule,
+    target: Device | None,
+    options: EngineOptions,
+) -> tuple[Assessment | None, tuple[Assessment, ...]]:
+    """Return the lanes and the place of the weights, and what each choice takes of the device."""
+    if target is None and lanes == "auto":
+        raise UserError("--lanes auto: name the FPGA too, with --device, or a board")
+    if target is None:
+        return None, ()
+    return choose(network, target, None if lanes == "auto" else lanes, schedule, **options)

@@ -1,0 +1,147 @@
+"""A neuron's folder: its modules, and neuron.json, which says what they are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sc_neurocore import __version__
+from sc_neurocore.equation.neuron import Neuron
+from sc_neurocore.equation.parser import parse_neuron
+from sc_neurocore.errors import UserError
+from sc_neurocore.files import (
+    read_inside,
+    read_together,
+    replace_files,
+    sha256,
+    sole_writer,
+    written_files,
+)
+from sc_neurocore.fixed.lowering import NeuronProgram, lower
+from sc_neurocore.fixed.qformat import FixedPoint, QFormat
+from sc_neurocore.hdl.equation_compiler import NeuronVerilog, compile_equations
+from sc_neurocore.hdl.manifest import Identifier
+
+NEURON_MANIFEST = "neuron.json"
+_MAXIMUM_BYTES = 1 << 24
+
+
+class NeuronManifest(BaseModel):
+    """What neuron.json says: with the version of the generator, it is the whole folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    schema_number: Annotated[Literal[1], Field(alias="schema")] = 1
+    generator: str
+    module: Identifier
+    format: str
+    pipeline: int
+    equations: str
+
+    def as_bytes(self) -> bytes:
+        """Return the content of neuron.json."""
+        return (self.model_dump_json(by_alias=True, indent=2) + "\n").encode()
+
+
+@dataclass(frozen=True)
+class CompiledNeuron:
+    """A neuron's folder, read back.
+
+    Attributes:
+        verilog: Its modules as they stand in the folder.
+        program: The integers that they must compute.
+        contents: The content of every file by its name.
+        edited: The files that are not what this version makes of the equations.
+    """
+
+    verilog: NeuronVerilog
+    program: NeuronProgram
+    contents: Mapping[str, bytes]
+    edited: tuple[str, ...]
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """The SHA-256 of every file."""
+        return {name: sha256(content) for name, content in sorted(self.contents.items())}
+
+
+def compile_neuron(
+    neuron: Neuron | str, directory: Path, format: str | QFormat = "Q8.8", pipeline: int = 0
+) -> NeuronVerilog:
+    """Compile one neuron into a folder, in place of what was compiled there before.
+
+    Args:
+        neuron: The neuron, or its text as `parse_neuron` reads it.
+        directory: Where the files go; made if needed.
+        format: The format of the states.
+        pipeline: Register stages inside the step.
+
+    Raises:
+        EquationError: If the text cannot be read, or uses what integers do not have.
+    """
+    model = parse_neuron(neuron) if isinstance(neuron, str) else neuron
+    verilog, contents = _render(model, str(format), pipeline)
+    with sole_writer(directory, "compile"):
+        replace_files(directory, contents, remove=written_files(directory))
+    return verilog
+
+
+def load_neuron(directory: Path) -> CompiledNeuron:
+    """Read a neuron's folder back, each file once, and all of one compilation.
+
+    Raises:
+        UserError: If neuron.json is missing or damaged, or a module is missing.
+    """
+    return read_together(directory, lambda: _load_neuron(directory))
+
+
+def _load_neuron(directory: Path) -> CompiledNeuron:
+    path = directory / NEURON_MANIFEST
+    content = read_inside(directory, NEURON_MANIFEST, _MAXIMUM_BYTES)
+    if content is None:
+        raise UserError(f"{path} is missing: compile the equations first")
+    try:
+        manifest = NeuronManifest.model_validate_json(content)
+        model = parse_neuron(manifest.equations)
+        program = lower(model, FixedPoint(QFormat.parse(manifest.format)))
+        verilog, expected = _render(model, manifest.format, manifest.pipeline)
+    except (ValidationError, UserError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} is damaged ({reason}): compile the equations again") from None
+    contents = {}
+    for name in expected:
+        found = read_inside(directory, name, _MAXIMUM_BYTES)
+        if found is None:
+            raise UserError(
+                f"{directory / name}, a module of the neuron, is missing: compile again"
+            )
+        contents[name] = found
+    name = verilog.name
+    try:
+        step, module = (contents[f"{each}.v"].decode() for each in (f"{name}_step", name))
+    except UnicodeDecodeError:
+        raise UserError(f"{directory}: a module is not UTF-8 text: compile again") from None
+    return CompiledNeuron(
+        NeuronVerilog(name, step, module, verilog.latency),
+        program,
+        contents,
+        tuple(each for each in expected if contents[each] != expected[each]),
+    )
+
+
+def _render(model: Neuron, format: str, pipeline: int) -> tuple[NeuronVerilog, dict[str, bytes]]:
+    """Return a neuron's modules, and all the files of its folder."""
+    verilog = compile_equations(model, format, pipeline=pipeline)
+    manifest = NeuronManifest(
+        generator=__version__,
+        module=verilog.name,
+        format=format,
+        pipeline=pipeline,
+        equations=str(model),
+    )
+    contents = {name: text.encode() for name, text in verilog.files.items()}
+    return verilog, {**contents, NEURON_MANIFEST: manifest.as_bytes()}

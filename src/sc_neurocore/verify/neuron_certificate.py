@@ -1,0 +1,144 @@
+"""The certificate of a neuron that was compiled by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sc_neurocore.errors import CheckFailedError
+from sc_neurocore.files import replace_files, sole_writer
+from sc_neurocore.hdl.design import CERTIFICATE
+from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST, CompiledNeuron, load_neuron
+from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
+from sc_neurocore.verify.certificate import SCHEMA, as_bytes
+from sc_neurocore.verify.equivalence import prove_step
+from sc_neurocore.verify.netlist import FAMILIES, check_netlist
+from sc_neurocore.verify.properties import prove_properties
+from sc_neurocore.verify.provenance import environment
+from sc_neurocore.verify.result import ProofResult
+from sc_neurocore.verify.simulators import SIMULATORS
+from sc_neurocore.verify.step_simulation import StepCosimulation, cosimulate_step
+
+
+@dataclass(frozen=True)
+class NeuronCertificate:
+    """What is known of one compiled neuron.
+
+    Attributes:
+        neuron: Name, equations, format, SHA-256 of the files, tables, and possible overflows.
+        edited: The files that are not what the equations give.
+        proofs: Of the step and of the properties.
+        netlists: Of the step after synthesis; these hold unless they are refuted.
+        sampled: Random inputs through the step and through its netlists.
+        environment: Versions, machine and date.
+    """
+
+    neuron: dict[str, Any]
+    edited: tuple[str, ...]
+    proofs: tuple[ProofResult, ...]
+    netlists: tuple[ProofResult, ...]
+    sampled: tuple[StepCosimulation, ...]
+    environment: dict[str, str]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the proofs are proved, and nothing after synthesis contradicts them."""
+        return (
+            all(proof.status == "proved" for proof in self.proofs)
+            and all(proof.status != "refuted" for proof in self.netlists)
+            and all(run.holds for run in self.sampled)
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what certificate.json holds."""
+        return {
+            "schema": SCHEMA,
+            "holds": self.holds,
+            "edited": list(self.edited),
+            **self.neuron,
+            "proved_for_all_inputs": [proof.as_dict() for proof in self.proofs],
+            "after_synthesis": [proof.as_dict() for proof in self.netlists],
+            "sampled": [run.as_dict() for run in self.sampled],
+            "environment": self.environment,
+        }
+
+
+def verify_neuron(
+    directory: Path,
+    progress: ProgressCallback = ignore_progress,
+    *,
+    allow_edited: bool = False,
+) -> NeuronCertificate:
+    """Verify a compiled neuron, and write its certificate.json.
+
+    The step and the properties of the registered module are proved. If they hold, random inputs go
+    through the step and through its netlists, as far as a simulator is installed, and the netlists
+    are proved where that takes seconds.
+
+    Args:
+        directory: What `compile_neuron` wrote.
+        progress: Receives the name of each proof.
+        allow_edited: Whether files may differ from what the equations give.
+
+    Raises:
+        UserError: If the folder is not a compiled neuron, or another command writes to it.
+        CheckFailedError: If a file was edited and that is not allowed, or changed meanwhile.
+        ToolMissingError: If Yosys, SymbiYosys or z3 is not installed.
+    """
+    compiled = load_neuron(directory)
+    if compiled.edited and not allow_edited:
+        raise CheckFailedError(
+            f"{directory}: edited by hand: {', '.join(compiled.edited)}. This is not what the "
+            f"equations in {NEURON_MANIFEST} give: compile again, or say --allow-edited"
+        )
+    with sole_writer(directory, "verify"):
+        certificate = _verify_neuron(compiled, progress)
+        if load_neuron(directory).contents != compiled.contents:
+            raise CheckFailedError(
+                f"{directory}: a file changed while verify ran: nothing is written; start it again"
+            )
+        replace_files(directory, {CERTIFICATE: as_bytes(certificate.as_dict())})
+    return certificate
+
+
+def _verify_neuron(compiled: CompiledNeuron, progress: ProgressCallback) -> NeuronCertificate:
+    verilog, program, latency = compiled.verilog, compiled.program, compiled.verilog.latency
+    module = f"{verilog.name}_step"
+    stages = ("step", "properties", *FAMILIES)
+
+    def report(done: int) -> None:
+        note = stages[done] if done < len(stages) else ""
+        progress(Progress("proofs of the neuron", done, len(stages), note))
+
+    report(0)
+    proofs = [prove_step(program, verilog.step, module, latency=latency)]
+    report(1)
+    proofs.append(prove_properties(program, verilog))
+    netlists: list[ProofResult] = []
+    sampled: list[StepCosimulation] = []
+    has_simulator = any(each.is_available for each in SIMULATORS.values())
+    if has_simulator and all(proof.status == "proved" for proof in proofs):
+        sampled.append(cosimulate_step(program, verilog.step, module, latency=latency))
+        for done, family in enumerate(FAMILIES, start=2):
+            report(done)
+            proof, run = check_netlist(program, verilog.step, module, family, latency=latency)
+            netlists.append(proof)
+            sampled.append(replace(run, module=f"{module}, netlist for {family}"))
+    report(len(stages))
+    return NeuronCertificate(
+        neuron={
+            "module": verilog.name,
+            "neuron": str(program.neuron),
+            "state_format": str(program.fixed_point.state),
+            "pipeline": latency,
+            "files": compiled.hashes,
+            "tables": [str(table) for table in program.tables],
+            "overflows": [str(place) for place in program.program.overflows],
+        },
+        edited=compiled.edited,
+        proofs=tuple(proofs),
+        netlists=tuple(netlists),
+        sampled=tuple(sampled),
+        environment=environment({}),
+    )
