@@ -9,54 +9,26 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from sc_neurocore.network.layers import (
-    AveragePool2d,
-    Conv1d,
-    Conv2d,
-    Delay,
-    DelayDense,
-    Dense,
-    Flatten,
-    Integrator,
-    Layer,
-    Population,
-    Recurrent,
-    Scale,
-    SumPool2d,
-    WeightedLayer,
-    along_channels,
-)
+from sc_neurocore.network import layers as _layers
+from sc_neurocore.network.layers import *  # noqa: F403  # they are part of the description
+from sc_neurocore.network.layers import BaseLayer, Layer, Population
 from sc_neurocore.network.schema import Model, Shape
 
 __all__ = [
     "VERSION",
-    "AveragePool2d",
-    "Conv1d",
-    "Conv2d",
-    "Delay",
-    "DelayDense",
-    "Dense",
-    "Flatten",
     "InputEncoding",
-    "Integrator",
-    "Layer",
     "NetworkDescription",
-    "Population",
     "Readout",
-    "Recurrent",
-    "Scale",
     "Shape",
-    "SumPool2d",
-    "WeightedLayer",
-    "along_channels",
     "spikes_that_suffice",
 ]
+__all__ += _layers.__all__
 
 VERSION = 1
 _FIRST_TO = r"first-to-([1-9][0-9]{0,4})"
@@ -117,7 +89,7 @@ class NetworkDescription(Model):
             except ValueError as error:
                 raise ValueError(f"layers[{index}]: {error}") from None
         last = self.layers[-1]
-        if not isinstance(last, Population) or isinstance(last, Integrator):
+        if not isinstance(last, Population) or last.passes_membrane:
             raise ValueError(
                 f"the last layer is {last.kind}: expected neurons (population or recurrent), whose "
                 f"spikes or membrane are read out"
@@ -138,6 +110,11 @@ class NetworkDescription(Model):
         from sc_neurocore.network.storage import content_hash
 
         return content_hash(self)
+
+    def with_layers(self, layers: Iterable[BaseLayer]) -> NetworkDescription:
+        """Return the network with other layers, checked, under a hash of its own."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return NetworkDescription(**{**fields, "layers": tuple(layers)})
 
     def shapes(self) -> Iterator[Shape]:
         """Yield the shape of the input, then of every layer's output."""

@@ -18,12 +18,8 @@ from sc_neurocore.training.arguments import are_sizes, check_input, checked_make
 from sc_neurocore.training.catalogue import LIFCell
 from sc_neurocore.training.cells import Cell
 from sc_neurocore.training.delays import DelayLinear
-from sc_neurocore.training.export import (
-    export_layers,
-    flattened,
-    import_layer,
-    keep_channels_last,
-)
+from sc_neurocore.training.export import export_layers, flattened
+from sc_neurocore.training.layer_modules import import_layer, keep_channels_last
 from sc_neurocore.training.recurrent import RecurrentCell
 
 Readout: TypeAlias = Literal["spike-count", "membrane"]
