@@ -142,6 +142,7 @@ def layer_output(layer: Any, shape: tuple[int, ...], inputs: np.ndarray) -> np.n
 
 @given(
     groups=st.integers(1, 2),
+    width=st.sampled_from([1, 3]),
     kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     padding=st.tuples(st.integers(0, 2), st.integers(0, 2)),
@@ -150,13 +151,13 @@ def layer_output(layer: Any, shape: tuple[int, ...], inputs: np.ndarray) -> np.n
     seed=st.integers(0, 2**32 - 1),
 )
 def test_convolutions_are_those_of_torch(
-    groups: int, has_bias: bool, seed: int, kernel: Any, **geometry: Any
+    groups: int, width: int, has_bias: bool, seed: int, kernel: Any, **geometry: Any
 ) -> None:
     random = np.random.default_rng(seed)
-    weight = random.normal(size=(groups * 2, 3, *kernel))
+    weight = random.normal(size=(groups * 2, width, *kernel))
     bias = random.normal(size=groups * 2) if has_bias else None
     layer = Conv2d(weight=weight, bias=bias, groups=groups, **geometry)
-    inputs = random.integers(0, 256, (2, 3 * groups, 7, 6))
+    inputs = random.integers(0, 256, (2, width * groups, 7, 6))
     expected = functional.conv2d(
         torch.from_numpy(inputs / 16),
         torch.from_numpy(weight),

@@ -47,7 +47,7 @@ def test_every_kind_has_an_entry_at_every_stage() -> None:
         (
             Conv2d(weight=np.ones((1, 1, 3, 2)), dilation=(2, 1)),
             (1, 4, 4),
-            r"conv2d: the kernel \(3, 2\), spread over \(5, 2\), is larger than \(4, 4\): no out",
+            r"conv2d: the kernel \(3, 2\) is larger than \(4, 4\) when .* over \(5, 2\): no out",
         ),
         (
             Conv2d(weight=np.ones((1, 1, 1, 7)), padding=(0, 1)),
@@ -86,6 +86,11 @@ def test_what_no_window_sees_is_known() -> None:
     pool = AveragePool2d(size=(2, 3))
     assert pool.output_shape((4, 7, 9)) == (4, 3, 3)
     assert pool.windows.left_over((7, 9)) == (1, 0)
+    with pytest.raises(
+        ValueError, match=r"the window \(2, 3\), \(2, 3\) apart, does not .* 1 rows"
+    ):
+        pool.windows.check_divides((7, 9), "the window")
+    pool.windows.check_divides((8, 9), "the window")
     windows = Windows((3, 2), (2, 3), padding=(1, 0), dilation=(2, 1))
     for image in np.ndindex(9, 9):
         if min(image) < 5:

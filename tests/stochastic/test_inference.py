@@ -382,7 +382,9 @@ def test_the_largest_of_values_spikes_and_currents(neurons: str, kind: str) -> N
         steps=5,
         layers=(
             MaxPool2d(size=(1, 2), stride=(1, 1)),
-            Conv2d(weight=rng.integers(-15, 16, (4, 2, 3, 3)) / 16, bias=rng.normal(size=4)),
+            Conv2d(
+                weight=rng.integers(-15, 16, (4, 2, 3, 3)) / 16, bias=rng.integers(-8, 8, 4) / 16
+            ),
             MaxPool2d(size=(2, 2), padding=(1, 0)),
             Population(neuron=LIF),
             MaxPool2d(size=(2, 3)),

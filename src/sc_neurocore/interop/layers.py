@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,21 +24,9 @@ from sc_neurocore.interop.fields import (
 from sc_neurocore.interop.graph import Node
 from sc_neurocore.interop.hdf5 import Unreadable
 from sc_neurocore.interop.written import Branch, Written
-from sc_neurocore.network.layers import (
-    AveragePool2d,
-    Connection,
-    Conv1d,
-    Conv2d,
-    Delay,
-    DelayDense,
-    Dense,
-    Flatten,
-    Layer,
-    MaxPool2d,
-    Scale,
-    SumPool2d,
-    along_channels,
-)
+from sc_neurocore.network import layers as kinds
+from sc_neurocore.network.layers import Connection, Layer, along_channels
+from sc_neurocore.network.layers.pooling import Pool2d
 from sc_neurocore.network.schema import Shape
 
 
@@ -98,7 +87,7 @@ def _read_dense(node: Node, shape: Shape, dt: float) -> list[Layer]:
     weight, bias = weights(node, 2)
     if (weight.shape[1],) != shape:
         raise node.error(f"weight has shape {weight.shape}, but values of shape {shape} arrive")
-    return [Dense(weight=weight, bias=bias)]
+    return [kinds.Dense(weight=weight, bias=bias)]
 
 
 def _read_convolution(node: Node, shape: Shape, dt: float) -> list[Layer]:
@@ -117,7 +106,7 @@ def _read_convolution(node: Node, shape: Shape, dt: float) -> list[Layer]:
     moves: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
     if axes == 1:
         moves = {name: value[0] for name, value in moves.items()}
-    kind = Conv1d if axes == 1 else Conv2d
+    kind = kinds.Conv1d if axes == 1 else kinds.Conv2d
     try:
         return [kind(weight=weight, bias=bias, groups=groups, **moves)]
     except ValueError as error:
@@ -142,8 +131,8 @@ def _padding(
     return tuple(span // 2 for span in spans)
 
 
-def _write_convolution(layer: Conv1d | Conv2d, shape: Shape, dt: float) -> list[Branch]:
-    line = isinstance(layer, Conv1d)
+def _write_convolution(layer: kinds.Conv1d | kinds.Conv2d, shape: Shape, dt: float) -> list[Branch]:
+    line = isinstance(layer, kinds.Conv1d)
     bias = layer.bias
     node = {
         "type": "Conv1d" if line else "Conv2d",
@@ -158,7 +147,9 @@ def _write_convolution(layer: Conv1d | Conv2d, shape: Shape, dt: float) -> list[
     return [[Written(node, {"bias": False} if bias is None else None)]]
 
 
-def _noted_convolution(layer: Conv1d | Conv2d, note: Mapping[str, Any], shape: Shape) -> Layer:
+def _noted_convolution(
+    layer: kinds.Conv1d | kinds.Conv2d, note: Mapping[str, Any], shape: Shape
+) -> Layer:
     if note.get("bias") is False and not np.any(layer.bias):
         return type(layer)(**{**dict(layer), "bias": None})
     return layer
@@ -170,18 +161,18 @@ def _read_pool(node: Node, shape: Shape, dt: float) -> list[Layer]:
     if any(2 * pad > length for pad, length in zip(padding, size, strict=True)):
         raise node.error(f"padding = {padding}: expected at most half of kernel_size = {size}")
     if node.kind == "AvgPool2d" and not any(padding):
-        return [AveragePool2d(size=size, stride=stride)]
-    total = SumPool2d(size=size, stride=stride, padding=padding)
+        return [kinds.AveragePool2d(size=size, stride=stride)]
+    total = kinds.SumPool2d(size=size, stride=stride, padding=padding)
     if node.kind == "SumPool2d":
         return [total]
     # The zeros around the image count, as in PyTorch.
-    return [total, Scale(factor=np.array(1 / math.prod(size)))]
+    return [total, kinds.Scale(factor=np.array(1 / math.prod(size)))]
 
 
-def _write_pool(layer: AveragePool2d | SumPool2d, shape: Shape, dt: float) -> list[Branch]:
+def _write_pool(kind: str, layer: Pool2d, shape: Shape, dt: float) -> list[Branch]:
     windows = layer.windows
     node = {
-        "type": "AvgPool2d" if layer.divisor > 1 else "SumPool2d",
+        "type": kind,
         "kernel_size": np.array(windows.size),
         "stride": np.array(windows.stride),
         "padding": np.array(windows.padding),
@@ -211,28 +202,28 @@ def _read_flatten(node: Node, shape: Shape, dt: float) -> list[Layer]:
             f"start_dim = {ends[0]} leaves axes of length 1 in {shape}: expected all axes to "
             f"become one (axes are counted without the batch)"
         )
-    return [Flatten()]
+    return [kinds.Flatten()]
 
 
-def _write_flatten(layer: Flatten, shape: Shape, dt: float) -> list[Branch]:
+def _write_flatten(layer: kinds.Flatten, shape: Shape, dt: float) -> list[Branch]:
     node = {"type": "Flatten", "start_dim": 0, "end_dim": -1, "input_type": np.array(shape)}
     return [[Written(node)]]
 
 
 def _read_scale(node: Node, shape: Shape, dt: float) -> list[Layer]:
-    return [Scale(factor=reduced(numbers(node, "scale", shape), shape))]
+    return [kinds.Scale(factor=reduced(numbers(node, "scale", shape), shape))]
 
 
-def _write_scale(layer: Scale, shape: Shape, dt: float) -> list[Branch]:
+def _write_scale(layer: kinds.Scale, shape: Shape, dt: float) -> list[Branch]:
     factor = np.broadcast_to(along_channels(layer.factor, len(shape)), shape)
     return [[Written({"type": "Scale", "scale": factor}, {"axes": layer.factor.ndim})]]
 
 
 def _read_delay(node: Node, shape: Shape, dt: float) -> list[Layer]:
-    return [Delay(delays=reduced(delay_steps(node, shape, dt), shape))]
+    return [kinds.Delay(delays=reduced(delay_steps(node, shape, dt), shape))]
 
 
-def _write_delay(layer: Delay, shape: Shape, dt: float) -> list[Branch]:
+def _write_delay(layer: kinds.Delay, shape: Shape, dt: float) -> list[Branch]:
     delays = np.broadcast_to(along_channels(layer.delays, len(shape)), shape) * dt
     return [[Written({"type": "Delay", "delay": delays}, {"axes": layer.delays.ndim})]]
 
@@ -248,34 +239,34 @@ def _spread(values: Any, note: Mapping[str, Any], shape: Shape) -> Any:
 
 PRIMITIVES = (
     Primitive(
-        Dense,
+        kinds.Dense,
         lambda layer, *_: [[Written(linear_node(layer.weight, layer.bias))]],
         ("Affine", "Linear"),
         _read_dense,
     ),
-    Primitive(DelayDense, write_delay_dense),
+    Primitive(kinds.DelayDense, write_delay_dense),
     Primitive(
-        Scale,
+        kinds.Scale,
         _write_scale,
         ("Scale",),
         _read_scale,
-        lambda layer, note, shape: Scale(factor=_spread(layer.factor, note, shape)),
+        lambda layer, note, shape: kinds.Scale(factor=_spread(layer.factor, note, shape)),
     ),
-    Primitive(Conv1d, _write_convolution, ("Conv1d",), _read_convolution, _noted_convolution),
-    Primitive(Conv2d, _write_convolution, ("Conv2d",), _read_convolution, _noted_convolution),
-    Primitive(SumPool2d, _write_pool, ("SumPool2d",), _read_pool),
-    Primitive(AveragePool2d, _write_pool, ("AvgPool2d",), _read_pool),
-    Primitive(Flatten, _write_flatten, ("Flatten",), _read_flatten),
+    Primitive(kinds.Conv1d, _write_convolution, ("Conv1d",), _read_convolution, _noted_convolution),
+    Primitive(kinds.Conv2d, _write_convolution, ("Conv2d",), _read_convolution, _noted_convolution),
+    Primitive(kinds.SumPool2d, partial(_write_pool, "SumPool2d"), ("SumPool2d",), _read_pool),
+    Primitive(kinds.AveragePool2d, partial(_write_pool, "AvgPool2d"), ("AvgPool2d",), _read_pool),
+    Primitive(kinds.Flatten, _write_flatten, ("Flatten",), _read_flatten),
     Primitive(
-        Delay,
+        kinds.Delay,
         _write_delay,
         ("Delay",),
         _read_delay,
-        lambda layer, note, shape: Delay(delays=_spread(layer.delays, note, shape)),
+        lambda layer, note, shape: kinds.Delay(delays=_spread(layer.delays, note, shape)),
     ),
 )
 WITHOUT: dict[type[Connection], str] = {
-    MaxPool2d: "it has sums and averages over windows, and no maximum"
+    kinds.MaxPool2d: "it has sums and averages over windows, and no maximum"
 }
 """Why a kind of layer has no primitive."""
 

@@ -14,6 +14,7 @@ from sc_neurocore.network.encoding import (
     clipping_limit,
     encode_weights,
 )
+from sc_neurocore.network.folding import fold_linear
 from sc_neurocore.network.layers import *  # noqa: F403  # one list of the kinds is enough
 from sc_neurocore.network.storage import load_description, save_description
 
@@ -26,6 +27,7 @@ __all__ = [
     "WeightEncoding",
     "clipping_limit",
     "encode_weights",
+    "fold_linear",
     "load_description",
     "save_description",
     "spikes_that_suffice",

@@ -12,22 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.network.layers import (
-    AveragePool2d,
-    Conv1d,
-    Conv2d,
-    Delay,
-    DelayDense,
-    Dense,
-    Flatten,
-    Integrator,
-    Layer,
-    MaxPool2d,
-    Population,
-    Recurrent,
-    Scale,
-    SumPool2d,
-)
+from sc_neurocore.network import layers as kinds
+from sc_neurocore.network.layers import Layer
 from sc_neurocore.network.schema import Shape
 from sc_neurocore.training.cells import Cell
 from sc_neurocore.training.delays import DelayLinear
@@ -100,7 +86,9 @@ def _weights(module: Any) -> dict[str, Any]:
     return {"weight": numbers(module.weight), "bias": bias}
 
 
-def _filled(module: Any, layer: Dense | DelayDense | Conv1d | Conv2d) -> nn.Module:
+def _filled(
+    module: Any, layer: kinds.Dense | kinds.DelayDense | kinds.Conv1d | kinds.Conv2d
+) -> nn.Module:
     """Copy a layer's weight and bias into its module."""
     with torch.no_grad():
         module.weight.copy_(torch.tensor(layer.weight))
@@ -109,23 +97,23 @@ def _filled(module: Any, layer: Dense | DelayDense | Conv1d | Conv2d) -> nn.Modu
     return module  # type: ignore[no-any-return]
 
 
-def _linear(layer: Dense, *_: Any) -> nn.Module:
+def _linear(layer: kinds.Dense, *_: Any) -> nn.Module:
     outputs, inputs = layer.weight.shape
     return _filled(nn.Linear(inputs, outputs, layer.bias is not None), layer)
 
 
 def _describe_delays(module: DelayLinear) -> Layer:
-    return DelayDense(delays=numbers(module.delays).round(), **_weights(module))
+    return kinds.DelayDense(delays=numbers(module.delays).round(), **_weights(module))
 
 
-def _delay_linear(layer: DelayDense, *_: Any) -> nn.Module:
+def _delay_linear(layer: kinds.DelayDense, *_: Any) -> nn.Module:
     outputs, inputs = layer.weight.shape
     longest, has_bias = max(int(layer.delays.max()), 1), layer.bias is not None
     return _filled(DelayLinear(inputs, outputs, longest, has_bias, delays=layer.delays), layer)
 
 
 def _describe_conv1d(module: nn.Conv1d) -> Layer:
-    return Conv1d(
+    return kinds.Conv1d(
         stride=module.stride[0],
         padding=_padding(module)[0],
         dilation=module.dilation[0],
@@ -135,7 +123,7 @@ def _describe_conv1d(module: nn.Conv1d) -> Layer:
 
 
 def _describe_conv2d(module: nn.Conv2d) -> Layer:
-    return Conv2d(
+    return kinds.Conv2d(
         stride=_pair(module.stride),
         padding=_pair(_padding(module)),
         dilation=_pair(module.dilation),
@@ -144,8 +132,8 @@ def _describe_conv2d(module: nn.Conv2d) -> Layer:
     )
 
 
-def _convolution(layer: Conv1d | Conv2d, *_: Any) -> nn.Module:
-    kind: Any = nn.Conv1d if isinstance(layer, Conv1d) else nn.Conv2d
+def _convolution(layer: kinds.Conv1d | kinds.Conv2d, *_: Any) -> nn.Module:
+    kind: Any = nn.Conv1d if isinstance(layer, kinds.Conv1d) else nn.Conv2d
     outputs, inputs, *size = layer.weight.shape
     module = kind(
         inputs * layer.groups,
@@ -187,36 +175,36 @@ def _describe_average(module: nn.AvgPool2d) -> Layer:
         raise UserError(
             "ceil_mode, divisor_override and padding cannot be exported; leave them out"
         )
-    return AveragePool2d(size=_pair(module.kernel_size), stride=_pair(module.stride))
+    return kinds.AveragePool2d(size=_pair(module.kernel_size), stride=_pair(module.stride))
 
 
 def _describe_maximum(module: nn.MaxPool2d) -> Layer:
     if module.ceil_mode or module.return_indices or _pair(module.dilation) != (1, 1):
         raise UserError("ceil_mode, return_indices and dilation cannot be exported; leave them out")
     size, stride, padding = map(_pair, (module.kernel_size, module.stride, module.padding))
-    return MaxPool2d(size=size, stride=stride, padding=padding)
+    return kinds.MaxPool2d(size=size, stride=stride, padding=padding)
 
 
 def _describe_sum(module: SumPool) -> Layer:
-    return SumPool2d(size=module.size, stride=module.stride, padding=module.padding)
+    return kinds.SumPool2d(size=module.size, stride=module.stride, padding=module.padding)
 
 
 def _describe_flatten(module: nn.Flatten) -> Layer:
     if (module.start_dim, module.end_dim) != (1, -1):
-        raise UserError("only Flatten() without arguments, from axis 1 on, can be exported")
-    return Flatten()
+        raise UserError("only kinds.Flatten() without arguments, from axis 1 on, can be exported")
+    return kinds.Flatten()
 
 
-def _describe_neurons(cell: Cell) -> dict[str, Any]:
+def _neurons(cell: Cell) -> dict[str, Any]:
     return {"neuron": cell.neuron, "parameters": cell.parameter_values()}
 
 
 def _describe_recurrent(cell: RecurrentCell) -> Layer:
     bias = None if cell.recurrent_bias is None else numbers(cell.recurrent_bias)
-    return Recurrent(weight=numbers(cell.weight), bias=bias, **_describe_neurons(cell))
+    return kinds.Recurrent(weight=numbers(cell.weight), bias=bias, **_neurons(cell))
 
 
-def _cell(layer: Population, shape: Shape, cell_options: Mapping[str, Any]) -> Cell:
+def _cell(layer: kinds.Population, shape: Shape, cell_options: Mapping[str, Any]) -> Cell:
     options: dict[str, Any] = {**layer.parameters, **cell_options, "channel_axis": -len(shape)}
     for name, value in layer.parameters.items():
         if np.ndim(value) > 1:
@@ -248,46 +236,49 @@ def _pair(value: Any) -> tuple[int, int]:
 
 
 ENTRIES = (
-    LayerModule(Dense, nn.Linear, lambda module: Dense(**_weights(module)), _linear),
-    LayerModule(DelayDense, DelayLinear, _describe_delays, _delay_linear),
-    LayerModule(Conv1d, nn.Conv1d, _describe_conv1d, _convolution),
-    LayerModule(Conv2d, nn.Conv2d, _describe_conv2d, _convolution),
+    LayerModule(kinds.Dense, nn.Linear, lambda module: kinds.Dense(**_weights(module)), _linear),
+    LayerModule(kinds.DelayDense, DelayLinear, _describe_delays, _delay_linear),
+    LayerModule(kinds.Conv1d, nn.Conv1d, _describe_conv1d, _convolution),
+    LayerModule(kinds.Conv2d, nn.Conv2d, _describe_conv2d, _convolution),
     LayerModule(
-        AveragePool2d,
+        kinds.AveragePool2d,
         nn.AvgPool2d,
         _describe_average,
         lambda layer, *_: nn.AvgPool2d(layer.size, layer.stride),
     ),
     LayerModule(
-        SumPool2d,
+        kinds.SumPool2d,
         SumPool,
         _describe_sum,
         lambda layer, *_: SumPool(layer.size, layer.stride, layer.padding),
     ),
     LayerModule(
-        MaxPool2d,
+        kinds.MaxPool2d,
         nn.MaxPool2d,
         _describe_maximum,
         lambda layer, *_: nn.MaxPool2d(layer.size, layer.stride, layer.padding),
     ),
     LayerModule(
-        Scale,
+        kinds.Scale,
         Factor,
-        lambda module: Scale(factor=numbers(module.factor)),
+        lambda module: kinds.Scale(factor=numbers(module.factor)),
         lambda layer, *_: Factor(layer.factor),
     ),
     LayerModule(
-        Delay,
+        kinds.Delay,
         Later,
-        lambda module: Delay(delays=numbers(module.delays)),
+        lambda module: kinds.Delay(delays=numbers(module.delays)),
         lambda layer, *_: Later(layer.delays),
     ),
-    LayerModule(Flatten, nn.Flatten, _describe_flatten, lambda layer, *_: nn.Flatten()),
-    LayerModule(Population, Cell, lambda cell: Population(**_describe_neurons(cell)), _cell),
+    LayerModule(kinds.Flatten, nn.Flatten, _describe_flatten, lambda layer, *_: nn.Flatten()),
+    LayerModule(kinds.Population, Cell, lambda cell: kinds.Population(**_neurons(cell)), _cell),
     LayerModule(
-        Integrator, IntegratorCell, lambda cell: Integrator(**_describe_neurons(cell)), _cell
+        kinds.Integrator,
+        IntegratorCell,
+        lambda cell: kinds.Integrator(**_neurons(cell)),
+        _cell,
     ),
-    LayerModule(Recurrent, RecurrentCell, _describe_recurrent, _cell),
+    LayerModule(kinds.Recurrent, RecurrentCell, _describe_recurrent, _cell),
 )
 
 _BY_MODULE = {entry.module: entry for entry in ENTRIES}

@@ -40,7 +40,8 @@ _RESOLUTION = 65536
 _BITS_AT_ONCE = 1 << 24
 _MAXIMUM_LENGTH = 1 << 16
 _WITHOUT_WEIGHTS = (
-    nn.AvgPool2d, nn.MaxPool2d, nn.Flatten, nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d,
+    nn.AvgPool2d, nn.MaxPool2d, nn.Flatten, nn.Identity,
+    nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d,
 )  # fmt: skip
 
 

@@ -53,10 +53,10 @@ class Windows:
         """
         room = tuple(size + 2 * pad for size, pad in zip(image, self.padding, strict=True))
         if any(span > size for span, size in zip(self.span, room, strict=True)):
-            spread = f", spread over {self.span}," if self.span != self.size else ""
+            spread = f" when it is spread over {self.span}" if self.span != self.size else ""
             around = f" with {self.padding} around" if any(self.padding) else ""
             raise ValueError(
-                f"{what} {self.size}{spread} is larger than {image}{around}: no output is left"
+                f"{what} {self.size} is larger than {image}{around}{spread}: no output is left"
             )
         return tuple(
             (size - span) // stride + 1
@@ -71,6 +71,16 @@ class Windows:
                 image, self.padding, self.span, self.stride, strict=True
             )
         )
+
+    def check_divides(self, image: Shape, what: str) -> None:
+        """Raise ValueError, naming the windows as `what`, unless they see the whole image."""
+        left = self.left_over(image)
+        if any(left):
+            raise ValueError(
+                f"{what} {self.size}, {self.stride} apart, does not divide {image}: the last "
+                f"{left[0]} rows and {left[1]} columns would be left out; crop or pad them, or "
+                f"take windows that divide"
+            )
 
     def views(self, images: Values, counts: Shape) -> Iterator[Values]:
         """Yield, for each position in a window, what all windows see there.
