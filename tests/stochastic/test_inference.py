@@ -326,6 +326,25 @@ def test_a_sum_over_a_window_is_its_mean_times_its_size(encoding: WeightEncoding
         x = np.random.default_rng(1).integers(0, 2, (3, 5, 1, 6, 4), dtype=np.uint8)
         membranes.append(factor * run_network(description, x, 50, encoding=encoding).membrane)
     np.testing.assert_allclose(membranes[0], membranes[1], rtol=1e-12, atol=1e-9)
+    # Each spike of a window meets what the weight's stream is worth, and so do the zeros.
+    streams = SCDenseLayer(encode_weights(weight, None, encoding), 50, "lfsr")
+    effective, bias = streams.effective_weights()
+    plain = description.with_layers(
+        (
+            SumPool2d(size=(3, 2)),
+            Flatten(),
+            Dense(weight=effective, bias=6 * bias),  # from each of the six streams of a place
+            description.layers[-1],
+        )
+    )
+    found = run_network(
+        description.with_layers((SumPool2d(size=(3, 2)), *description.layers[1:])),
+        x,
+        50,
+        encoding=encoding,
+        calibrate=False,
+    )
+    np.testing.assert_allclose(found.membrane, run_float(plain, x).membrane, atol=1e-9)
 
 
 def test_float32_neurons_follow_float64_ones() -> None:
