@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from sc_neurocore.fixed.synapses import (
     quantize_factors,
     quantize_weights,
 )
-from sc_neurocore.network.description import NetworkDescription, Shape
+from sc_neurocore.network.description import NetworkDescription, Shape, Stage
 from sc_neurocore.network.layers import (
     Connection,
     Population,
@@ -62,7 +61,7 @@ def quantize(
     """
     formats = FixedPoint(QFormat.parse(format), current_extra_bits)
     widths = iter(_widths(description, weight_bits))
-    stages = list(_stages(description))
+    stages = list(description.stages())
     programs = _programs([stage.population for stage in stages], formats)
     coding = description.input
     incoming = Signal(coding.fraction_bits, 0, (1 << coding.bits) - 1)
@@ -100,29 +99,6 @@ def _widths(description: NetworkDescription, weight_bits: int | Sequence[int]) -
     return widths
 
 
-@dataclass(frozen=True)
-class _Stage:
-    """A population and the layers in front of it, each with its place in the description."""
-
-    between: tuple[tuple[int, Connection], ...]
-    population: Population
-    place: int
-    input_shape: Shape
-    shape: Shape
-
-
-def _stages(description: NetworkDescription) -> Iterator[_Stage]:
-    shapes = list(description.shapes())
-    between: list[tuple[int, Connection]] = []
-    for place, layer in enumerate(description.layers):
-        if not isinstance(layer, Population):
-            between.append((place, layer))
-            continue
-        first = place - len(between)
-        yield _Stage(tuple(between), layer, place, shapes[first], shapes[place + 1])
-        between = []
-
-
 def _programs(populations: Sequence[Population], formats: FixedPoint) -> dict[str, NeuronProgram]:
     """Return one program for each equation, by its text."""
     programs: dict[str, NeuronProgram] = {}
@@ -158,7 +134,7 @@ def _parameters(
 
 
 def _integer_layer(
-    stage: _Stage,
+    stage: Stage,
     incoming: Signal,
     widths: Iterator[int],
     program: NeuronProgram,
@@ -189,7 +165,7 @@ def _integer_layer(
 
 
 def _synapses(
-    stage: _Stage, incoming: Signal, widths: Iterator[int], state_fraction_bits: int
+    stage: Stage, incoming: Signal, widths: Iterator[int], state_fraction_bits: int
 ) -> tuple[IntegerSynapses, ...]:
     """Quantise the layers of a stage.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Literal, TypeAlias
 
@@ -17,7 +18,7 @@ from pydantic import Field, model_validator
 
 from sc_neurocore.network import layers as _layers
 from sc_neurocore.network.layers import *  # noqa: F403  # they are part of the description
-from sc_neurocore.network.layers import BaseLayer, Layer, Population
+from sc_neurocore.network.layers import BaseLayer, Connection, Layer, Population
 from sc_neurocore.network.schema import Model, Shape
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "NetworkDescription",
     "Readout",
     "Shape",
+    "Stage",
     "spikes_that_suffice",
 ]
 __all__ += _layers.__all__
@@ -54,6 +56,26 @@ class InputEncoding(Model):
     shape: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
     bits: int = Field(ge=1, le=16)
     fraction_bits: int = Field(ge=0, le=16)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A population and the layers in front of it.
+
+    Attributes:
+        between: The layers since the population before, or since the input, each with its place
+            in the description.
+        population: The neurons.
+        place: Their place.
+        input_shape: The shape of what comes in.
+        shape: The shape of the neurons.
+    """
+
+    between: tuple[tuple[int, Connection], ...]
+    population: Population
+    place: int
+    input_shape: Shape
+    shape: Shape
 
 
 class NetworkDescription(Model):
@@ -123,6 +145,18 @@ class NetworkDescription(Model):
         for layer in self.layers:
             shape = layer.output_shape(shape)
             yield shape
+
+    def stages(self) -> Iterator[Stage]:
+        """Yield the populations, each with the layers in front of it."""
+        shapes = list(self.shapes())
+        between: list[tuple[int, Connection]] = []
+        for place, layer in enumerate(self.layers):
+            if not isinstance(layer, Population):
+                between.append((place, layer))
+                continue
+            first = place - len(between)
+            yield Stage(tuple(between), layer, place, shapes[first], shapes[place + 1])
+            between = []
 
     @property
     def outputs(self) -> int:

@@ -21,7 +21,6 @@ from sc_neurocore.network.layers import (
     Conv2d,
     Dense,
     Flatten,
-    Population,
     Values,
     Weighted,
 )
@@ -49,21 +48,20 @@ def folded_layers(description: NetworkDescription) -> Iterator[tuple[int, BaseLa
     Raises:
         UserError: As `fold_linear` does.
     """
-    shapes = list(description.shapes())
-    run: list[tuple[int, Connection]] = []
-    for place, layer in enumerate(description.layers):
-        if not isinstance(layer, Population):
-            run.append((place, layer))
-            continue
-        weighted = [index for index, (_, each) in enumerate(run) if isinstance(each, Weighted)]
+    for stage in description.stages():
+        layers = list(stage.between)
+        weighted = [index for index, (_, each) in enumerate(layers) if isinstance(each, Weighted)]
         if len(weighted) > 1:
             first, last = weighted[0], weighted[-1] + 1
-            start = run[first][0]
-            one = _fold(run[first:last], shapes[start], shapes[run[last - 1][0] + 1])
-            run[first:last] = [(start, each) for each in one]
-        yield from run
-        yield place, layer
-        run = []
+            start = _shape_behind(layers[:first], stage.input_shape)
+            one = _fold(layers[first:last], start, _shape_behind(layers[first:last], start))
+            layers[first:last] = [(layers[first][0], each) for each in one]
+        yield from layers
+        yield stage.place, stage.population
+
+
+def _shape_behind(layers: Sequence[tuple[int, Connection]], shape: Shape) -> Shape:
+    return reduce(lambda shape, placed: placed[1].output_shape(shape), layers, shape)
 
 
 def _fold(run: Sequence[tuple[int, Connection]], start: Shape, end: Shape) -> list[Connection]:
