@@ -87,7 +87,7 @@ def test_maxima_answer_as_in_stochastic_inference() -> None:
             LIFCell(threshold=0.25),
             nn.MaxPool2d((1, 2)),
             nn.Flatten(),
-            nn.Linear(18, 3),
+            nn.Linear(30, 3),
             LIFCell(threshold=0.25),
         ).double()
     x = torch.rand(20, 1, 11, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
