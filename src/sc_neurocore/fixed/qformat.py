@@ -23,7 +23,9 @@ Multipliers: TypeAlias = Literal["products", "adders"]
 MAXIMUM_WIDTH = 48
 MAXIMUM_TABLE_BITS = 10
 
-_TEXT = re.compile(r"(?P<unsigned>[Uu]?)[Qq](?P<m>\d{1,3})\.(?P<n>\d{1,3})(?P<modes>(:[a-z]+)*)")
+_TEXT = re.compile(
+    r"(?P<unsigned>[Uu]?)[Qq](?P<m>[0-9]{1,3})\.(?P<n>[0-9]{1,3})(?P<modes>(:[a-z]+)*)"
+)
 _EXPECTED = "Qm.n or UQm.n, such as Q8.8, with :nearest and :wrap after it where they are wanted"
 
 

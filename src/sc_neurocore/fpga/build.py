@@ -16,9 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.files import read_inside, replace_files, sha256, sole_writer, written_files
+from sc_neurocore.files import (
+    LARGEST_FILE,
+    read_inside,
+    replace_files,
+    sha256,
+    sole_writer,
+    written_files,
+)
 from sc_neurocore.fpga.flow import Job, Product, run_steps, start_job
 from sc_neurocore.fpga.sources import Sources, sources_of
+from sc_neurocore.fpga.vivado import check_constraints
 from sc_neurocore.hdl.design import Design
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.tools.devices import find_device
@@ -26,6 +34,7 @@ from sc_neurocore.tools.programs import version
 from sc_neurocore.verify.standing import standing
 
 BUILDS, BUILD_REPORT = "build", "build.json"
+_LARGEST_REPORT = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -189,12 +198,15 @@ def check_build(design: Design, device: str) -> str:
     assert design.home is not None
     name = f"{BUILDS}/{device}/{BUILD_REPORT}"
     try:
-        content = json.loads(read_inside(design.home, name) or b"")
+        content = json.loads(read_inside(design.home, name, _LARGEST_REPORT) or b"")
         built_of, made = dict(content["design"]), dict(content["files"])
         if built_of != design.hashes:
             return f"{name}: built of other files than are in the folder now: build again"
+        left = LARGEST_FILE
         for file, digest in made.items():
-            if sha256(read_inside(design.home, file) or b"") != digest:
+            found = read_inside(design.home, file, left) or b""
+            left -= len(found)
+            if sha256(found) != digest:
                 return f"{file} is not the file that was built: build again"
     except (UserError, ValueError, KeyError, TypeError, RecursionError):
         return f"{name} is missing, damaged or of another version: build again"
@@ -219,6 +231,7 @@ def _build(
         name = f"build/{target.key}/{job.sources.top}.xdc"
         earlier = None if target.flow.place_and_route else read_inside(home, name)
         if earlier is not None:  # somebody may have assigned pins in it
+            check_constraints(earlier, home / name)
             (Path(place) / name).write_bytes(earlier)
         product = run_steps(job)
         files = {

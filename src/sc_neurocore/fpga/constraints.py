@@ -5,9 +5,12 @@ Every top's clock comes in at `clk_pin`. All pins are 3.3 V.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from sc_neurocore.errors import UserError
 
 ConstraintFormat = Literal["pcf", "lpf", "xdc"]
 
@@ -73,3 +76,41 @@ FORMATS: Mapping[ConstraintFormat, Callable[[Mapping[str, Pin], float], str]] = 
     "lpf": lpf,
     "xdc": xdc,
 }
+
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+_PROPERTIES = r"[A-Z_]+ [A-Za-z0-9_.]+"
+_LINES: Mapping[ConstraintFormat, re.Pattern[str]] = {
+    "pcf": re.compile(rf"set_(?:frequency \w+ {_NUMBER}|io \w+ \w+)|#[ \w.,:-]*|", re.ASCII),
+    "lpf": re.compile(
+        rf'FREQUENCY PORT "\w+" {_NUMBER} MHZ;|LOCATE COMP "\w+" SITE "\w+";'
+        r'|IOBUF PORT "\w+"(?: [A-Z_]+=\w+)+;|#[ \w.,:-]*|',
+        re.ASCII,
+    ),
+    # A Tcl script to Vivado: nothing in brackets but what names ports.
+    "xdc": re.compile(
+        rf"set_property (?:{_PROPERTIES} \[current_design\]"
+        rf"|(?:-dict \{{{_PROPERTIES}(?: {_PROPERTIES})*\}}|{_PROPERTIES}) \[get_ports \w+\])"
+        rf"|create_clock -name \w+ -period {_NUMBER} \[get_ports \w+\]"
+        r"|set_false_path -(?:from|to) \[get_ports \w+\]|#[ \w.,:-]*|",
+        re.ASCII,
+    ),
+}
+
+
+def check_constraints(name: str, content: bytes) -> None:
+    """Refuse a constraint file that somebody edited, if a line is not shaped like ours.
+
+    Args:
+        name: The file's name, which ends in its format.
+        content: Its content.
+
+    Raises:
+        UserError: If a line is something else, with the line.
+    """
+    shape = _LINES[name.rpartition(".")[2]]  # type: ignore[index]
+    for number, line in enumerate(content.decode("latin-1").split("\n"), start=1):
+        if not shape.fullmatch(line):
+            raise UserError(
+                f"{name}, line {number}: {line[:80]!r}: expected constraints of the kinds that "
+                f"this package writes; take it out"
+            )

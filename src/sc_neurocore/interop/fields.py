@@ -10,11 +10,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore.interop.graph import Node
 from sc_neurocore.interop.hdf5 import Unreadable
-from sc_neurocore.network.schema import Shape
-
-MAXIMUM_DELAY = 65535
-MAXIMUM_VALUES = 1 << 26
-"""Values on their way through a layer of delays."""
+from sc_neurocore.network.schema import MAXIMUM_AT_WORK, MAXIMUM_STEPS, Shape
 
 
 def numbers(node: Node, name: str, shape: Shape | None = None, axes: int | None = None) -> Any:
@@ -92,9 +88,9 @@ def delay_steps(node: Node, shape: Shape, dt: float) -> NDArray[np.int64]:
             f"delay = {value:g}: with dt = {dt:g} that is {value / dt:g} steps: expected a whole "
             f"number, 0 or more; choose dt so that all delays are multiples of it"
         )
-    longest = int(steps.max())
-    if longest > MAXIMUM_DELAY or (longest + 1) * math.prod(shape) > MAXIMUM_VALUES:
-        raise node.error(f"a delay of {longest} steps: expected at most {MAXIMUM_DELAY}")
+    longest = steps.max()
+    if not longest <= MAXIMUM_STEPS or (longest + 1) * math.prod(shape) > MAXIMUM_AT_WORK:
+        raise node.error(f"a delay of {longest:.0f} steps: expected at most {MAXIMUM_STEPS}")
     return steps.astype(np.int64)
 
 

@@ -160,9 +160,12 @@ def _read_pool(node: Node, shape: Shape, dt: float) -> list[Layer]:
     padding = pair(node, "padding")
     if any(2 * pad > length for pad, length in zip(padding, size, strict=True)):
         raise node.error(f"padding = {padding}: expected at most half of kernel_size = {size}")
-    if node.kind == "AvgPool2d" and not any(padding):
-        return [kinds.AveragePool2d(size=size, stride=stride)]
-    total = kinds.SumPool2d(size=size, stride=stride, padding=padding)
+    try:
+        if node.kind == "AvgPool2d" and not any(padding):
+            return [kinds.AveragePool2d(size=size, stride=stride)]
+        total = kinds.SumPool2d(size=size, stride=stride, padding=padding)
+    except ValueError as error:
+        raise node.error(str(error)) from None
     if node.kind == "SumPool2d":
         return [total]
     # The zeros around the image count, as in PyTorch.

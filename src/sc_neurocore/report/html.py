@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sc_neurocore import __version__
-from sc_neurocore.files import write_atomically
+from sc_neurocore.files import replace_files, sole_writer
 from sc_neurocore.report.contents import (
     Layout,
     Results,
@@ -48,9 +48,9 @@ def write_report(folder: Path) -> Path:
         layout,
         design_standing(folder, summary),
     )
-    path = folder / REPORT_NAME
-    write_atomically(path, page.encode())
-    return path
+    with sole_writer(folder, "report"):
+        replace_files(folder, {REPORT_NAME: page.encode()})
+    return folder / REPORT_NAME
 
 
 def render(

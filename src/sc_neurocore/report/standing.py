@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sc_neurocore.errors import ScNeurocoreError
+from sc_neurocore.files import inside
 from sc_neurocore.fpga.build import check_build
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.hdl.manifest import MANIFEST
@@ -21,10 +22,10 @@ def design_standing(folder: Path, summary: Summary) -> Standing | None:
         folder: The run's folder.
         summary: What the run found.
     """
-    directory = folder / _DESIGN
-    if not (directory / MANIFEST).exists():
-        return None
     try:
+        directory = inside(folder, _DESIGN)
+        if not (directory / MANIFEST).exists():
+            return None
         with opened(directory, allow_edited=True) as design:
             found = standing(design)
             if summary.fpga is not None and (problem := check_build(design, summary.fpga.device)):

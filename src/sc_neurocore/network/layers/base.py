@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
-from sc_neurocore.network.schema import Array, Model, Shape
+from sc_neurocore.network.schema import MAXIMUM_AT_WORK, Array, Model, Shape
 
 if TYPE_CHECKING:
     from sc_neurocore.network.layers.convolution import Conv2d
@@ -44,6 +44,15 @@ class BaseLayer(Model):
     def values_at_work(self, inputs: Shape, outputs: Shape) -> int:
         """Return about how many numbers it holds for one sample while it takes a step."""
         return math.prod(inputs) + math.prod(outputs)
+
+    def check_work(self, inputs: Shape, outputs: Shape) -> None:
+        """Raise ValueError where that is more than any machine should be asked for."""
+        count = self.values_at_work(inputs, outputs)
+        if count > MAXIMUM_AT_WORK:
+            raise ValueError(
+                f"a step on one sample of shape {inputs} takes {count} numbers at once: at most "
+                f"{MAXIMUM_AT_WORK} are taken; make kernel, padding or delays smaller"
+            )
 
 
 class Connection(BaseLayer):

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from sc_neurocore.network.layers.base import Runner, Values, Weighted, expect, typed
 from sc_neurocore.network.layers.windows import Windows, expect_image
-from sc_neurocore.network.schema import Pair, PositivePair, Shape
+from sc_neurocore.network.schema import Length, Padding, Pair, PositivePair, Shape
 
 
 class Convolution(Weighted):
@@ -25,10 +25,6 @@ class Convolution(Weighted):
                 f"{self.weight.shape[0]} outputs do not divide into {self.groups} groups"
             )
         return self
-
-    def values_at_work(self, inputs: Shape, outputs: Shape) -> int:
-        """Return the size of the copies of the shifted images."""
-        return math.prod(self.weight.shape[1:]) * self.groups * math.prod(outputs[1:])
 
 
 class Conv2d(Convolution):
@@ -50,6 +46,11 @@ class Conv2d(Convolution):
         expect_image(shape, self.kind)
         expect(shape[:1], (self.weight.shape[1] * self.groups,), f"{self.kind} (channels)")
         return (self.weight.shape[0], *self.windows.counts(shape[1:], f"{self.kind}: the kernel"))
+
+    def values_at_work(self, inputs: Shape, outputs: Shape) -> int:
+        """Return the size of the padded image, and of what each output sees of it."""
+        seen = math.prod(self.weight.shape[1:]) * self.groups * math.prod(outputs[1:])
+        return seen + self.windows.padded(inputs)
 
     def as_convolution(self, channels: int) -> Conv2d:
         """Return the layer itself."""
@@ -85,9 +86,9 @@ class Conv1d(Convolution):
 
     kind: Literal["conv1d"] = "conv1d"
     weight_axes: ClassVar[int] = 3
-    stride: int = Field(default=1, ge=1)
-    padding: int = Field(default=0, ge=0)
-    dilation: int = Field(default=1, ge=1)
+    stride: Length = 1
+    padding: Padding = 0
+    dilation: Length = 1
 
     def in_two_dimensions(self) -> Conv2d:
         """Return the same convolution for lines that are images of one row."""
@@ -99,6 +100,11 @@ class Conv1d(Convolution):
             dilation=(1, self.dilation),
             groups=self.groups,
         )
+
+    def values_at_work(self, inputs: Shape, outputs: Shape) -> int:
+        """Return that of images of one row."""
+        rows = (inputs[0], 1, inputs[1]), (outputs[0], 1, outputs[1])
+        return self.in_two_dimensions().values_at_work(*rows)
 
     def as_convolution(self, channels: int) -> Conv2d:
         """Return that of images of one row."""

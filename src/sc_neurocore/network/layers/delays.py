@@ -19,7 +19,7 @@ from sc_neurocore.network.layers.base import (
     expect,
     typed,
 )
-from sc_neurocore.network.schema import Delays, Shape
+from sc_neurocore.network.schema import MAXIMUM_AT_WORK, Delays, Shape
 
 
 class DelayDense(Weighted):
@@ -38,6 +38,12 @@ class DelayDense(Weighted):
     def _check_delays(self) -> DelayDense:
         if self.delays.shape != self.weight.shape:
             raise ValueError(f"delays {self.delays.shape} and weight {self.weight.shape} differ")
+        longest = int(self.delays.max())
+        if (longest + 1) * self.weight.size > MAXIMUM_AT_WORK:
+            raise ValueError(
+                f"delays of up to {longest} steps for {self.weight.size} weights: at most "
+                f"{MAXIMUM_AT_WORK} of both multiplied are taken"
+            )
         return self
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -71,7 +77,7 @@ class Delay(Connection):
 
     def values_at_work(self, inputs: Shape, outputs: Shape) -> int:
         """Return what is on its way."""
-        return (int(self.delays.max()) + 2) * math.prod(outputs)
+        return (int(self.delays.max(initial=0)) + 2) * math.prod(outputs)
 
     def runner(self, dtype: Any) -> Runner:
         """Return values that wait."""

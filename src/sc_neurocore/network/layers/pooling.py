@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from pydantic import ValidationInfo, field_validator, model_validator
 from sc_neurocore.network.layers.base import Connection, Runner, Values
 from sc_neurocore.network.layers.convolution import Conv2d
 from sc_neurocore.network.layers.windows import Windows, expect_image
-from sc_neurocore.network.schema import Pair, PositivePair, Shape
+from sc_neurocore.network.schema import MAXIMUM_LENGTH, Pair, PositivePair, Shape
 
 
 class Pool2d(Connection):
@@ -22,6 +23,13 @@ class Pool2d(Connection):
     size: PositivePair
     stride: PositivePair | None = None
 
+    @field_validator("size")
+    @classmethod
+    def _of_few_values(cls, size: Shape) -> Shape:
+        if math.prod(size) > MAXIMUM_LENGTH:
+            raise ValueError(f"a window of {size}: at most {MAXIMUM_LENGTH} values are taken")
+        return size
+
     @field_validator("stride")
     @classmethod
     def _without_the_obvious(cls, stride: Shape | None, info: ValidationInfo) -> Shape | None:
@@ -32,6 +40,10 @@ class Pool2d(Connection):
     def windows(self) -> Windows:
         """Where the windows stand."""
         return Windows(self.size, self.stride or self.size)
+
+    def values_at_work(self, inputs: Shape, outputs: Shape) -> int:
+        """Return the size of the padded image and of the result."""
+        return self.windows.padded(inputs) + math.prod(outputs)
 
     def output_shape(self, shape: Shape) -> Shape:
         """(channels, height, width) to (channels, height', width')."""

@@ -72,6 +72,11 @@ class Windows:
             )
         )
 
+    def padded(self, shape: Shape) -> int:
+        """Return how many values (channels, rows, columns) has with the padding around it."""
+        (above, left), (channels, rows, columns) = self.padding, shape
+        return channels * (rows + 2 * above) * (columns + 2 * left)
+
     def check_divides(self, image: Shape, what: str) -> None:
         """Raise ValueError, naming the windows as `what`, unless they see the whole image."""
         left = self.left_over(image)
