@@ -178,10 +178,10 @@ def test_pins_hold_no_script(tmp_path: Path) -> None:
     compile_design(describe(), tmp_path, lanes=2, board="arty-a7")
     path = tmp_path / "rtl" / "board" / "tiny_arty_a7.xdc"
     ours = path.read_bytes()
-    check_constraints(path.name, ours)
+    check_constraints(ours, path)
     for more in (b"exec touch x", b"set_property X [exec touch x]", b"source x", b"# a\\", b"a; b"):
         path.write_bytes(ours + more + b"\n")
-        with pytest.raises(UserError, match="expected constraints"):
+        with pytest.raises(UserError, match="expected a comment or a constraint"):
             opened(tmp_path, allow_edited=True).__enter__()
 
 

@@ -93,7 +93,7 @@ def _check_edited(design: Design, expected: Design) -> None:
             words = expected.contents[name].split()
             check_memory(name, design.contents[name], 4 * len(words[0]), len(words))
     for path in design.manifest.paths("constraints"):
-        check_constraints(path.as_posix(), design.contents[path.as_posix()])
+        check_constraints(design.contents[path.as_posix()], Path(design.name) / path)
 
 
 def _explain(found: Found, edited: tuple[str, ...]) -> str:
