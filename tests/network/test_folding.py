@@ -170,5 +170,9 @@ def test_what_cannot_be_one_layer_is_named(monkeypatch: pytest.MonkeyPatch) -> N
         with pytest.raises(UserError, match=message):
             fold_linear(network(shape, *layers))
     monkeypatch.setattr(folding, "_MAXIMUM_WEIGHTS", 15)
-    with pytest.raises(UserError, match="which would have 4 x 4 weights then"):
+    message = r"layers\[1\] is '\w+', with which it would have 16 weights \(at most 15 are"
+    with pytest.raises(UserError, match=message):
         fold_linear(network((4,), dense, dense))
+    far = Conv2d(weight=np.ones((1, 1, 1, 2)), dilation=(1, 14))
+    with pytest.raises(UserError, match=message):
+        fold_linear(network((1, 1, 20), far, Conv2d(weight=np.ones((1, 1, 1, 2)))))

@@ -72,25 +72,35 @@ def _fold(run: Sequence[tuple[int, Connection]], start: Shape, end: Shape) -> li
         if not layer.is_linear:
             raise _error(run, place, layer, "which is not linear")
     if len(end) == 1:
-        if math.prod(start) * math.prod(end) > _MAXIMUM_WEIGHTS:
-            place, layer = run[-1]
-            what = f"which would have {math.prod(start)} x {math.prod(end)} weights then"
-            raise _error(run, place, layer, what)
+        _check_size(run, *run[-1], math.prod(start) * math.prod(end))
         dense = _product([layer for _, layer in run], start, end)
         return [dense] if len(start) == 1 else [Flatten(), dense]
-    convolutions: list[Conv2d] = []
-    channels = start[0]
+    whole: Conv2d | None = None
     for place, layer in run:
-        convolution = layer.as_convolution(channels)
+        convolution = layer.as_convolution(start[0] if whole is None else len(whole.weight))
         if convolution is None:
             raise _error(run, place, layer, "which differs from place to place")
-        if convolutions and any(convolution.padding):
+        if whole is None:
+            whole = convolution
+            continue
+        if any(convolution.padding):
             what = "whose zeros around stand where the layers before have sums to go on with"
             raise _error(run, place, layer, what)
-        convolutions.append(convolution)
-        channels = len(convolution.weight)
-    whole = reduce(_composed, convolutions)
+        channels = len(convolution.weight) * whole.weight.shape[1] * whole.groups
+        _check_size(run, place, layer, channels * math.prod(_span(whole, convolution)))
+        whole = _composed(whole, convolution)
+    assert whole is not None  # a run has layers
     return [whole if len(end) == 3 else _on_lines(whole)]
+
+
+def _check_size(
+    run: Sequence[tuple[int, Connection]], place: int, layer: Connection, weights: int
+) -> None:
+    if weights > _MAXIMUM_WEIGHTS:
+        what = (
+            f"with which it would have {weights} weights (at most {_MAXIMUM_WEIGHTS} are made)"
+        )
+        raise _error(run, place, layer, what)
 
 
 def _error(
@@ -134,8 +144,7 @@ def _composed(first: Conv2d, second: Conv2d) -> Conv2d:
     Its position (a, b) sees the first one's at a x stride, which sees the image.
     """
     inner, outer = _without_groups(first), _without_groups(second)
-    spans = zip(first.windows.span, second.windows.span, first.stride, strict=True)
-    span = [near + (far - 1) * stride for near, far, stride in spans]
+    span = _span(first, second)
     weight = np.zeros((len(outer), inner.shape[1], *span))
     for a, b in np.ndindex(*outer.shape[2:]):
         for i, j in np.ndindex(*inner.shape[2:]):
@@ -160,6 +169,12 @@ def _composed(first: Conv2d, second: Conv2d) -> Conv2d:
         padding=first.padding,
         groups=groups,
     )
+
+
+def _span(first: Conv2d, second: Conv2d) -> list[int]:
+    """Return rows and columns of the kernel that two make."""
+    spans = zip(first.windows.span, second.windows.span, first.stride, strict=True)
+    return [near + (far - 1) * stride for near, far, stride in spans]
 
 
 def _without_groups(layer: Conv2d) -> Values:
