@@ -20,6 +20,7 @@ from sc_neurocore.errors import DescriptionError, UserError
 from sc_neurocore.network.layers import Layer, Weighted
 from sc_neurocore.network.schema import Shape
 from sc_neurocore.training.cells import Cell
+from sc_neurocore.training.delays import DelayLinear
 from sc_neurocore.training.layer_modules import computes_as, export_layer
 
 
@@ -58,6 +59,8 @@ def export_layers(modules: Iterable[nn.Module], shape: Shape | None = None) -> l
             elif not isinstance(module, _DropoutNd | nn.Identity):
                 if isinstance(module, Cell) and shape is not None:
                     _check_channel_axis(module, shape)
+                if isinstance(module, DelayLinear):
+                    module.warn_of_rounding(place)
                 layers.append(export_layer(module))
                 shape = None if shape is None else layers[-1].output_shape(shape)
         except UserError as error:
