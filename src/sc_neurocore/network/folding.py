@@ -97,9 +97,7 @@ def _check_size(
     run: Sequence[tuple[int, Connection]], place: int, layer: Connection, weights: int
 ) -> None:
     if weights > _MAXIMUM_WEIGHTS:
-        what = (
-            f"with which it would have {weights} weights (at most {_MAXIMUM_WEIGHTS} are made)"
-        )
+        what = f"with which it would have {weights} weights (at most {_MAXIMUM_WEIGHTS} are made)"
         raise _error(run, place, layer, what)
 
 

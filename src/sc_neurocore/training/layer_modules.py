@@ -191,7 +191,7 @@ def _describe_sum(module: SumPool) -> Layer:
 
 def _describe_flatten(module: nn.Flatten) -> Layer:
     if (module.start_dim, module.end_dim) != (1, -1):
-        raise UserError("only kinds.Flatten() without arguments, from axis 1 on, can be exported")
+        raise UserError("only Flatten() without arguments, from axis 1 on, can be exported")
     return kinds.Flatten()
 
 
