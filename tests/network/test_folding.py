@@ -12,26 +12,11 @@ from hypothesis import strategies as st
 from sc_neurocore.equation import CATALOGUE
 from sc_neurocore.errors import UserError
 from sc_neurocore.kernels.reference import run_float
-from sc_neurocore.network import (
-    AveragePool2d,
-    Conv1d,
-    Conv2d,
-    Delay,
-    DelayDense,
-    Dense,
-    Flatten,
-    InputEncoding,
-    MaxPool2d,
-    NetworkDescription,
-    Population,
-    Scale,
-    SumPool2d,
-    Weighted,
-    folding,
-)
+from sc_neurocore.network import InputEncoding, NetworkDescription, folding
+from sc_neurocore.network import layers as kinds
 from sc_neurocore.network.folding import fold_linear
 
-QUIET = Population(neuron=CATALOGUE["IF"], parameters={"threshold": 1e6})
+QUIET = kinds.Population(neuron=CATALOGUE["IF"], parameters={"threshold": 1e6})
 """Neurons that add up their currents and never fire."""
 
 
@@ -47,7 +32,7 @@ def check_equal(description: NetworkDescription) -> NetworkDescription:
     wanted = run_float(description, inputs).membrane
     np.testing.assert_allclose(run_float(folded, inputs).membrane, wanted, rtol=1e-9, atol=1e-9)
     assert list(folded.shapes())[-1] == list(description.shapes())[-1]
-    runs = "".join("w" if isinstance(each, Weighted) else "-" for each in folded.layers)
+    runs = "".join("w" if isinstance(each, kinds.Weighted) else "-" for each in folded.layers)
     assert "ww" not in runs.replace("-", "")
     return folded
 
@@ -59,12 +44,14 @@ def random_connection(random: np.random.Generator, shape: tuple[int, ...], is_fi
     stride = random.integers(1, 3, 2).tolist()
     size = [int(random.integers(1, min(3, side) + 1)) for side in shape[1:]]
     if kind in ("average", "sum") and not is_first:
-        return (AveragePool2d if kind == "average" else SumPool2d)(size=size, stride=stride)
+        return (kinds.AveragePool2d if kind == "average" else kinds.SumPool2d)(
+            size=size, stride=stride
+        )
     if kind == "scale" and not is_first:
-        return Scale(factor=random.normal(size=shape[0] if random.random() < 0.5 else ()))
+        return kinds.Scale(factor=random.normal(size=shape[0] if random.random() < 0.5 else ()))
     groups = shape[0] if kind == "depthwise" else int(random.choice([1, 2]))
     outputs = 2 * groups if kind == "depthwise" else 4
-    return Conv2d(
+    return kinds.Conv2d(
         weight=random.normal(size=(outputs, shape[0] // groups, *size)),
         bias=random.normal(size=outputs) if random.random() < 0.7 else None,
         groups=groups,
@@ -84,9 +71,12 @@ def test_rows_of_linear_layers_are_one_layer(seed: int, depth: int, ends_dense: 
         layers.append(random_connection(random, shape, not number))
         shape = layers[-1].output_shape(shape)
     if ends_dense:
-        layers += [Flatten(), Dense(weight=random.normal(size=(3, int(np.prod(shape)))))]
+        layers += [
+            kinds.Flatten(),
+            kinds.Dense(weight=random.normal(size=(3, int(np.prod(shape))))),
+        ]
     folded = check_equal(network((2, 9, 8), *layers))
-    weighted = [layer for layer in folded.layers if isinstance(layer, Weighted)]
+    weighted = [layer for layer in folded.layers if isinstance(layer, kinds.Weighted)]
     assert len(weighted) == 1
     assert weighted[0].kind == ("dense" if ends_dense else "conv2d")
 
@@ -94,8 +84,8 @@ def test_rows_of_linear_layers_are_one_layer(seed: int, depth: int, ends_dense: 
 def test_a_kernel_within_a_kernel_by_hand() -> None:
     # Two taps 1, 2 three columns apart, and behind them 3, 4 with a stride of 2 before: the taps
     # of both lie at 0 and 3, and 2 further.
-    first = Conv2d(weight=[[[[1.0, 2.0]]]], bias=[5.0], stride=(1, 2), dilation=(1, 3))
-    second = Conv2d(weight=[[[[3.0, 4.0]]]], bias=[7.0])
+    first = kinds.Conv2d(weight=[[[[1.0, 2.0]]]], bias=[5.0], stride=(1, 2), dilation=(1, 3))
+    second = kinds.Conv2d(weight=[[[[3.0, 4.0]]]], bias=[7.0])
     (one, _) = check_equal(network((1, 1, 12), first, second)).layers
     assert one.weight.ravel().tolist() == [3, 0, 4, 6, 0, 8]
     assert one.bias.tolist() == [7 + 5 * (3 + 4)]
@@ -107,9 +97,11 @@ def test_lines_stay_lines_and_groups_stay_groups() -> None:
     lines = check_equal(
         network(
             (4, 20),
-            Conv1d(weight=random.normal(size=(6, 2, 3)), groups=2, padding=2, stride=2),
-            Scale(factor=random.normal(size=6)),
-            Conv1d(weight=random.normal(size=(4, 3, 2)), groups=2, bias=random.normal(size=4)),
+            kinds.Conv1d(weight=random.normal(size=(6, 2, 3)), groups=2, padding=2, stride=2),
+            kinds.Scale(factor=random.normal(size=6)),
+            kinds.Conv1d(
+                weight=random.normal(size=(4, 3, 2)), groups=2, bias=random.normal(size=4)
+            ),
         )
     )
     assert [layer.kind for layer in lines.layers] == ["conv1d", "population"]
@@ -117,9 +109,9 @@ def test_lines_stay_lines_and_groups_stay_groups() -> None:
     separable = check_equal(
         network(
             (6, 8, 8),
-            Conv2d(weight=random.normal(size=(6, 1, 3, 3)), groups=6),
-            AveragePool2d(size=(2, 2)),
-            Conv2d(weight=random.normal(size=(6, 1, 1, 1)), groups=6),
+            kinds.Conv2d(weight=random.normal(size=(6, 1, 3, 3)), groups=6),
+            kinds.AveragePool2d(size=(2, 2)),
+            kinds.Conv2d(weight=random.normal(size=(6, 1, 1, 1)), groups=6),
         )
     )
     assert separable.layers[0].groups == 6
@@ -130,30 +122,34 @@ def test_what_needs_no_folding_stays_as_it_is() -> None:
     weight, delays = random.normal(size=(4, 18)), random.integers(0, 3, (4, 18))
     description = network(
         (2, 6, 6),
-        SumPool2d(size=(2, 2)),
-        Delay(delays=1),
-        Flatten(),
-        DelayDense(weight=weight, delays=delays),
+        kinds.SumPool2d(size=(2, 2)),
+        kinds.Delay(delays=1),
+        kinds.Flatten(),
+        kinds.DelayDense(weight=weight, delays=delays),
         QUIET,
-        Dense(weight=random.normal(size=(4, 4))),
-        Scale(factor=2.0),
+        kinds.Dense(weight=random.normal(size=(4, 4))),
+        kinds.Scale(factor=2.0),
     )
     assert fold_linear(description) == description
 
 
 def test_what_cannot_be_one_layer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    dense = Dense(weight=np.eye(4))
-    kernel = Conv2d(weight=np.ones((1, 1, 2, 2)))
+    dense = kinds.Dense(weight=np.eye(4))
+    kernel = kinds.Conv2d(weight=np.ones((1, 1, 2, 2)))
     for shape, layers, message in [
-        ((4,), (dense, Delay(delays=1), dense), r"layers\[1\] is 'delay', which has a memory"),
         (
             (4,),
-            (QUIET, dense, DelayDense(weight=np.eye(4), delays=np.eye(4))),
+            (dense, kinds.Delay(delays=1), dense),
+            r"layers\[1\] is 'delay', which has a memory",
+        ),
+        (
+            (4,),
+            (QUIET, dense, kinds.DelayDense(weight=np.eye(4), delays=np.eye(4))),
             r"layers\[2\] is 'delay-dense', .*: layers\[1\] to layers\[2\] have no neurons",
         ),
         (
             (1, 9, 9),
-            (kernel, MaxPool2d(size=(2, 2)), kernel),
+            (kernel, kinds.MaxPool2d(size=(2, 2)), kernel),
             r"layers\[1\] is 'max-pool2d', which is not linear",
         ),
         (
@@ -163,7 +159,7 @@ def test_what_cannot_be_one_layer_is_named(monkeypatch: pytest.MonkeyPatch) -> N
         ),
         (
             (1, 4, 4),
-            (kernel, Scale(factor=np.ones((1, 3, 3))), kernel),
+            (kernel, kinds.Scale(factor=np.ones((1, 3, 3))), kernel),
             r"layers\[1\] is 'scale', which differs from place to place",
         ),
     ]:
@@ -173,6 +169,6 @@ def test_what_cannot_be_one_layer_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     message = r"layers\[1\] is '\w+', with which it would have 16 weights \(at most 15 are"
     with pytest.raises(UserError, match=message):
         fold_linear(network((4,), dense, dense))
-    far = Conv2d(weight=np.ones((1, 1, 1, 2)), dilation=(1, 14))
+    far = kinds.Conv2d(weight=np.ones((1, 1, 1, 2)), dilation=(1, 14))
     with pytest.raises(UserError, match=message):
-        fold_linear(network((1, 1, 20), far, Conv2d(weight=np.ones((1, 1, 1, 2)))))
+        fold_linear(network((1, 1, 20), far, kinds.Conv2d(weight=np.ones((1, 1, 1, 2)))))
