@@ -25,6 +25,7 @@ from sc_neurocore.verify.unrolling import VacuousError, engine, induction_depth
 
 RESET = ("reset is high in the first clock",)
 MEMORIES = ("snn_rom.v", "snn_ram.v", "snn_column.v")
+_CURRENTS = "snn_requantize"
 _FAILURE = re.compile(r"Assert failed in .*")
 
 _SCRIPT = """\
@@ -52,6 +53,7 @@ def prepare(
     further: Mapping[str, str] | None = None,
     free: tuple[str, ...] = MEMORIES,
     equations_are_free: bool = True,
+    data_are_free: bool = False,
 ) -> Path:
     """Write a bench and the sources that it needs.
 
@@ -62,6 +64,8 @@ def prepare(
         further: The texts of modules that the bench needs beside the design's, by name.
         free: The memories' files, which are left out; the bench has its own.
         equations_are_free: Whether the neurons' equations answer with anything.
+        data_are_free: Whether currents are anything too, so that nothing hangs on sums and biases,
+            and the bench is smaller.
 
     Returns:
         The folder.
@@ -80,7 +84,8 @@ def prepare(
                     f"{accelerator.directory / path} assumes something: what the files of a design "
                     f"claim of themselves is shown, nothing is taken for granted; compile again"
                 )
-            if equations_are_free and path.stem in accelerator.neuron_modules:
+            is_free = equations_are_free and path.stem in accelerator.neuron_modules
+            if is_free or (data_are_free and path.stem == _CURRENTS):
                 text = free_module(text, path.stem)
             (folder / path.name).write_text(text, encoding="utf-8")
     for module, text in (further or {}).items():
@@ -101,7 +106,7 @@ def bench_sources(folder: Path) -> list[str]:
 
 def free_module(text: str, name: str) -> str:
     """Return a module with the ports of the one in a text, whose outputs are anything."""
-    header = re.search(rf"\bmodule {name} \((.*?)\);", text, re.DOTALL)
+    header = re.search(rf"^module {name} .*?^\);", text, re.DOTALL | re.MULTILINE)
     if header is None:
         raise CheckFailedError(f"{name}.v holds no module {name}: compile again")
     ports = header[0].replace("output reg", "output wire")
