@@ -24,6 +24,7 @@ from sc_neurocore.network import (
     Dense,
     Flatten,
     InputEncoding,
+    MaxPool2d,
     NetworkDescription,
     Population,
     Recurrent,
@@ -219,7 +220,8 @@ def _stack(seed: int, depth: int) -> NetworkDescription:
             if min(shape[1:]) > 1 and random.random() < 0.6:
                 sizes = [(2, 2), (2, 2), (1, 2), (1, 3), (3, 2)]
                 sizes = [each for each in sizes if each[0] <= shape[1] and each[1] <= shape[2]]
-                add(AveragePool2d(size=sizes[random.integers(len(sizes))]))
+                pool = MaxPool2d if random.random() < 0.3 else AveragePool2d
+                add(pool(size=sizes[random.integers(len(sizes))]))
         else:
             if len(shape) == 3:
                 add(Flatten())

@@ -21,9 +21,11 @@ from sc_neurocore.network import (
     Dense,
     Flatten,
     InputEncoding,
+    MaxPool2d,
     NetworkDescription,
     Population,
     Recurrent,
+    Scale,
 )
 
 IF = CATALOGUE["IF"]
@@ -76,6 +78,19 @@ class Direct:
                     place = (channel, row * strides[0] + i, column * strides[1] + j)
                     out[channel, row, column] += values[place]
             return out * 2.0**-synapses.scale_bits
+        if isinstance(layer, MaxPool2d):
+            for channel, row, column in np.ndindex(out.shape):
+                (top, left), (above, before) = layer.stride or layer.size, layer.padding
+                seen = [
+                    values[channel, y, x]
+                    for y in range(row * top - above, row * top - above + layer.size[0])
+                    for x in range(column * left - before, column * left - before + layer.size[1])
+                    if 0 <= y < values.shape[1] and 0 <= x < values.shape[2]
+                ]
+                out[channel, row, column] = max(seen)
+            return out
+        if isinstance(layer, Scale):
+            return values * layer.factor.reshape(-1, 1, 1) * 2.0**-synapses.scale_bits
         weight, bias = (
             synapses.weight * 2.0**-synapses.scale_bits,
             synapses.bias * 2.0**-synapses.output.fraction_bits,
@@ -275,6 +290,24 @@ def test_other_averages_without_weights_become_weights() -> None:
     found = network.run(inputs, record=True).states[0]["v"][0] / 256
     means = inputs.reshape(5, 2, 3, 2, 3).mean(axis=(2, 4))[:, :, np.newaxis] / 16
     np.testing.assert_allclose(found, means, atol=1.01 / 256)  # one rounding towards -infinity
+
+
+@pytest.mark.parametrize("factor", [-1.5, 1.5])
+@pytest.mark.parametrize("is_behind", [False, True])
+def test_factors_go_past_a_maximum_unless_they_turn_it_round(
+    factor: float, is_behind: bool
+) -> None:
+    random = np.random.default_rng(1)
+    weights = Conv2d(weight=random.normal(size=(2, 2, 2, 2)), bias=random.normal(size=2))
+    maximum, scale = MaxPool2d(size=(2, 2), stride=(1, 2), padding=(1, 0)), Scale(factor=factor)
+    layers = (weights, maximum, scale) if is_behind else (scale, maximum, weights)
+    network = quantize(describe(*layers, QUIET, shape=(2, 5, 6)), "Q8.16", 12)
+    kinds = [synapses.layer.kind for synapses in network.layers[0].synapses]
+    assert ("scale" in kinds) == (factor < 0)
+    inputs = random.integers(0, 32, (3, 2, 5, 6))
+    compare_with_direct(network, inputs)
+    floats = run_float(describe(*layers, QUIET, shape=(2, 5, 6)), inputs).membrane
+    np.testing.assert_allclose(network.run(inputs).membrane / 2**16, floats, rtol=0.01, atol=0.1)
 
 
 def test_feedback_and_input_meet_in_the_finer_unit() -> None:

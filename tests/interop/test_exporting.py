@@ -25,6 +25,7 @@ from sc_neurocore.network import (
     Flatten,
     InputEncoding,
     Integrator,
+    MaxPool2d,
     NetworkDescription,
     Population,
     Recurrent,
@@ -135,6 +136,28 @@ def test_images_and_lines_go_out_and_come_back_the_same(tmp_path: Path) -> None:
         assert read_nir(path) == description
         is_grouped = description is images  # the package takes convolutions to have one group
         assert from_nir(nir.read(path, type_check=not is_grouped)) == description
+
+
+def test_windows_of_one_value_and_kernels_that_are_no_squares_come_back() -> None:
+    description = network(
+        (2, 6, 7),
+        AveragePool2d(size=(1, 1)),
+        SumPool2d(size=(1, 1)),
+        Conv2d(weight=np.ones((2, 1, 2, 3)), groups=2, dilation=(2, 1)),
+        AveragePool2d(size=(1, 3)),
+        Flatten(),
+        Population(neuron=equation("IF")),
+    )
+    assert from_nir(to_nir(description)) == description
+
+
+def test_a_maximum_has_no_primitive() -> None:
+    description = network(
+        (2, 4, 4), MaxPool2d(size=(2, 2)), Flatten(), Population(neuron=equation("IF"))
+    )
+    message = r"layers\[0\] \(max-pool2d\): NIR has no primitive for it: it has sums and averages"
+    with pytest.raises(DescriptionError, match=message):
+        to_nir(description, allow_differences=True)
 
 
 def test_the_nodes_alone_compute_the_same_without_the_notes() -> None:

@@ -224,9 +224,10 @@ def test_a_file_from_elsewhere_is_imported_evaluated_compiled_and_proved(
     assert (code, result["test_size"]) == (0, 1797)
     code, result = called(capsys, "compile", "net", "--out", "design")
     assert (code, result["schedule"]) == (0, schedule)
-    network = load_design(Path("design")).network
+    design = load_design(Path("design"))
+    network = design.network
     inputs = np.random.default_rng(3).integers(0, 17, (4, 64))
-    assert cosimulate(Path("design"), network, inputs, "icarus").holds
+    assert cosimulate(design.accelerator, network, inputs, "icarus").holds
     assert network.run(inputs).spike_counts.any()
     for program in network.programs:
         step = emit_neuron(program)

@@ -25,9 +25,11 @@ from sc_neurocore.network import (
     Dense,
     Flatten,
     InputEncoding,
+    MaxPool2d,
     NetworkDescription,
     Population,
     Recurrent,
+    Scale,
 )
 from sc_neurocore.progress import Progress
 from sc_neurocore.training import LIFCell, SpikingNet, SpikingSequential
@@ -140,6 +142,7 @@ def layer_output(layer: Any, shape: tuple[int, ...], inputs: np.ndarray) -> np.n
 
 @given(
     groups=st.integers(1, 2),
+    width=st.sampled_from([1, 3]),
     kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     padding=st.tuples(st.integers(0, 2), st.integers(0, 2)),
@@ -148,13 +151,13 @@ def layer_output(layer: Any, shape: tuple[int, ...], inputs: np.ndarray) -> np.n
     seed=st.integers(0, 2**32 - 1),
 )
 def test_convolutions_are_those_of_torch(
-    groups: int, has_bias: bool, seed: int, kernel: Any, **geometry: Any
+    groups: int, width: int, has_bias: bool, seed: int, kernel: Any, **geometry: Any
 ) -> None:
     random = np.random.default_rng(seed)
-    weight = random.normal(size=(groups * 2, 3, *kernel))
+    weight = random.normal(size=(groups * 2, width, *kernel))
     bias = random.normal(size=groups * 2) if has_bias else None
     layer = Conv2d(weight=weight, bias=bias, groups=groups, **geometry)
-    inputs = random.integers(0, 256, (2, 3 * groups, 7, 6))
+    inputs = random.integers(0, 256, (2, width * groups, 7, 6))
     expected = functional.conv2d(
         torch.from_numpy(inputs / 16),
         torch.from_numpy(weight),
@@ -173,6 +176,43 @@ def test_averages_are_those_of_torch(size: Any, stride: Any) -> None:
     expected = functional.avg_pool2d(torch.from_numpy(inputs / 16), size, stride)
     found = layer_output(AveragePool2d(size=size, stride=stride), (3, 7, 6), inputs)
     np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    size=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    stride=st.none() | st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    data=st.data(),
+)
+def test_maxima_are_those_of_torch(size: Any, stride: Any, data: st.DataObject) -> None:
+    # Fractions below 0 come in through weights: what lies around an image must not be the largest.
+    padding = tuple(data.draw(st.integers(0, side // 2)) for side in size)
+    inputs = np.random.default_rng(0).integers(0, 256, (2, 3, 7, 6))
+    description = tiny(
+        input=InputEncoding(shape=(3, 7, 6), bits=8, fraction_bits=4),
+        layers=[
+            Scale(factor=np.array([1.0, -1.0, -0.5])),
+            MaxPool2d(size=size, stride=stride, padding=padding),
+            Population(neuron=IF, parameters={"threshold": 1e6}),
+        ],
+        steps=1,
+    )
+    signed = torch.from_numpy(inputs / 16) * torch.tensor([1.0, -1.0, -0.5]).view(3, 1, 1)
+    expected = functional.max_pool2d(signed, size, stride, padding)
+    found = run_float(description, inputs).membrane.reshape(expected.shape)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_the_largest_of_spikes_is_whether_there_is_one() -> None:
+    spikes = np.random.default_rng(0).integers(0, 2, (4, 5, 2, 6, 9), dtype=np.uint8)
+    description = tiny(
+        input=InputEncoding(kind="spikes", shape=(2, 6, 9), bits=1, fraction_bits=0),
+        layers=[MaxPool2d(size=(2, 3)), Population(neuron=IF)],
+    )
+    either = spikes.reshape(4, 5, 2, 3, 2, 3, 3).any(axis=(4, 6))
+    found = run_float(description, spikes, record=True).spikes[0]
+    assert either.any() and not either.all()
+    np.testing.assert_array_equal(found, either)
 
 
 @pytest.mark.parametrize("kind", ["sequence", "static"])

@@ -22,6 +22,7 @@ from sc_neurocore.network.description import (
     InputEncoding,
     Integrator,
     Layer,
+    MaxPool2d,
     NetworkDescription,
     Population,
     Recurrent,
@@ -29,6 +30,7 @@ from sc_neurocore.network.description import (
     SumPool2d,
 )
 from sc_neurocore.network.encoding import ENCODINGS, WeightEncoding, encode_weights
+from sc_neurocore.network.folding import fold_linear
 from sc_neurocore.progress import Progress
 from sc_neurocore.stochastic.inference import run_network
 from sc_neurocore.stochastic.layer import SCDenseLayer
@@ -324,6 +326,25 @@ def test_a_sum_over_a_window_is_its_mean_times_its_size(encoding: WeightEncoding
         x = np.random.default_rng(1).integers(0, 2, (3, 5, 1, 6, 4), dtype=np.uint8)
         membranes.append(factor * run_network(description, x, 50, encoding=encoding).membrane)
     np.testing.assert_allclose(membranes[0], membranes[1], rtol=1e-12, atol=1e-9)
+    # Each spike of a window meets what the weight's stream is worth, and so do the zeros.
+    streams = SCDenseLayer(encode_weights(weight, None, encoding), 50, "lfsr")
+    effective, bias = streams.effective_weights()
+    plain = description.with_layers(
+        (
+            SumPool2d(size=(3, 2)),
+            Flatten(),
+            Dense(weight=effective, bias=6 * bias),  # from each of the six streams of a place
+            description.layers[-1],
+        )
+    )
+    found = run_network(
+        description.with_layers((SumPool2d(size=(3, 2)), *description.layers[1:])),
+        x,
+        50,
+        encoding=encoding,
+        calibrate=False,
+    )
+    np.testing.assert_allclose(found.membrane, run_float(plain, x).membrane, atol=1e-9)
 
 
 def test_float32_neurons_follow_float64_ones() -> None:
@@ -340,7 +361,11 @@ def test_unsupported_networks_are_named() -> None:
     delays = DelayDense(weight=np.eye(6), delays=np.ones((6, 6)))
     dense, population = Dense(weight=np.eye(6)), Population(neuron=LIF)
     for layers, options, message in [
-        ((dense, dense, population), {}, r"layers\[1\] is 'dense', and what arrives are no spikes"),
+        (
+            (dense, Delay(delays=1), dense, population),
+            {},
+            r"layers\[1\] is 'delay', which has a memory: layers\[0\] to layers\[2\]",
+        ),
         ((delays, population), {}, r"layers\[0\] is 'delay-dense'.*for spikes only"),
         ((dense, recurrent), {"neurons": "Q8.8"}, "recurrent layer.*float64"),
         (
@@ -354,7 +379,7 @@ def test_unsupported_networks_are_named() -> None:
         (
             (dense, Integrator(neuron=LIF), dense, population),
             {},
-            r"layers\[2\] is 'dense', and what arrives",
+            r"layers\[2\] is 'dense', and what arrives are no spikes",
         ),
         (
             (Scale(factor=2.0), dense, population),
@@ -364,6 +389,74 @@ def test_unsupported_networks_are_named() -> None:
     ]:
         with pytest.raises(UserError, match=message):
             run_network(network(*layers), x, **options)
+
+
+@pytest.mark.parametrize("neurons", ["float64", "Q8.8"])
+@pytest.mark.parametrize("kind", ["static", "spikes"])
+def test_the_largest_of_values_spikes_and_currents(neurons: str, kind: str) -> None:
+    rng = np.random.default_rng(3)
+    description = NetworkDescription(
+        name="maxima",
+        input=InputEncoding(shape=(2, 12, 9), bits=1, fraction_bits=0, kind=kind),
+        steps=5,
+        layers=(
+            MaxPool2d(size=(1, 2), stride=(1, 1)),
+            Conv2d(
+                weight=rng.integers(-15, 16, (4, 2, 3, 3)) / 16, bias=rng.integers(-8, 8, 4) / 16
+            ),
+            MaxPool2d(size=(2, 2), padding=(1, 0)),
+            Population(neuron=LIF),
+            MaxPool2d(size=(2, 3)),
+            Flatten(),
+            Dense(weight=rng.integers(-15, 16, (3, 12)) / 16),
+            Population(neuron=LIF),
+        ),
+    )
+    x = rng.integers(0, 2, (20, 2, 12, 9) if kind == "static" else (5, 20, 2, 12, 9))
+    found = run_network(description, x, 256, "sobol", neurons=neurons, record=True)
+    if neurons == "float64":
+        wanted = run_float(description, x, record=True)
+    else:
+        wanted = quantize(description, neurons, weight_bits=8).run(x, record=True)
+    assert 0.1 < wanted.spikes[0].mean() < 0.9 and wanted.spike_counts.any()
+    for ours, theirs in zip(found.states, wanted.states, strict=True):
+        np.testing.assert_allclose(ours["v"], theirs["v"], rtol=0, atol=1e-12)
+    assert np.array_equal(found.classes, wanted.classes)
+
+
+@pytest.mark.parametrize("neurons", ["float64", "Q8.8"])
+def test_linear_layers_in_a_row_are_the_streams_of_their_product(neurons: str) -> None:
+    rng = np.random.default_rng(4)
+
+    def whole(*shape: int) -> np.ndarray:
+        return rng.integers(-2, 3, shape) / 4
+
+    kernel, inner, outer = whole(2, 1, 2, 2), whole(4, 18), whole(5, 4)
+    row = (
+        Conv2d(weight=kernel, bias=whole(2)),
+        AveragePool2d(size=(1, 2)),
+        Flatten(),
+        Dense(weight=inner, bias=whole(4)),
+        Dense(weight=outer, bias=whole(5)),
+        Population(neuron=LIF),
+        Dense(weight=whole(4, 5)),
+        Dense(weight=whole(3, 4)),
+        Population(neuron=LIF),
+    )
+    description = NetworkDescription(
+        name="row",
+        input=InputEncoding(shape=(1, 4, 7), bits=1, fraction_bits=0),
+        steps=6,
+        layers=row,
+    )
+    x = rng.integers(0, 2, (20, 1, 4, 7), dtype=np.uint8)
+    found = run_network(description, x, 256, "sobol", neurons=neurons)
+    folded = run_network(fold_linear(description), x, 256, "sobol", neurons=neurons)
+    assert np.array_equal(found.membrane, folded.membrane) and found.spike_counts.any()
+    if neurons == "float64":
+        floats = run_float(description, x)
+        long = run_network(description, x, 65536, "sobol")
+        np.testing.assert_allclose(long.membrane, floats.membrane, rtol=0, atol=1e-9)
 
 
 def test_pooled_currents_cannot_become_integers() -> None:

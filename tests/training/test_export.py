@@ -245,6 +245,14 @@ def test_what_cannot_be_exported_is_named(modules: list[nn.Module], message: str
         ([nn.Conv2d(2, 3, 2, padding="same")], "pads one side more"),
         ([nn.AvgPool2d(2, padding=1)], r"AvgPool2d\): ceil_mode, divisor_override and padding"),
         ([nn.AvgPool2d(2, ceil_mode=True)], "ceil_mode"),
+        ([nn.MaxPool2d(2, ceil_mode=True)], r"module 0 \(MaxPool2d\): ceil_mode, return_indices"),
+        ([nn.MaxPool2d(2, dilation=2)], "dilation cannot be exported"),
+        ([nn.MaxPool2d((10, 2))], r"module 0 \(MaxPool2d\): max-pool2d: the window \(10, 2\) is"),
+        (
+            [nn.Conv2d(2, 3, (10, 2))],
+            r"module 0 \(Conv2d\): conv2d: the kernel \(10, 2\) is larger",
+        ),
+        ([nn.Conv2d(2, 3, 2), nn.MaxPool2d(2), nn.BatchNorm2d(3)], "kind 'max-pool2d'"),
         ([nn.Conv2d(3, 3, 2)], r"module 0 \(Conv2d\): conv2d \(channels\) expects"),
         (
             [nn.Conv2d(2, 4, 2), LIFCell(beta=[0.1] * 7)],
@@ -255,6 +263,40 @@ def test_what_cannot_be_exported_is_named(modules: list[nn.Module], message: str
 def test_what_does_not_fit_images_is_named(modules: list[nn.Module], message: str) -> None:
     with pytest.raises(UserError, match=message):
         SpikingSequential(*modules, LIFCell()).to_description("net", IMAGES, 2)
+
+
+@pytest.mark.parametrize("kind", ["static", "spikes"])
+def test_maxima_and_linear_layers_in_a_row_go_out_and_come_back(kind: Any) -> None:
+    torch.manual_seed(1)
+    net = SpikingSequential(
+        nn.Conv2d(2, 4, 3, dilation=(1, 2), groups=2),
+        nn.MaxPool2d((2, 1)),
+        LIFCell(threshold=0.3),
+        nn.MaxPool2d(3, stride=(1, 2), padding=(1, 0)),
+        nn.Flatten(),
+        nn.Linear(12, 6),
+        nn.Linear(6, 3),
+        LIFCell(threshold=0.2),
+    ).double()
+    spikes = {"bits": 1, "fraction_bits": 0} if kind == "spikes" else {}
+    encoding = InputEncoding(**{**dict(IMAGES), **spikes, "kind": kind})
+    description = net.to_description("maxima", encoding, steps=6)
+    assert [layer.kind for layer in description.layers] == [
+        *("conv2d", "max-pool2d", "population", "max-pool2d", "flatten", "dense", "dense"),
+        "population",
+    ]
+    lead = (10,) if kind == "static" else (6, 10)
+    inputs = np.random.default_rng(0).integers(0, 2**encoding.bits, (*lead, *encoding.shape))
+    x = torch.from_numpy(inputs * 2.0**-encoding.fraction_bits)
+    steps = 6 if kind == "static" else None
+    rebuilt = SpikingSequential.from_description(description, torch.float64)
+    with torch.no_grad():
+        expected = net(x, steps=steps)
+        torch.testing.assert_close(rebuilt(x, steps=steps), expected)
+    run = run_float(description, inputs)
+    assert expected.spike_counts.sum() > 10
+    np.testing.assert_array_equal(run.spike_counts, expected.spike_counts)
+    assert rebuilt.to_description("maxima", encoding, steps=6) == description
 
 
 def test_numbers_that_are_none_are_the_descriptions_error() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from sc_neurocore.data import Dataset, Split, split_from_metadata
 from sc_neurocore.errors import DataError, EquationError, UserError
-from sc_neurocore.files import OWN_FOLDER
+from sc_neurocore.folders import OWN_FOLDER
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network import load_description
 from sc_neurocore.progress import Progress

@@ -78,6 +78,29 @@ def test_convolutional_network_answers_as_stochastic_inference_does(sharing: Any
     np.testing.assert_allclose(found.membrane.numpy(), expected.membrane, atol=1e-9)
 
 
+def test_maxima_answer_as_in_stochastic_inference() -> None:
+    with seeded(2):
+        net = SpikingSequential(
+            nn.MaxPool2d(2, stride=1),
+            nn.Conv2d(1, 3, 2),
+            nn.MaxPool2d(2, padding=1),
+            LIFCell(threshold=0.25),
+            nn.MaxPool2d((1, 2)),
+            nn.Flatten(),
+            nn.Linear(30, 3),
+            LIFCell(threshold=0.25),
+        ).double()
+    x = torch.rand(20, 1, 11, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    sources = make_sources("sobol")
+    with stream_aware(net, 64, sources), torch.no_grad():
+        found = net(x, steps=6)
+    encoding = InputEncoding(shape=(1, 11, 9), bits=8, fraction_bits=8)
+    expected = run_network(net.to_description("net", encoding, 6), x.numpy(), 64, sources)
+    assert expected.spike_counts.sum() > 10
+    assert np.array_equal(found.spike_counts.numpy(), expected.spike_counts)
+    np.testing.assert_allclose(found.membrane.numpy(), expected.membrane, atol=1e-9)
+
+
 @pytest.mark.parametrize("at_once", [1, 1 << 24])
 @pytest.mark.parametrize("groups", [1, 2])
 def test_currents_are_those_of_the_stochastic_layers(

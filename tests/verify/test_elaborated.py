@@ -167,11 +167,10 @@ def test_the_tables_of_the_digits(
     require_tool: RequireTool, digits: dict[str, bytes], design: Elaboration
 ) -> None:
     require_tool("yosys")
-    rows = table(digits, design, "schedule", ["layer"], 2)
-    assert [row["is_static"] for row in rows] == [1, 0]
+    rows = table(digits, design, "layers", ["layer"], 2)
+    assert [row["takes_frame"] for row in rows] == [1, 0]
     assert [row["is_last"] for row in rows] == [0, 1]
     assert [row["inputs"] for row in rows] == [64, 128]
-    rows = table(digits, design, "constants", ["layer", "shift_layer"], 2)
     assert [row["last_group"] for row in rows] == [15, 1]
     assert rows[0]["shift"] != rows[1]["shift"]
 
@@ -297,6 +296,7 @@ def test_a_latch_and_a_falling_edge_in_the_engine_are_refused(
     name = "snn_readout.v"
     with pytest.raises(CheckFailedError, match=r"a latch in snn_readout: snn_readout\.v:"):
         refuse_faults(elaborate(edit(digits, name, "endmodule", planted), TOP))
+    name = "snn_loader.v"
     text = digits[name].decode().replace("posedge", "negedge", 1)
     with pytest.raises(CheckFailedError, match="falling edge"):
         refuse_faults(elaborate({**digits, name: text.encode()}, TOP))

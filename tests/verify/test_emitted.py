@@ -106,7 +106,7 @@ def _first_word(text: str) -> str:
         ("rtl/neurons.hex", _first_word, "neurons.hex"),
         (
             "rtl/snn_readout.v",
-            lambda text: text.replace("always @(posedge clk)", "always @(negedge clk)", 1),
+            lambda text: text.replace("(posedge clk) asked", "(negedge clk) asked", 1),
             "falling edge",
         ),
         (

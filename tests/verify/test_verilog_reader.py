@@ -30,8 +30,15 @@ from sc_neurocore.verify.verilog_tokens import LARGEST_FILE
 
 DIGITS = Path(__file__).parents[2] / "models" / "digits"
 
-ONLY_OURS = ("no_rw_check", "clk is the clock", "10.0", "is not declared", "no file of the design")
-"""Why modules are refused that may only be as we wrote them: memories, and clocks of devices."""
+ONLY_OURS = (
+    "no_rw_check",
+    "clk is the clock",
+    "10.0",
+    "is not declared",
+    "no file of the design",
+    "properties of an edited module must be those that we wrote for it",
+)
+"""Why modules are refused that may only be as we wrote them: memories, devices, contracts."""
 
 
 def verilog_of(contents: Mapping[str, bytes]) -> dict[str, bytes]:

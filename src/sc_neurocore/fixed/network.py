@@ -17,8 +17,9 @@ from sc_neurocore.fixed.program import Port, Program, ProgramBuilder
 from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.synapses import SPIKE_SIGNAL, Integers, IntegerSynapses, Signal
 from sc_neurocore.kernels.inference import Array, Chain, NetworkRun
-from sc_neurocore.kernels.reference_layers import Neurons, Runner, values_at_work
+from sc_neurocore.kernels.reference_neurons import Neurons
 from sc_neurocore.network.description import InputEncoding, Shape
+from sc_neurocore.network.layers import Runner
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 
 SUM = "sum"
@@ -151,7 +152,7 @@ class IntegerLayer:
         shape = self.input_shape
         for each in self.synapses:
             after = each.layer.output_shape(shape)
-            counts.append(values_at_work(each.layer, shape, after))
+            counts.append(each.layer.values_at_work(shape, after))
             shape = after
         return max(counts)
 
@@ -205,7 +206,14 @@ class _IntegerNeurons(Neurons):
     def __init__(self, layer: IntegerLayer, record: bool) -> None:
         program = layer.program
         feedback = layer.feedback_runner()
-        super().__init__(program.neuron, _initial_state(program), np.int64, feedback, record)
+        super().__init__(
+            program.neuron,
+            _initial_state(program),
+            np.int64,
+            feedback,
+            record,
+            passes_membrane=layer.is_integrator,
+        )
         self._layer = layer
         self._program = program.program
         self._algebra = NumpyIntegers(program.program)
@@ -213,11 +221,6 @@ class _IntegerNeurons(Neurons):
             port.name: layer.neuron_parameters[:, index].reshape(layer.shape)
             for index, port in enumerate(program.parameters)
         }
-
-    def __call__(self, current: Array) -> Array:
-        """Return the spikes, or the membranes if these are handed on."""
-        spikes = super().__call__(current)
-        return self.state[self.neuron.membrane] if self._layer.is_integrator else spikes
 
     def _meet(self, current: Array, fed_back: Array) -> Array:
         return self._layer.current(current + fed_back)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,24 +18,17 @@ from sc_neurocore.fixed.synapses import (
     SPIKE_SIGNAL,
     IntegerSynapses,
     Signal,
-    Unweighted,
-    Weighted,
     add_up,
     is_power_of_two,
     quantize_factors,
     quantize_weights,
 )
-from sc_neurocore.network.description import (
-    AveragePool2d,
-    Conv2d,
-    Dense,
-    Integrator,
-    Layer,
-    NetworkDescription,
+from sc_neurocore.network.description import NetworkDescription, Shape, Stage
+from sc_neurocore.network.layers import (
+    Connection,
     Population,
-    Recurrent,
     Scale,
-    Shape,
+    Weighted,
     WeightedLayer,
     along_channels,
 )
@@ -69,7 +61,7 @@ def quantize(
     """
     formats = FixedPoint(QFormat.parse(format), current_extra_bits)
     widths = iter(_widths(description, weight_bits))
-    stages = list(_stages(description))
+    stages = list(description.stages())
     programs = _programs([stage.population for stage in stages], formats)
     coding = description.input
     incoming = Signal(coding.fraction_bits, 0, (1 << coding.bits) - 1)
@@ -107,29 +99,6 @@ def _widths(description: NetworkDescription, weight_bits: int | Sequence[int]) -
     return widths
 
 
-@dataclass(frozen=True)
-class _Stage:
-    """A population and the layers in front of it, each with its place in the description."""
-
-    between: tuple[tuple[int, Layer], ...]
-    population: Population
-    place: int
-    input_shape: Shape
-    shape: Shape
-
-
-def _stages(description: NetworkDescription) -> Iterator[_Stage]:
-    shapes = list(description.shapes())
-    between: list[tuple[int, Layer]] = []
-    for place, layer in enumerate(description.layers):
-        if not isinstance(layer, Population):
-            between.append((place, layer))
-            continue
-        first = place - len(between)
-        yield _Stage(tuple(between), layer, place, shapes[first], shapes[place + 1])
-        between = []
-
-
 def _programs(populations: Sequence[Population], formats: FixedPoint) -> dict[str, NeuronProgram]:
     """Return one program for each equation, by its text."""
     programs: dict[str, NeuronProgram] = {}
@@ -165,7 +134,7 @@ def _parameters(
 
 
 def _integer_layer(
-    stage: _Stage,
+    stage: Stage,
     incoming: Signal,
     widths: Iterator[int],
     program: NeuronProgram,
@@ -177,9 +146,8 @@ def _integer_layer(
     accumulator = synapses[-1].output if synapses else incoming
     feedback = None
     population, name = stage.population, f"layers[{stage.place}], {stage.population.kind}"
-    if isinstance(population, Recurrent):
-        own = Dense(weight=population.weight, bias=population.bias)
-        feedback = quantize_weights(own, SPIKE_SIGNAL, next(widths), bits, name)
+    if population.feedback is not None:
+        feedback = quantize_weights(population.feedback, SPIKE_SIGNAL, next(widths), bits, name)
         accumulator += feedback.output
     accumulator.check(bits, name)
     return IntegerLayer(
@@ -192,69 +160,72 @@ def _integer_layer(
         program=program,
         parameters=_table(population, program.parameters, formats, stage.shape),
         is_static=is_static,
-        is_integrator=isinstance(population, Integrator),
+        is_integrator=population.passes_membrane,
     )
 
 
 def _synapses(
-    stage: _Stage, incoming: Signal, widths: Iterator[int], state_fraction_bits: int
+    stage: Stage, incoming: Signal, widths: Iterator[int], state_fraction_bits: int
 ) -> tuple[IntegerSynapses, ...]:
     """Quantise the layers of a stage.
 
     A scale by one factor, and the 1 / size of an average that no unit can carry, go into the next
     layer's weights; behind the last weights, into these and their bias. Where there are none, an
-    average becomes weights, and a scale multiplies, as one with several factors always does.
+    average becomes weights, and a scale multiplies, as one with several factors always does, and
+    as a negative one does where a maximum is: the largest of opposites is the smallest.
     """
     layers = list(stage.between)
     weighted = [place for place, layer in layers if isinstance(layer, Weighted)]
     if not weighted:
         channels = stage.input_shape[0]
         layers = [(place, _with_weights(layer, channels)) for place, layer in layers]
-    behind = (layer for place, layer in layers if weighted and place > weighted[-1])
-    rest = math.prod(_factor_left(layer) for layer in behind)
+    is_linear = all(layer.is_linear for _, layer in layers)
+    stays = {
+        place
+        for place, layer in layers
+        if isinstance(layer, Scale)
+        and (layer.factor.ndim or not weighted or not (is_linear or layer.gain >= 0))
+    }
+    moved = {place: 1.0 if place in stays else _factor_left(layer) for place, layer in layers}
+    rest = math.prod(moved[place] for place, _ in layers if weighted and place > weighted[-1])
     gain = 1.0
     synapses: list[IntegerSynapses] = []
     for place, layer in layers:
+        name = f"layers[{place}], {layer.kind}"
         if isinstance(layer, Weighted):
             each = quantize_weights(
                 layer,
                 incoming,
                 next(widths) if weighted else _BITS_OF_FACTOR,
                 state_fraction_bits,
-                f"layers[{place}], {layer.kind}",
+                name,
                 gain,
                 rest if weighted and place == weighted[-1] else 1.0,
             )
             gain = 1.0
-        elif isinstance(layer, Scale) and (layer.factor.ndim or not weighted):
-            name = f"layers[{place}], {layer.kind}"
+        elif isinstance(layer, Scale):
+            gain *= moved[place]
+            if place not in stays:
+                continue
             each = quantize_factors(layer, incoming, _BITS_OF_FACTOR, state_fraction_bits, name)
         else:
-            gain *= _factor_left(layer)
-            if isinstance(layer, Scale):
-                continue
-            assert isinstance(layer, Unweighted)  # a stage has neurons at its end
+            gain *= moved[place]
             each = add_up(layer, incoming)
         synapses.append(each)
         incoming = each.output
     return tuple(synapses)
 
 
-def _factor_left(layer: Layer) -> float:
+def _factor_left(layer: Connection) -> float:
     """Return the factor of a layer that neither its unit nor a multiplication carries."""
-    if isinstance(layer, AveragePool2d) and not is_power_of_two(math.prod(layer.size)):
-        return 1 / math.prod(layer.size)
-    if isinstance(layer, Scale) and not layer.factor.ndim:
-        return float(layer.factor)
-    return 1.0
+    return layer.gain if is_power_of_two(layer.divisor) else layer.gain / layer.divisor
 
 
-def _with_weights(layer: Layer, channels: int) -> Layer:
+def _with_weights(layer: Connection, channels: int) -> Connection:
     """Return an average whose unit does not carry its factor as a convolution of each channel."""
-    if isinstance(layer, AveragePool2d) and _factor_left(layer) != 1:
-        weight = np.full((channels, 1, *layer.size), _factor_left(layer))
-        return Conv2d(weight=weight, stride=layer.stride or layer.size, groups=channels)
-    return layer
+    if is_power_of_two(layer.divisor):
+        return layer
+    return layer.as_convolution(channels) or layer
 
 
 def _table(

@@ -9,25 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.kernels.reference_layers import Runner, make_runner, window_sums
-from sc_neurocore.network.description import (
-    AveragePool2d,
-    Conv1d,
-    Conv2d,
-    Delay,
-    DelayDense,
-    Dense,
-    Flatten,
-    Scale,
-    SumPool2d,
-)
 from sc_neurocore.network.encoding import best_scale_bits
+from sc_neurocore.network.layers import Connection, Runner, Scale, Weighted
 
 MAXIMUM_ACCUMULATOR_BITS = 48
 _EXACT_IN_SINGLE = 1 << 24
@@ -37,8 +26,6 @@ _REFUSED = 2.0**1000
 """A bias of this size is refused; larger ones are cut to it, so that they are numbers at all."""
 
 Integers = NDArray[np.int64]
-Weighted: TypeAlias = Dense | DelayDense | Conv1d | Conv2d
-Unweighted: TypeAlias = AveragePool2d | SumPool2d | Delay | Flatten | Scale
 
 
 @dataclass(frozen=True)
@@ -102,7 +89,7 @@ class IntegerSynapses:
         exact: The float type that holds every partial sum exactly.
     """
 
-    layer: Weighted | Unweighted
+    layer: Connection
     weight_bits: int
     scale_bits: int
     output: Signal
@@ -131,8 +118,7 @@ class IntegerSynapses:
     @property
     def arrays(self) -> dict[str, Integers]:
         """The layer's arrays by name: weight, bias, delays, factor, as many as it has."""
-        names = ("weight", "bias", "delays", "factor")
-        return {name: getattr(self.layer, name) for name in names if hasattr(self.layer, name)}
+        return {name: value for name, value in self.layer if isinstance(value, np.ndarray)}
 
     @property
     def _weighted(self) -> Weighted:
@@ -145,12 +131,7 @@ class IntegerSynapses:
 
         The second may have a memory, which whoever runs it must see.
         """
-        sums = (
-            window_sums(self.layer)
-            if isinstance(self.layer, AveragePool2d)
-            else make_runner(self.layer, self.exact, record=False)
-        )
-        return lambda values: values.astype(self.exact, copy=False), sums
+        return lambda values: values.astype(self.exact, copy=False), self.layer.sums(self.exact)
 
 
 def quantize_weights(
@@ -198,9 +179,7 @@ def quantize_weights(
     numbers = f"largest weight {np.abs(weight).max():g}, largest bias {np.abs(bias).max():g}"
     output.check(state_fraction_bits, f"{name} ({numbers})")
     return IntegerSynapses(
-        layer=layer.model_copy(
-            update={"weight": integers.astype(np.int64), "bias": scaled_bias.astype(np.int64)}
-        ),
+        layer=layer.with_weight(integers.astype(np.int64), scaled_bias.astype(np.int64)),
         weight_bits=weight_bits,
         scale_bits=scale_bits,
         output=output,
@@ -245,15 +224,14 @@ def quantize_factors(
     )
 
 
-def add_up(layer: Unweighted, incoming: Signal) -> IntegerSynapses:
+def add_up(layer: Connection, incoming: Signal) -> IntegerSynapses:
     """Return a layer without weights: an average becomes a sum, the others stay what they are.
 
-    The average's 1 / size goes into the unit if it is a power of two. If it is not, the unit
+    What sums are divided by goes into the unit if it is a power of two. If it is not, the unit
     stays, and whoever calls folds the factor into weights.
     """
-    is_average = isinstance(layer, AveragePool2d)
-    taps = math.prod(layer.size) if isinstance(layer, AveragePool2d | SumPool2d) else 1
-    bits = taps.bit_length() - 1 if is_average and is_power_of_two(taps) else 0
+    taps, divisor = layer.taps, layer.divisor
+    bits = divisor.bit_length() - 1 if is_power_of_two(divisor) else 0
     # Zeros come in around an image, and before what is late.
     low, high = min(incoming.low, 0), max(incoming.high, 0)
     output = Signal(incoming.fraction_bits + bits, taps * low, taps * high)

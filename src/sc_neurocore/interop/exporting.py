@@ -9,31 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sc_neurocore.equation.ode import METHODS, Method
 from sc_neurocore.errors import DescriptionError, EquationError, ToolMissingError, UserError
 from sc_neurocore.files import write_atomically
+from sc_neurocore.interop.fields import linear_node
+from sc_neurocore.interop.layers import to_nodes
 from sc_neurocore.interop.neurons import FIELDS
 from sc_neurocore.interop.notes import write_note
 from sc_neurocore.interop.populations import node_fields
-from sc_neurocore.network.description import (
-    AveragePool2d,
-    Conv1d,
-    Conv2d,
-    Delay,
-    DelayDense,
-    Dense,
-    Flatten,
-    Layer,
-    NetworkDescription,
-    Population,
-    Recurrent,
-    Scale,
-    Shape,
-    SumPool2d,
-    along_channels,
-)
+from sc_neurocore.network.description import NetworkDescription
+from sc_neurocore.network.layers import Layer, Population
+from sc_neurocore.network.schema import Shape
 
 TIME_STEP = 1e-4
 """The length of a step in seconds that snnTorch and SpikingJelly assume."""
@@ -85,9 +72,8 @@ def to_nir(
             f"else: {'; '.join(writer.differences)}. Give allow_differences=True to write it all "
             f"the same"
         )
-    # Its check of types takes every convolution for one without groups.
-    grouped = any(getattr(layer, "groups", 1) > 1 for layer in description.layers)
-    return nir.dict2NIRNode({**writer.graph(), "type_check": not grouped})
+    # Its check of types takes every convolution for a square one without groups; ours is done.
+    return nir.dict2NIRNode({**writer.graph(), "type_check": False})
 
 
 def write_nir(
@@ -172,10 +158,14 @@ class _Writer:
         name = str(index)
         if isinstance(layer, Population):
             self.add_neurons(name, layer, shape)
-        elif isinstance(layer, DelayDense):
-            self.add_delays(name, layer)
-        else:
-            self.append(name, *_to_node(layer, shape, self.dt))
+            return
+        source, ends = self.ends, []
+        for branch in to_nodes(layer, shape, self.dt):
+            self.ends = source
+            for written in branch:
+                self.append(name + written.name, written.node, written.note)
+            ends += self.ends
+        self.ends = ends
 
     def add_neurons(self, name: str, layer: Population, shape: Shape) -> None:
         """Add neurons, and the weights through which their spikes come back."""
@@ -187,12 +177,12 @@ class _Writer:
             raise EquationError(f"{layer.neuron.name}: it hands on its input, and is not the last")
         parameters = {key: np.asarray(value).tolist() for key, value in layer.parameters.items()}
         note = {"neuron": str(layer.neuron), "parameters": parameters}
-        is_recurrent = isinstance(layer, Recurrent)
-        own = f"{name}.neurons" if is_recurrent else name
+        feedback = layer.feedback
+        own = name if feedback is None else f"{name}.neurons"
         node = {key: fields[key] for key in FIELDS[kind]}
         self.append(own, {"type": kind, **node}, note)
-        if isinstance(layer, Recurrent):
-            self.nodes[f"{name}.recurrent"] = _linear(layer.weight, layer.bias)
+        if feedback is not None:
+            self.nodes[f"{name}.recurrent"] = linear_node(feedback.weight, feedback.bias)
             self.edges += [(own, f"{name}.recurrent"), (f"{name}.recurrent", own)]
 
     @property
@@ -200,65 +190,6 @@ class _Writer:
         """The name of the last layer."""
         return str(len(self.description.layers) - 1)
 
-    def add_delays(self, name: str, layer: DelayDense) -> None:
-        """Add one branch of a Delay and a Linear for every delay that a synapse has."""
-        source, ends = self.ends, []
-        for number, delay in enumerate(np.unique(layer.delays).tolist()):
-            self.ends = source
-            weight = np.where(layer.delays == delay, layer.weight, np.zeros((), layer.weight.dtype))
-            if delay:
-                inputs = np.full(layer.weight.shape[1], delay * self.dt)
-                self.append(f"{name}.delay_{delay}", {"type": "Delay", "delay": inputs})
-            note = {"delays": layer.delays.tolist()} if not number else None
-            bias = None if number else layer.bias
-            self.append(f"{name}.weight_{delay}", _linear(weight, bias), note)
-            ends += self.ends
-        self.ends = ends
-
 
 def _with_note(node: dict[str, Any], note: dict[str, Any] | None) -> dict[str, Any]:
     return {**node, "metadata": write_note(note)} if note else node
-
-
-def _linear(weight: NDArray[Any], bias: NDArray[Any] | None) -> dict[str, Any]:
-    if bias is None:
-        return {"type": "Linear", "weight": weight}
-    return {"type": "Affine", "weight": weight, "bias": bias}
-
-
-def _to_node(layer: Layer, shape: Shape, dt: float) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Return the node of a layer without neurons, and the note that goes with it."""
-    if isinstance(layer, Dense):
-        return _linear(layer.weight, layer.bias), None
-    if isinstance(layer, Conv1d | Conv2d):
-        bias = layer.bias
-        is_plain = isinstance(layer, Conv1d)
-        node = {
-            "type": "Conv1d" if is_plain else "Conv2d",
-            "input_shape": shape[1] if is_plain else np.array(shape[1:]),
-            "weight": layer.weight,
-            "stride": layer.stride if is_plain else np.array(layer.stride),
-            "padding": layer.padding if is_plain else np.array(layer.padding),
-            "dilation": layer.dilation if is_plain else np.array(layer.dilation),
-            "groups": layer.groups,
-            "bias": np.zeros(len(layer.weight), layer.weight.dtype) if bias is None else bias,
-        }
-        return node, {"bias": False} if bias is None else None
-    if isinstance(layer, AveragePool2d | SumPool2d):
-        padding = layer.padding if isinstance(layer, SumPool2d) else (0, 0)
-        return {
-            "type": "SumPool2d" if isinstance(layer, SumPool2d) else "AvgPool2d",
-            "kernel_size": np.array(layer.size),
-            "stride": np.array(layer.stride or layer.size),
-            "padding": np.array(padding),
-        }, None
-    if isinstance(layer, Flatten):
-        node = {"type": "Flatten", "start_dim": 0, "end_dim": -1}
-        return {**node, "input_type": np.array(shape)}, None
-    if isinstance(layer, Scale):
-        factor = np.broadcast_to(along_channels(layer.factor, len(shape)), shape)
-        return {"type": "Scale", "scale": factor}, {"axes": layer.factor.ndim}
-    if isinstance(layer, Delay):
-        delays = np.broadcast_to(along_channels(layer.delays, len(shape)), shape) * dt
-        return {"type": "Delay", "delay": delays}, {"axes": layer.delays.ndim}
-    raise EquationError(f"a layer of kind {layer.kind}")

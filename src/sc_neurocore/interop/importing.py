@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,35 +13,25 @@ import numpy as np
 
 from sc_neurocore.equation.ode import METHODS, Method
 from sc_neurocore.errors import DescriptionError, UserError
+from sc_neurocore.interop.delays import to_delay_dense
+from sc_neurocore.interop.fields import numbers, weights
 from sc_neurocore.interop.graph import LINEAR, Node, Stage, chain
 from sc_neurocore.interop.hdf5 import FormatError, read_tree
-from sc_neurocore.interop.layers import numbers, to_delay_dense, to_layers, weights
+from sc_neurocore.interop.layers import READ, to_layers
 from sc_neurocore.interop.neurons import FIELDS, KINDS, Reset, equation
-from sc_neurocore.interop.notes import as_noted, graph_note, node_note
+from sc_neurocore.interop.notes import graph_note, node_note
 from sc_neurocore.interop.populations import Options, fires, to_population
 from sc_neurocore.network.description import (
     InputEncoding,
-    Layer,
     NetworkDescription,
-    Population,
     Readout,
     Shape,
     spikes_that_suffice,
 )
+from sc_neurocore.network.layers import Layer, Population
 from sc_neurocore.network.schema import MAXIMUM_STEPS, MAXIMUM_VALUES
 
 NIR_SUFFIX = ".nir"
-_LAYERS = (
-    "Affine",
-    "Linear",
-    "Scale",
-    "Conv1d",
-    "Conv2d",
-    "SumPool2d",
-    "AvgPool2d",
-    "Flatten",
-    "Delay",
-)
 
 
 def read_nir(path: str | os.PathLike[str], **options: Any) -> NetworkDescription:
@@ -209,22 +199,21 @@ def _layers(stages: list[Stage], options: Options) -> tuple[list[Layer], Shape]:
             continue
         note = node_note(node) if options.trusts_notes else {}
         following = stages[index + 1] if index + 1 < len(stages) else None
-        new: list[Layer]
+        new: Sequence[Layer]
         if stage.fan:
             new = [_fan(stage, shape, options)]
         elif node.kind in KINDS:
             is_last = following is None or following.node.kind == "Output"
             new = [to_population(stage, shape, options, note, is_last)]
-        elif node.kind in _LAYERS:
+        elif node.kind in READ:
             joined = _is_delayed(stage, following, options)
             if joined is not None:
                 skipped = following if node.kind == "Delay" else None
                 new = [_fan(joined, shape, options)]
             else:
-                new = to_layers(node, shape, options.dt)
-                new[0] = as_noted(new[0], note, shape)
+                new = to_layers(node, shape, options.dt, note)
         else:
-            known = ", ".join((*_LAYERS, *KINDS, "Input", "Output", "NIRGraph"))
+            known = ", ".join((*READ, *KINDS, "Input", "Output", "NIRGraph"))
             raise node.error(f"this primitive is not known; known: {known}")
         for layer in new:
             layers.append(layer)

@@ -1,194 +1,96 @@
-"""NIR's nodes without neurons as layers of a description, with every field checked."""
+"""Layers without neurons in NIR, both ways: one entry for a kind."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sc_neurocore.errors import EquationError
+from sc_neurocore.interop.delays import write_delay_dense
+from sc_neurocore.interop.fields import (
+    delay_steps,
+    linear_node,
+    numbers,
+    pair,
+    reduced,
+    weights,
+    whole,
+)
 from sc_neurocore.interop.graph import Node
 from sc_neurocore.interop.hdf5 import Unreadable
-from sc_neurocore.network.description import (
-    AveragePool2d,
-    Conv1d,
-    Conv2d,
-    Delay,
-    DelayDense,
-    Dense,
-    Flatten,
-    Layer,
-    Scale,
-    Shape,
-    SumPool2d,
-)
-from sc_neurocore.network.schema import MAXIMUM_AT_WORK, MAXIMUM_STEPS
+from sc_neurocore.interop.written import Branch, Written
+from sc_neurocore.network import layers as kinds
+from sc_neurocore.network.layers import Connection, Layer, along_channels
+from sc_neurocore.network.layers.pooling import Pool2d
+from sc_neurocore.network.schema import Shape
 
 
-def numbers(node: Node, name: str, shape: Shape | None = None, axes: int | None = None) -> Any:
-    """Return a field as an array, checked to be finite numbers.
+def _as_it_is(layer: Layer, note: Mapping[str, Any], shape: Shape) -> Layer:
+    return layer
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """A kind of layer, and what it is in NIR.
+
+    Attributes:
+        layer: The kind.
+        write: From a layer, the shape of its input and the time step to branches of nodes.
+        reads: The kinds of nodes that become this layer; none where a graph decides it.
+        read: From a node, the shape that arrives and the time step to layers; raises
+            `DescriptionError` naming what cannot be represented.
+        noted: From a layer that was read, the note that `write` left, and the shape, to the same
+            layer in the form that it had.
+    """
+
+    layer: type[Connection]
+    write: Callable[[Any, Shape, float], Sequence[Branch]]
+    reads: tuple[str, ...] = ()
+    read: Callable[[Node, Shape, float], Sequence[Layer]] = lambda node, shape, dt: ()
+    noted: Callable[[Any, Mapping[str, Any], Shape], Layer] = _as_it_is
+
+
+def to_nodes(layer: Connection, shape: Shape, dt: float) -> Sequence[Branch]:
+    """Return the branches of nodes that compute what a layer computes on values of a shape.
+
+    Raises:
+        EquationError: If NIR cannot say it.
+    """
+    if type(layer) in WITHOUT:
+        raise EquationError(WITHOUT[type(layer)])
+    return _BY_LAYER[type(layer)].write(layer, shape, dt)
+
+
+def to_layers(node: Node, shape: Shape, dt: float, note: Mapping[str, Any]) -> list[Layer]:
+    """Return the layers that compute what a node without neurons computes on values of a shape.
 
     Args:
-        node: The node.
-        name: The field.
-        shape: With it, one number is spread over the shape, and other shapes are refused.
-        axes: With it, how many axes there must be.
-    """
-    value = node.fields.get(name)
-    if value is None:
-        raise node.error(f"the field {name} is missing")
-    if isinstance(value, Unreadable):
-        raise node.error(f"{name}: {value.reason}: expected numbers")
-    try:
-        array: NDArray[Any] = np.asarray(value)
-    except (ValueError, TypeError, RuntimeError):
-        raise node.error(f"{name} = {value!r}: expected numbers") from None
-    if array.dtype.kind not in "fiu":
-        raise node.error(f"{name} = {value!r}: expected numbers")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        where = np.argwhere(~np.isfinite(array))[0].tolist()
-        raise node.error(f"{name}{where} is {array[tuple(where)]}: expected finite numbers")
-    if axes is not None and array.ndim != axes:
-        raise node.error(f"{name} has shape {array.shape}: expected {axes} axes")
-    if shape is not None and array.shape != shape:
-        if array.size != 1:
-            raise node.error(
-                f"{name} has shape {array.shape}, but values of shape {shape} arrive: expected "
-                f"that shape, or one number"
-            )
-        array = np.broadcast_to(array.reshape(()), shape)
-    return array
-
-
-def whole(node: Node, name: str, count: int = 1, least: int = 0) -> tuple[int, ...]:
-    """Return a field of whole numbers; one number stands for all of them."""
-    array = numbers(node, name)
-    flat = array.ravel().tolist()
-    flat = flat * count if len(flat) == 1 else flat
-    if len(flat) != count or any(each != int(each) or each < least for each in flat):
-        raise node.error(
-            f"{name} = {array.tolist()}: expected {count} whole numbers of at least {least}"
-        )
-    return tuple(int(each) for each in flat)
-
-
-def reduced(values: NDArray[Any], shape: Shape) -> NDArray[Any]:
-    """Return as few numbers as say the same: one, one per channel, or one per value."""
-    if (values == values.flat[0]).all():
-        return np.array(values.flat[0])
-    channels = values.reshape(len(values), -1)
-    if len(shape) > 1 and (channels == channels[:, :1]).all():
-        return np.ascontiguousarray(channels[:, 0])
-    return np.ascontiguousarray(values)
-
-
-def to_layers(node: Node, shape: Shape, dt: float) -> list[Layer]:
-    """Return the layers that compute what a node without neurons computes on values of a shape.
+        node: Its kind is one of `READ`.
+        shape: The shape that arrives.
+        dt: Length of a step.
+        note: The node's note, if it is to be used.
 
     Raises:
         DescriptionError: Naming the node, the field and the value that cannot be represented.
     """
-    converters = {
-        "Linear": _dense,
-        "Affine": _dense,
-        "Conv1d": _convolution,
-        "Conv2d": _convolution,
-        "SumPool2d": _pool,
-        "AvgPool2d": _pool,
-        "Flatten": _flatten,
-    }
-    if node.kind == "Scale":
-        return [Scale(factor=reduced(numbers(node, "scale", shape), shape))]
-    if node.kind == "Delay":
-        return [Delay(delays=reduced(delay_steps(node, shape, dt), shape))]
-    return converters[node.kind](node, shape)
+    primitive = READ[node.kind]
+    first, *more = primitive.read(node, shape, dt)
+    return [primitive.noted(first, note, shape), *more]
 
 
-def delay_steps(node: Node, shape: Shape, dt: float) -> NDArray[np.int64]:
-    """Return a Delay's delays in whole steps."""
-    delays = np.asarray(numbers(node, "delay", shape), np.float64)
-    steps = np.round(delays / dt)
-    # What is written in float32 is whole to its precision only.
-    wrong = (delays < 0) | (np.abs(delays - steps * dt) > 1e-6 * np.maximum(delays, dt))
-    if wrong.any():
-        value = delays[wrong][0]
-        raise node.error(
-            f"delay = {value:g}: with dt = {dt:g} that is {value / dt:g} steps: expected a whole "
-            f"number, 0 or more; choose dt so that all delays are multiples of it"
-        )
-    longest = steps.max()
-    if not longest <= MAXIMUM_STEPS or (longest + 1) * math.prod(shape) > MAXIMUM_AT_WORK:
-        raise node.error(f"a delay of {longest:.0f} steps: expected at most {MAXIMUM_STEPS}")
-    return steps.astype(np.int64)
-
-
-def weights(node: Node, axes: int) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Return weight and bias of a node; a Linear has no bias, and a convolution may have none."""
-    weight = numbers(node, "weight", axes=axes)
-    if 0 in weight.shape:
-        raise node.error(f"weight has shape {weight.shape}: expected none empty")
-    if node.kind == "Linear" or (node.kind != "Affine" and node.fields.get("bias") is None):
-        return weight, None
-    bias = numbers(node, "bias")
-    if bias.shape != weight.shape[:1]:
-        raise node.error(f"bias has shape {bias.shape}: expected {weight.shape[:1]}")
-    return weight, bias
-
-
-def to_delay_dense(
-    fan: list[tuple[Node | None, Node]], shape: Shape, dt: float, given: NDArray[np.int64] | None
-) -> DelayDense:
-    """Return synapses with delays from a fan of [Delay and] Linear nodes.
-
-    Args:
-        fan: The delay, None for none, and the weights of each branch.
-        shape: The shape that arrives.
-        dt: Length of a step.
-        given: The delays, where the file says what those of absent synapses are.
-    """
-    total = reach = bias = None
-    for delay, linear in fan:
-        weight, own = weights(linear, 2)
-        if (weight.shape[1],) != shape:
-            raise linear.error(f"weight has shape {weight.shape}, but {shape} arrives")
-        here = np.zeros(shape, np.int64) if delay is None else delay_steps(delay, shape, dt)
-        if total is None or reach is None:
-            total, reach = weight.copy(), np.broadcast_to(here, weight.shape).copy()
-        else:
-            if weight.shape != total.shape:
-                raise linear.error(f"weight has shape {weight.shape}: expected {total.shape}")
-            both = (total != 0) & (weight != 0)
-            if (both & (reach != here)).any():
-                where = np.argwhere(both & (reach != here))[0].tolist()
-                raise linear.error(
-                    f"weight{where}: two branches with different delays carry this synapse: "
-                    f"expected one delay for each"
-                )
-            if both.any():
-                where = np.argwhere(both)[0].tolist()
-                raise linear.error(
-                    f"weight{where}: two branches with equal delays carry this synapse: expected "
-                    f"one; add their weights up in one node"
-                )
-            reach = np.where(weight != 0, here, reach)
-            total = total + weight
-        if own is not None:
-            bias = own if bias is None else bias + own
-    assert total is not None and reach is not None
-    if given is not None and given.shape == total.shape and (given == reach)[total != 0].all():
-        reach = given
-    return DelayDense(weight=total, delays=reach, bias=bias)
-
-
-def _dense(node: Node, shape: Shape) -> list[Layer]:
+def _read_dense(node: Node, shape: Shape, dt: float) -> list[Layer]:
     weight, bias = weights(node, 2)
     if (weight.shape[1],) != shape:
         raise node.error(f"weight has shape {weight.shape}, but values of shape {shape} arrive")
-    return [Dense(weight=weight, bias=bias)]
+    return [kinds.Dense(weight=weight, bias=bias)]
 
 
-def _convolution(node: Node, shape: Shape) -> list[Layer]:
+def _read_convolution(node: Node, shape: Shape, dt: float) -> list[Layer]:
     axes = 1 if node.kind == "Conv1d" else 2
     weight, bias = weights(node, axes + 2)
     if len(shape) != axes + 1:
@@ -204,7 +106,7 @@ def _convolution(node: Node, shape: Shape) -> list[Layer]:
     moves: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
     if axes == 1:
         moves = {name: value[0] for name, value in moves.items()}
-    kind = Conv1d if axes == 1 else Conv2d
+    kind = kinds.Conv1d if axes == 1 else kinds.Conv2d
     try:
         return [kind(weight=weight, bias=bias, groups=groups, **moves)]
     except ValueError as error:
@@ -229,29 +131,59 @@ def _padding(
     return tuple(span // 2 for span in spans)
 
 
-def _pool(node: Node, shape: Shape) -> list[Layer]:
-    size, stride = _pair(node, "kernel_size", 1), _pair(node, "stride", 1)
-    padding = _pair(node, "padding")
+def _write_convolution(layer: kinds.Conv1d | kinds.Conv2d, shape: Shape, dt: float) -> list[Branch]:
+    line = isinstance(layer, kinds.Conv1d)
+    bias = layer.bias
+    node = {
+        "type": "Conv1d" if line else "Conv2d",
+        "input_shape": shape[1] if line else np.array(shape[1:]),
+        "weight": layer.weight,
+        "stride": layer.stride if line else np.array(layer.stride),
+        "padding": layer.padding if line else np.array(layer.padding),
+        "dilation": layer.dilation if line else np.array(layer.dilation),
+        "groups": layer.groups,
+        "bias": np.zeros(len(layer.weight), layer.weight.dtype) if bias is None else bias,
+    }
+    return [[Written(node, {"bias": False} if bias is None else None)]]
+
+
+def _noted_convolution(
+    layer: kinds.Conv1d | kinds.Conv2d, note: Mapping[str, Any], shape: Shape
+) -> Layer:
+    if note.get("bias") is False and not np.any(layer.bias):
+        return type(layer)(**{**dict(layer), "bias": None})
+    return layer
+
+
+def _read_pool(node: Node, shape: Shape, dt: float) -> list[Layer]:
+    size, stride = pair(node, "kernel_size", 1), pair(node, "stride", 1)
+    padding = pair(node, "padding")
     if any(2 * pad > length for pad, length in zip(padding, size, strict=True)):
         raise node.error(f"padding = {padding}: expected at most half of kernel_size = {size}")
     try:
         if node.kind == "AvgPool2d" and not any(padding):
-            return [AveragePool2d(size=size, stride=stride)]
-        total = SumPool2d(size=size, stride=stride, padding=padding)
+            return [kinds.AveragePool2d(size=size, stride=stride)]
+        total = kinds.SumPool2d(size=size, stride=stride, padding=padding)
     except ValueError as error:
         raise node.error(str(error)) from None
     if node.kind == "SumPool2d":
         return [total]
     # The zeros around the image count, as in PyTorch.
-    return [total, Scale(factor=np.array(1 / math.prod(size)))]
+    return [total, kinds.Scale(factor=np.array(1 / math.prod(size)))]
 
 
-def _pair(node: Node, name: str, least: int = 0) -> tuple[int, int]:
-    first, second = whole(node, name, 2, least)
-    return first, second
+def _write_pool(kind: str, layer: Pool2d, shape: Shape, dt: float) -> list[Branch]:
+    windows = layer.windows
+    node = {
+        "type": kind,
+        "kernel_size": np.array(windows.size),
+        "stride": np.array(windows.stride),
+        "padding": np.array(windows.padding),
+    }
+    return [[Written(node)]]
 
 
-def _flatten(node: Node, shape: Shape) -> list[Layer]:
+def _read_flatten(node: Node, shape: Shape, dt: float) -> list[Layer]:
     given = node.fields.get("input_type")
     given = given.get("input") if isinstance(given, dict) else given
     if given is not None and not isinstance(given, Unreadable):
@@ -273,4 +205,74 @@ def _flatten(node: Node, shape: Shape) -> list[Layer]:
             f"start_dim = {ends[0]} leaves axes of length 1 in {shape}: expected all axes to "
             f"become one (axes are counted without the batch)"
         )
-    return [Flatten()]
+    return [kinds.Flatten()]
+
+
+def _write_flatten(layer: kinds.Flatten, shape: Shape, dt: float) -> list[Branch]:
+    node = {"type": "Flatten", "start_dim": 0, "end_dim": -1, "input_type": np.array(shape)}
+    return [[Written(node)]]
+
+
+def _read_scale(node: Node, shape: Shape, dt: float) -> list[Layer]:
+    return [kinds.Scale(factor=reduced(numbers(node, "scale", shape), shape))]
+
+
+def _write_scale(layer: kinds.Scale, shape: Shape, dt: float) -> list[Branch]:
+    factor = np.broadcast_to(along_channels(layer.factor, len(shape)), shape)
+    return [[Written({"type": "Scale", "scale": factor}, {"axes": layer.factor.ndim})]]
+
+
+def _read_delay(node: Node, shape: Shape, dt: float) -> list[Layer]:
+    return [kinds.Delay(delays=reduced(delay_steps(node, shape, dt), shape))]
+
+
+def _write_delay(layer: kinds.Delay, shape: Shape, dt: float) -> list[Branch]:
+    delays = np.broadcast_to(along_channels(layer.delays, len(shape)), shape) * dt
+    return [[Written({"type": "Delay", "delay": delays}, {"axes": layer.delays.ndim})]]
+
+
+def _spread(values: Any, note: Mapping[str, Any], shape: Shape) -> Any:
+    """Return numbers with as many axes as they had: none, one for channels, or the shape's."""
+    axes = note.get("axes")
+    wanted = {1: shape[:1], len(shape): shape}.get(axes) if isinstance(axes, int) else None
+    if wanted is None or values.ndim > len(wanted):
+        return values
+    return np.broadcast_to(along_channels(values, len(wanted)), wanted).copy()
+
+
+PRIMITIVES = (
+    Primitive(
+        kinds.Dense,
+        lambda layer, *_: [[Written(linear_node(layer.weight, layer.bias))]],
+        ("Affine", "Linear"),
+        _read_dense,
+    ),
+    Primitive(kinds.DelayDense, write_delay_dense),
+    Primitive(
+        kinds.Scale,
+        _write_scale,
+        ("Scale",),
+        _read_scale,
+        lambda layer, note, shape: kinds.Scale(factor=_spread(layer.factor, note, shape)),
+    ),
+    Primitive(kinds.Conv1d, _write_convolution, ("Conv1d",), _read_convolution, _noted_convolution),
+    Primitive(kinds.Conv2d, _write_convolution, ("Conv2d",), _read_convolution, _noted_convolution),
+    Primitive(kinds.SumPool2d, partial(_write_pool, "SumPool2d"), ("SumPool2d",), _read_pool),
+    Primitive(kinds.AveragePool2d, partial(_write_pool, "AvgPool2d"), ("AvgPool2d",), _read_pool),
+    Primitive(kinds.Flatten, _write_flatten, ("Flatten",), _read_flatten),
+    Primitive(
+        kinds.Delay,
+        _write_delay,
+        ("Delay",),
+        _read_delay,
+        lambda layer, note, shape: kinds.Delay(delays=_spread(layer.delays, note, shape)),
+    ),
+)
+WITHOUT: dict[type[Connection], str] = {
+    kinds.MaxPool2d: "it has sums and averages over windows, and no maximum"
+}
+"""Why a kind of layer has no primitive."""
+
+READ = {kind: primitive for primitive in PRIMITIVES for kind in primitive.reads}
+"""The kinds of nodes that become layers without neurons."""
+_BY_LAYER = {primitive.layer: primitive for primitive in PRIMITIVES}

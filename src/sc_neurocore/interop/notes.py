@@ -9,19 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from sc_neurocore.errors import DescriptionError
 from sc_neurocore.interop.graph import Node
-from sc_neurocore.network.description import (
-    Conv1d,
-    Conv2d,
-    Delay,
-    Layer,
-    Scale,
-    Shape,
-    along_channels,
-)
 
 OWN = "sc_neurocore"
 """The key of our notes in NIR's metadata."""
@@ -56,30 +45,3 @@ def _note(metadata: Any, where: str) -> dict[str, Any]:
             f"alone"
         )
     return content
-
-
-def as_noted(layer: Layer, note: Mapping[str, Any], shape: Shape) -> Layer:
-    """Return a layer in the form that its note says, where that is the same layer.
-
-    Args:
-        layer: The layer.
-        note: The note of its node.
-        shape: The shape of its input.
-    """
-    if isinstance(layer, Conv1d | Conv2d):
-        if note.get("bias") is False and not np.any(layer.bias):
-            return type(layer)(**{**dict(layer), "bias": None})
-        return layer
-    if isinstance(layer, Scale):
-        return Scale(factor=_spread(layer.factor, note.get("axes"), shape))
-    if isinstance(layer, Delay):
-        return Delay(delays=_spread(layer.delays, note.get("axes"), shape))
-    return layer
-
-
-def _spread(values: Any, axes: Any, shape: Shape) -> Any:
-    """Return numbers with as many axes as they had: none, one for channels, or the shape's."""
-    wanted = {1: shape[:1], len(shape): shape}.get(axes) if isinstance(axes, int) else None
-    if wanted is None or values.ndim > len(wanted):
-        return values
-    return np.broadcast_to(along_channels(values, len(wanted)), wanted).copy()

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore.equation.ode import Method
+from sc_neurocore.interop.fields import numbers, reduced, weights
 from sc_neurocore.interop.graph import Node, Stage
-from sc_neurocore.interop.layers import numbers, reduced, weights
 from sc_neurocore.interop.neurons import FIELDS, Reset, coefficients, equation, to_form
 from sc_neurocore.network.description import (
     Integrator,

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore.errors import DataError
-from sc_neurocore.kernels.reference_layers import Neurons, Runner, WithMemory
+from sc_neurocore.kernels.reference_neurons import Neurons
 from sc_neurocore.network.description import InputEncoding, spikes_that_suffice
+from sc_neurocore.network.layers import Runner, WithMemory
 from sc_neurocore.progress import Progress, ProgressCallback
 
 Array: TypeAlias = NDArray[Any]

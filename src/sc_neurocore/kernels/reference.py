@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sc_neurocore.kernels.inference import Array, Chain, NetworkRun
-from sc_neurocore.kernels.reference_layers import make_runner, values_at_work
+from sc_neurocore.kernels.reference_neurons import make_runner
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 
@@ -52,7 +52,7 @@ def run_float(
         convert=convert,
         runners=[make_runner(layer, dtype, record) for layer in description.layers],
         values_at_work=max(
-            values_at_work(layer, *each)
+            layer.values_at_work(*each)
             for layer, each in zip(description.layers, shapes, strict=True)
         ),
     )

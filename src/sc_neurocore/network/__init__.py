@@ -1,23 +1,10 @@
 """What a trained network is: the description, its files, and its weights as probabilities."""
 
+from sc_neurocore.network import layers as _layers
 from sc_neurocore.network.description import (
-    AveragePool2d,
-    Conv1d,
-    Conv2d,
-    Delay,
-    DelayDense,
-    Dense,
-    Flatten,
     InputEncoding,
-    Integrator,
-    Layer,
     NetworkDescription,
-    Population,
     Readout,
-    Recurrent,
-    Scale,
-    SumPool2d,
-    WeightedLayer,
     spikes_that_suffice,
 )
 from sc_neurocore.network.encoding import (
@@ -27,32 +14,22 @@ from sc_neurocore.network.encoding import (
     clipping_limit,
     encode_weights,
 )
+from sc_neurocore.network.folding import fold_linear
+from sc_neurocore.network.layers import *  # noqa: F403  # one list of the kinds is enough
 from sc_neurocore.network.storage import load_description, save_description
 
 __all__ = [
     "ENCODINGS",
-    "AveragePool2d",
-    "Conv1d",
-    "Conv2d",
-    "Delay",
-    "DelayDense",
-    "Dense",
     "EncodedWeights",
-    "Flatten",
     "InputEncoding",
-    "Integrator",
-    "Layer",
     "NetworkDescription",
-    "Population",
     "Readout",
-    "Recurrent",
-    "Scale",
-    "SumPool2d",
     "WeightEncoding",
-    "WeightedLayer",
     "clipping_limit",
     "encode_weights",
+    "fold_linear",
     "load_description",
     "save_description",
     "spikes_that_suffice",
 ]
+__all__ += _layers.__all__

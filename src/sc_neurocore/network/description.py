@@ -9,29 +9,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from sc_neurocore.network.layers import (
-    AveragePool2d,
-    Conv1d,
-    Conv2d,
-    Delay,
-    DelayDense,
-    Dense,
-    Flatten,
-    Integrator,
-    Layer,
-    Population,
-    Recurrent,
-    Scale,
-    SumPool2d,
-    WeightedLayer,
-    along_channels,
-)
+from sc_neurocore.network import layers as _layers
+from sc_neurocore.network.layers import *  # noqa: F403  # they are part of the description
+from sc_neurocore.network.layers import BaseLayer, Connection, Layer, Population
 from sc_neurocore.network.schema import (
     MAXIMUM_AXES,
     MAXIMUM_LAYERS,
@@ -43,27 +30,14 @@ from sc_neurocore.network.schema import (
 
 __all__ = [
     "VERSION",
-    "AveragePool2d",
-    "Conv1d",
-    "Conv2d",
-    "Delay",
-    "DelayDense",
-    "Dense",
-    "Flatten",
     "InputEncoding",
-    "Integrator",
-    "Layer",
     "NetworkDescription",
-    "Population",
     "Readout",
-    "Recurrent",
-    "Scale",
     "Shape",
-    "SumPool2d",
-    "WeightedLayer",
-    "along_channels",
+    "Stage",
     "spikes_that_suffice",
 ]
+__all__ += _layers.__all__
 
 VERSION = 1
 _FIRST_TO = r"first-to-([1-9][0-9]{0,4})"
@@ -94,6 +68,26 @@ class InputEncoding(Model):
 def _check_size(shape: Shape, what: str) -> None:
     if math.prod(shape) > MAXIMUM_VALUES:
         raise ValueError(f"{what} has values of shape {shape}: at most {MAXIMUM_VALUES} are taken")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A population and the layers in front of it.
+
+    Attributes:
+        between: The layers since the population before, or since the input, each with its place
+            in the description.
+        population: The neurons.
+        place: Their place.
+        input_shape: The shape of what comes in.
+        shape: The shape of the neurons.
+    """
+
+    between: tuple[tuple[int, Connection], ...]
+    population: Population
+    place: int
+    input_shape: Shape
+    shape: Shape
 
 
 class NetworkDescription(Model):
@@ -132,7 +126,7 @@ class NetworkDescription(Model):
             except ValueError as error:
                 raise ValueError(f"layers[{index}]: {error}") from None
         last = self.layers[-1]
-        if not isinstance(last, Population) or isinstance(last, Integrator):
+        if not isinstance(last, Population) or last.passes_membrane:
             raise ValueError(
                 f"the last layer is {last.kind}: expected neurons (population or recurrent), whose "
                 f"spikes or membrane are read out"
@@ -154,6 +148,11 @@ class NetworkDescription(Model):
 
         return content_hash(self)
 
+    def with_layers(self, layers: Iterable[BaseLayer]) -> NetworkDescription:
+        """Return the network with other layers, checked, under a hash of its own."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return NetworkDescription(**{**fields, "layers": tuple(layers)})
+
     def shapes(self) -> Iterator[Shape]:
         """Yield the shape of the input, then of every layer's output."""
         shape: Shape = self.input.shape
@@ -161,6 +160,18 @@ class NetworkDescription(Model):
         for layer in self.layers:
             shape = layer.output_shape(shape)
             yield shape
+
+    def stages(self) -> Iterator[Stage]:
+        """Yield the populations, each with the layers in front of it."""
+        shapes = list(self.shapes())
+        between: list[tuple[int, Connection]] = []
+        for place, layer in enumerate(self.layers):
+            if not isinstance(layer, Population):
+                between.append((place, layer))
+                continue
+            first = place - len(between)
+            yield Stage(tuple(between), layer, place, shapes[first], shapes[place + 1])
+            between = []
 
     @property
     def outputs(self) -> int:

@@ -12,7 +12,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.kernels.reference_layers import make_runner
 from sc_neurocore.network.description import Conv2d
 from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding
 from sc_neurocore.stochastic.layer import (
@@ -171,7 +170,7 @@ class SCConv2dLayer:
             layer = self._geometry
             if what == "ones":
                 layer = layer.model_copy(update={"weight": np.ones_like(layer.weight)})
-            self._counting[what, real] = make_runner(layer, real, record=False)
+            self._counting[what, real] = layer.runner(real)
         return self._counting[what, real](s.astype(real, copy=False)).astype(np.int64)
 
     def count(self, x: ArrayLike) -> tuple[Counts, Counts]:

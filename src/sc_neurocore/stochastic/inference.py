@@ -9,11 +9,10 @@ step generates a single bit.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,51 +21,22 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerLayer
 from sc_neurocore.fixed.qformat import QFormat
 from sc_neurocore.kernels.inference import Chain, NetworkRun, check_inputs
-from sc_neurocore.kernels.reference_layers import Runner, make_runner, values_at_work
-from sc_neurocore.network.description import (
-    AveragePool2d,
-    Conv1d,
-    Conv2d,
-    DelayDense,
-    Dense,
-    InputEncoding,
-    Integrator,
-    Layer,
-    NetworkDescription,
-    Population,
-    Recurrent,
-    Scale,
-    SumPool2d,
-)
-from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding, encode_weights
+from sc_neurocore.kernels.reference_neurons import make_runner
+from sc_neurocore.network.description import InputEncoding, NetworkDescription
+from sc_neurocore.network.encoding import WeightEncoding
+from sc_neurocore.network.folding import folded_layers
+from sc_neurocore.network.layers import Connection, Population, Runner, Weighted
 from sc_neurocore.progress import ProgressCallback, ignore_progress
-from sc_neurocore.stochastic.calibration import calibrate_weights
-from sc_neurocore.stochastic.convolution import SCConv2dLayer
-from sc_neurocore.stochastic.layer import SCDenseLayer, choose_sources
-from sc_neurocore.stochastic.neurons import integer_layers, to_current
+from sc_neurocore.stochastic.layer import choose_sources
+from sc_neurocore.stochastic.neurons import integer_layers
 from sc_neurocore.stochastic.sharing import Sharing, SourcePair
 from sc_neurocore.stochastic.sources import check_length
 from sc_neurocore.stochastic.streams import check_values
+from sc_neurocore.stochastic.synapses import Arriving, Streams, stream_synapses
 
 Array: TypeAlias = NDArray[Any]
-SCLayer: TypeAlias = SCDenseLayer | SCConv2dLayer
 
 _FLOATS: Mapping[str, type[np.floating[Any]]] = {"float64": np.float64, "float32": np.float32}
-
-
-@dataclass(frozen=True)
-class _Arriving:
-    """What comes to a layer.
-
-    Attributes:
-        kind: "values" in [0, 1], "spikes" or sums of some, or "numbers" of any kind.
-        window: How many spikes each number is made of.
-        divisor: What their sum is divided by.
-    """
-
-    kind: Literal["values", "spikes", "numbers"]
-    window: int = 1
-    divisor: int = 1
 
 
 def run_network(
@@ -84,6 +54,8 @@ def run_network(
     record: bool = False,
 ) -> NetworkRun:
     """Classify inputs with stochastic synapses.
+
+    Layers with weights that have no neurons between them are folded into one first.
 
     Args:
         description: Layers that see the input itself are dense or convolutional; behind the first
@@ -118,19 +90,23 @@ def run_network(
     is_real = given.dtype.kind not in "ui"
     if is_real:
         unit = 1.0
+    integers: Iterator[IntegerLayer] | None = None
+    places, layers = zip(*folded_layers(description), strict=True)
+    folded = description.with_layers(layers)
+    if isinstance(neurons, str) and neurons in _FLOATS:
+        real = _FLOATS[neurons]
+    else:
+        real, integers = np.float64, integer_layers(folded, QFormat.parse(neurons))
+    streams = Streams(length, sources, encoding, calibrate, real)
     chain = Chain(
         encoding=description.input,
         steps=description.steps,
         readout=description.readout,
         convert=lambda frame: frame * np.float64(unit),
-        runners=list(
-            _runners(description, _Streams(length, sources, encoding, calibrate), neurons, record)
-        ),
+        runners=list(_runners(folded, places, streams, integers, record)),
         values_at_work=max(
-            values_at_work(layer, *shapes)
-            for layer, shapes in zip(
-                description.layers, pairwise(description.shapes()), strict=True
-            )
+            layer.values_at_work(*shapes)
+            for layer, shapes in zip(layers, pairwise(folded.shapes()), strict=True)
         ),
         check=_check_values if is_real else check_inputs,
     )
@@ -147,114 +123,82 @@ def _check_values(encoding: InputEncoding, values: Array, steps: int) -> None:
     check_values(values)
 
 
-@dataclass(frozen=True)
-class _Streams:
-    """How weights become streams."""
-
-    length: int
-    sources: SourcePair
-    encoding: WeightEncoding
-    calibrate: bool
-
-    def encoded(self, layer: Dense | Conv2d | DelayDense | Recurrent) -> EncodedWeights:
-        """Return the layer's weights as probabilities."""
-        if not self.calibrate:
-            return encode_weights(layer.weight, layer.bias, self.encoding)
-        return calibrate_weights(layer.weight, layer.bias, self.encoding, self.length, self.sources)
-
-    def layer(self, layer: Dense | Conv2d) -> SCLayer:
-        """Return the layer that counts bits."""
-        weights = self.encoded(layer)
-        if isinstance(layer, Dense):
-            return SCDenseLayer(weights, self.length, self.sources)
-        return SCConv2dLayer(
-            weights,
-            self.length,
-            self.sources,
-            stride=layer.stride,
-            padding=layer.padding,
-            dilation=layer.dilation,
-            groups=layer.groups,
-        )
-
-    def effective(self, layer: Population | DelayDense) -> Layer:
-        """Return the layer with the weights, if it has some, that spikes meet in streams."""
-        if not isinstance(layer, Recurrent | DelayDense):
-            return layer
-        streams = SCDenseLayer(self.encoded(layer), self.length, self.sources)
-        weight, bias = streams.effective_weights()
-        return layer.model_copy(update={"weight": weight, "bias": bias})
-
-
 def _runners(
-    description: NetworkDescription, streams: _Streams, neurons: str | QFormat, record: bool
+    description: NetworkDescription,
+    places: Sequence[int],
+    streams: Streams,
+    integers: Iterator[IntegerLayer] | None,
+    record: bool,
 ) -> Iterator[Runner]:
     """Yield each layer as a function, or raise `UserError` for what is not supported."""
-    integers: Iterator[IntegerLayer] | None = None
-    if isinstance(neurons, str) and neurons in _FLOATS:
-        real = _FLOATS[neurons]
-    else:
-        real, integers = np.float64, integer_layers(description, QFormat.parse(neurons))
     are_spikes = description.input.kind == "spikes" and description.input.fraction_bits == 0
-    arriving = _Arriving("spikes" if are_spikes else "values")
+    arriving = Arriving("spikes" if are_spikes else "values")
     held = None  # the neurons in integers that the layers so far lead to
-    for index, layer in enumerate(description.layers):
+    for index, layer in zip(places, description.layers, strict=True):
         place = f"layers[{index}] is {layer.kind!r}"
         if integers is not None and held is None:
             held = next(integers)
-        if isinstance(layer, Dense | Conv1d | Conv2d):
-            if arriving.kind == "numbers":
-                raise UserError(
-                    f"{place}, and what arrives are no spikes and no values from 0 to 1, which "
-                    f"streams hold; put spiking neurons before it"
-                )
-            yield from _synapses(layer, streams, arriving, real, held)
-            arriving = _Arriving("numbers")
-        elif isinstance(layer, Population):
+        if isinstance(layer, Population):
             if held is None:
-                yield make_runner(streams.effective(layer), real, record)
+                yield make_runner(streams.neurons(layer), streams.real, record)
             else:
                 yield from _integer_neurons(held, arriving, place, record)
             held = None
-            arriving = _Arriving("numbers" if isinstance(layer, Integrator) else "spikes")
-        elif isinstance(layer, DelayDense) and arriving.kind == "spikes" and held is None:
-            yield make_runner(streams.effective(layer), real, record)
-            arriving = _Arriving("numbers")
-        elif isinstance(layer, DelayDense):
-            raise UserError(
-                f"{place}: stochastic inference has synapses with delays for spikes only, and for "
-                f"neurons in floating point"
-            )
-        elif isinstance(layer, AveragePool2d | SumPool2d | Scale) and arriving.kind == "numbers":
-            if held is not None:
-                raise UserError(
-                    f"{place}, behind weights: neurons in a Q format take counts as they are; pool "
-                    f"the spikes, or use neurons='float64'"
-                )
-            yield make_runner(layer, real, record)
-        elif isinstance(layer, AveragePool2d | SumPool2d):
-            size = math.prod(layer.size)
-            arriving = replace(arriving, window=arriving.window * size)
-            if isinstance(layer, AveragePool2d):
-                arriving = replace(arriving, divisor=arriving.divisor * size)
-            yield lambda values: values.astype(real, copy=False)
-            yield make_runner(layer, real, record)
-        elif isinstance(layer, Scale):
-            raise UserError(
-                f"{place}: streams hold values from 0 to 1; multiply the weights behind it instead"
-            )
+            arriving = Arriving("numbers" if layer.passes_membrane else "spikes")
+        elif isinstance(layer, Weighted):
+            yield from _synapses(layer, streams, arriving, place, held)
+            arriving = Arriving("numbers")
         else:
-            yield make_runner(layer, real, record)
+            yield from _without_weights(layer, streams, arriving, place, held)
+            arriving = replace(
+                arriving,
+                window=arriving.window * layer.taps,
+                divisor=arriving.divisor * layer.divisor,
+            )
+
+
+def _synapses(
+    layer: Weighted, streams: Streams, arriving: Arriving, place: str, held: IntegerLayer | None
+) -> Iterator[Runner]:
+    """Yield a layer with weights as functions, from what arrives to currents."""
+    if arriving.kind == "numbers":
+        raise UserError(
+            f"{place}, and what arrives are no spikes and no values from 0 to 1, which streams "
+            f"hold; put spiking neurons before it"
+        )
+    try:
+        yield from stream_synapses(layer, streams, arriving, held)
+    except UserError as error:
+        raise UserError(f"{place}: {error}") from None
+
+
+def _without_weights(
+    layer: Connection, streams: Streams, arriving: Arriving, place: str, held: IntegerLayer | None
+) -> Iterator[Runner]:
+    """Yield a layer without weights as functions: of currents, or of what streams hold."""
+    keeps_all = layer.taps == 1 and layer.keeps_counts
+    if arriving.kind == "numbers" and held is not None and not keeps_all:
+        raise UserError(
+            f"{place}, behind weights: neurons in a Q format take counts as they are; pool the "
+            f"spikes, or use neurons='float64'"
+        )
+    if arriving.kind != "numbers" and not layer.keeps_counts:
+        raise UserError(
+            f"{place}: streams hold values from 0 to 1; multiply the weights behind it instead"
+        )
+    if layer.taps > 1:
+        yield lambda values: values.astype(streams.real, copy=False)
+    yield layer.runner(streams.real)
 
 
 def _integer_neurons(
-    held: IntegerLayer, arriving: _Arriving, place: str, record: bool
+    held: IntegerLayer, arriving: Arriving, place: str, record: bool
 ) -> Iterator[Runner]:
     """Yield neurons in integers as functions, of currents or of spikes as they are."""
     if arriving.kind == "numbers":
         *_, stepped = held.runners(record)
         yield stepped
-    elif arriving == _Arriving("spikes") and len(held.kinds) == 1:
+    elif arriving == Arriving("spikes") and len(held.kinds) == 1:
         yield from held.runners(record)
     else:
         origin = "neurons before" if arriving.kind == "spikes" else "input"
@@ -262,58 +206,3 @@ def _integer_neurons(
             f"{place}, and no weights are between it and the {origin}: neurons in a "
             f"Q format take counts of streams, or spikes as they are; use neurons='float64'"
         )
-
-
-def _synapses(
-    layer: Dense | Conv1d | Conv2d,
-    streams: _Streams,
-    arriving: _Arriving,
-    real: Any,
-    held: IntegerLayer | None,
-) -> Iterator[Runner]:
-    """Yield synapses as functions: from what arrives to currents."""
-    if isinstance(layer, Conv1d):
-        yield lambda values: values[:, :, np.newaxis]
-    stochastic = streams.layer(layer.in_two_dimensions() if isinstance(layer, Conv1d) else layer)
-    convert = None
-    if held is not None:
-        convert = to_current(
-            stochastic.weights, streams.length, arriving.window, arriving.divisor, held
-        )
-    yield _Synapses(stochastic, arriving, real, convert)
-    if isinstance(layer, Conv1d):
-        yield lambda values: values[:, :, 0]
-
-
-class _Synapses:
-    """From what arrives to currents.
-
-    Args:
-        layer: The synapses.
-        arriving: What arrives.
-        real: The type of currents in floating point.
-        convert: From counts to currents that are integers; None for floating point.
-    """
-
-    def __init__(
-        self,
-        layer: SCLayer,
-        arriving: _Arriving,
-        real: Any,
-        convert: Callable[[Array], Array] | None,
-    ) -> None:
-        self._layer, self._arriving, self._real, self._convert = layer, arriving, real, convert
-
-    def __call__(self, values: Array) -> Array:
-        window, divisor = 1, 1
-        if self._arriving.kind == "values":
-            counts, ones = self._layer.count(values)
-        else:
-            window, divisor = self._arriving.window, self._arriving.divisor
-            if divisor > 1:  # means of other windows than 2^k were rounded
-                values = np.rint(values * divisor)
-            counts, ones = self._layer.count_spikes(values, window)
-        if self._convert is not None:
-            return self._convert(counts)
-        decoded = self._layer.decode(counts, ones, window, divisor)
-        return decoded.astype(self._real, copy=False)

@@ -28,12 +28,8 @@ from sc_neurocore.training.arguments import (
 from sc_neurocore.training.catalogue import LIFCell
 from sc_neurocore.training.cells import Cell
 from sc_neurocore.training.delays import DelayLinear, RoundingWarning
-from sc_neurocore.training.export import (
-    export_layers,
-    flattened,
-    import_layer,
-    keep_channels_last,
-)
+from sc_neurocore.training.export import export_layers, flattened
+from sc_neurocore.training.layer_modules import import_layer, keep_channels_last
 from sc_neurocore.training.passage import (
     averages_squares,
     check_last,

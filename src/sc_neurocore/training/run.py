@@ -24,7 +24,8 @@ import torch
 from sc_neurocore.data.catalogue import load_split
 from sc_neurocore.data.dataset import Split, split
 from sc_neurocore.errors import UserError
-from sc_neurocore.files import sole_writer, write_atomically
+from sc_neurocore.files import write_atomically
+from sc_neurocore.folders import sole_writer
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.storage import JSON_NAME, load_description, save_description

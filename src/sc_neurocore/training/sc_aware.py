@@ -40,7 +40,8 @@ _RESOLUTION = 65536
 _BITS_AT_ONCE = 1 << 24
 _MAXIMUM_LENGTH = 1 << 16
 _WITHOUT_WEIGHTS = (
-    nn.AvgPool2d, nn.Flatten, nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d,
+    nn.AvgPool2d, nn.MaxPool2d, nn.Flatten, nn.Identity,
+    nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d,
 )  # fmt: skip
 
 
@@ -121,8 +122,8 @@ def _replaced(
             yield layer
         else:
             raise UserError(
-                f"{place}: fine-tuning for streams takes Linear, Conv2d, AvgPool2d, Flatten, "
-                f"Dropout and cells that are not recurrent; fold BatchNorm first"
+                f"{place}: fine-tuning for streams takes Linear, Conv2d, AvgPool2d, MaxPool2d, "
+                f"Flatten, Dropout and cells that are not recurrent; fold BatchNorm first"
             )
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sc_neurocore.files import replace_files, sha256, sole_writer, stays_inside, written_files
+from sc_neurocore.files import sha256, stays_inside
 from sc_neurocore.fixed.lowering import NeuronProgram
+from sc_neurocore.folders import replace_files, sole_writer, written_files
 from sc_neurocore.hdl.accelerator import SOURCES, Accelerator
 from sc_neurocore.hdl.design import CERTIFICATE, Design
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress

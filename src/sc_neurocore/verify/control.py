@@ -70,7 +70,7 @@ def prove_control(accelerator: Accelerator, *, depth: int = 8, timeout: float = 
         f"frame's last beat or, if an earlier result was then still to be taken, after that: what "
         f"is left falls with every clock"
     )
-    folder = prepare(accelerator, "control", values)
+    folder = prepare(accelerator, "control", values, data_are_free=True)
     figures = {"most_clocks": most}
     return prove(accelerator, folder, NAME, claims, RESET, depth, timeout, figures)
 

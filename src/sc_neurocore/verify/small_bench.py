@@ -26,10 +26,7 @@ from sc_neurocore.verify.bench import RESET, bench_sources, prepare
 from sc_neurocore.verify.result import ProofResult, ProofStatus
 from sc_neurocore.verify.unrolling import VacuousError, engine, first_failure
 
-INPUT_BITS = 2
-WEIGHT_BITS = 3
 FORMAT = "Q5.1"
-WEIGHT_LIMIT = (1 << (WEIGHT_BITS - 1)) - 1
 NAME = "a small network on this engine: the accelerator equals the integer model"
 _ENGINE_PREFIX = "snn_"
 _MEMORIES = ("snn_rom.v",)

@@ -39,7 +39,6 @@ from sc_neurocore.verify.control import most_clocks
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.small_bench import (
     FORMAT,
-    INPUT_BITS,
     Contents,
     Field,
     Marks,
@@ -73,6 +72,11 @@ class Kind:
         if self.is_delayed:
             return (2, 2, 2)
         return (2, 3, 3)
+
+    @property
+    def input_bits(self) -> int:
+        """Bits of an input: one where inputs of several steps meet in a sum."""
+        return 1 if self.is_delayed else 2
 
     @property
     def samples(self) -> int:
@@ -139,7 +143,7 @@ def prove_small_network(
         clocks=2 + kind.samples * of_a_sample,
         timeout=timeout,
         numbers=f"all weights of {_WEIGHT_BITS} bits, all {delays}biases and all inputs of "
-        f"{INPUT_BITS} bits",
+        f"{kind.input_bits} bits",
         bound=f"{kind}, on the same engine with lanes={lanes}, {chosen}",
     )
 
@@ -221,8 +225,8 @@ def _small(kind: Kind) -> IntegerNetwork:
         input=InputEncoding(
             kind="static" if kind.is_static else "sequence",
             shape=kind.sizes[:1],
-            bits=INPUT_BITS,
-            fraction_bits=1,
+            bits=kind.input_bits,
+            fraction_bits=kind.input_bits - 1,
         ),
         steps=kind.steps,
         layers=tuple(layers),

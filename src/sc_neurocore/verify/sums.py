@@ -54,7 +54,7 @@ def prove_additions(
     """
     g = accelerator.geometry
     values = bench_values(g) | {"inside_paths": _weight_memories(g, accelerator.weights)}
-    folder = prepare(accelerator, "additions", values)
+    folder = prepare(accelerator, "additions", values, data_are_free=True)
     claims = (
         "for every frame, every content of the weight memory, every answer of the neuron units and "
         "every handshake, without bound: between two handovers each input of the layer, and each "

@@ -1,0 +1,187 @@
+"""What layers with weights become where stochastic streams hold their weights.
+
+One function for each kind: adding one is to register it with `stream_synapses`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore.errors import UserError
+from sc_neurocore.fixed.network import IntegerLayer
+from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding, encode_weights
+from sc_neurocore.network.layers import (
+    Conv1d,
+    Conv2d,
+    DelayDense,
+    Dense,
+    Population,
+    Runner,
+    Weighted,
+    WeightedLayer,
+)
+from sc_neurocore.stochastic.calibration import calibrate_weights
+from sc_neurocore.stochastic.convolution import SCConv2dLayer
+from sc_neurocore.stochastic.layer import SCDenseLayer
+from sc_neurocore.stochastic.neurons import to_current
+from sc_neurocore.stochastic.sharing import SourcePair
+
+Array: TypeAlias = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Arriving:
+    """What comes to a layer.
+
+    Attributes:
+        kind: "values" in [0, 1], "spikes" or sums of some, or "numbers" of any kind.
+        window: How many spikes each number is made of.
+        divisor: What their sum is divided by.
+    """
+
+    kind: Literal["values", "spikes", "numbers"]
+    window: int = 1
+    divisor: int = 1
+
+
+@dataclass(frozen=True)
+class Streams:
+    """How weights become streams.
+
+    Attributes:
+        length: Bits per stream.
+        sources: Where the numbers come from.
+        encoding: How weights become probabilities.
+        calibrate: Whether they are suited to their streams.
+        real: The type of currents in floating point.
+    """
+
+    length: int
+    sources: SourcePair
+    encoding: WeightEncoding
+    calibrate: bool
+    real: type[np.floating[Any]]
+
+    def encoded(self, layer: WeightedLayer) -> EncodedWeights:
+        """Return a layer's weights as probabilities."""
+        if not self.calibrate:
+            return encode_weights(layer.weight, layer.bias, self.encoding)
+        return calibrate_weights(layer.weight, layer.bias, self.encoding, self.length, self.sources)
+
+    def dense(self, layer: WeightedLayer) -> SCDenseLayer:
+        """Return weights (outputs, inputs) as the layer that counts bits."""
+        return SCDenseLayer(self.encoded(layer), self.length, self.sources)
+
+    def neurons(self, layer: Population) -> Population:
+        """Return neurons with the weights that their own spikes meet in streams, if they do."""
+        if layer.feedback is None:
+            return layer
+        weight, bias = self.dense(layer.feedback).effective_weights()
+        return layer.model_copy(update={"weight": weight, "bias": bias})
+
+
+@singledispatch
+def stream_synapses(
+    layer: Weighted, streams: Streams, arriving: Arriving, neurons: IntegerLayer | None
+) -> Iterator[Runner]:
+    """Yield a layer as functions, from what arrives to currents.
+
+    Args:
+        layer: The layer.
+        streams: How its weights become streams.
+        arriving: What arrives: values, or spikes.
+        neurons: The neurons behind, where these compute in integers.
+
+    Raises:
+        UserError: If streams do not do it.
+    """
+    raise UserError("stochastic inference has no streams for weights of its kind")
+
+
+@stream_synapses.register
+def _(
+    layer: Dense, streams: Streams, arriving: Arriving, neurons: IntegerLayer | None
+) -> Iterator[Runner]:
+    yield _Currents(streams.dense(layer), streams.real, arriving, neurons)
+
+
+@stream_synapses.register
+def _(
+    layer: Conv2d, streams: Streams, arriving: Arriving, neurons: IntegerLayer | None
+) -> Iterator[Runner]:
+    counting = SCConv2dLayer(
+        streams.encoded(layer),
+        streams.length,
+        streams.sources,
+        stride=layer.stride,
+        padding=layer.padding,
+        dilation=layer.dilation,
+        groups=layer.groups,
+    )
+    yield _Currents(counting, streams.real, arriving, neurons)
+
+
+@stream_synapses.register
+def _(
+    layer: Conv1d, streams: Streams, arriving: Arriving, neurons: IntegerLayer | None
+) -> Iterator[Runner]:
+    yield lambda values: values[:, :, np.newaxis]
+    yield from stream_synapses(layer.in_two_dimensions(), streams, arriving, neurons)
+    yield lambda values: values[:, :, 0]
+
+
+@stream_synapses.register
+def _(
+    layer: DelayDense, streams: Streams, arriving: Arriving, neurons: IntegerLayer | None
+) -> Iterator[Runner]:
+    if arriving.kind != "spikes" or neurons is not None:
+        raise UserError(
+            "stochastic inference has synapses with delays for spikes only, and for neurons in "
+            "floating point"
+        )
+    yield layer.with_weight(*streams.dense(layer).effective_weights()).runner(streams.real)
+
+
+class _Currents:
+    """From what arrives to currents.
+
+    Args:
+        layer: The synapses.
+        real: The type of currents in floating point.
+        arriving: What arrives.
+        neurons: The neurons behind, where these compute in integers.
+    """
+
+    def __init__(
+        self,
+        layer: SCDenseLayer | SCConv2dLayer,
+        real: Any,
+        arriving: Arriving,
+        neurons: IntegerLayer | None,
+    ) -> None:
+        self._layer, self._arriving, self._real = layer, arriving, real
+        self._convert: Callable[[Array], Array] | None = None
+        if neurons is not None:
+            self._convert = to_current(
+                layer.weights, layer.length, arriving.window, arriving.divisor, neurons
+            )
+
+    def __call__(self, values: Array) -> Array:
+        window, divisor = 1, 1
+        if self._arriving.kind == "values":
+            counts, ones = self._layer.count(values)
+        else:
+            window, divisor = self._arriving.window, self._arriving.divisor
+            if divisor > 1:  # means of other windows than 2^k were rounded
+                values = np.rint(values * divisor)
+            counts, ones = self._layer.count_spikes(values, window)
+        if self._convert is not None:
+            return self._convert(counts)
+        decoded = self._layer.decode(counts, ones, window, divisor)
+        return decoded.astype(self._real, copy=False)
