@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore.cli import options
 from sc_neurocore.cli.console import Report, reporting
-from sc_neurocore.cli.stages import find_design, find_network, test_part
+from sc_neurocore.cli.stages import find_design, find_network, read_equations, test_part
 from sc_neurocore.errors import CheckFailedError, UserError
 from sc_neurocore.fpga.boards import find_board
 from sc_neurocore.fpga.build import build as build_design
@@ -19,7 +19,7 @@ from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import CERTIFICATE, Design
-from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST, compile_neuron
+from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST, CompiledNeuron, compile_neuron
 from sc_neurocore.hdl.schedules import AUTO
 from sc_neurocore.interop.importing import NIR_SUFFIX
 from sc_neurocore.network.storage import JSON_NAME
@@ -46,6 +46,8 @@ def compile_(
     ],
     out: Out,
     format: options.Format = "Q8.8",
+    constant_bits: options.ConstantBits = None,
+    allow: options.Allow = None,
     weight_bits: options.WeightBits = 8,
     lanes: options.Lanes = "8",
     device: options.TargetDevice = None,
@@ -64,7 +66,9 @@ def compile_(
         if run.is_file() and run.name != JSON_NAME and run.suffix != NIR_SUFFIX:
             if board is not None:
                 raise UserError("--board is for a network; a single neuron has no board top")
-            _compile_neuron(run, out, format, pipeline, report)
+            text = read_equations(run)
+            neuron = compile_neuron(text, out, format, pipeline, constant_bits, allow or ())
+            _show_neuron(neuron, out, report)
             return
         number: int | Literal["auto"] = "auto"
         if lanes != "auto":
@@ -86,8 +90,12 @@ def compile_(
             pipeline=pipeline,
             inputs_per_beat=inputs_per_beat,
             weight_slices=weight_slices,
+            constant_bits=constant_bits,
+            allow=allow or (),
         )
         manifest = compiled.design.manifest
+        numerics = manifest.numerics
+        assert numerics is not None  # of what was just compiled
         verilog = [(out / path).as_posix() for path in manifest.paths("verilog")]
         content = {
             "top": manifest.top,
@@ -95,6 +103,7 @@ def compile_(
             "current_format": manifest.current_format,
             **manifest.choices.model_dump(),
             "weight_bits": weight_bits,
+            "numerics": numerics.as_dict(),
             "estimates": [each.as_dict() for each in compiled.considered],
             "verilog": verilog,
             "memories": [(out / path).as_posix() for path in manifest.paths("memory")],
@@ -103,6 +112,7 @@ def compile_(
             ("top module", manifest.top),
             ("network", manifest.network.sha256),
             ("schedule", manifest.choices.schedule),
+            *numerics.lines(),
         ]
         chosen = manifest.choices.lanes
         rows += [
@@ -128,17 +138,18 @@ def compile_(
         report.result(content, rows + [("Verilog", path) for path in verilog])
 
 
-def _compile_neuron(source: Path, out: Path, format: str, pipeline: int, report: Report) -> None:
-    try:
-        text = source.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise UserError(f"{source}: not UTF-8 text; expected a neuron's equations") from None
-    neuron = compile_neuron(text, out, format, pipeline)
-    paths = [(out / name).as_posix() for name in neuron.files]
-    report.result(
-        {"module": neuron.name, "format": format, "verilog": paths},
-        [("module", neuron.name), *(("Verilog", path) for path in paths)],
-    )
+def _show_neuron(neuron: CompiledNeuron, out: Path, report: Report) -> None:
+    formats = neuron.program.fixed_point
+    paths = [(out / name).as_posix() for name in neuron.verilog.files]
+    content = {
+        "module": neuron.verilog.name,
+        "format": str(formats.state),
+        "constant_bits": formats.constant_fraction_bits,
+        "numerics": neuron.numerics.as_dict(),
+        "verilog": paths,
+    }
+    rows = [("module", neuron.verilog.name), *neuron.numerics.lines()]
+    report.result(content, rows + [("Verilog", path) for path in paths])
 
 
 def verify(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore.data.catalogue import load_unseen, split_from_metadata
 from sc_neurocore.data.dataset import Dataset
-from sc_neurocore.errors import DataError
+from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fpga.build import BuildReport
 from sc_neurocore.fpga.energy import Activity, estimate_energy
@@ -38,6 +38,18 @@ def find_network(run: Path) -> NetworkDescription:
     inner = run / "training"
     is_demo = not (run / JSON_NAME).exists() and (inner / JSON_NAME).exists()
     return load_description(inner if is_demo else run)
+
+
+def read_equations(source: Path) -> str:
+    """Read the text of a neuron.
+
+    Raises:
+        UserError: If the file is not text.
+    """
+    try:
+        return source.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(f"{source}: not UTF-8 text; expected a neuron's equations") from None
 
 
 def find_design(directory: Path) -> Path:

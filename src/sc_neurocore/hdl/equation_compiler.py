@@ -66,8 +66,7 @@ def compile_equations(
         UserError: If there is no such format or pipeline.
     """
     model = parse_neuron(neuron) if isinstance(neuron, str) else neuron
-    formats = format if isinstance(format, FixedPoint) else FixedPoint(QFormat.parse(format))
-    return emit_neuron(lower(model, formats), name, pipeline=pipeline)
+    return emit_neuron(lower(model, FixedPoint.parse(format)), name, pipeline=pipeline)
 
 
 def default_name(program: NeuronProgram) -> str:
