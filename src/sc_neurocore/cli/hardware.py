@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,19 +11,35 @@ import typer
 from numpy.typing import NDArray
 
 from sc_neurocore.cli import options
+from sc_neurocore.cli.comparing import (
+    chosen_for_network,
+    chosen_for_neuron,
+    describe,
+    tried_rows,
+)
 from sc_neurocore.cli.console import Report, reporting
-from sc_neurocore.cli.stages import find_design, find_network, read_equations, test_part
+from sc_neurocore.cli.stages import (
+    find_design,
+    find_network,
+    is_neuron,
+    read_equations,
+    test_part,
+)
+from sc_neurocore.equation.parser import parse_neuron
 from sc_neurocore.errors import CheckFailedError, UserError
+from sc_neurocore.fixed.comparison import compare_neuron
+from sc_neurocore.fixed.judgement import judge_program
+from sc_neurocore.fixed.lowering import lower
+from sc_neurocore.fixed.numerics import check_kinds, refuse
+from sc_neurocore.fixed.stimulus import standard_stimulus
 from sc_neurocore.fpga.boards import find_board
 from sc_neurocore.fpga.build import build as build_design
 from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import CERTIFICATE, Design
-from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST, CompiledNeuron, compile_neuron
+from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST, compile_neuron
 from sc_neurocore.hdl.schedules import AUTO
-from sc_neurocore.interop.importing import NIR_SUFFIX
-from sc_neurocore.network.storage import JSON_NAME
 from sc_neurocore.tools.devices import RESOURCES, find_device
 from sc_neurocore.verify.certificate import NETLIST_SAMPLES, SECOND_SAMPLES, verify_design
 from sc_neurocore.verify.cosimulation import CosimulationResult
@@ -63,22 +80,22 @@ def compile_(
 ) -> None:
     """Compile a network to an accelerator in Verilog, or a neuron's equations to a module."""
     with reporting(as_json) as report:
-        if run.is_file() and run.name != JSON_NAME and run.suffix != NIR_SUFFIX:
+        if is_neuron(run):
             if board is not None:
                 raise UserError("--board is for a network; a single neuron has no board top")
-            text = read_equations(run)
-            neuron = compile_neuron(text, out, format, pipeline, constant_bits, allow or ())
-            _show_neuron(neuron, out, report)
+            _compile_neuron(run, out, format, pipeline, constant_bits, allow or (), report)
             return
         number: int | Literal["auto"] = "auto"
         if lanes != "auto":
             if not (lanes.isascii() and lanes.isdigit()):
                 raise UserError(f"--lanes {lanes}: expected a power of two, or auto")
             number = int(lanes)
+        description = find_network(run)
+        taken = chosen_for_network(description, format, constant_bits, weight_bits)
         compiled = compile_design(
-            find_network(run),
+            description,
             out,
-            format,
+            taken.formats.state,
             weight_bits,
             number,
             schedule,
@@ -90,7 +107,7 @@ def compile_(
             pipeline=pipeline,
             inputs_per_beat=inputs_per_beat,
             weight_slices=weight_slices,
-            constant_bits=constant_bits,
+            constant_bits=taken.formats.constant_fraction_bits,
             allow=allow or (),
         )
         manifest = compiled.design.manifest
@@ -104,6 +121,7 @@ def compile_(
             **manifest.choices.model_dump(),
             "weight_bits": weight_bits,
             "numerics": numerics.as_dict(),
+            "tried": [each.as_dict() for each in taken.tried],
             "estimates": [each.as_dict() for each in compiled.considered],
             "verilog": verilog,
             "memories": [(out / path).as_posix() for path in manifest.paths("memory")],
@@ -112,6 +130,8 @@ def compile_(
             ("top module", manifest.top),
             ("network", manifest.network.sha256),
             ("schedule", manifest.choices.schedule),
+            ("format", describe(taken)),
+            *tried_rows(taken),
             *numerics.lines(),
         ]
         chosen = manifest.choices.lanes
@@ -138,17 +158,46 @@ def compile_(
         report.result(content, rows + [("Verilog", path) for path in verilog])
 
 
-def _show_neuron(neuron: CompiledNeuron, out: Path, report: Report) -> None:
-    formats = neuron.program.fixed_point
+def _compile_neuron(
+    source: Path,
+    out: Path,
+    format: str,
+    pipeline: int,
+    constant_bits: int | None,
+    allow: Sequence[str],
+    report: Report,
+) -> None:
+    """Compile a neuron, once its integers are known to do about what floats do."""
+    check_kinds(allow)
+    model = parse_neuron(read_equations(source))
+    stimulus = standard_stimulus(model)
+    chosen = chosen_for_neuron(model, stimulus, format, constant_bits)
+    formats = chosen.formats
+    program = lower(model, formats)
+    refuse(judge_program(program).findings, allow)
+    both = compare_neuron(program, stimulus)
+    refuse(both.findings, allow)
+    neuron = compile_neuron(
+        model, out, formats.state, pipeline, formats.constant_fraction_bits, allow
+    )
     paths = [(out / name).as_posix() for name in neuron.verilog.files]
     content = {
         "module": neuron.verilog.name,
         "format": str(formats.state),
         "constant_bits": formats.constant_fraction_bits,
         "numerics": neuron.numerics.as_dict(),
+        "comparison": both.as_dict(),
+        "tried": [each.as_dict() for each in chosen.tried],
         "verilog": paths,
     }
-    rows = [("module", neuron.verilog.name), *neuron.numerics.lines()]
+    rows = [
+        ("module", neuron.verilog.name),
+        ("format", describe(chosen)),
+        *tried_rows(chosen),
+        *neuron.numerics.lines(),
+        ("float against integers", both.line),
+        *((each.severity, str(each)) for each in both.findings),
+    ]
     report.result(content, rows + [("Verilog", path) for path in paths])
 
 

@@ -21,7 +21,9 @@ Design = Annotated[
 ]
 Format = Annotated[
     str,
-    typer.Option(help="Format of the neurons' states: Q8.8, UQ8.8, Q8.8:nearest, Q8.8:wrap, …"),
+    typer.Option(
+        help="Format of the neurons' states: Q8.8, UQ8.8, Q8.8:nearest, Q8.8:wrap, …; or auto."
+    ),
 ]
 ConstantBits = Annotated[
     int | None,

@@ -52,6 +52,47 @@ def read_equations(source: Path) -> str:
         raise UserError(f"{source}: not UTF-8 text; expected a neuron's equations") from None
 
 
+def is_neuron(source: Path) -> bool:
+    """Whether a path is one neuron's equations rather than a network."""
+    return source.is_file() and source.name != JSON_NAME and source.suffix != NIR_SUFFIX
+
+
+def network_inputs(
+    description: NetworkDescription, samples: int, given: NDArray[Any] | None = None
+) -> tuple[NDArray[np.int64], str]:
+    """Return inputs to compare a network's numbers on, and what they are.
+
+    Args:
+        description: The network.
+        samples: At most so many.
+        given: The user's, as whole numbers; by default samples that the network was not trained
+            on, or random ones for a network that does not name its data.
+
+    Raises:
+        DataError: If the given ones are not whole numbers.
+    """
+    axis = 0 if description.input.kind == "static" else 1
+    if given is not None:
+        if given.dtype.kind == "f" and (given == np.round(given)).all():
+            given = given.astype(np.int64)
+        if given.dtype.kind not in "iu" or given.ndim <= axis:
+            raise DataError(
+                f"inputs of type {given.dtype} and shape {given.shape}: expected whole numbers in "
+                f"the network's input encoding, {description.input}"
+            )
+        inputs, origin = given.astype(np.int64), "the user's inputs"
+    elif "dataset" in description.metadata:
+        data = test_part(description)
+        inputs, origin = np.asarray(data.network_inputs(), dtype=np.int64), f"{data.name}, test"
+    else:
+        shape = (samples, *description.input.shape)
+        shape = (description.steps, *shape) if axis else shape
+        high = 1 << description.input.bits
+        inputs = np.random.default_rng(0).integers(0, high, size=shape)
+        origin = "random inputs, seed 0"
+    return inputs[(slice(None),) * axis + (slice(samples),)], origin
+
+
 def find_design(directory: Path) -> Path:
     """Return the design folder: the one given, or the one inside a demo's folder."""
     inner = directory / "design"

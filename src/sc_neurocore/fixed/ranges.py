@@ -124,12 +124,18 @@ class Analysis:
         return Reach(low, high, {index: Fraction(1)}, (_ZERO, _ZERO))
 
     def _span(self, terms: Mapping[int, Fraction], rest: tuple[Fraction, Fraction]) -> Interval:
-        """Return the ends of a linear combination, which is a whole number."""
+        """Return the ends of a linear combination that is a whole number."""
+        low, high = self._exact_span(terms, rest)
+        return math.ceil(low), math.floor(high)
+
+    def _exact_span(
+        self, terms: Mapping[int, Fraction], rest: tuple[Fraction, Fraction]
+    ) -> tuple[Fraction, Fraction]:
         low, high = rest
         for source, factor in terms.items():
             part = _scaled(self.values[source].exact_bounds, factor)
             low, high = low + part[0], high + part[1]
-        return math.ceil(low), math.floor(high)
+        return low, high
 
     def _linear(
         self,
@@ -233,7 +239,7 @@ class Analysis:
             return value
         factor = value.terms[shared[0]] / difference.terms[shared[0]]
         # value = factor*difference + what is left of it without that.
-        left_over = self._span(*_sum(value, -factor, difference))
+        left_over = self._exact_span(*_sum(value, -factor, difference))
         part = _scaled((Fraction(low), Fraction(high)), factor)
         low, high = math.ceil(part[0] + left_over[0]), math.floor(part[1] + left_over[1])
         return Reach(max(value.low, low), min(value.high, high), value.terms, value.rest)

@@ -24,6 +24,14 @@ Numbers: TypeAlias = NDArray[np.float64]
 _SMALL = 1e-4
 
 
+class Doubles(ArrayAlgebra):
+    """NumPy's arithmetic for constants too: what divides by 0 is infinite, or not a number."""
+
+    def constant(self, value: float) -> Any:
+        """Return a NumPy number."""
+        return np.float64(value)
+
+
 @dataclass(frozen=True)
 class Resolution:
     """The step of a state against what the state does; see `numerics.StateFact`."""
@@ -86,7 +94,7 @@ def _updated(
     neuron: Neuron, states: Mapping[str, Any], parameters: Mapping[str, Any]
 ) -> tuple[Any, dict[str, Any]]:
     """Return crossing and states after the update lines, without input."""
-    algebra = ArrayAlgebra()
+    algebra = Doubles()
     environment: dict[str, Any] = {
         name: np.float64(value) if np.ndim(value) == 0 else value
         for name, value in {**parameters, **states, neuron.input: 0.0}.items()
