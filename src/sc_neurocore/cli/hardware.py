@@ -27,10 +27,12 @@ from sc_neurocore.cli.stages import (
 )
 from sc_neurocore.equation.parser import parse_neuron
 from sc_neurocore.errors import CheckFailedError, UserError
+from sc_neurocore.fixed.choosing import is_auto
 from sc_neurocore.fixed.comparison import compare_neuron
 from sc_neurocore.fixed.judgement import judge_program
 from sc_neurocore.fixed.lowering import lower
 from sc_neurocore.fixed.numerics import check_kinds, refuse
+from sc_neurocore.fixed.qformat import FixedPoint
 from sc_neurocore.fixed.stimulus import standard_stimulus
 from sc_neurocore.fpga.boards import find_board
 from sc_neurocore.fpga.build import build as build_design
@@ -170,11 +172,13 @@ def _compile_neuron(
     """Compile a neuron, once its integers are known to do about what floats do."""
     check_kinds(allow)
     model = parse_neuron(read_equations(source))
+    if not is_auto(format):  # what is refused in any case is refused at once
+        named = lower(model, FixedPoint.parse(format, constant_bits))
+        refuse(judge_program(named).findings, allow)
     stimulus = standard_stimulus(model)
     chosen = chosen_for_neuron(model, stimulus, format, constant_bits)
     formats = chosen.formats
     program = lower(model, formats)
-    refuse(judge_program(program).findings, allow)
     both = compare_neuron(program, stimulus)
     refuse(both.findings, allow)
     neuron = compile_neuron(
