@@ -23,9 +23,9 @@ from _results import Target, write_results
 
 from sc_neurocore.fixed import FixedPoint, NeuronProgram, QFormat, lower
 from sc_neurocore.hdl.equation_compiler import emit_neuron
-from sc_neurocore.tools.programs import ToolTimeoutError, is_available, version
+from sc_neurocore.tools.programs import ToolTimeoutError, version
 from sc_neurocore.verify.netlist import FAMILIES, check_netlist
-from sc_neurocore.verify.simulators import TOOLS
+from sc_neurocore.verify.simulators import SIMULATORS
 from sc_neurocore.verify.step_simulation import StepCosimulation, cosimulate_step
 
 SEED = 0
@@ -68,7 +68,7 @@ def row(step: Step, what: str, run: StepCosimulation, proof: str = "") -> dict[s
 
 def as_emitted(parts: Parts, step: Step, simulator: str, steps: int) -> dict[str, Any]:
     """Compare the step in a simulator."""
-    key = (step.neuron, step.mark, version(TOOLS[simulator][0]), simulator, steps)
+    key = (step.neuron, step.mark, SIMULATORS[simulator].version, simulator, steps)
     if known := parts.get(*key):
         return known
     run = cosimulate_step(
@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--netlist-steps", type=int, default=100_000)
     arguments = parser.parse_args()
-    simulators = [name for name, tools in TOOLS.items() if all(map(is_available, tools))]
+    simulators = [name for name, each in SIMULATORS.items() if each.is_available]
     parts = Parts("neuron_simulation")
     rows: list[dict[str, Any]] = []
     for name in arguments.neurons:

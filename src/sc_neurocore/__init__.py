@@ -1,4 +1,4 @@
-"""SC-NeuroCore: spiking networks from PyTorch to FPGA bitstreams, proved equal to their model.
+"""SC-NeuroCore: spiking networks from PyTorch to FPGA bitstreams, held against their integer model.
 
 The names below are what most programs need; they are imported when they are first used, so that
 hardware work never waits for torch.

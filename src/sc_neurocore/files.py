@@ -11,10 +11,13 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
@@ -25,7 +28,20 @@ CACHE_VARIABLE = "SC_NEUROCORE_CACHE"
 OWN_FOLDER = ".sc-neurocore"
 """The folder inside a folder of ours that holds its lock, the list of the files that were written
 there with their SHA-256, and, for moments, what replaces files."""
+_OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _LOCK, _STAGED, _JOURNAL, _WRITTEN = "lock", "staged", "journal.json", "written.json"
+
+LARGEST_FILE = 1 << 30
+"""No file of ours is larger, in bytes; of what is larger, nothing is read."""
+_LARGEST_LIST = 1 << 22
+_ATTEMPTS = 5
+
+# Neither a link that was put there since it was looked for, nor a wait for a pipe's other end.
+_READ = os.O_RDONLY | sum(
+    getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
+)
+
+_Result = TypeVar("_Result")
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -33,15 +49,25 @@ def write_atomically(path: Path, content: bytes) -> None:
 
     A symbolic link at its place is replaced, never followed.
     """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    with naming(path):
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have every OSError inside name this file: that of a full disk names none."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from None
 
 
 def cache_folder(part: str) -> Path:
@@ -53,16 +79,59 @@ def cache_folder(part: str) -> Path:
     return Path(base) / "sc_neurocore" / part
 
 
+def private_folder(folder: Path) -> None:
+    """Make a folder that holds what will be executed, or check one: nobody else may write there.
+
+    Raises:
+        UserError: If it is a symbolic link, or belongs to another user, who could change what is
+            executed. The system's own user is trusted.
+        OSError: If it cannot be made.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if stat.S_ISLNK(found.st_mode):
+        raise UserError(f"{folder} is a symbolic link: expected a folder that holds what is run")
+    if not is_own(found):
+        raise UserError(
+            f"{folder} belongs to another user (number {found.st_uid}), who could change what is "
+            f"run from there: set {CACHE_VARIABLE} to a folder of your own"
+        )
+    if found.st_mode & _OTHERS_MAY_WRITE and os.name == "posix":
+        folder.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS_MAY_WRITE)
+
+
+def is_own(found: os.stat_result) -> bool:
+    """Return whether a file belongs to this user or to the system's own."""
+    return os.name != "posix" or found.st_uid in (os.geteuid(), 0)
+
+
+def read_private(path: Path) -> bytes | None:
+    """Return the content of a plain file that only this user can have written; else None."""
+    try:
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
+            found = os.fstat(file.fileno())
+            is_shared = os.name == "posix" and found.st_mode & _OTHERS_MAY_WRITE
+            if not stat.S_ISREG(found.st_mode) or is_shared or not is_own(found):
+                return None
+            return file.read()
+    except OSError:
+        return None
+
+
 def sha256(content: bytes) -> str:
     """Return the SHA-256 of some bytes in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
 def stays_inside(name: str) -> bool:
-    """Tell whether a name is a relative path with forward slashes that leads downwards only."""
+    """Tell whether a name is a relative path with forward slashes that leads downwards only.
+
+    What begins with a dot is not ours to touch: a folder may be a repository, or somebody's home.
+    """
     pure = PurePosixPath(name)
-    is_usual = name.isprintable() and "\\" not in name and pure.as_posix() == name
-    return is_usual and bool(pure.parts) and not pure.is_absolute() and ".." not in pure.parts
+    is_usual = name.isprintable() and not {"\\", ":"} & set(name) and pure.as_posix() == name
+    is_hidden = any(part.startswith(".") for part in pure.parts)
+    return is_usual and bool(pure.parts) and not pure.is_absolute() and not is_hidden
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -73,30 +142,67 @@ def inside(folder: Path, name: str) -> Path:
         name: A relative path with forward slashes, such as a manifest holds.
 
     Raises:
-        UserError: If the name is absolute, goes upwards, is written unusually, or passes through a
-            symbolic link.
+        UserError: If the name is absolute, goes upwards, is hidden, is written unusually, or passes
+            through a symbolic link.
     """
     if not stays_inside(name):
         raise UserError(f"{folder}: the name {name!r} does not stay inside the folder: refused")
     path = folder
-    for part in PurePosixPath(name).parts:
-        path = path / part
-        if path.is_symlink():
-            raise UserError(f"{path} is a symbolic link: expected a file of the folder itself")
+    try:
+        for part in PurePosixPath(name).parts:
+            path = path / part
+            if path.is_symlink():
+                raise UserError(f"{path} is a symbolic link: expected a file of the folder itself")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
     return path
 
 
-def read_inside(folder: Path, name: str) -> bytes | None:
+def read_inside(folder: Path, name: str, largest: int = LARGEST_FILE) -> bytes | None:
     """Return the content of a plain file in a folder; None if there is none.
 
+    Args:
+        folder: The folder.
+        name: As `inside` takes it.
+        largest: How many bytes the file may have.
+
     Raises:
-        UserError: If the name leads out of the folder, or the file cannot be read.
+        UserError: If the name leads out of the folder, or the file cannot be read or is too large.
     """
     path = inside(folder, name)
     try:
-        return path.read_bytes() if path.is_file() else None
+        with _opened_plain(path) as file:
+            content = None if file is None else read_at_most(file, largest)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
+    except ValueError:
+        raise UserError(
+            f"{path}: more than {largest} bytes, which no such file of ours has"
+        ) from None
+    return content
+
+
+def read_at_most(file: BufferedReader, largest: int) -> bytes:
+    """Return the content of a file; of one that is too large, nothing is read.
+
+    Raises:
+        ValueError: If it has more bytes, or more than it says.
+    """
+    size = os.fstat(file.fileno()).st_size
+    content = file.read(size + 1) if size <= largest else b""
+    if size > largest or len(content) > size:
+        raise ValueError(f"more than {min(size, largest)} bytes")
+    return content
+
+
+@contextmanager
+def _opened_plain(path: Path) -> Iterator[BufferedReader | None]:
+    """Open a plain file to read; None if there is none: no link, pipe, device or folder."""
+    if not path.is_file():
+        yield None
+        return
+    with os.fdopen(os.open(path, _READ), "rb") as file:
+        yield file if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
 
 
 @contextmanager
@@ -112,13 +218,10 @@ def sole_writer(folder: Path, purpose: str) -> Iterator[None]:
     """
     own = folder / OWN_FOLDER
     try:
-        if own.is_symlink():
-            raise UserError(f"{own} is a symbolic link, which is not ours: remove it")
+        _check_own(own)
         own.mkdir(parents=True, exist_ok=True)
         lock = FileLock(own / _LOCK, timeout=0)
-        with lock:
-            settle(folder)
-            yield
+        lock.acquire()
     except Timeout:
         raise UserError(
             f"{folder}: another sc-neurocore command is writing there: wait until it ends, or give "
@@ -126,6 +229,30 @@ def sole_writer(folder: Path, purpose: str) -> Iterator[None]:
         ) from None
     except FileExistsError:
         raise UserError(f"{folder} is a file: expected a folder") from None
+    except OSError as error:
+        raise UserError(
+            f"{folder}: {error.strerror}; give a place that can be read and written"
+        ) from None
+    try:
+        settle(folder)
+        yield
+    finally:
+        lock.release()
+
+
+def _check_own(own: Path) -> None:
+    """Refuse what is not as this package would have made it: a folder, and plain files in it."""
+    for path in (own, *(own / name for name in (_STAGED, _LOCK, _JOURNAL, _WRITTEN))):
+        try:
+            found = path.lstat()
+        except FileNotFoundError:
+            continue
+        if stat.S_ISLNK(found.st_mode):
+            raise UserError(f"{path} is a symbolic link, which is not ours: remove {own}")
+        wanted = stat.S_ISDIR if path.name in (OWN_FOLDER, _STAGED) else stat.S_ISREG
+        is_lock_of_more = path.name == _LOCK and found.st_nlink > 1 and found.st_size > 0
+        if not wanted(found.st_mode) or is_lock_of_more:
+            raise UserError(f"{path} is not what is kept there, and not ours: remove {own}")
 
 
 def written_files(folder: Path) -> dict[str, str]:
@@ -133,25 +260,61 @@ def written_files(folder: Path) -> dict[str, str]:
 
     A list that somebody damaged counts as none: then nothing is known to be ours.
     """
-    path = folder / OWN_FOLDER / _WRITTEN
     try:
-        if path.is_symlink():
-            return {}
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(_read_own(folder, _WRITTEN) or b"{}")
         return {str(name): str(digest) for name, digest in found.items() if stays_inside(str(name))}
-    except (OSError, ValueError, AttributeError, RecursionError):
+    except (OSError, UserError, ValueError, AttributeError, RecursionError):
         return {}
 
 
-def settled(folder: Path) -> None:
-    """Finish what an interrupted command left, if it left anything, before a folder is read.
+def _read_own(folder: Path, name: str) -> bytes | None:
+    own = folder / OWN_FOLDER
+    _check_own(own)
+    with _opened_plain(own / name) as file:
+        try:
+            return read_at_most(file, _LARGEST_LIST) if file else None
+        except ValueError as error:
+            raise UserError(f"{own / name}: {error}: remove {own}") from None
+
+
+def read_together(folder: Path, read: Callable[[], _Result]) -> _Result:
+    """Read several files of a folder that are of one replacement, not some of them of the next.
+
+    What an interrupted command left is finished first.
+
+    Args:
+        folder: The folder.
+        read: Reads the files.
 
     Raises:
-        UserError: As `sole_writer` and `settle` do.
+        UserError: As `read`, `sole_writer` and `settle` do; or if the files do not come to rest.
     """
-    if (folder / OWN_FOLDER / _JOURNAL).exists():
-        with sole_writer(folder, "this command"):
-            pass
+    for _ in range(_ATTEMPTS):
+        if os.path.lexists(folder / OWN_FOLDER / _JOURNAL):
+            with sole_writer(folder, "this command"):
+                pass
+        before = _state(folder)
+        try:
+            found = read()
+        except UserError:
+            if _state(folder) == before:
+                raise
+            continue
+        if _state(folder) == before:
+            return found
+    raise UserError(f"{folder}: its files are replaced all the time: wait until that ends")
+
+
+def _state(folder: Path) -> object:
+    """Return what changes with every replacement of files, and equals nothing during one."""
+    own = folder / OWN_FOLDER
+    if os.path.lexists(own / _JOURNAL):
+        return object()
+    try:
+        found = (own / _WRITTEN).lstat()
+    except OSError:
+        return None
+    return (found.st_ino, found.st_mtime_ns)
 
 
 def replace_files(folder: Path, contents: Mapping[str, bytes], remove: Iterable[str] = ()) -> None:
@@ -166,64 +329,97 @@ def replace_files(folder: Path, contents: Mapping[str, bytes], remove: Iterable[
         remove: Names of files that go.
 
     Raises:
-        UserError: If a name leads out of the folder.
+        UserError: If a name leads out of the folder or to a folder, or nothing can be written.
     """
     known = written_files(folder)
     gone = {name: known[name] for name in remove if name in known and name not in contents}
     for name in (*contents, *gone):
-        inside(folder, name)
-    own = folder / OWN_FOLDER
-    shutil.rmtree(own / _STAGED, ignore_errors=True)
-    (own / _STAGED).mkdir(parents=True)
-    for number, content in enumerate(contents.values()):
-        (own / _STAGED / str(number)).write_bytes(content)
+        _place(folder, name)
     kept = {name: digest for name, digest in known.items() if name not in gone}
     written = kept | {name: sha256(content) for name, content in contents.items()}
-    journal = {"write": list(contents), "remove": gone, "written": written}
-    write_atomically(own / _JOURNAL, json.dumps(journal).encode())
+    journal = {"write": list(contents), "remove": gone}
+    staged = folder / OWN_FOLDER / _STAGED
+    try:
+        shutil.rmtree(staged, ignore_errors=True)
+        staged.mkdir(parents=True)
+        for number, content in enumerate(contents.values()):
+            (staged / str(number)).write_bytes(content)
+        (staged / _WRITTEN).write_bytes(json.dumps(written, indent=1).encode())
+        (staged / _JOURNAL).write_bytes(json.dumps(journal).encode())
+        os.replace(staged / _JOURNAL, folder / OWN_FOLDER / _JOURNAL)
+    except OSError as error:  # a full disk, say: nothing has happened yet
+        shutil.rmtree(staged, ignore_errors=True)
+        raise UserError(f"{staged}: {error.strerror}: nothing was written to {folder}") from None
     settle(folder)
+
+
+def _place(folder: Path, name: str) -> Path:
+    """Return where a file goes, if a file can be there."""
+    path = inside(folder, name)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, where a file is to be: remove it")
+    for parent in path.relative_to(folder).parents:
+        if (folder / parent).exists() and not (folder / parent).is_dir():
+            raise UserError(f"{folder / parent} is a file, where a folder is to be: remove it")
+    return path
 
 
 def settle(folder: Path) -> None:
     """Do the rest of a replacement that was interrupted, or forget one that had not begun.
 
-    To be called as the folder's `sole_writer`.
+    To be called as the folder's `sole_writer`. Every part can be done twice: whoever is killed
+    here leaves the rest to the next.
 
     Raises:
-        UserError: If the journal is damaged or a name in it leads out of the folder.
+        UserError: If the journal is damaged, a name in it leads out of the folder, or the disk does
+            not let the rest be done.
     """
     own = folder / OWN_FOLDER
     journal, staged = own / _JOURNAL, own / _STAGED
-    if any(path.is_symlink() for path in (own, journal, staged, own / _WRITTEN)):
-        raise UserError(f"{own} is or holds a symbolic link, which is not ours: remove {own}")
-    if journal.exists():
+    _check_own(own)
+    content = _read_own(folder, _JOURNAL)
+    if content is not None:
         try:
-            content = json.loads(journal.read_text(encoding="utf-8"))
-            written = [str(name) for name in content["write"]]
-            removed = {str(name): str(digest) for name, digest in content["remove"].items()}
-            known = json.dumps(content["written"], indent=1).encode()
+            entries = json.loads(content)
+            written = [str(name) for name in entries["write"]]
+            removed = {str(name): str(digest) for name, digest in entries["remove"].items()}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise UserError(f"{journal} is damaged: remove {own} and start again") from None
-        for name in (*written, *removed):
-            inside(folder, name)
-        for number, name in enumerate(written):
-            new = staged / str(number)
-            if new.is_file() and not new.is_symlink():
-                place = inside(folder, name)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(new, place)
-        for name, digest in removed.items():
-            place = inside(folder, name)
-            if place.is_file() and sha256(place.read_bytes()) == digest:
-                place.unlink()
-                _remove_empty(place.parent, folder)
-        write_atomically(own / _WRITTEN, known)
-        journal.unlink()
+        places = {name: _place(folder, name) for name in (*written, *removed)}
+        try:
+            for number, name in enumerate(written):
+                _move(staged / str(number), places[name])
+            for name, digest in removed.items():
+                if _has_digest(places[name], digest):
+                    places[name].unlink()
+                    _remove_empty(places[name].parent, folder)
+            _move(staged / _WRITTEN, own / _WRITTEN)
+            journal.unlink()
+        except OSError as error:
+            raise UserError(
+                f"{error.filename or folder}: {error.strerror}: an earlier command was interrupted "
+                f"while it replaced files of {folder}, and the rest cannot be done"
+            ) from None
     shutil.rmtree(staged, ignore_errors=True)
+
+
+def _move(new: Path, place: Path) -> None:
+    """Put a staged file in its place, if that has not been done already."""
+    if new.is_file() and not new.is_symlink():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(new, place)
+
+
+def _has_digest(path: Path, digest: str) -> bool:
+    with _opened_plain(path) as file:
+        if file is None or os.fstat(file.fileno()).st_size > LARGEST_FILE:
+            return False
+        return hashlib.file_digest(file, "sha256").hexdigest() == digest
 
 
 def _remove_empty(place: Path, folder: Path) -> None:
     """Remove a folder that has become empty, and those around it, up to `folder`."""
-    while place != folder and not any(place.iterdir()):
-        place.rmdir()
-        place = place.parent
+    with suppress(OSError):
+        while place != folder and not any(place.iterdir()):
+            place.rmdir()
+            place = place.parent

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from sc_neurocore.cli.app import app
 from sc_neurocore.cli.app import run as run_line
 from sc_neurocore.equation import CATALOGUE
+from sc_neurocore.files import OWN_FOLDER, sole_writer
+from sc_neurocore.fpga.build import BuildReport
 from sc_neurocore.hdl.design import load_design
 from sc_neurocore.hdl.manifest import read_manifest
 from sc_neurocore.network import (
@@ -372,3 +374,76 @@ def test_an_interrupted_stage_is_not_a_failed_check(
     assert (code, summary["exit_code"]) == (130, 130)
     assert summary["problems"] == {"cosimulate": "interrupted"}
     assert "cosimulate" not in summary["seconds"]
+
+
+@pytest.mark.parametrize("lanes", ["\u0668", "\u00b2", "\uff18", "8 ", "+8", "8.0", "", "9" * 5000])
+def test_a_number_of_lanes_is_written_in_ascii(lanes: str, tmp_path: Path) -> None:
+    code, result = run("compile", MODEL, "--out", tmp_path / "d", "--lanes", lanes)
+    assert code == 2
+    assert "expected a power of two, or auto" in result["error"]
+    assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize("number", ["\u0668", "\uff18", "9" * 5000])
+def test_other_numbers_too(number: str, tmp_path: Path) -> None:
+    for option in ("--weight-bits", "--pipeline", "--baud", "--clock"):
+        line = ["compile", str(MODEL), "--out", str(tmp_path / "d"), option, number]
+        if option == "--clock":
+            line += ["--board", "icebreaker"]
+        assert run_line([*line, "--json"]) == 2
+
+
+@pytest.mark.parametrize("command", ["export", "import", "train", "demo", "report"])
+def test_a_folder_has_one_writer(command: str, tmp_path: Path) -> None:
+    nir = tmp_path / "from"
+    assert run("export", MODEL, "--to", "nir", "--out", nir)[0] == 0
+    out = tmp_path / "folder"
+    lines = {
+        "export": ("export", MODEL, "--to", "fixed", "--out", out),
+        "import": ("import", nir / "network.nir", "--out", out),
+        "train": ("train", "--epochs", 1, "--hidden", 4, "--steps", 2, "--out", out),
+        "demo": ("demo", "--out", out),
+        "report": ("report", out),
+    }
+    with sole_writer(out, "test"):
+        code, result = run(*lines[command])
+    assert code == (3 if "needs what is not installed" in result["error"] else 2)
+    assert code == 3 or "another sc-neurocore command is writing there" in result["error"]
+    assert [path.name for path in out.iterdir()] == [OWN_FOLDER]
+
+
+@pytest.mark.parametrize(("fmax", "code"), [(24.1, 0), (24.0, 0), (23.9, 1), (13.0, 1), (5.0, 1)])
+def test_a_build_that_misses_the_boards_clock_fails_and_is_not_for_the_board(
+    fmax: float,
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whatever clock it was built to aim at: the board runs at its own."""
+    design = tmp_path / "design"
+    assert run("compile", MODEL, "--out", design, "--board", "icebreaker", "--lanes", 2)[0] == 0
+    numbers = dict.fromkeys(("luts", "flip_flops", "logic_cells", "brams", "sprams", "dsps"), 1.0)
+    built = BuildReport(
+        **numbers,  # type: ignore[arg-type]
+        device="up5k",
+        device_title="iCE40UP5K",
+        top="top",
+        available={},
+        cells={},
+        fmax_mhz=fmax,
+        frequency_mhz=1.0,
+        bitstream="build/top.bin",
+        bitstream_bytes=1,
+        layout=None,
+        project=None,
+        seed=1,
+        seconds={},
+        versions={},
+    )
+    monkeypatch.setattr("sc_neurocore.cli.hardware.build_design", lambda *_, **__: built)
+    assert run_line(["build", str(design), "--frequency", "1"]) == code
+    shown = " ".join(capsys.readouterr().out.split())
+    assert ("to the board" in shown) == (code == 0)
+    assert ("not for the board" in shown) == (code == 1)
+    assert ("--clock" in shown) == (code == 1 and fmax >= 12)

@@ -45,6 +45,9 @@ def test_no_cut_or_addition_goes_unnoticed(values: np.ndarray, data: st.DataObje
         (b"\0\0\x08\x02\0\0\0\x01", "8 bytes cannot hold the sizes of 2 axes"),
         (as_idx(np.zeros((2, 3), np.uint8))[:-1], r"17 bytes: expected 18 .*\(2, 3\).*cut off"),
         (b"\0\0\x08\x03" + b"\xff" * 12, "16 bytes: expected 79228162458924105385300197391"),
+        (b"\0\0\x08\x41" + b"\0\0\0\x01" * 65 + b"\x07", "no array has the shape"),
+        (b"\0\0\x08\xff" + b"\0\0\0\x01" * 255 + b"\x07", "no array has the shape"),
+        (b"\0\0\x08\x04" + b"\xff" * 12 + b"\0" * 4, "no array has the shape"),
     ],
 )
 def test_the_fault_is_named(content: bytes, message: str) -> None:

@@ -1,5 +1,6 @@
 """Clock settings, against the frequencies that they make and against the open tools' own choice."""
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.fpga.clocks import Clock, plan_clock
+from sc_neurocore.fpga.boards import BOARDS, Board, highest_clock, plan_line
+from sc_neurocore.fpga.clocks import Clock, clocks_up_to, plan_clock
 
 
 def setting(clock: Clock, name: str) -> int:
@@ -58,6 +60,12 @@ def test_what_no_pll_makes_is_refused_with_the_nearest(family: str, wanted: floa
         plan_clock(family, 12, wanted)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("wanted", [0.0, -12.0, math.inf, -math.inf, math.nan])
+def test_what_is_no_frequency_is_refused(wanted: float) -> None:
+    with pytest.raises(UserError, match="expected a positive number"):
+        plan_clock("ice40", 12, wanted)
+
+
 @pytest.mark.parametrize("wanted", [20, 24, 33, 45])
 def test_ice40_settings_are_those_of_icepll(
     wanted: int, require_tool: Callable[..., None], tmp_path: Path
@@ -74,3 +82,20 @@ def test_ice40_settings_are_those_of_icepll(
     clock = plan_clock("ice40", 12, wanted)
     assert {name: setting(clock, name) for name in theirs} == theirs
     assert set(theirs) == {"DIVR", "DIVF", "DIVQ", "FILTER_RANGE"}
+
+
+@pytest.mark.parametrize("key", BOARDS)
+@pytest.mark.parametrize("limit", [200.0, 31.7, 23.999, 12.1, 6.5])
+def test_the_highest_clock_up_to_a_limit_can_be_compiled_for(key: str, limit: float) -> None:
+    board = BOARDS[key]
+    found = highest_clock(board, limit, 115_200)
+    candidates = [clock.frequency_mhz for clock in _made(board) if clock.frequency_mhz <= limit]
+    if found is None:
+        assert not candidates
+        return
+    assert plan_line(board, found, 115_200)[0].frequency_mhz <= limit
+    assert found == pytest.approx(max(candidates), rel=1e-5)
+
+
+def _made(board: Board) -> list[Clock]:
+    return clocks_up_to(board.clock_family, board.oscillator_mhz, math.inf)

@@ -20,6 +20,7 @@ from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Popul
 from sc_neurocore.network.encoding import ENCODINGS, encode_weights
 from sc_neurocore.stochastic import LFSR16, Halton, SCDenseLayer, SourcePair
 from sc_neurocore.tools import programs
+from sc_neurocore.verify.simulators import SIMULATORS
 from sc_neurocore.verify.stochastic_simulation import cosimulate_layer, cosimulate_network
 
 RequireTool = Callable[..., None]
@@ -166,11 +167,29 @@ def test_the_digits_network(require_tool: RequireTool) -> None:
     assert result.compared == 5 * 25 * 138 + 11
 
 
-def test_verilator_runs_the_same_bench(require_tool: RequireTool) -> None:
-    require_tool("verilator", "c++")
+@pytest.mark.parametrize("simulator", ["verilator", "cxxrtl"])
+def test_every_simulator_runs_the_same_benches(simulator: Any, require_tool: RequireTool) -> None:
+    require_tool(*SIMULATORS[simulator].tools)
     verilog = emit_network(make_description([5, 4, 3], "LIF"), 32, "sobol", sharing="rotated")
-    result = cosimulate_network(verilog, np.arange(10).reshape(2, 5), "verilator")
+    result = cosimulate_network(verilog, np.arange(10).reshape(2, 5), simulator)
     assert result.holds, result.first_mismatch
+    layer = emit_layer(make_layer("lfsr", "shared", "unipolar", 32), weights="ports")
+    values = np.random.default_rng(1).integers(0, 1 << layer.fraction_bits, (4, 5))
+    counts = cosimulate_layer(layer, values, simulator)
+    assert counts.holds, counts.first_mismatch
+    assert counts.simulator == simulator
+
+
+def test_a_layer_that_takes_longer_is_found(require_tool: RequireTool) -> None:
+    require_tool("iverilog")
+    verilog = emit_layer(make_layer("lfsr", "shared", "sign-magnitude", 64))
+    name = f"{verilog.top}.v"
+    late = "    wire early;\n    always @(posedge clk) done <= early;\n"
+    broken = verilog.files[name].replace("output wire done\n);\n", f"output reg done\n);\n{late}")
+    verilog.files[name] = broken.replace(".done  (done)", ".done  (early)")
+    assert late in broken != verilog.files[name]
+    result = cosimulate_layer(verilog, np.full((4, 5), 1000))
+    assert result.first_mismatch == "frame 0: done after more clocks, not 67"
 
 
 def test_yosys_finds_one_clock_and_no_latch(require_tool: RequireTool, tmp_path: Path) -> None:
@@ -237,5 +256,5 @@ def test_values_that_do_not_fit_are_refused() -> None:
         cosimulate_layer(verilog, np.ones((2, 4), dtype=int))
     with pytest.raises(DataError, match="values from 0 to 16"):
         cosimulate_layer(verilog, np.full((2, 5), 17))
-    with pytest.raises(UserError, match="simulator 'vcs': expected auto, icarus, verilator"):
+    with pytest.raises(UserError, match="'vcs': expected auto, verilator, cxxrtl, icarus"):
         cosimulate_layer(verilog, np.ones((2, 5), dtype=int), "vcs")

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import py_compile
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +54,76 @@ def test_a_folder_that_cannot_be_written_is_named(
         numba_runtime.load("answer", "ANSWER = 43\n")
 
 
+def the_file(folder: Path, name: str) -> Path:
+    (path,) = (folder / "kernels").glob(f"{name}_*.py")
+    return path
+
+
+@pytest.fixture
+def forgotten(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A cache into which a module was written by a process that has ended."""
+    monkeypatch.setenv(numba_runtime.CACHE_VARIABLE, str(tmp_path))
+    for name in [name for name in sys.modules if name.startswith("planted_")]:
+        del sys.modules[name]
+    module = numba_runtime.load("planted", TEXT)
+    del sys.modules[module.__name__]
+    return tmp_path
+
+
+def test_what_lies_in_the_cache_is_compared_and_never_executed(forgotten: Path) -> None:
+    path = the_file(forgotten, "planted")
+    path.write_text("import os\nos.environ['PLANTED'] = '1'\nANSWER = 43\n")
+    assert numba_runtime.load("planted", TEXT).ANSWER == 42
+    assert "PLANTED" not in os.environ
+    assert path.read_text() == TEXT
+
+
+def test_a_byte_code_file_beside_it_is_not_executed(forgotten: Path) -> None:
+    path = the_file(forgotten, "planted")
+    other = forgotten / "other.py"
+    other.write_text("ANSWER = 43\n")
+    os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    py_compile.compile(str(other), importlib.util.cache_from_source(str(path)), doraise=True)
+    assert numba_runtime.load("planted", TEXT).ANSWER == 42
+
+
+@pytest.mark.skipif(os.name != "posix", reason="owners and modes")
+def test_a_file_that_others_can_write_or_that_is_a_link_is_replaced(forgotten: Path) -> None:
+    path = the_file(forgotten, "planted")
+    path.chmod(0o666)
+    number = path.stat().st_ino
+    name = numba_runtime.load("planted", TEXT).__name__
+    assert path.stat().st_ino != number and not path.stat().st_mode & 0o022
+    del sys.modules[name]
+    (forgotten / "elsewhere").write_text(TEXT)
+    path.unlink()
+    path.symlink_to(forgotten / "elsewhere")
+    numba_runtime.load("planted", TEXT)
+    assert path.is_file() and not path.is_symlink()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="owners and modes")
+def test_the_folder_is_private(forgotten: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = forgotten / "kernels"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(0o777)
+    compiled = folder / "__pycache__"
+    compiled.mkdir()
+    compiled.chmod(0o777)
+    name = the_file(forgotten, "planted").stem
+    planted, own = compiled / f"{name}.nbi", compiled / "another.nbi"
+    for path in (planted, own):
+        path.write_bytes(b"")
+        path.chmod(0o666)
+    numba_runtime.load("planted", TEXT)
+    for each in (folder, compiled):
+        assert not each.stat().st_mode & 0o022
+    assert own.exists() and not planted.exists()
+    monkeypatch.setattr("sc_neurocore.files.is_own", lambda found: False)
+    with pytest.raises(UserError, match=r"belongs to another user .* set SC_NEUROCORE_CACHE"):
+        numba_runtime.load("planted", TEXT + "# new\n")
+
+
 TAKE = """
 import numba
 from sc_neurocore.kernels.numba_support import entry, take_one
@@ -90,3 +165,21 @@ def test_generated_text_is_python_whose_lines_do_not_depend_on_the_run(
             compile(text, neuron.name, "exec")
             assert text == emit(scan, storage)
             assert "$" not in text
+
+
+def test_compiled_code_is_found_again_by_another_process(tmp_path: Path) -> None:
+    """Numba's index lies beside the source, whose time stamp must therefore stay."""
+    script = (
+        "from sc_neurocore.kernels import numba_runtime\n"
+        f"work = numba_runtime.load('take', {TAKE!r}).work\n"
+        "print(*work._cache_hits.values() if hasattr(work._cache_hits, 'values') "
+        "else [work._cache_hits])\n"
+    )
+    environment = {**os.environ, numba_runtime.CACHE_VARIABLE: str(tmp_path)}
+    hits = [
+        subprocess.run(
+            [sys.executable, "-c", script], env=environment, capture_output=True, text=True
+        ).stdout.strip()
+        for _ in range(2)
+    ]
+    assert hits == ["0", "1"]

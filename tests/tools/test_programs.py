@@ -9,11 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sc_neurocore.errors import ToolFailedError, ToolMissingError
+from sc_neurocore.errors import ToolFailedError, ToolMissingError, UserError
 from sc_neurocore.tools import programs
 from sc_neurocore.tools.catalogue import PROGRAMS, Program
 from sc_neurocore.tools.programs import ToolTimeoutError, is_available, locate, run, version
@@ -83,6 +84,57 @@ def test_timeout_ends_the_children_too(python_as_tool: str, tmp_path: Path) -> N
     with pytest.raises(ToolTimeoutError, match="no answer in 2 s"):
         run(python_as_tool, [SLEEP_WITH_CHILD], tmp_path, timeout=2, log=log)
     assert "child started" in log.read_text()
+
+
+@pytest.mark.parametrize(("own", "users"), [(1.0, None), (600.0, "1")])
+def test_a_program_that_hangs_is_stopped_with_a_reason(
+    own: float,
+    users: str | None,
+    python_as_tool: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slow = replace(PROGRAMS[python_as_tool], time_limit=own)
+    monkeypatch.setitem(PROGRAMS, python_as_tool, slow)
+    if users is not None:
+        monkeypatch.setenv(programs.TIME_LIMIT_VARIABLE, users)
+    with pytest.raises(ToolTimeoutError) as caught:
+        run(python_as_tool, ["import time; print('busy', flush=True); time.sleep(600)"], tmp_path)
+    message = str(caught.value)
+    assert "python -c" in message and str(tmp_path) in message and "busy" in message
+    assert "got no answer in 1 s and was stopped" in message
+    assert "set SC_NEUROCORE_TIME_LIMIT" in message
+
+
+def test_the_users_limit_can_be_none_but_not_nonsense(
+    python_as_tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = replace(PROGRAMS[python_as_tool], time_limit=0.1)
+    monkeypatch.setitem(PROGRAMS, python_as_tool, slow)
+    monkeypatch.setenv(programs.TIME_LIMIT_VARIABLE, "0")
+    assert run(python_as_tool, ["import time; time.sleep(0.5); print(1)"], tmp_path).stdout == "1\n"
+    for nonsense in ("soon", "-1", "inf", "nan"):
+        monkeypatch.setenv(programs.TIME_LIMIT_VARIABLE, nonsense)
+        with pytest.raises(UserError, match="expected seconds, or 0 for no limit"):
+            run(python_as_tool, ["1"], tmp_path)
+
+
+def test_a_program_has_a_plain_temporary_folder_that_ends_with_it(
+    python_as_tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = tmp_path / "a b'c $(x)"
+    odd.mkdir()
+    for folder in (odd, tmp_path):
+        monkeypatch.setattr("tempfile.tempdir", str(folder))
+        code = "import tempfile; print(tempfile.mkdtemp()); 1 / 0"
+        place = Path(run(python_as_tool, [code], tmp_path, check=False).stdout.strip())
+        assert programs._PLAIN_PATH.fullmatch(str(place))
+        assert not place.exists() and not place.parent.exists()
+    assert place.is_relative_to(tmp_path.resolve())
+    monkeypatch.setattr(programs, "_TEMPORARY_FOLDERS", ())
+    monkeypatch.setattr("tempfile.tempdir", str(odd))
+    with pytest.raises(UserError, match="set TMPDIR to a folder"):
+        run(python_as_tool, ["1"], tmp_path)
 
 
 def test_interrupt_ends_the_program(tmp_path: Path) -> None:

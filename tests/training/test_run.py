@@ -3,6 +3,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +13,12 @@ import pytest
 
 from sc_neurocore.data import Dataset, Split, split_from_metadata
 from sc_neurocore.errors import DataError, EquationError, UserError
+from sc_neurocore.files import OWN_FOLDER
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network import load_description
 from sc_neurocore.progress import Progress
 from sc_neurocore.training import RunOptions, TrainingOptions, train, train_run
+from sc_neurocore.training import run as run_module
 from sc_neurocore.training.assembly import encoded_dataset
 from sc_neurocore.training.augmentation import Distortion
 from sc_neurocore.training.options import NetKind
@@ -23,7 +27,9 @@ FAST = RunOptions(n_hidden=32, training=TrainingOptions(epochs=2, steps=10, seed
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    own = folder / OWN_FOLDER
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.parent != own]
+    return {path.name: path.read_bytes() for path in paths}
 
 
 def test_a_run_is_written_read_back_and_reproduced(tmp_path: Path) -> None:
@@ -215,3 +221,48 @@ def test_unknown_names_list_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="max_delay = 4: net 'conv' has no delays"):
         RunOptions(net="conv", max_delay=4)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_has_one_writer_and_goes_on_after_it(tmp_path: Path) -> None:
+    """Else the results of two trainings with other options would replace each other."""
+    out = tmp_path / "run"
+    second: list[subprocess.CompletedProcess[str]] = []
+
+    def meanwhile(event: Progress) -> None:
+        if event.done == 1 and not second:
+            line = ["-m", "sc_neurocore.cli", "train", "--out", str(out), "--hidden", "5"]
+            second.append(
+                subprocess.run([sys.executable, *line], capture_output=True, text=True, timeout=200)
+            )
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match="saved in"):
+        train_run("digits", out, FAST, meanwhile)
+    assert second[0].returncode == 2
+    assert f"sc-neurocore: {out}" in second[0].stderr
+    assert json.loads((out / "training.json").read_bytes())["options"]["n_hidden"] == 32
+
+    # The lock went with the interruption: the same training goes on.
+    run = train_run("digits", out, FAST)
+    assert run.description.content_hash == train_run("digits", out, FAST).description.content_hash
+
+
+def test_who_waited_for_a_folder_does_not_train_what_is_finished_by_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    small = replace(FAST, n_hidden=6)
+    load = run_module.load_split
+
+    def slow(*arguments: object) -> Split:
+        monkeypatch.setattr(run_module, "load_split", load)
+        train_run("digits", out, small)  # another process, while this one loads its data
+        return load(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(run_module, "load_split", slow)
+    with pytest.raises(UserError, match="a run with other options"):
+        train_run("digits", out, FAST)
+    monkeypatch.setattr(run_module, "load_split", slow)
+    events: list[Progress] = []
+    assert train_run("digits", out, small, events.append).options == small
+    assert not events

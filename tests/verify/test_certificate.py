@@ -147,10 +147,12 @@ def test_a_netlist_that_differs_is_no_certificate() -> None:
         assert certificate.holds is (first_mismatch is None)
 
 
-def test_a_family_that_there_is_not_is_refused_before_anything_is_run(design: Path) -> None:
+def test_a_family_that_there_is_not_is_refused_before_anything_is_run(
+    design: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("sc_neurocore.verify.certificate.cosimulate")
     with pytest.raises(UserError, match="expected one of ice40"):
         verify(design, netlists=("ice",))
-    assert not (design / "simulation").exists()
 
 
 def test_another_network_in_the_folder_is_refused(design: Path) -> None:

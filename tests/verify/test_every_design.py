@@ -16,6 +16,8 @@ from sc_neurocore.hdl.design import compile_network
 from sc_neurocore.hdl.geometry import EngineOptions
 from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
 from sc_neurocore.verify.certificate import cosimulate_design, prove_design
+from sc_neurocore.verify.elaborated import elaborate, refuse_faults
+from sc_neurocore.verify.verilog_reader import check_design
 
 CASES = 60
 IN_CI = (3, 7)
@@ -77,6 +79,10 @@ def test_the_certificate_holds(
         network = compile_network(description, tmp_path, **compiled, **options).network
     except UserError as error:
         pytest.fail(f"{compiled} {options}: {error}")
+    sources = {path.name: path.read_bytes() for path in (tmp_path / "rtl").iterdir()}
+    verilog = {name: text for name, text in sources.items() if name.endswith(".v")}
+    check_design(verilog, verilog.values())
+    refuse_faults(elaborate(sources, description.name))
     limit = 1 << network.input_bits
     inputs = np.random.default_rng(seed).integers(0, limit, (3, network.layers[0].inputs))
     runs = cosimulate_design(tmp_path, inputs, "icarus")

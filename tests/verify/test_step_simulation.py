@@ -10,7 +10,7 @@ from sc_neurocore.errors import ToolFailedError, UserError
 from sc_neurocore.fixed import FixedPoint, NeuronProgram, QFormat, lower
 from sc_neurocore.hdl.equation_compiler import emit_neuron
 from sc_neurocore.verify.netlist import check_netlist, synthesise
-from sc_neurocore.verify.simulators import TOOLS
+from sc_neurocore.verify.simulators import SIMULATORS
 from sc_neurocore.verify.step_simulation import cosimulate_step, random_inputs
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "neurons"
@@ -32,12 +32,12 @@ def test_icarus_agrees(name: str, require_tool) -> None:  # type: ignore[no-unty
     assert (run.simulator, run.steps, run.mismatches) == ("icarus", 2000, 0)
 
 
-@pytest.mark.parametrize("simulator", TOOLS)
+@pytest.mark.parametrize("simulator", SIMULATORS)
 @pytest.mark.parametrize(("form", "stages"), [("UQ6.8:nearest:wrap", 0), ("Q6.8", 3)])
 def test_every_simulator_agrees_on_formats_and_pipelines(
     simulator: str, form: str, stages: int, require_tool
 ) -> None:  # type: ignore[no-untyped-def]
-    require_tool(*TOOLS[simulator])
+    require_tool(*SIMULATORS[simulator].tools)
     program = lowered("AdEx", form)
     verilog = emit_neuron(program, pipeline=stages)
     run = cosimulate_step(
@@ -52,10 +52,10 @@ def test_every_simulator_agrees_on_formats_and_pipelines(
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("simulator", TOOLS)
+@pytest.mark.parametrize("simulator", SIMULATORS)
 @pytest.mark.parametrize("name", NEURONS)
 def test_a_million_steps(name: str, simulator: str, require_tool) -> None:  # type: ignore[no-untyped-def]
-    require_tool(*TOOLS[simulator])
+    require_tool(*SIMULATORS[simulator].tools)
     program = lowered(name)
     verilog = emit_neuron(program)
     module = f"{verilog.name}_step"

@@ -16,10 +16,14 @@ def main() -> NoReturn:
     try:
         # A polite request to end is handled like Ctrl-C, so that no external program is left over.
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        from sc_neurocore.cli.streams import flush_at_the_end, open_what_is_closed
+
+        open_what_is_closed()
         from sc_neurocore.cli.app import run
 
-        code = run()
+        code = flush_at_the_end(run())
     except KeyboardInterrupt:  # before a command had begun, or after it had ended
-        sys.stderr.write("sc-neurocore: interrupted\n")
+        if sys.stderr is not None:
+            sys.stderr.write("sc-neurocore: interrupted\n")
         code = _EXIT_INTERRUPTED
     sys.exit(code)

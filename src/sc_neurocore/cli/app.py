@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import contextlib
 import sys
 from typing import Annotated, Any
 
@@ -10,7 +10,8 @@ import typer
 
 from sc_neurocore import __version__
 from sc_neurocore.cli import boards, comparing, demo, exchange, hardware, networks, training, upkeep
-from sc_neurocore.cli.console import EXIT_USER_ERROR, print_json
+from sc_neurocore.cli.console import EXIT_INTERRUPTED, EXIT_USER_ERROR, Report
+from sc_neurocore.errors import UserError
 
 app = typer.Typer(
     name="sc-neurocore",
@@ -56,20 +57,22 @@ def run(arguments: list[str] | None = None) -> int:
 
     A usage error, too, leaves one JSON object on stdout where `--json` was given.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that lacks a character is no error
     given = sys.argv[1:] if arguments is None else arguments
     try:
         code: Any = app(args=given, prog_name="sc-neurocore", standalone_mode=False)
     except typer.Abort:
-        return 130
+        return EXIT_INTERRUPTED
+    except SystemExit:
+        return 0  # so does the library leave when nobody reads its help any more
+    except OSError as error:  # only help and version are written outside of a report
+        return Report(as_json=False).failure(UserError(f"stdout: {error.strerror}"))
     except Exception as error:
         # Usage errors of the command-line library can show themselves; others are not ours to hide.
         if not hasattr(error, "format_message"):
             raise
-        error.show()  # type: ignore[attr-defined]
+        with contextlib.suppress(OSError):
+            error.show()  # type: ignore[attr-defined]
         if "--json" in given:
-            print_json({"error": error.format_message(), "exit_code": EXIT_USER_ERROR})
+            Report(as_json=True).say_failure(error.format_message(), EXIT_USER_ERROR)
         return EXIT_USER_ERROR
     return code if isinstance(code, int) else 0

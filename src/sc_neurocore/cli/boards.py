@@ -11,10 +11,12 @@ import typer
 from sc_neurocore.cli import options
 from sc_neurocore.cli.console import reporting
 from sc_neurocore.cli.stages import find_design, test_part
-from sc_neurocore.errors import DataError
+from sc_neurocore.errors import BoardError, DataError
+from sc_neurocore.fixed import IntegerNetwork
 from sc_neurocore.fpga.boards import BOARDS, board_of
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.host import Host
+from sc_neurocore.fpga.protocol import Identity
 from sc_neurocore.fpga.simulated import SECONDS_OF_SILENCE, simulated_board
 from sc_neurocore.hdl.memories import weight_image
 from sc_neurocore.verify.standing import standing
@@ -37,15 +39,18 @@ def run(
     samples: Annotated[
         int, typer.Option(min=0, help="At most so many images; 0: all there are.")
     ] = 0,
+    allow_edited: options.AllowEdited = False,
     as_json: options.Json = False,
 ) -> None:
     """Classify test images on a board and compare every class and spike count with the integers.
 
     Exit code 1 if anything differed.
     """
+    is_simulated = port == SIMULATED
     with (
         reporting(as_json) as report,
-        opened(find_design(directory), allow_edited=True) as design,
+        # Only a simulation runs what lies in the folder; a board runs what was built.
+        opened(find_design(directory), allow_edited=allow_edited or not is_simulated) as design,
     ):
         board = board_of(design)
         accelerator, network = design.accelerator, design.network
@@ -54,11 +59,11 @@ def run(
         labels = data.labels[: samples or None]
         if len(images) == 0:
             raise DataError(f"{data.name} has no images to classify")
-        is_simulated = port == SIMULATED
         with simulated_board(design) if is_simulated else nullcontext(port) as name:
             silence = SECONDS_OF_SILENCE if is_simulated else Host.SILENCE
             content_hash = accelerator.content_hash
             with Host(name, baud=board.baud, network_hash=content_hash, silence=silence) as host:
+                _check_sizes(host.identity, network)
                 if host.identity.weights_are_loaded and not host.condition().has_weights:
                     host.load_weights(
                         weight_image(network, accelerator.stationary_geometry()), report.progress
@@ -96,3 +101,15 @@ def run(
         ]
         report.result(content, rows)
         report.exit_code = 1 if wrong_classes or wrong_counts else 0
+
+
+def _check_sizes(board: Identity, network: IntegerNetwork) -> None:
+    found, wanted = (
+        (board.inputs, board.outputs),
+        (network.layers[0].inputs, network.layers[-1].outputs),
+    )
+    if found != wanted:
+        raise BoardError(
+            f"the board claims to hold this network, which has {wanted[0]} inputs and {wanted[1]} "
+            f"outputs, but says {found[0]} and {found[1]}: build its bitstream again"
+        )

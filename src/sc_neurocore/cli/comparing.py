@@ -17,7 +17,7 @@ from sc_neurocore.cli.stages import find_network, is_neuron, network_inputs, rea
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.parser import parse_neuron
 from sc_neurocore.errors import DataError
-from sc_neurocore.files import write_atomically
+from sc_neurocore.files import sole_writer, write_atomically
 from sc_neurocore.fixed.choosing import (
     USUAL_TARGET,
     Chosen,
@@ -258,12 +258,12 @@ def _trade_off(chosen: Chosen) -> Figure:
 
 
 def _write(folder: Path, content: dict[str, Any], figures: dict[str, Figure]) -> list[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
     files = {"comparison.json": json.dumps(content, indent=2) + "\n"}
     files |= {
         f"{name}.svg": to_svg(figure, name, f"Floats and integers: {name}")
         for name, figure in figures.items()
     }
-    for name, text in files.items():
-        write_atomically(folder / name, text.encode())
+    with sole_writer(folder, "compare"):
+        for name, text in files.items():
+            write_atomically(folder / name, text.encode())
     return [folder / name for name in files]

@@ -6,16 +6,18 @@ import contextlib
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any, cast
 
 import rich.progress
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from sc_neurocore.errors import ScNeurocoreError
+from sc_neurocore.cli.streams import Courtesy, Shown, closed_stdout, write_result
+from sc_neurocore.errors import ScNeurocoreError, UserError
 from sc_neurocore.progress import Progress
 
 EXIT_FAILED = 1
@@ -43,18 +45,22 @@ def describe_error(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "not enough memory for what was asked: make the network, batch or length smaller"
     if isinstance(error, OSError):
-        place, reason = error.filename or "a file", error.strerror or error
-        return f"{place}: {reason}; give a place that can be read and written"
+        reason = error.strerror or error
+        if not error.filename:
+            return f"{reason}: is there room for temporary files in {tempfile.gettempdir()}?"
+        return f"{error.filename}: {reason}; give a place that can be read and written"
     return (
         f"a bug in sc-neurocore ({type(error).__name__}: {error}): please report it with the "
         f"command line; {DEBUG}=1 shows where it happened"
     )
 
 
-def print_json(content: Mapping[str, Any]) -> None:
-    """Write the one JSON object of a command to stdout."""
-    sys.stdout.write(json.dumps(content, indent=2) + "\n")
-    sys.stdout.flush()
+def printable(text: str) -> str:
+    """Return a text without what a terminal would obey: names and messages may be a stranger's."""
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode()
+        for each in text
+    )
 
 
 class Report:
@@ -66,8 +72,8 @@ class Report:
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
         self.exit_code = 0
-        self._stdout = Console(highlight=False)
-        self._stderr = Console(stderr=True, highlight=False)
+        self._stdout = Console(file=cast(IO[str], Shown()), highlight=False)
+        self._stderr = Console(file=cast(IO[str], Courtesy()), highlight=False)
         self._bars = rich.progress.Progress(
             rich.progress.TextColumn("{task.description}"),
             rich.progress.BarColumn(),
@@ -98,17 +104,17 @@ class Report:
 
     def note(self, text: str) -> None:
         """Say something on stderr, above the bars."""
-        self._stderr.print(text, markup=False)
+        self._stderr.print(printable(text), markup=False)
 
     def result(self, content: Mapping[str, Any], rows: Iterable[tuple[str, ...]] = ()) -> None:
         """Give the result: the content as JSON, or the rows as a table."""
         self.stop_bars()
         if self.as_json:
-            print_json(content)
+            write_result(json.dumps(content, indent=2) + "\n", is_promised=True)
             return
         table = Table(show_header=False, box=None, pad_edge=False)
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(printable, row))
         if table.row_count:
             self._stdout.print(table, markup=False)
 
@@ -116,11 +122,16 @@ class Report:
         """Say what went wrong, on stderr and, with `as_json`, on stdout; return the exit code."""
         self.stop_bars()
         message, exit_code = describe_error(error), exit_code_of(error)
-        self._stderr.print(f"sc-neurocore: {message}", markup=False, soft_wrap=True)
+        self._stderr.print(f"sc-neurocore: {printable(message)}", markup=False, soft_wrap=True)
         if self.as_json:
-            with contextlib.suppress(OSError):  # stdout itself may be what failed
-                print_json({"error": message, "exit_code": exit_code})
+            self.say_failure(message, exit_code)
         return exit_code
+
+    def say_failure(self, message: str, exit_code: int) -> None:
+        """Write the JSON object of a command that failed, if that can be written."""
+        content = {"error": message, "exit_code": exit_code}
+        with contextlib.suppress(UserError):  # stdout itself may be what failed
+            write_result(json.dumps(content, indent=2) + "\n", is_promised=True)
 
 
 @contextmanager
@@ -128,6 +139,8 @@ def reporting(as_json: bool) -> Iterator[Report]:
     """Run a command's body; turn what goes wrong into a message and an exit code."""
     report = Report(as_json)
     try:
+        if as_json and sys.stdout is None:
+            raise closed_stdout()  # rather now than after the work
         yield report
     except typer.Exit:
         raise

@@ -23,7 +23,7 @@ from sc_neurocore.cli import options, stages
 from sc_neurocore.cli.console import Report, describe_error, exit_code_of, reporting
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import ToolMissingError
-from sc_neurocore.files import write_atomically
+from sc_neurocore.files import inside, sole_writer, write_atomically
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fpga.build import build
 from sc_neurocore.fpga.energy import count_activity
@@ -40,8 +40,9 @@ from sc_neurocore.report.tables import tables
 from sc_neurocore.tools.catalogue import PROGRAMS
 from sc_neurocore.tools.programs import is_available, version
 from sc_neurocore.verify.certificate import Certificate, certify, cosimulate_design, prove_design
+from sc_neurocore.verify.core_simulation import core_of, simulate_core
 from sc_neurocore.verify.cosimulation import CosimulationResult
-from sc_neurocore.verify.simulators import TOOLS, build_simulator, choose_simulator
+from sc_neurocore.verify.simulators import SIMULATORS, choose_simulator
 
 DATASET = "digits"
 EPOCHS = 10
@@ -72,10 +73,12 @@ def demo(
     """
     with reporting(as_json) as report:
         _check_tools()
-        out.mkdir(parents=True, exist_ok=True)
+        for name in ("training", "design"):
+            inside(out, name)  # no link leads what is written elsewhere
         road = _Road(out, report)
         try:
-            road.go()
+            with sole_writer(out, "demo"):
+                road.go()
         finally:
             if road.seconds:  # a run that did nothing leaves what an earlier one wrote
                 road.write()
@@ -88,7 +91,7 @@ def _check_tools() -> None:
     """Name everything that is missing before any work is done."""
     missing = [PROGRAMS[name] for name in NEEDED if not is_available(name)]
     lines = [f"{program.key} ({program.purpose}): {program.remedy}" for program in missing]
-    if not any(all(map(is_available, tools)) for tools in TOOLS.values()):
+    if not any(each.is_available for each in SIMULATORS.values()):
         lines.append(f"a simulator: install a C++ compiler, or {PROGRAMS['verilator'].remedy}")
     if lines:
         raise ToolMissingError("the demo needs what is not installed: " + "; ".join(lines))
@@ -260,8 +263,8 @@ def _trace_neuron(
     accelerator: Accelerator, frame: ArrayLike, layer: int, neuron: int, state: str
 ) -> NDArray[np.int64]:
     """Return one neuron's state after each step, as the RTL's trace port shows it."""
-    core = build_simulator(accelerator, choose_simulator("auto"))
-    updates = core.run(np.asarray(frame, dtype=np.int64)).updates
+    simulation = simulate_core(core_of(accelerator), choose_simulator("auto"))
+    updates = simulation.run(np.asarray(frame, dtype=np.int64)).updates
     column = [each.name for each in accelerator.states[layer]].index(state)
     here = np.flatnonzero((updates.layer == layer) & (updates.neuron == neuron))
     in_time: NDArray[np.int64] = updates.states[here[np.argsort(updates.step[here])], column]

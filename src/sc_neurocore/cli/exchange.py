@@ -10,6 +10,7 @@ import typer
 from sc_neurocore.cli import options
 from sc_neurocore.cli.console import reporting
 from sc_neurocore.data.catalogue import load_unseen
+from sc_neurocore.files import sole_writer
 from sc_neurocore.interop.importing import read_nir
 from sc_neurocore.network.storage import save_description
 
@@ -44,7 +45,8 @@ def import_(
             readout=readout,
             input=None if dataset is None else load_unseen(dataset).encoding,
         )
-        save_description(description, out)
+        with sole_writer(out, "import"):
+            save_description(description, out)
         layers = [layer.kind for layer in description.layers]
         content = {
             "network": description.name,

@@ -34,12 +34,13 @@ from sc_neurocore.fixed.lowering import lower
 from sc_neurocore.fixed.numerics import check_kinds, refuse
 from sc_neurocore.fixed.qformat import FixedPoint
 from sc_neurocore.fixed.stimulus import standard_stimulus
-from sc_neurocore.fpga.boards import find_board
+from sc_neurocore.fpga.boards import find_board, highest_clock
 from sc_neurocore.fpga.build import build as build_design
 from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import CERTIFICATE, Design
+from sc_neurocore.hdl.manifest import BoardPart
 from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST, compile_neuron
 from sc_neurocore.hdl.schedules import AUTO
 from sc_neurocore.tools.devices import RESOURCES, find_device
@@ -89,9 +90,7 @@ def compile_(
             return
         number: int | Literal["auto"] = "auto"
         if lanes != "auto":
-            if not (lanes.isascii() and lanes.isdigit()):
-                raise UserError(f"--lanes {lanes}: expected a power of two, or auto")
-            number = int(lanes)
+            number = options.number_of_lanes(lanes)
         description = find_network(run)
         taken = chosen_for_network(description, format, constant_bits, weight_bits)
         compiled = compile_design(
@@ -261,7 +260,8 @@ def verify(
             (
                 title,
                 f"{run.samples} inputs{f' ({run.inputs})' if run.inputs else ''}, "
-                f"{run.updates} updates, {_cycles(run)}",
+                f"{run.updates} updates, {_cycles(run)}"
+                f"{f'; {run.disturbance}' if run.disturbed else ''}",
                 run.first_mismatch or "no mismatch",
             )
             for title, run in runs
@@ -383,7 +383,22 @@ def build(
             rows.append(("Vivado project, written, not run", path))
         rows += [("edited by hand", name) for name in built.edited]
         rows.append(("design", built.verification))
-        if board is not None and built.bitstream:
-            path = (directory / built.bitstream).as_posix()
-            rows.append(("to the board", find_board(board.board).programmer.format(bitstream=path)))
+        if board is not None:
+            slow = built.fmax_mhz is not None and built.fmax_mhz < board.frequency_mhz
+            if slow and built.fmax_mhz is not None:
+                rows.append(("not for the board", _too_slow(board, built.fmax_mhz)))
+                report.exit_code = CheckFailedError.exit_code
+            elif built.bitstream:
+                path = (directory / built.bitstream).as_posix()
+                programmer = find_board(board.board).programmer
+                rows.append(("to the board", programmer.format(bitstream=path)))
         report.result(content, rows)
+
+
+def _too_slow(board: BoardPart, fmax_mhz: float) -> str:
+    """Say what would help a design that misses its board's clock."""
+    clock = highest_clock(find_board(board.board), fmax_mhz, board.baud)
+    advice = "more --pipeline stages or fewer --lanes are needed"
+    if clock is not None:
+        advice = f"compile with --clock {clock:g}, or {advice}"
+    return f"it runs at {board.frequency_mhz:g} MHz, and the design is too slow for that: {advice}"

@@ -21,6 +21,7 @@ from sc_neurocore.cli.stages import (
 )
 from sc_neurocore.cli.writing import FORMS, write_export
 from sc_neurocore.errors import UserError
+from sc_neurocore.files import sole_writer
 from sc_neurocore.fixed.network_comparison import COMPARED_SAMPLES, compare_network
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.network.encoding import WeightEncoding
@@ -118,6 +119,7 @@ def export(
             raise UserError(f"--to {to}: expected one of {', '.join(FORMS)}")
         description = find_network(run)
         folder = out or (run.parent if run.is_file() else run) / "export" / to
-        paths = write_export(description, to, folder, encoding, format, weight_bits)
+        with sole_writer(folder, "export"):
+            paths = write_export(description, to, folder, encoding, format, weight_bits)
         names = [path.as_posix() for path in paths]
         report.result({"to": to, "files": names}, [("written", name) for name in names])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.numerics import KINDS
 from sc_neurocore.tools.devices import DEVICES
 
@@ -84,3 +86,11 @@ Source = Annotated[
     str, typer.Option(help="Where the bits come from: lfsr, sobol, halton, counter, bernoulli.")
 ]
 Encoding = Annotated[str, typer.Option(help="sign-magnitude, bipolar or unipolar.")]
+
+
+def number_of_lanes(text: str) -> int:
+    """Read a number of `--lanes`; whether there can be so many is not looked at here."""
+    # Python takes digits of any script for a number, and refuses very long ones with an error.
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise UserError(f"--lanes {text}: expected a power of two, or auto")
+    return int(text)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sc_neurocore.data.catalogue import load_unseen, split_from_metadata
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import DataError, UserError
+from sc_neurocore.files import inside
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fpga.build import BuildReport
 from sc_neurocore.fpga.energy import Activity, estimate_energy
@@ -95,9 +96,10 @@ def network_inputs(
 
 def find_design(directory: Path) -> Path:
     """Return the design folder: the one given, or the one inside a demo's folder."""
-    inner = directory / "design"
-    is_demo = not (directory / MANIFEST).exists() and (inner / MANIFEST).exists()
-    return inner if is_demo else directory
+    if (directory / MANIFEST).exists():
+        return directory
+    inner = inside(directory, "design")
+    return inner if (inner / MANIFEST).exists() else directory
 
 
 def test_part(description: NetworkDescription, dataset: str | None = None) -> Dataset:

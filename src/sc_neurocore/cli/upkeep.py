@@ -13,6 +13,7 @@ import typer
 from sc_neurocore.cli import options
 from sc_neurocore.cli.console import reporting
 from sc_neurocore.errors import CheckFailedError, ToolMissingError, UserError
+from sc_neurocore.files import sole_writer
 from sc_neurocore.report.html import write_report
 from sc_neurocore.tools.doctor import examine
 
@@ -63,12 +64,14 @@ def bench(
             raise UserError(f"no table {unknown[0]!r}; known: {', '.join(sorted(scripts))}")
         chosen = sorted(tables or scripts)
         missed = []
-        for name in chosen:
-            shown.note(f"{name} …")
-            status = subprocess.run([sys.executable, scripts[name]], stdout=sys.stderr).returncode
-            if status not in (0, CheckFailedError.exit_code):
-                raise CheckFailedError(f"{scripts[name]} failed; what it printed stands above")
-            missed += [name] * bool(status)
+        with sole_writer(folder / "results", "bench"):  # two at once would measure each other
+            for name in chosen:
+                shown.note(f"{name} …")
+                command = [sys.executable, str(scripts[name])]
+                status = subprocess.run(command, stdout=sys.stderr).returncode
+                if status not in (0, CheckFailedError.exit_code):
+                    raise CheckFailedError(f"{scripts[name]} failed; what it printed stands above")
+                missed += [name] * bool(status)
         if missed:
             raise CheckFailedError(
                 f"a target was missed: {', '.join(missed)}; see docs/benchmarks.md"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save as save_tensors
 
-from sc_neurocore.files import write_atomically
+from sc_neurocore.files import replace_files, write_atomically
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.interop.exporting import TIME_STEP, differences, write_nir
 from sc_neurocore.network.description import DelayDense, NetworkDescription, WeightedLayer
@@ -31,6 +31,8 @@ def write_export(
 ) -> list[Path]:
     """Write FORM.json and FORM.safetensors, or nir.json and network.nir; return their paths.
 
+    To be called as the folder's `sole_writer`.
+
     Raises:
         UserError: For a network that has no such form.
     """
@@ -41,15 +43,15 @@ def write_export(
     else:
         content, arrays = _integers(description, format, weight_bits)
     content = {"network": description.name, "sha256": description.content_hash, **content}
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors, meaning = folder / f"{form}.safetensors", folder / f"{form}.json"
-    write_atomically(tensors, save_tensors({k: np.ascontiguousarray(v) for k, v in arrays.items()}))
-    write_atomically(meaning, (json.dumps(content, indent=2) + "\n").encode())
-    return [meaning, tensors]
+    tensors, meaning = f"{form}.safetensors", f"{form}.json"
+    values = save_tensors({k: np.ascontiguousarray(v) for k, v in arrays.items()})
+    replace_files(
+        folder, {tensors: values, meaning: (json.dumps(content, indent=2) + "\n").encode()}
+    )
+    return [folder / meaning, folder / tensors]
 
 
 def _write_nir(description: NetworkDescription, folder: Path) -> list[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
     network, meaning = folder / "network.nir", folder / "nir.json"
     content = {
         "network": description.name,

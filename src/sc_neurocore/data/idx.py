@@ -69,4 +69,7 @@ def parse_idx(content: bytes, name: object) -> NDArray[np.uint8]:
             f"{name}: {len(content)} bytes: expected {expected} for values of shape {shape}; "
             f"the file is {'cut off' if len(content) < expected else 'too long'}; {_REMEDY}"
         )
-    return np.frombuffer(content, np.uint8, offset=begin).reshape(shape)
+    try:
+        return np.frombuffer(content, np.uint8, offset=begin).reshape(shape)
+    except ValueError as error:  # too many axes, or empty ones beside very long ones
+        raise DataError(f"{name}: no array has the shape {shape} ({error}); {_REMEDY}") from None

@@ -43,7 +43,7 @@ ARCHIVE = DataFile(
 )
 # GitHub may compress the same files anew at any time, so it is the recordings that are checked.
 _CONTENT = "6dd22fd67a828c538242226b1d7b64e7b54d0e818c20f6cb8ad29290b7fcd96c"
-_RECORDING = re.compile(r"(?:[^/]+/)*recordings/(\d)_([a-z]+)_(\d+)\.wav")
+_RECORDING = re.compile(r"(?:[^/]+/)*recordings/([0-9])_([a-z]+)_([0-9]+)\.wav")
 _MAXIMUM_BYTES = 1 << 28
 _FEATURES_VERSION = 1
 

@@ -25,6 +25,8 @@ from sc_neurocore.equation.syntax import (
     MAXIMUM_LINE,
     MAXIMUM_NUMBER_LENGTH,
     Place,
+    check_plain,
+    misleads,
     read_assignment,
     read_expression,
 )
@@ -100,7 +102,7 @@ class NeuronReader:
 
     def read_text(self, text: str) -> None:
         """Read the lines of a text."""
-        lines = text.splitlines()
+        lines = re.split(r"\r\n|\r|\n", text.removesuffix("\n"))
         if len(lines) > MAXIMUM_LINES:
             raise EquationError(f"{len(lines)} lines: a neuron has at most {MAXIMUM_LINES}")
         for number, line in enumerate(lines, start=1):
@@ -108,12 +110,17 @@ class NeuronReader:
 
     def read(self, line: str, number: int | None = None) -> None:
         """Read one line; `number` is where it stands in the text, if it stands in one."""
+        hidden = next(filter(misleads, line), None)
+        if hidden is not None:
+            # Also in a comment: there it could make a line that counts look like one that does not.
+            check_plain(hidden, Place(line, number, line.index(hidden)))
         line = line.split("#", 1)[0].rstrip()
         if not line.strip():
             return
         if len(line) > MAXIMUM_LINE:
             where = f"line {number}" if number else "a line"
             raise EquationError(f"{where} has {len(line)} characters, {MAXIMUM_LINE} at most")
+        check_plain(line, Place(line, number))
         equation = _EQUATION.match(line)
         if equation is not None:
             self._read_equation(line, equation, Place(line, number))
@@ -280,7 +287,7 @@ def _number(found: re.Match[str], group: str, place: Place) -> float:
     if text in ("inf", "-inf") and group != "value":
         return float(text)
     if len(text) <= MAXIMUM_NUMBER_LENGTH and re.fullmatch(
-        r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", text
+        r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", text
     ):
         value = float(text)
         if math.isfinite(value):

@@ -11,6 +11,7 @@ import ast
 import keyword
 import math
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from sc_neurocore.equation.expression import (
@@ -33,7 +34,9 @@ MAXIMUM_OPERANDS = 500
 _LOGIC = ("if", "else", "and", "or", "not")
 _ALLOWED = re.compile(r"[A-Za-z0-9_ \t+\-*/().,<>=]*")
 _NUMBER = re.compile(r"[0-9.][0-9A-Za-z_.]*")
-_DECIMAL = re.compile(r"(\d+\.?\d*|\.\d+)([eE]\d+)?")
+_DECIMAL = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][0-9]+)?")
+_INVISIBLE = ("Cc", "Zl", "Zp")
+_TURNING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 _BINARY: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _COMPARE: dict[type[ast.cmpop], str] = {ast.GtE: ">=", ast.Gt: ">", ast.LtE: "<=", ast.Lt: "<"}
 
@@ -50,7 +53,9 @@ class Place:
         """Return an error that shows the line with a caret `column` characters into the text."""
         where = f"line {self.number}: " if self.number else ""
         caret = " " * (self.offset + column) + "^"
-        return EquationError(f"{where}{message}\n    {self.line}\n    {caret}")
+        # What a terminal would obey, or show somewhere else, must not come out of a file.
+        line = "".join("?" if misleads(character) else character for character in self.line)
+        return EquationError(f"{where}{message}\n    {line}\n    {caret}")
 
     def after(self, columns: int) -> Place:
         """Return the place that many characters further on."""
@@ -60,6 +65,22 @@ class Place:
         """Return how far into the text a name first stands; 0 if it does not."""
         found = re.search(rf"\b{re.escape(name)}\b", self.line[self.offset :])
         return found.start() if found else 0
+
+
+def misleads(character: str) -> bool:
+    """Return whether a character makes text look like another text: controls, line ends, turns."""
+    return character != "\t" and (
+        unicodedata.category(character) in _INVISIBLE
+        or unicodedata.bidirectional(character) in _TURNING
+    )
+
+
+def check_plain(text: str, place: Place) -> None:
+    """Refuse what is not ASCII: digits, letters and blanks that only look like those meant."""
+    for column, character in enumerate(text):
+        if misleads(character) or not character.isascii():
+            name = unicodedata.name(character, f"U+{ord(character):04X}")
+            raise place.error(f"unexpected character {character!a} ({name})", column)
 
 
 def parse_expression(text: str) -> Expression:
@@ -94,13 +115,14 @@ def read_expression(text: str, place: Place) -> Expression:
 
 def _check_characters(text: str, place: Place) -> None:
     """Refuse what Python's parser should not even see."""
-    if not text.strip():
+    if not text.strip(" \t"):
         raise place.error("expected an expression, found nothing")
     if len(text) > MAXIMUM_LINE:
         raise EquationError(
             f"an expression of {len(text)} characters: at most {MAXIMUM_LINE} are read; "
             f"split it with 'local' lines"
         )
+    check_plain(text, place)
     good = _ALLOWED.match(text)
     if good is not None and good.end() < len(text):
         raise place.error(f"unexpected character {text[good.end()]!r}", good.end())
@@ -125,7 +147,7 @@ def _is_number(text: str, word: re.Match[str]) -> bool:
     if len(word[0]) > MAXIMUM_NUMBER_LENGTH:
         return False
     # In 1e-3 the word ends before the sign: the rest is the exponent's digits.
-    if word[0][-1] in "eE" and re.match(r"[+-]\d{1,3}(?![A-Za-z0-9_.])", text[word.end() :]):
+    if word[0][-1] in "eE" and re.match(r"[+-][0-9]{1,3}(?![A-Za-z0-9_.])", text[word.end() :]):
         return _DECIMAL.fullmatch(word[0][:-1]) is not None
     return _DECIMAL.fullmatch(word[0]) is not None
 
@@ -201,6 +223,7 @@ def parse_assignment(text: str) -> Assignment:
 
 def read_assignment(text: str, place: Place) -> Assignment:
     """Read an assignment that stands at `place`."""
+    check_plain(text, place)
     match = re.match(r"\s*(local\s+)?([A-Za-z][A-Za-z0-9_]*)\s*=(?!=)", text)
     if match is None:
         raise place.error("expected an assignment, such as v = beta*v + I")

@@ -29,7 +29,9 @@ FOLLOW = -1
 
 CONSTANTS = "constants="
 
-_TEXT = re.compile(r"(?P<unsigned>[Uu]?)[Qq](?P<m>\d{1,3})\.(?P<n>\d{1,3})(?P<modes>(:[a-z]+)*)")
+_TEXT = re.compile(
+    r"(?P<unsigned>[Uu]?)[Qq](?P<m>[0-9]{1,3})\.(?P<n>[0-9]{1,3})(?P<modes>(:[a-z]+)*)"
+)
 _EXPECTED = "Qm.n or UQm.n, such as Q8.8, with :nearest and :wrap after it where they are wanted"
 
 

@@ -7,12 +7,13 @@ hand-written modules of fpga/rtl: clock, reset, and a serial line with the host 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import Any
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.fpga.clocks import Clock, ClockFamily, plan_clock
+from sc_neurocore.fpga.clocks import Clock, ClockFamily, clocks_up_to, plan_clock
 from sc_neurocore.fpga.constraints import FORMATS, ConstraintFormat, Pin
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.accelerator import BOARD_SOURCES, SOURCES, Accelerator
@@ -180,9 +181,25 @@ def plan_line(
     Raises:
         UserError: If the board cannot have the frequency or the speed.
     """
-    wanted = frequency_mhz or board.frequency_mhz
+    wanted = board.frequency_mhz if frequency_mhz is None else frequency_mhz
     clock = plan_clock(board.clock_family, board.oscillator_mhz, wanted)
     return clock, _clocks_per_bit(clock, baud)
+
+
+def highest_clock(board: Board, limit_mhz: float, baud: int) -> float | None:
+    """Return the highest clock up to a limit, in MHz, that a board can be compiled for.
+
+    Args:
+        board: The board.
+        limit_mhz: What the design reaches.
+        baud: Bits per second on the serial line, which not every clock can make.
+    """
+    for each in clocks_up_to(board.clock_family, board.oscillator_mhz, limit_mhz):
+        asked = float(f"{each.frequency_mhz:.6g}")
+        with suppress(UserError):
+            if plan_line(board, asked, baud)[0].frequency_mhz <= limit_mhz:
+                return asked
+    return None
 
 
 def add_board(

@@ -16,14 +16,25 @@ from pathlib import Path
 from typing import Any
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.files import read_inside, replace_files, sole_writer, written_files
+from sc_neurocore.files import (
+    LARGEST_FILE,
+    read_inside,
+    replace_files,
+    sha256,
+    sole_writer,
+    written_files,
+)
 from sc_neurocore.fpga.flow import Job, Product, run_steps, start_job
 from sc_neurocore.fpga.sources import Sources, sources_of
+from sc_neurocore.fpga.vivado import check_constraints
 from sc_neurocore.hdl.design import Design
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.tools.devices import find_device
 from sc_neurocore.tools.programs import version
 from sc_neurocore.verify.standing import standing
+
+BUILDS, BUILD_REPORT = "build", "build.json"
+_LARGEST_REPORT = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,7 @@ class BuildReport:
             are.
         verification: Whether the design is verified, in a line.
         design: The SHA-256 of every file of the design that was built.
+        files: The SHA-256 of every file that the build made.
     """
 
     device: str
@@ -84,6 +96,7 @@ class BuildReport:
     edited: tuple[str, ...] = ()
     verification: str = ""
     design: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
 
     @property
     def meets_timing(self) -> bool:
@@ -176,6 +189,30 @@ def build_sources(
     return report
 
 
+def check_build(design: Design, device: str) -> str:
+    """Say whether what lies in build/DEVICE was made of this design, in a line.
+
+    Returns:
+        Nothing if it was, and no file of it was changed since.
+    """
+    assert design.home is not None
+    name = f"{BUILDS}/{device}/{BUILD_REPORT}"
+    try:
+        content = json.loads(read_inside(design.home, name, _LARGEST_REPORT) or b"")
+        built_of, made = dict(content["design"]), dict(content["files"])
+        if built_of != design.hashes:
+            return f"{name}: built of other files than are in the folder now: build again"
+        left = LARGEST_FILE
+        for file, digest in made.items():
+            found = read_inside(design.home, file, left) or b""
+            left -= len(found)
+            if sha256(found) != digest:
+                return f"{file} is not the file that was built: build again"
+    except (UserError, ValueError, KeyError, TypeError, RecursionError):
+        return f"{name} is missing, damaged or of another version: build again"
+    return ""
+
+
 def _build(
     sources: Sources,
     device: str,
@@ -194,21 +231,24 @@ def _build(
         name = f"build/{target.key}/{job.sources.top}.xdc"
         earlier = None if target.flow.place_and_route else read_inside(home, name)
         if earlier is not None:  # somebody may have assigned pins in it
+            check_constraints(earlier, home / name)
             (Path(place) / name).write_bytes(earlier)
-        report = _report(job, run_steps(job))
+        product = run_steps(job)
         files = {
             path.relative_to(place).as_posix(): path.read_bytes()
             for path in sorted(job.folder.iterdir())
         }
-    return report, files
+        report = _report(job, product)
+    made = {name: sha256(content) for name, content in files.items()}
+    return replace(report, files=made), files
 
 
 def _keep(report: BuildReport, files: dict[str, bytes], home: Path) -> None:
     """Put the files of a build and its report into their folder, in place of an earlier build."""
-    folder = f"build/{report.device}/"
+    folder = f"{BUILDS}/{report.device}/"
     report_text = (json.dumps(report.as_dict(), indent=2) + "\n").encode()
     earlier = [name for name in written_files(home) if name.startswith(folder)]
-    replace_files(home, {**files, f"{folder}build.json": report_text}, remove=earlier)
+    replace_files(home, {**files, f"{folder}{BUILD_REPORT}": report_text}, remove=earlier)
 
 
 def _report(job: Job, product: Product) -> BuildReport:

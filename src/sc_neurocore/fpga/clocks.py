@@ -7,6 +7,7 @@ speed grade 1).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -58,6 +59,8 @@ def plan_clock(family: ClockFamily, oscillator_mhz: float, frequency_mhz: float)
     def error(clock: Clock) -> float:
         return abs(clock.frequency_mhz - frequency_mhz)
 
+    if not 0 < frequency_mhz < math.inf:
+        raise UserError(f"a clock of {frequency_mhz:g} MHz: expected a positive number")
     # Of equally near ones, min takes the first: the smallest division in front of the PLL.
     best = min(_CANDIDATES[family](oscillator_mhz), key=error)
     if not error(best) <= _TOLERANCE * frequency_mhz:
@@ -130,6 +133,13 @@ def _xc7(pin: float) -> Iterator[Clock]:
                         "OUTPUT_DIVIDER": str(output_divider),
                     }
                     yield Clock("board_clock_xc7", parameters, output)
+
+
+def clocks_up_to(family: ClockFamily, oscillator_mhz: float, limit_mhz: float) -> list[Clock]:
+    """Return the clocks that can be made, the highest first; none is above the limit."""
+    made = [Clock("board_clock_direct", {}, oscillator_mhz), *_CANDIDATES[family](oscillator_mhz)]
+    fitting = [clock for clock in made if clock.frequency_mhz <= limit_mhz]
+    return sorted(fitting, key=lambda clock: -clock.frequency_mhz)
 
 
 _CANDIDATES: Mapping[ClockFamily, Callable[[float], Iterator[Clock]]] = {

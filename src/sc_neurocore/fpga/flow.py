@@ -46,8 +46,10 @@ def start_job(
     """Lay the sources out in a private folder.
 
     Raises:
+        UserError: If the top's name is not one for scripts.
         CheckFailedError: If they want memory that the device does not have.
     """
+    quoted(sources.top)
     texts = (sources.contents[name].decode(errors="replace") for name in sources.verilog)
     if "sprams" not in device.available and any(_SINGLE_PORT in text for text in texts):
         raise CheckFailedError(

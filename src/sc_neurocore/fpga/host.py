@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -23,6 +23,7 @@ from sc_neurocore.errors import (
 from sc_neurocore.fpga.protocol import (
     DEFAULT_BAUD,
     OVERHEAD,
+    PLACE,
     VERSION,
     Answer,
     Command,
@@ -39,10 +40,23 @@ from sc_neurocore.fpga.protocol import (
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.tools.catalogue import FPGA_EXTRA
 
+termios: ModuleType | None
+try:
+    import termios
+except ImportError:  # not on Windows
+    termios = None
+
 _T = TypeVar("_T")
 
+_LINE_ERRORS: tuple[type[Exception], ...] = (OSError,)  # pyserial's exceptions are such, too
+if termios is not None:
+    _LINE_ERRORS += (termios.error,)  # which is none, and which pyserial lets through
+
 _BITS_OF_A_BYTE = 10
+LEAST_BAUD, MOST_BAUD = 300, 50_000_000
 _PATIENCE = 0.02
+_MOST_HEARD = 1 << 17
+"""Bytes after which nothing more is expected of an answer: the longest has half as many."""
 _MEANINGS: dict[int, str] = {
     Status.UNKNOWN: "it does not know this request",
     Status.WRONG_LENGTH: "the request has the wrong length",
@@ -123,11 +137,13 @@ class Host:
             attempts: How often a request is sent before giving up.
 
         Raises:
-            UserError: If the port cannot be opened.
+            UserError: If the port cannot be opened, or no line has such a speed.
             BoardError: If nothing that answers is there.
             CheckFailedError: If it is another network or another version of the protocol.
             ToolMissingError: If pyserial is not installed.
         """
+        if not LEAST_BAUD <= baud <= MOST_BAUD:
+            raise UserError(f"{baud} baud: expected {LEAST_BAUD} to {MOST_BAUD} bits per second")
         self.retries = 0
         self._name = port if isinstance(port, str) else "the line"
         self._baud = baud
@@ -137,8 +153,10 @@ class Host:
         self._tag = 0
         self._line: Line = _open(port, baud) if isinstance(port, str) else port
         try:
-            self.identity: Identity = self._ask(Command.IDENTIFY, read_identity)
-            self._check_identity(network_hash)
+            self.identity: Identity = self._ask(
+                Command.IDENTIFY, read_identity, self._check_identity
+            )
+            self._check_network(network_hash)
         except BaseException:
             self.close()
             raise
@@ -156,12 +174,12 @@ class Host:
 
     def close(self) -> None:
         """Close the port."""
-        with suppress(OSError):
+        with suppress(*_LINE_ERRORS):
             self._line.close()
 
     def condition(self) -> Condition:
         """Ask how the board is: what is loaded, and the checksum of its weights."""
-        return self._ask(Command.CHECKSUM, read_condition)
+        return self._ask(Command.CHECKSUM, read_condition, self.identity.check_condition)
 
     def load_image(self, image: ArrayLike) -> None:
         """Send one image, (inputs,) integers, for `run`."""
@@ -169,11 +187,11 @@ class Host:
 
     def run(self) -> Result:
         """Have the network run on the image that was loaded."""
-        return self._ask(Command.RUN, read_result)
+        return self._ask(Command.RUN, read_result, self.identity.check_result)
 
     def read(self) -> Result:
         """Read the last result once more."""
-        return self._ask(Command.READ, read_result)
+        return self._ask(Command.READ, read_result, self.identity.check_result)
 
     def classify(self, images: ArrayLike, progress: ProgressCallback = ignore_progress) -> BoardRun:
         """Send images and return what the network says of each.
@@ -194,7 +212,9 @@ class Host:
         results = []
         for number, image in enumerate(batch):
             payload = self._image_bytes(image.reshape(-1))
-            results.append(self._ask(Command.CLASSIFY, read_result, payload))
+            results.append(
+                self._ask(Command.CLASSIFY, read_result, self.identity.check_result, payload)
+            )
             progress(Progress("images", done=number + 1, total=len(batch)))
         counts = np.array([result.spike_counts for result in results], dtype=np.int64)
         return BoardRun(
@@ -224,19 +244,20 @@ class Host:
             raise DataError("the image of the weights is damaged (wrong CRC): compile again")
         if len(weights) != wanted:
             raise UserError(f"{len(weights)} bytes of weights: this board takes {wanted}")
-        piece = self.identity.capacity - 4
-        offset = strange = 0
+        piece = self.identity.capacity - PLACE.size
+        offset = farthest = strange = 0
         while offset < wanted:
-            payload = offset.to_bytes(4, "little") + weights[offset : offset + piece]
+            payload = PLACE.pack(offset) + weights[offset : offset + piece]
             answer = self._request(Command.LOAD_WEIGHTS, payload)
             if answer.status == Status.OUT_OF_ORDER and strange < self._attempts:
                 # An answer got lost, and the piece was there already; or the board was reset.
                 offset = self.condition().weight_bytes
                 strange += 1
                 continue
-            strange = 0
             self._check_status(Command.LOAD_WEIGHTS, answer)
             offset = min(offset + piece, wanted)
+            if offset > farthest:  # else a board could send us back and forth for ever
+                farthest, strange = offset, 0
             progress(Progress("weights", done=offset, total=wanted))
         condition = self.condition()
         if not condition.has_weights:
@@ -246,13 +267,16 @@ class Host:
                 f"{self.identity.weights_checksum:08x}: compile and build again from one network"
             )
 
-    def _check_identity(self, network_hash: str | None) -> None:
-        identity = self.identity
-        if identity.version != VERSION:
+    def _check_identity(self, identity: Identity) -> None:
+        if identity.version != VERSION:  # then its other numbers may mean something else
             raise CheckFailedError(
                 f"the board at {self._name} speaks version {identity.version} of the protocol, "
                 f"this package version {VERSION}: build its bitstream again"
             )
+        identity.check()
+
+    def _check_network(self, network_hash: str | None) -> None:
+        identity = self.identity
         if network_hash is not None and identity.content_hash != network_hash:
             raise CheckFailedError(
                 f"the board at {self._name} holds network {identity.content_hash[:12]}…, expected "
@@ -273,10 +297,18 @@ class Host:
             )
         return image.astype(np.uint8).tobytes()
 
-    def _ask(self, command: Command, read: Callable[[bytes], _T], payload: bytes = b"") -> _T:
+    def _ask(
+        self,
+        command: Command,
+        read: Callable[[bytes], _T],
+        check: Callable[[_T], None],
+        payload: bytes = b"",
+    ) -> _T:
         answer = self._done(command, payload)
         try:
-            return read(answer)
+            found = read(answer)
+            check(found)
+            return found
         except ValueError as error:
             raise BoardError(
                 f"the board at {self._name} answered {command.name} with something else ({error}): "
@@ -306,7 +338,7 @@ class Host:
                 answer, heard = self._listen(len(request))
                 if answer is None:
                     time.sleep(self._silence)  # the board may wait for the rest of a frame
-            except OSError as error:  # pyserial's exceptions are such, too
+            except _LINE_ERRORS as error:
                 raise BoardError(
                     f"{self._name} failed during {command.name} ({error}): is the board plugged in?"
                 ) from None
@@ -323,7 +355,7 @@ class Host:
         on_the_line = (request_bytes + OVERHEAD + 1024) * _BITS_OF_A_BYTE / self._baud
         deadline = time.monotonic() + self._timeout + on_the_line
         heard = b""
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and len(heard) < _MOST_HEARD:
             part = self._line.read(max(1, self._line.in_waiting))
             heard += part
             for answer in find_answers(heard) if part else ():

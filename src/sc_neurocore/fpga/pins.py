@@ -15,7 +15,7 @@ from sc_neurocore.fpga.sources import Sources
 _MODULE = r"^module\s+{name}\s*(?:#\(.*?\)\s*)?\((?P<ports>.*?)\);"
 _PORT = re.compile(
     r"\b(?P<way>input|output)\s+(?:wire|reg)?\s*(?:signed)?\s*"
-    r"(?:\[\s*(?P<high>\d+)\s*:\s*0\s*\])?\s*(?P<names>[A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)"
+    r"(?:\[\s*(?P<high>\d{1,6})\s*:\s*0\s*\])?\s*(?P<names>[A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)"
     r"(?=\s*(?:,\s*(?:input|output)\b|$|//|\n|,))"
 )
 _OPEN = ("trace_", "hash_")

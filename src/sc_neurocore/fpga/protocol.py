@@ -23,6 +23,8 @@ _CHECKSUM = struct.Struct("<I")
 _IDENTITY = struct.Struct("<BBHHHIII32s")
 _CONDITION = struct.Struct("<BxHII")
 _RESULT = struct.Struct("<HI")
+PLACE = struct.Struct("<I")
+"""Before a piece of the weights: how many bytes of them come before it."""
 OVERHEAD = _HEADER.size + _CHECKSUM.size
 """Bytes of a frame besides its payload."""
 
@@ -86,6 +88,47 @@ class Identity:
     weight_bytes: int
     weights_checksum: int
     content_hash: str
+
+    def check(self) -> None:
+        """Raise ValueError where the sizes are those of no board, or do not belong together."""
+        for what, number in (
+            ("inputs", self.inputs),
+            ("outputs", self.outputs),
+            ("clocks per second", self.clock_hz),
+        ):
+            if not number:
+                raise ValueError(f"it claims to have 0 {what}")
+        least = max(self.inputs, PLACE.size + 1 if self.weights_are_loaded else 0)
+        if self.capacity < least:
+            raise ValueError(
+                f"it claims that requests may have {self.capacity} bytes, but its own need {least}"
+            )
+        if self.weights_are_loaded and not self.weight_bytes:
+            raise ValueError("it claims to load 0 bytes of weights")
+
+    def check_condition(self, condition: Condition) -> None:
+        """Raise ValueError where a condition is none of this board's."""
+        if not self.weights_are_loaded:
+            return
+        if condition.weight_bytes > self.weight_bytes:
+            raise ValueError(
+                f"it claims to hold {condition.weight_bytes} of {self.weight_bytes} bytes of "
+                f"weights"
+            )
+        found = condition.weight_bytes, condition.weights_checksum
+        if condition.has_weights and found != (self.weight_bytes, self.weights_checksum):
+            raise ValueError(
+                f"it claims to have its weights, but holds {found[0]} bytes with checksum "
+                f"{found[1]:08x} instead of {self.weight_bytes} with {self.weights_checksum:08x}"
+            )
+
+    def check_result(self, result: Result) -> None:
+        """Raise ValueError where a result is none of this board's."""
+        if len(result.spike_counts) != self.outputs or result.predicted >= self.outputs:
+            raise ValueError(
+                f"class {result.predicted} and {len(result.spike_counts)} counts of "
+                f"{self.outputs} outputs"
+            )
 
 
 @dataclass(frozen=True)

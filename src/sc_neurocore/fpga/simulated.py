@@ -20,7 +20,7 @@ from sc_neurocore.fpga.boards import BOARDS, board_of
 from sc_neurocore.fpga.sources import sources_of
 from sc_neurocore.hdl.design import Design
 from sc_neurocore.tools import programs
-from sc_neurocore.verify.simulators import kept_build
+from sc_neurocore.verify.builds import EXECUTABLE, kept_build
 
 CLOCKS_PER_BIT = 4
 TIMEOUT_BITS = 15
@@ -29,7 +29,6 @@ SECONDS_OF_SILENCE = 0.15
 """What a host must wait before the simulated board has surely given up a frame."""
 
 _TOOLS = ("verilator", "c++")
-_EXECUTABLE = "simulator"
 _SECONDS_TO_START = 20
 _SECONDS_TO_END = 5
 
@@ -53,7 +52,7 @@ def simulated_board(design: Design) -> Iterator[str]:
         raise UserError("simulated boards need pseudo-terminals, which Windows does not have")
     folder = _build(design)
     process = subprocess.Popen(
-        [folder.resolve() / _EXECUTABLE],
+        [folder.resolve() / EXECUTABLE],
         cwd=folder,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -103,14 +102,15 @@ def _build(design: Design) -> Path:
         "LED_IDLE": int(entry.leds_are_low),
     }
     flags = " ".join(["-O2", *(f"-D{name}={value}" for name, value in macros.items())])
-    arguments = ["--cc", "--exe", "--build", "-O3", "-Wno-lint", "-Wno-style"]
+    arguments = ["--language", "1364-2005", "--cc", "--exe", "--build", "-O3"]
+    arguments += ["-Wno-lint", "-Wno-style"]
     arguments += ["--top-module", board.top, "--prefix", "Vboard", "-Mdir", "objects"]
     arguments += [f"-G{name}={value}" for name, value in parameters.items()]
-    arguments += ["-CFLAGS", flags, "-LDFLAGS", "-lutil", "-o", f"../{_EXECUTABLE}", "board.cpp"]
+    arguments += ["-CFLAGS", flags, "-LDFLAGS", "-lutil", "-o", f"../{EXECUTABLE}", "board.cpp"]
     arguments += [name for name in sources if name.endswith(".v")]
-    sources["arguments"] = " ".join(arguments).encode()
 
     def build(workshop: Path) -> None:
         programs.run("verilator", arguments, workshop)
 
-    return kept_build(design.accelerator.directory / "simulation", "board", sources, _TOOLS, build)
+    memories = [name for name in sources if not name.endswith((".v", ".cpp"))]
+    return kept_build("board", sources, arguments, _TOOLS, build, memories)

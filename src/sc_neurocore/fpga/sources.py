@@ -11,7 +11,7 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.hdl.accelerator import SOURCES, Rendered
 from sc_neurocore.hdl.design import Design
 
-_PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
+_PLAIN = re.compile(r"(?!-)[A-Za-z0-9_./-]+")
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ def sources_of_core(rendered: Rendered) -> Sources:
 
 
 def quoted(name: str) -> str:
-    """Return a file's name as a word of a script for Yosys or Tcl.
+    """Return the name of a file or module as a word of a script for Yosys or Tcl.
 
     Raises:
         UserError: If it is not one of the names that this package gives.
     """
     if not _PLAIN.fullmatch(name):
-        raise UserError(f"the file name {name!r}: expected letters, digits, dots, - and _")
+        raise UserError(f"the name {name!r}: expected letters, digits, dots, - and _")
     return name
 
 

@@ -16,9 +16,10 @@ from typing import Unpack
 from sc_neurocore import __version__
 from sc_neurocore.errors import CheckFailedError, UserError
 from sc_neurocore.files import (
+    LARGEST_FILE,
     read_inside,
+    read_together,
     replace_files,
-    settled,
     sha256,
     sole_writer,
     written_files,
@@ -307,20 +308,26 @@ class Found:
 
 
 def find_files(directory: Path) -> Found:
-    """Read the files of a design folder, each once.
+    """Read the files of a design folder, each once, and all of one compilation.
 
     Raises:
-        UserError: If the folder is not a design, or a file is missing or a link.
+        UserError: If the folder is not a design, a file is missing or a link, or they are more than
+            a design of ours can have.
     """
-    settled(directory)
+    return read_together(directory, lambda: _find_files(directory))
+
+
+def _find_files(directory: Path) -> Found:
     manifest, content = read_manifest(directory)
     contents = {MANIFEST: content}
+    left = LARGEST_FILE
     for each in manifest.files:
-        found = read_inside(directory, each.path)
+        found = read_inside(directory, each.path, left)
         if found is None:
             raise UserError(
                 f"{directory / each.path}, which {MANIFEST} names, is missing: compile again"
             )
+        left -= len(found)
         contents[each.path] = found
     return Found(directory, manifest, contents)
 

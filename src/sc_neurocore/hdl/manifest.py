@@ -198,8 +198,6 @@ def parse_manifest(content: bytes, where: Path) -> Manifest:
     Raises:
         UserError: If it is not a manifest of this schema.
     """
-    if len(content) > _MAXIMUM_BYTES:
-        raise UserError(f"{where}: {len(content)} bytes: no manifest is larger than 1 MiB")
     try:
         manifest = Manifest.model_validate_json(content)
     except (ValidationError, RecursionError) as error:
@@ -226,7 +224,7 @@ def read_manifest(directory: Path) -> tuple[Manifest, bytes]:
     Raises:
         UserError: If there is none, or it is damaged.
     """
-    content = read_inside(directory, MANIFEST)
+    content = read_inside(directory, MANIFEST, _MAXIMUM_BYTES)
     if content is None:
         raise UserError(
             f"{directory} holds no {MANIFEST}: expected a folder that `sc-neurocore compile` "

@@ -15,8 +15,8 @@ from sc_neurocore.equation.parser import parse_neuron
 from sc_neurocore.errors import UserError
 from sc_neurocore.files import (
     read_inside,
+    read_together,
     replace_files,
-    settled,
     sha256,
     sole_writer,
     written_files,
@@ -29,6 +29,7 @@ from sc_neurocore.hdl.equation_compiler import NeuronVerilog, emit_neuron
 from sc_neurocore.hdl.manifest import Identifier
 
 NEURON_MANIFEST = "neuron.json"
+_MAXIMUM_BYTES = 1 << 24
 
 
 class NeuronManifest(BaseModel):
@@ -110,14 +111,17 @@ def compile_neuron(
 
 
 def load_neuron(directory: Path) -> CompiledNeuron:
-    """Read a neuron's folder back, each file once.
+    """Read a neuron's folder back, each file once, and all of one compilation.
 
     Raises:
         UserError: If neuron.json is missing or damaged, or a module is missing.
     """
-    settled(directory)
+    return read_together(directory, lambda: _load_neuron(directory))
+
+
+def _load_neuron(directory: Path) -> CompiledNeuron:
     path = directory / NEURON_MANIFEST
-    content = read_inside(directory, NEURON_MANIFEST)
+    content = read_inside(directory, NEURON_MANIFEST, _MAXIMUM_BYTES)
     if content is None:
         raise UserError(f"{path} is missing: compile the equations first")
     try:
@@ -131,7 +135,7 @@ def load_neuron(directory: Path) -> CompiledNeuron:
         raise UserError(f"{path} is damaged ({reason}): compile the equations again") from None
     contents = {}
     for name in expected:
-        found = read_inside(directory, name)
+        found = read_inside(directory, name, _MAXIMUM_BYTES)
         if found is None:
             raise UserError(
                 f"{directory / name}, a module of the neuron, is missing: compile again"

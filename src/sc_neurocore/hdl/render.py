@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import jinja2
@@ -17,11 +18,16 @@ def render(package: str, folder: str, name: str, values: Mapping[str, Any]) -> s
         name: The template's file name.
         values: What the template may use.
     """
-    environment = jinja2.Environment(
+    return _environment(package, folder).get_template(name).render(values)
+
+
+@cache
+def _environment(package: str, folder: str) -> jinja2.Environment:
+    """Return the environment that compiles each of a folder's templates once."""
+    return jinja2.Environment(
         loader=jinja2.PackageLoader(package, folder),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(name).render(values)

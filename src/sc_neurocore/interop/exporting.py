@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +104,9 @@ def write_nir(
     graph = to_nir(description, **options)
     import nir
 
-    with tempfile.TemporaryDirectory() as folder:
-        draft = Path(folder) / "network.nir"
-        nir.write(draft, graph)
-        write_atomically(path, draft.read_bytes())
+    draft = io.BytesIO()
+    nir.write(draft, graph)
+    write_atomically(path, draft.getvalue())
     return path
 
 

@@ -28,6 +28,7 @@ from sc_neurocore.network.description import (
     Shape,
     spikes_that_suffice,
 )
+from sc_neurocore.network.schema import MAXIMUM_STEPS, MAXIMUM_VALUES
 
 NIR_SUFFIX = ".nir"
 _LAYERS = (
@@ -41,9 +42,6 @@ _LAYERS = (
     "Flatten",
     "Delay",
 )
-MAXIMUM_STEPS = 65535
-MAXIMUM_VALUES = 1 << 24
-"""Between two layers."""
 
 
 def read_nir(path: str | os.PathLike[str], **options: Any) -> NetworkDescription:
@@ -191,7 +189,7 @@ def _noted_input(noted: Any, shape: Shape) -> InputEncoding:
 
 def _identifier(text: str) -> str:
     name = re.sub(r"\W", "_", text, flags=re.ASCII)[:60]
-    return name if name[:1].isalpha() else f"nir_{name}"
+    return name if re.match("[A-Za-z]", name) else f"nir_{name}"
 
 
 def _layers(stages: list[Stage], options: Options) -> tuple[list[Layer], Shape]:
@@ -231,7 +229,8 @@ def _layers(stages: list[Stage], options: Options) -> tuple[list[Layer], Shape]:
         for layer in new:
             layers.append(layer)
             try:
-                shape = layer.output_shape(shape)
+                before, shape = shape, layer.output_shape(shape)
+                layer.check_work(before, shape)
             except ValueError as error:
                 raise node.error(str(error)) from None
             if math.prod(shape) > MAXIMUM_VALUES:

@@ -23,10 +23,7 @@ from sc_neurocore.network.description import (
     Shape,
     SumPool2d,
 )
-
-MAXIMUM_DELAY = 65535
-MAXIMUM_VALUES = 1 << 26
-"""Values on their way through a layer of delays."""
+from sc_neurocore.network.schema import MAXIMUM_AT_WORK, MAXIMUM_STEPS
 
 
 def numbers(node: Node, name: str, shape: Shape | None = None, axes: int | None = None) -> Any:
@@ -120,9 +117,9 @@ def delay_steps(node: Node, shape: Shape, dt: float) -> NDArray[np.int64]:
             f"delay = {value:g}: with dt = {dt:g} that is {value / dt:g} steps: expected a whole "
             f"number, 0 or more; choose dt so that all delays are multiples of it"
         )
-    longest = int(steps.max())
-    if longest > MAXIMUM_DELAY or (longest + 1) * math.prod(shape) > MAXIMUM_VALUES:
-        raise node.error(f"a delay of {longest} steps: expected at most {MAXIMUM_DELAY}")
+    longest = steps.max()
+    if not longest <= MAXIMUM_STEPS or (longest + 1) * math.prod(shape) > MAXIMUM_AT_WORK:
+        raise node.error(f"a delay of {longest:.0f} steps: expected at most {MAXIMUM_STEPS}")
     return steps.astype(np.int64)
 
 
@@ -237,9 +234,12 @@ def _pool(node: Node, shape: Shape) -> list[Layer]:
     padding = _pair(node, "padding")
     if any(2 * pad > length for pad, length in zip(padding, size, strict=True)):
         raise node.error(f"padding = {padding}: expected at most half of kernel_size = {size}")
-    if node.kind == "AvgPool2d" and not any(padding):
-        return [AveragePool2d(size=size, stride=stride)]
-    total = SumPool2d(size=size, stride=stride, padding=padding)
+    try:
+        if node.kind == "AvgPool2d" and not any(padding):
+            return [AveragePool2d(size=size, stride=stride)]
+        total = SumPool2d(size=size, stride=stride, padding=padding)
+    except ValueError as error:
+        raise node.error(str(error)) from None
     if node.kind == "SumPool2d":
         return [total]
     # The zeros around the image count, as in PyTorch.

@@ -1,14 +1,15 @@
 """Generated kernels as compiled modules, on disk and on both cores.
 
 Numba caches compiled code beside the source file, so every generated module is written to the
-user's cache folder under a name made from its text and Numba's version.
+user's cache folder under a name made from its text and Numba's version. What is executed is the
+generated text, never what lies there; compiled code is taken from there, so that the folder must be
+one into which nobody else writes.
 """
 
 from __future__ import annotations
 
 import ctypes
 import hashlib
-import importlib.util
 import os
 import sys
 import threading
@@ -20,20 +21,26 @@ from types import ModuleType
 from typing import Any
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.files import CACHE_VARIABLE, cache_folder, write_atomically
+from sc_neurocore.files import (
+    CACHE_VARIABLE,
+    cache_folder,
+    private_folder,
+    read_private,
+    write_atomically,
+)
 
 _loading = threading.Lock()
 
 
 def load(name: str, text: str) -> ModuleType:
-    """Write a generated module, unless it is there, and import it.
+    """Write a generated module, unless it is there, and execute it.
 
     Args:
         name: What the module is, for people who look into the folder.
         text: The whole source.
 
     Raises:
-        UserError: If the folder cannot be written.
+        UserError: If the folder cannot be written, or belongs to another user.
     """
     digest = hashlib.sha256(f"{version('numba')}\n{text}".encode()).hexdigest()[:16]
     module_name = f"{name}_{digest}"
@@ -42,25 +49,36 @@ def load(name: str, text: str) -> ModuleType:
         if module_name in sys.modules:
             return sys.modules[module_name]
         try:
-            # A file that is there keeps its time stamp, by which Numba knows its compiled code.
-            if not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(path.parent)
+            _distrust(path.parent / "__pycache__", module_name)
+            # A file that is there keeps its time stamp, by which Numba knows its compiled code; one
+            # with another content gets a new one, so that what was compiled of it is of no use.
+            if read_private(path) != text.encode():
                 write_atomically(path, text.encode())
         except OSError as error:
             raise UserError(
                 f"{path.parent}: cannot write generated kernels there ({error}); set "
                 f"{CACHE_VARIABLE} to a folder that can be written, or use backend='eager'"
             ) from None
-        specification = importlib.util.spec_from_file_location(module_name, path)
-        assert specification is not None and specification.loader is not None
-        module = importlib.util.module_from_spec(specification)
+        module = ModuleType(module_name)
+        module.__file__ = str(path)
         sys.modules[module_name] = module
         try:
-            specification.loader.exec_module(module)
+            exec(compile(text, path, "exec"), module.__dict__)
         except BaseException:
             del sys.modules[module_name]
             raise
         return module
+
+
+def _distrust(folder: Path, module_name: str) -> None:
+    """Remove compiled code that somebody else could have put there."""
+    if not folder.exists():
+        return
+    private_folder(folder)
+    for path in folder.glob(f"{module_name}*"):
+        if read_private(path) is None:
+            path.unlink()
 
 
 def run_on_threads(function: int, argument: int, threads: int) -> None:

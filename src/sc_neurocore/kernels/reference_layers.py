@@ -83,15 +83,9 @@ def make_runner(layer: Layer, dtype: Any, record: bool) -> Runner:
 
 def values_at_work(layer: Layer, inputs: Shape, outputs: Shape) -> int:
     """Return about how many numbers a layer holds for one sample while it takes a step."""
-    if isinstance(layer, Conv1d | Conv2d):
-        return math.prod(layer.weight.shape[1:]) * layer.groups * math.prod(outputs[1:])
-    if isinstance(layer, Delay):
-        return (int(layer.delays.max()) + 2) * math.prod(outputs)
-    if isinstance(layer, DelayDense):
-        return 2 * (int(layer.delays.max()) + 1) * math.prod(outputs)
     if isinstance(layer, Population):
         return (len(layer.neuron.states) + _ARRAYS_OF_A_STEP) * math.prod(outputs)
-    return math.prod(inputs) + math.prod(outputs)
+    return layer.values_at_work(inputs, outputs)
 
 
 class Neurons(WithMemory):

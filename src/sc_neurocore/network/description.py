@@ -32,7 +32,14 @@ from sc_neurocore.network.layers import (
     WeightedLayer,
     along_channels,
 )
-from sc_neurocore.network.schema import Model, Shape
+from sc_neurocore.network.schema import (
+    MAXIMUM_AXES,
+    MAXIMUM_LAYERS,
+    MAXIMUM_STEPS,
+    MAXIMUM_VALUES,
+    Model,
+    Shape,
+)
 
 __all__ = [
     "VERSION",
@@ -79,9 +86,14 @@ class InputEncoding(Model):
     """
 
     kind: Literal["static", "sequence", "spikes"] = "static"
-    shape: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
+    shape: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1, max_length=MAXIMUM_AXES)
     bits: int = Field(ge=1, le=16)
     fraction_bits: int = Field(ge=0, le=16)
+
+
+def _check_size(shape: Shape, what: str) -> None:
+    if math.prod(shape) > MAXIMUM_VALUES:
+        raise ValueError(f"{what} has values of shape {shape}: at most {MAXIMUM_VALUES} are taken")
 
 
 class NetworkDescription(Model):
@@ -103,17 +115,20 @@ class NetworkDescription(Model):
     version: Literal[1] = 1
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")
     input: InputEncoding
-    steps: int = Field(ge=1, le=65535)
-    layers: tuple[Layer, ...] = Field(min_length=1)
+    steps: int = Field(ge=1, le=MAXIMUM_STEPS)
+    layers: tuple[Layer, ...] = Field(min_length=1, max_length=MAXIMUM_LAYERS)
     readout: Readout = "spike-count"
     metadata: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check(self) -> NetworkDescription:
         shape: Shape = self.input.shape
+        _check_size(shape, "the input")
         for index, layer in enumerate(self.layers):
             try:
-                shape = layer.output_shape(shape)
+                before, shape = shape, layer.output_shape(shape)
+                _check_size(shape, layer.kind)
+                layer.check_work(before, shape)
             except ValueError as error:
                 raise ValueError(f"layers[{index}]: {error}") from None
         last = self.layers[-1]

@@ -10,10 +10,14 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from sc_neurocore.network.schema import (
+    MAXIMUM_AT_WORK,
+    MAXIMUM_LENGTH,
     Array,
     Delays,
+    Length,
     Model,
     NeuronText,
+    Padding,
     Pair,
     Parameter,
     PositivePair,
@@ -27,6 +31,26 @@ class _Layer(Model):
     def output_shape(self, shape: Shape) -> Shape:
         """Return the shape of the output; raise ValueError where the input does not fit."""
         raise NotImplementedError
+
+    def values_at_work(self, inputs: Shape, outputs: Shape) -> int:
+        """Return about how many numbers it holds for one sample while it takes a step."""
+        return math.prod(inputs) + math.prod(outputs)
+
+    def check_work(self, inputs: Shape, outputs: Shape) -> None:
+        """Raise ValueError where that is more than any machine should be asked for."""
+        count = self.values_at_work(inputs, outputs)
+        if count > MAXIMUM_AT_WORK:
+            raise ValueError(
+                f"a step on one sample of shape {inputs} takes {count} numbers at once: at most "
+                f"{MAXIMUM_AT_WORK} are taken; make kernel, padding or delays smaller"
+            )
+
+
+def _padded(shape: Shape, padding: Shape) -> int:
+    """Return how many values (channels, height, width) has with zeros around it."""
+    return shape[0] * math.prod(
+        size + 2 * pad for size, pad in zip(shape[1:], padding, strict=True)
+    )
 
 
 def _expect(shape: Shape, wanted: Shape, what: str) -> None:
@@ -95,7 +119,17 @@ class DelayDense(_Layer):
         _check_weight(self.weight, self.bias, 2)
         if self.delays.shape != self.weight.shape:
             raise ValueError(f"delays {self.delays.shape} and weight {self.weight.shape} differ")
+        longest = int(self.delays.max())
+        if (longest + 1) * self.weight.size > MAXIMUM_AT_WORK:
+            raise ValueError(
+                f"delays of up to {longest} steps for {self.weight.size} weights: at most "
+                f"{MAXIMUM_AT_WORK} of both multiplied are taken"
+            )
         return self
+
+    def values_at_work(self, inputs: Shape, outputs: Shape) -> int:
+        """What is on its way to each output, twice."""
+        return 2 * (int(self.delays.max()) + 1) * math.prod(outputs)
 
     def output_shape(self, shape: Shape) -> Shape:
         """(inputs,) to (outputs,)."""
@@ -122,6 +156,11 @@ class Conv2d(_Layer):
                 f"{self.weight.shape[0]} outputs do not divide into {self.groups} groups"
             )
         return self
+
+    def values_at_work(self, inputs: Shape, outputs: Shape) -> int:
+        """A copy of the padded image, and what each output sees of it."""
+        seen = math.prod(self.weight.shape[1:]) * self.groups * math.prod(outputs[1:])
+        return seen + _padded(inputs, self.padding)
 
     def output_shape(self, shape: Shape) -> Shape:
         """(channels, height, width) to (outputs, height', width')."""
@@ -151,9 +190,9 @@ class Conv1d(_Layer):
     kind: Literal["conv1d"] = "conv1d"
     weight: Array
     bias: Array | None = None
-    stride: int = Field(default=1, ge=1)
-    padding: int = Field(default=0, ge=0)
-    dilation: int = Field(default=1, ge=1)
+    stride: Length = 1
+    padding: Padding = 0
+    dilation: Length = 1
     groups: int = Field(default=1, ge=1)
 
     @model_validator(mode="after")
@@ -180,12 +219,24 @@ class Conv1d(_Layer):
         outputs, _, length = self.in_two_dimensions().output_shape((shape[0], 1, shape[1]))
         return outputs, length
 
+    def values_at_work(self, inputs: Shape, outputs: Shape) -> int:
+        """Those of the convolution of images with one row."""
+        rows = (inputs[0], 1, inputs[1]), (outputs[0], 1, outputs[1])
+        return self.in_two_dimensions().values_at_work(*rows)
+
 
 class _Pool2d(_Layer):
     """Windows over images, side by side unless there is a stride."""
 
     size: PositivePair
     stride: PositivePair | None = None
+
+    @field_validator("size")
+    @classmethod
+    def _of_few_values(cls, size: Shape) -> Shape:
+        if math.prod(size) > MAXIMUM_LENGTH:
+            raise ValueError(f"a window of {size}: at most {MAXIMUM_LENGTH} values are taken")
+        return size
 
     @field_validator("stride")
     @classmethod
@@ -231,6 +282,10 @@ class SumPool2d(_Pool2d):
             raise ValueError(f"sum-pool2d: the window {self.size} is larger than {shape[1:]}")
         return (shape[0], *sizes)
 
+    def values_at_work(self, inputs: Shape, outputs: Shape) -> int:
+        """The padded image and the sums."""
+        return _padded(inputs, self.padding) + math.prod(outputs)
+
 
 class Scale(_Layer):
     """Every value times a factor: one for all, one per channel, or one per value."""
@@ -257,6 +312,10 @@ class Delay(_Layer):
         """The shape itself."""
         _check_spread("delays", self.delays.shape, shape)
         return shape
+
+    def values_at_work(self, inputs: Shape, outputs: Shape) -> int:
+        """The values that are on their way."""
+        return (int(self.delays.max(initial=0)) + 2) * math.prod(outputs)
 
 
 class Flatten(_Layer):

@@ -20,9 +20,22 @@ from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.parser import parse_neuron
 from sc_neurocore.errors import DescriptionError
 
+MAXIMUM_STEPS = 65535
+"""Time steps of a sample, and of a delay."""
+MAXIMUM_AXES = 8
+MAXIMUM_VALUES = 1 << 24
+"""Values of one sample that go from a layer to the next."""
+MAXIMUM_AT_WORK = 1 << 28
+"""Numbers that a layer holds for one sample while it takes a step."""
+MAXIMUM_LENGTH = 1 << 16
+"""Of a padding, stride, dilation or window along an axis; no image is longer in practice."""
+MAXIMUM_LAYERS = 1000
+
 Shape: TypeAlias = tuple[int, ...]
-Pair: TypeAlias = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
-PositivePair: TypeAlias = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+Length: TypeAlias = Annotated[int, Field(ge=1, le=MAXIMUM_LENGTH)]
+Padding: TypeAlias = Annotated[int, Field(ge=0, le=MAXIMUM_LENGTH)]
+Pair: TypeAlias = tuple[Padding, Padding]
+PositivePair: TypeAlias = tuple[Length, Length]
 
 
 def _as_array(value: Any, info: ValidationInfo) -> NDArray[Any]:
@@ -46,6 +59,8 @@ def _as_delays(value: Any, info: ValidationInfo) -> NDArray[np.int64]:
     array = _as_array(value, info)
     if (array < 0).any() or (array != np.round(array)).any():
         raise ValueError("delays are whole numbers of steps, 0 or more")
+    if array.size and array.max() > MAXIMUM_STEPS:
+        raise ValueError(f"a delay of {array.max():.0f} steps: expected at most {MAXIMUM_STEPS}")
     return _as_array(array.astype(np.int64), info)
 
 

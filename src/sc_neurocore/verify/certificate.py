@@ -16,7 +16,6 @@ from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.hdl.accelerator import SOURCES, Accelerator
 from sc_neurocore.hdl.design import CERTIFICATE, Design
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
-from sc_neurocore.tools.programs import is_available
 from sc_neurocore.verify.control import prove_control
 from sc_neurocore.verify.cosimulation import (
     CosimulationResult,
@@ -33,7 +32,7 @@ from sc_neurocore.verify.netlist_simulation import (
 )
 from sc_neurocore.verify.provenance import environment
 from sc_neurocore.verify.result import ProofResult
-from sc_neurocore.verify.simulators import TOOLS, SimulatorName
+from sc_neurocore.verify.simulators import SIMULATORS, SimulatorName
 from sc_neurocore.verify.small_network import prove_small
 from sc_neurocore.verify.small_step_network import prove_small_step
 from sc_neurocore.verify.step_control import prove_step_control
@@ -191,7 +190,7 @@ def cosimulate_design(
     runs = [cosimulate(accelerator, network, inputs, simulator, progress=progress)]
     if runs[0].holds:
         extremes = extreme_inputs(network, EXTREME_SAMPLES)
-        run = cosimulate(accelerator, network, extremes, runs[0].simulator)
+        run = cosimulate(accelerator, network, extremes, runs[0].simulator, disturbed=1.0)
         runs.append(replace(run, inputs="blank, saturated and random"))
     is_first = runs[0].simulator == SECOND_SIMULATOR
     if second_samples and all(run.holds for run in runs) and not is_first and _has_second():
@@ -245,7 +244,7 @@ def _simulate_netlists(
 
 
 def _has_second() -> bool:
-    return all(map(is_available, TOOLS[SECOND_SIMULATOR]))
+    return SIMULATORS[SECOND_SIMULATOR].is_available
 
 
 def certify(

@@ -191,7 +191,7 @@ class _Comparison:
         """Return unsat if the claim holds for all values of the names so far."""
         solver = self._solver(self._cut_seconds, self._cuts_end)
         solver.add(*self._facts, self._z3.Not(claim))
-        return solver.check()
+        return self._check(solver)
 
     def _solver(self, seconds: float, deadline: float) -> Any:
         z3 = self._z3
@@ -199,6 +199,13 @@ class _Comparison:
         left = max(0.001, min(seconds, deadline - time.perf_counter()))
         solver.set("timeout", max(1, int(left * 1000)))
         return solver
+
+    def _check(self, solver: Any) -> Any:
+        """Ask the solver, which takes Ctrl-C for itself and then says that it does not know."""
+        answer = solver.check()
+        if answer == self._z3.unknown and "keyboard" in solver.reason_unknown():
+            raise KeyboardInterrupt
+        return answer
 
     def _in_one_piece(self, ports: list[Port]) -> tuple[str, str]:
         """Compare the outputs that are left, from the inputs on.
@@ -224,7 +231,7 @@ class _Comparison:
         }
         solver = self._solver(self._deadline - began, self._deadline)
         solver.add(z3.Or([found[port.name] != expected[port.name] for port in ports]))
-        answer = solver.check()
+        answer = self._check(solver)
         names = ", ".join(port.name for port in ports)
         if answer == z3.unsat:
             self.cuts.append(Cut(f"{names} in one piece", "proved", _since(began)))

@@ -8,28 +8,23 @@ knows nothing of placement or timing.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from numpy.typing import ArrayLike
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.files import write_atomically
 from sc_neurocore.fixed.network import IntegerNetwork
-from sc_neurocore.hdl.accelerator import SOURCES, Accelerator
+from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.tools.devices import find_device
-from sc_neurocore.tools.programs import run
-from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate
+from sc_neurocore.tools.programs import run, workshop
+from sc_neurocore.verify.core_simulation import Core, core_of
+from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate_core
 
 NETLIST = "netlist.v"
-FOLDER = "netlist"
-"""In the design's folder: a design of one file for each family."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +102,11 @@ def check_families(families: Iterable[str]) -> None:
             raise UserError(f"netlist {family!r}: expected one of {', '.join(NETLIST_FLOWS)}")
 
 
-def map_design(accelerator: Accelerator, family: str) -> Accelerator:
-    """Synthesise a design, and return its netlist as a design with the same ports.
+def map_core(core: Core, family: str) -> Core:
+    """Synthesise a core, and return its netlist as a core with the same ports.
 
     Args:
-        accelerator: The design; the netlist goes to its folder netlist/FAMILY.
+        core: The core.
         family: ice40, up5k or ecp5.
 
     Raises:
@@ -121,39 +116,28 @@ def map_design(accelerator: Accelerator, family: str) -> Accelerator:
     """
     check_families([family])
     flow = NETLIST_FLOWS[family]
-    top = accelerator.top
-    names = [path.name for path in accelerator.verilog]
     steps = [
-        f"read_verilog -defer {' '.join(names)}",
-        f"{flow.synthesis} -top {top}",
+        f"read_verilog -defer {' '.join(core.verilog)}",
+        f"{flow.synthesis} -top {core.top}",
         "write_verilog -noattr mapped.v",
         "design -reset",
         "read_verilog mapped.v",
         *([f"read_verilog {flow.own_cells}"] if flow.own_cells else []),
         f"read_verilog -defer -nooverwrite {flow.cells}",
-        f"hierarchy -check -top {top}",
+        f"hierarchy -check -top {core.top}",
         "proc",
         "flatten",
         "opt_clean -purge",
         f"write_verilog -noattr {NETLIST}",
     ]
-    with tempfile.TemporaryDirectory() as place:
-        workshop = Path(place)
-        for path in (*accelerator.verilog, *accelerator.memories):
-            shutil.copyfile(accelerator.directory / path, workshop / path.name)
-        if flow.own_cells:
-            text = (files("sc_neurocore.verify") / "harness" / flow.own_cells).read_bytes()
-            (workshop / flow.own_cells).write_bytes(text)
-        run("yosys", ["-q", "-p", "; ".join(steps)], cwd=workshop)
-        netlist = (workshop / NETLIST).read_bytes()
-    directory = accelerator.directory / FOLDER / family
-    shutil.rmtree(directory, ignore_errors=True)
-    sources = directory / SOURCES
-    sources.mkdir(parents=True)
-    write_atomically(sources / NETLIST, netlist)
-    for path in accelerator.memories:
-        shutil.copyfile(accelerator.directory / path, directory / path)
-    return replace(accelerator, directory=directory, verilog=(Path(SOURCES) / NETLIST,))
+    own = {flow.own_cells} - {""}
+    cells = {name: (files("sc_neurocore.verify") / "harness" / name).read_bytes() for name in own}
+    with workshop() as folder:
+        for name, content in {**core.verilog, **core.memories, **cells}.items():
+            (folder / name).write_bytes(content)
+        run("yosys", ["-q", "-p", "; ".join(steps)], folder, confined=True)
+        netlist = (folder / NETLIST).read_bytes()
+    return replace(core, title=f"the netlist of {core.title}", verilog={NETLIST: netlist})
 
 
 def simulate_netlist(
@@ -180,7 +164,7 @@ def simulate_netlist(
         ToolMissingError: If Yosys or the simulator is not installed.
         ToolFailedError: If one of them refuses the design, or the core gets stuck.
     """
-    netlist = map_design(accelerator, family)
-    compared = cosimulate(netlist, network, inputs, simulator, progress=progress)
+    netlist = map_core(core_of(accelerator), family)
+    compared = cosimulate_core(netlist, network, inputs, simulator, progress=progress)
     flow = NETLIST_FLOWS[family]
     return NetlistSimulation(family, flow.synthesis, (flow.trust,), compared)

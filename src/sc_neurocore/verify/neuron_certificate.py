@@ -11,14 +11,13 @@ from sc_neurocore.files import replace_files, sole_writer
 from sc_neurocore.hdl.design import CERTIFICATE
 from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST, CompiledNeuron, load_neuron
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
-from sc_neurocore.tools.programs import is_available
 from sc_neurocore.verify.certificate import SCHEMA, as_bytes
 from sc_neurocore.verify.equivalence import prove_step
 from sc_neurocore.verify.netlist import FAMILIES, check_netlist
 from sc_neurocore.verify.properties import prove_properties
 from sc_neurocore.verify.provenance import environment
 from sc_neurocore.verify.result import ProofResult
-from sc_neurocore.verify.simulators import TOOLS
+from sc_neurocore.verify.simulators import SIMULATORS
 from sc_neurocore.verify.step_simulation import StepCosimulation, cosimulate_step
 
 
@@ -118,7 +117,7 @@ def _verify_neuron(compiled: CompiledNeuron, progress: ProgressCallback) -> Neur
     proofs.append(prove_properties(program, verilog))
     netlists: list[ProofResult] = []
     sampled: list[StepCosimulation] = []
-    has_simulator = any(all(map(is_available, tools)) for tools in TOOLS.values())
+    has_simulator = any(each.is_available for each in SIMULATORS.values())
     if has_simulator and all(proof.status == "proved" for proof in proofs):
         sampled.append(cosimulate_step(program, verilog.step, module, latency=latency))
         for done, family in enumerate(FAMILIES, start=2):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sc_neurocore.hdl.accelerator import Accelerator, Field
+from sc_neurocore.hdl.accelerator import Field
 
 Integers = NDArray[np.int64]
 
@@ -16,7 +16,9 @@ HASH_WORDS = 8
 _SPIKE_BIT = 31
 _LAYER_BIT = 16
 _HEADER_WORDS = 2  # neuron and spike, step and layer; then the states
-_RESULT_WORDS = 4  # class, latency, interval, updates so far; then the scores
+_ATTEMPT_WORDS = 7  # outcome, class, latency, interval, updates so far, withheld, waited; scores
+_ABORTED, _UNREAD, _UNKNOWN = 0, 2, 3
+_NO_VALUE = -(1 << 40)
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Updates:
 
     Attributes:
         sample: (updates,): the sample it belongs to; the number of samples if it came after all.
+        aborted: (updates,): 0; or the number, from 1 up, of an attempt at the sample that a reset
+            ended.
         layer: (updates,).
         step: (updates,).
         neuron: (updates,).
@@ -34,6 +38,7 @@ class Updates:
     """
 
     sample: Integers
+    aborted: Integers
     layer: Integers
     step: Integers
     neuron: Integers
@@ -52,7 +57,11 @@ class Recording:
         interval: (samples,): clocks between results while inputs stream in; of the first sample,
             since its first input.
         scores: (samples, outputs): spike counts, or summed membranes, read back from the core.
+        were_read: (samples,), bool: whether the scores were read before the result was taken.
         updates: Every update of every neuron.
+        withheld: Clocks in which an input was withheld.
+        waited: Clocks in which a result had to wait.
+        resets: Attempts that a reset ended.
     """
 
     content_hash: str
@@ -60,33 +69,56 @@ class Recording:
     latency: Integers
     interval: Integers
     scores: Integers
+    were_read: NDArray[np.bool_]
     updates: Updates
+    withheld: int
+    waited: int
+    resets: int
 
 
-def state_words(accelerator: Accelerator) -> int:
-    """Return how many 32-bit words hold the packed states."""
-    return -(-accelerator.geometry.state_bits // 32)
+def read_recording(
+    folder: Path,
+    outputs: int,
+    states: tuple[tuple[Field, ...], ...],
+    state_bits: int,
+    signed_bits: int,
+) -> Recording:
+    """Read the files that harness/harness.cpp describes.
 
-
-def read_recording(results: Path, trace: Path, accelerator: Accelerator) -> Recording:
-    """Read the files that harness/harness.cpp describes."""
-    words = np.fromfile(results, dtype="<u4")
-    outputs = accelerator.geometry.layers[-1].outputs
-    table = words[HASH_WORDS:].reshape(-1, _RESULT_WORDS + outputs).astype(np.int64)
-    records = np.fromfile(trace, dtype="<u4")
-    records = records.reshape(-1, _HEADER_WORDS + state_words(accelerator))
+    Args:
+        folder: Where they are.
+        outputs: Output neurons.
+        states: For each layer, where each state stands in the packed word.
+        state_bits: Width of that word.
+        signed_bits: Width of scores with a sign, or 0.
+    """
+    words = np.fromfile(folder / "results", dtype="<u4")
+    table = words[HASH_WORDS:].reshape(-1, _ATTEMPT_WORDS + outputs).astype(np.int64)
+    records = np.fromfile(folder / "trace", dtype="<u4")
+    records = records.reshape(-1, _HEADER_WORDS + -(-state_bits // 32))
+    was_aborted = table[:, 0] == _ABORTED
+    results = table[~was_aborted]
+    is_unknown = results[:, 0] == _UNKNOWN
+    scores = _signed(results[:, _ATTEMPT_WORDS:], signed_bits)
     return Recording(
         content_hash="".join(f"{word:08x}" for word in words[:HASH_WORDS].tolist()),
-        classes=table[:, 0],
-        latency=table[:, 1],
-        interval=table[:, 2],
-        scores=_signed(table[:, _RESULT_WORDS:], accelerator),
-        updates=_decode(records, table[:, 3], accelerator.states),
+        classes=np.where(is_unknown, _NO_VALUE, results[:, 1]),
+        latency=results[:, 2],
+        interval=results[:, 3],
+        scores=np.where(is_unknown[:, np.newaxis], _NO_VALUE, scores),
+        were_read=results[:, 0] != _UNREAD,
+        updates=_decode(records, table[:, 4], was_aborted, states),
+        withheld=int(table[:, 5].sum()),
+        waited=int(table[:, 6].sum()),
+        resets=int(was_aborted.sum()),
     )
 
 
 def _decode(
-    records: NDArray[np.uint32], ends: Integers, fields: tuple[tuple[Field, ...], ...]
+    records: NDArray[np.uint32],
+    ends: Integers,
+    was_aborted: NDArray[np.bool_],
+    fields: tuple[tuple[Field, ...], ...],
 ) -> Updates:
     first, second = records[:, 0].astype(np.int64), records[:, 1].astype(np.int64)
     packed = records[:, _HEADER_WORDS:]
@@ -96,8 +128,13 @@ def _decode(
         here = layer == number
         for column, place in enumerate(places):
             states[here, column] = _extract(packed[here], place)
+    # Behind the last attempt there may be one more, which belongs to no sample.
+    attempt = np.searchsorted(ends, np.arange(len(records)), side="right")
+    sample = np.concatenate([[0], np.cumsum(~was_aborted)])
+    aborted = np.append(np.where(was_aborted, 1 + np.arange(len(ends)), 0), 0)
     return Updates(
-        sample=np.searchsorted(ends, np.arange(len(records)), side="right"),
+        sample=sample[attempt],
+        aborted=aborted[attempt],
         layer=layer,
         step=second & ((1 << _LAYER_BIT) - 1),
         neuron=first & ((1 << _SPIKE_BIT) - 1),
@@ -106,12 +143,11 @@ def _decode(
     )
 
 
-def _signed(scores: Integers, accelerator: Accelerator) -> Integers:
+def _signed(scores: Integers, bits: int) -> Integers:
     """Extend the sign of membranes; a spike count has none."""
-    geometry = accelerator.geometry
-    if not geometry.membrane_bits:
+    if not bits:
         return scores
-    half = 1 << (geometry.count_bits - 1)
+    half = 1 << (bits - 1)
     return ((scores & (2 * half - 1)) ^ half) - half
 
 

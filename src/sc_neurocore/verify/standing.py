@@ -10,6 +10,8 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.files import read_inside
 from sc_neurocore.hdl.design import CERTIFICATE, Design
 
+_LARGEST_CERTIFICATE = 1 << 24
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -37,11 +39,12 @@ def standing(design: Design) -> Standing:
     """
     assert design.home is not None
     try:
-        raw = read_inside(design.home, CERTIFICATE)
+        raw = read_inside(design.home, CERTIFICATE, _LARGEST_CERTIFICATE)
         if raw is None:
             return Standing("not verified", "no certificate; `sc-neurocore verify` makes one")
         content = json.loads(raw)
         files, holds, verdict = content["design"]["files"], content["holds"], content["verdict"]
+        said = _one_line(verdict, 300)
         changed = sorted(
             name for name in {*files, *design.hashes} if files.get(name) != design.hashes.get(name)
         )
@@ -49,9 +52,13 @@ def standing(design: Design) -> Standing:
         return Standing("not verified", f"{CERTIFICATE} is damaged or of another version")
     if changed:
         rest = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-        return Standing(
-            "changed since it was verified", f"{', '.join(changed[:3])}{rest} are not those files"
-        )
+        named = ", ".join(_one_line(name, 80) for name in changed[:3])
+        return Standing("changed since it was verified", f"{named}{rest} are not those files")
     if holds is not True:
-        return Standing("not verified", f"its certificate does not hold ({str(verdict)[:300]})")
-    return Standing("verified", str(verdict)[:300])
+        return Standing("not verified", f"its certificate does not hold ({said})")
+    return Standing("verified", said)
+
+
+def _one_line(text: str, length: int) -> str:
+    """Return what somebody wrote so that it cannot look like lines of ours."""
+    return "".join(each for each in " ".join(text.split()) if each.isprintable())[:length]

@@ -1,36 +1,29 @@
 """Co-simulation of a neuron's step: three simulators against the integer model, input by input.
 
 The inputs of a step are states and currents, so that random ones reach what no short run of a
-network would. The module is wrapped so that all its ports are 64 bits wide; Verilator and CXXRTL
-then share one harness in C++, and Icarus runs the same loop in Verilog.
+network would.
 """
 
 from __future__ import annotations
 
-import subprocess
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sc_neurocore.errors import ToolFailedError
 from sc_neurocore.fixed.evaluate import NumpyIntegers, evaluate
 from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.fixed.program import Port
 from sc_neurocore.hdl.render import render
-from sc_neurocore.tools import programs
-from sc_neurocore.verify.simulators import TOOLS, SimulatorName, choose_simulator, cxxrtl_headers
+from sc_neurocore.verify.simulators import Simulator, choose_simulator
+from sc_neurocore.verify.vector_simulation import Vectors, VectorSimulation, simulate_vectors
 
 Integers = NDArray[np.int64]
 
 _CHUNK = 1 << 17
-_FEW = 50_000
-_PACKAGE, _HARNESS = "sc_neurocore.verify", "harness"
 
 
 @dataclass(frozen=True)
@@ -137,15 +130,8 @@ def simulate_step(
     Returns:
         For each output port (count,) integers.
     """
-    name = _choose(simulator, len(next(iter(inputs.values()))))
-    with tempfile.TemporaryDirectory() as temporary:
-        _build(program, verilog, module, name, latency, Path(temporary))
-        return _run(program, inputs, name, Path(temporary))
-
-
-def _choose(simulator: str, steps: int) -> SimulatorName:
-    is_short = simulator == "auto" and steps <= _FEW and programs.is_available("iverilog")
-    return choose_simulator("icarus" if is_short else simulator)
+    chosen = choose_simulator(simulator, len(next(iter(inputs.values()))))
+    return _run(_build(program, verilog, module, latency, chosen), program, inputs)
 
 
 def cosimulate_step(
@@ -175,30 +161,28 @@ def cosimulate_step(
         ToolFailedError: If it refuses the module.
     """
     began = time.perf_counter()
-    name = _choose(simulator, steps)
+    chosen = choose_simulator(simulator, steps)
+    simulation = _build(program, verilog, module, latency, chosen)
     mismatches, first = 0, None
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        _build(program, verilog, module, name, latency, folder)
-        for start in range(0, steps, _CHUNK):
-            count = min(_CHUNK, steps - start)
-            inputs = random_inputs(program, count, seed + start)
-            found = _run(program, inputs, name, folder)
-            expected = model_outputs(program, inputs)
-            for port in program.outputs:
-                wrong = np.flatnonzero(found[port.name] != expected[port.name])
-                mismatches += len(wrong)
-                if len(wrong) and first is None:
-                    at = wrong[0]
-                    given = ", ".join(f"{each} = {inputs[each][at]}" for each in inputs)
-                    first = (
-                        f"for {given}: {port.name} is {found[port.name][at]} in the module and "
-                        f"{expected[port.name][at]} in the model (integers)"
-                    )
+    for start in range(0, steps, _CHUNK):
+        count = min(_CHUNK, steps - start)
+        inputs = random_inputs(program, count, seed + start)
+        found = _run(simulation, program, inputs)
+        expected = model_outputs(program, inputs)
+        for port in program.outputs:
+            wrong = np.flatnonzero(found[port.name] != expected[port.name])
+            mismatches += len(wrong)
+            if len(wrong) and first is None:
+                at = wrong[0]
+                given = ", ".join(f"{each} = {inputs[each][at]}" for each in inputs)
+                first = (
+                    f"for {given}: {port.name} is {found[port.name][at]} in the module and "
+                    f"{expected[port.name][at]} in the model (integers)"
+                )
     return StepCosimulation(
         module=module,
-        simulator=name,
-        version=programs.version(TOOLS[name][0]),
+        simulator=chosen.name,
+        version=chosen.version,
         steps=steps,
         seed=seed,
         mismatches=mismatches,
@@ -208,13 +192,8 @@ def cosimulate_step(
 
 
 def _build(
-    program: NeuronProgram,
-    verilog: str,
-    module: str,
-    simulator: SimulatorName,
-    latency: int,
-    folder: Path,
-) -> None:
+    program: NeuronProgram, verilog: str, module: str, latency: int, simulator: Simulator
+) -> VectorSimulation:
     def size(port: Port) -> str:
         return f"[{port.width - 1}:0] " if port.width > 1 else ""
 
@@ -224,50 +203,22 @@ def _build(
         "outputs": program.outputs,
         "latency": latency,
         "size": size,
-        "simulator": simulator,
     }
-    (folder / "step.v").write_text(verilog, encoding="utf-8")
-    wrapper = render(_PACKAGE, _HARNESS, "step_bench.v.j2", values)
-    (folder / "bench.v").write_text(wrapper, encoding="utf-8")
-    sources = ["bench.v", "step.v"]
-    if simulator == "icarus":
-        arguments = ["-g2005", "-s", "bench", "-o", "simulator"]
-        programs.run("iverilog", [*arguments, *sources], folder)
-        return
-    harness = render(_PACKAGE, _HARNESS, "step_harness.cpp.j2", values)
-    (folder / "harness.cpp").write_text(harness, encoding="utf-8")
-    if simulator == "verilator":
-        arguments = ["--cc", "--exe", "--build", "-O3", "-Wno-lint", "-Wno-style"]
-        arguments += ["--top-module", "bench", "--prefix", "Vbench", "-Mdir", "objects"]
-        arguments += ["-o", "../simulator", "harness.cpp", *sources]
-        programs.run("verilator", arguments, folder)
-        return
-    script = (
-        f"read_verilog {' '.join(sources)}; hierarchy -top bench; write_cxxrtl -O6 -g0 bench.cc"
+    wrapper = render("sc_neurocore.verify", "harness", "step_bench.v.j2", values)
+    vectors = Vectors(
+        title=program.neuron.name,
+        verilog={"bench.v": wrapper.encode(), "step.v": verilog.encode()},
+        in_words=len(program.inputs),
+        out_words=len(program.outputs),
+        clocks=min(latency, 1),
+        delay=max(latency - 1, 0),
     )
-    programs.run("yosys", ["-q", "-p", script], folder)
-    arguments = ["-std=c++17", "-O2", "-I", str(cxxrtl_headers()), "harness.cpp"]
-    programs.run("c++", [*arguments, "-o", "simulator"], folder)
+    return simulate_vectors(vectors, simulator)
 
 
 def _run(
-    program: NeuronProgram, inputs: Mapping[str, Integers], simulator: SimulatorName, folder: Path
+    simulation: VectorSimulation, program: NeuronProgram, inputs: Mapping[str, Integers]
 ) -> dict[str, Integers]:
     table = np.stack([inputs[port.name] for port in program.inputs], axis=1)
-    # Verilog's $fread takes the high byte first.
-    order = ">" if simulator == "icarus" else "<"
-    table.astype(f"{order}i8").tofile(folder / "inputs")
-    (folder / "outputs").unlink(missing_ok=True)
-    if simulator == "icarus":
-        done = programs.run("vvp", ["-n", "simulator", f"+count={len(table)}"], folder, check=False)
-    else:
-        command = [str((folder / "simulator").resolve()), str(len(table))]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode != 0 or "unknown" in done.stdout:
-        said = f"{done.stdout}{done.stderr}".strip() or f"exit status {done.returncode}"
-        raise ToolFailedError(f"simulating {program.neuron.name} with {simulator} failed: {said}")
-    columns = np.fromfile(folder / "outputs", dtype="<i8").reshape(len(table), -1).T
-    return {
-        port.name: column.astype(np.int64)
-        for port, column in zip(program.outputs, columns, strict=True)
-    }
+    columns = simulation.run(table.astype(np.uint64)).astype(np.int64).T
+    return {port.name: column for port, column in zip(program.outputs, columns, strict=True)}

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sc_neurocore.errors import DataError, ToolFailedError, ToolMissingError, UserError
+from sc_neurocore.errors import DataError
 from sc_neurocore.hdl.geometry import index_bits
 from sc_neurocore.hdl.render import render
 from sc_neurocore.hdl.stochastic_layer import StochasticLayerVerilog, StochasticVerilog
 from sc_neurocore.hdl.stochastic_network import StochasticNetworkVerilog
-from sc_neurocore.kernels.inference import NetworkRun
 from sc_neurocore.stochastic.inference import run_network
-from sc_neurocore.tools import programs
+from sc_neurocore.verify.comparison import Comparison
+from sc_neurocore.verify.core_simulation import Core, simulate_core
+from sc_neurocore.verify.simulators import Simulator, choose_simulator
+from sc_neurocore.verify.vector_simulation import Vectors, simulate_vectors
 
 Integers = NDArray[np.int64]
-
-SIMULATORS = {"icarus": ("iverilog", "vvp"), "verilator": ("verilator", "c++")}
-"""What runs the bench; Icarus is done first unless a network is large and frames are many."""
 
 LAYER_LATENCY = 3
 """Clocks of a layer beside those of its streams."""
@@ -73,7 +68,7 @@ def cosimulate_layer(
     Args:
         verilog: What `emit_layer` made.
         values: (batch, n_in) integers in units of 2 ** -fraction_bits, from 0 to 1.
-        simulator: "icarus", "verilator", or "auto", which is the first that is installed.
+        simulator: As `choose_simulator` takes it.
 
     Raises:
         DataError: If the values do not fit.
@@ -90,23 +85,32 @@ def cosimulate_layer(
         "weight_negative": layer.n_out * layer.n_in,
         "starts": verilog.sum_bits * layer.n_out,
     }
+    frame_bits = verilog.bits * layer.n_in
     bench = {
-        "is_network": False,
-        "frame_bits": verilog.bits * layer.n_in,
-        "clocks": layer.length + LAYER_LATENCY,
+        "top": verilog.top,
+        "frame_bits": frame_bits,
+        "in_words": -(-frame_bits // 64),
+        "out_words": 1 + columns,
         "sum_bits": verilog.sum_bits,
+        "columns": columns,
         "result_bits": verilog.sum_bits * columns,
         "has_ones": has_ones,
         "ports": {name: {"value": ports[name], "width": widths[name]} for name in ports},
     }
     began = time.perf_counter()
-    name, lines = _simulate(verilog, bench, given, verilog.bits, simulator)
-    words = [int(line, 16) for line in lines]
-    fields = range(0, verilog.sum_bits * columns, verilog.sum_bits)
-    found = np.array(
-        [[_signed(word >> low, verilog.sum_bits) for low in fields] for word in words],
-        dtype=np.int64,
+    text = render("sc_neurocore.verify", "harness", "layer_bench.v.j2", bench)
+    clocks = layer.length + LAYER_LATENCY
+    vectors = Vectors(
+        title=verilog.top,
+        verilog={"bench.v": text.encode(), **_sources(verilog)},
+        in_words=-(-frame_bits // 64),
+        out_words=1 + columns,
+        clocks=clocks + 2,  # the bench passes `start` on, and notes `done`, a clock later
+        gap=1,
     )
+    chosen = choose_simulator(simulator, len(given))
+    lines = simulate_vectors(vectors, chosen).run(_words(given, verilog.bits, vectors.in_words))
+    found = lines[:, 1:].astype(np.int64)
     counts, ones = layer.count(given / one)
     expected = np.column_stack([counts, ones]) if has_ones else counts
     differing = np.argwhere(found != expected)
@@ -117,7 +121,12 @@ def cosimulate_layer(
         first = (
             f"frame {at[0]}: {what} is {found[at]} in the module and {expected[at]} in the layer"
         )
-    return _result(verilog, name, len(given), expected.size, len(differing), first, began)
+    late = np.flatnonzero(lines[:, 0] != clocks)
+    if len(late):
+        lasted = f"frame {late[0]}: done after {lines[late[0], 0] or 'more'} clocks, not {clocks}"
+        first = first or lasted
+    mismatches = len(differing) + len(late)
+    return _result(verilog, chosen, len(given), expected.size, mismatches, first, began)
 
 
 def cosimulate_network(
@@ -128,7 +137,7 @@ def cosimulate_network(
     Args:
         verilog: What `emit_network` made, with calibrated weights.
         inputs: (batch, *shape) integers in the description's input encoding, from 0 to 1.
-        simulator: "icarus", "verilator", or "auto", which is the first that is installed.
+        simulator: As `choose_simulator` takes it.
 
     Raises:
         DataError: If the inputs do not fit.
@@ -139,23 +148,17 @@ def cosimulate_network(
     coding = description.input
     frames = np.asarray(inputs)
     given = _checked(frames.reshape(len(frames), -1), sizes[0], 1 << coding.fraction_bits)
-    bench = {
-        "is_network": True,
-        "frame_bits": coding.bits * sizes[0],
-        "clocks": verilog.clocks,
-        "bits": coding.bits,
-        "inputs": sizes[0],
-        "outputs": sizes[-1],
-        "output_bits": index_bits(sizes[-1]),
-        "count_bits": description.steps.bit_length(),
-        "step_bits": index_bits(description.steps),
-        "layer_bits": index_bits(len(sizes) - 1),
-        "neuron_bits": index_bits(max(sizes[1:])),
-        "state_bits": max(states[0].high + 1 for states in verilog.states),
-    }
     began = time.perf_counter()
-    name, lines = _simulate(verilog, bench, given, coding.bits, simulator)
-    run = run_network(
+    chosen = choose_simulator(simulator, len(given))
+    simulation = simulate_core(_core(verilog), chosen)
+    comparison = Comparison(
+        description.content_hash,
+        sizes[1:],
+        description.steps,
+        description.readout,
+        verilog.states,
+    )
+    expected = run_network(
         description,
         given.reshape(-1, *coding.shape),
         verilog.length,
@@ -164,38 +167,67 @@ def cosimulate_network(
         calibrate=verilog.is_calibrated,
         record=True,
     )
-    expected = list(_expected_lines(verilog, run))
-    compared = mismatches = 0
-    first = None
-    for number, (line, (what, wanted)) in enumerate(zip(lines, expected, strict=False)):
-        found = [int(field, 16) for field in line.split()]
-        compared += len(wanted)
-        wrong = sum(a != b for a, b in zip(found, wanted, strict=True)) if found != wanted else 0
-        mismatches += wrong
-        if wrong and first is None:
-            first = f"{what}: {found} in the module and {wanted} in the model (line {number + 1})"
-    if len(lines) != len(expected):
-        mismatches += abs(len(lines) - len(expected))
-        first = first or f"{len(lines)} updates and results instead of {len(expected)}"
-    return _result(verilog, name, len(given), compared, mismatches, first, began)
+    numbers = np.arange(len(given))
+    comparison.add(simulation.run(given), expected, numbers)
+    # From the first value to the result a frame takes as many clocks as the module says.
+    latency = verilog.clocks - sizes[0] + 1
+    mismatches, first = comparison.mismatches, comparison.first
+    if comparison.latencies != (latency, latency):
+        mismatches += 1
+        least, most = comparison.latencies
+        first = first or f"results come after {least} to {most} clocks instead of {latency}"
+    if first is None:
+        disturbed = Comparison(
+            description.content_hash,
+            sizes[1:],
+            description.steps,
+            description.readout,
+            verilog.states,
+        )
+        disturbed.add(simulation.run(given, seed=1), expected, numbers)
+        mismatches, first = disturbed.mismatches, disturbed.first
+    # Of an update step, layer, neuron, spike and states; then class and spike counts.
+    compared = 5 * comparison.updates + len(given) * (1 + sizes[-1])
+    return _result(verilog, chosen, len(given), compared, mismatches, first, began)
 
 
-def _expected_lines(
-    verilog: StochasticNetworkVerilog, run: NetworkRun
-) -> Iterator[tuple[str, list[int]]]:
-    """Yield what the bench should write, line by line, and what each line is."""
-    packed = [  # (T, batch, neurons)
-        np.sum([(states[each.name] % (1 << each.width)) << each.low for each in fields], axis=0)
-        for fields, states in zip(verilog.states, run.states, strict=True)
+def _core(verilog: StochasticNetworkVerilog) -> Core:
+    description, sizes = verilog.description, verilog.sizes
+    return Core(
+        title=verilog.top,
+        top=verilog.top,
+        verilog=_sources(verilog),
+        memories={},
+        content_hash=description.content_hash,
+        inputs=sizes[0],
+        frames=1,
+        input_bits=description.input.bits,
+        beat=1,
+        outputs=sizes[-1],
+        output_bits=index_bits(sizes[-1]),
+        count_bits=description.steps.bit_length(),
+        is_signed=False,
+        units=1,
+        layer_bits=index_bits(len(sizes) - 1),
+        neuron_bits=index_bits(max(sizes[1:])),
+        step_bits=index_bits(description.steps),
+        state_bits=max(states[0].high + 1 for states in verilog.states),
+        states=verilog.states,
+        limit=2 * verilog.clocks + 1000,
+    )
+
+
+def _sources(verilog: StochasticVerilog) -> dict[str, bytes]:
+    return {name: text.encode() for name, text in verilog.files.items()}
+
+
+def _words(values: Integers, bits: int, words: int) -> NDArray[np.uint64]:
+    """Pack rows of values, the first in the low bits, into rows of words."""
+    rows = [
+        sum(value << (bits * place) for place, value in enumerate(row)) for row in values.tolist()
     ]
-    for frame, (label, counts) in enumerate(zip(run.classes, run.spike_counts, strict=True)):
-        for step in range(verilog.description.steps):
-            for layer, (spikes, states) in enumerate(zip(run.spikes, packed, strict=True)):
-                rows = zip(spikes[step, frame].tolist(), states[step, frame].tolist(), strict=True)
-                for neuron, (spike, state) in enumerate(rows):
-                    what = f"frame {frame}: step, layer, neuron, spike and states"
-                    yield what, [step, layer, neuron, int(spike), state]
-        yield f"frame {frame}: class and spike counts", [int(label), *counts.tolist()]
+    content = b"".join(row.to_bytes(8 * words, "little") for row in rows)
+    return np.frombuffer(content, dtype="<u8").reshape(len(rows), words)
 
 
 def _checked(values: ArrayLike, inputs: int, one: int) -> Integers:
@@ -210,64 +242,9 @@ def _checked(values: ArrayLike, inputs: int, one: int) -> Integers:
     return given.astype(np.int64)
 
 
-def _simulate(
-    verilog: StochasticVerilog,
-    bench: dict[str, Any],
-    frames: Integers,
-    bits: int,
-    simulator: str,
-) -> tuple[str, list[str]]:
-    """Run frames through a module; return the simulator and the lines that the bench wrote."""
-    name = _choose(simulator)
-    values = {**bench, "top": verilog.top, "count": len(frames)}
-    text = render("sc_neurocore.verify", "harness", "stochastic_bench.v.j2", values)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        verilog.write(folder)
-        (folder / "bench.v").write_text(text, encoding="utf-8")
-        words = (
-            sum(value << (bits * place) for place, value in enumerate(row))
-            for row in frames.tolist()
-        )
-        (folder / "frames").write_text("".join(f"{word:x}\n" for word in words))
-        sources = ["bench.v", *verilog.files]
-        if name == "icarus":
-            arguments = ["-g2005", "-s", "bench", "-o", "simulator"]
-            programs.run("iverilog", [*arguments, *sources], folder)
-            done = programs.run("vvp", ["-n", "simulator"], folder, check=False)
-        else:
-            arguments = ["--binary", "--timing", "-O3", "-Wno-lint", "-Wno-style"]
-            arguments += ["--top-module", "bench", "-Mdir", "objects", "-o", "../simulator"]
-            programs.run("verilator", [*arguments, *sources], folder)
-            command = [str((folder / "simulator").resolve())]
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        said = [line for line in done.stdout.splitlines() if "$finish" not in line]
-        if said != ["finished"] or done.stderr:
-            shown = "\n".join([*said, done.stderr]).strip() or f"exit status {done.returncode}"
-            raise ToolFailedError(f"simulating {verilog.top} with {name} failed: {shown}")
-        lines = (folder / "results").read_text().splitlines()
-    if unknown := next((line for line in lines if set(line) & set("xzXZ")), None):
-        raise ToolFailedError(f"simulating {verilog.top} with {name}: an output is {unknown}")
-    return name, lines
-
-
-def _choose(simulator: str) -> str:
-    if simulator == "auto":
-        for name, tools in SIMULATORS.items():
-            if all(programs.is_available(tool) for tool in tools):
-                return name
-        raise ToolMissingError(
-            "stochastic hardware is simulated by Icarus Verilog (apt install iverilog) or "
-            "Verilator (apt install verilator), and neither is installed"
-        )
-    if simulator not in SIMULATORS:
-        raise UserError(f"simulator {simulator!r}: expected auto, {', '.join(SIMULATORS)}")
-    return simulator
-
-
 def _result(
     verilog: StochasticVerilog,
-    simulator: str,
+    simulator: Simulator,
     frames: int,
     compared: int,
     mismatches: int,
@@ -276,16 +253,11 @@ def _result(
 ) -> StochasticCosimulation:
     return StochasticCosimulation(
         module=verilog.top,
-        simulator=simulator,
-        version=programs.version(SIMULATORS[simulator][0]),
+        simulator=simulator.name,
+        version=simulator.version,
         frames=frames,
         compared=compared,
         mismatches=mismatches,
         first_mismatch=first,
         seconds=round(time.perf_counter() - began, 3),
     )
-
-
-def _signed(value: int, width: int) -> int:
-    value &= (1 << width) - 1
-    return value - (1 << width) if value >> (width - 1) else value

@@ -226,7 +226,7 @@ class _Unrolled:
                 return []
             one_of_them = self._variable()
             self._solver.add_clause([-one_of_them, *open_ones])
-            if not self._solver.solve(assumptions=[one_of_them]):
+            if not self._solve([one_of_them]):
                 self.exclude()
                 return []
             model = set(self._solver.get_model())
@@ -283,6 +283,15 @@ class _Unrolled:
             for clause in ([-gate, left], [-gate, right], [gate, -left, -right]):
                 self._solver.add_clause(clause)
         return self._gates[key]
+
+    def _solve(self, assumptions: list[int]) -> bool:
+        try:
+            return bool(self._solver.solve(assumptions=assumptions))
+        except Exception as error:
+            # The solver takes Ctrl-C for itself and raises an error of its own.
+            if "keyboard interrupt" in str(error):
+                raise KeyboardInterrupt from None
+            raise
 
 
 def _solver() -> Any:

@@ -1,0 +1,391 @@
+"""What a design is, as Yosys elaborates its files: parameters, memories, registers, clocks.
+
+Proofs that take a parameter from what the generator meant prove what it meant. These facts are read
+from the files themselves, edited or not, and never from design.json.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sc_neurocore.errors import CheckFailedError, ToolFailedError, UserError
+from sc_neurocore.files import inside
+from sc_neurocore.tools import programs
+from sc_neurocore.verify.clocks import circuit_faults
+
+Value = int | str
+
+TIMEOUT = 300.0
+_MOST_INSTANCES = 100_000
+_LARGEST_NETLIST = 1 << 29
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
+_NETLIST = "netlist.json"
+_BITS = re.compile(r"[01xz]+")
+_FAULTY_WARNING = re.compile(
+    r"used but has no driver|conflicting drivers|logic loop|Resizing cell port|out of bounds"
+    r"|[Ll]atch inferred|implicitly declared|Replacing memory|not part of the design"
+    r"|assigned in a block|Ignoring"
+)
+_LINES = re.compile(r"\$[^$\\]*\.v:[0-9.|-]+\$")
+"""The file and line in a name that Yosys made up."""
+_RESULT = re.compile(r"^Eval result: \\?(\S+) = (?:\d+')?([01xz-]+|\d+)\.$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """An array of words in an instance.
+
+    Attributes:
+        name: Its name in the module.
+        width: Bits of a word.
+        depth: Words.
+        words: What it holds before the first clock, if a file fills it; None if nothing does.
+    """
+
+    name: str
+    width: int
+    depth: int
+    words: tuple[int, ...] | None
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A module in its place.
+
+    Attributes:
+        path: Names of the instances from the top down to it, with dots; "" for the top.
+        module: The module's name in the files.
+        file: The file in which it is instantiated, and its parameters are given.
+        parameters: The value of each: an integer, or text for a string. An integer of 32 bits is
+            signed, as in Verilog; others are not.
+        memories: Its own memories.
+        elaborated: The module's name in Yosys.
+    """
+
+    path: str
+    module: str
+    file: str
+    parameters: Mapping[str, Value]
+    memories: tuple[Memory, ...]
+    elaborated: str
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The strings among its parameters: names of memories' files, styles of memories."""
+        return tuple(each for each in self.parameters.values() if isinstance(each, str) and each)
+
+
+@dataclass(frozen=True)
+class Elaboration:
+    """A design as Yosys elaborates it.
+
+    Attributes:
+        top: Its top module.
+        instances: All instances by path, the top first.
+        faults: What no design of ours has, in words: latches, falling edges, a second clock,
+            asynchronous resets, black boxes, wires with no driver or several.
+        warnings: What else Yosys warned of.
+    """
+
+    top: str
+    instances: Mapping[str, Instance]
+    faults: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = field(default=())
+
+
+def elaborate(
+    files: Mapping[str, bytes],
+    top: str,
+    *,
+    library: Sequence[str] = (),
+    timeout: float = TIMEOUT,
+) -> Elaboration:
+    """Elaborate a design and return what it is.
+
+    Args:
+        files: The design's files by name, relative to where tools run: Verilog (*.v) and memories.
+        top: The module to begin with.
+        library: Files of Yosys with cells that may be black boxes: "+/ice40/cells_sim.v".
+        timeout: Seconds for Yosys.
+
+    Raises:
+        UserError: If a name is unusual or the design is larger than any of ours.
+        ToolMissingError: If Yosys is not installed.
+        ToolTimeoutError: If it takes longer than that.
+        ToolFailedError: If it does not read the files.
+    """
+    commands = [f"write_json {_NETLIST}", "flatten", "check"]
+    netlist, said = _run(files, top, commands, library, timeout)
+    warnings = tuple(line for line in said if line.startswith("Warning: "))
+    faults = [each for each in warnings if _FAULTY_WARNING.search(each)]
+    modules = netlist["modules"]
+    return Elaboration(
+        top=top,
+        instances=_instances(modules, top),
+        faults=(*circuit_faults(modules, top, has_library=bool(library)), *faults),
+        warnings=tuple(each for each in warnings if each not in faults),
+    )
+
+
+def refuse_faults(design: Elaboration) -> None:
+    """Refuse a design that no proof of ours can speak of.
+
+    Raises:
+        CheckFailedError: If it has a fault; with all of them.
+    """
+    if design.faults:
+        shown = "\n  ".join(design.faults[:20])
+        raise CheckFailedError(
+            f"{design.top} has {len(design.faults)} things that no design of ours has, and that "
+            f"proofs cannot see; take them out:\n  {shown}"
+        )
+
+
+def compare(design: Elaboration, plan: Mapping[str, Mapping[str, Value]]) -> list[str]:
+    """Compare the parameters of a design with what a network needs.
+
+    Args:
+        design: The design.
+        plan: For instances by their path, the value of each parameter that matters.
+
+    Returns:
+        The differences in words; none if there is none.
+    """
+    differences = []
+    for path, parameters in plan.items():
+        instance = design.instances.get(path)
+        if instance is None:
+            differences.append(f"{design.top} has no instance {path}")
+            continue
+        for name, needed in parameters.items():
+            found = instance.parameters.get(name)
+            if found is None:
+                differences.append(f"{instance.module} ({path}) has no parameter {name}")
+            elif not _equal(found, needed):
+                differences.append(
+                    f"{name} of {path or design.top} is {found!r} in {instance.file}, "
+                    f"the network needs {needed!r}"
+                )
+    return differences
+
+
+def table(
+    files: Mapping[str, bytes],
+    design: Elaboration,
+    path: str,
+    inputs: Sequence[str],
+    rows: int,
+    *,
+    timeout: float = TIMEOUT,
+) -> list[dict[str, int]]:
+    """Evaluate a module without registers for the numbers 0, 1, 2, ... at its inputs.
+
+    However the table is written: what counts is what comes out.
+
+    Args:
+        files: The design's files.
+        design: The same, elaborated.
+        path: The instance.
+        inputs: The inputs that get the number, all the same one. It has no others.
+        rows: How many numbers.
+        timeout: Seconds for Yosys.
+
+    Returns:
+        For each number the value of each output.
+
+    Raises:
+        CheckFailedError: If an output does not depend on these inputs alone, or is not defined.
+        UserError, ToolFailedError: As `elaborate`.
+    """
+    instance = design.instances[path]
+    commands = [f"hierarchy -top {instance.elaborated}", "flatten", "opt_clean"]
+    for number in range(rows):
+        sets = " ".join(f"-set {each} {number}" for each in inputs)
+        commands += [f"log row {number}", f"eval {sets}"]
+    try:
+        _, said = _run(files, design.top, commands, (), timeout, is_quiet=False)
+    except programs.ToolTimeoutError:
+        raise
+    except ToolFailedError as error:
+        raise CheckFailedError(
+            f"{instance.module} is no table of {', '.join(inputs)}: {error}"
+        ) from None
+    result: list[dict[str, int]] = []
+    for part in "\n".join(said).split("\nrow ")[1:]:
+        row = {}
+        for name, bits in _RESULT.findall(part):
+            if set(bits) - set("01"):
+                raise CheckFailedError(
+                    f"{instance.module}: {name} is not defined in row {len(result)}"
+                )
+            row[name] = int(bits, 2)
+        result.append(row)
+    if len(result) != rows or not all(result):
+        raise CheckFailedError(f"{instance.module} is no table of {', '.join(inputs)}")
+    return result
+
+
+def same_circuit(
+    first: Mapping[str, bytes],
+    second: Mapping[str, bytes],
+    top: str,
+    *,
+    library: Sequence[str] = (),
+    timeout: float = TIMEOUT,
+) -> bool:
+    """Tell whether two versions of a design elaborate to the same circuit.
+
+    Comments, blanks and lines do not matter, all else does: cells and wires in their order, the
+    names of registers, memories and instances, attributes. So False may also mean that the same
+    circuit is written in another way. True is certain, of the circuit that Yosys sees: that
+    simulators see the same is what `verilog_reader` is for.
+
+    Raises:
+        UserError, ToolFailedError: As `elaborate`.
+    """
+    both = [
+        _run(files, top, [f"write_json {_NETLIST}"], library, timeout)[0]
+        for files in (first, second)
+    ]
+    return _canonical(both[0]) == _canonical(both[1])
+
+
+def _run(
+    files: Mapping[str, bytes],
+    top: str,
+    commands: Sequence[str],
+    library: Sequence[str],
+    timeout: float,
+    is_quiet: bool = True,
+) -> tuple[Any, list[str]]:
+    """Run Yosys on a copy of the files; return the netlist, if one is written, and what it said."""
+    for name in (*files, top):
+        if not _FILE_NAME.fullmatch(name):
+            raise UserError(f"{name!r}: expected letters, digits, '_', '-', '.' and '/'")
+    sources = [name for name in files if name.endswith(".v")]
+    script = [f"read_verilog -defer {name}" for name in sources]
+    script += [f"read_verilog -lib {each}" for each in library]
+    script += [f"hierarchy -check -purge_lib -top {top}", "proc -norom", *commands]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for name, content in files.items():
+            place = inside(folder, name)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+        (folder / "elaborate.ys").write_text("\n".join(script) + "\n", encoding="utf-8")
+        quiet = ["-q"] if is_quiet else []
+        done = programs.run("yosys", [*quiet, "-s", "elaborate.ys"], folder, timeout=timeout)
+        said = re.sub(r"^\S+:\d+: Warning", "Warning", done.stdout + done.stderr, flags=re.M)
+        written = folder / _NETLIST
+        if not written.exists():
+            return None, said.split("\n")
+        if written.stat().st_size > _LARGEST_NETLIST:
+            raise UserError(f"{top} elaborates to more than {_LARGEST_NETLIST >> 20} MiB of cells")
+        return json.loads(written.read_bytes()), said.split("\n")
+
+
+def _instances(modules: Mapping[str, Any], top: str) -> dict[str, Instance]:
+    found: dict[str, Instance] = {}
+    waiting = [("", top, str(modules[top]["attributes"].get("src", "")))]
+    while waiting:
+        path, elaborated, source = waiting.pop()
+        module = modules[elaborated]
+        if len(found) >= _MOST_INSTANCES:
+            raise UserError(f"{top} has more than {_MOST_INSTANCES} instances")
+        values = module.get("parameter_default_values", {})
+        found[path] = Instance(
+            path=path,
+            module=str(module["attributes"].get("hdlname", elaborated)),
+            file=source.split("|")[0].rsplit(":", 1)[0],
+            parameters={name: _value(each) for name, each in values.items()},
+            memories=_memories(module),
+            elaborated=elaborated,
+        )
+        for name, cell in sorted(module["cells"].items(), reverse=True):
+            if cell["type"] in modules:
+                place = f"{path}.{name}" if path else name
+                waiting.append((place, cell["type"], str(cell["attributes"].get("src", ""))))
+    return found
+
+
+def _memories(module: Mapping[str, Any]) -> tuple[Memory, ...]:
+    contents: dict[str, tuple[int, ...]] = {}
+    for cell in module["cells"].values():
+        if cell["type"] in ("$meminit", "$meminit_v2"):
+            parameters = cell["parameters"]
+            width, words = int(parameters["WIDTH"], 2), int(parameters["WORDS"], 2)
+            bits = "".join(str(bit) for bit in cell["connections"]["DATA"])
+            name = str(parameters["MEMID"]).removeprefix("\\")
+            first = [str(bit) for bit in cell["connections"]["ADDR"]]
+            is_plain = not bits.strip("01") and set(first) <= {"0"} and name not in contents
+            contents[name] = tuple(
+                int(bits[width * word : width * (word + 1)][::-1], 2) if is_plain else -1
+                for word in range(words)
+            )
+    return tuple(
+        Memory(name, int(each["width"]), int(each["size"]), contents.get(name))
+        for name, each in module.get("memories", {}).items()
+    )
+
+
+def _value(text: str) -> Value:
+    """Decode a parameter: Yosys writes bits, or the text of a string."""
+    if not _BITS.fullmatch(text):
+        return text.removesuffix(" ") if _BITS.fullmatch(text.strip()) else text
+    if set(text) - set("01"):
+        return text
+    value = int(text, 2)
+    return value - (1 << 32) if len(text) == 32 and text[0] == "1" else value
+
+
+def _equal(found: Value, needed: Value) -> bool:
+    """Compare; where the file's integer is signed, so is the needed one."""
+    if isinstance(found, int) and isinstance(needed, int) and found < 0:
+        return (found - needed) % (1 << 32) == 0
+    return found == needed
+
+
+def _canonical(netlist: Any) -> list[Any]:
+    """Drop from a netlist what depends on lines, and number wires in an order that does not."""
+    return [(name, _canonical_module(module)) for name, module in netlist["modules"].items()]
+
+
+def _canonical_module(module: Mapping[str, Any]) -> list[Any]:
+    numbers: dict[int, int] = {}
+
+    def renumbered(part: Any) -> Any:
+        """Replace the numbers of wires, which are the integers of a netlist's lists."""
+        if isinstance(part, dict):
+            return {
+                name: _without_source(value) if name == "attributes" else renumbered(value)
+                for name, value in part.items()
+            }
+        if isinstance(part, list):
+            return [numbers.setdefault(b, len(numbers)) if isinstance(b, int) else b for b in part]
+        return part
+
+    ordered = [
+        (kind, sorted((_LINES.sub("$", name), number) for number, name in enumerate(module[kind])))
+        for kind in ("ports", "cells", "memories", "netnames")
+        if kind in module
+    ]
+    parts = {kind: list(module[kind].values()) for kind, _ in ordered}
+    return [
+        _without_source(module["attributes"]),
+        module.get("parameter_default_values"),
+        [
+            (kind, name, renumbered(parts[kind][number]))
+            for kind, names in ordered
+            for name, number in names
+        ],
+    ]
+
+
+def _without_source(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in attributes.items() if name != "src"}
