@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sc_neurocore.equation.algebra import ArrayAlgebra
+from sc_neurocore.equation.algebra import Doubles
 from sc_neurocore.equation.expression import evaluate, symbols
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.fixed.lowering import NeuronProgram
@@ -22,14 +22,6 @@ from sc_neurocore.fixed.lowering import NeuronProgram
 Numbers: TypeAlias = NDArray[np.float64]
 
 _SMALL = 1e-4
-
-
-class Doubles(ArrayAlgebra):
-    """NumPy's arithmetic for constants too: what divides by 0 is infinite, or not a number."""
-
-    def constant(self, value: float) -> Any:
-        """Return a NumPy number."""
-        return np.float64(value)
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore.equation.algebra import Doubles
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.step import step
 from sc_neurocore.errors import DataError
-from sc_neurocore.fixed.resolution import Doubles
 
 Numbers: TypeAlias = NDArray[np.float64]
 
