@@ -120,7 +120,7 @@ def check(parts: Parts, design: Design, samples: int) -> dict[str, Any]:
 
 def activity(parts: Parts, design: Design) -> Activity:
     """Return the work that an image causes on the average."""
-    geometry = design.accelerator.stationary_geometry()
+    geometry = design.accelerator.geometry
     key = ("activity", design.description.content_hash[:12], geometry)
     if known := parts.get(*key):
         return Activity(**known)

@@ -25,7 +25,7 @@ from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.fpga.capacity import MEASURED, features, plan_for, plan_memories, ram_blocks
 from sc_neurocore.fpga.flow import measure
 from sc_neurocore.fpga.sources import sources_of_core
-from sc_neurocore.hdl.accelerator import render_stationary
+from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.hdl.geometry import EngineOptions
 from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
 from sc_neurocore.tools.devices import DEVICES
@@ -85,7 +85,7 @@ def main() -> None:
             if any(row["engine"] == engine for row in same) or not device.fits(blocks):
                 continue
             made: EngineOptions = {**options, "soft_lanes": geometry.soft_lanes}
-            core = sources_of_core(render_stationary(network, lanes, **made))
+            core = sources_of_core(render_accelerator(network, lanes, **made))
             used = measure(core, key, few_pins=True)
             row = {
                 "engine": engine,

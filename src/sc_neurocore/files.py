@@ -227,8 +227,6 @@ def sole_writer(folder: Path, purpose: str) -> Iterator[None]:
             f"{folder}: another sc-neurocore command is writing there: wait until it ends, or give "
             f"{purpose} another folder"
         ) from None
-    except FileExistsError:
-        raise UserError(f"{folder} is a file: expected a folder") from None
     except OSError as error:
         raise UserError(
             f"{folder}: {error.strerror}; give a place that can be read and written"

@@ -218,7 +218,7 @@ class Bench:
         if hidden:
             yield f"the design holds {hidden}"
 
-    def record(self, line: Sequence[str], cwd: Path, timeout: float | None = None) -> Any:
+    def record(self, line: Sequence[str], cwd: Path, *_: Any, **__: Any) -> Any:
         """Look at what would be started, and do not start it."""
         place = Path(os.path.realpath(cwd))
         private = (self.root / "tmp", self.root / "cache")

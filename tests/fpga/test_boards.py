@@ -214,7 +214,7 @@ def test_the_checksum_is_that_of_the_weights(tmp_path: Path) -> None:
     from sc_neurocore.hdl.memories import weight_image
 
     design = compiled(tmp_path, "icebreaker")
-    image = weight_image(design.network, design.accelerator.stationary_geometry())
+    image = weight_image(design.network, design.accelerator.geometry)
     text = design.contents[f"rtl/board/{board_of(design).top}.v"].decode()
     assert f"WEIGHTS_CHECKSUM(32'h{zlib.crc32(image[:-4]):08x})" in text
 

@@ -14,7 +14,7 @@ from sc_neurocore.fixed import IntegerNetwork
 from sc_neurocore.fpga.build import build_sources
 from sc_neurocore.fpga.flow import measure
 from sc_neurocore.fpga.sources import Sources, sources_of_core
-from sc_neurocore.hdl.accelerator import render_stationary
+from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.progress import Progress
 from sc_neurocore.tools.devices import find_device
 
@@ -206,7 +206,7 @@ def test_a_core_is_measured_on_few_pins(
     tmp_path: Path, require_tool: Callable[..., None], make_network: Callable[..., IntegerNetwork]
 ) -> None:
     require_tool(*TOOLS)
-    core = sources_of_core(render_stationary(make_network([6, 5, 3]), lanes=2))
+    core = sources_of_core(render_accelerator(make_network([6, 5, 3]), lanes=2))
     used = measure(core, "up5k")  # which has 39 pins, and the core more than 60
     assert 0 < used["pins"] <= 39
     assert used["dsps"] >= 2
@@ -233,6 +233,6 @@ def test_unknown_device_is_refused_before_anything_is_written(tmp_path: Path) ->
 def test_loaded_weights_are_refused_where_there_is_no_memory_for_them(
     tmp_path: Path, make_network: Callable[..., IntegerNetwork]
 ) -> None:
-    core = sources_of_core(render_stationary(make_network([12, 8, 3]), 2, weights="loaded"))
+    core = sources_of_core(render_accelerator(make_network([12, 8, 3]), 2, weights="loaded"))
     with pytest.raises(CheckFailedError, match=r"HX8K, CT256 has none: .* --device hx8k"):
         build_sources(core, tmp_path, "hx8k")

@@ -19,7 +19,7 @@ from sc_neurocore.fpga.capacity import (
 )
 from sc_neurocore.fpga.flow import measure
 from sc_neurocore.fpga.sources import sources_of_core
-from sc_neurocore.hdl.accelerator import render_stationary
+from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.hdl.geometry import plan
 from sc_neurocore.tools.devices import DEVICES, ECP5, ICE40, ICE40_ULTRA_PLUS, find_device
 
@@ -63,7 +63,7 @@ def test_assessment_is_what_the_tools_make_of_it(
     require_tool(*device.flow.programs)
     network = make_network([40, 24, 10], steps=20, seed=3)
     found = assess(network, device, 2)
-    used = measure(sources_of_core(render_stationary(network, lanes=2)), key, few_pins=True)
+    used = measure(sources_of_core(render_accelerator(network, lanes=2)), key, few_pins=True)
     for exact in ("brams", "dsps"):
         assert found.used[exact] == used[exact]
     # No build of this network went into the fit.

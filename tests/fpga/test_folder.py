@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from sc_neurocore.cli.app import app
 from sc_neurocore.equation import LIF
 from sc_neurocore.errors import CheckFailedError, UserError
 from sc_neurocore.files import sole_writer
+from sc_neurocore.fpga import folder as folders
 from sc_neurocore.fpga.compilation import compile_design
+from sc_neurocore.fpga.constraints import check_constraints
 from sc_neurocore.fpga.folder import opened
-from sc_neurocore.hdl.design import CERTIFICATE
+from sc_neurocore.hdl.design import CERTIFICATE, Design
 from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
 from sc_neurocore.verify import certificate as certificates
 from sc_neurocore.verify.certificate import certify
@@ -125,6 +128,15 @@ EDITS: list[tuple[Spoil, str]] = [
 ]
 
 
+@contextmanager
+def opened_anyway(folder: Path) -> Iterator[Design]:
+    """Open a folder also where the reader would refuse it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folders, "_check_edited", lambda *_: None)
+        with opened(folder, allow_edited=True) as design:
+            yield design
+
+
 def test_what_was_compiled_is_ours(folder: Path) -> None:
     with opened(folder) as design:
         assert design.edited == ()
@@ -148,13 +160,38 @@ def test_every_edit_is_named_and_refused(spoil: Spoil, name: str, folder: Path) 
     assert not (folder / "build").exists()
 
 
+READ_ANYWAY = (narrower_sums, a_weight, the_pins, the_manifest)
+
+
+@pytest.mark.parametrize(("spoil", "name"), EDITS)
+def test_what_is_read_anyway_goes_through_the_reader(spoil: Spoil, name: str, folder: Path) -> None:
+    spoil(folder)
+    if spoil in READ_ANYWAY:
+        with opened(folder, allow_edited=True) as design:
+            assert design.edited == (name,)
+    else:
+        with pytest.raises(UserError, match=name), opened(folder, allow_edited=True):
+            pass
+
+
+def test_pins_hold_no_script(tmp_path: Path) -> None:
+    compile_design(describe(), tmp_path, lanes=2, board="arty-a7")
+    path = tmp_path / "rtl" / "board" / "tiny_arty_a7.xdc"
+    ours = path.read_bytes()
+    check_constraints(ours, path)
+    for more in (b"exec touch x", b"set_property X [exec touch x]", b"source x", b"# a\\", b"a; b"):
+        path.write_bytes(ours + more + b"\n")
+        with pytest.raises(UserError, match="expected a comment or a constraint"):
+            opened(tmp_path, allow_edited=True).__enter__()
+
+
 @pytest.mark.parametrize(("spoil", "name"), EDITS)
 def test_a_certificate_is_of_exactly_these_files(spoil: Spoil, name: str, folder: Path) -> None:
     certify_folder(folder)
     with opened(folder) as design:
         assert standing(design).status == "verified"
     spoil(folder)
-    with opened(folder, allow_edited=True) as design:
+    with opened_anyway(folder) as design:
         found = standing(design)
     assert found.status == "changed since it was verified"
     assert name in found.detail

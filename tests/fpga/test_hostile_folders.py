@@ -33,10 +33,10 @@ from sc_neurocore.files import (
     written_files,
 )
 from sc_neurocore.fpga.compilation import compile_design
+from sc_neurocore.fpga.constraints import check_constraints
 from sc_neurocore.fpga.flow import measure
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.sources import quoted, sources_of
-from sc_neurocore.fpga.vivado import check_constraints
 from sc_neurocore.network import (
     Dense,
     InputEncoding,
@@ -238,9 +238,9 @@ def test_constraints_of_an_earlier_build_hold_no_commands(line: str, tmp_path: P
         "set_property -dict {PACKAGE_PIN E3 IOSTANDARD LVCMOS33} [get_ports {out_data[0]}]\n"
         "set_property CFGBVS VCCO [current_design]\n"
     )
-    check_constraints(plain.encode(), tmp_path)
+    check_constraints(plain.encode(), Path("x.xdc"))
     with pytest.raises(UserError, match="line 6: expected a comment"):
-        check_constraints(f"{plain}{line}\n".encode(), tmp_path)
+        check_constraints(f"{plain}{line}\n".encode(), Path("x.xdc"))
 
 
 NAMES = ["a b", "it's", 'q"q', "a\nb", "-rf", "$(touch x)", os.fsdecode(b"\xff\xfe"), "ä", "a;b"]
@@ -310,7 +310,8 @@ def test_a_folder_that_cannot_be_made_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("x")
-    for place, message in (("file", "expected a folder"), ("file/design", "Not a directory; give")):
+    for place in ("file", "file/design"):
+        message = "Not a directory; give a place"
         with pytest.raises(UserError, match=message), sole_writer(tmp_path / place, "x"):
             pass
 

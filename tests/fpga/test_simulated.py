@@ -219,7 +219,7 @@ def test_weights_are_loaded_over_a_bad_line(
 ) -> None:
     require_tool("verilator", "c++", "iverilog")
     network = loaded.network
-    image = weight_image(network, loaded.accelerator.stationary_geometry())
+    image = weight_image(network, loaded.accelerator.geometry)
     images = np.random.default_rng(3).integers(0, 256, (60, 42))
     images[0], images[1] = 0, 255
     expected = network.run(images)
@@ -292,7 +292,7 @@ def test_a_hundred_mnist_images_through_a_bad_line(
         with Host(line, timeout=0.5, silence=SECONDS_OF_SILENCE, attempts=20) as host:
             assert host.identity.weights_are_loaded == (board == "icebreaker")
             if host.identity.weights_are_loaded:
-                host.load_weights(weight_image(network, design.accelerator.stationary_geometry()))
+                host.load_weights(weight_image(network, design.accelerator.geometry))
             run = host.classify(images)
     assert line.mishaps > 0
     np.testing.assert_array_equal(run.classes, expected.classes)

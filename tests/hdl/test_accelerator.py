@@ -8,7 +8,7 @@ import pytest
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.hdl.accelerator import render_stationary
+from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.hdl.memories import weight_image
 from sc_neurocore.network import InputEncoding
 from sc_neurocore.tools import programs
@@ -46,7 +46,7 @@ def test_verilator_and_icarus_have_nothing_to_say(
         else {}
     )
     network = make_network(sizes, readout="membrane" if lanes == 16 else "spike-count", **options)
-    design = render_stationary(network, lanes, weights=source, **engine).write(tmp_path)
+    design = render_accelerator(network, lanes, weights=source, **engine).write(tmp_path)
     names = [path.name for path in design.verilog]
     lint = ["--lint-only", "-Wall", "--top-module", design.top, *names]
     assert programs.run("verilator", lint, tmp_path / "rtl").stderr == ""
@@ -58,7 +58,7 @@ def test_yosys_finds_one_clock_and_no_latch(
     make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
 ) -> None:
     require_tool("yosys")
-    design = render_stationary(make_network([6, 9, 3], per_channel=True), lanes=4).write(tmp_path)
+    design = render_accelerator(make_network([6, 9, 3], per_channel=True), lanes=4).write(tmp_path)
     names = " ".join(path.name for path in design.verilog)
     script = (
         f"read_verilog -defer {names}; hierarchy -check -top {design.top}; proc; "
@@ -72,7 +72,7 @@ def test_yosys_finds_one_clock_and_no_latch(
 def test_the_same_network_gives_the_same_bytes(make_network: MakeNetwork, tmp_path: Path) -> None:
     network = make_network([5, 6, 3], per_channel=True)
     for name in ("one", "two"):
-        render_stationary(network, lanes=4).write(tmp_path / name)
+        render_accelerator(network, lanes=4).write(tmp_path / name)
     written = sorted(path for path in (tmp_path / "one").rglob("*") if path.is_file())
     assert len(written) > 15
     for path in written:
@@ -85,7 +85,7 @@ def test_the_weight_memory_holds_every_weight_where_the_engine_looks(
 ) -> None:
     network = make_network([5, 6, 3], weight_bits=6)
     lanes = 4
-    render_stationary(network, lanes).write(tmp_path)
+    render_accelerator(network, lanes).write(tmp_path)
     rows = [int(line, 16) for line in (tmp_path / "rtl/weights.hex").read_text().split()]
     begin = 0
     for layer in network.layers:
@@ -104,8 +104,8 @@ def test_the_weight_image_is_the_rows_in_words_of_16_bits(
     lanes: int, weight_bits: int, make_network: MakeNetwork, tmp_path: Path
 ) -> None:
     network = make_network([5, 6, 3], weight_bits=weight_bits)
-    design = render_stationary(network, lanes, weights="loaded").write(tmp_path / "loaded")
-    render_stationary(network, lanes).write(tmp_path / "rom")
+    design = render_accelerator(network, lanes, weights="loaded").write(tmp_path / "loaded")
+    render_accelerator(network, lanes).write(tmp_path / "rom")
     image = (tmp_path / "loaded/rtl/weights.bin").read_bytes()
     assert image == weight_image(network, design.geometry)
     assert zlib.crc32(image) == 0x2144DF1C  # what data and its CRC behind it give, whatever it is
@@ -122,7 +122,7 @@ def test_the_neuron_memory_holds_biases_and_parameters(
 ) -> None:
     network = make_network([5, 6, 3], per_channel=True)
     lanes = 2
-    design = render_stationary(network, lanes).write(tmp_path)
+    design = render_accelerator(network, lanes).write(tmp_path)
     words = [int(line, 16) for line in (tmp_path / "rtl/neurons.hex").read_text().split()]
     slot = 0
     for layer in network.layers:
@@ -140,7 +140,7 @@ def test_the_neuron_memory_holds_biases_and_parameters(
 
 def test_the_top_carries_the_networks_hash(make_network: MakeNetwork, tmp_path: Path) -> None:
     network = make_network([3, 2])
-    design = render_stationary(network, lanes=2).write(tmp_path)
+    design = render_accelerator(network, lanes=2).write(tmp_path)
     source = (tmp_path / design.verilog[0]).read_text()
     for word in range(8):
         digits = network.content_hash[8 * word : 8 * word + 8]
@@ -159,7 +159,7 @@ def test_the_top_carries_the_networks_hash(make_network: MakeNetwork, tmp_path: 
 def test_the_top_never_takes_a_name_that_is_taken(
     name: str, top: str, make_network: MakeNetwork, tmp_path: Path
 ) -> None:
-    assert render_stationary(make_network([2, 2], name=name), lanes=1).write(tmp_path).top == top
+    assert render_accelerator(make_network([2, 2], name=name), lanes=1).write(tmp_path).top == top
 
 
 @pytest.mark.parametrize("lanes", [0, 3, 256, -8])
@@ -167,14 +167,14 @@ def test_lanes_must_be_a_power_of_two(
     lanes: int, make_network: MakeNetwork, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=f"lanes={lanes}: expected a power of two"):
-        render_stationary(make_network([2, 2]), lanes).write(tmp_path)
+        render_accelerator(make_network([2, 2]), lanes).write(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_the_engine_does_not_have_is_named(make_network: MakeNetwork, tmp_path: Path) -> None:
     spikes = InputEncoding(shape=(2,), kind="spikes", bits=1, fraction_bits=0)
-    with pytest.raises(UserError, match="static input"):
-        render_stationary(make_network([2, 2], input=spikes)).write(tmp_path)
+    with pytest.raises(UserError, match="one frame of numbers per result"):
+        render_accelerator(make_network([2, 2], input=spikes), 8, "group-stationary")
     for wrong in ({"units": 3}, {"units": 16}, {"inputs_per_beat": 5}, {"inputs_per_beat": 16}):
         with pytest.raises(UserError, match=f"{next(iter(wrong))}=.*: expected a power of two"):
-            render_stationary(make_network([2, 2]), 8, **wrong).write(tmp_path)
+            render_accelerator(make_network([2, 2]), 8, **wrong).write(tmp_path)

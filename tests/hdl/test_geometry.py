@@ -66,7 +66,7 @@ def test_one_left_shift_serves_all_layers(make_network: MakeNetwork) -> None:
     assert min(layer.shift for layer in geometry.layers) >= 0
 
 
-def test_what_the_engine_does_not_build_is_named() -> None:
+def test_what_the_group_stationary_order_cannot_do_is_named() -> None:
     image = InputEncoding(shape=(1, 4, 4), bits=5, fraction_bits=4)
     convolution, dense = Conv2d(weight=np.ones((2, 1, 3, 3))), Dense(weight=np.ones((3, 3)))
     pool, lif = AveragePool2d(size=(2, 2)), Population(neuron=LIF)
@@ -75,11 +75,20 @@ def test_what_the_engine_does_not_build_is_named() -> None:
     for layers, message in (
         ([convolution, lif, pool, lif], "neuron layer 1 is made of conv2d, population"),
         ([Flatten(), Dense(weight=np.ones((3, 16))), lif, dense, recurrent], "2 .* recurrent"),
-        ([Flatten(), Dense(weight=np.ones((3, 16))), lif, delayed, lif], "2 .* delay-dense"),
+        ([Flatten(), Dense(weight=np.ones((3, 16))), lif, delayed, lif], "2 has delays"),
         ([Flatten(), Dense(weight=np.ones((3, 16))), dense, lif], "1 .* dense, dense, population"),
-        ([Flatten(), Dense(weight=np.ones((3, 16))), lif, dense,
-          Population(neuron=CATALOGUE["IF"])], "neurons LIF, IF: the engine has one"),
-    ):  # fmt: skip
+    ):
         network = quantize(NetworkDescription(name="net", input=image, steps=2, layers=layers))
         with pytest.raises(UserError, match=message):
-            plan(network, 4)
+            plan(network, 4, "group-stationary")
+
+
+def test_layers_of_several_equations_have_units_of_their_own_in_both_orders() -> None:
+    neurons = [Population(neuron=LIF), Population(neuron=CATALOGUE["ALIF"])]
+    layers = [layer for each in neurons for layer in (Dense(weight=np.eye(3)), each)]
+    encoding = InputEncoding(shape=(3,), bits=5, fraction_bits=4)
+    network = quantize(NetworkDescription(name="net", input=encoding, steps=2, layers=layers))
+    for order in ("group-stationary", "step-outer"):
+        geometry = plan(network, 4, order)
+        assert [layer.unit for layer in geometry.layers] == [0, 1]
+        assert geometry.state_bits == 32  # those of ALIF, the larger ones

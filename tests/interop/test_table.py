@@ -15,7 +15,7 @@ import pytest
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import quantize
-from sc_neurocore.hdl.schedules import choose_schedule
+from sc_neurocore.hdl.geometry import plan
 from sc_neurocore.interop import from_nir
 from sc_neurocore.interop.neurons import KINDS
 from sc_neurocore.kernels.reference import run_float
@@ -152,7 +152,7 @@ COLUMNS: dict[str, Callable[[NetworkDescription], object]] = {
     "PyTorch": in_torch,
     "SC": lambda description: run_network(description, inputs(description), 16),
     "integers": lambda description: quantize(description, "Q8.8").run(inputs(description)),
-    "RTL": lambda description: choose_schedule(quantize(description, "Q8.8"), 1),
+    "RTL": lambda description: plan(quantize(description, "Q8.8"), 1),
 }
 
 

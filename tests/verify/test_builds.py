@@ -11,7 +11,7 @@ import pytest
 from sc_neurocore.errors import ToolFailedError, UserError
 from sc_neurocore.files import CACHE_VARIABLE
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.hdl.accelerator import Rendered, render_stationary
+from sc_neurocore.hdl.accelerator import Rendered, render_accelerator
 from sc_neurocore.tools import programs
 from sc_neurocore.verify import builds
 from sc_neurocore.verify.builds import EXECUTABLE, kept_build
@@ -149,7 +149,7 @@ def test_a_simulator_that_lies_in_a_folder_is_not_run(
     """Formerly builds were kept beside the design, and somebody else's would have been run."""
     require_tool("iverilog")
     network = make_network([4, 3])
-    accelerator = render_stationary(network, 1).write(tmp_path / "design")
+    accelerator = render_accelerator(network, 1).write(tmp_path / "design")
     inputs = extreme_inputs(network, 2)
     cosimulate(accelerator, network, inputs, "icarus")
     assert {path.name for path in (tmp_path / "design").iterdir()} == {"rtl"}
@@ -190,7 +190,7 @@ def test_odd_folders_for_temporary_files(
     monkeypatch.setattr("tempfile.tempdir", None)
     monkeypatch.setenv(CACHE_VARIABLE, str(folder / "cache"))
     network = make_network([2, 2], steps=1)
-    accelerator = render_stationary(network, 1).write(folder / "design")
+    accelerator = render_accelerator(network, 1).write(folder / "design")
     assert cosimulate(accelerator, network, extreme_inputs(network, 2), simulator).holds
     assert {path.name for path in folder.iterdir()} == {"cache", "design"}
     assert not (Path.cwd() / "harm").exists()
@@ -208,7 +208,7 @@ def test_a_missing_memory_is_an_error(
 ) -> None:
     require_tool(*SIMULATORS[simulator].tools)
     network = make_network([2, 2], steps=1)
-    rendered = render_stationary(network, 1)
+    rendered = render_accelerator(network, 1)
     contents = {
         name: content.replace(f'"{memory}.hex"'.encode(), b'"nowhere.hex"')
         for name, content in rendered.contents.items()

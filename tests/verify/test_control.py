@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from sc_neurocore.errors import CheckFailedError
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.hdl.accelerator import render_stationary
+from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.verify.control import prove_control
 
 MakeNetwork = Callable[..., IntegerNetwork]
@@ -31,7 +32,7 @@ def test_one_frame_gives_exactly_one_result(
     tmp_path: Path,
 ) -> None:
     require_tool("sby")
-    accelerator = render_stationary(make_network(sizes, steps=steps), lanes, **engine).write(
+    accelerator = render_accelerator(make_network(sizes, steps=steps), lanes, **engine).write(
         tmp_path
     )
     result = prove_control(accelerator)
@@ -43,10 +44,15 @@ def test_one_frame_gives_exactly_one_result(
 @pytest.mark.parametrize(
     ("file", "old", "new", "claim"),
     [
-        ("controller", "if (out_ready) state <= IDLE", "state <= IDLE", "stays until it is taken"),
+        (
+            "controller",
+            "if (out_ready) state <= BEGIN",
+            "state <= BEGIN",
+            "stays until it is taken",
+        ),
         ("controller", "if (out_ready) state", "if (!out_ready) state", "assert"),
-        ("controller", "? CHOOSE : SCAN", "? IDLE : SCAN", "assert"),
-        ("controller", "? CHOOSE : SCAN", "? SCAN : CHOOSE", "_left"),
+        ("controller", "is_enough ? CHOOSE :", "is_enough ? IDLE :", "assert"),
+        ("controller", "!layer_is_last ? SCAN", "layer_is_last ? SCAN", "assert"),
         ("controller", "state == IDLE && frame_valid;", "state != SCAN && frame_valid;", "assert"),
         ("loader", "beat == last_beat;", "beat != last_beat;", "assert"),
         ("loader", "event_bank <= !event_bank;", "event_bank <= event_bank;", "_bank"),
@@ -69,7 +75,7 @@ def test_a_broken_engine_is_refuted(
     change: Change,
 ) -> None:
     require_tool("sby")
-    accelerator = render_stationary(make_network([2, 1], steps=1), lanes=2).write(tmp_path)
+    accelerator = render_accelerator(make_network([2, 1], steps=1), lanes=2).write(tmp_path)
     change(tmp_path / f"rtl/snn_{file}.v", old, new)
     result = prove_control(accelerator, depth=28)
     assert result.status == "refuted"
@@ -80,7 +86,7 @@ def test_a_state_that_is_read_too_early_is_refuted(
     make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path, change: Change
 ) -> None:
     require_tool("sby")
-    accelerator = render_stationary(make_network([2, 2], steps=2), lanes=2, pipeline=3).write(
+    accelerator = render_accelerator(make_network([2, 2], steps=2), lanes=2, pipeline=3).write(
         tmp_path
     )
     spacing = "LAST_OF_PERIOD = PERIOD - 1;"
@@ -88,3 +94,24 @@ def test_a_state_that_is_read_too_early_is_refuted(
     result = prove_control(accelerator, depth=28)
     assert result.status == "refuted"
     assert "turn_" in result.detail
+
+
+def test_what_an_edited_file_assumes_is_refused(
+    make_network: MakeNetwork, tmp_path: Path, change: Change
+) -> None:
+    accelerator = render_accelerator(make_network([2, 1], steps=1), lanes=2).write(tmp_path)
+    text = "`ifdef FORMAL\n    always @* assume (!frame_take);\n`endif\n\nendmodule"
+    change(tmp_path / "rtl/snn_controller.v", "endmodule", text)
+    with pytest.raises(CheckFailedError, match=r"snn_controller\.v assumes something"):
+        prove_control(accelerator)
+
+
+def test_a_top_with_other_parameters_is_refuted(
+    make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path, change: Change
+) -> None:
+    require_tool("yosys")
+    accelerator = render_accelerator(make_network([2, 1], steps=1), lanes=2).write(tmp_path)
+    change(tmp_path / "rtl/tiny.v", ".IS_STATIC(1)", ".IS_STATIC(0)")
+    result = prove_control(accelerator)
+    assert result.status == "refuted"
+    assert "IS_STATIC = 0, and the network needs 1" in result.detail

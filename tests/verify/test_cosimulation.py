@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore.errors import ToolFailedError, ToolMissingError, UserError
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.hdl.accelerator import render_stationary
+from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.progress import Progress
 from sc_neurocore.tools import programs
 from sc_neurocore.verify.cosimulation import cosimulate, extreme_inputs
@@ -59,7 +59,7 @@ def test_every_shape_computes_what_the_model_computes(
     readout = "membrane" if number % 3 == 2 else "spike-count"
     network = make_network(sizes, readout=readout, **options)
     shared = {name: min(lanes, engine.get(name, 1)) for name in ("units", "weight_slices")}
-    accelerator = render_stationary(network, lanes, **(engine | shared)).write(tmp_path)
+    accelerator = render_accelerator(network, lanes, **(engine | shared)).write(tmp_path)
     result = cosimulate(accelerator, network, extreme_inputs(network, 6), "icarus", disturbed=1.0)
     assert result.first_mismatch is None
     assert result.holds
@@ -77,7 +77,7 @@ def test_weights_can_come_through_the_write_port(
 ) -> None:
     require_tool("iverilog", "verilator", "c++")
     network = make_network([7, 10, 3], weight_bits=weight_bits)
-    accelerator = render_stationary(network, lanes, weights="loaded").write(tmp_path)
+    accelerator = render_accelerator(network, lanes, weights="loaded").write(tmp_path)
     for simulator in ("icarus", "verilator"):
         assert (
             cosimulate(accelerator, network, extreme_inputs(network, 6), simulator).first_mismatch
@@ -94,9 +94,9 @@ def test_the_simulators_agree_to_the_clock(
 ) -> None:
     require_tool(*SIMULATORS[simulator].tools)
     network = make_network([20, 24, 10], per_channel=True, steps=9, scale=1.0)
-    accelerator = render_stationary(network, lanes=8, units=2, pipeline=3, inputs_per_beat=4).write(
-        tmp_path
-    )
+    accelerator = render_accelerator(
+        network, lanes=8, units=2, pipeline=3, inputs_per_beat=4
+    ).write(tmp_path)
     inputs = extreme_inputs(network, 20)
     events: list[Progress] = []
     result = cosimulate(accelerator, network, inputs, simulator, progress=events.append)
@@ -195,7 +195,7 @@ def test_a_broken_engine_is_found_out(
 ) -> None:
     require_tool("iverilog")
     network = make_network([6, 10, 7], steps=5, scale=3.0, per_channel=True)
-    accelerator = render_stationary(network, lanes=4).write(tmp_path)
+    accelerator = render_accelerator(network, lanes=4).write(tmp_path)
     change(tmp_path / "rtl" / file, old, new)
     result = cosimulate(accelerator, network, extreme_inputs(network, 12), "icarus")
     assert not result.holds
@@ -217,7 +217,7 @@ def test_the_first_mismatch_says_where(
 ) -> None:
     require_tool("iverilog")
     network = make_network([4, 3], steps=3, scale=0.1, with_bias=False)
-    accelerator = render_stationary(network, lanes=2).write(tmp_path)
+    accelerator = render_accelerator(network, lanes=2).write(tmp_path)
     (step,) = (tmp_path / "rtl").glob("lif*_step.v")
     change(step, "assign v_next = ", "assign v_next = (v == 16'sd0) ? 16'sd7 : ")
     result = cosimulate(accelerator, network, np.zeros((2, 4), dtype=int), "icarus")
@@ -233,7 +233,7 @@ def test_a_core_that_gets_stuck_is_an_error(
 ) -> None:
     require_tool("iverilog")
     network = make_network([4, 3])
-    accelerator = render_stationary(network, lanes=2).write(tmp_path)
+    accelerator = render_accelerator(network, lanes=2).write(tmp_path)
     change(tmp_path / "rtl/snn_controller.v", "if (pipeline_idle) state", "if (1'b0) state")
     with pytest.raises(ToolFailedError, match="no result within the limit"):
         cosimulate(accelerator, network, extreme_inputs(network, 2), "icarus")
@@ -241,7 +241,7 @@ def test_a_core_that_gets_stuck_is_an_error(
 
 def test_a_design_of_another_network_is_refused(make_network: MakeNetwork, tmp_path: Path) -> None:
     network = make_network([2, 2])
-    accelerator = render_stationary(make_network([2, 2], seed=1), lanes=1).write(tmp_path)
+    accelerator = render_accelerator(make_network([2, 2], seed=1), lanes=1).write(tmp_path)
     with pytest.raises(UserError, match="was compiled from network"):
         cosimulate(accelerator, network, extreme_inputs(network, 2))
 
@@ -251,7 +251,7 @@ def test_inputs_are_checked(
 ) -> None:
     require_tool("iverilog")
     network = make_network([2, 2])
-    accelerator = render_stationary(network, lanes=1).write(tmp_path)
+    accelerator = render_accelerator(network, lanes=1).write(tmp_path)
     with pytest.raises(UserError, match="not empty"):
         cosimulate(accelerator, network, np.zeros((0, 2), dtype=int), "icarus")
     with pytest.raises(UserError, match="expected 0 to 31"):
@@ -283,7 +283,7 @@ def test_an_early_end_stops_the_simulations_that_run_ahead(
     """They run in threads, and only the main thread hears of Ctrl-C."""
     require_tool("iverilog")
     network = make_network([64, 40, 10], steps=40)
-    accelerator = render_stationary(network, 1).write(tmp_path)
+    accelerator = render_accelerator(network, 1).write(tmp_path)
     ended, end_group = [], programs._end_group
 
     def spy(process: Any) -> None:

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore.errors import ToolFailedError, UserError
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.hdl.accelerator import Accelerator, render_stationary
-from sc_neurocore.hdl.step_outer import render_steps
+from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
 from sc_neurocore.verify.comparison import Comparison
 from sc_neurocore.verify.core_simulation import core_of, simulate_core
 from sc_neurocore.verify.cosimulation import cosimulate, extreme_inputs
@@ -87,7 +86,7 @@ FAULTS = {
         ),
         "reset: the controller drains first": (
             "snn_controller.v",
-            [("if (reset) state <= IDLE", "if (reset && state !== DRAIN) state <= IDLE")],
+            [("if (reset) state <= BEGIN", "if (reset && state !== DRAIN) state <= BEGIN")],
         ),
         "reset: sums stay": (
             "snn_accumulator.v",
@@ -99,38 +98,28 @@ FAULTS = {
         ),
     },
     "delayed": {
-        "a result gives up": ("snn_step_controller.v", RESULT_GIVES_UP),
-        "a result in its first clock": ("snn_step_controller.v", RESULT_MISSES_ITS_FIRST_CLOCK),
-        "readiness before the result": ("snn_step_controller.v", READINESS_IS_REMEMBERED),
+        "a result gives up": ("snn_controller.v", RESULT_GIVES_UP),
+        "a result in its first clock": ("snn_controller.v", RESULT_MISSES_ITS_FIRST_CLOCK),
+        "readiness before the result": ("snn_controller.v", READINESS_IS_REMEMBERED),
         "the readout's address": (
-            "snn_step_engine.v",
+            "snn_engine.v",
             [(".ask          (out_valid)", ".ask          (out_valid || count_address == 1)")],
         ),
         "data without valid": (
-            "snn_step_controller.v",
-            [("event_write = in_valid && in_ready", "event_write = in_ready")],
-        ),
-        "reset: inputs are counted on": (
-            "snn_step_controller.v",
-            [
-                ("localparam [2:0] LOAD", "initial input_index = 0;\n    localparam [2:0] LOAD"),
-                (
-                    "            input_index   <= {EVENT_BITS{1'b0}};",
-                    "            if (!reset) input_index <= {EVENT_BITS{1'b0}};",
-                ),
-            ],
+            "snn_loader.v",
+            [("event_write = take &&", "event_write = in_ready &&")],
         ),
         "reset: the controller drains first": (
-            "snn_step_controller.v",
+            "snn_controller.v",
             [("if (reset) state <= BEGIN", "if (reset && state !== DRAIN) state <= BEGIN")],
         ),
         "reset: rings are not cleared": (
-            "snn_step_controller.v",
-            [("(reset) state <= BEGIN", "(reset) state <= clear || state === 3'bx ? CLEAR : LOAD")],
+            "snn_controller.v",
+            [("(reset) state <= BEGIN", "(reset) state <= clear || state === 3'bx ? CLEAR : IDLE")],
         ),
         "reset: an update comes after": (
-            "snn_step_neurons.v",
-            [("drive_is_neuron && !reset", "drive_is_neuron")],
+            "snn_neurons.v",
+            [("{UNITS{result_valid && !reset}}", "{UNITS{result_valid}}")],
         ),
     },
 }  # fmt: skip
@@ -151,10 +140,10 @@ def test_only_disturbance_finds(
     require_tool("iverilog")
     if kind == "groups":
         network = make_network([9, 10, 5], steps=5, scale=3.0, per_channel=True)
-        accelerator = render_stationary(network, 4).write(tmp_path)
+        accelerator = render_accelerator(network, 4).write(tmp_path)
     else:
         network = make_step_network(kind)
-        accelerator = render_steps(network, 4).write(tmp_path)
+        accelerator = render_accelerator(network, 4, "step-outer").write(tmp_path)
     file, changes = FAULTS[kind][fault]
     for old, new in changes:
         change(tmp_path / "rtl" / file, old, new)
@@ -189,7 +178,7 @@ def test_a_right_core_survives(
 ) -> None:
     require_tool("iverilog")
     network = make_step_network(kind, seed=seed)
-    accelerator = render_steps(network, 4).write(tmp_path)
+    accelerator = render_accelerator(network, 4, "step-outer").write(tmp_path)
     inputs = extreme_inputs(network, 24)
     result = cosimulate(accelerator, network, inputs, "icarus", disturbed=1.0, seed=seed)
     assert result.first_mismatch is None
@@ -218,10 +207,10 @@ def test_the_simulators_see_the_same_signals(
     require_tool("iverilog", *SIMULATORS[simulator].tools)
     if schedule == "groups":
         network = make_network([9, 10, 5], steps=5, per_channel=True, readout="membrane")
-        rendered = render_stationary(network, 4, units=2, inputs_per_beat=2, weights="loaded")
+        rendered = render_accelerator(network, 4, units=2, inputs_per_beat=2, weights="loaded")
     else:
         network = make_step_network("first-to-2")
-        rendered = render_steps(network, 4)
+        rendered = render_accelerator(network, 4, "step-outer")
     core = core_of(rendered.write(tmp_path))
     values = np.moveaxis(extreme_inputs(network, 20), network.batch_axis, 0)
     samples = values.reshape(20, -1).astype(np.int64)
@@ -246,7 +235,7 @@ def test_updates_of_an_aborted_sample_are_compared(
     """Each may be missing; none may be wrong, come twice, or come after the reset."""
     require_tool("iverilog")
     network = make_network([9, 10, 5], steps=5, per_channel=True)
-    core = core_of(render_stationary(network, 4).write(tmp_path))
+    core = core_of(render_accelerator(network, 4).write(tmp_path))
     samples = extreme_inputs(network, 6)
     seen = simulate_core(core, SIMULATORS["icarus"]).run(samples, seed=1)
     updates = seen.updates
@@ -282,7 +271,7 @@ def test_a_share_is_a_share(
 ) -> None:
     require_tool("iverilog")
     network = make_network([4, 3])
-    accelerator = render_stationary(network, 1).write(tmp_path)
+    accelerator = render_accelerator(network, 1).write(tmp_path)
     inputs = extreme_inputs(network, 9)
     assert cosimulate(accelerator, network, inputs, "icarus").disturbed == 3  # a quarter at least
     assert cosimulate(accelerator, network, inputs[:1], "icarus").disturbed == 1

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from sc_neurocore.hdl.schedules import render_accelerator
 
 from sc_neurocore import load_description
 from sc_neurocore.errors import CheckFailedError, ToolFailedError, UserError
 from sc_neurocore.fixed import IntegerNetwork
 from sc_neurocore.fpga.boards import BOARDS, add_board
 from sc_neurocore.hdl.design import compile_network
-from sc_neurocore.hdl.schedules import render_accelerator
 from sc_neurocore.verify.elaborated import (
     Elaboration,
     compare,

@@ -14,7 +14,14 @@ from sc_neurocore.equation import CATALOGUE
 from sc_neurocore.errors import UserError
 from sc_neurocore.hdl.design import compile_network
 from sc_neurocore.hdl.geometry import EngineOptions
-from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
+from sc_neurocore.network import (
+    DelayDense,
+    Dense,
+    InputEncoding,
+    NetworkDescription,
+    Population,
+    Recurrent,
+)
 from sc_neurocore.verify.certificate import cosimulate_design, prove_design
 from sc_neurocore.verify.elaborated import elaborate, refuse_faults
 from sc_neurocore.verify.verilog_reader import check_design
@@ -32,37 +39,47 @@ def draw(seed: int) -> tuple[NetworkDescription, dict[str, Any], EngineOptions]:
 
     sizes = [int(size) for size in random.integers(1, 14, one_of(2, 2, 3, 4))]
     layers: list[Any] = []
+    only_dense = bool(random.random() < 0.6)
+    neurons = [CATALOGUE[one_of("LIF", "LIF", "ALIF", "Synaptic", "ExpIF")] for _ in range(2)]
     for inputs, outputs in pairwise(sizes):
         weight = random.normal(0, 2 / np.sqrt(inputs), (outputs, inputs))
         bias = one_of(None, random.normal(0, 0.2, outputs))
-        layers += [Dense(weight=weight, bias=bias)]
-        layers += [Population(neuron=CATALOGUE[one_of("LIF", "LIF", "ALIF", "Synaptic", "ExpIF")])]
-    layers[1::2] = [layers[1]] * len(layers[1::2])  # one kind of neuron
+        neuron = one_of(*neurons, neurons[0])
+        if only_dense or random.random() < 0.5:
+            layers += [Dense(weight=weight, bias=bias), Population(neuron=neuron)]
+            continue
+        delays = random.integers(0, one_of(2, 5), weight.shape)
+        own = random.normal(0, 1 / np.sqrt(outputs), (outputs, outputs))
+        layers += [DelayDense(weight=weight, delays=delays, bias=bias)]
+        layers += [one_of(Population(neuron=neuron), Recurrent(neuron=neuron, weight=own))]
     bits = int(one_of(1, 5, 8))
     description = NetworkDescription(
         name="drawn",
-        input=InputEncoding(shape=(sizes[0],), bits=bits, fraction_bits=max(0, bits - 1)),
-        steps=int(one_of(1, 2, 7, 40, 1200)),
+        input=InputEncoding(
+            kind="static" if only_dense else one_of("static", "sequence"),
+            shape=(sizes[0],),
+            bits=bits,
+            fraction_bits=max(0, bits - 1),
+        ),
+        steps=int(one_of(1, 2, 7, 40, 1200 if only_dense else 25)),
         layers=layers,
-        readout=one_of("spike-count", "spike-count", "membrane"),
+        readout=one_of("spike-count", "spike-count", "membrane", "first-to-2"),
     )
     lanes = int(one_of(1, 2, 4, 8, 16))
     compiled = {
         "format": one_of("Q8.8", "Q8.8", "Q4.12:nearest", "Q6.6"),
         "weight_bits": int(one_of(2, 5, 8, 16)),
         "lanes": lanes,
-        "schedule": one_of("auto", "auto", "auto", "step-outer"),
+        "schedule": one_of("auto", "auto", "step-outer"),
+        "weights": one_of("rom", "loaded"),
     }
-    options = EngineOptions()
-    if compiled["schedule"] == "auto":
-        compiled["weights"] = one_of("rom", "loaded")
-        options = EngineOptions(
-            units=min(lanes, one_of(1, 1, 2, 4)),
-            pipeline=one_of(0, 0, 1, 2, 5),
-            inputs_per_beat=min(one_of(1, 1, 2, 4), 64 // bits),
-            soft_lanes=one_of(0, 0, lanes, lanes // 2),
-            weight_slices=1 if compiled["weights"] == "loaded" else min(lanes, one_of(1, 1, 4)),
-        )
+    options = EngineOptions(
+        units=min(lanes, one_of(1, 1, 2, 4)),
+        pipeline=one_of(0, 0, 1, 2, 5),
+        inputs_per_beat=min(one_of(1, 1, 2, 4), 64 // bits),
+        soft_lanes=one_of(0, 0, lanes, lanes // 2),
+        weight_slices=1 if compiled["weights"] == "loaded" else min(lanes, one_of(1, 1, 4)),
+    )
     return description, compiled, options
 
 
@@ -76,17 +93,18 @@ def test_the_certificate_holds(
     require_tool("yosys", "z3", "sby", "iverilog")
     description, compiled, options = draw(seed)
     try:
-        network = compile_network(description, tmp_path, **compiled, **options).network
+        design = compile_network(description, tmp_path, **compiled, **options)
     except UserError as error:
         pytest.fail(f"{compiled} {options}: {error}")
     sources = {path.name: path.read_bytes() for path in (tmp_path / "rtl").iterdir()}
     verilog = {name: text for name, text in sources.items() if name.endswith(".v")}
     check_design(verilog, verilog.values())
     refuse_faults(elaborate(sources, description.name))
-    limit = 1 << network.input_bits
-    inputs = np.random.default_rng(seed).integers(0, limit, (3, network.layers[0].inputs))
-    runs = cosimulate_design(tmp_path, inputs, "icarus")
+    network = design.network
+    shape = (network.steps,) * network.batch_axis + (3, network.layers[0].inputs)
+    inputs = np.random.default_rng(seed).integers(0, 1 << network.input_bits, shape)
+    runs = cosimulate_design(design, inputs, "icarus")
     assert [run.first_mismatch for run in runs] == [None, None]
-    proofs = {proof.name: (proof.status, proof.detail) for proof in prove_design(tmp_path)}
+    proofs = {proof.name: (proof.status, proof.detail) for proof in prove_design(design)}
     wrong = {name: found for name, found in proofs.items() if found[0] in ("unknown", "refuted")}
     assert not wrong, f"{compiled} {options}"

@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.hdl.accelerator import Accelerator, render_stationary
-from sc_neurocore.hdl.step_outer import render_steps
+from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
 from sc_neurocore.verify.lane import prove_lane
 
 MakeNetwork = Callable[..., IntegerNetwork]
@@ -27,7 +25,7 @@ def make_design(
 
     def make(lanes: int, **options: Any) -> tuple[Accelerator, IntegerNetwork]:
         network = make_network([6, 9, 3], per_channel=True, steps=5, weight_bits=5)
-        return render_stationary(network, lanes, **options).write(tmp_path), network
+        return render_accelerator(network, lanes, **options).write(tmp_path), network
 
     return make
 
@@ -52,10 +50,10 @@ def test_lanes_do_what_the_integer_model_does(
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        ("accumulator", "weighted_tag    <= read_tag;", "weighted_tag    <= addressed_tag;"),
+        ("accumulator", "read_value      <= addressed_value;", "read_value      <= token_value;"),
         ("accumulator", "value <= read_add ? read_value", "value <= 1'b1 ? read_value"),
-        ("accumulator", "{INPUT_BITS{weight[WEIGHT_BITS-1]}}", "{INPUT_BITS{1'b0}}"),
-        ("neurons", "biased_is_first ? REST : state;", "state;"),
+        ("accumulator", "{VALUE_BITS{weight[WEIGHT_BITS-1]}}", "{VALUE_BITS{1'b0}}"),
+        ("neurons", "biased_is_first ? unit_initial : state;", "state;"),
         ("neurons", "fetched_word  <= memory_word;", "fetched_word  <= fetched_word;"),
         ("neurons", "biased_flags  <= fetched_flags;", "biased_flags  <= read_flags;"),
         ("neurons", "<= result_are_neurons & unit_spike;", "<= unit_spike;"),
@@ -80,12 +78,45 @@ def test_an_early_handover_is_refuted(
     accelerator, network = make_design(1)
     old = "multiplied_handover <= weighted_handover;"
     change(tmp_path / "rtl/snn_accumulator.v", old, "multiplied_handover <= read_handover;")
-    result = prove_lane(accelerator, network, depth=6)
+    result = prove_lane(accelerator, network, depth=24)
     assert result.status == "refuted"
     assert "assert" in result.detail
 
 
-def test_another_schedule_is_refused(make_network: MakeNetwork, tmp_path: Path) -> None:
-    network = make_network([3, 2])
-    with pytest.raises(UserError, match="expected group-stationary"):
-        prove_lane(render_steps(network, 1).write(tmp_path), network)
+@pytest.mark.parametrize("kind", ["recurrent", "delayed"])
+def test_lanes_of_the_other_order_do_so_too(
+    kind: str,
+    make_step_network: MakeNetwork,
+    require_tool: Callable[[str], None],
+    tmp_path: Path,
+) -> None:
+    require_tool("yosys")
+    network = make_step_network(kind)
+    accelerator = render_accelerator(network, 2, units=2, pipeline=1).write(tmp_path)
+    result = prove_lane(accelerator, network)
+    assert result.status == "proved", result.detail
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("ring", "last_valid && last_address == address ?", "1'b0 ?"),
+        ("accumulator", "multiplied_handover ? {SUM_BITS{1'b0}} : total", "total"),
+        ("accumulator", "weighted_handover ? due : due + delay", "due"),
+        ("neurons", "result_address  = result_other;", "result_address  = memory_slot;"),
+    ],
+)  # fmt: skip
+def test_broken_rings_and_states_are_not_proved(
+    file: str,
+    old: str,
+    new: str,
+    make_step_network: MakeNetwork,
+    require_tool: Callable[[str], None],
+    tmp_path: Path,
+    change: Change,
+) -> None:
+    require_tool("yosys")
+    network = make_step_network("delayed")
+    accelerator = render_accelerator(network, 2).write(tmp_path)
+    change(tmp_path / f"rtl/snn_{file}.v", old, new)
+    assert not prove_lane(accelerator, network, depth=3).holds

@@ -8,8 +8,7 @@ import pytest
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.hdl.accelerator import Rendered, render_stationary
-from sc_neurocore.hdl.step_outer import render_steps
+from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.verify.netlist_simulation import simulate_netlist
 
 MakeNetwork = Callable[..., IntegerNetwork]
@@ -19,9 +18,9 @@ INPUTS = np.random.default_rng(5).integers(0, 32, size=(4, 12))
 
 
 @pytest.mark.parametrize("family", ["ice40", "ecp5"])
-@pytest.mark.parametrize("make", [render_stationary, render_steps])
+@pytest.mark.parametrize("schedule", ["group-stationary", "step-outer"])
 def test_a_netlist_computes_what_the_model_computes(
-    make: Callable[..., Rendered],
+    schedule: str,
     family: str,
     make_network: MakeNetwork,
     require_tool: RequireTool,
@@ -29,7 +28,8 @@ def test_a_netlist_computes_what_the_model_computes(
 ) -> None:
     require_tool("yosys", "iverilog")
     network = make_network([12, 8, 3], steps=4)
-    found = simulate_netlist(make(network, 2).write(tmp_path), network, INPUTS, family, "icarus")
+    accelerator = render_accelerator(network, 2, schedule).write(tmp_path)
+    found = simulate_netlist(accelerator, network, INPUTS, family, "icarus")
     assert found.run.first_mismatch is None
     assert found.run.updates == 4 * 4 * 11
     assert found.run.disturbed == 1
@@ -40,7 +40,7 @@ def test_weights_loaded_into_single_port_ram_survive_synthesis(
 ) -> None:
     require_tool("yosys", "iverilog")
     network = make_network([12, 8, 3], steps=4)
-    loaded = render_stationary(network, 2, weights="loaded", ram_style="huge").write(tmp_path)
+    loaded = render_accelerator(network, 2, weights="loaded", ram_style="huge").write(tmp_path)
     found = simulate_netlist(loaded, network, INPUTS, "up5k", "icarus")
     assert found.run.first_mismatch is None
     assert "single-port RAM" in found.assumptions[0]
@@ -52,7 +52,7 @@ def test_a_memory_that_synthesis_would_lose_is_found(
     """The netlist of a design whose block RAM starts with other weights than the model's."""
     require_tool("yosys", "iverilog")
     network = make_network([12, 8, 3], steps=4)
-    accelerator = render_stationary(network, 2).write(tmp_path)
+    accelerator = render_accelerator(network, 2).write(tmp_path)
     path = tmp_path / "rtl" / "weights.hex"
     words = path.read_text().split()
     words[0] = f"{int(words[0], 16) ^ 0x20:0{len(words[0])}x}"
@@ -64,6 +64,6 @@ def test_a_memory_that_synthesis_would_lose_is_found(
 
 def test_an_unknown_family_is_refused(make_network: MakeNetwork, tmp_path: Path) -> None:
     network = make_network([3, 2])
-    accelerator = render_stationary(network, 2).write(tmp_path)
+    accelerator = render_accelerator(network, 2).write(tmp_path)
     with pytest.raises(UserError, match="expected one of ice40, up5k, ecp5"):
         simulate_netlist(accelerator, network, INPUTS[:, :3], "spartan")

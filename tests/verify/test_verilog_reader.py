@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sc_neurocore.hdl.schedules import render_accelerator
 
 from sc_neurocore import load_description
 from sc_neurocore.equation import CATALOGUE
@@ -20,7 +21,6 @@ from sc_neurocore.fpga.boards import BOARDS, add_board
 from sc_neurocore.hdl.accelerator import engine_files
 from sc_neurocore.hdl.design import compile_network
 from sc_neurocore.hdl.equation_compiler import emit_neuron
-from sc_neurocore.hdl.schedules import render_accelerator
 from sc_neurocore.hdl.stochastic_layer import emit_layer
 from sc_neurocore.hdl.stochastic_network import emit_network
 from sc_neurocore.network.encoding import encode_weights

@@ -65,9 +65,7 @@ def run(
             with Host(name, baud=board.baud, network_hash=content_hash, silence=silence) as host:
                 _check_sizes(host.identity, network)
                 if host.identity.weights_are_loaded and not host.condition().has_weights:
-                    host.load_weights(
-                        weight_image(network, accelerator.stationary_geometry()), report.progress
-                    )
+                    host.load_weights(weight_image(network, accelerator.geometry), report.progress)
                 answered = host.classify(images, report.progress)
         expected = network.run(images, progress=report.progress)
         wrong_classes = int((answered.classes != expected.classes).sum())

@@ -243,7 +243,7 @@ class _Road:
     def build(self, design: Design, inputs: NDArray[Any], cycles: float) -> None:
         """Synthesise, place, route and pack; estimate the energy."""
         built = build(design, DEVICE, frequency_mhz=CLOCK_MHZ, progress=self.report.progress)
-        geometry = design.accelerator.stationary_geometry()
+        geometry = design.accelerator.geometry
         activity = count_activity(design.network, geometry, inputs)
         folder = Path(design.name).relative_to(self.out)
         self.summary["fpga"] = stages.build_summary(built, folder, cycles, activity)

@@ -40,9 +40,9 @@ from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import CERTIFICATE, Design
+from sc_neurocore.hdl.geometry import AUTO
 from sc_neurocore.hdl.manifest import BoardPart
 from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST, compile_neuron
-from sc_neurocore.hdl.schedules import AUTO
 from sc_neurocore.tools.devices import RESOURCES, find_device
 from sc_neurocore.verify.certificate import NETLIST_SAMPLES, SECOND_SAMPLES, verify_design
 from sc_neurocore.verify.cosimulation import CosimulationResult

@@ -220,7 +220,7 @@ def add_board(
     board = find_board(key)
     clock, clocks_per_bit = plan_line(board, frequency_mhz, baud)
     accelerator = design.accelerator
-    geometry = accelerator.stationary_geometry()
+    geometry = accelerator.geometry
     _check_inputs(accelerator, geometry)
     top = f"{accelerator.top}_{key.replace('-', '_')}"
     image = weight_image(design.network, geometry)
@@ -261,6 +261,12 @@ def board_of(design: Design) -> BoardPart:
 
 def _check_inputs(accelerator: Accelerator, geometry: Geometry) -> None:
     inputs = geometry.layers[0].inputs
+    if accelerator.frames_per_sample > 1:
+        raise UserError(
+            f"{accelerator.top} takes {accelerator.frames_per_sample} frames per result, one per "
+            f"step: a board's serial line carries one frame per result so far; compile without a "
+            f"board"
+        )
     if geometry.input_bits > _MAXIMUM_BITS_OF_AN_INPUT:
         raise UserError(
             f"{accelerator.top} takes inputs of {geometry.input_bits} bits: a board's serial line "

@@ -24,9 +24,9 @@ from sc_neurocore.files import (
     sole_writer,
     written_files,
 )
+from sc_neurocore.fpga.constraints import check_constraints
 from sc_neurocore.fpga.flow import Job, Product, run_steps, start_job
 from sc_neurocore.fpga.sources import Sources, sources_of
-from sc_neurocore.fpga.vivado import check_constraints
 from sc_neurocore.hdl.design import Design
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.tools.devices import find_device

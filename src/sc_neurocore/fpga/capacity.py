@@ -27,6 +27,7 @@ import numpy as np
 from sc_neurocore.errors import CheckFailedError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.geometry import (
+    AUTO,
     COLUMN_BITS,
     MAXIMUM_LANES,
     EngineOptions,
@@ -69,7 +70,7 @@ def plan_memories(geometry: Geometry, weights: WeightSource = "rom") -> tuple[Pl
         geometry: The engine's sizes.
         weights: Whether the weights are in the bitstream or loaded at run time.
     """
-    row = geometry.lanes * geometry.weight_bits
+    row = geometry.lanes * geometry.word_bits
     is_loaded = weights == "loaded"
     slices = geometry.weight_slices
     columns = _columns(row) if is_loaded else [row // slices] * slices
@@ -79,21 +80,22 @@ def plan_memories(geometry: Geometry, weights: WeightSource = "rom") -> tuple[Pl
     flags = geometry.beat if geometry.beat > 1 else 0
     event = geometry.event_bits + geometry.beat * geometry.input_bits + flags
     scores = 1 << (geometry.output_bits - geometry.unit_shift)
-    turns = geometry.lanes // geometry.units
     of_units = (
-        # The state of a single turn stands in a register.
+        # A single state stands in a register.
         *(
-            [PlannedMemory("states", 1 << geometry.turn_bits, geometry.state_bits)]
-            if turns > 1
+            [PlannedMemory("states", geometry.state_words, geometry.state_bits)]
+            if geometry.state_words > 1
             else []
         ),
         PlannedMemory("scores", scores, geometry.count_bits),
     )
+    rings = [PlannedMemory("rings", geometry.clear_clocks, geometry.sum_bits)]
     return (
         *(PlannedMemory("weights", geometry.rows, bits, is_loaded, is_loaded) for bits in columns),
         PlannedMemory("neurons", geometry.slots, geometry.units * own, is_written=False),
         PlannedMemory("events", 2 << geometry.event_bits, event),
-        PlannedMemory("spikes", 2 << (geometry.step_bits + geometry.group_bits), geometry.lanes),
+        PlannedMemory("spikes", 2 << (geometry.place_bits + geometry.group_bits), geometry.lanes),
+        *(rings * geometry.lanes if geometry.delay_bits else []),
         *(of_units * geometry.units),
     )
 
@@ -142,15 +144,16 @@ def _price(memory: PlannedMemory, deep: int, wide: int, cost: float) -> float:
 
 def features(network: IntegerNetwork, geometry: Geometry, flow: Flow) -> dict[str, float]:
     """Return the sizes that logic is estimated from; products only where they take logic."""
-    products = network.program.program.product_widths
+    programs = [each.program for each in network.programs]
+    products = [widths for program in programs for widths in program.product_widths]
     product_bits = sum(first * second for first, second in products)
     wide = _OPERATION_BITS_OF_A_MULTIPLIER
     pieces = sum(ceil(first / wide) * ceil(second / wide) for first, second in products)
     has_hard = flow.has_multipliers and (
-        geometry.weight_bits + geometry.input_bits >= flow.least_product_bits
+        geometry.weight_bits + geometry.value_bits >= flow.least_product_bits
     )
     soft_lanes = geometry.soft_lanes if has_hard else geometry.lanes
-    lane_product = soft_lanes * geometry.weight_bits * geometry.input_bits
+    lane_product = soft_lanes * geometry.weight_bits * geometry.value_bits
     stages = geometry.units * (1 + geometry.unit_latency)
     return {
         "constant": 1,
@@ -258,16 +261,20 @@ class Assessment:
 
 
 def plan_for(
-    network: IntegerNetwork, device: Device, lanes: int, **options: Unpack[EngineOptions]
+    network: IntegerNetwork,
+    device: Device,
+    lanes: int,
+    schedule: str = AUTO,
+    **options: Unpack[EngineOptions],
 ) -> Geometry:
     """Plan an engine for a device: of logic are the multipliers of lanes that it has none for."""
-    geometry = plan(network, lanes, **options)
+    geometry = plan(network, lanes, schedule, **options)
     needed = int(features(network, geometry, device.flow)["multipliers"])
     excess = needed - device.available.get("dsps", 0)
     if not device.flow.has_multipliers or excess <= 0:
         return geometry
     options["soft_lanes"] = min(lanes, geometry.soft_lanes + excess)
-    return plan(network, lanes, **options)
+    return plan(network, lanes, schedule, **options)
 
 
 def assess(
@@ -275,6 +282,7 @@ def assess(
     device: Device,
     lanes: int,
     weights: WeightSource = "rom",
+    schedule: str = AUTO,
     **options: Unpack[EngineOptions],
 ) -> Assessment:
     """Work out what a network takes of a device.
@@ -284,13 +292,14 @@ def assess(
         device: The device.
         lanes: Multiply-accumulate lanes.
         weights: Whether the weights are in the bitstream or loaded at run time.
+        schedule: The order of work, as `plan` takes it.
         options: See `EngineOptions`; lanes whose multiplier is made of logic are found here.
 
     Raises:
         UserError: If the engine does not have what the network needs.
     """
     flow = device.flow
-    geometry = plan_for(network, device, lanes, **options)
+    geometry = plan_for(network, device, lanes, schedule, **options)
     sizes = features(network, geometry, flow)
     fits = {name: fit(flow.family, name) for name in FITTED}
     blocks = dict.fromkeys((kind.resource for kind in flow.memories), 0.0)
@@ -315,6 +324,7 @@ def choose(
     network: IntegerNetwork,
     device: Device,
     lanes: int | None = None,
+    schedule: str = AUTO,
     **options: Unpack[EngineOptions],
 ) -> tuple[Assessment, tuple[Assessment, ...]]:
     """Find the largest number of lanes with which a network fits a device.
@@ -327,6 +337,7 @@ def choose(
         device: The device.
         lanes: This many lanes and no others; then only memories, whose sums are exact, may be
             found not to fit.
+        schedule: The order of work, as `plan` takes it.
         options: See `EngineOptions`.
 
     Returns:
@@ -339,7 +350,7 @@ def choose(
     fewest = max(options.get("units", 1), options.get("weight_slices", 1))
     numbers = [1 << power for power in range(MAXIMUM_LANES.bit_length())]
     numbers = [lanes] if lanes else [each for each in numbers if each >= fewest]
-    considered = tuple(_better_place(network, device, each, options) for each in numbers)
+    considered = tuple(_better_place(network, device, each, schedule, options) for each in numbers)
     fitting = [each for each in considered if each.fits or (lanes and each.memories_fit)]
     if not fitting:
         nearest = min(considered, key=lambda each: _load(each, device))
@@ -353,14 +364,14 @@ def choose(
 
 
 def _better_place(
-    network: IntegerNetwork, device: Device, lanes: int, options: EngineOptions
+    network: IntegerNetwork, device: Device, lanes: int, schedule: str, options: EngineOptions
 ) -> Assessment:
     """Assess with the weights where they fit, or fit better."""
-    here = assess(network, device, lanes, **options)
+    here = assess(network, device, lanes, schedule=schedule, **options)
     has_single_port = any(not kind.is_initialised for kind in device.flow.memories)
     if here.fits or not has_single_port:
         return here
-    loaded = assess(network, device, lanes, "loaded", **options)
+    loaded = assess(network, device, lanes, "loaded", schedule, **options)
     is_better = loaded.memories_fit and not here.memories_fit
     return loaded if is_better or _load(loaded, device) < _load(here, device) else here
 

@@ -16,9 +16,8 @@ from sc_neurocore.fpga.boards import add_board, device_for_core, find_board, pla
 from sc_neurocore.fpga.capacity import Assessment, choose
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import Design, render_design
-from sc_neurocore.hdl.geometry import MAXIMUM_LANES, EngineOptions
-from sc_neurocore.hdl.manifest import Choices, RamStyle, Schedule, WeightSource
-from sc_neurocore.hdl.schedules import AUTO, choose_schedule
+from sc_neurocore.hdl.geometry import AUTO, MAXIMUM_LANES, EngineOptions, Schedule, plan
+from sc_neurocore.hdl.manifest import Choices, RamStyle, WeightSource
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.tools.devices import Device, find_device
 
@@ -91,7 +90,8 @@ def compile_design(
             raise UserError(f"--board {board} has {wanted.device}, not {device}: leave one out")
         target = device_for_core(wanted)
     network = quantize(description, format, weight_bits, constant_bits=constant_bits)
-    order = _order(network, lanes, schedule, board, options)
+    number = MAXIMUM_LANES if lanes == "auto" else lanes
+    order = plan(network, number, schedule, **options).schedule
     placed, considered = _place(network, lanes, order, target, options)
     if placed is not None:
         lanes, options["soft_lanes"] = placed.lanes, placed.soft_lanes
@@ -113,25 +113,6 @@ def compile_design(
     return Compiled(design.write(directory), considered)
 
 
-def _order(
-    network: IntegerNetwork,
-    lanes: int | Literal["auto"],
-    schedule: str,
-    board: str | None,
-    options: EngineOptions,
-) -> Schedule:
-    """Return the order of work, and refuse what only the group-stationary one has."""
-    number = MAXIMUM_LANES if lanes == "auto" else lanes
-    chosen = choose_schedule(network, number, schedule, **options)
-    if chosen == "step-outer" and (board is not None or lanes == "auto"):
-        given = f"--board {board}" if board is not None else "--lanes auto"
-        raise UserError(
-            f"{network.name} with the step-outer schedule: {given} is for group-stationary designs "
-            f"so far; {'compile without it' if board is not None else 'give a number of lanes'}"
-        )
-    return chosen
-
-
 def _place(
     network: IntegerNetwork,
     lanes: int | Literal["auto"],
@@ -139,12 +120,9 @@ def _place(
     target: Device | None,
     options: EngineOptions,
 ) -> tuple[Assessment | None, tuple[Assessment, ...]]:
-    """Return the lanes and the place of the weights, and what each choice takes of the device.
-
-    Of step-outer designs nothing is estimated.
-    """
+    """Return the lanes and the place of the weights, and what each choice takes of the device."""
     if target is None and lanes == "auto":
         raise UserError("--lanes auto: name the FPGA too, with --device, or a board")
-    if target is None or schedule == "step-outer":
+    if target is None:
         return None, ()
-    return choose(network, target, None if lanes == "auto" else lanes, **options)
+    return choose(network, target, None if lanes == "auto" else lanes, schedule, **options)

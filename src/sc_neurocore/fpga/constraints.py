@@ -5,9 +5,13 @@ Every top's clock comes in at `clk_pin`. All pins are 3.3 V.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+from sc_neurocore.errors import UserError
 
 ConstraintFormat = Literal["pcf", "lpf", "xdc"]
 
@@ -73,3 +77,49 @@ FORMATS: Mapping[ConstraintFormat, Callable[[Mapping[str, Pin], float], str]] = 
     "lpf": lpf,
     "xdc": xdc,
 }
+
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+_LINES = {
+    "pcf": re.compile(rf"set_(?:frequency \w+ {_NUMBER}|io \w+ \w+)|#[ \w.,:-]*|", re.ASCII),
+    "lpf": re.compile(
+        rf'FREQUENCY PORT "\w+" {_NUMBER} MHZ;|LOCATE COMP "\w+" SITE "\w+";'
+        r'|IOBUF PORT "\w+"(?: [A-Z_]+=\w+)+;|#[ \w.,:-]*|',
+        re.ASCII,
+    ),
+}
+# To Vivado an xdc file is a script: no command but constraints, and in brackets names of ports.
+_COMMENT = re.compile(r"\s*(#.*)?")
+_CONSTRAINT = re.compile(
+    r"\s*(set_property|create_(generated_)?clock|set_(input|output)_delay|set_false_path|"
+    r"set_(max|min)_delay|set_multicycle_path|set_clock_(groups|uncertainty|latency)|"
+    r"set_input_jitter)(?=\s)[^$\"\\;]*"
+)
+_QUERY = re.compile(r"\[\s*(get_(ports|clocks|cells|pins|nets)\s|(current_design|all_inputs)\s*\])")
+_INDEX = re.compile(r"\[[0-9*]+\]")
+
+
+def check_constraints(content: bytes, where: Path) -> None:
+    """Refuse a constraint file that somebody edited, if it holds more than constraints.
+
+    Args:
+        content: Its content.
+        where: Its path, which ends in its format.
+
+    Raises:
+        UserError: If a line is something else, with the line.
+    """
+    shape = _LINES.get(where.suffix[1:])
+    for number, line in enumerate(content.decode(errors="replace").split("\n"), 1):
+        if not (shape.fullmatch(line) if shape else _is_plain_xdc(line)):
+            raise UserError(
+                f"{where}, line {number}: expected a comment or a constraint of pins, clocks and "
+                f"delays, without variables, quotes and commands: tools would run what stands "
+                f"there. Write it so, or remove the file and compile or build again"
+            )
+
+
+def _is_plain_xdc(line: str) -> bool:
+    rest = _INDEX.sub("", line.rstrip("\r"))
+    is_plain = _CONSTRAINT.fullmatch(rest) and rest.count("[") == len(_QUERY.findall(rest))
+    is_whole = line.count("{") == line.count("}") and not line.rstrip().endswith("\\")
+    return is_whole and bool(is_plain or _COMMENT.fullmatch(rest))

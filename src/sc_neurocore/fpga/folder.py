@@ -15,7 +15,9 @@ from pathlib import Path
 from sc_neurocore import __version__
 from sc_neurocore.errors import CheckFailedError, UserError
 from sc_neurocore.fpga.boards import add_board
+from sc_neurocore.fpga.constraints import check_constraints
 from sc_neurocore.hdl.design import Design, Found, find_files
+from sc_neurocore.verify.verilog_reader import check_design, check_memory
 
 _MOST_NAMED = 8
 
@@ -37,9 +39,12 @@ def opened(directory: Path, *, allow_edited: bool = False) -> Iterator[Design]:
         CheckFailedError: If a file was edited and that is not allowed, or the network is another.
     """
     found = find_files(directory)
-    design = _compared(found)
+    expected = _expected(found)
+    design = _compared(found, expected)
     if design.edited and not allow_edited:
         raise CheckFailedError(_explain(found, design.edited))
+    if design.edited:
+        _check_edited(design, expected)
     with tempfile.TemporaryDirectory(prefix="sc-neurocore-") as place:
         for name, content in design.contents.items():
             path = Path(place) / name
@@ -48,8 +53,8 @@ def opened(directory: Path, *, allow_edited: bool = False) -> Iterator[Design]:
         yield design.at(Path(place))
 
 
-def _compared(found: Found) -> Design:
-    """Make a folder's design again, put the folder's files in, and say which of them differ."""
+def _expected(found: Found) -> Design:
+    """Make a folder's design again, as this version would write it."""
     design = found.render_again()
     board = found.manifest.board
     if board is not None:
@@ -60,10 +65,35 @@ def _compared(found: Found) -> Design:
             f"{found.directory}: design.json lists other files than its network and choices have "
             f"({_list(others)}): compile the network again"
         )
+    return design
+
+
+def _compared(found: Found, expected: Design) -> Design:
+    """Put the folder's files into the design, and say which of them differ."""
     edited = tuple(
-        name for name in design.contents if found.contents[name] != design.contents[name]
+        name for name in expected.contents if found.contents[name] != expected.contents[name]
     )
-    return replace(design, contents=found.contents, home=found.directory, edited=edited)
+    return replace(expected, contents=found.contents, home=found.directory, edited=edited)
+
+
+def _check_edited(design: Design, expected: Design) -> None:
+    """Refuse what may not be given to any tool: only then does an edited file go on.
+
+    Raises:
+        UserError: If a file holds what this package never writes; see `verify.verilog_reader`.
+    """
+    verilog = [path.as_posix() for path in design.manifest.paths("verilog", "board")]
+    check_design(
+        {name: design.contents[name] for name in verilog},
+        [expected.contents[name] for name in verilog],
+    )
+    for path in design.manifest.paths("memory"):
+        name = path.as_posix()
+        if name in (design.edited or ()) and path.suffix == ".hex":
+            words = expected.contents[name].split()
+            check_memory(name, design.contents[name], 4 * len(words[0]), len(words))
+    for path in design.manifest.paths("constraints"):
+        check_constraints(design.contents[path.as_posix()], Path(design.name) / path)
 
 
 def _explain(found: Found, edited: tuple[str, ...]) -> str:

@@ -6,20 +6,11 @@ import os
 import re
 from pathlib import Path
 
-from sc_neurocore.errors import UserError
 from sc_neurocore.fpga.sources import Sources, quoted
 from sc_neurocore.hdl.render import render
 from sc_neurocore.tools.devices import Device
 
 PROJECT_SUFFIX = ".tcl"
-_COMMENT = re.compile(r"\s*(#.*)?")
-_CONSTRAINT = re.compile(
-    r"\s*(set_property|create_(generated_)?clock|set_(input|output)_delay|set_false_path|"
-    r"set_(max|min)_delay|set_multicycle_path|set_clock_(groups|uncertainty|latency)|"
-    r"set_input_jitter)(?=\s)[^$\"\\;]*"
-)
-_QUERY = re.compile(r"\[\s*(get_(ports|clocks|cells|pins|nets)\s|(current_design|all_inputs)\s*\])")
-_INDEX = re.compile(r"\[[0-9*]+\]")
 _PIN = re.compile(r"^\s*set_property\s[^#]*PACKAGE_PIN", re.MULTILINE)
 
 
@@ -59,28 +50,6 @@ def write_project(
     text = render("sc_neurocore.fpga", "templates", "vivado.tcl.j2", values)
     script.write_bytes(text.encode())
     return script
-
-
-def check_constraints(content: bytes, where: Path) -> None:
-    """Refuse constraints with anything but comments and plain constraints.
-
-    They stay when a project is written again, since somebody may have assigned pins in them, and
-    then Vivado reads them: what else is in them may not be the user's own.
-
-    Raises:
-        UserError: If a line is neither.
-    """
-    text = content.decode(errors="replace")
-    for number, line in enumerate(text.split("\n"), 1):
-        rest = _INDEX.sub("", line.rstrip("\r"))
-        is_plain = _CONSTRAINT.fullmatch(rest) and rest.count("[") == len(_QUERY.findall(rest))
-        is_whole = line.count("{") == line.count("}") and not line.rstrip().endswith("\\")
-        if not is_whole or not (is_plain or _COMMENT.fullmatch(rest)):
-            raise UserError(
-                f"{where}, line {number}: expected a comment, set_property or a constraint of "
-                f"clocks and delays without variables, quotes and commands: Vivado would run what "
-                f"stands there. Write it so, or remove the file: then a new one is written"
-            )
 
 
 def _has_pins(constraints: Path) -> bool:

@@ -1,37 +1,48 @@
 """From an integer network to a complete accelerator in Verilog.
 
 The engine (rtl/*.v) is written by hand and the same for every network. What is generated is small:
-a top module that gives the engine its sizes, two tables of the layers' constants, the neuron's
-equation, and the contents of two memories.
+a top module that gives the engine its sizes, a table of the layers, the neurons' equations, and the
+contents of two memories.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Unpack
 
-from sc_neurocore.errors import UserError
+from sc_neurocore import __version__
+from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.fixed.network import IntegerNetwork
-from sc_neurocore.hdl.equation_compiler import emit_neuron
-from sc_neurocore.hdl.geometry import EngineOptions, Geometry, LayerGeometry, plan
-from sc_neurocore.hdl.manifest import RamStyle, Schedule, WeightSource
-from sc_neurocore.hdl.memories import neurons_text, weight_image, weights_texts
+from sc_neurocore.hdl.equation_compiler import default_name, emit_neuron
+from sc_neurocore.hdl.geometry import (
+    AUTO,
+    EngineOptions,
+    Geometry,
+    LayerGeometry,
+    Schedule,
+    plan,
+)
+from sc_neurocore.hdl.manifest import RamStyle, WeightSource
+from sc_neurocore.hdl.memories import NEURONS_FILE, memory_files, weight_files
 from sc_neurocore.hdl.names import KEYWORDS
 from sc_neurocore.hdl.render import render
-from sc_neurocore.hdl.step_geometry import StepGeometry, StepLayerGeometry
 
 SOURCES = "rtl"
 BOARD_SOURCES = "board"
 """Inside it: what belongs to a board and not to the core."""
-BENCH_MODULES = ("testbench", "control")
-"""Modules that are put around the top to simulate it and to prove its control."""
-
-WEIGHTS_FILE = "weights.hex"
-WEIGHT_IMAGE = "weights.bin"
-NEURONS_FILE = "neurons.hex"
+BENCH_MODULES = (
+    "testbench",
+    "control",
+    "additions",
+    "lanes",
+    "lane_currents",
+    "small",
+    "small_reference",
+)
+"""Modules that are put around the top to simulate it and to prove its claims."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,6 @@ class Accelerator:
         states: For each layer, where each state stands in the trace port's `trace_state`.
         geometry: The engine's sizes.
         neuron_modules: The modules of the neurons' steps, in the order of the network's programs.
-        schedule: The order of work.
         weights: Whether the weights are in the bitstream ("rom"), or the last of the memories is
             their image (`weight_image`), which goes through the top's write port ("loaded").
     """
@@ -74,39 +84,19 @@ class Accelerator:
     content_hash: str
     steps: int
     states: tuple[tuple[Field, ...], ...]
-    geometry: Geometry | StepGeometry
+    geometry: Geometry
     neuron_modules: tuple[str, ...]
-    schedule: Schedule = "group-stationary"
     weights: WeightSource = "rom"
+
+    @property
+    def schedule(self) -> Schedule:
+        """The order of work."""
+        return self.geometry.schedule
 
     @property
     def frames_per_sample(self) -> int:
         """Frames that go in for one result: one, or one for every step."""
-        sizes = self.geometry
-        per_step = isinstance(sizes, StepGeometry) and not sizes.is_static
-        return self.steps if per_step else 1
-
-    def stationary_geometry(self) -> Geometry:
-        """Return the sizes of a group-stationary engine.
-
-        Raises:
-            UserError: If the schedule is another one.
-        """
-        if isinstance(self.geometry, StepGeometry):
-            raise UserError(
-                f"{self.directory}: schedule {self.schedule}: expected group-stationary"
-            )
-        return self.geometry
-
-    def step_geometry(self) -> StepGeometry:
-        """Return the sizes of a step-outer engine.
-
-        Raises:
-            UserError: If the schedule is another one.
-        """
-        if not isinstance(self.geometry, StepGeometry):
-            raise UserError(f"{self.directory}: schedule {self.schedule}: expected step-outer")
-        return self.geometry
+        return 1 if self.geometry.is_static else self.steps
 
     @property
     def values_per_sample(self) -> int:
@@ -135,22 +125,24 @@ class Rendered:
         return replace(self.accelerator, directory=directory)
 
 
-def render_stationary(
+def render_accelerator(
     network: IntegerNetwork,
     lanes: int = 8,
-    neuron_verilog: str | None = None,
+    schedule: str = AUTO,
     *,
+    neuron_verilog: str | None = None,
     weights: WeightSource = "rom",
     ram_style: RamStyle = "huge",
     **options: Unpack[EngineOptions],
 ) -> Rendered:
-    """Make a group-stationary accelerator of a network; the same arguments give the same bytes.
+    """Make an accelerator of a network; the same arguments give the same bytes.
 
     Args:
-        network: A feed-forward network with a static input.
+        network: Dense or delay-dense layers, each with neurons behind it.
         lanes: Neurons whose sums are formed at the same time: a power of two, 1 to 128.
+        schedule: group-stationary, step-outer, or auto: the first of them that fits.
         neuron_verilog: The text of the neuron's step module, if not what the equation compiler
-            makes of the network's program.
+            makes of the network's program; for networks of one equation.
         weights: "rom" puts the weights into the bitstream; "loaded" leaves their memory to be
             filled through a write port, with the bytes of `weight_image`, which is written too.
         ram_style: Where loaded weights go: "huge" is the single-port RAM of the iCE40 UP5K, which
@@ -160,24 +152,28 @@ def render_stationary(
     Raises:
         UserError: If the engine does not have what the network needs.
     """
-    geometry = plan(network, lanes, **options)
-    neuron = emit_neuron(network.program, pipeline=geometry.unit_latency)
-    step_module = f"{neuron.name}_step"
-    engine = engine_files(SOURCES)
-    taken = {step_module, *BENCH_MODULES, *(Path(name).stem for name in engine)}
+    geometry = plan(network, lanes, schedule, **options)
+    neurons = [
+        emit_neuron(program, name, pipeline=geometry.unit_latency)
+        for program, name in zip(network.programs, _unit_names(network), strict=True)
+    ]
+    modules = tuple(f"{neuron.name}_step" for neuron in neurons)
+    engine = _engine(geometry, weights)
+    taken = {*modules, *BENCH_MODULES, *(Path(name).stem for name in engine)}
     top = top_name(network.name, taken)
-    values = _template_values(network, geometry, top, step_module)
-    values |= {"weights": weights, "ram_style": ram_style}
-    values |= {"weight_files": _weight_files(geometry)}
+    values = _template_values(network, geometry, top, modules)
+    values |= {"weights": weights, "ram_style": ram_style, "weight_files": weight_files(geometry)}
     verilog = {
         f"{top}.v": render_verilog("top.v.j2", values),
-        f"{top}_schedule.v": render_verilog("schedule.v.j2", values),
-        f"{top}_constants.v": render_verilog("constants.v.j2", values),
+        f"{top}_layers.v": render_verilog("layers.v.j2", values),
         f"{top}_weights.v": render_verilog("weights.v.j2", values),
-        f"{step_module}.v": (neuron_verilog or neuron.step).encode(),
+        **{f"{neuron.name}_step.v": neuron.step.encode() for neuron in neurons},
         **engine,
     }
+    if neuron_verilog is not None:
+        verilog[f"{modules[0]}.v"] = neuron_verilog.encode()
     memories = memory_files(network, geometry, weights)
+    equations = values["equations"]
     accelerator = Accelerator(
         directory=Path(),
         top=top,
@@ -185,32 +181,28 @@ def render_stationary(
         memories=source_paths(memories),
         content_hash=network.content_hash,
         steps=network.steps,
-        states=(tuple(values["states"]),) * len(network.layers),
+        states=tuple(tuple(equations[layer.unit]["states"]) for layer in geometry.layers),
         geometry=geometry,
-        neuron_modules=(step_module,),
+        neuron_modules=modules,
         weights=weights,
     )
     return Rendered(accelerator, in_sources(verilog | memories))
 
 
-def memory_files(
-    network: IntegerNetwork, geometry: Geometry, weights: WeightSource
-) -> dict[str, bytes]:
-    """Return the files of a group-stationary design's memories: name and content."""
-    memories = {NEURONS_FILE: neurons_text(network, geometry)}
-    if weights == "rom":
-        memories |= zip(_weight_files(geometry), weights_texts(network, geometry), strict=True)
-    else:
-        memories[WEIGHT_IMAGE] = weight_image(network, geometry)
-    return memories
+def _engine(geometry: Geometry, weights: WeightSource) -> dict[str, bytes]:
+    """Return the engine's Verilog, without the modules that only other designs have."""
+    unused = set() if geometry.delay_bits else {"snn_ring.v"}
+    unused |= {"snn_column.v"} if weights == "rom" else set()
+    return {name: text for name, text in engine_files(SOURCES).items() if name not in unused}
 
 
-def _weight_files(geometry: Geometry) -> list[str]:
-    """Return the names of the files of the weight memory's slices."""
-    if geometry.weight_slices == 1:
-        return [WEIGHTS_FILE]
-    path = Path(WEIGHTS_FILE)
-    return [f"{path.stem}_{number}{path.suffix}" for number in range(geometry.weight_slices)]
+def _unit_names(network: IntegerNetwork) -> Iterator[str]:
+    """Yield a name for each program: neurons that share theirs are numbered."""
+    seen: dict[str, int] = {}
+    for program in network.programs:
+        name = default_name(program)
+        seen[name] = seen.get(name, 0) + 1
+        yield name if seen[name] == 1 else f"{name}_{seen[name]}"
 
 
 def source_paths(names: Iterable[str]) -> tuple[Path, ...]:
@@ -237,7 +229,7 @@ def engine_files(*folder: str) -> dict[str, bytes]:
 
 def top_name(name: str, taken: set[str]) -> str:
     """Return the network's name, or one made from it where Verilog or another module has it."""
-    tables = ("schedule", "constants", "weights", "layers")
+    tables = ("layers", "weights")
     modules = {name, *(f"{name}_{part}" for part in tables)}
     return f"network_{name}" if name.lower() in KEYWORDS or modules & taken else name
 
@@ -252,18 +244,18 @@ def pack(ports: Iterable[Any]) -> list[Field]:
     return fields
 
 
-def common_values(
-    network: IntegerNetwork, geometry: Geometry | StepGeometry, top: str
+def _template_values(
+    network: IntegerNetwork, geometry: Geometry, top: str, modules: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Return what the templates of both schedules say of a network."""
-
-    def label(layer: LayerGeometry | StepLayerGeometry) -> str:
+    def label(layer: LayerGeometry) -> str:
         """The case label of a layer; the last one takes the numbers that no layer has."""
         return "default" if layer.is_last else f"{geometry.layer_bits}'d{layer.number}"
 
     sizes = (geometry.layers[0].inputs, *(layer.outputs for layer in network.layers))
+    parameters = geometry.parameters | {"NEURONS_FILE": f'"{NEURONS_FILE}"'}
     return {
         "top": top,
+        "version": __version__,
         "g": geometry,
         "label": label,
         "network_name": network.name,
@@ -272,38 +264,38 @@ def common_values(
         "sizes": "-".join(map(str, sizes)),
         "steps": network.steps,
         "inputs": sizes[0],
+        "outputs": sizes[-1],
+        "input_kind": network.input.kind,
+        "readout": network.readout,
         "state_format": network.fixed_point.state,
         "current_format": network.fixed_point.current,
+        "equations": [
+            _equation(program, module, geometry)
+            for program, module in zip(network.programs, modules, strict=True)
+        ],
+        "has_parameters": any(program.parameters for program in network.programs),
+        "engine_parameters": list(parameters.items()),
     }
 
 
-def pack_initial_state(network: IntegerNetwork, fields: Iterable[Field]) -> int:
-    """Return a neuron's states at rest, packed into one number.
-
-    Args:
-        network: The network.
-        fields: Where each state stands.
-    """
-    return sum(
-        (network.initial_state[field.name] % (1 << field.width)) << field.low for field in fields
-    )
-
-
-def _template_values(
-    network: IntegerNetwork, geometry: Geometry, top: str, neuron_module: str
-) -> dict[str, Any]:
-    ports = network.program.inputs
-    states = pack(port for port in ports if port.name in network.initial_state)
-    initial = pack_initial_state(network, states)
-    engine_parameters = geometry.parameters | {
-        "INITIAL_STATE": f"{geometry.state_bits}'h{initial:x}",
-        "NEURONS_FILE": f'"{NEURONS_FILE}"',
-    }
-    return common_values(network, geometry, top) | {
-        "outputs": network.layers[-1].outputs,
-        "neuron_name": network.program.neuron.name,
-        "neuron_module": neuron_module,
+def _equation(program: NeuronProgram, module: str, geometry: Geometry) -> dict[str, Any]:
+    """Return what the templates say of a neuron's equation."""
+    states = pack(port for port in program.inputs if port.name in program.neuron.states)
+    return {
+        "name": program.neuron.name,
+        "module": module,
         "states": states,
-        "parameters": pack(network.program.parameters),
-        "engine_parameters": list(engine_parameters.items()),
+        "parameters": pack(program.parameters),
+        "initial": f"{geometry.state_bits}'h{packed_initial_state(program):x}",
+        "spare_bits": geometry.state_bits - sum(each.width for each in states),
     }
+
+
+def packed_initial_state(program: NeuronProgram) -> int:
+    """Return a neuron's states at rest, packed into one number."""
+    form = program.fixed_point.state
+    states = pack(port for port in program.inputs if port.name in program.neuron.states)
+    return sum(
+        (int(form.quantize(program.neuron.states[each.name])) % (1 << each.width)) << each.low
+        for each in states
+    )

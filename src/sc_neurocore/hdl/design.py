@@ -29,8 +29,8 @@ from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.numerics import check_kinds, refuse
 from sc_neurocore.fixed.qformat import QFormat
 from sc_neurocore.fixed.quantize import quantize
-from sc_neurocore.hdl.accelerator import Accelerator
-from sc_neurocore.hdl.geometry import EngineOptions
+from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
+from sc_neurocore.hdl.geometry import AUTO, EngineOptions, plan
 from sc_neurocore.hdl.manifest import (
     MANIFEST,
     Choices,
@@ -43,7 +43,6 @@ from sc_neurocore.hdl.manifest import (
     WeightSource,
     read_manifest,
 )
-from sc_neurocore.hdl.schedules import AUTO, choose_schedule, render_accelerator
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.storage import (
     JSON_NAME,
@@ -253,7 +252,7 @@ def compile_network(
         constant_bits=network.fixed_point.constant_fraction_bits,
         weight_bits=tuple(network.weight_bits),
         lanes=lanes,
-        schedule=choose_schedule(network, lanes, schedule, weights=weights, **options),
+        schedule=plan(network, lanes, schedule, **options).schedule,
         weights=weights,
         ram_style=ram_style,
         allow=tuple(sorted(set(allow))),

@@ -1,27 +1,35 @@
 """The sizes of an accelerator: every width and depth that the engine's Verilog is given.
 
-All of them follow from the integer network and the number of lanes. The names are those of the
-parameters of rtl/snn_engine.v, in lower case.
+All of them follow from the integer network, the order of work, and what is chosen of the engine.
+The names are those of the parameters of rtl/snn_engine.v, in lower case.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TypedDict, Unpack
-
-import numpy as np
+from typing import Literal, TypeAlias, TypedDict, Unpack, get_args
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.lowering import NeuronProgram
-from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
+from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.program import signed_width
+from sc_neurocore.hdl.layers import EngineLayer, engine_layers
 from sc_neurocore.network.description import spikes_that_suffice
 
 MAXIMUM_LANES = 128
 MAXIMUM_UNITS = 64
 MAXIMUM_BEAT_BITS = 64
+MAXIMUM_DELAY = 255
 COLUMN_BITS = 16
 """Weights that are loaded at run time come in words of this many bits."""
+
+Schedule: TypeAlias = Literal["group-stationary", "step-outer"]
+"""The order of work: all steps of one group of neurons after the other, or all layers of one step
+after the other."""
+AUTO = "auto"
+
+_NOT_PARAMETERS = ("schedule", "weight_slices", "rows", "layers")
 
 
 def index_bits(count: int) -> int:
@@ -31,19 +39,25 @@ def index_bits(count: int) -> int:
 
 @dataclass(frozen=True)
 class LayerGeometry:
-    """What the engine's tables say about one layer.
+    """What the engine's table says about one layer.
 
     Attributes:
         number: Position in the network, from 0.
-        inputs: Inputs, which is also the rows of the weight memory that one group takes.
-        outputs: Neurons.
+        inputs: Inputs that come in; the rows of weights that a group has for them.
+        outputs: Neurons; if they are recurrent, the rows that a group has for their own spikes.
         groups: Groups of `lanes` neurons; the last one may be padded.
-        words: Spike words that hold the inputs; unused in a static layer.
+        words: Spike words that hold the inputs; unused where a frame comes in.
         first_row: Where the layer's weights begin in the weight memory.
         first_slot: Where the layer's neurons begin in the neuron memory, one word per turn.
         last_lane: Last lane of the last group that is a neuron.
+        gain: Left shift of what comes in.
+        own_gain: Left shift of the layer's own spikes.
         shift: Right shift that remains after the engine's common left shift.
-        is_static: Whether the input is the frame's events, the same at every step.
+        unit: Which of the neurons' equations is the layer's.
+        first_ring: The ring of the first group, where there are delays.
+        takes_frame: Whether the input is the frame.
+        is_recurrent: Whether the layer's own spikes come back.
+        is_delayed: Whether what comes in has delays.
         is_last: Whether the neurons are the network's output.
     """
 
@@ -55,35 +69,46 @@ class LayerGeometry:
     first_row: int
     first_slot: int
     last_lane: int
+    gain: int
+    own_gain: int
     shift: int
-    is_static: bool
+    unit: int
+    first_ring: int
+    takes_frame: bool
+    is_recurrent: bool
+    is_delayed: bool
     is_last: bool
+
+    @property
+    def rows(self) -> int:
+        """Rows of the weight memory."""
+        return self.groups * (self.inputs + self.is_recurrent * self.outputs)
 
 
 @dataclass(frozen=True)
 class Geometry:
     """The parameters of rtl/snn_engine.v, which documents them, and the layers' table."""
 
+    schedule: Schedule
+    is_static: int
     lanes: int
-    lane_shift: int
-    lane_bits: int
     soft_lanes: int
     units: int
-    unit_shift: int
     unit_latency: int
-    turn_bits: int
     period: int
-    period_bits: int
     layer_bits: int
     group_bits: int
     step_bits: int
     index_bits: int
     event_bits: int
     beat: int
-    beat_shift: int
     input_bits: int
+    gain_bits: int
+    value_bits: int
     weight_bits: int
     weight_slices: int
+    delay_bits: int
+    ring_bits: int
     rows: int
     row_bits: int
     sum_bits: int
@@ -99,19 +124,60 @@ class Geometry:
     membrane_bits: int
     membrane_low: int
     count_bits: int
+    enough: int
     layers: tuple[LayerGeometry, ...]
 
     @property
     def parameters(self) -> dict[str, int]:
         """The engine's parameters by their Verilog names."""
         sizes = {each.name: getattr(self, each.name) for each in fields(self)}
-        kept = sizes.keys() - {"layers", "rows", "weight_slices"}
-        return {name.upper(): size for name, size in sizes.items() if name in kept}
+        kept = {"step_outer": self.step_outer} | sizes
+        return {name.upper(): kept[name] for name in kept if name not in _NOT_PARAMETERS}
+
+    @property
+    def step_outer(self) -> int:
+        """The order of work as the engine's parameter: 1 if all layers of a step come first."""
+        return int(self.schedule == "step-outer")
+
+    @property
+    def lane_shift(self) -> int:
+        """Logarithm of the lanes."""
+        return self.lanes.bit_length() - 1
+
+    @property
+    def lane_bits(self) -> int:
+        """Bits of a lane's number."""
+        return index_bits(self.lanes)
+
+    @property
+    def unit_shift(self) -> int:
+        """Logarithm of the units."""
+        return self.units.bit_length() - 1
+
+    @property
+    def beat_shift(self) -> int:
+        """Logarithm of the inputs per beat."""
+        return self.beat.bit_length() - 1
+
+    @property
+    def turns(self) -> int:
+        """Turns in which the units serve the lanes."""
+        return self.lanes // self.units
+
+    @property
+    def turn_bits(self) -> int:
+        """Bits of a turn's number."""
+        return index_bits(self.turns)
+
+    @property
+    def word_bits(self) -> int:
+        """Bits of a weight with its delay."""
+        return self.weight_bits + self.delay_bits
 
     @property
     def weight_columns(self) -> int:
         """Words of 16 bits that hold a row of weights."""
-        return -(-self.lanes * self.weight_bits // COLUMN_BITS)
+        return -(-self.lanes * self.word_bits // COLUMN_BITS)
 
     @property
     def column_bits(self) -> int:
@@ -133,9 +199,31 @@ class Geometry:
         """Width of a neuron's number on the trace port."""
         return self.group_bits + self.lane_bits
 
+    @property
+    def equation_bits(self) -> int:
+        """Width of the number of a layer's equation."""
+        return index_bits(1 + max(layer.unit for layer in self.layers))
+
+    @property
+    def place_bits(self) -> int:
+        """Width of what says, beside the group, where a word of spikes is: a layer, or a step."""
+        return self.layer_bits if self.step_outer else self.step_bits
+
+    @property
+    def state_words(self) -> int:
+        """Words of the memory of states beside each unit; 1 is a register."""
+        if self.step_outer:
+            return 1 << self.slot_bits
+        return 1 << self.turn_bits if self.turns > 1 else 1
+
+    @property
+    def clear_clocks(self) -> int:
+        """Clocks that clearing the rings takes before a sample."""
+        return 1 << (self.ring_bits + self.delay_bits) if self.delay_bits else 0
+
 
 class EngineOptions(TypedDict, total=False):
-    """What may be chosen of an engine beside its lanes.
+    """What may be chosen of an engine beside its lanes and its order of work.
 
     Attributes:
         units: Neuron units that the lanes share: a power of two, up to the lanes and 64; 1.
@@ -161,12 +249,15 @@ DEFAULT_OPTIONS = EngineOptions(
 )
 
 
-def plan(network: IntegerNetwork, lanes: int, **options: Unpack[EngineOptions]) -> Geometry:
-    """Work out the sizes.
+def plan(
+    network: IntegerNetwork, lanes: int, schedule: str = AUTO, **options: Unpack[EngineOptions]
+) -> Geometry:
+    """Work out the sizes, and the order of work where it is left open.
 
     Args:
-        network: A feed-forward network with a static input.
+        network: Dense or delay-dense layers, each with neurons behind it.
         lanes: Neurons whose sums are formed at the same time: a power of two, 1 to 128.
+        schedule: group-stationary, step-outer, or auto: the first of them that fits.
         options: See `EngineOptions`.
 
     Raises:
@@ -177,91 +268,131 @@ def plan(network: IntegerNetwork, lanes: int, **options: Unpack[EngineOptions]) 
     units, pipeline = chosen["units"], chosen["pipeline"]
     beat, soft_lanes = chosen["inputs_per_beat"], chosen["soft_lanes"]
     weight_slices = chosen["weight_slices"]
-    check_lanes(lanes)
+    _check_power_of_two("lanes", lanes, MAXIMUM_LANES)
     _check_power_of_two("units", units, min(lanes, MAXIMUM_UNITS))
     _check_power_of_two("inputs_per_beat", beat, MAXIMUM_BEAT_BITS // network.input_bits)
     _check_power_of_two("weight_slices", weight_slices, lanes)
     if not 0 <= soft_lanes <= lanes:
         raise UserError(f"soft_lanes={soft_lanes}: expected 0 to {lanes}, the lanes")
-    check_supported(network)
+    if schedule not in (AUTO, *get_args(Schedule)):
+        raise UserError(f"schedule {schedule!r}: expected {AUTO}, {', '.join(get_args(Schedule))}")
+    parts = engine_layers(network)
+    delay_bits = _delay_bits(network, parts)
+    order = _choose_schedule(network, parts, schedule)
     turns = lanes // units
-    layers = _plan_layers(network, lanes, turns)
-    first = network.layers[0]
+    layers = _plan_layers(network, parts, lanes, turns)
     lane_shift = lanes.bit_length() - 1
     unit_shift = units.bit_length() - 1
-    beat_shift = beat.bit_length() - 1
     group_bits = index_bits(max(layer.groups for layer in layers))
-    lane_bits = index_bits(lanes)
-    turn_bits = index_bits(turns)
-    # The state of a turn is addressed two clocks before the unit has it, and written in the clock
-    # in which the unit is done.
-    period = max(turns, pipeline + 3)
-    event_bits = index_bits(-(-first.inputs // beat))
+    event_bits = index_bits(-(-layers[0].inputs // beat))
     # The first index of a word, which is the word's own times its width, must fit too.
-    input_index_bits = max(event_bits + beat_shift, group_bits + lane_shift)
-    rows, row_bits = memory_depth(
-        sum(each.groups * each.inputs for each in layers), input_index_bits
+    input_index_bits = max(event_bits + beat.bit_length() - 1, group_bits + lane_shift)
+    rows, row_bits = _memory_depth(sum(layer.rows for layer in layers), input_index_bits)
+    slots, slot_bits = _memory_depth(
+        sum(layer.groups for layer in layers) * turns, max(group_bits, index_bits(turns))
     )
-    slots, slot_bits = memory_depth(
-        sum(each.groups for each in layers) * turns, max(group_bits, turn_bits)
+    value_bits = max(
+        network.input_bits,
+        *(part.largest.bit_length() + part.gain for each in parts for part in each.parts),
     )
-    weight_bits = max(layer.weight_bits for layer in network.layers)
-    bias_bits = max(
-        signed_width(int(layer.bias.min()), int(layer.bias.max())) for layer in network.layers
-    )
-    parameters = network.program.parameters
-    reads_membrane = network.readout == "membrane"
-    membrane_low, membrane_bits = membrane_place(network.program) if reads_membrane else (0, 0)
+    weight_bits = max(part.weight_bits for layer in parts for part in layer.parts)
+    bias_bits = max(signed_width(int(each.bias.min()), int(each.bias.max())) for each in parts)
+    last = network.layers[-1].program
+    membrane_low, membrane_bits = _membrane_place(last) if network.readout == "membrane" else (0, 0)
+    suffice = spikes_that_suffice(network.readout) or 0
     return Geometry(
+        schedule=order,
+        is_static=int(network.input.kind == "static"),
         lanes=lanes,
-        lane_shift=lane_shift,
-        lane_bits=lane_bits,
         soft_lanes=soft_lanes,
         units=units,
-        unit_shift=unit_shift,
         unit_latency=pipeline,
-        turn_bits=turn_bits,
-        period=period,
-        period_bits=index_bits(period),
+        # Group-stationary, the state of a turn is addressed two clocks before the unit has it, and
+        # written in the clock in which the unit is done, before the turn comes round again.
+        period=max(turns, 2 if order == "step-outer" else pipeline + 3),
         layer_bits=index_bits(len(layers)),
         group_bits=group_bits,
         step_bits=index_bits(network.steps),
         index_bits=input_index_bits,
         event_bits=event_bits,
         beat=beat,
-        beat_shift=beat_shift,
         input_bits=network.input_bits,
+        gain_bits=index_bits(max(max(layer.gain, layer.own_gain) for layer in layers) + 1),
+        value_bits=value_bits,
         weight_bits=weight_bits,
         weight_slices=weight_slices,
+        delay_bits=delay_bits,
+        ring_bits=index_bits(1 + sum(layer.groups for layer in layers if layer.is_delayed)),
         rows=rows,
         row_bits=row_bits,
         sum_bits=max(
-            weight_bits + network.input_bits + 1,
+            weight_bits + value_bits + 1,
             bias_bits,
-            *(_sum_width(layer, network.input_bits) for layer in network.layers),
+            *(signed_width(*layer.sum_range()) for layer in parts),
         ),
         slots=slots,
         slot_bits=slot_bits,
         bias_bits=bias_bits,
-        left_shift=common_left_shift(network),
+        left_shift=_common_left_shift(network),
         shift_bits=index_bits(max(layer.shift for layer in layers) + 1),
-        current_bits=network.program.fixed_point.current.width,
-        parameter_bits=max(1, sum(port.width for port in parameters)),
-        state_bits=state_width(network.program),
+        current_bits=network.fixed_point.current.width,
+        parameter_bits=max(
+            1, *(sum(port.width for port in p.parameters) for p in network.programs)
+        ),
+        state_bits=max(_state_width(program) for program in network.programs),
         output_bits=max(index_bits(network.layers[-1].outputs), unit_shift + 1),
         membrane_bits=membrane_bits,
         membrane_low=membrane_low,
         count_bits=max(2, membrane_bits + network.steps.bit_length()),
+        enough=suffice if suffice <= network.steps else 0,
         layers=layers,
     )
 
 
-def state_width(program: NeuronProgram) -> int:
+def _choose_schedule(
+    network: IntegerNetwork, parts: Sequence[EngineLayer], schedule: str
+) -> Schedule:
+    """Return the order of work that was asked for, or the first that fits."""
+    why_not = _why_not_group_stationary(network, parts)
+    if schedule == AUTO:
+        return "step-outer" if why_not else "group-stationary"
+    if schedule == "group-stationary" and why_not:
+        raise UserError(f"{network.name}: {why_not}: leave the schedule to auto, or step-outer")
+    return "group-stationary" if schedule == "group-stationary" else "step-outer"
+
+
+def _why_not_group_stationary(network: IntegerNetwork, parts: Sequence[EngineLayer]) -> str:
+    """Return why all steps of a group of neurons cannot come first, or nothing."""
+    for number, layer in enumerate(parts):
+        if layer.own is not None:
+            return (
+                f"neuron layer {number + 1} is recurrent, and needs the spikes of all its neurons "
+                f"before the next step, which the group-stationary schedule does not have"
+            )
+        if layer.incoming.delays is not None:
+            return (
+                f"neuron layer {number + 1} has delays, whose sums wait from step to step, which "
+                f"the group-stationary schedule does not have"
+            )
+    if network.input.kind != "static":
+        return (
+            "the group-stationary schedule takes one frame of numbers per result, not a frame per "
+            "step"
+        )
+    if spikes_that_suffice(network.readout) is not None:
+        return (
+            f"readout {network.readout}: the group-stationary schedule works out all steps of a "
+            f"group of neurons before it begins the next, and cannot end a sample early"
+        )
+    return ""
+
+
+def _state_width(program: NeuronProgram) -> int:
     """Return the bits of a neuron's states, packed."""
     return sum(port.width for port in program.inputs if port.name in program.neuron.states)
 
 
-def membrane_place(program: NeuronProgram) -> tuple[int, int]:
+def _membrane_place(program: NeuronProgram) -> tuple[int, int]:
     """Return the lowest bit of the membrane in the packed states, and its width."""
     low = 0
     for port in program.inputs:
@@ -271,87 +402,63 @@ def membrane_place(program: NeuronProgram) -> tuple[int, int]:
     raise AssertionError(f"{program.neuron.name} has no membrane among its inputs")
 
 
-def check_lanes(lanes: int) -> None:
-    """Raise UserError unless the number of lanes is a power of two up to the maximum."""
-    _check_power_of_two("lanes", lanes, MAXIMUM_LANES)
-
-
 def _check_power_of_two(name: str, number: int, most: int) -> None:
     if number < 1 or number > most or number & (number - 1):
         raise UserError(f"{name}={number}: expected a power of two from 1 to {most}")
 
 
-def memory_depth(words: int, least_bits: int) -> tuple[int, int]:
+def _memory_depth(words: int, least_bits: int) -> tuple[int, int]:
     """Return a memory's depth and address bits: as deep as the bits say, where they are given."""
     bits = max(index_bits(words), least_bits)
     return max(words, (1 << (bits - 1)) + 1), bits
 
 
-def check_supported(network: IntegerNetwork) -> None:
-    """Raise UserError, with the reason, unless the group-stationary engine has what is needed."""
-    for number, layer in enumerate(network.layers):
-        if layer.kinds != ("dense", "population"):
-            raise UserError(
-                f"{network.name}: neuron layer {number + 1} is made of {', '.join(layer.kinds)}: "
-                f"the engine builds dense layers, each followed by neurons, so far"
-            )
-    if len(network.programs) > 1:
-        names = ", ".join(program.neuron.name for program in network.programs)
-        raise UserError(
-            f"{network.name}: neurons {names}: the engine has one neuron unit, for one equation, "
-            f"so far"
-        )
-    if not network.layers[0].is_static:
-        raise UserError(
-            f"{network.name}: the engine takes one frame of numbers per result, not spikes per "
-            f"step, so far: give the network a static input"
-        )
-    if spikes_that_suffice(network.readout) is not None:
-        raise UserError(
-            f"{network.name}: readout {network.readout}: the engine works out all steps of a group "
-            f"of neurons before it begins the next, and cannot end a sample early"
-        )
-
-
-def common_left_shift(network: IntegerNetwork) -> int:
+def _common_left_shift(network: IntegerNetwork) -> int:
     """Return the left shift before all right shifts: what the coarsest layer needs."""
     return max(0, *(-layer.shift for layer in network.layers), 0)
 
 
-def _plan_layers(network: IntegerNetwork, lanes: int, turns: int) -> tuple[LayerGeometry, ...]:
+def _delay_bits(network: IntegerNetwork, layers: Sequence[EngineLayer]) -> int:
+    incoming = [layer.incoming.delays for layer in layers]
+    longest = max((int(delays.max()) for delays in incoming if delays is not None), default=0)
+    if longest > MAXIMUM_DELAY:
+        raise UserError(
+            f"{network.name}: a delay of {longest} steps: an accelerator's rings hold at most "
+            f"{MAXIMUM_DELAY}"
+        )
+    return longest.bit_length()
+
+
+def _plan_layers(
+    network: IntegerNetwork, parts: Sequence[EngineLayer], lanes: int, turns: int
+) -> tuple[LayerGeometry, ...]:
+    programs = [id(program) for program in network.programs]
     layers: list[LayerGeometry] = []
     row = slot = 0
-    for number, layer in enumerate(network.layers):
+    ring = 1  # ring 0 is for the layers without delays
+    for number, (layer, part) in enumerate(zip(network.layers, parts, strict=True)):
         groups = -(-layer.outputs // lanes)
-        layers.append(
-            LayerGeometry(
-                number=number,
-                inputs=layer.inputs,
-                outputs=layer.outputs,
-                groups=groups,
-                words=layers[-1].groups if layers else 1,
-                first_row=row,
-                first_slot=slot,
-                last_lane=(layer.outputs - 1) % lanes,
-                shift=layer.shift + common_left_shift(network),
-                is_static=layer.is_static,
-                is_last=number == len(network.layers) - 1,
-            )
+        planned = LayerGeometry(
+            number=number,
+            inputs=part.incoming.inputs,
+            outputs=layer.outputs,
+            groups=groups,
+            words=layers[-1].groups if layers else 1,
+            first_row=row,
+            first_slot=slot,
+            last_lane=(layer.outputs - 1) % lanes,
+            gain=part.incoming.gain,
+            own_gain=part.own.gain if part.own else 0,
+            shift=layer.shift + _common_left_shift(network),
+            unit=programs.index(id(layer.program)),
+            first_ring=ring if part.incoming.delays is not None else 0,
+            takes_frame=number == 0,
+            is_recurrent=part.own is not None,
+            is_delayed=part.incoming.delays is not None,
+            is_last=number == len(network.layers) - 1,
         )
-        row += groups * layer.inputs
+        layers.append(planned)
+        row += planned.rows
         slot += groups * turns
+        ring += groups * planned.is_delayed
     return tuple(layers)
-
-
-def _sum_width(layer: IntegerLayer, input_bits: int) -> int:
-    """Return the bits that no sum can leave: exact bounds from the weights and biases.
-
-    The engine adds up the inputs first and the bias last; every subset of the inputs is covered,
-    with and without the bias.
-    """
-    largest = (1 << input_bits) - 1 if layer.is_static else 1
-    low = largest * np.minimum(layer.weight, 0).sum(axis=1)
-    high = largest * np.maximum(layer.weight, 0).sum(axis=1)
-    return signed_width(
-        int(np.minimum(low, low + layer.bias).min()), int(np.maximum(high, high + layer.bias).max())
-    )

@@ -16,7 +16,7 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.files import read_inside, stays_inside
 from sc_neurocore.fixed.numerics import Numerics
 from sc_neurocore.fixed.qformat import LEAST_CONSTANT_BITS
-from sc_neurocore.hdl.geometry import EngineOptions
+from sc_neurocore.hdl.geometry import EngineOptions, Schedule
 from sc_neurocore.hdl.names import check_identifier
 
 MANIFEST = "design.json"
@@ -26,9 +26,6 @@ _MAXIMUM_FILES = 1000
 
 WeightSource: TypeAlias = Literal["rom", "loaded"]
 RamStyle: TypeAlias = Literal["huge", "block"]
-Schedule: TypeAlias = Literal["group-stationary", "step-outer"]
-"""The order of work: all steps of one group of neurons after the other, or all layers of one step
-after the other."""
 Role: TypeAlias = Literal["network", "verilog", "memory", "board", "constraints"]
 
 

@@ -3,17 +3,48 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
-from typing import TypeAlias
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.geometry import COLUMN_BITS, Geometry
+from sc_neurocore.hdl.layers import EngineLayer, Part, engine_layers
+
+WEIGHTS_FILE = "weights.hex"
+WEIGHT_IMAGE = "weights.bin"
+NEURONS_FILE = "neurons.hex"
 
 # Integers (words, fields) of a memory, and the width of each field.
 Words: TypeAlias = tuple[NDArray[np.int64], list[int]]
+
+
+def memory_files(network: IntegerNetwork, geometry: Geometry, weights: str) -> dict[str, bytes]:
+    """Return the files of a design's memories: name and content.
+
+    Args:
+        network: The network.
+        geometry: The sizes of the design.
+        weights: "rom", or "loaded", which gives the weights' image in place of their memory's text.
+    """
+    slots = neuron_slots(network, engine_layers(network), geometry)
+    memories = {NEURONS_FILE: _memory_text(*slots, geometry.slots)}
+    if weights == "rom":
+        memories |= zip(weight_files(geometry), _weights_texts(network, geometry), strict=True)
+    else:
+        memories[WEIGHT_IMAGE] = weight_image(network, geometry)
+    return memories
+
+
+def weight_files(geometry: Geometry) -> list[str]:
+    """Return the names of the files of the weight memory's slices."""
+    if geometry.weight_slices == 1:
+        return [WEIGHTS_FILE]
+    path = Path(WEIGHTS_FILE)
+    return [f"{path.stem}_{number}{path.suffix}" for number in range(geometry.weight_slices)]
 
 
 def weight_image(network: IntegerNetwork, geometry: Geometry) -> bytes:
@@ -24,15 +55,16 @@ def weight_image(network: IntegerNetwork, geometry: Geometry) -> bytes:
     all bytes before it (that of zlib and of IEEE 802.3), 4 bytes, low byte first. A loader may
     therefore count: the address of a word is its number in the image.
 
-    A row of the memory has one weight per lane, lane 0 in the low bits, each in two's complement.
-    It takes `2 ** geometry.column_bits` words, its low bits first; bits above the row are zero.
-    Rows come group by group, layer by layer, one row per input of the layer.
+    A row of the memory has one weight per lane, lane 0 in the low bits, each in two's complement,
+    with its delay above it where there are delays. It takes `2 ** geometry.column_bits` words, its
+    low bits first; bits above the row are zero. Rows come group by group, layer by layer, one row
+    per input of the layer.
 
     Args:
         network: The network.
         geometry: The sizes of the design, from `plan` or a design that was read back.
     """
-    words, widths = weight_rows(network, geometry)
+    words, widths = weight_rows(engine_layers(network), geometry)
     columns = 1 << geometry.column_bits
     rows = np.zeros((geometry.rows, columns), dtype="<u2")
     mask = (1 << COLUMN_BITS) - 1
@@ -43,51 +75,66 @@ def weight_image(network: IntegerNetwork, geometry: Geometry) -> bytes:
     return image + zlib.crc32(image).to_bytes(4, "little")
 
 
-def weights_texts(network: IntegerNetwork, geometry: Geometry) -> list[bytes]:
+def _weights_texts(network: IntegerNetwork, geometry: Geometry) -> list[bytes]:
     """Return the $readmemh files of the weight memory, one for each slice."""
-    words, widths = weight_rows(network, geometry)
-    lanes = geometry.lanes // geometry.weight_slices
+    words, widths = weight_rows(engine_layers(network), geometry)
+    fields = len(widths) // geometry.weight_slices
     return [
-        memory_text(words[:, first : first + lanes], widths[:lanes], geometry.rows)
-        for first in range(0, geometry.lanes, lanes)
+        _memory_text(words[:, first : first + fields], widths[:fields], geometry.rows)
+        for first in range(0, len(widths), fields)
     ]
 
 
-def neurons_text(network: IntegerNetwork, geometry: Geometry) -> bytes:
-    """Return the $readmemh file of the neuron memory."""
-    return memory_text(*neuron_slots(network, geometry), geometry.slots)
-
-
-def weight_rows(network: IntegerNetwork, geometry: Geometry) -> Words:
-    """Lay out the weights: for each group of each layer, for each input, one weight per lane."""
+def weight_rows(layers: Sequence[EngineLayer], geometry: Geometry) -> Words:
+    """Lay out the weights: for each group, for each input, a weight per lane, with its delay."""
+    lanes = geometry.lanes
     blocks = []
-    for layer, form in zip(network.layers, geometry.layers, strict=True):
-        groups = padded(layer.weight, form.groups, geometry.lanes)
-        blocks.append(groups.transpose(0, 2, 1).reshape(-1, geometry.lanes))
-    return np.concatenate(blocks), [geometry.weight_bits] * geometry.lanes
+    for layer, form in zip(layers, geometry.layers, strict=True):
+        parts = [_lane_words(part, form.groups, lanes) for part in layer.parts]
+        # A group's rows follow each other: all inputs of its first part, then of its second.
+        blocks.append(np.concatenate(parts, axis=1).reshape(-1, lanes * 2))
+    words = np.concatenate(blocks).reshape(-1, lanes, 2)
+    widths = [geometry.weight_bits, geometry.delay_bits]
+    if not geometry.delay_bits:
+        return words[:, :, 0], widths[:1] * lanes
+    return words.reshape(-1, lanes * 2), widths * lanes
 
 
-def neuron_slots(network: IntegerNetwork, geometry: Geometry) -> Words:
-    """Lay out what each neuron has of its own: bias and parameters, a word for each turn."""
+def _lane_words(part: Part, groups: int, lanes: int) -> Any:
+    """Return (groups, inputs, lanes, 2): weight and delay."""
+    delays = np.zeros_like(part.weight) if part.delays is None else part.delays
+    both = [_padded(each, groups, lanes).transpose(0, 2, 1) for each in (part.weight, delays)]
+    return np.stack(both, axis=-1)
+
+
+def neuron_slots(
+    network: IntegerNetwork, layers: Sequence[EngineLayer], geometry: Geometry
+) -> Words:
+    """Lay out what each neuron has of its own: bias and parameters, a word for each turn.
+
+    A layer packs its parameters from the low bits up, as its own unit reads them.
+    """
     blocks = []
-    for layer, form in zip(network.layers, geometry.layers, strict=True):
-        own = np.column_stack([layer.bias, layer.parameters])
-        if not network.program.parameters:  # one zero bit stands where none differ
-            own = np.column_stack([own, np.zeros(len(own), dtype=np.int64)])
-        groups = padded(own, form.groups, geometry.lanes)
-        blocks.append(groups.reshape(-1, geometry.units * own.shape[1]))
-    ports = [port.width for port in network.program.parameters] or [1]
-    return np.concatenate(blocks), [geometry.bias_bits, *ports] * geometry.units
+    for layer, form, source in zip(layers, geometry.layers, network.layers, strict=True):
+        packed = np.zeros(layer.outputs, dtype=object)
+        low = 0
+        for values, port in zip(layer.parameters.T, source.program.parameters, strict=True):
+            packed += (values % (1 << port.width)).astype(object) << low
+            low += port.width
+        own = np.column_stack([layer.bias.astype(object), packed])
+        groups = _padded(own, form.groups, geometry.lanes)
+        blocks.append(groups.reshape(-1, geometry.units * 2))
+    return np.concatenate(blocks), [geometry.bias_bits, geometry.parameter_bits] * geometry.units
 
 
-def padded(values: NDArray[np.int64], groups: int, lanes: int) -> NDArray[np.int64]:
+def _padded(values: NDArray[Any], groups: int, lanes: int) -> NDArray[Any]:
     """Bring (neurons, columns) to (groups, lanes, columns), zeros where there is no neuron."""
     padded = np.zeros((groups * lanes, values.shape[1]), dtype=values.dtype)
     padded[: len(values)] = values
     return padded.reshape(groups, lanes, -1)
 
 
-def memory_text(words: NDArray[np.int64], widths: list[int], depth: int) -> bytes:
+def _memory_text(words: NDArray[Any], widths: list[int], depth: int) -> bytes:
     """Write a $readmemh file of `depth` words."""
     digits = -(-sum(widths) // 4)
     lines = [f"{word:0{digits}x}\n" for word in _packed(words, widths)]
@@ -95,7 +142,7 @@ def memory_text(words: NDArray[np.int64], widths: list[int], depth: int) -> byte
     return "".join(lines).encode()
 
 
-def _packed(words: NDArray[np.int64], widths: list[int]) -> Iterator[int]:
+def _packed(words: NDArray[Any], widths: list[int]) -> Iterator[int]:
     """Yield each word as one number, its first field in the low bits."""
     for values in words.tolist():
         word = 0

@@ -34,8 +34,6 @@ from sc_neurocore.verify.provenance import environment
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.simulators import SIMULATORS, SimulatorName
 from sc_neurocore.verify.small_network import prove_small
-from sc_neurocore.verify.small_step_network import prove_small_step
-from sc_neurocore.verify.step_control import prove_step_control
 from sc_neurocore.verify.sums import prove_additions, prove_sums
 
 SECOND_SIMULATOR: SimulatorName = "icarus"
@@ -207,14 +205,11 @@ def prove_design(
     claims: dict[str, Callable[[], ProofResult]] = {}
     for program, module in zip(network.programs, accelerator.neuron_modules, strict=True):
         claims[module] = partial(_prove_datapath, accelerator, program, module)
-    is_stepwise = accelerator.schedule == "step-outer"
-    claims["control"] = partial(prove_step_control if is_stepwise else prove_control, accelerator)
+    claims["control"] = partial(prove_control, accelerator)
     claims["widths of the sums"] = partial(prove_sums, accelerator, network)
-    if not is_stepwise:
-        claims["sums"] = partial(prove_additions, accelerator)
-        claims["lanes"] = partial(prove_lane, accelerator, network)
-    small = prove_small_step if is_stepwise else prove_small
-    claims["a small network"] = partial(small, accelerator)
+    claims["sums"] = partial(prove_additions, accelerator)
+    claims["lanes"] = partial(prove_lane, accelerator, network)
+    claims["a small network"] = partial(prove_small, accelerator)
     results = []
     for done, (name, prove) in enumerate(claims.items()):
         progress(Progress("proofs", done, len(claims), name))

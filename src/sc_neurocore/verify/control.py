@@ -1,60 +1,34 @@
-"""Control, proved without bound: every frame gives one result, never two, never none.
+"""Control, proved without bound: every sample gives one result, never two, never none.
 
-The claims of harness/control.v.j2 are proved by induction on the engine itself, with the tables of
-the network at hand; memories, neuron unit and handshakes may do anything. Where induction fails,
-SymbiYosys looks for a counterexample.
+The claims of harness/control.v.j2 are proved by induction on the emitted accelerator, in either
+order of work; memories, neurons' equations and handshakes may do anything.
 """
 
 from __future__ import annotations
 
-import re
-import shutil
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from sc_neurocore.errors import ToolFailedError
 from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.geometry import Geometry, index_bits
-from sc_neurocore.hdl.render import render
-from sc_neurocore.tools import programs
-from sc_neurocore.tools.programs import ToolTimeoutError
-from sc_neurocore.verify.result import ProofResult, ProofStatus
-from sc_neurocore.verify.unrolling import engine, induction_depth
+from sc_neurocore.verify.bench import RESET, prepare, prove
+from sc_neurocore.verify.result import ProofResult
 
-NAME = "control: done exactly once per start"
-ASSUMPTIONS = ("reset is high in the first clock",)
-_MEMORIES = ("snn_rom.v", "snn_ram.v")
+NAME = "control: one result per sample, addresses in range, no hazard"
 # Clocks from a word's fetch to its first token, from there to the sums, from a turn to its update.
 _FILLING, _TOKENS, _UPDATES = 3, 4, 5
-_FAILURE = re.compile(r"Assert failed in .*")
-
-_SCRIPT = """\
-[options]
-mode bmc
-depth {depth}
-
-[engines]
-smtbmc z3
-
-[script]
-read_verilog -formal -defer {sources}
-prep -top control -flatten
-
-[files]
-{sources_by_line}
-"""
+_STAGES = ("addressed", "read", "weighted", "multiplied")
 
 
-def prove_control(accelerator: Accelerator, *, depth: int = 8, timeout: float = 300) -> ProofResult:
-    """Prove that every frame that goes into a generated core gives exactly one result.
+def prove_control(accelerator: Accelerator, *, depth: int = 8, timeout: float = 600) -> ProofResult:
+    """Prove that every sample that goes into a generated core gives exactly one result.
 
-    The claims: a result comes only when a frame is pending, and ends it; at most one frame waits
+    The claims: a result comes only when its frames are in, and ends them; at most one frame waits
     behind the one at work, whose events it does not overwrite; a result stays until it is taken;
-    no neuron unit reads a state that is still on its way through it; and the result comes within
-    `most_clocks`, since a ranking falls with every clock until then.
+    no neuron's state is read while its successor is still on its way; the neuron memory is not
+    read beyond its end; what belongs to a layer stands still while anything is on its way; and the
+    result comes within `most_clocks`, since a ranking falls with every clock until then.
 
     Args:
         accelerator: The design; the proof's files go to its folder proof/control.
@@ -63,206 +37,219 @@ def prove_control(accelerator: Accelerator, *, depth: int = 8, timeout: float = 
         timeout: Seconds after which the answer is `unknown`.
 
     Raises:
-        UserError: If the design has another schedule.
         ToolMissingError: If SymbiYosys, Yosys or z3 is not installed.
         ToolFailedError: If one of them cannot read the design.
     """
-    geometry = accelerator.stationary_geometry()
-    values = bench_values(accelerator)
-    folder = prepare_bench(accelerator, ("schedule", "constants"), "control.v.j2", values, depth)
-    most = most_clocks(geometry, accelerator.steps)
-    result = run_bench(folder, NAME, _claims(most), ASSUMPTIONS, depth, timeout)
-    return replace(result, figures={"most_clocks": most})
-
-
-def run_bench(
-    folder: Path,
-    name: str,
-    claims: str,
-    assumptions: tuple[str, ...],
-    depth: int,
-    timeout: float,
-) -> ProofResult:
-    """Prove a bench that `prepare_bench` wrote by induction, or else look for a counterexample.
-
-    Args:
-        folder: Where it lies.
-        name: What the result is called.
-        claims: What is proved, if it is.
-        assumptions: What that rests on.
-        depth: Clocks of the search for a counterexample, and longest induction.
-        timeout: Seconds for each of the two, after which the answer is `unknown`.
-    """
-    began = time.perf_counter()
-    sources = sorted(path.name for path in folder.glob("*.v"))
-    used = engine()
-    try:
-        found = induction_depth(folder, "control", sources, depth, timeout)
-        if found is not None:
-            status, detail = "proved", claims
-            used = f"k-induction with k = {found}, {used}"
-        else:
-            used = f"SymbiYosys {programs.version('sby')}, z3 {programs.version('z3')}"
-            done = programs.run("sby", ["-f", "control.sby"], folder, timeout=timeout, check=False)
-            status, detail = _judge(done.stdout + done.stderr, folder / "control.v", depth)
-    except (TimeoutError, ToolTimeoutError):
-        status, detail = "unknown", f"no answer within {timeout:g} s"
-    return ProofResult(
-        name=name,
-        status=status,
-        engine=used,
-        seconds=round(time.perf_counter() - began, 3),
-        detail=detail,
-        assumptions=assumptions,
+    g, steps = accelerator.geometry, accelerator.steps
+    frames = accelerator.frames_per_sample
+    costs = _costs(g, steps)
+    values = bench_values(g) | {
+        "frames": frames,
+        "owed_bits": index_bits(frames + 2) + 1,
+        "costs": costs.layers,
+        "pass_free": costs.pass_free,
+        "pass_busy": costs.pass_busy,
+        "passes": costs.passes,
+        "choosing": costs.choosing,
+        "most_free": costs.most_free,
+        "most_busy": costs.most_busy,
+        "spare": _spare(g),
+        # It also holds what no reachable state has, a job for each stage of the pipeline: a number
+        # that wraps would look small.
+        "left_bits": (16 * max(costs.most_free, costs.most_busy)).bit_length(),
+        "reach": index_bits(2 * g.period + g.unit_latency + 5),
+        "state_bits": g.slot_bits if g.step_outer else g.turn_bits,
+    }
+    most = most_clocks(g, steps)
+    comes = "the result" if frames == 1 else "the result, or the turn of the next frame,"
+    claims = (
+        f"for every sequence of inputs and handshakes, every content of the memories and every "
+        f"answer of the neuron units, without bound: one result per sample, the events of a frame "
+        f"at work not overwritten, no state read before it is written, neuron addresses in range, "
+        f"the result held until it is taken; and {comes} comes at most {most} clocks after a "
+        f"frame's last beat or, if an earlier result was then still to be taken, after that: what "
+        f"is left falls with every clock"
     )
+    folder = prepare(accelerator, "control", values)
+    figures = {"most_clocks": most}
+    return prove(accelerator, folder, NAME, claims, RESET, depth, timeout, figures)
 
 
-def prepare_bench(
-    accelerator: Accelerator,
-    tables: tuple[str, ...],
-    template: str,
-    values: dict[str, Any],
-    depth: int,
-    name: str = "control",
-    further: Mapping[str, str] | None = None,
-) -> Path:
-    """Write the bench and the sources that it needs; the memories are replaced by free ones.
+def most_clocks(geometry: Geometry, steps: int) -> int:
+    """Return the clocks from a frame's last beat within which `prove_control` proves the result.
 
-    Args:
-        accelerator: The design.
-        tables: The generated modules that the bench needs, without the top's name in front.
-        template: The bench.
-        values: What is filled in.
-        depth: For SymbiYosys.
-        name: Of the folder in the design's folder proof.
-        further: The texts of modules that the bench needs beside the design's, by name.
-
-    Returns:
-        The folder.
+    Every input is active, every neuron fires, and sums and neuron units never work at the same
+    time. Where frames come per step, the next one's turn counts for a result.
     """
-    folder = accelerator.directory / "proof" / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    names = []
-    for path in accelerator.verilog:
-        is_engine = path.name.startswith("snn_") and path.name not in _MEMORIES
-        is_table = path.stem in {f"{accelerator.top}_{table}" for table in tables}
-        if is_engine or is_table:
-            shutil.copyfile(accelerator.directory / path, folder / path.name)
-            names.append(path.name)
-    for module, text in (further or {}).items():
-        (folder / f"{module}.v").write_text(text, encoding="utf-8")
-        names.append(f"{module}.v")
-    bench = render("sc_neurocore.verify", "harness", template, values)
-    (folder / "control.v").write_text(bench, encoding="utf-8")
-    everything = ["control.v", *names]
-    (folder / "control.sby").write_text(
-        _SCRIPT.format(
-            depth=depth, sources=" ".join(everything), sources_by_line="\n".join(everything)
-        ),
-        encoding="utf-8",
-    )
-    return folder
+    costs = _costs(geometry, steps)
+    return 1 + costs.most_free + costs.most_busy  # it waits from the clock after its last beat on
 
 
-def bench_values(accelerator: Accelerator) -> dict[str, Any]:
-    """Return what the benches of a group-stationary engine are filled in with."""
-    geometry = accelerator.stationary_geometry()
-    costs, free, busy = _costs(geometry, accelerator.steps)
+def bench_values(g: Geometry) -> dict[str, Any]:
+    """Return what harness/engine.v.j2 is filled in with."""
+    pending = [(f"{each}_handover", each) for each in reversed(_STAGES)]
+    stages = ["current", "arrived", "fetched"]
+    at_scanner = [(f"{each}_valid && {each}_is_last", each) for each in stages]
+    # From the neurons upstream: what is at a place, and whether it ends a sum.
+    ends = ["neurons_busy", *(end for end, _ in (*pending, *at_scanner))]
+    names = [*(name for _, name in (*pending, *at_scanner)), "controller"]
+    valid = [f"({each}_add || {each}_handover)" for each in reversed(_STAGES)]
+    valid += [f"{each}_valid" for each in stages]
     return {
-        "top": accelerator.top,
-        "g": geometry,
-        "steps": accelerator.steps,
-        "turns": geometry.lanes // geometry.units,
-        "tag_bits": geometry.layer_bits + geometry.group_bits + geometry.step_bits,
-        "flags_bits": _flags_bits(geometry),
-        "word_bits": max(geometry.lanes, geometry.beat),
-        "reach": index_bits(2 * geometry.period + geometry.unit_latency + 5),
-        "costs": costs,
-        "most_free": free,
-        "most_busy": busy,
-        "left_bits": left_bits(free, busy),
-        "engine_parameters": list(geometry.parameters.items()),
+        "inside": list(_inside(g)),
+        "word_bits": max(g.lanes, g.beat),
+        "flags_bits": g.units + g.group_bits + g.turn_bits + _other_bits(g),
+        "other_bits": _other_bits(g),
+        "chain": list(zip(names, ends, strict=True)),
+        "valid_at": list(zip(valid, names[:-1], strict=True)),
     }
 
 
-def left_bits(free: int, busy: int) -> int:
-    """Return the width of what a ranking counts with.
-
-    It also holds what no reachable state has, a job for each stage of the pipeline: a number that
-    wraps would look small.
-    """
-    return (16 * max(free, busy)).bit_length()
+def _other_bits(g: Geometry) -> int:
+    """Return the width of what travels at the low end of a turn's flags, in rtl/snn_neurons.v."""
+    return g.slot_bits if g.step_outer else g.step_bits
 
 
-def _flags_bits(geometry: Geometry) -> int:
-    """Return the width of what travels with a turn in rtl/snn_neurons.v."""
-    place = geometry.layer_bits + geometry.group_bits + geometry.turn_bits + geometry.step_bits
-    return geometry.units + 1 + place
+def _spare(g: Geometry) -> int:
+    """Return the clocks that the last token of a sum takes longer: with rings it takes two."""
+    return int(g.delay_bits > 0)
 
 
 @dataclass(frozen=True)
 class _Cost:
     """Clocks that parts of a layer's work take at most: words the sums, jobs the neuron units."""
 
-    word_shift: int
-    step_words: int
+    scan: int
     group_words: int
-    job: int
+    own_words: int
     group_jobs: int
     later_words: int
     later_jobs: int
 
 
-def _costs(g: Geometry, steps: int) -> tuple[list[_Cost], int, int]:
-    """Return the parts of the bound in harness/control.v.j2 by layer, and the bound's two terms."""
-    costs: list[_Cost] = []
-    words, jobs = g.layers[-1].outputs + 1, 0  # the readout compares the scores
+@dataclass(frozen=True)
+class _Costs:
+    """The parts of the bound: by layer, those of one pass through the layers, and all together."""
+
+    layers: list[_Cost]
+    pass_free: int
+    pass_busy: int
+    passes: int
+    choosing: int
+    waiting: int
+
+    @property
+    def most_free(self) -> int:
+        """Clocks in which no neuron unit is busy."""
+        return self.waiting + self.passes * self.pass_free + self.choosing
+
+    @property
+    def most_busy(self) -> int:
+        """Clocks in which one is."""
+        return self.passes * self.pass_busy
+
+
+def _costs(g: Geometry, steps: int) -> _Costs:
+    layers: list[_Cost] = []
+    words = jobs = 0
     for layer in reversed(g.layers):
-        scans = 1 if layer.is_static else steps
-        shift = g.beat_shift if layer.is_static else g.lane_shift
-        step = (g.beats if layer.is_static else layer.words) << shift
-        job = g.period * (steps if layer.is_static else 1)
-        costs.append(_Cost(shift, step, scans * step, job, scans * job, words, jobs))
-        words += layer.groups * scans * step + _FILLING + _TOKENS + g.unit_latency + _UPDATES + 1
+        scans = 1 if g.step_outer or layer.takes_frame else steps
+        repeats = steps if not g.step_outer and layer.takes_frame else 1
+        incoming = g.beats * g.beat if layer.takes_frame else layer.words * g.lanes
+        own = layer.groups * g.lanes if layer.is_recurrent else 0
+        scan = incoming + own + _spare(g)
+        job = g.period * repeats
+        layers.append(_Cost(scan, scans * scan, own, scans * job, words, jobs))
+        words += layer.groups * scans * scan + _FILLING + _TOKENS + g.unit_latency + _UPDATES + 1
         jobs += layer.groups * scans * job
-    return costs[::-1], words + 1, jobs
-
-
-def most_clocks(geometry: Geometry, steps: int) -> int:
-    """Return the clocks from a frame's last beat within which `prove_control` proves the result.
-
-    Every input is active, and sums and neuron units never work at the same time.
-    """
-    _, free, busy = _costs(geometry, steps)
-    return 1 + free + busy  # the frame waits from the clock after its last beat on
-
-
-def _judge(output: str, bench: Path, depth: int) -> tuple[ProofStatus, str]:
-    """Read SymbiYosys' verdict; a refutation is explained by the claim that failed."""
-    if "DONE (PASS" in output or "DONE (UNKNOWN" in output:
-        return "unknown", f"neither a counterexample in {depth} clocks nor an induction was found"
-    if "DONE (FAIL" in output:
-        failure = _FAILURE.search(output)
-        claim = _claim(failure[0], bench) if failure else ""
-        return "refuted", f"{claim or 'an assertion fails'} (trace in {bench.parent.name}/)"
-    lines = "\n  ".join(line for line in output.splitlines()[-12:])
-    raise ToolFailedError(f"sby in {bench.parent} gave no verdict:\n  {lines}")
-
-
-def _claim(failure: str, bench: Path) -> str:
-    """Return the source line of a failed assertion."""
-    place = re.search(r"control\.v:(\d+)", failure)
-    if place is None:
-        return failure
-    return bench.read_text(encoding="utf-8").splitlines()[int(place[1]) - 1].strip()
-
-
-def _claims(most: int) -> str:
-    return (
-        f"for every sequence of inputs and handshakes, every content of the memories and every "
-        f"answer of the neuron units, without bound: one result per frame, the events of a frame "
-        f"at work not overwritten, no state read before it is written, the result held until it is "
-        f"taken, and it comes at most {most} clocks after the frame's last beat or, if an earlier "
-        f"result was then still to be taken, after that: what is left falls with every clock"
+    return _Costs(
+        layers=layers[::-1],
+        pass_free=words + 1 - g.is_static,  # each frame is taken in a clock of its own
+        pass_busy=jobs,
+        passes=steps if g.step_outer else 1,
+        choosing=g.layers[-1].outputs + 1,
+        waiting=g.clear_clocks + g.is_static,
     )
+
+
+def _inside(g: Geometry) -> Iterator[tuple[str, str, int]]:
+    """Yield what the benches look at inside the engine: its name there, its path, its width."""
+    word = max(g.lanes, g.beat)
+    flags = g.units + g.group_bits + g.turn_bits + _other_bits(g)
+    one = dict.fromkeys
+    signals: dict[str, dict[str, int]] = {
+        "loader": {
+            "full": 1,
+            "beat": g.event_bits,
+            "event_bank": 1,
+            "event_address": g.event_bits,
+            "event_write": 1,
+            "frame_last_event": g.event_bits,
+            "frame_is_blank": 1,
+        },
+        "controller": {
+            "state": 3,
+            "last_event": g.event_bits,
+            "blank": 1,
+            "bank": 1,
+            "begins": 1,
+            "step": g.step_bits,
+            "group": g.group_bits,
+            "fetch_word": g.index_bits,
+            "fetch_is_own": 1,
+            "fetch_row": g.row_bits,
+            "clear_address": g.ring_bits + g.delay_bits,
+        },
+        "scanner": {
+            **one(("move", "fetched_valid", "fetched_is_event", "fetched_is_empty"), 1),
+            **one(("fetched_is_last", "fetched_is_own", "arrived_valid", "arrived_is_last"), 1),
+            **one(("arrived_is_own", "current_valid", "current_is_last", "finished"), 1),
+            **one(("token_ready", "token_add", "token_handover", "token_is_own"), 1),
+            **one(("fetched_word", "arrived_index", "position"), g.index_bits),
+            **one(("fetched_row", "arrived_row", "token_row"), g.row_bits),
+            **one(("arrived", "lowest", "rest"), word),
+            **one(("arrived_values", "values"), g.beat * g.input_bits),
+            "token_value": g.input_bits,
+        },
+        "accumulator": {
+            **{f"{stage}_{flag}": 1 for stage in _STAGES for flag in ("add", "handover")},
+            "added": 1,
+            "enter_add": 1,
+            "advance": 1,
+            "weights_row": g.row_bits,
+        },
+        "neurons": {
+            **one(("ends_job", "read_turn", "fetched_turn", "biased_turn", "update_turn"), 1),
+            **one(("at_end", "at_last_step"), 1),
+            **one(("read_flags", "fetched_flags", "biased_flags"), flags),
+            "place": index_bits(g.period),
+            "under_way": g.unit_latency + 1,
+            "stages": (g.unit_latency + 1) * (flags + 1),
+            **one(("update_valid", "update_spike"), g.units),
+        },
+        "readout": {"compare": 1, "asked": g.output_bits},
+    }
+    for module, widths in signals.items():
+        for name, width in widths.items():
+            yield name, f"{module}.{name}", width
+    yield "first_row_of_word", "scanner.first_row", g.row_bits
+    yield "neurons_busy", "neurons.busy", 1
+    yield "neurons_group", "neurons.group", g.group_bits
+    yield "neurons_step", "neurons.step", g.step_bits
+    yield "readout_index", "readout.index", g.output_bits
+    yield "neurons_are_inside", "neuron_memory.is_inside", 1
+    table = {
+        "takes_frame": ("layer_takes_frame", 1),
+        "is_recurrent": ("layer_is_recurrent", 1),
+        "last_group": ("layer_last_group", g.group_bits),
+        "last_word_of_layer": ("layer_last_word", g.index_bits),
+        "first_slot": ("layer_first_slot", g.slot_bits),
+        "inputs": ("layer_inputs", g.row_bits),
+        "outputs": ("layer_outputs", g.row_bits),
+        "layer": ("layer", g.layer_bits),
+        "event_index": ("event_index", g.event_bits),
+        "event_active": ("event_active", g.beat),
+        "spikes": ("spikes", g.lanes),
+    }
+    for name, (path, width) in table.items():
+        yield name, path, width

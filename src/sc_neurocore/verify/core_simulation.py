@@ -18,7 +18,6 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.files import read_inside
 from sc_neurocore.hdl.accelerator import Accelerator, Field
 from sc_neurocore.hdl.render import render
-from sc_neurocore.hdl.step_geometry import StepGeometry
 from sc_neurocore.tools.programs import workshop
 from sc_neurocore.verify.recording import Recording, read_recording
 from sc_neurocore.verify.simulators import Bench, Simulator
@@ -164,7 +163,7 @@ def core_of(accelerator: Accelerator) -> Core:
     layers = geometry.layers
     read = partial(_read, accelerator.directory)
     weight_words, weight_address_bits = 0, 1
-    if not isinstance(geometry, StepGeometry) and accelerator.weights == "loaded":
+    if accelerator.weights == "loaded":
         weight_words = geometry.rows << geometry.column_bits
         weight_address_bits = geometry.weight_address_bits
     return Core(
@@ -188,7 +187,7 @@ def core_of(accelerator: Accelerator) -> Core:
         state_bits=geometry.state_bits,
         states=accelerator.states,
         limit=_limit(accelerator),
-        streams_in=not isinstance(geometry, StepGeometry),
+        streams_in=accelerator.frames_per_sample == 1,
         weight_words=weight_words,
         weight_address_bits=weight_address_bits,
     )
@@ -216,5 +215,4 @@ def _limit(accelerator: Accelerator) -> int:
     clocks = sum(
         layer.groups * steps * (layer.inputs + layer.outputs + group) for layer in geometry.layers
     )
-    rings = geometry.clear_clocks if isinstance(geometry, StepGeometry) else 0
-    return 2 * (clocks + rings + 4 * accelerator.values_per_sample) + 1000
+    return 2 * (clocks + geometry.clear_clocks + 4 * accelerator.values_per_sample) + 1000

@@ -2,8 +2,8 @@
 
 The accelerator's memories and its frames may hold anything; every update, count and class is
 compared with the integer model, written out as one program (`fixed.unrolled`), for so many clocks
-that the result is out. Which network, and where its numbers stand in the memories, is said by
-`small_network` and `small_step_network`, one for each schedule.
+that the results are out. Which network, and where its numbers stand in the memories, is said by
+`small_network`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.unrolled import unroll
 from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.pipeline import Stages
-from sc_neurocore.hdl.render import render
 from sc_neurocore.hdl.step_module import StepModule
+from sc_neurocore.verify.bench import RESET, bench_sources, prepare
 from sc_neurocore.verify.result import ProofResult, ProofStatus
-from sc_neurocore.verify.unrolling import engine, first_failure
+from sc_neurocore.verify.unrolling import VacuousError, engine, first_failure
 
 INPUT_BITS = 2
 WEIGHT_BITS = 3
@@ -32,7 +32,7 @@ FORMAT = "Q5.1"
 WEIGHT_LIMIT = (1 << (WEIGHT_BITS - 1)) - 1
 NAME = "a small network on this engine: the accelerator equals the integer model"
 _ENGINE_PREFIX = "snn_"
-_MEMORIES = "snn_rom.v"
+_MEMORIES = ("snn_rom.v",)
 _REFERENCE = "small_reference"
 
 
@@ -82,7 +82,7 @@ class _Update:
     step: int
     neuron: int
     spike: str
-    states: str
+    states: tuple[str, ...]
 
 
 class Marks:
@@ -134,8 +134,8 @@ def check(
     network: IntegerNetwork,
     accelerator: Accelerator,
     memories: list[Contents],
-    folder: Path,
     *,
+    samples: int,
     clocks: int,
     timeout: float,
     numbers: str,
@@ -145,10 +145,10 @@ def check(
 
     Args:
         network: The network.
-        accelerator: What was generated from it.
+        accelerator: What was generated from it; the bench goes to its folder proof/small.
         memories: What its memories hold.
-        folder: Where the bench goes.
-        clocks: How many clocks are looked at; the result must be out by then.
+        samples: How many samples go in, one after the other.
+        clocks: How many clocks are looked at; the results must be out by then.
         timeout: Seconds after which the answer is `unknown`.
         numbers: What is free, in words.
         bound: What the check is limited to beside the clocks, in words.
@@ -157,7 +157,7 @@ def check(
         ToolMissingError: If Yosys or python-sat is not installed.
         ToolFailedError: If Yosys cannot read the design.
     """
-    sources = _prepare(network, accelerator, memories, folder, clocks)
+    folder = _prepare(network, accelerator, memories, samples, clocks)
     began = time.perf_counter()
 
     def check_time(clock: int) -> None:
@@ -167,10 +167,12 @@ def check(
     status: ProofStatus = f"bounded({clocks})"
     detail = (
         f"every spike and state of every update, each once, the counts and the class, for "
-        f"{numbers}; the result is out within {clocks} clocks of reset"
+        f"{numbers}; the results are out within {clocks} clocks of reset"
     )
     try:
-        failure = first_failure(folder, "small", sources, clocks + 1, check_time)
+        failure = first_failure(folder, "small", bench_sources(folder), clocks + 1, check_time)
+    except VacuousError as error:
+        status, detail = "unknown", f"the bench shows nothing: {error}"
     except TimeoutError:
         status, detail = "unknown", f"no answer within {timeout:g} s"
     else:
@@ -184,7 +186,7 @@ def check(
         engine=engine(),
         seconds=round(time.perf_counter() - began, 3),
         detail=detail,
-        assumptions=("reset is high in the first clock", "inputs come and results go at once"),
+        assumptions=(*RESET, "inputs come at once, and results go when their scores were read"),
         bound=f"{clocks} clocks after reset, {bound}",
     )
 
@@ -193,18 +195,11 @@ def _prepare(
     network: IntegerNetwork,
     accelerator: Accelerator,
     memories: list[Contents],
-    folder: Path,
+    samples: int,
     clocks: int,
-) -> list[str]:
-    """Write the bench and copy the engine; return the sources."""
+) -> Path:
+    """Write the bench; return its folder."""
     reference = unroll(network)
-    text = StepModule(reference, _REFERENCE, Stages.none(reference)).text()
-    (folder / f"{_REFERENCE}.v").write_text(text, encoding="utf-8")
-    names = []
-    for path in accelerator.verilog:
-        if path.name != _MEMORIES:
-            shutil.copyfile(accelerator.directory / path, folder / path.name)
-            names.append(path.name)
     states = [field.name for field in accelerator.states[0]]
     updates = [
         _Update(
@@ -212,18 +207,24 @@ def _prepare(
             step,
             neuron,
             f"spike{number}_{step}_{neuron}",
-            ", ".join(f"{name}{number}_{step}_{neuron}" for name in reversed(states)),
+            tuple(f"{name}{number}_{step}_{neuron}" for name in reversed(states)),
         )
         for number, layer in enumerate(network.layers)
         for step in range(network.steps)
         for neuron in range(layer.outputs)
     ]
+    g, frames = accelerator.geometry, accelerator.frames_per_sample
+    inputs = [port.name for port, _ in reference.inputs if port.name.startswith("x")]
+    of_frame = [
+        inputs[i : i + len(inputs) // frames] for i in range(0, len(inputs), len(inputs) // frames)
+    ]
+    places = [name for each in of_frame for name in each + [""] * (g.beats * g.beat - len(each))]
     values = {
-        "top": accelerator.top,
-        "g": accelerator.geometry,
         "reference": _REFERENCE,
-        "inputs": [port.name for port, _ in reference.inputs if port.name.startswith("x")],
-        "beats": accelerator.geometry.beats * accelerator.frames_per_sample,
+        "samples": samples,
+        "inputs": inputs,
+        "places": places,
+        "beats": g.beats * frames,
         "ports": reference.inputs,
         "results": reference.outputs,
         "updates": updates,
@@ -231,6 +232,12 @@ def _prepare(
         "memories": memories,
         "clocks": clocks,
     }
-    bench = render("sc_neurocore.verify", "harness", "small.v.j2", values)
-    (folder / "small.v").write_text(bench, encoding="utf-8")
-    return ["small.v", f"{_REFERENCE}.v", *names]
+    text = StepModule(reference, _REFERENCE, Stages.none(reference)).text()
+    return prepare(
+        accelerator,
+        "small",
+        values,
+        further={_REFERENCE: text},
+        free=_MEMORIES,
+        equations_are_free=False,
+    )

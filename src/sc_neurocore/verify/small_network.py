@@ -1,53 +1,104 @@
 """A small network on the whole accelerator, for all its weights, biases and inputs at once.
 
 Co-simulation shows that one network is right for the inputs that were tried. Here a network of a
-few simple neurons is compiled for the same engine; its memories and its frame may hold anything,
-and everything that it computes is compared with the integer model (`small_bench`). The equation of
-the network at hand is proved by itself (`verify.equivalence`).
+few simple neurons is compiled for the same engine; its memories and its frames may hold anything,
+and everything that it computes is compared with the integer model (`small_bench`). It has what the
+design has: own spikes that come back, delays, which are free like the weights, a frame per step.
+The equations of the network at hand are proved by themselves (`verify.equivalence`).
 """
 
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sc_neurocore.equation.catalogue import LIF
+from sc_neurocore.errors import CheckFailedError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.quantize import quantize
-from sc_neurocore.hdl.accelerator import Accelerator, render_stationary
-from sc_neurocore.hdl.geometry import DEFAULT_OPTIONS, EngineOptions
+from sc_neurocore.fixed.unrolled import accumulator_bias, longest_delay
+from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
+from sc_neurocore.hdl.geometry import DEFAULT_OPTIONS, EngineOptions, Geometry, Schedule
+from sc_neurocore.hdl.layers import EngineLayer, engine_layers
 from sc_neurocore.hdl.memories import neuron_slots, weight_rows
 from sc_neurocore.network.description import (
+    DelayDense,
     Dense,
     InputEncoding,
     NetworkDescription,
     Population,
+    Recurrent,
 )
 from sc_neurocore.verify.control import most_clocks
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.small_bench import (
     FORMAT,
     INPUT_BITS,
-    WEIGHT_BITS,
-    WEIGHT_LIMIT,
     Contents,
+    Field,
     Marks,
     check,
-    take_engine,
 )
 
-SIZES = (3, 3, 2)
-STEPS = 2
+_ENGINE_PREFIX = "snn_"
+_WEIGHT_BITS = 2
+_WEIGHT_LIMIT = 1
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a small network has.
+
+    Attributes:
+        schedule: The order of work.
+        is_recurrent: Whether hidden neurons' own spikes come back.
+        is_delayed: Whether what comes into the first neurons may come a step later.
+        is_static: Whether one frame comes in, or one for each step.
+    """
+
+    schedule: Schedule = "group-stationary"
+    is_recurrent: bool = False
+    is_delayed: bool = False
+    is_static: bool = True
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Inputs, and neurons of each layer; two lanes have two groups of three neurons."""
+        if self.is_delayed:
+            return (2, 2, 2)
+        return (2, 3, 3)
+
+    @property
+    def samples(self) -> int:
+        """Samples that come one after the other: two where a solver can still follow."""
+        return 1 if self.is_recurrent else 2
+
+    @property
+    def steps(self) -> int:
+        """Time steps; with delays, a slot of a ring is used again."""
+        return 3 if self.is_delayed else 2
+
+    def __str__(self) -> str:
+        recurrent = ", the hidden ones recurrent" if self.is_recurrent else ""
+        delays = ", with delays of up to a step in front" if self.is_delayed else ""
+        frames = "one frame" if self.is_static else f"{self.steps} frames, one per step,"
+        sizes = "-".join(map(str, self.sizes))
+        return (
+            f"samples: {self.samples}, of {frames} a network of {sizes} LIF neurons in {FORMAT}"
+            f"{recurrent}{delays}, {self.steps} steps, {self.schedule}"
+        )
 
 
 def prove_small_network(
     folder: Path,
     lanes: int = 2,
+    kind: Kind | None = None,
     *,
     timeout: float = 600,
     engine_of: Path | None = None,
@@ -55,11 +106,12 @@ def prove_small_network(
 ) -> ProofResult:
     """Compare a small network on the accelerator with the integer model, for all of its numbers.
 
-    As many clocks are looked at as `most_clocks` says that the result takes: it is out by then.
+    As many clocks are looked at as `most_clocks` says that the results take: they are out by then.
 
     Args:
-        folder: Where the proof's files go.
+        folder: Where the proof's files go, in its folder proof/small.
         lanes: Of the small accelerator.
+        kind: What the network has; by default feed-forward layers, group-stationary.
         timeout: Seconds after which the answer is `unknown`.
         engine_of: A design folder whose engine it is; by default the engine of this package.
         options: See `EngineOptions`.
@@ -68,23 +120,27 @@ def prove_small_network(
         ToolMissingError: If Yosys or python-sat is not installed.
         ToolFailedError: If Yosys cannot read the design.
     """
+    kind = kind or Kind()
+    small = _small(kind)
     shutil.rmtree(folder, ignore_errors=True)
-    small = _small()
-    accelerator = render_stationary(small, lanes, **options).write(folder / "design")
+    accelerator = render_accelerator(small, lanes, kind.schedule, **options).write(folder)
     if engine_of is not None:
-        take_engine(accelerator, engine_of)
-    geometry = accelerator.stationary_geometry()
+        _take_engine(accelerator, engine_of)
+    g, frames = accelerator.geometry, accelerator.frames_per_sample
+    # Each sample's values and work; results wait for two clocks, and rings are cleared.
+    of_a_sample = frames * g.beats + most_clocks(g, kind.steps) + g.clear_clocks + 2
+    chosen = ", ".join(f"{name}={value}" for name, value in (DEFAULT_OPTIONS | options).items())
+    delays = "delays, " if kind.is_delayed else ""
     return check(
         small,
         accelerator,
-        _memories(small, accelerator),
-        folder,
-        clocks=2 + geometry.beats + most_clocks(geometry, STEPS),
+        _memories(small, g),
+        samples=kind.samples,
+        clocks=2 + kind.samples * of_a_sample,
         timeout=timeout,
-        numbers=f"all weights of {WEIGHT_BITS} bits, all biases and all inputs of {INPUT_BITS} "
-        f"bits",
-        bound=f"one frame, a network of {'-'.join(map(str, SIZES))} LIF neurons in {FORMAT}, "
-        f"{STEPS} steps, on {_engine_text(lanes, options)}",
+        numbers=f"all weights of {_WEIGHT_BITS} bits, all {delays}biases and all inputs of "
+        f"{INPUT_BITS} bits",
+        bound=f"{kind}, on the same engine with lanes={lanes}, {chosen}",
     )
 
 
@@ -93,82 +149,128 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
 
     The small engine has 2 lanes, or 1, and of neuron units, inputs per beat, pipeline registers and
     soft lanes none, or as many as make the engine's Verilog take the same branches as the design's.
+    Scores are counts of spikes, and every sample takes all its steps.
 
     Args:
         accelerator: The design; the bench goes to its folder proof/small.
         timeout: Seconds after which the answer is `unknown`.
 
     Raises:
-        UserError: If the design has another schedule.
         ToolMissingError: If Yosys or python-sat is not installed.
         ToolFailedError: If Yosys cannot read the design.
     """
-    geometry = accelerator.stationary_geometry()
+    g = accelerator.geometry
     return prove_small_network(
         accelerator.directory / "proof" / "small",
-        min(geometry.lanes, 2),
+        min(g.lanes, 2),
+        Kind(
+            schedule=g.schedule,
+            is_recurrent=any(layer.is_recurrent for layer in g.layers),
+            is_delayed=g.delay_bits > 0,
+            is_static=bool(g.is_static),
+        ),
         timeout=timeout,
         engine_of=accelerator.directory,
-        units=min(geometry.units, 2),
-        pipeline=min(geometry.unit_latency, 1),
-        inputs_per_beat=min(geometry.beat, 2),
-        soft_lanes=min(geometry.soft_lanes, 1),
+        units=min(g.units, 2),
+        pipeline=min(g.unit_latency, 1),
+        inputs_per_beat=min(g.beat, 2),
+        soft_lanes=min(g.soft_lanes, 1),
     )
 
 
-def _engine_text(lanes: int, options: EngineOptions) -> str:
-    chosen = ", ".join(f"{name}={value}" for name, value in (DEFAULT_OPTIONS | options).items())
-    return f"the same engine with lanes={lanes}, {chosen}"
+def _take_engine(accelerator: Accelerator, directory: Path) -> None:
+    """Replace the engine of a design by that of another one's folder."""
+    for path in accelerator.verilog:
+        if path.name.startswith(_ENGINE_PREFIX):
+            source = directory / path
+            if not source.is_file():
+                raise CheckFailedError(f"{source}, a part of the engine, is missing: compile again")
+            shutil.copyfile(source, accelerator.directory / path)
 
 
-def _small() -> IntegerNetwork:
+def _small(kind: Kind) -> IntegerNetwork:
     """Return a small network of a simple neuron.
 
     Its weights and biases are the largest of both signs, so that the engine's sums are wide enough
     for any.
     """
-    layers: list[Dense | Population] = []
-    for inputs, outputs in pairwise(SIZES):
-        sign = np.where(np.arange(outputs) % 2, -1.0, 1.0)
-        layers += [
-            Dense(weight=np.outer(sign, np.full(inputs, WEIGHT_LIMIT / 2.0)), bias=sign),
-            Population(neuron=LIF, parameters={"beta": 0.5}),
-        ]
+    parameters: dict[str, Any] = {"beta": 0.5}
+
+    def signs(count: int) -> NDArray[np.float64]:
+        return np.where(np.arange(count) % 2, -1.0, 1.0)
+
+    def matrix(inputs: int, outputs: int) -> NDArray[np.float64]:
+        return np.outer(signs(outputs), np.full(inputs, _WEIGHT_LIMIT / 2.0))
+
+    layers: list[Any] = []
+    for inputs, outputs in pairwise(kind.sizes):
+        weight, is_first = matrix(inputs, outputs), not layers
+        is_last = len(layers) == 2 * (len(kind.sizes) - 2)
+        if kind.is_delayed and is_first:
+            late = np.ones(weight.shape, dtype=np.int64)
+            layers.append(DelayDense(weight=weight, bias=signs(outputs), delays=late))
+        else:
+            layers.append(Dense(weight=weight, bias=signs(outputs)))
+        if kind.is_recurrent and not is_last:
+            own = matrix(outputs, outputs)
+            layers.append(Recurrent(neuron=LIF, parameters=parameters, weight=own))
+        else:
+            layers.append(Population(neuron=LIF, parameters=parameters))
     description = NetworkDescription(
         name="small_network",
-        input=InputEncoding(shape=SIZES[:1], bits=INPUT_BITS, fraction_bits=1),
-        steps=STEPS,
+        input=InputEncoding(
+            kind="static" if kind.is_static else "sequence",
+            shape=kind.sizes[:1],
+            bits=INPUT_BITS,
+            fraction_bits=1,
+        ),
+        steps=kind.steps,
         layers=tuple(layers),
     )
-    return quantize(description, FORMAT, WEIGHT_BITS, current_extra_bits=1)
+    return quantize(description, FORMAT, _WEIGHT_BITS, current_extra_bits=1)
 
 
-def _memories(network: IntegerNetwork, accelerator: Accelerator) -> list[Contents]:
-    """Find where each weight and bias stands in its memory."""
-    marks, g = Marks(), accelerator.stationary_geometry()
-    layers = []
-    for number, layer in enumerate(network.layers):
-        dense = layer.dense
-        bound = int(np.abs(layer.bias).max())
-        update = {
-            "weight": marks.make(f"w{number}", layer.weight.shape, (-WEIGHT_LIMIT, WEIGHT_LIMIT)),
-            "bias": marks.make(f"b{number}", layer.bias.shape, (-bound, bound)),
-        }
-        marked = replace(dense, layer=dense.layer.model_copy(update=update))
-        synapses = tuple(marked if each is dense else each for each in layer.synapses)
-        layers.append(replace(layer, synapses=synapses))
-    marked_network = replace(network, layers=tuple(layers))
-    return [
-        Contents(
-            "weights",
-            "weight_memory.memory",
-            g.rows * g.lanes * g.weight_bits,
-            marks.fields(*weight_rows(marked_network, g)),
-        ),
-        Contents(
-            "neurons",
-            "engine.neuron_memory",
-            g.slots * g.units * (g.bias_bits + g.parameter_bits),
-            marks.fields(*neuron_slots(marked_network, g)),
-        ),
+def _memories(network: IntegerNetwork, g: Geometry) -> list[Contents]:
+    """Find where each weight, delay and bias stands in its memory."""
+    marks = Marks()
+    layers = [
+        _marked(network, number, layer, marks)
+        for number, layer in enumerate(engine_layers(network))
     ]
+    words, widths = weight_rows(layers, g)
+    fields = marks.fields(words, widths)
+    empty = _no_delays(g, fields)
+    slots = marks.fields(*neuron_slots(network, layers, g))
+    own_bits = g.units * (g.bias_bits + g.parameter_bits)
+    return [
+        Contents("weights", "weight_memory.memory", g.rows * sum(widths), fields, empty),
+        Contents("neurons", "engine.neuron_memory", g.slots * own_bits, slots),
+    ]
+
+
+def _marked(network: IntegerNetwork, number: int, layer: EngineLayer, marks: Marks) -> EngineLayer:
+    source = network.layers[number]
+    limits, longest = (-_WEIGHT_LIMIT, _WEIGHT_LIMIT), longest_delay(source)
+    bound = int(np.abs(accumulator_bias(source)).max())
+    shape = layer.incoming.weight.shape
+    weight = marks.make(f"w{number}", shape, limits)
+    delays = marks.make(f"d{number}", shape, (0, longest)) if longest else None
+    own = layer.own
+    if own is not None:
+        own = replace(own, weight=marks.make(f"r{number}", own.weight.shape, limits))
+    return replace(
+        layer,
+        incoming=replace(layer.incoming, weight=weight, delays=delays),
+        own=own,
+        bias=marks.make(f"b{number}", layer.bias.shape, (-bound, bound)),
+    )
+
+
+def _no_delays(g: Geometry, fields: list[Field]) -> int:
+    """Return a mask of the delays beside weights that have none: they are zero in every design."""
+    one = ((1 << g.delay_bits) - 1) << g.weight_bits
+    mask = sum(one << (place * g.word_bits) for place in range(g.rows * g.lanes))
+    for field in fields:
+        if field.name.startswith("d"):
+            mask &= ~(((1 << field.width) - 1) << field.low)
+    return mask

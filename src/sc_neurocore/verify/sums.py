@@ -1,9 +1,9 @@
 """Sums that cannot wrap: what can go into one sum, proved; and how large it can get, computed.
 
 That no input goes into a sum twice, and with which weight and value, is proved by induction on the
-engine (harness/additions.v.j2; of a step-outer engine, together with its control). How large a sum
-of such inputs can get follows from the weights and biases of this network, neuron by neuron, in
-exact integers; it is compared with the width of the accumulators.
+emitted accelerator (harness/additions.v.j2). How large a sum of such inputs can get follows from
+the weights and biases of this network, neuron by neuron, in exact integers; it is compared with the
+width that the emitted top gives the accumulators.
 """
 
 from __future__ import annotations
@@ -16,18 +16,13 @@ import numpy as np
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.program import signed_width
 from sc_neurocore.fixed.synapses import Integers
-from sc_neurocore.hdl.accelerator import SOURCES, Accelerator, memory_files
-from sc_neurocore.hdl.step_geometry import StepGeometry
-from sc_neurocore.hdl.step_layers import StepLayer, step_layers
-from sc_neurocore.hdl.step_outer import memory_contents
-from sc_neurocore.verify.control import (
-    ASSUMPTIONS,
-    bench_values,
-    prepare_bench,
-    run_bench,
-)
+from sc_neurocore.hdl.accelerator import SOURCES, Accelerator
+from sc_neurocore.hdl.geometry import Geometry
+from sc_neurocore.hdl.layers import EngineLayer, engine_layers
+from sc_neurocore.hdl.memories import memory_files
+from sc_neurocore.verify.bench import RESET, edited_parameters, prepare, prove
+from sc_neurocore.verify.control import bench_values
 from sc_neurocore.verify.result import ProofResult, ProofStatus
-from sc_neurocore.verify.step_control import NAME as STEP_CONTROL
 
 ADDITIONS = "sums: no input is added twice"
 BOUND = "sums: no accumulator can wrap with this network's weights"
@@ -39,14 +34,14 @@ _MEMORIES = (
 
 
 def prove_additions(
-    accelerator: Accelerator, *, depth: int = 4, timeout: float = 300
+    accelerator: Accelerator, *, depth: int = 4, timeout: float = 600
 ) -> ProofResult:
-    """Prove what a group-stationary engine adds up: each input of a layer at most once per sum.
+    """Prove what the engine adds up: each input of a layer at most once per sum.
 
     The claims: the words of a sum come one after the other from the first, all for one group; no
     word brings an input twice, and no two words bring the same; an input's weights are those of its
-    group's row; a spike counts as one. They are about the tokens at the door of the accumulator,
-    which handles them in order.
+    group's row, and no row is read that there is not; a spike counts as one. They are about the
+    tokens at the door of the accumulator, which handles them in order.
 
     Args:
         accelerator: The design; the proof's files go to its folder proof/additions.
@@ -54,20 +49,26 @@ def prove_additions(
         timeout: Seconds after which the answer is `unknown`.
 
     Raises:
-        UserError: If the design has another schedule.
         ToolMissingError: If Yosys, python-sat, SymbiYosys or z3 is not installed.
         ToolFailedError: If one of them cannot read the design.
     """
-    values = bench_values(accelerator)
-    tables = ("schedule", "constants")
-    folder = prepare_bench(accelerator, tables, "additions.v.j2", values, depth, "additions")
+    g = accelerator.geometry
+    values = bench_values(g) | {"inside_paths": _weight_memories(g, accelerator.weights)}
+    folder = prepare(accelerator, "additions", values)
     claims = (
         "for every frame, every content of the weight memory, every answer of the neuron units and "
-        "every handshake, without bound: between two handovers each input of the layer enters the "
-        "accumulator at most once, with its own row of the group's weights, and with the value 1 "
-        "if it is a spike"
+        "every handshake, without bound: between two handovers each input of the layer, and each "
+        "of its own spikes, enters the accumulator at most once, with its own row of the group's "
+        "weights, which is inside their memory, and with the value 1 if it is a spike"
     )
-    return run_bench(folder, ADDITIONS, claims, ASSUMPTIONS + _MEMORIES, depth, timeout)
+    return prove(accelerator, folder, ADDITIONS, claims, RESET + _MEMORIES, depth, timeout)
+
+
+def _weight_memories(g: Geometry, weights: str) -> list[str]:
+    """Return the instances of the memories in the emitted module of the weights."""
+    if weights == "loaded":
+        return [f"column_{number}" for number in range(g.weight_columns)]
+    return ["memory"] if g.weight_slices == 1 else [f"memory_{i}" for i in range(g.weight_slices)]
 
 
 def prove_sums(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult:
@@ -88,15 +89,14 @@ def prove_sums(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult
     width = accelerator.geometry.sum_bits
     assumed = [
         "the numbers of the network are exact in 64 bits",
-        "the accumulators have the width that design.json says",
+        f"“{ADDITIONS}”, which is proved apart",
     ]
-    is_stepwise = accelerator.schedule == "step-outer"
-    assumed.append(f"“{STEP_CONTROL if is_stepwise else ADDITIONS}”, which is proved apart")
-    if isinstance(accelerator.geometry, StepGeometry) and accelerator.geometry.delay_bits:
-        assumed.append("a ring place is zero again when its sum is taken: simulated, not proved")
+    if accelerator.geometry.delay_bits:
+        assumed.append("a ring place is zero again when its sum is taken: see “lanes”")
     status: ProofStatus = "proved"
     other = _changed_memory(accelerator, network)
-    ranges = [_ranges(layer) for layer in step_layers(network)]
+    wrong = edited_parameters(accelerator)
+    ranges = [_ranges(layer) for layer in engine_layers(network)]
     widths = [[signed_width(int(a), int(b)) for a, b in zip(*each, strict=True)] for each in ranges]
     needed = [max(each) for each in widths]
     layer = int(np.argmax([max(-int(low.min()), int(high.max())) for low, high in ranges]))
@@ -107,6 +107,8 @@ def prove_sums(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult
     detail = f"computed for each of {count} neurons; the largest is {place} of {width}"
     if other:
         status, detail = "refuted", f"{other} does not hold this network's numbers"
+    elif wrong:
+        status, detail = "refuted", wrong
     elif max(needed) > width:
         status, detail = "refuted", f"{place}, and the accumulators have {width}"
     return ProofResult(
@@ -120,7 +122,7 @@ def prove_sums(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult
     )
 
 
-def _ranges(layer: StepLayer) -> tuple[Integers, Integers]:
+def _ranges(layer: EngineLayer) -> tuple[Integers, Integers]:
     """Return the least and the largest sum of each neuron, with and without its bias."""
     parts = [part.range() for part in layer.parts]
     low = np.sum([part[0] for part in parts], axis=0)
@@ -130,12 +132,7 @@ def _ranges(layer: StepLayer) -> tuple[Integers, Integers]:
 
 def _changed_memory(accelerator: Accelerator, network: IntegerNetwork) -> str:
     """Return the first memory of a design that does not hold the network's numbers, or nothing."""
-    geometry = accelerator.geometry
-    if isinstance(geometry, StepGeometry):
-        contents = memory_contents(network, geometry)
-    else:
-        contents = memory_files(network, geometry, accelerator.weights)
-    for name, content in contents.items():
+    for name, content in memory_files(network, accelerator.geometry, accelerator.weights).items():
         path = Path(SOURCES) / name
         if (accelerator.directory / path).read_bytes() != content:
             return path.as_posix()

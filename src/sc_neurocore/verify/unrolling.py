@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,14 @@ _SCRIPT = (
     "opt_clean",
     "write_aiger -ascii -symbols {top}.aag",
 )
+
+
+COVER = "reached_"
+"""Outputs with such names are not claims, but what must be able to happen."""
+
+
+class VacuousError(ToolFailedError):
+    """A bench shows nothing: what it assumes or looks at cannot happen."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,7 @@ def first_failure(
         each_clock: Called before each one; it may raise to give up.
 
     Raises:
+        VacuousError: If nothing that is assumed can happen for so long.
         ToolMissingError: If Yosys or python-sat is not installed.
         ToolFailedError: If Yosys cannot read the sources.
     """
@@ -94,6 +103,8 @@ def first_failure(
         if failing := unrolled.failing():
             return Failure(clock, tuple(graph.names[index] for index in failing))
         unrolled.advance()
+    if not unrolled.is_possible():
+        raise VacuousError("its assumptions contradict each other")
     return None
 
 
@@ -103,7 +114,8 @@ def induction_depth(
     """Prove what a module asserts, by k-induction: return k, or None if no k up to `depth` does it.
 
     Nothing is bad in the first k clocks, and after any k clocks in which nothing is bad, of which
-    the first may begin anywhere, nothing is bad in the next one.
+    the first may begin anywhere, nothing is bad in the next one. What the module says is reached
+    must be possible in that one.
 
     Args:
         folder: Where the sources are; the graph is written there.
@@ -114,6 +126,7 @@ def induction_depth(
 
     Raises:
         TimeoutError: If there was no answer in time.
+        VacuousError: If what it assumes, or what it says is reached, is not possible.
         ToolMissingError: If Yosys or python-sat is not installed.
         ToolFailedError: If Yosys cannot read the sources, or the process fails.
     """
@@ -135,22 +148,25 @@ def induction_depth(
         raise TimeoutError from None
     if done.returncode:
         raise ToolFailedError(f"k-induction of {folder / top} failed: {done.stderr.strip()}")
-    found = int(done.stdout)
-    return found if found else None
+    found, *unreached = done.stdout.split()
+    if unreached:
+        raise VacuousError(f"{', '.join(unreached)} cannot happen")
+    return int(found) or None
 
 
-def _induct(graph: _Graph, depth: int) -> int:
-    """Return the least k for which induction proves the graph, or 0."""
+def _induct(graph: _Graph, depth: int) -> list[str | int]:
+    """Return the least k for which induction proves the graph, or 0; and what cannot happen."""
     from_reset, from_anywhere = _Unrolled(graph), _Unrolled(graph, from_anywhere=True)
     for clock in range(depth + 1):
         if from_reset.failing():
-            return 0
+            return [0]
         if clock and not from_anywhere.failing():
-            return clock
+            unreached = [] if from_reset.is_possible() else ["what_is_assumed"]
+            return [clock, *unreached, *from_anywhere.unreached()]
         from_anywhere.exclude()
         from_reset.advance()
         from_anywhere.advance()
-    return 0
+    return [0]
 
 
 def _write_graph(folder: Path, top: str, sources: list[str]) -> Path:
@@ -164,13 +180,14 @@ def _write_graph(folder: Path, top: str, sources: list[str]) -> Path:
 class _Graph:
     """An and-inverter graph. Literals are even for a variable, odd for its negation.
 
-    Its outputs and, behind them, its assertions' negations must be low.
+    Its outputs and, behind them, its assertions' negations must be low; covers must not be always.
     """
 
     inputs: list[int]
     latches: list[list[int]]
     outputs: list[int]
     names: list[str]
+    covers: dict[str, int]
     constraints: list[int]
     gates: list[list[int]]
 
@@ -191,13 +208,20 @@ def _read(path: Path) -> _Graph:
         latches=numbers(latches),
         outputs=singles(outputs) + singles(assertions),
         names=[""] * outputs + [f"assertion {index}" for index in range(assertions)],
+        covers={},
         constraints=singles(constraints),
         gates=numbers(gates),
     )
     for line in lines:
         if named := re.fullmatch(r"o(\d+) (\S+)", line):
             found.names[int(named[1])] = named[2]
-    return found
+    claims = list(zip(found.names, found.outputs, strict=True))
+    return replace(
+        found,
+        covers={name: literal for name, literal in claims if name.startswith(COVER)},
+        outputs=[literal for name, literal in claims if not name.startswith(COVER)],
+        names=[name for name in found.names if not name.startswith(COVER)],
+    )
 
 
 class _Unrolled:
@@ -233,6 +257,20 @@ class _Unrolled:
         else:
             model = set()
         return [i for i, value in enumerate(values) if value == _TRUE or value in model]
+
+    def is_possible(self) -> bool:
+        """Return whether anything can happen up to this clock."""
+        return bool(self._solver.solve())
+
+    def unreached(self) -> list[str]:
+        """Return the covers that cannot be high in this clock."""
+
+        def can_be(value: _Literal) -> bool:
+            if isinstance(value, int):
+                return bool(self._solver.solve(assumptions=[value]))
+            return value == _TRUE and self.is_possible()
+
+        return [name for name, at in self._graph.covers.items() if not can_be(self._value(at))]
 
     def exclude(self) -> None:
         """Take all outputs to be low in this clock."""
@@ -306,4 +344,4 @@ def _solver() -> Any:
 
 
 if __name__ == "__main__":
-    print(_induct(_read(Path(sys.argv[1])), int(sys.argv[2])))
+    print(*_induct(_read(Path(sys.argv[1])), int(sys.argv[2])))

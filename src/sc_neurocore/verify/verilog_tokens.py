@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple, NoReturn
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.hdl.names import RESERVED
 
 LARGEST_FILE = 4 << 20
 """Bytes of a Verilog file that is read at all; MNIST's layer of streams has a quarter of it."""
@@ -33,28 +34,6 @@ SYSTEM_NAMES = frozenset(("$signed", "$unsigned", "$clog2", "$readmemh"))
 
 PROPERTY_SYSTEM_NAMES = frozenset(("$past", "$stable", "$rose", "$fell", "$initstate"))
 """System functions that only a block of properties may have."""
-
-_RESERVED = frozenset(
-    """accept_on alias always_comb always_ff always_latch and assert assume automatic before bind
-    bins binsof bit break buf bufif0 bufif1 byte casex casez cell chandle checker class clocking
-    cmos config const constraint context continue cover covergroup coverpoint cross deassign
-    defparam design disable dist do edge endchecker endclass endclocking endconfig endgroup
-    endinterface endpackage endprimitive endprogram endproperty endspecify endsequence endtable
-    endtask enum event eventually expect export extends extern final first_match force foreach
-    forever fork forkjoin global highz0 highz1 iff ifnone ignore_bins illegal_bins implements
-    implies import incdir include inout inside instance int interconnect interface intersect join
-    join_any join_none large let liblist library local logic longint macromodule matches medium
-    modport nand negedge nettype new nexttime nmos nor noshowcancelled not notif0 notif1 null or
-    package packed pmos primitive priority program property protected pull0 pull1 pulldown pullup
-    pulsestyle_ondetect pulsestyle_onevent pure rand randc randcase randsequence rcmos real realtime
-    ref reject_on release repeat restrict return rnmos rpmos rtran rtranif0 rtranif1 s_always
-    s_eventually s_nexttime s_until s_until_with scalared sequence shortint shortreal
-    showcancelled small soft solve specify specparam static string strong strong0 strong1 struct
-    super supply0 supply1 sync_accept_on sync_reject_on table tagged task this throughout time
-    timeprecision timeunit tran tranif0 tranif1 tri tri0 tri1 triand trior trireg type typedef
-    union unique unique0 unsigned until until_with untyped use uwire var vectored virtual void
-    wait wait_order wand weak weak0 weak1 while wildcard with within wor xnor xor""".split()  # noqa: SIM905
-)
 
 _REASONS = {
     "negedge": "a register on the falling edge is invisible to every clocked proof",
@@ -226,7 +205,7 @@ def _token(name: str, line: int, kind: str, text: str, source: str, position: in
 def _word(name: str, line: int, text: str) -> Token:
     if text in KEYWORDS or text in PROPERTY_KEYWORDS:
         return Token("keyword", text, line)
-    if text in _RESERVED:
+    if text in RESERVED:
         reason = "our generator never writes this keyword of Verilog or SystemVerilog"
         refuse(name, line, text, _REASONS.get(text, reason))
     if len(text) > _LONGEST_NAME or text.startswith("_") or "__" in text:

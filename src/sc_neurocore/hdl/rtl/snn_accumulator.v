@@ -1,25 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
 // snn_accumulator: LANES multiply-accumulate lanes that work on the same input at the same time.
 //
 // A token names one input of the layer. Its row of the weight memory holds one weight per lane; each
 // lane multiplies its own weight by the token's value and adds the product to its sum. A token with
-// `handover` closes the sums: they are offered to the neuron unit, and the lanes start from zero.
+// `handover` closes the sums: they are offered to the neuron units, and the lanes start from zero.
 // A token may add and hand over at once.
+//
+// With DELAY_BITS > 0 a delay in whole steps stands above each weight, and each lane keeps a ring of
+// sums for every group of a delayed layer (snn_ring.v): what a token brings goes to the sum of the step
+// that is so many steps ahead, and a handover takes out the sum of this step. Layers without delays
+// share ring 0.
 //
 // Contract
 //   - The pipeline moves as a whole: while complete sums wait for `job_ready`, every stage stands still
 //     (`token_ready` is low, the weight memory holds its output).
 //   - Sums are kept modulo 2**SUM_BITS; the generator chooses SUM_BITS so that no sum can wrap, and
-//     larger than WEIGHT_BITS + INPUT_BITS.
+//     larger than WEIGHT_BITS + VALUE_BITS.
 //   - Every SHARED lanes have a register of their own for the value, which `keep` stops synthesis from
 //     merging: a single one would stand far from most of the lanes that it feeds.
 //   - A bare handover has the value zero at its multiplier, so that it adds nothing; it reads the row
 //     of the token before it, or row 0. The registers around the multipliers have no reset: a DSP
 //     block takes them in.
+//   - With rings, a token that adds and hands over takes two clocks: `token_ready` is low in the first.
+//     `layer_*` and `step` change only while `idle`. All rings are cleared before the first token of a
+//     sample: `clear` with every `clear_address`, while `idle`.
 //
 // Stages, each with its own flags:
 //   addressed    the weight address stands at the memory
 //   read         the memory's output register holds the row
-//   weighted     the row once more: block RAM outputs are late in the clock, multipliers need it whole
+//   weighted     the row once more: block RAM outputs are late in the clock, multipliers need it whole;
+//                rings are read
 //   multiplied   products; the sums take them in at the end of this stage
 //
 //   clk              _/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_
@@ -31,58 +41,72 @@
 //   sums               0   0   0   0   0  w0  0
 //   job_valid        ____________________/‾‾‾\    job_sums = w0 + w1
 
+`default_nettype none
+
 module snn_accumulator #(
     parameter LANES       = 8,
     parameter SOFT_LANES  = 0,   // lanes whose multiplier is made of logic, where DSP blocks are few
     parameter WEIGHT_BITS = 8,
-    parameter INPUT_BITS  = 8,
+    parameter DELAY_BITS  = 0,   // of a delay above a weight; 0: no rings
+    parameter VALUE_BITS  = 8,
     parameter SUM_BITS    = 20,
     parameter ROW_BITS    = 11,
-    parameter TAG_BITS    = 11
+    parameter RING_BITS   = 1,   // of a ring's number
+    parameter GROUP_BITS  = 4,
+    parameter STEP_BITS   = 5
 ) (
     input  wire                         clk,
     input  wire                         reset,
     output wire                         idle,
 
+    // For rings alone.
+    input  wire                         clear,
+    input  wire [RING_BITS+DELAY_BITS-1:0] clear_address,
+    input  wire [STEP_BITS-1:0]         step,
+    input  wire                         layer_is_delayed,
+    input  wire [RING_BITS-1:0]         layer_first_ring,
+    input  wire [GROUP_BITS-1:0]        layer_last_group,
+
     output wire                         token_ready,
     input  wire                         token_add,
     input  wire                         token_handover,
     input  wire [ROW_BITS-1:0]          token_row,
-    input  wire [INPUT_BITS-1:0]        token_value,
-    input  wire [TAG_BITS-1:0]          token_tag,
+    input  wire [VALUE_BITS-1:0]        token_value,
 
     output wire                         weights_read,
     output reg  [ROW_BITS-1:0]          weights_row,
-    input  wire [LANES*WEIGHT_BITS-1:0] weights,
+    input  wire [LANES*(DELAY_BITS+WEIGHT_BITS)-1:0] weights,
 
     output wire                         job_valid,
     input  wire                         job_ready,
-    output wire [LANES*SUM_BITS-1:0]    job_sums,
-    output reg  [TAG_BITS-1:0]          job_tag
+    output wire [LANES*SUM_BITS-1:0]    job_sums
 );
 
-    localparam PRODUCT_BITS = WEIGHT_BITS + INPUT_BITS;
+    localparam WORD_BITS    = DELAY_BITS + WEIGHT_BITS;
+    localparam PRODUCT_BITS = WEIGHT_BITS + VALUE_BITS;
     localparam SHARED       = 16;
     localparam COPIES       = (LANES + SHARED - 1) / SHARED;
 
     reg                  addressed_add, addressed_handover;
-    reg [INPUT_BITS-1:0] addressed_value;
-    reg [TAG_BITS-1:0]   addressed_tag;
+    reg [VALUE_BITS-1:0] addressed_value;
 
     reg                  read_add, read_handover;
-    reg [INPUT_BITS-1:0] read_value;
-    reg [TAG_BITS-1:0]   read_tag;
+    reg [VALUE_BITS-1:0] read_value;
 
     reg                          weighted_add, weighted_handover;
-    wire [COPIES*INPUT_BITS-1:0] weighted_values;
-    reg [TAG_BITS-1:0]           weighted_tag;
-    reg [LANES*WEIGHT_BITS-1:0]  weighted_row;
+    wire [COPIES*VALUE_BITS-1:0] weighted_values;
+    reg [LANES*WORD_BITS-1:0]    weighted_row;
 
     reg multiplied_add, multiplied_handover;
 
-    wire advance = !multiplied_handover || job_ready;
+    // With rings, `added` says that the first half of the token at the door is in.
+    wire added;
+    wire advance        = !multiplied_handover || job_ready;
+    wire split          = DELAY_BITS != 0 && token_add && token_handover && !added;
+    wire enter_add      = token_add && !added;
+    wire enter_handover = token_handover && !split;
 
-    assign token_ready  = advance;
+    assign token_ready  = advance && !split;
     assign weights_read = advance && (addressed_add || addressed_handover);
     assign job_valid    = multiplied_handover;
     assign idle         = !(addressed_add || addressed_handover || read_add || read_handover
@@ -91,8 +115,8 @@ module snn_accumulator #(
 
     always @(posedge clk) begin
         if (advance) begin
-            addressed_add       <= token_add;
-            addressed_handover  <= token_handover;
+            addressed_add       <= enter_add;
+            addressed_handover  <= enter_handover;
             read_add            <= addressed_add;
             read_handover       <= addressed_handover;
             weighted_add        <= read_add;
@@ -115,63 +139,113 @@ module snn_accumulator #(
     always @(posedge clk)
         if (advance) begin
             addressed_value <= token_value;
-            addressed_tag   <= token_tag;
             read_value      <= addressed_value;
-            read_tag        <= addressed_tag;
             weighted_row    <= weights;
-            weighted_tag    <= read_tag;
-            job_tag         <= weighted_tag;
         end
 
     // An address is kept until the next one that counts: the memory is never asked for a row that
     // does not exist.
     always @(posedge clk)
         if (reset) weights_row <= {ROW_BITS{1'b0}};
-        else if (advance && token_add) weights_row <= token_row;
+        else if (advance && enter_add) weights_row <= token_row;
+
+    // Which ring: that of the group, which is counted by its handovers; and which sum of it is due.
+    localparam DUE_BITS = DELAY_BITS > 0 ? DELAY_BITS : 1;
+    wire [RING_BITS-1:0] ring;
+    wire [DUE_BITS-1:0]  due;
+    generate
+        if (DELAY_BITS == 0) begin : no_rings
+            assign added = 1'b0;
+            assign ring  = {RING_BITS{1'b0}};
+            assign due   = 1'b0;
+            wire unused = &{clear, clear_address, step, layer_is_delayed, layer_first_ring, layer_last_group,
+                            ring, due, 1'b0};
+        end else begin : with_rings
+            localparam WIDER = STEP_BITS > DELAY_BITS ? STEP_BITS : DELAY_BITS;
+            localparam BROAD = RING_BITS > GROUP_BITS ? RING_BITS : GROUP_BITS;
+            reg                  first_half_is_in;
+            reg [GROUP_BITS-1:0] group;
+            wire [BROAD-1:0]     wide_group = {{(BROAD-GROUP_BITS){1'b0}}, group};
+            wire [WIDER-1:0]     wide_step  = {{(WIDER-STEP_BITS){1'b0}}, step};
+            wire                 unused = &{wide_group, wide_step, 1'b0};  // their high bits
+            assign added = first_half_is_in;
+            assign ring  = layer_is_delayed ? layer_first_ring + wide_group[RING_BITS-1:0] : {RING_BITS{1'b0}};
+            assign due   = wide_step[DELAY_BITS-1:0];
+            always @(posedge clk) begin
+                if (advance) first_half_is_in <= split;
+                if (advance && weighted_handover)
+                    group <= group == layer_last_group ? {GROUP_BITS{1'b0}} : group + 1'b1;
+                if (reset) begin
+                    first_half_is_in <= 1'b0;
+                    group            <= {GROUP_BITS{1'b0}};
+                end
+            end
+        end
+    endgenerate
 
     genvar copy, lane;
     generate
         for (copy = 0; copy < COPIES; copy = copy + 1) begin : copies
-            reg [INPUT_BITS-1:0] value;
+            reg [VALUE_BITS-1:0] value;
             (* keep *) always @(posedge clk)
-                if (advance) value <= read_add ? read_value : {INPUT_BITS{1'b0}};
-            assign weighted_values[copy*INPUT_BITS +: INPUT_BITS] = value;
+                if (advance) value <= read_add ? read_value : {VALUE_BITS{1'b0}};
+            assign weighted_values[copy*VALUE_BITS +: VALUE_BITS] = value;
         end
 
         for (lane = 0; lane < LANES; lane = lane + 1) begin : lanes
-            wire signed [WEIGHT_BITS-1:0]  weight = weighted_row[lane*WEIGHT_BITS +: WEIGHT_BITS];
-            wire signed [INPUT_BITS:0]     factor =
-                {1'b0, weighted_values[(lane/SHARED)*INPUT_BITS +: INPUT_BITS]};
+            wire signed [WEIGHT_BITS-1:0]  weight = weighted_row[lane*WORD_BITS +: WEIGHT_BITS];
+            wire signed [VALUE_BITS:0]     factor =
+                {1'b0, weighted_values[(lane/SHARED)*VALUE_BITS +: VALUE_BITS]};
             reg  signed [PRODUCT_BITS-1:0] product;
             wire signed [PRODUCT_BITS-1:0] times;
 
             if (lane < SOFT_LANES) begin : in_logic
                 // One addition per bit of the value: nothing that synthesis takes for a multiplier.
-                wire [PRODUCT_BITS-1:0] wide = {{INPUT_BITS{weight[WEIGHT_BITS-1]}}, weight};
+                wire [PRODUCT_BITS-1:0] wide = {{VALUE_BITS{weight[WEIGHT_BITS-1]}}, weight};
                 reg  [PRODUCT_BITS-1:0] partial;
                 integer                 place;
                 always @* begin
                     partial = {PRODUCT_BITS{1'b0}};
-                    for (place = 0; place < INPUT_BITS; place = place + 1)
+                    for (place = 0; place < VALUE_BITS; place = place + 1)
                         partial = partial + (factor[place] ? wide << place : {PRODUCT_BITS{1'b0}});
                 end
                 assign times = partial;
             end else begin : block
                 assign times = weight * factor;
             end
-            reg         [SUM_BITS-1:0]     sum;
-
-            wire [SUM_BITS-1:0] total =
-                sum + {{(SUM_BITS-PRODUCT_BITS){product[PRODUCT_BITS-1]}}, product};
-            assign job_sums[lane*SUM_BITS +: SUM_BITS] = total;
 
             always @(posedge clk)
                 if (advance) product <= times;
 
-            always @(posedge clk)
-                if (reset || (advance && multiplied_handover)) sum <= {SUM_BITS{1'b0}};
-                else if (advance && multiplied_add)            sum <= total;
+            wire [SUM_BITS-1:0] earlier;
+            wire [SUM_BITS-1:0] total =
+                earlier + {{(SUM_BITS-PRODUCT_BITS){product[PRODUCT_BITS-1]}}, product};
+            assign job_sums[lane*SUM_BITS +: SUM_BITS] = total;
+
+            if (DELAY_BITS == 0) begin : kept
+                reg [SUM_BITS-1:0] sum;
+                always @(posedge clk)
+                    if (reset || (advance && multiplied_handover)) sum <= {SUM_BITS{1'b0}};
+                    else if (advance && multiplied_add)            sum <= total;
+                assign earlier = sum;
+            end else begin : delayed
+                wire [DELAY_BITS-1:0] delay = weighted_row[lane*WORD_BITS + WEIGHT_BITS +: DELAY_BITS];
+                snn_ring #(.WIDTH(SUM_BITS), .ADDRESS_BITS(RING_BITS + DELAY_BITS)) sums (
+                    .clk           (clk),
+                    .reset         (reset),
+                    .clear         (clear),
+                    .clear_address (clear_address),
+                    .advance       (advance),
+                    .read          (weighted_add || weighted_handover),
+                    .read_address  ({ring, weighted_handover ? due : due + delay}),
+                    .word          (earlier),
+                    .write         (multiplied_add || multiplied_handover),
+                    .write_word    (multiplied_handover ? {SUM_BITS{1'b0}} : total)
+                );
+            end
         end
     endgenerate
 
 endmodule
+
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // snn_carousel: a ring of SLOTS words that turns past one shared unit.
 //
 // A neuron unit serves SLOTS lanes in turn. Instead of a SLOTS-to-1 multiplexer in front of it and a
@@ -17,6 +18,8 @@
 //   turn      _____/‾‾‾‾‾‾‾\___
 //   entering   X X X c X d X X
 //   leaving    X X X a X b X c
+
+`default_nettype none
 
 module snn_carousel #(
     parameter WIDTH = 16,
@@ -50,3 +53,5 @@ module snn_carousel #(
     endgenerate
 
 endmodule
+
+`default_nettype wire

@@ -1,36 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
 // snn_controller: the order of work. Control only: no memory, no arithmetic on data.
 //
-// One frame gives exactly one result:
-//
+//   CLEAR   empty the rings of delayed sums, where there are any
 //   IDLE    wait for a frame, and take it
-//   SCAN    for each group of the layer, for each step, for each word of the layer's input:
-//           ask the scanner to fetch that word
-//   DRAIN   wait until every word has gone all the way to the spike store; the next layer reads it
+//   SCAN    for each group of the layer: ask the scanner to fetch every word of what comes in, then,
+//           in a recurrent layer, every word of the layer's own spikes of the step before
+//   DRAIN   wait until every word has gone all the way to the states and spikes in their memories
 //   CHOOSE  wait until the readout has compared the scores of the output neurons
 //   RESULT  offer the result until it is taken
 //
-//           frame_take           last word            pipeline idle           chosen
-//   IDLE ---------------> SCAN ------------> DRAIN ---------------> CHOOSE ----------> RESULT --.
-//    ^                     ^                   |      last layer                `done`           |
-//    |                     '-------------------'                                                 |
-//    |                        idle, next layer                            taken by `out_ready`   |
-//    '-------------------------------------------------------------------------------------------'
+//                                idle, next layer
+//              frame_take       .----------------.
+//   IDLE ------------------> SCAN               DRAIN -------------> CHOOSE -------> RESULT
+//    ^ ^                        '--------------->^ |   sample done           chosen    |
+//    | |                           last word       |                                   |
+//    | '-- next step, a frame per step ------------'                                   |
+//    |     (a static frame stays, and the next step begins with SCAN)                  |
+//    '--------------------- CLEAR <----------------------------------------------------'
+//                                           taken by `out_ready`
 //
-// A static layer has the same input at every step: it is scanned once per group, and the neuron
-// units repeat the sums for all steps. Its input is the event list; all other layers read the spikes
-// of the layer before, step by step.
+// There are two orders of the loops. With STEP_OUTER = 0 all steps of a group come before the next
+// group, inside SCAN: word, then step, then group, then layer. A layer that takes the frame has the same
+// input at every step then, and is scanned once per group; the neuron units repeat the sums. With
+// STEP_OUTER = 1 all layers of a step come before the next step: word, then part, then group, then
+// layer, then step. A sample may end early then, after a step in which there is `enough`.
 //
 // Contract
 //   - out_valid/out_ready, fetch_valid/fetch_ready: a transfer happens in a clock in which both are
 //     high; a `valid` once raised stays until then, its data unchanged.
 //   - `frame_take` is high for one clock in which `frame_valid` is. What the frame_* said then is
 //     kept: the loader may go on with the next frame.
+//   - With IS_STATIC a result takes one frame, otherwise one per step. `waits` is high where the next
+//     frame is asked for.
 //   - The inputs `layer_*` are a function of `layer` alone. Counts are given as their last index.
-//   - `pipeline_idle` may be high only when every fetched word is done with; it is looked at in DRAIN.
+//   - `layer`, and with STEP_OUTER `step`, change only in a clock in which `pipeline_idle` is high: so
+//     they need not travel with the work.
+//   - `pipeline_idle` may be high only when every fetched word is done with; it is looked at in DRAIN,
+//     and so is `enough`, behind the last layer.
 //   - `choose` is high until `chosen`.
-//   - verify/control.py proves, with `start` the taking of a frame's last beat and `done` the coming
-//     of out_valid: `done` once and only once per `start`, in their order, and that `done` comes.
-//   - INDEX_BITS >= EVENT_BITS and INDEX_BITS >= GROUP_BITS.
 //
 //   clk            _/‾\_/‾\_/‾\_ ... /‾\_/‾\_ ... /‾\_/‾\_
 //   frame_take     _/‾‾‾\_________________________________
@@ -39,18 +46,29 @@
 //   choose         _____________ ... ________/ ... ‾\_____
 //   out_valid      _____________ ... _________ ... _/‾‾‾‾‾
 
+`default_nettype none
+
 module snn_controller #(
+    parameter STEP_OUTER = 0,
+    parameter IS_STATIC  = 1,
+    parameter HAS_RINGS  = 0,
+    parameter CLEAR_BITS = 1,
     parameter LAYER_BITS = 2,
     parameter GROUP_BITS = 4,
     parameter STEP_BITS  = 5,
-    parameter INDEX_BITS = 7,
+    parameter INDEX_BITS = 7,    // at least EVENT_BITS and GROUP_BITS
     parameter EVENT_BITS = 6,
     parameter ROW_BITS   = 11
 ) (
     input  wire                  clk,
     input  wire                  reset,
 
+    // The rings.
+    output wire                  clear,
+    output reg  [CLEAR_BITS-1:0] clear_address,
+
     // The frame: its events lie in half `bank` of the event memory.
+    output wire                  waits,
     input  wire                  frame_valid,
     output wire                  frame_take,
     input  wire                  frame_bank,
@@ -58,70 +76,94 @@ module snn_controller #(
     input  wire                  frame_is_blank,
     output reg                   bank,
 
-    // The schedule of the current layer, and the number of steps.
+    // Where the work stands, and what the current layer is like.
     output reg  [LAYER_BITS-1:0] layer,
-    input  wire                  layer_is_static,
     input  wire                  layer_is_last,
+    input  wire                  layer_takes_frame,
+    input  wire                  layer_is_recurrent,
     input  wire [INDEX_BITS-1:0] layer_last_word,
     input  wire [GROUP_BITS-1:0] layer_last_group,
     input  wire [ROW_BITS-1:0]   layer_inputs,
+    input  wire [ROW_BITS-1:0]   layer_outputs,
+    output reg  [STEP_BITS-1:0]  step,
     input  wire [STEP_BITS-1:0]  last_step,
 
     // Words for the scanner.
     output wire                  fetch_valid,
     input  wire                  fetch_ready,
+    output reg                   fetch_is_own,
+    output wire                  fetch_is_event,
     output reg  [INDEX_BITS-1:0] fetch_word,
     output wire                  fetch_is_empty,
     output wire                  fetch_is_last,
     output reg  [ROW_BITS-1:0]   fetch_row,
-    output reg  [GROUP_BITS-1:0] fetch_group,
-    output reg  [STEP_BITS-1:0]  fetch_step,
     input  wire                  pipeline_idle,
 
+    input  wire                  enough,
     output wire                  choose,
     input  wire                  chosen,
     output wire                  out_valid,
     input  wire                  out_ready
 );
 
-    localparam [2:0] IDLE = 3'd0, SCAN = 3'd1, DRAIN = 3'd2, CHOOSE = 3'd3, RESULT = 3'd4;
+    localparam [2:0] IDLE = 3'd0, SCAN = 3'd1, DRAIN = 3'd2, CHOOSE = 3'd3, RESULT = 3'd4, CLEAR = 3'd5;
+    localparam [2:0] BEGIN = HAS_RINGS != 0 ? CLEAR : IDLE;
     reg [2:0] state;
 
-    // A blank frame has no event, and then the one word that a scan must have is marked empty.
+    // A blank frame has no event, and then the one word that a scan must have is marked empty. So is
+    // that of a layer's own spikes before the first step.
     reg                  blank;
     reg [EVENT_BITS-1:0] last_event;
 
-    // Position in the nest of loops: word fastest, then step, then group.
-    wire [INDEX_BITS-1:0] last_word     = layer_is_static
-                                        ? {{(INDEX_BITS-EVENT_BITS){1'b0}}, last_event}
+    // Position in the nest of loops.
+    reg  [GROUP_BITS-1:0] group;
+    wire at_first_step = step == {STEP_BITS{1'b0}};
+    wire [INDEX_BITS-1:0] last_own_word = at_first_step ? {INDEX_BITS{1'b0}}
+                                        : {{(INDEX_BITS-GROUP_BITS){1'b0}}, layer_last_group};
+    wire [INDEX_BITS-1:0] last_word     = fetch_is_own ? last_own_word
+                                        : layer_takes_frame ? {{(INDEX_BITS-EVENT_BITS){1'b0}}, last_event}
                                         : layer_last_word;
-    wire                  at_last_word  = fetch_word == last_word;
-    wire                  at_last_step  = layer_is_static || fetch_step == last_step;
-    wire                  at_last_group = fetch_group == layer_last_group;
-    wire                  fetch         = fetch_valid && fetch_ready;
+    wire at_last_word  = fetch_word == last_word;
+    wire at_last_part  = STEP_OUTER == 0 || fetch_is_own || !layer_is_recurrent;
+    wire at_last_step  = STEP_OUTER != 0 || layer_takes_frame || step == last_step;
+    wire at_last_group = group == layer_last_group;
+    wire fetch         = fetch_valid && fetch_ready;
+    wire layer_done    = state == DRAIN && pipeline_idle;
+    wire step_done     = layer_done && layer_is_last;
+    wire is_enough     = STEP_OUTER == 0 || step == last_step || enough;
 
+    assign clear          = state == CLEAR;
+    assign waits          = state == IDLE;
     assign frame_take     = state == IDLE && frame_valid;
     assign fetch_valid    = state == SCAN;
-    assign fetch_is_empty = layer_is_static && blank;
-    assign fetch_is_last  = at_last_word;
+    assign fetch_is_event = layer_takes_frame && !fetch_is_own;
+    assign fetch_is_empty = fetch_is_own ? at_first_step : layer_takes_frame && blank;
+    assign fetch_is_last  = at_last_word && at_last_part;
     assign choose         = state == CHOOSE;
     assign out_valid      = state == RESULT;
 
     always @(posedge clk) begin
         case (state)
+            CLEAR:
+                if (&clear_address) state <= IDLE;
             IDLE:
                 if (frame_valid) state <= SCAN;
             SCAN:
-                if (fetch && at_last_word && at_last_step && at_last_group) state <= DRAIN;
+                if (fetch && fetch_is_last && at_last_step && at_last_group) state <= DRAIN;
             DRAIN:
-                if (pipeline_idle) state <= layer_is_last ? CHOOSE : SCAN;
+                if (pipeline_idle)
+                    state <= !layer_is_last ? SCAN : is_enough ? CHOOSE : IS_STATIC != 0 ? SCAN : IDLE;
             CHOOSE:
                 if (chosen) state <= RESULT;
             default:
-                if (out_ready) state <= IDLE;
+                if (out_ready) state <= BEGIN;
         endcase
-        if (reset) state <= IDLE;
+        if (reset) state <= BEGIN;
     end
+
+    always @(posedge clk)
+        if (reset || !clear) clear_address <= {CLEAR_BITS{1'b0}};
+        else                 clear_address <= clear_address + 1'b1;
 
     always @(posedge clk)
         if (frame_take) begin
@@ -130,27 +172,43 @@ module snn_controller #(
             blank      <= frame_is_blank;
         end
 
-    // The loops. `fetch_row` is where the group's weights begin: groups lie one after the other in
-    // the weight memory, layer after layer, so that one running sum serves the whole network.
+    // The loops. `fetch_row` is where the weights begin: they lie in the weight memory in the order in
+    // which they are needed, layer by layer, group by group, those of own spikes behind those of what
+    // comes in, so that one running sum serves the whole network.
+    wire begins = state == IDLE || (STEP_OUTER != 0 && step_done);
     always @(posedge clk) begin
         if (fetch) begin
             fetch_word <= at_last_word ? {INDEX_BITS{1'b0}} : fetch_word + 1'b1;
             if (at_last_word) begin
-                fetch_step <= at_last_step ? {STEP_BITS{1'b0}} : fetch_step + 1'b1;
-                if (at_last_step) begin
-                    fetch_group <= at_last_group ? {GROUP_BITS{1'b0}} : fetch_group + 1'b1;
-                    fetch_row   <= fetch_row + layer_inputs;
-                end
+                fetch_is_own <= !at_last_part;
+                if (at_last_part && at_last_step)
+                    group <= at_last_group ? {GROUP_BITS{1'b0}} : group + 1'b1;
+                if (at_last_step)
+                    fetch_row <= fetch_row + (fetch_is_own ? layer_outputs : layer_inputs);
             end
         end
-        if (state == DRAIN && pipeline_idle) layer <= layer + 1'b1;
-        if (state == IDLE) begin
-            layer       <= {LAYER_BITS{1'b0}};
-            fetch_word  <= {INDEX_BITS{1'b0}};
-            fetch_step  <= {STEP_BITS{1'b0}};
-            fetch_group <= {GROUP_BITS{1'b0}};
-            fetch_row   <= {ROW_BITS{1'b0}};
+        if (layer_done) layer <= layer + 1'b1;
+        if (begins) begin
+            layer        <= {LAYER_BITS{1'b0}};
+            group        <= {GROUP_BITS{1'b0}};
+            fetch_word   <= {INDEX_BITS{1'b0}};
+            fetch_is_own <= 1'b0;
+            fetch_row    <= {ROW_BITS{1'b0}};
         end
     end
 
+    generate
+        if (STEP_OUTER != 0) begin : step_by_step
+            always @(posedge clk)
+                if (reset)          step <= {STEP_BITS{1'b0}};
+                else if (step_done) step <= is_enough ? {STEP_BITS{1'b0}} : step + 1'b1;
+        end else begin : group_by_group
+            always @(posedge clk)
+                if (state == IDLE)              step <= {STEP_BITS{1'b0}};
+                else if (fetch && at_last_word) step <= at_last_step ? {STEP_BITS{1'b0}} : step + 1'b1;
+        end
+    endgenerate
+
 endmodule
+
+`default_nettype wire

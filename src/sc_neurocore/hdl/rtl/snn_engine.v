@@ -1,7 +1,8 @@
-// snn_engine: a whole feed-forward spiking network, computed group by group.
+// SPDX-License-Identifier: Apache-2.0
+// snn_engine: a whole spiking network, computed by LANES lanes and UNITS neuron units in turn.
 //
-// One frame of unsigned inputs goes in, one result comes out: the class, and the score of every
-// output neuron. The work is split where the data narrows:
+// Frames of unsigned inputs go in, results come out: the class, and the score of every output neuron.
+// The work is split where the data narrows:
 //
 //    in ──> loader ──frames──> controller ──words──> scanner ──tokens──> accumulator ──jobs──> neurons
 //             │                   ▲  idle             ▲                     ▲                  ▲  │
@@ -9,23 +10,35 @@
 //             ▼                   │                   │                     │                  │  ▼
 //           event memory ─────────│───────────────────┘               weight memory            │ spikes
 //                                 │                               neuron memory, neuron units ─┘  │
-//                                 └──────────────────────────────────────────────── readout ──────┘
+//                                 └──────── enough, chosen ─────────────────────── readout ───────┘
 //
 // LANES weights are read at a time, one for each neuron of a group, so that an active input costs one
 // clock for the whole group; an input that is silent costs none. While UNITS neuron units serve one
 // group, the accumulator already sums up the next, and the loader takes the next frame.
 //
-// What belongs to one network comes from outside: the constants of each layer (`schedule_*`,
-// `constants_*`, `shift`: combinational tables), the weight memory (`weights_*`: one row, a clock after
-// it was asked for, and held until the next), and the neuron's equation (`unit_*`: UNITS times, each
-// with its results UNIT_LATENCY clocks later).
+// There are two orders of the loops (snn_controller.v). STEP_OUTER = 0, group-stationary: all steps of
+// a group, then the next group, then the next layer; states wait in a word per turn. STEP_OUTER = 1:
+// a step of all layers, then the next step; states lie in a memory. So a layer may read its own spikes
+// of the step before, delayed sums may wait in rings, inputs may be different in every step, and a
+// sample may end as soon as some neuron has had ENOUGH spikes.
+//
+// What comes in and a layer's own spikes meet in one sum. Where their weights have different units,
+// the input's value is shifted left by `layer_gain` or `layer_own_gain`, which brings the product to the
+// finer unit.
+//
+// What belongs to one network comes from outside: what each layer is like (`layer_*`: a combinational
+// table), the weight memory (`weights_*`: one row, a clock after it was asked for, and held until the
+// next), and the neurons' equations (`unit_*`: UNITS times, each with its results UNIT_LATENCY clocks
+// later; which one is meant follows from `layer`).
 //
 // Contract
 //   - One clock, synchronous reset (at least one clock, before the first frame).
 //   - in_*, out_*: a transfer happens in a clock in which valid and ready are high. A frame has
 //     last_beat + 1 beats of BEAT values, in the order of their index, the first in the low bits.
-//     Each frame gives exactly one result, in their order. A frame is taken in while the one before is
-//     worked on.
+//     With IS_STATIC one frame gives one result, otherwise last_step + 1 frames do, one per step.
+//     Results come in the order of their frames. A frame is taken in while the one before is worked
+//     on; but not where frames come per step and ENOUGH may end a sample: there in_ready waits for the
+//     step's end, and out_valid may rise in place of a further frame.
 //   - out_class is held while out_valid is high. count_value is the score of output neuron
 //     count_address, one clock later, while out_valid is high.
 //   - trace_*: every update of every neuron, once: its state after reset, and its spike. Up to UNITS
@@ -37,26 +50,28 @@
 //   out_valid  _____________ ... _________/‾‾‾\____    one before is done
 //   out_ready  _____________ ... _____/‾‾‾‾‾‾‾\____
 
+`default_nettype none
+
 module snn_engine #(
+    parameter STEP_OUTER      = 0,
+    parameter IS_STATIC       = 1,                 // 0, a frame per step, needs STEP_OUTER = 1
     parameter LANES           = 8,                 // a power of two
-    parameter LANE_SHIFT      = 3,                 // log2(LANES)
-    parameter LANE_BITS       = 3,                 // the same, at least 1
     parameter SOFT_LANES      = 0,                 // lanes whose multiplier is made of logic
     parameter UNITS           = 1,                 // neuron units: a power of two, up to LANES
-    parameter UNIT_SHIFT      = 0,                 // log2(UNITS)
     parameter UNIT_LATENCY    = 0,
-    parameter TURN_BITS       = 3,                 // of LANES / UNITS, at least 1
     parameter PERIOD          = 8,                 // clocks for the lanes' turns, see snn_neurons.v
-    parameter PERIOD_BITS     = 3,
     parameter LAYER_BITS      = 1,
     parameter GROUP_BITS      = 4,
     parameter STEP_BITS       = 5,
     parameter INDEX_BITS      = 7,                 // of an input of any layer
     parameter EVENT_BITS      = 6,                 // of a beat of the frame
     parameter BEAT            = 1,                 // values of a beat: a power of two
-    parameter BEAT_SHIFT      = 0,                 // log2(BEAT)
     parameter INPUT_BITS      = 5,
+    parameter GAIN_BITS       = 1,
+    parameter VALUE_BITS      = 5,                 // of an input after its gain
     parameter WEIGHT_BITS     = 8,
+    parameter DELAY_BITS      = 0,                 // of a delay above a weight; needs STEP_OUTER = 1
+    parameter RING_BITS       = 1,                 // of a ring's number
     parameter ROW_BITS        = 11,                // of a row of the weight memory
     parameter SUM_BITS        = 20,
     parameter SLOTS           = 144,               // words of the neuron memory
@@ -67,12 +82,14 @@ module snn_engine #(
     parameter CURRENT_BITS    = 20,
     parameter PARAMETER_BITS  = 1,
     parameter STATE_BITS      = 16,
-    parameter INITIAL_STATE   = 0,
     parameter OUTPUT_BITS     = 4,                 // of the number of an output neuron
     parameter MEMBRANE_BITS   = 0,                 // of the state that scores sum up; 0: spikes instead
     parameter MEMBRANE_LOW    = 0,                 // where in the state
     parameter COUNT_BITS      = 5,                 // of a score
-    parameter NEURONS_FILE    = ""
+    parameter ENOUGH          = 0,                 // spikes that end a sample; needs STEP_OUTER = 1
+    parameter NEURONS_FILE    = "",
+    // Derived, and not to be set.
+    parameter LANE_BITS       = LANES > 1 ? $clog2(LANES) : 1
 ) (
     input  wire                      clk,
     input  wire                      reset,
@@ -92,28 +109,29 @@ module snn_engine #(
     input  wire [STEP_BITS-1:0]      last_step,
     input  wire [OUTPUT_BITS-1:0]    last_output,
 
-    output wire [LAYER_BITS-1:0]     schedule_layer,
-    input  wire                      schedule_is_static,
-    input  wire                      schedule_is_last,
-    input  wire [INDEX_BITS-1:0]     schedule_last_word,
-    input  wire [GROUP_BITS-1:0]     schedule_last_group,
-    input  wire [ROW_BITS-1:0]       schedule_inputs,
-
-    output wire [LAYER_BITS-1:0]     constants_layer,
-    input  wire                      constants_is_static,
-    input  wire                      constants_is_last,
-    input  wire [GROUP_BITS-1:0]     constants_last_group,
-    input  wire [LANE_BITS-1:0]      constants_last_lane,
-    input  wire [SLOT_BITS-1:0]      constants_first_slot,
-    output wire [LAYER_BITS-1:0]     shift_layer,
-    input  wire [SHIFT_BITS-1:0]     shift,
+    output wire [LAYER_BITS-1:0]     layer,
+    input  wire                      layer_is_last,
+    input  wire                      layer_takes_frame,
+    input  wire                      layer_is_recurrent,
+    input  wire                      layer_is_delayed,
+    input  wire [INDEX_BITS-1:0]     layer_last_word,
+    input  wire [GROUP_BITS-1:0]     layer_last_group,
+    input  wire [LANE_BITS-1:0]      layer_last_lane,
+    input  wire [ROW_BITS-1:0]       layer_inputs,
+    input  wire [ROW_BITS-1:0]       layer_outputs,
+    input  wire [GAIN_BITS-1:0]      layer_gain,
+    input  wire [GAIN_BITS-1:0]      layer_own_gain,
+    input  wire [RING_BITS-1:0]      layer_first_ring,
+    input  wire [SLOT_BITS-1:0]      layer_first_slot,
+    input  wire [SHIFT_BITS-1:0]     layer_shift,
 
     // The weight memory.
     output wire                           weights_read,
     output wire [ROW_BITS-1:0]            weights_row,
-    input  wire [LANES*WEIGHT_BITS-1:0]   weights,
+    input  wire [LANES*(DELAY_BITS+WEIGHT_BITS)-1:0] weights,
 
     // The neuron's equation, UNITS times.
+    input  wire [STATE_BITS-1:0]           unit_initial,
     output wire [UNITS*STATE_BITS-1:0]     unit_state,
     output wire [UNITS*CURRENT_BITS-1:0]   unit_current,
     output wire [UNITS*PARAMETER_BITS-1:0] unit_parameters,
@@ -128,15 +146,34 @@ module snn_engine #(
     output wire [UNITS-1:0]                trace_spike
 );
 
+    // Where a condition does not hold, a module is missing that has its name.
+    generate
+        if ((LANES & (LANES - 1)) != 0 || (UNITS & (UNITS - 1)) != 0 || (BEAT & (BEAT - 1)) != 0)
+            lanes_units_and_beat_must_be_powers_of_two stop ();
+        if (UNITS > LANES || SOFT_LANES > LANES)
+            there_must_not_be_more_units_or_soft_lanes_than_lanes stop ();
+        if (STEP_OUTER == 0 && (IS_STATIC == 0 || DELAY_BITS != 0 || ENOUGH != 0))
+            frames_per_step_delays_and_enough_need_step_outer stop ();
+        if (PERIOD < LANES / UNITS || PERIOD < (STEP_OUTER != 0 ? 2 : UNIT_LATENCY + 3))
+            the_period_is_too_short stop ();
+        if (SUM_BITS <= WEIGHT_BITS + VALUE_BITS || SUM_BITS < BIAS_BITS || VALUE_BITS < INPUT_BITS)
+            sums_and_values_are_too_narrow stop ();
+        if (INDEX_BITS < EVENT_BITS + $clog2(BEAT) || INDEX_BITS < GROUP_BITS + $clog2(LANES)
+            || ROW_BITS < INDEX_BITS || SLOT_BITS < GROUP_BITS || OUTPUT_BITS <= $clog2(UNITS))
+            an_index_is_too_narrow stop ();
+    endgenerate
+
     // --------------------------------------------------------------------- loader, controller
     wire                  event_write, event_bank;
     wire [EVENT_BITS-1:0] event_address, event_beat;
     wire                  frame_valid, frame_take, frame_is_blank, frame_bank;
     wire [EVENT_BITS-1:0] frame_last_event;
+    wire                  waits;
 
     snn_loader #(.INPUT_BITS(INPUT_BITS), .BEAT(BEAT), .EVENT_BITS(EVENT_BITS)) loader (
         .clk              (clk),
         .reset            (reset),
+        .hold             (IS_STATIC == 0 && ENOUGH > 0 && !waits),
         .in_valid         (in_valid),
         .in_ready         (in_ready),
         .in_data          (in_data),
@@ -151,53 +188,60 @@ module snn_engine #(
         .frame_is_blank   (frame_is_blank)
     );
 
+    localparam CLEAR_BITS = RING_BITS + DELAY_BITS;
+    wire                  clear;
+    wire [CLEAR_BITS-1:0] clear_address;
+    wire [STEP_BITS-1:0]  step;
     wire                  fetch_valid, fetch_ready;
     wire [INDEX_BITS-1:0] fetch_word;
-    wire                  fetch_is_empty, fetch_is_last;
+    wire                  fetch_is_own, fetch_is_event, fetch_is_empty, fetch_is_last;
     wire [ROW_BITS-1:0]   fetch_row;
-    wire [GROUP_BITS-1:0] fetch_group;
-    wire [STEP_BITS-1:0]  fetch_step;
     wire                  scanner_idle, accumulator_idle, neurons_idle;
-    wire                  choose, chosen;
+    wire                  enough, choose, chosen;
 
     snn_controller #(
+        .STEP_OUTER(STEP_OUTER), .IS_STATIC(IS_STATIC), .HAS_RINGS(DELAY_BITS), .CLEAR_BITS(CLEAR_BITS),
         .LAYER_BITS(LAYER_BITS), .GROUP_BITS(GROUP_BITS), .STEP_BITS(STEP_BITS),
         .INDEX_BITS(INDEX_BITS), .EVENT_BITS(EVENT_BITS), .ROW_BITS(ROW_BITS)
     ) controller (
-        .clk              (clk),
-        .reset            (reset),
-        .frame_valid      (frame_valid),
-        .frame_take       (frame_take),
-        .frame_bank       (event_bank),
-        .frame_last_event (frame_last_event),
-        .frame_is_blank   (frame_is_blank),
-        .bank             (frame_bank),
-        .layer            (schedule_layer),
-        .layer_is_static  (schedule_is_static),
-        .layer_is_last    (schedule_is_last),
-        .layer_last_word  (schedule_last_word),
-        .layer_last_group (schedule_last_group),
-        .layer_inputs     (schedule_inputs),
-        .last_step        (last_step),
-        .fetch_valid      (fetch_valid),
-        .fetch_ready      (fetch_ready),
-        .fetch_word       (fetch_word),
-        .fetch_is_empty   (fetch_is_empty),
-        .fetch_is_last    (fetch_is_last),
-        .fetch_row        (fetch_row),
-        .fetch_group      (fetch_group),
-        .fetch_step       (fetch_step),
-        .pipeline_idle    (scanner_idle && accumulator_idle && neurons_idle),
-        .choose           (choose),
-        .chosen           (chosen),
-        .out_valid        (out_valid),
-        .out_ready        (out_ready)
+        .clk                (clk),
+        .reset              (reset),
+        .clear              (clear),
+        .clear_address      (clear_address),
+        .waits              (waits),
+        .frame_valid        (frame_valid),
+        .frame_take         (frame_take),
+        .frame_bank         (event_bank),
+        .frame_last_event   (frame_last_event),
+        .frame_is_blank     (frame_is_blank),
+        .bank               (frame_bank),
+        .layer              (layer),
+        .layer_is_last      (layer_is_last),
+        .layer_takes_frame  (layer_takes_frame),
+        .layer_is_recurrent (layer_is_recurrent),
+        .layer_last_word    (layer_last_word),
+        .layer_last_group   (layer_last_group),
+        .layer_inputs       (layer_inputs),
+        .layer_outputs      (layer_outputs),
+        .step               (step),
+        .last_step          (last_step),
+        .fetch_valid        (fetch_valid),
+        .fetch_ready        (fetch_ready),
+        .fetch_is_own       (fetch_is_own),
+        .fetch_is_event     (fetch_is_event),
+        .fetch_word         (fetch_word),
+        .fetch_is_empty     (fetch_is_empty),
+        .fetch_is_last      (fetch_is_last),
+        .fetch_row          (fetch_row),
+        .pipeline_idle      (scanner_idle && accumulator_idle && neurons_idle),
+        .enough             (enough),
+        .choose             (choose),
+        .chosen             (chosen),
+        .out_valid          (out_valid),
+        .out_ready          (out_ready)
     );
 
     // ------------------------------------------------------------- events, spikes and scanner
-    // What a token is of: layer, group and step.
-    localparam TAG_BITS = LAYER_BITS + GROUP_BITS + STEP_BITS;
-
     wire                       memory_read;
     wire [EVENT_BITS-1:0]      event_index;
     wire [BEAT*INPUT_BITS-1:0] event_value;
@@ -229,32 +273,30 @@ module snn_engine #(
         .write         (event_write),
         .write_address ({event_bank, event_address}),
         .write_data    (event_written),
-        .read          (memory_read && schedule_is_static),
+        .read          (memory_read && fetch_is_event),
         .read_address  ({frame_bank, fetch_word[EVENT_BITS-1:0]}),
         .read_data     (event_read)
     );
 
-    wire                  token_ready, token_add, token_handover;
+    wire                  token_ready, token_add, token_handover, token_is_own;
     wire [ROW_BITS-1:0]   token_row;
-    wire [INPUT_BITS-1:0] token_value;
-    wire [TAG_BITS-1:0]   token_tag;
+    wire [INPUT_BITS-1:0] token_input;
 
     snn_scanner #(
-        .LANES(LANES), .LANE_SHIFT(LANE_SHIFT), .INPUT_BITS(INPUT_BITS), .BEAT(BEAT),
-        .BEAT_SHIFT(BEAT_SHIFT), .INDEX_BITS(INDEX_BITS), .EVENT_BITS(EVENT_BITS),
-        .ROW_BITS(ROW_BITS), .TAG_BITS(TAG_BITS)
+        .LANES(LANES), .INPUT_BITS(INPUT_BITS), .BEAT(BEAT), .INDEX_BITS(INDEX_BITS),
+        .EVENT_BITS(EVENT_BITS), .ROW_BITS(ROW_BITS)
     ) scanner (
         .clk            (clk),
         .reset          (reset),
         .idle           (scanner_idle),
         .fetch_valid    (fetch_valid),
         .fetch_ready    (fetch_ready),
-        .fetch_is_event (schedule_is_static),
+        .fetch_is_event (fetch_is_event),
         .fetch_word     (fetch_word),
         .fetch_is_empty (fetch_is_empty),
         .fetch_is_last  (fetch_is_last),
         .fetch_row      (fetch_row),
-        .fetch_tag      ({schedule_layer, fetch_group, fetch_step}),
+        .fetch_is_own   (fetch_is_own),
         .memory_read    (memory_read),
         .event_index    (event_index),
         .event_value    (event_value),
@@ -264,37 +306,41 @@ module snn_engine #(
         .token_add      (token_add),
         .token_handover (token_handover),
         .token_row      (token_row),
-        .token_value    (token_value),
-        .token_tag      (token_tag)
+        .token_value    (token_input),
+        .token_is_own   (token_is_own)
     );
 
     // ---------------------------------------------------------------------------- accumulator
+    wire [VALUE_BITS-1:0] token_value = {{(VALUE_BITS-INPUT_BITS){1'b0}}, token_input}
+                                     << (token_is_own ? layer_own_gain : layer_gain);
     wire                      job_valid, job_ready;
     wire [LANES*SUM_BITS-1:0] job_sums;
-    wire [LAYER_BITS-1:0]     job_layer;
-    wire [GROUP_BITS-1:0]     job_group;
-    wire [STEP_BITS-1:0]      job_step;
 
     snn_accumulator #(
-        .LANES(LANES), .SOFT_LANES(SOFT_LANES), .WEIGHT_BITS(WEIGHT_BITS), .INPUT_BITS(INPUT_BITS),
-        .SUM_BITS(SUM_BITS), .ROW_BITS(ROW_BITS), .TAG_BITS(TAG_BITS)
+        .LANES(LANES), .SOFT_LANES(SOFT_LANES), .WEIGHT_BITS(WEIGHT_BITS), .DELAY_BITS(DELAY_BITS),
+        .VALUE_BITS(VALUE_BITS), .SUM_BITS(SUM_BITS), .ROW_BITS(ROW_BITS), .RING_BITS(RING_BITS),
+        .GROUP_BITS(GROUP_BITS), .STEP_BITS(STEP_BITS)
     ) accumulator (
-        .clk            (clk),
-        .reset          (reset),
-        .idle           (accumulator_idle),
-        .token_ready    (token_ready),
-        .token_add      (token_add),
-        .token_handover (token_handover),
-        .token_row      (token_row),
-        .token_value    (token_value),
-        .token_tag      (token_tag),
-        .weights_read   (weights_read),
-        .weights_row    (weights_row),
-        .weights        (weights),
-        .job_valid      (job_valid),
-        .job_ready      (job_ready),
-        .job_sums       (job_sums),
-        .job_tag        ({job_layer, job_group, job_step})
+        .clk              (clk),
+        .reset            (reset),
+        .idle             (accumulator_idle),
+        .clear            (clear),
+        .clear_address    (clear_address),
+        .step             (step),
+        .layer_is_delayed (layer_is_delayed),
+        .layer_first_ring (layer_first_ring),
+        .layer_last_group (layer_last_group),
+        .token_ready      (token_ready),
+        .token_add        (token_add),
+        .token_handover   (token_handover),
+        .token_row        (token_row),
+        .token_value      (token_value),
+        .weights_read     (weights_read),
+        .weights_row      (weights_row),
+        .weights          (weights),
+        .job_valid        (job_valid),
+        .job_ready        (job_ready),
+        .job_sums         (job_sums)
     );
 
     // -------------------------------------------------------------------------------- neurons
@@ -313,73 +359,86 @@ module snn_engine #(
         .read_data    (memory_word)
     );
 
-    wire                  update_turn, update_is_output, update_is_first, update_ends_word;
+    wire                  update_turn, update_is_first, update_ends_word;
     wire [GROUP_BITS-1:0] update_group;
     wire [GROUP_BITS+LANE_BITS-1:0] result_neuron;
 
     snn_neurons #(
-        .LANES(LANES), .LANE_BITS(LANE_BITS), .LANE_SHIFT(LANE_SHIFT), .UNITS(UNITS),
-        .UNIT_SHIFT(UNIT_SHIFT), .UNIT_LATENCY(UNIT_LATENCY), .TURN_BITS(TURN_BITS), .PERIOD(PERIOD),
-        .PERIOD_BITS(PERIOD_BITS), .SUM_BITS(SUM_BITS),
-        .BIAS_BITS(BIAS_BITS), .LEFT_SHIFT(LEFT_SHIFT), .SHIFT_BITS(SHIFT_BITS),
-        .CURRENT_BITS(CURRENT_BITS), .STATE_BITS(STATE_BITS), .INITIAL_STATE(INITIAL_STATE),
-        .PARAMETER_BITS(PARAMETER_BITS), .LAYER_BITS(LAYER_BITS), .GROUP_BITS(GROUP_BITS),
-        .STEP_BITS(STEP_BITS), .SLOT_BITS(SLOT_BITS)
+        .STEP_OUTER(STEP_OUTER), .LANES(LANES), .UNITS(UNITS), .UNIT_LATENCY(UNIT_LATENCY),
+        .PERIOD(PERIOD), .SUM_BITS(SUM_BITS), .BIAS_BITS(BIAS_BITS), .LEFT_SHIFT(LEFT_SHIFT),
+        .SHIFT_BITS(SHIFT_BITS), .CURRENT_BITS(CURRENT_BITS), .STATE_BITS(STATE_BITS),
+        .PARAMETER_BITS(PARAMETER_BITS), .GROUP_BITS(GROUP_BITS), .STEP_BITS(STEP_BITS),
+        .SLOT_BITS(SLOT_BITS)
     ) neurons (
-        .clk                  (clk),
-        .reset                (reset),
-        .idle                 (neurons_idle),
-        .job_valid            (job_valid),
-        .job_ready            (job_ready),
-        .job_sums             (job_sums),
-        .job_layer            (job_layer),
-        .job_group            (job_group),
-        .job_step             (job_step),
-        .constants_layer      (constants_layer),
-        .constants_is_static  (constants_is_static),
-        .constants_is_last    (constants_is_last),
-        .constants_last_group (constants_last_group),
-        .constants_last_lane  (constants_last_lane),
-        .constants_first_slot (constants_first_slot),
-        .shift_layer          (shift_layer),
-        .shift                (shift),
-        .last_step            (last_step),
-        .memory_read          (memory_word_read),
-        .memory_slot          (memory_slot),
-        .memory_word          (memory_word),
-        .unit_state           (unit_state),
-        .unit_current         (unit_current),
-        .unit_parameters      (unit_parameters),
-        .unit_next_state      (unit_next_state),
-        .unit_spike           (unit_spike),
-        .result_neuron        (result_neuron),
-        .update_turn          (update_turn),
-        .update_valid         (trace_valid),
-        .update_is_output     (update_is_output),
-        .update_is_first      (update_is_first),
-        .update_ends_word     (update_ends_word),
-        .update_layer         (trace_layer),
-        .update_group         (update_group),
-        .update_neuron        (trace_neuron),
-        .update_step          (trace_step),
-        .update_state         (trace_state),
-        .update_spike         (trace_spike)
+        .clk               (clk),
+        .reset             (reset),
+        .idle              (neurons_idle),
+        .job_valid         (job_valid),
+        .job_ready         (job_ready),
+        .job_sums          (job_sums),
+        .layer_takes_frame (layer_takes_frame),
+        .layer_last_group  (layer_last_group),
+        .layer_last_lane   (layer_last_lane),
+        .layer_first_slot  (layer_first_slot),
+        .layer_shift       (layer_shift),
+        .layer_step        (step),
+        .last_step         (last_step),
+        .memory_read       (memory_word_read),
+        .memory_slot       (memory_slot),
+        .memory_word       (memory_word),
+        .unit_initial      (unit_initial),
+        .unit_state        (unit_state),
+        .unit_current      (unit_current),
+        .unit_parameters   (unit_parameters),
+        .unit_next_state   (unit_next_state),
+        .unit_spike        (unit_spike),
+        .result_neuron     (result_neuron),
+        .update_turn       (update_turn),
+        .update_valid      (trace_valid),
+        .update_is_first   (update_is_first),
+        .update_ends_word  (update_ends_word),
+        .update_group      (update_group),
+        .update_neuron     (trace_neuron),
+        .update_step       (trace_step),
+        .update_state      (trace_state),
+        .update_spike      (trace_spike)
     );
 
+    assign trace_layer = layer;
+
     // --------------------------------------------------- where spikes go: next layer, readout
+    // Which bank and place: see snn_spikes.v.
+    localparam PLACE_BITS = STEP_OUTER != 0 ? LAYER_BITS : STEP_BITS;
+    wire                  gather_bank, read_bank;
+    wire [PLACE_BITS-1:0] gather_place, read_place;
+    generate
+        if (STEP_OUTER != 0) begin : banks_by_step
+            wire [LAYER_BITS-1:0] layer_before = layer - 1'b1;
+            assign gather_bank  = step[0];
+            assign gather_place = layer;
+            assign read_bank    = fetch_is_own ? !step[0] : step[0];
+            assign read_place   = fetch_is_own ? layer : layer_before;
+        end else begin : banks_by_layer
+            assign gather_bank  = layer[0];
+            assign gather_place = trace_step;
+            assign read_bank    = !layer[0];
+            assign read_place   = step;
+        end
+    endgenerate
+
     snn_spikes #(
-        .LANES(LANES), .UNITS(UNITS), .GROUP_BITS(GROUP_BITS), .STEP_BITS(STEP_BITS)
+        .LANES(LANES), .UNITS(UNITS), .GROUP_BITS(GROUP_BITS), .PLACE_BITS(PLACE_BITS)
     ) spike_store (
         .clk              (clk),
-        .gather           (update_turn && !update_is_output),
+        .gather           (update_turn && (STEP_OUTER != 0 || !layer_is_last)),
         .gather_ends_word (update_ends_word),
         .gather_spike     (trace_spike),
-        .gather_bank      (trace_layer[0]),
-        .gather_step      (trace_step),
+        .gather_bank      (gather_bank),
+        .gather_place     (gather_place),
         .gather_group     (update_group),
-        .read             (memory_read && !schedule_is_static),
-        .read_bank        (!schedule_layer[0]),
-        .read_step        (fetch_step),
+        .read             (memory_read && !fetch_is_event),
+        .read_bank        (read_bank),
+        .read_place       (read_place),
         .read_group       (fetch_word[GROUP_BITS-1:0]),
         .read_word        (spikes)
     );
@@ -388,18 +447,18 @@ module snn_engine #(
     wire unused = &{result_neuron, 1'b0};
 
     snn_readout #(
-        .UNITS(UNITS), .UNIT_SHIFT(UNIT_SHIFT), .STATE_BITS(STATE_BITS),
-        .MEMBRANE_BITS(MEMBRANE_BITS), .MEMBRANE_LOW(MEMBRANE_LOW), .OUTPUT_BITS(OUTPUT_BITS),
-        .SCORE_BITS(COUNT_BITS)
+        .UNITS(UNITS), .STATE_BITS(STATE_BITS), .MEMBRANE_BITS(MEMBRANE_BITS),
+        .MEMBRANE_LOW(MEMBRANE_LOW), .OUTPUT_BITS(OUTPUT_BITS), .SCORE_BITS(COUNT_BITS), .ENOUGH(ENOUGH)
     ) readout (
         .clk          (clk),
         .last_output  (last_output),
         .look         (result_neuron[OUTPUT_BITS-1:0]),
-        .turn         (update_turn && update_is_output && trace_valid[0]),
+        .turn         (update_turn && layer_is_last && trace_valid[0]),
         .is_first     (update_is_first),
         .neuron       (trace_neuron[OUTPUT_BITS-1:0]),
         .spike        (trace_spike),
         .state        (trace_state),
+        .enough       (enough),
         .choose       (choose),
         .chosen       (chosen),
         .best_neuron  (out_class),
@@ -409,3 +468,5 @@ module snn_engine #(
     );
 
 endmodule
+
+`default_nettype wire

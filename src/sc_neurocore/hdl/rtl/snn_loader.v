@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // snn_loader: takes the next frame while the engine works on the one before.
 //
 // A frame comes in beats of BEAT unsigned values. A beat with anything in it becomes an event,
@@ -7,7 +8,7 @@
 //
 // Contract
 //   - in_valid/in_ready: a beat is taken in a clock in which both are high. in_ready is low from a
-//     frame's last beat to the clock after its taking.
+//     frame's last beat to the clock after its taking, and while `hold` is high.
 //   - `frame_valid` stays until `frame_take`; the frame_* describe it meanwhile. A blank frame has no
 //     event, and frame_last_event is then 0.
 //   - Values beyond the end of a frame, in its last beat, must be zero.
@@ -18,6 +19,8 @@
 //   frame_valid  _________/‾‾‾‾‾‾‾\___
 //   frame_take   _____________/‾‾‾\___
 
+`default_nettype none
+
 module snn_loader #(
     parameter INPUT_BITS = 8,
     parameter BEAT       = 1,
@@ -25,6 +28,7 @@ module snn_loader #(
 ) (
     input  wire                       clk,
     input  wire                       reset,
+    input  wire                       hold,
 
     input  wire                       in_valid,
     output wire                       in_ready,
@@ -46,7 +50,7 @@ module snn_loader #(
 
     wire take = in_valid && in_ready;
 
-    assign in_ready    = !full;
+    assign in_ready    = !full && !hold;
     assign frame_valid = full;
     assign event_write = take && in_data != {BEAT*INPUT_BITS{1'b0}};
 
@@ -71,4 +75,23 @@ module snn_loader #(
         if (reset) event_bank <= 1'b0;
     end
 
+`ifdef FORMAL
+    // While a frame comes in, events are numbered in the order of their beats, and none is behind its
+    // beat. `last_beat` stays, and there was a reset.
+    reg begun = 1'b0;
+    always @(posedge clk) begun <= 1'b1;
+    always @(posedge clk)
+        if (begun && !reset) begin
+            if (!full) begin
+                assert (beat <= last_beat && event_address <= beat && frame_last_event <= beat);
+                assert (frame_is_blank == (event_address == 0));
+                if (!frame_is_blank) assert (frame_last_event == event_address - 1'b1);
+            end
+            assert (frame_last_event <= last_beat);
+            if (frame_is_blank) assert (frame_last_event == 0);
+        end
+`endif
+
 endmodule
+
+`default_nettype wire

@@ -1,23 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
 // snn_neurons: UNITS neuron units that serve LANES neurons in turns.
 //
-// A job is the complete sums of LANES neurons (a group) for one step; in a static layer the sums
-// are those of every step. For each step of the job the lanes pass the units, UNITS in every turn:
-// bias, requantisation into the current I, the neuron's equation, its new state. The equation itself
-// is the module that the equation compiler made; it is plugged into the `unit_*` ports, and gives its
-// results UNIT_LATENCY clocks after it was given its inputs (0: combinational).
+// A job is the complete sums of LANES neurons (a group) for one step; or, with STEP_OUTER = 0 in a layer
+// that takes the frame, those of every step. For each step of the job the lanes pass the units, UNITS in
+// every turn: bias, requantisation into the current I, the neuron's equation, its new state. The equation
+// itself is the module that the equation compiler made; it is plugged into the `unit_*` ports, and gives
+// its results UNIT_LATENCY clocks after it was given its inputs (0: combinational).
 //
-// Sums stand in a carousel that turns past the units; states stand in a small memory beside each
-// unit, one word per turn (in a register where there is one turn). The state of a group lives from
-// its first to its last step, because all steps of a group come before the next group; the first
-// step starts from INITIAL_STATE instead of what the memory holds.
+// Sums stand in a carousel that turns past the units; states stand in a small memory beside each unit.
+// With STEP_OUTER = 0 the state of a group lives from its first to its last step, because all steps of
+// a group come before the next group: the memory has one word per turn (a register where there is one
+// turn). With STEP_OUTER = 1 it has a word for every turn of every group. The first step starts from
+// `unit_initial` instead of what the memory holds.
 //
 // Contract
 //   - A job is taken in a clock with job_valid and job_ready, and takes PERIOD clocks per step; the next
 //     may follow without a gap. Nothing stalls behind `job_ready`.
-//   - PERIOD >= LANES / UNITS and PERIOD >= UNIT_LATENCY + 3: the state of a turn is written before
-//     the turn comes round again. Turns beyond the lanes are idle.
-//   - Jobs of one group come in the order of their steps, without another group between.
-//   - `constants_*` are functions of `constants_layer` alone, and shift of shift_layer.
+//   - Jobs come group by group, and with STEP_OUTER = 0 step by step for each group: so group and step
+//     are counted here. A layer has a job for all of its groups and, with STEP_OUTER = 0, of its steps.
+//   - `layer_*`, and with STEP_OUTER = 1 `layer_step`, change only while `idle`.
+//   - PERIOD >= LANES / UNITS and, with STEP_OUTER = 0, PERIOD >= UNIT_LATENCY + 3: the state of a turn is
+//     written before the turn comes round again. Turns beyond the lanes are idle. With STEP_OUTER = 1 a
+//     neuron has one turn before the next step, which begins when this is `idle`; PERIOD >= 2.
 //   - The neuron memory has one word per turn of every group, UNITS neurons side by side: bias in the
 //     low BIAS_BITS, above it the parameters that differ from neuron to neuron (one zero bit where
 //     none do).
@@ -43,28 +47,26 @@
 //   drive, result                       t0  t1
 //   update                                  t0  t1
 
+`default_nettype none
+
 module snn_neurons #(
+    parameter STEP_OUTER     = 0,
     parameter LANES          = 8,
-    parameter LANE_BITS      = 3,
-    parameter LANE_SHIFT     = 3,
     parameter UNITS          = 1,     // a power of two, up to LANES
-    parameter UNIT_SHIFT     = 0,     // log2(UNITS)
     parameter UNIT_LATENCY   = 0,
-    parameter TURN_BITS      = 3,     // of LANES / UNITS, at least 1
     parameter PERIOD         = 8,
-    parameter PERIOD_BITS    = 3,     // at least TURN_BITS
     parameter SUM_BITS       = 20,
     parameter BIAS_BITS      = 16,
     parameter LEFT_SHIFT     = 0,
     parameter SHIFT_BITS     = 4,
     parameter CURRENT_BITS   = 20,
     parameter STATE_BITS     = 16,
-    parameter INITIAL_STATE  = 0,
     parameter PARAMETER_BITS = 1,
-    parameter LAYER_BITS     = 2,
     parameter GROUP_BITS     = 4,
     parameter STEP_BITS      = 5,
-    parameter SLOT_BITS      = 8
+    parameter SLOT_BITS      = 8,
+    // Derived, and not to be set.
+    parameter LANE_BITS      = LANES > 1 ? $clog2(LANES) : 1
 ) (
     input  wire                       clk,
     input  wire                       reset,
@@ -73,19 +75,14 @@ module snn_neurons #(
     input  wire                       job_valid,
     output wire                       job_ready,
     input  wire [LANES*SUM_BITS-1:0]  job_sums,
-    input  wire [LAYER_BITS-1:0]      job_layer,
-    input  wire [GROUP_BITS-1:0]      job_group,
-    input  wire [STEP_BITS-1:0]       job_step,
 
-    // Constants of the layer whose job is being issued.
-    output wire [LAYER_BITS-1:0]      constants_layer,
-    input  wire                       constants_is_static,
-    input  wire                       constants_is_last,
-    input  wire [GROUP_BITS-1:0]      constants_last_group,
-    input  wire [LANE_BITS-1:0]       constants_last_lane,
-    input  wire [SLOT_BITS-1:0]       constants_first_slot,
-    output wire [LAYER_BITS-1:0]      shift_layer,
-    input  wire [SHIFT_BITS-1:0]      shift,
+    // Of the layer at work.
+    input  wire                       layer_takes_frame,
+    input  wire [GROUP_BITS-1:0]      layer_last_group,
+    input  wire [LANE_BITS-1:0]       layer_last_lane,
+    input  wire [SLOT_BITS-1:0]       layer_first_slot,
+    input  wire [SHIFT_BITS-1:0]      layer_shift,
+    input  wire [STEP_BITS-1:0]       layer_step,
     input  wire [STEP_BITS-1:0]       last_step,
 
     output wire                       memory_read,
@@ -93,6 +90,7 @@ module snn_neurons #(
     input  wire [UNITS*(PARAMETER_BITS+BIAS_BITS)-1:0] memory_word,
 
     // The neuron's equation, UNITS times.
+    input  wire [STATE_BITS-1:0]           unit_initial,
     output wire [UNITS*STATE_BITS-1:0]     unit_state,
     output wire [UNITS*CURRENT_BITS-1:0]   unit_current,
     output wire [UNITS*PARAMETER_BITS-1:0] unit_parameters,
@@ -103,10 +101,8 @@ module snn_neurons #(
 
     output reg                        update_turn,
     output reg  [UNITS-1:0]           update_valid,
-    output reg                        update_is_output,
     output reg                        update_is_first,
     output reg                        update_ends_word,
-    output reg  [LAYER_BITS-1:0]      update_layer,
     output reg  [GROUP_BITS-1:0]      update_group,
     output reg  [GROUP_BITS+LANE_BITS-1:0] update_neuron,   // of the first unit, like result_neuron
     output reg  [STEP_BITS-1:0]       update_step,
@@ -114,7 +110,11 @@ module snn_neurons #(
     output reg  [UNITS-1:0]           update_spike
 );
 
-    localparam TURNS = LANES / UNITS;
+    localparam LANE_SHIFT  = $clog2(LANES);
+    localparam UNIT_SHIFT  = $clog2(UNITS);
+    localparam TURNS       = LANES / UNITS;
+    localparam TURN_BITS   = TURNS > 1 ? $clog2(TURNS) : 1;
+    localparam PERIOD_BITS = PERIOD > 1 ? $clog2(PERIOD) : 1;
 
     // ---------------------------------------------------------------------------------- issue
     localparam LAST_OF_PERIOD = PERIOD - 1;
@@ -122,13 +122,13 @@ module snn_neurons #(
     localparam LAST_TURN      = TURNS - 1;
 
     reg                   busy;
-    reg [LAYER_BITS-1:0]  layer;
     reg [GROUP_BITS-1:0]  group;
-    reg [STEP_BITS-1:0]   step;
     reg [PERIOD_BITS-1:0] place;     // in the period: a turn, or idle behind the last one
+    wire [STEP_BITS-1:0]  step;
 
-    wire at_end = place == LAST_OF_PERIOD[PERIOD_BITS-1:0];
-    wire accept = job_valid && job_ready;
+    wire at_end       = place == LAST_OF_PERIOD[PERIOD_BITS-1:0];
+    wire at_last_step = STEP_OUTER != 0 || step == last_step;
+    wire accept       = job_valid && job_ready;
     // Whether the job ends with this clock: worked out in the clock before, because the whole
     // accumulator, and the scanner before it, wait for the answer.
     reg  ends_job;
@@ -142,27 +142,35 @@ module snn_neurons #(
         end
     endgenerate
 
-    assign job_ready       = !busy || ends_job;
-    assign constants_layer = layer;
+    assign job_ready = !busy || ends_job;
 
     always @(posedge clk) begin
-        if (accept) begin
-            layer <= job_layer;
-            group <= job_group;
-            step  <= job_step;
-            place <= {PERIOD_BITS{1'b0}};
-        end else if (busy) begin
-            place <= at_end ? {PERIOD_BITS{1'b0}} : place + 1'b1;
-            if (at_end) step <= step + 1'b1;
-        end
+        if (accept)    place <= {PERIOD_BITS{1'b0}};
+        else if (busy) place <= at_end ? {PERIOD_BITS{1'b0}} : place + 1'b1;
+        if (busy && at_end && at_last_step)
+            group <= group == layer_last_group ? {GROUP_BITS{1'b0}} : group + 1'b1;
         busy     <= accept || (busy && !ends_job);
         ends_job <= busy && place == NEXT_TO_LAST[PERIOD_BITS-1:0]
-                 && (!constants_is_static || step == last_step);
+                 && (STEP_OUTER != 0 || !layer_takes_frame || step == last_step);
         if (reset) begin
             busy     <= 1'b0;
             ends_job <= 1'b0;
+            group    <= {GROUP_BITS{1'b0}};
         end
     end
+
+    generate
+        if (STEP_OUTER != 0) begin : step_by_step
+            assign step = layer_step;
+        end else begin : group_by_group
+            reg [STEP_BITS-1:0] counted;
+            always @(posedge clk)
+                if (reset)               counted <= {STEP_BITS{1'b0}};
+                else if (busy && at_end) counted <= at_last_step ? {STEP_BITS{1'b0}} : counted + 1'b1;
+            assign step = counted;
+            wire unused = &{layer_step, 1'b0};
+        end
+    endgenerate
 
     wire [TURN_BITS-1:0] turn = place[TURN_BITS-1:0];
     wire [LANE_BITS-1:0] lane = {{(LANE_BITS-TURN_BITS){1'b0}}, turn} << UNIT_SHIFT;
@@ -171,10 +179,10 @@ module snn_neurons #(
     wire [SLOT_BITS-1:0] turn_slot  = {{(SLOT_BITS-TURN_BITS){1'b0}}, turn};
 
     assign memory_read = issue;
-    assign memory_slot = constants_first_slot + (group_slot | turn_slot);
+    assign memory_slot = layer_first_slot + (group_slot | turn_slot);
 
     // Which lanes of the turn are neurons.
-    wire             in_last_group = group == constants_last_group;
+    wire             in_last_group = group == layer_last_group;
     wire [UNITS-1:0] are_neurons;
     genvar unit;
     generate
@@ -182,7 +190,7 @@ module snn_neurons #(
             localparam [LANE_BITS-1:0] UNIT = unit;
             /* verilator lint_off UNSIGNED */
             // Lane 0 is never padding, which makes its comparison a constant.
-            assign are_neurons[unit] = !in_last_group || (lane | UNIT) <= constants_last_lane;
+            assign are_neurons[unit] = !in_last_group || (lane | UNIT) <= layer_last_lane;
             /* verilator lint_on UNSIGNED */
         end
     endgenerate
@@ -197,9 +205,19 @@ module snn_neurons #(
         .leaving    (sums)
     );
 
-    // What the later stages must know about this turn, in one bundle that travels along.
-    localparam FLAGS_BITS = UNITS + 1 + LAYER_BITS + GROUP_BITS + TURN_BITS + STEP_BITS;
-    wire [FLAGS_BITS-1:0] issue_flags = {are_neurons, constants_is_last, layer, group, turn, step};
+    // What the later stages must know about this turn, in one bundle that travels along: at its low
+    // end what changes from turn to turn of the other order, the step or the slot.
+    localparam OTHER_BITS = STEP_OUTER != 0 ? SLOT_BITS : STEP_BITS;
+    localparam FLAGS_BITS = UNITS + GROUP_BITS + TURN_BITS + OTHER_BITS;
+    wire [OTHER_BITS-1:0] other;
+    generate
+        if (STEP_OUTER != 0) begin : slot_travels
+            assign other = memory_slot;
+        end else begin : step_travels
+            assign other = step;
+        end
+    endgenerate
+    wire [FLAGS_BITS-1:0] issue_flags = {are_neurons, group, turn, other};
 
     // --------------------------------------------------------------------- read, fetched, biased
     reg                      read_turn;
@@ -226,9 +244,6 @@ module snn_neurons #(
         biased_flags  <= fetched_flags;
     end
 
-    wire biased_is_first = biased_flags[STEP_BITS-1:0] == {STEP_BITS{1'b0}};
-    assign shift_layer = biased_flags[STEP_BITS + TURN_BITS + GROUP_BITS +: LAYER_BITS];
-
     // --------------------------------------------------------------------- drive ... result
     // The turn and its flags pass UNIT_LATENCY registers, as the numbers in the units do.
     localparam STAGE_BITS = 1 + FLAGS_BITS;
@@ -253,21 +268,37 @@ module snn_neurons #(
         end
     endgenerate
 
-    wire                  result_valid, result_is_output;
+    wire                  result_valid;
     wire [UNITS-1:0]      result_are_neurons;
-    wire [LAYER_BITS-1:0] result_layer;
     wire [GROUP_BITS-1:0] result_group;
     wire [TURN_BITS-1:0]  result_turn;
-    wire [STEP_BITS-1:0]  result_step;
-    assign {result_valid, result_are_neurons, result_is_output, result_layer, result_group,
-            result_turn, result_step} = stages[UNIT_LATENCY*STAGE_BITS +: STAGE_BITS];
+    wire [OTHER_BITS-1:0] result_other;
+    assign {result_valid, result_are_neurons, result_group, result_turn, result_other} =
+        stages[UNIT_LATENCY*STAGE_BITS +: STAGE_BITS];
     assign result_neuron = ({{LANE_BITS{1'b0}}, result_group} << LANE_SHIFT)
                          | ({{(GROUP_BITS+LANE_BITS-TURN_BITS){1'b0}}, result_turn} << UNIT_SHIFT);
 
+    // Of which step a turn is, and where its states are.
+    localparam ADDRESS_BITS = STEP_OUTER != 0 ? SLOT_BITS : TURN_BITS;
+    wire                    biased_is_first;
+    wire [STEP_BITS-1:0]    result_step;
+    wire [ADDRESS_BITS-1:0] fetched_address, result_address;
+    generate
+        if (STEP_OUTER != 0) begin : by_slot
+            assign biased_is_first = layer_step == {STEP_BITS{1'b0}};
+            assign result_step     = layer_step;
+            assign fetched_address = fetched_flags[SLOT_BITS-1:0];
+            assign result_address  = result_other;
+        end else begin : by_turn
+            assign biased_is_first = biased_flags[STEP_BITS-1:0] == {STEP_BITS{1'b0}};
+            assign result_step     = result_other;
+            assign fetched_address = fetched_flags[STEP_BITS +: TURN_BITS];
+            assign result_address  = result_turn;
+        end
+    endgenerate
+
     generate
         for (unit = 0; unit < UNITS; unit = unit + 1) begin : units
-            localparam [STATE_BITS-1:0] REST = INITIAL_STATE;
-
             wire [PARAMETER_BITS+BIAS_BITS-1:0] own =
                 fetched_word[unit*(PARAMETER_BITS+BIAS_BITS) +: PARAMETER_BITS+BIAS_BITS];
             reg         [SUM_BITS-1:0]       total;
@@ -281,7 +312,7 @@ module snn_neurons #(
                 .TOTAL_BITS(SUM_BITS), .LEFT_SHIFT(LEFT_SHIFT), .SHIFT_BITS(SHIFT_BITS),
                 .CURRENT_BITS(CURRENT_BITS)
             ) requantize (
-                .total(total), .shift(shift), .current(current)
+                .total(total), .shift(layer_shift), .current(current)
             );
 
             always @(posedge clk) begin
@@ -290,22 +321,23 @@ module snn_neurons #(
                 biased_parameters <= own[BIAS_BITS +: PARAMETER_BITS];
                 parameters        <= biased_parameters;
                 driven_current    <= current;
-                driven_state      <= biased_is_first ? REST : state;
+                driven_state      <= biased_is_first ? unit_initial : state;
             end
 
-            if (TURNS == 1) begin : one_state
+            if (TURNS == 1 && STEP_OUTER == 0) begin : one_state
                 reg [STATE_BITS-1:0] kept;
                 always @(posedge clk)
                     if (result_valid) kept <= unit_next_state[unit*STATE_BITS +: STATE_BITS];
                 assign state = kept;
-            end else begin : one_per_turn
-                snn_ram #(.WIDTH(STATE_BITS), .ADDRESS_BITS(TURN_BITS)) states (
+                wire unused = &{fetched_address, result_address, 1'b0};
+            end else begin : several_states
+                snn_ram #(.WIDTH(STATE_BITS), .ADDRESS_BITS(ADDRESS_BITS)) states (
                     .clk           (clk),
                     .write         (result_valid),
-                    .write_address (result_turn),
+                    .write_address (result_address),
                     .write_data    (unit_next_state[unit*STATE_BITS +: STATE_BITS]),
                     .read          (fetched_turn),
-                    .read_address  (fetched_flags[STEP_BITS +: TURN_BITS]),
+                    .read_address  (fetched_address),
                     .read_data     (state)
                 );
             end
@@ -320,10 +352,8 @@ module snn_neurons #(
     always @(posedge clk) begin
         update_turn      <= result_valid && !reset;
         update_valid     <= result_are_neurons & {UNITS{result_valid && !reset}};
-        update_is_output <= result_is_output;
         update_is_first  <= result_step == {STEP_BITS{1'b0}};
         update_ends_word <= result_turn == LAST_TURN[TURN_BITS-1:0];
-        update_layer     <= result_layer;
         update_group     <= result_group;
         update_neuron    <= result_neuron;
         update_step      <= result_step;
@@ -331,7 +361,9 @@ module snn_neurons #(
         update_spike     <= result_are_neurons & unit_spike;
     end
 
-    assign idle = !(busy || read_turn || fetched_turn || biased_turn || under_way != {(UNIT_LATENCY+1){1'b0}}
-                    || update_turn);
+    assign idle = !(busy || read_turn || fetched_turn || biased_turn
+                    || under_way != {(UNIT_LATENCY+1){1'b0}} || update_turn);
 
 endmodule
+
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // snn_ram: memory with one write port and one read port, 2**ADDRESS_BITS words.
 //
 // Contract
@@ -15,6 +16,8 @@
 //   read_data               d   d
 //
 // Written so that every synthesiser infers block RAM.
+
+`default_nettype none
 
 module snn_ram #(
     parameter WIDTH        = 8,
@@ -38,3 +41,5 @@ module snn_ram #(
     end
 
 endmodule
+
+`default_nettype wire

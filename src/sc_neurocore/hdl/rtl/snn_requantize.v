@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // snn_requantize: an exact sum becomes the input current of a neuron. Combinational.
 //
 // Contract
@@ -5,6 +6,8 @@
 //   `total` and `current` are signed; the right shift is arithmetic, so it rounds towards minus
 //   infinity, and saturation to CURRENT_BITS happens once, after it. LEFT_SHIFT is a constant of
 //   the network and serves layers whose sums are coarser than the current.
+
+`default_nettype none
 
 module snn_requantize #(
     parameter TOTAL_BITS   = 20,
@@ -29,6 +32,14 @@ module snn_requantize #(
     wire sign = shifted[WIDE_BITS-1];
     wire fits = shifted[WIDE_BITS-2 -: SPARE_BITS] == {SPARE_BITS{sign}};
 
+`ifdef FORMAL
+    wire signed [WIDE_BITS-1:0] most    = {{(SPARE_BITS+1){1'b0}}, {(CURRENT_BITS-1){1'b1}}};
+    wire signed [WIDE_BITS-1:0] limited = shifted > most ? most : shifted < ~most ? ~most : shifted;
+    always @* assert (current == limited[CURRENT_BITS-1:0]);
+`endif
+
     assign current = fits ? shifted[CURRENT_BITS-1:0] : {sign, {(CURRENT_BITS-1){~sign}}};
 
 endmodule
+
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // snn_rom: read-only memory, one word per clock.
 //
 // Contract
@@ -13,6 +14,8 @@
 //
 // A table of constants would be cheap in look-up tables by some synthesisers' prices; block RAMs are
 // what an accelerator has left over, so they are asked for.
+
+`default_nettype none
 
 module snn_rom #(
     parameter WIDTH        = 8,
@@ -35,3 +38,5 @@ module snn_rom #(
         if (read) read_data <= words[read_address];
 
 endmodule
+
+`default_nettype wire

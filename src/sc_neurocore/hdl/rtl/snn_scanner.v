@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // snn_scanner: turns input words into one multiply-accumulate token per active input.
 //
 // Two kinds of words come in. A spike word holds the spikes of LANES neurons of the layer before;
@@ -8,9 +9,10 @@
 // to the neuron unit.
 //
 // Contract
-//   - Tokens leave in the order of the fetches. Every token carries all that later stages need
-//     to know about it (weight address, value, and the tag of its fetch): nothing is looked up in the
-//     controller, which by then is ahead.
+//   - Tokens leave in the order of the fetches. Every token carries what later stages need to know
+//     about it (weight address, value, whose spikes its word held): nothing is looked up in the
+//     controller, which by then is ahead. Of which group and step a token is follows from the
+//     handovers before it.
 //   - While `token_ready` is low nothing changes and the token stands.
 //   - INDEX_BITS >= EVENT_BITS + BEAT_SHIFT; ROW_BITS >= INDEX_BITS.
 //   - LANES and BEAT are powers of two.
@@ -35,16 +37,15 @@
 //   token_add                    i=1  i=2
 //   token_handover                         yes
 
+`default_nettype none
+
 module snn_scanner #(
     parameter LANES      = 8,
-    parameter LANE_SHIFT = 3,
     parameter INPUT_BITS = 8,
     parameter BEAT       = 1,    // values in an event
-    parameter BEAT_SHIFT = 0,    // log2(BEAT)
     parameter INDEX_BITS = 7,
     parameter EVENT_BITS = 6,
-    parameter ROW_BITS   = 11,
-    parameter TAG_BITS   = 11
+    parameter ROW_BITS   = 11
 ) (
     input  wire                  clk,
     input  wire                  reset,
@@ -57,7 +58,7 @@ module snn_scanner #(
     input  wire                  fetch_is_empty,
     input  wire                  fetch_is_last,
     input  wire [ROW_BITS-1:0]   fetch_row,
-    input  wire [TAG_BITS-1:0]   fetch_tag,
+    input  wire                  fetch_is_own,
 
     output wire                  memory_read,
     input  wire [EVENT_BITS-1:0] event_index,
@@ -70,10 +71,12 @@ module snn_scanner #(
     output wire                  token_handover,
     output wire [ROW_BITS-1:0]   token_row,
     output wire [INPUT_BITS-1:0] token_value,
-    output reg  [TAG_BITS-1:0]   token_tag
+    output reg                   token_is_own
 );
 
-    localparam WORD = LANES > BEAT ? LANES : BEAT;
+    localparam LANE_SHIFT = $clog2(LANES);
+    localparam BEAT_SHIFT = $clog2(BEAT);
+    localparam WORD       = LANES > BEAT ? LANES : BEAT;
 
     reg                  fetched_valid;
     reg                  fetched_is_event;
@@ -81,7 +84,7 @@ module snn_scanner #(
     reg                  fetched_is_empty;      // also where nothing was fetched
     reg                  fetched_is_last;
     reg [ROW_BITS-1:0]   fetched_row;
-    reg [TAG_BITS-1:0]   fetched_tag;
+    reg                  fetched_is_own;
 
     reg                  arrived_valid;
     reg [WORD-1:0]       arrived;
@@ -89,7 +92,7 @@ module snn_scanner #(
     reg [INDEX_BITS-1:0] arrived_index;         // of the word's first input
     reg [ROW_BITS-1:0]   arrived_row;
     reg [BEAT*INPUT_BITS-1:0] arrived_values;
-    reg [TAG_BITS-1:0]   arrived_tag;
+    reg                  arrived_is_own;
 
     reg                  current_valid;
     reg [WORD-1:0]       lowest, rest;
@@ -154,7 +157,7 @@ module snn_scanner #(
             fetched_is_empty <= fetch_is_empty || !fetch_valid;
             fetched_is_last  <= fetch_is_last;
             fetched_row      <= fetch_row;
-            fetched_tag      <= fetch_tag;
+            fetched_is_own   <= fetch_is_own;
 
             arrived_valid    <= fetched_valid;
             arrived          <= fetched_is_empty ? {WORD{1'b0}}
@@ -166,13 +169,13 @@ module snn_scanner #(
             arrived_values   <= fetched_is_event ? event_value : {BEAT{SPIKE}};
             arrived_is_last  <= fetched_is_last;
             arrived_row      <= fetched_row;
-            arrived_tag      <= fetched_tag;
+            arrived_is_own   <= fetched_is_own;
 
             current_valid    <= arrived_valid;
             current_is_last  <= arrived_is_last;
             first_row        <= arrived_row + {{(ROW_BITS-INDEX_BITS){1'b0}}, arrived_index};
             values           <= arrived_values;
-            token_tag        <= arrived_tag;
+            token_is_own     <= arrived_is_own;
         end
         if (token_ready) begin
             lowest    <= next_lowest;
@@ -191,4 +194,25 @@ module snn_scanner #(
         end
     end
 
+`ifdef FORMAL
+    // One input of the word stands at the exit, the rest above it; where there is no word, nothing looks
+    // like one. There was a reset.
+    wire [WORD-1:0] behind = finished ? {WORD{1'b0}} : rest;
+    reg             begun = 1'b0;
+    always @(posedge clk) begun <= 1'b1;
+    always @(posedge clk)
+        if (begun && !reset) begin
+            assert (fetched_valid || fetched_is_empty);
+            assert (arrived_valid || arrived == 0);
+            assert (current_valid || !token_add);
+            assert (finished == (behind == 0) && (finished || current_valid));
+            if (current_valid) begin
+                assert ((lowest & (lowest - 1'b1)) == 0 && token_add == (lowest != 0));
+                assert ((behind & (lowest | (lowest - 1'b1))) == 0);
+            end
+        end
+`endif
+
 endmodule
+
+`default_nettype wire

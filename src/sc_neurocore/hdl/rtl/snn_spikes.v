@@ -1,12 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
 // snn_spikes: the spikes between two layers.
 //
 // The spikes of one group and step arrive from UNITS lanes per clock and are gathered into a word of
-// LANES bits, lane 0 in bit 0. With the last lanes the word is written. Two banks take turns by layer: a
-// layer reads the bank that the layer before it has written, and writes the other one.
+// LANES bits, lane 0 in bit 0. With the last lanes the word is written. There are two banks, and in each a
+// word for every place and group. Group by group, banks take turns by layer, and a place is a step. Step
+// by step, banks take turns by step, and a place is a layer: it reads the layer before it in this step's
+// bank, and itself in the other one.
 //
 // Contract
-//   - `gather` marks lanes of a layer that is not the last; the lanes of a word come in order, and
-//     `gather_ends_word` marks the last ones.
+//   - `gather` marks lanes; those of a word come in order, and `gather_ends_word`
+//     marks the last ones.
 //   - A word can be read from the second clock after the last lanes' `gather` on; the controller waits
 //     for the end of a layer (pipeline_idle) before the next one reads.
 //
@@ -14,11 +17,13 @@
 //   gather             s0  s1  s2  s3
 //   gather_ends_word  ____________/‾‾‾\     the word s3 s2 s1 s0 is written at the end of this clock
 
+`default_nettype none
+
 module snn_spikes #(
     parameter LANES      = 8,
     parameter UNITS      = 1,
     parameter GROUP_BITS = 4,
-    parameter STEP_BITS  = 5
+    parameter PLACE_BITS = 5
 ) (
     input  wire                  clk,
 
@@ -26,12 +31,12 @@ module snn_spikes #(
     input  wire                  gather_ends_word,
     input  wire [UNITS-1:0]      gather_spike,
     input  wire                  gather_bank,
-    input  wire [STEP_BITS-1:0]  gather_step,
+    input  wire [PLACE_BITS-1:0] gather_place,
     input  wire [GROUP_BITS-1:0] gather_group,
 
     input  wire                  read,
     input  wire                  read_bank,
-    input  wire [STEP_BITS-1:0]  read_step,
+    input  wire [PLACE_BITS-1:0] read_place,
     input  wire [GROUP_BITS-1:0] read_group,
     output wire [LANES-1:0]      read_word
 );
@@ -44,14 +49,16 @@ module snn_spikes #(
     always @(posedge clk)
         if (gather) gathered <= word;
 
-    snn_ram #(.WIDTH(LANES), .ADDRESS_BITS(1 + STEP_BITS + GROUP_BITS)) memory (
+    snn_ram #(.WIDTH(LANES), .ADDRESS_BITS(1 + PLACE_BITS + GROUP_BITS)) memory (
         .clk           (clk),
         .write         (gather && gather_ends_word),
-        .write_address ({gather_bank, gather_step, gather_group}),
+        .write_address ({gather_bank, gather_place, gather_group}),
         .write_data    (word),
         .read          (read),
-        .read_address  ({read_bank, read_step, read_group}),
+        .read_address  ({read_bank, read_place, read_group}),
         .read_data     (read_word)
     );
 
 endmodule
+
+`default_nettype wire

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from sc_neurocore.errors import ToolFailedError, UserError
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.hdl.accelerator import render_stationary
-from sc_neurocore.hdl.step_outer import render_steps
+from sc_neurocore.hdl.accelerator import render_accelerator
+from sc_neurocore.verify.control import most_clocks, prove_control
 from sc_neurocore.verify.cosimulation import cosimulate, extreme_inputs
 from sc_neurocore.verify.simulators import SIMULATORS, SimulatorName
-from sc_neurocore.verify.step_control import most_step_clocks, prove_step_control
 
 MakeNetwork = Callable[..., IntegerNetwork]
 RequireTool = Callable[..., None]
@@ -31,17 +31,25 @@ KINDS = [
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("lanes", [1, 4])
+@pytest.mark.parametrize(
+    ("lanes", "options"),
+    [
+        (1, {}),
+        (4, {"units": 2, "pipeline": 2, "inputs_per_beat": 2, "soft_lanes": 1}),
+        (8, {"units": 8, "pipeline": 1, "inputs_per_beat": 4, "weights": "loaded"}),
+    ],
+)
 def test_every_kind_computes_what_the_model_computes(
     kind: str,
     lanes: int,
+    options: dict[str, Any],
     make_step_network: MakeNetwork,
     require_tool: RequireTool,
     tmp_path: Path,
 ) -> None:
     require_tool("iverilog")
     network = make_step_network(kind, seed=lanes)
-    accelerator = render_steps(network, lanes).write(tmp_path)
+    accelerator = render_accelerator(network, lanes, "step-outer", **options).write(tmp_path)
     inputs = extreme_inputs(network, 6)
     result = cosimulate(accelerator, network, inputs, "icarus", disturbed=1.0, seed=lanes)
     assert result.first_mismatch is None
@@ -60,7 +68,7 @@ def test_the_simulators_agree_to_the_clock(
 ) -> None:
     require_tool("iverilog", *SIMULATORS[simulator].tools)
     network = make_step_network("delayed")
-    accelerator = render_steps(network, 4).write(tmp_path)
+    accelerator = render_accelerator(network, 4, "step-outer").write(tmp_path)
     runs = [
         cosimulate(accelerator, network, extreme_inputs(network, 8), each)
         for each in ("icarus", simulator)
@@ -74,8 +82,8 @@ def test_both_schedules_compute_the_same(
 ) -> None:
     require_tool("iverilog")
     network = make_network([16, 20, 10], per_channel=True, steps=5)
-    for name, make in (("groups", render_stationary), ("steps", render_steps)):
-        accelerator = make(network, 4).write(tmp_path / name)
+    for order in ("group-stationary", "step-outer"):
+        accelerator = render_accelerator(network, 4, order).write(tmp_path / order)
         assert cosimulate(accelerator, network, extreme_inputs(network, 5), "icarus").holds
 
 
@@ -86,7 +94,7 @@ def test_an_early_end_saves_cycles(
     runs = []
     for readout in ("sequence", "first-to-1"):
         network = make_step_network(readout, steps=12)
-        accelerator = render_steps(network, 4).write(tmp_path / readout)
+        accelerator = render_accelerator(network, 4, "step-outer").write(tmp_path / readout)
         runs.append(cosimulate(accelerator, network, extreme_inputs(network, 8), "icarus"))
     whole, early = runs
     assert whole.holds and early.holds
@@ -102,17 +110,17 @@ BROKEN = [
     # The own spikes' unit is taken for that of what comes in.
     ("recurrent", "engine", "token_is_own ? layer_own_gain : layer_gain", "layer_gain"),
     # States of the first step are what the memory held.
-    ("sequence", "neurons", "is_first ? unit_initial : drive_state", "drive_state"),
+    ("sequence", "neurons", "biased_is_first ? unit_initial : state", "state"),
     # A sum that has just been written is read too early.
-    ("delayed", "rings", "last_valid && last_address == address ?", "1'b0 ?"),
+    ("delayed", "ring", "last_valid && last_address == address ?", "1'b0 ?"),
     # Rings keep what arrives after the end of a sample.
     ("delayed", "engine", ".HAS_RINGS(DELAY_BITS)", ".HAS_RINGS(0)"),
     # Sums stay in the ring when they have been handed over.
-    ("delayed", "rings", "multiplied_handover ? {SUM_BITS{1'b0}} : total", "total"),
+    ("delayed", "accumulator", "multiplied_handover ? {SUM_BITS{1'b0}} : total", "total"),
     # The sum of the membrane goes on from sample to sample.
-    ("membrane", "readout", "(is_first ? {SCORE_BITS{1'b0}} : score) + more", "score + more"),
+    ("membrane", "readout", "(is_first ? {SCORE_BITS{1'b0}} : earlier) + more", "earlier + more"),
     # One spike fewer is taken for enough.
-    ("first-to-2", "readout", "best_score >= ENOUGH", "best_score + 1'b1 >= ENOUGH"),
+    ("first-to-2", "readout", "now == ENOUGH", "now + 1'b1 == ENOUGH"),
 ]  # fmt: skip
 
 
@@ -129,8 +137,8 @@ def test_a_broken_engine_is_found_out(
 ) -> None:
     require_tool("iverilog")
     network = make_step_network(kind)
-    accelerator = render_steps(network, 4).write(tmp_path)
-    change(tmp_path / f"rtl/snn_step_{file}.v", old, new)
+    accelerator = render_accelerator(network, 4, "step-outer").write(tmp_path)
+    change(tmp_path / f"rtl/snn_{file}.v", old, new)
     try:
         result = cosimulate(accelerator, network, extreme_inputs(network, 12), "icarus")
     except ToolFailedError as error:  # what was never written is unknown, and stops the core
@@ -143,7 +151,7 @@ def test_inputs_need_the_axes_of_the_network(
     make_step_network: MakeNetwork, tmp_path: Path
 ) -> None:
     network = make_step_network("spikes")
-    accelerator = render_steps(network, 4).write(tmp_path)
+    accelerator = render_accelerator(network, 4, "step-outer").write(tmp_path)
     with pytest.raises(UserError, match=r"expected \(10, batch, inputs\) with 7 inputs"):
         cosimulate(accelerator, network, np.zeros((4, 7), dtype=int), "icarus")
 
@@ -153,10 +161,10 @@ def test_the_control_is_proved(
     kind: str, make_step_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
 ) -> None:
     require_tool("sby")
-    accelerator = render_steps(make_step_network(kind), 2).write(tmp_path)
-    result = prove_step_control(accelerator)
+    accelerator = render_accelerator(make_step_network(kind), 2, "step-outer").write(tmp_path)
+    result = prove_control(accelerator)
     assert (result.status, result.detail[:9]) == ("proved", "for every")
-    assert len(result.assumptions) == 2
+    assert result.assumptions == ("reset is high in the first clock",)
     assert f"at most {result.figures['most_clocks']} clocks after" in result.detail
 
 
@@ -166,13 +174,12 @@ def test_no_sample_takes_longer_than_is_proved(
 ) -> None:
     require_tool("iverilog")
     network = make_step_network(kind)
-    accelerator = render_steps(network, 2).write(tmp_path)
+    accelerator = render_accelerator(network, 2, "step-outer").write(tmp_path)
     saturated = np.full_like(extreme_inputs(network, 1), (1 << network.input_bits) - 1)
     run = cosimulate(accelerator, network, saturated, "icarus")
-    geometry = accelerator.step_geometry()
-    frames, most = accelerator.frames_per_sample, most_step_clocks(geometry, network.steps)
-    taken = run.cycles_per_sample - geometry.clear_clocks - accelerator.values_per_sample
-    assert 0.4 * frames * most < taken <= frames * most
+    most = most_clocks(accelerator.geometry, network.steps)
+    # Values come in while the engine works, but those of the first frame.
+    assert 0.4 * most < run.cycles_per_sample <= most + accelerator.geometry.beats
 
 
 @pytest.mark.parametrize(
@@ -210,8 +217,8 @@ def test_a_broken_control_is_refuted(
     change: Change,
 ) -> None:
     require_tool("sby")
-    accelerator = render_steps(make_network([2, 2], steps=1), 2).write(tmp_path)
-    change(tmp_path / f"rtl/snn_step_{file}.v", old, new)
-    result = prove_step_control(accelerator, depth=24)
+    accelerator = render_accelerator(make_network([2, 2], steps=1), 2, "step-outer").write(tmp_path)
+    change(tmp_path / f"rtl/snn_{file}.v", old, new)
+    result = prove_control(accelerator, depth=24)
     assert result.status == "refuted"
     assert claim in result.detail

@@ -1,9 +1,8 @@
-"""The step-outer generator: which networks it takes, what it writes, that tools accept it."""
+"""Both orders of work: which networks each takes, what is written, that tools accept it."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +10,8 @@ import pytest
 from sc_neurocore.equation import CATALOGUE, LIF
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import IntegerNetwork, quantize
-from sc_neurocore.hdl.schedules import choose_schedule, render_accelerator
-from sc_neurocore.hdl.step_geometry import plan_steps
-from sc_neurocore.hdl.step_outer import render_steps
+from sc_neurocore.hdl.accelerator import render_accelerator
+from sc_neurocore.hdl.geometry import plan
 from sc_neurocore.network import (
     Conv2d,
     Delay,
@@ -42,7 +40,7 @@ def test_tools_have_nothing_to_say(
     tmp_path: Path,
 ) -> None:
     require_tool("verilator", "iverilog")
-    design = render_steps(make_step_network(kind), lanes).write(tmp_path)
+    design = render_accelerator(make_step_network(kind), lanes, "step-outer").write(tmp_path)
     names = [path.name for path in design.verilog]
     lint = ["--lint-only", "-Wall", "--top-module", design.top, *names]
     assert programs.run("verilator", lint, tmp_path / "rtl").stderr == ""
@@ -54,7 +52,7 @@ def test_yosys_finds_one_clock_and_no_latch(
     make_step_network: MakeStepNetwork, require_tool: RequireTool, tmp_path: Path
 ) -> None:
     require_tool("yosys")
-    design = render_steps(make_step_network("delayed"), 2).write(tmp_path)
+    design = render_accelerator(make_step_network("delayed"), 2, "step-outer").write(tmp_path)
     names = " ".join(path.name for path in design.verilog)
     script = (
         f"read_verilog -defer {names}; hierarchy -check -top {design.top}; proc; "
@@ -83,10 +81,10 @@ def test_the_schedule_is_the_first_that_fits(
     network = make_step_network(kind)
     design = render_accelerator(network, 2).write(tmp_path)
     assert design.schedule == schedule
-    assert choose_schedule(network, 2, "step-outer") == "step-outer"
+    assert plan(network, 2, "step-outer").schedule == "step-outer"
     if schedule == "step-outer":
         with pytest.raises(UserError):
-            choose_schedule(network, 2, "group-stationary")
+            plan(network, 2, "group-stationary")
 
 
 def test_what_no_schedule_can_do_is_named() -> None:
@@ -96,31 +94,30 @@ def test_what_no_schedule_can_do_is_named() -> None:
     with pytest.raises(
         UserError, match=r"layer 1 is made of conv2d, population: accelerators have"
     ):
-        choose_schedule(network, 2)
+        plan(network, 2)
     with pytest.raises(
         UserError, match=r"schedule 'inner': expected auto, group-stationary, step-"
     ):
-        choose_schedule(network, 2, "inner")
+        plan(network, 2, "inner")
     vector = InputEncoding(shape=(2,), bits=5, fraction_bits=4)
     late = DelayDense(weight=np.eye(2), delays=np.full((2, 2), 300))
     slow = NetworkDescription(
         name="net", input=vector, steps=2, layers=[late, Population(neuron=LIF)]
     )
     with pytest.raises(UserError, match="a delay of 300 steps"):
-        choose_schedule(quantize(slow), 2)
+        plan(quantize(slow), 2)
 
 
 def test_only_what_a_design_needs_is_written(
     make_step_network: MakeStepNetwork, tmp_path: Path
 ) -> None:
     for kind, has_rings in (("recurrent", False), ("delayed", True)):
-        design = render_steps(make_step_network(kind), 2).write(tmp_path / kind)
+        design = render_accelerator(make_step_network(kind), 2, "step-outer").write(tmp_path / kind)
         names = {path.name for path in design.verilog}
-        assert ("snn_step_rings.v" in names, "snn_accumulator.v" in names) == (
-            has_rings,
-            not has_rings,
-        )
-        assert "snn_engine.v" not in names
+        assert ("snn_ring.v" in names) == has_rings
+        assert "snn_column.v" not in names
+    loaded = render_accelerator(make_step_network("recurrent"), 2, weights="loaded")
+    assert "rtl/snn_column.v" in loaded.contents
 
 
 def signed(value: int, width: int) -> int:
@@ -140,7 +137,7 @@ def test_the_weight_memory_holds_weights_and_delays_in_the_order_of_the_work(
     network = quantize(NetworkDescription(name="n", input=encoding, steps=9, layers=layers))
     lanes, layer = 2, network.layers[0]
     assert layer.feedback is not None
-    geometry = render_steps(network, lanes).write(tmp_path).geometry
+    geometry = render_accelerator(network, lanes, "step-outer").write(tmp_path).geometry
     assert geometry.weight_bits == 8
     rows = [int(line, 16) for line in (tmp_path / "rtl/weights.hex").read_text().split()]
     row = 0
@@ -171,8 +168,8 @@ def test_a_delay_of_the_inputs_goes_into_the_weights_behind_it() -> None:
         Population(neuron=LIF),
     ]
     network = quantize(NetworkDescription(name="n", input=encoding, steps=4, layers=layers))
-    assert plan_steps(network, 2).delay_bits == 2
-    assert choose_schedule(network, 2) == "step-outer"
+    assert plan(network, 2).delay_bits == 2
+    assert plan(network, 2).schedule == "step-outer"
 
 
 def test_neurons_that_share_a_name_have_units_of_their_own(tmp_path: Path) -> None:
@@ -184,29 +181,14 @@ def test_neurons_that_share_a_name_have_units_of_their_own(tmp_path: Path) -> No
     ]
     encoding = InputEncoding(shape=(2,), bits=5, fraction_bits=4)
     network = quantize(NetworkDescription(name="n", input=encoding, steps=4, layers=layers))
-    design = render_steps(network, 2).write(tmp_path)
+    design = render_accelerator(network, 2, "step-outer").write(tmp_path)
     assert design.neuron_modules == ("lif_q8_8_step", "lif_q8_8_2_step")
-
-
-@pytest.mark.parametrize(
-    "options", [{"units": 2}, {"pipeline": 1}, {"inputs_per_beat": 2}, {"weights": "loaded"}]
-)
-def test_what_only_the_other_schedule_has_is_refused(
-    options: dict[str, Any], make_step_network: MakeStepNetwork, tmp_path: Path
-) -> None:
-    name, value = next(iter(options.items()))
-    with pytest.raises(UserError, match=f"step-outer schedule does not take {name}={value}"):
-        render_accelerator(make_step_network("recurrent"), 2, **options).write(tmp_path)
-    assert not list(tmp_path.iterdir())
-    design = render_accelerator(make_step_network("recurrent"), 2, units=1).write(tmp_path)
-    with pytest.raises(UserError, match="schedule step-outer: expected group-stationary"):
-        design.stationary_geometry()
 
 
 def test_a_summed_membrane_is_left_to_the_first_schedule(make_network: MakeNetwork) -> None:
     network = make_network([4, 3])
-    assert choose_schedule(replace(network, readout="membrane"), 2) == "group-stationary"
+    assert plan(replace(network, readout="membrane"), 2).schedule == "group-stationary"
     early = replace(network, readout="first-to-2")
-    assert choose_schedule(early, 2) == "step-outer"
+    assert plan(early, 2).schedule == "step-outer"
     with pytest.raises(UserError, match="cannot end a sample early"):
-        choose_schedule(early, 2, "group-stationary")
+        plan(early, 2, "group-stationary")

@@ -1,4 +1,4 @@
-"""A network's layers as the step-outer engine sees them: arrays of weights, delays and gains.
+"""A network's layers as the engine sees them: arrays of weights, delays and gains.
 
 Each layer of neurons has one part that comes in, and a second one if its own spikes come back.
 """
@@ -48,7 +48,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class StepLayer:
+class EngineLayer:
     """A layer of neurons.
 
     Attributes:
@@ -83,16 +83,16 @@ class StepLayer:
         )
 
 
-def step_layers(network: IntegerNetwork) -> tuple[StepLayer, ...]:
+def engine_layers(network: IntegerNetwork) -> tuple[EngineLayer, ...]:
     """Take a network apart.
 
     Raises:
         UserError: If a layer is made of what the engine does not build.
     """
-    return tuple(_step_layer(network, number) for number in range(len(network.layers)))
+    return tuple(_engine_layer(network, number) for number in range(len(network.layers)))
 
 
-def _step_layer(network: IntegerNetwork, number: int) -> StepLayer:
+def _engine_layer(network: IntegerNetwork, number: int) -> EngineLayer:
     layer = network.layers[number]
     largest = (1 << network.input_bits) - 1 if number == 0 else 1
     name = f"{network.name}: neuron layer {number + 1}"
@@ -109,7 +109,7 @@ def _step_layer(network: IntegerNetwork, number: int) -> StepLayer:
         (part.bias << part.gain for part in (incoming, own) if part is not None),
         np.zeros(layer.outputs, dtype=np.int64),
     )
-    return StepLayer(incoming, own, np.asarray(bias), layer.neuron_parameters)
+    return EngineLayer(incoming, own, np.asarray(bias), layer.neuron_parameters)
 
 
 def _incoming(layer: IntegerLayer, largest: int, name: str) -> Part:

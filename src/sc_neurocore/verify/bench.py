@@ -1,0 +1,207 @@
+"""Formal benches around an accelerator's own files: prepared, run and judged.
+
+A bench is a module whose name is that of its claim. It holds the emitted top module, or parts of
+the engine; the memories and the neurons' equations are replaced by ones that answer with anything.
+What it asserts is proved by induction; where that fails, SymbiYosys looks for a counterexample. A
+bench in which what it covers cannot happen proves nothing, and is refused.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sc_neurocore.errors import CheckFailedError, ToolFailedError
+from sc_neurocore.hdl.accelerator import Accelerator
+from sc_neurocore.hdl.render import render
+from sc_neurocore.tools import programs
+from sc_neurocore.tools.programs import ToolTimeoutError
+from sc_neurocore.verify.result import ProofResult, ProofStatus
+from sc_neurocore.verify.unrolling import VacuousError, engine, induction_depth
+
+RESET = ("reset is high in the first clock",)
+MEMORIES = ("snn_rom.v", "snn_ram.v", "snn_column.v")
+_FAILURE = re.compile(r"Assert failed in .*")
+
+_SCRIPT = """\
+[options]
+mode bmc
+depth {depth}
+
+[engines]
+smtbmc z3
+
+[script]
+read_verilog -formal -defer {sources}
+prep -top {top} -flatten
+
+[files]
+{sources_by_line}
+"""
+
+
+def prepare(
+    accelerator: Accelerator,
+    name: str,
+    values: Mapping[str, Any],
+    *,
+    template: str | None = None,
+    further: Mapping[str, str] | None = None,
+    free: tuple[str, ...] = MEMORIES,
+    equations_are_free: bool = True,
+) -> Path:
+    """Write a bench and the sources that it needs.
+
+    Args:
+        accelerator: The design; the bench goes to its folder proof/`name`.
+        name: The claim in a word, which is also the bench's module.
+        values: What the template is filled in with, beside what all benches take.
+        template: The bench's template, if it is not `name`.v.j2.
+        further: The texts of modules that the bench needs beside the design's, by name.
+        free: The memories' files, which are left out; the bench has its own.
+        equations_are_free: Whether the neurons' equations answer with anything.
+
+    Returns:
+        The folder.
+
+    Raises:
+        CheckFailedError: If a file of the design assumes something: a proof would rest on it.
+    """
+    folder = accelerator.directory / "proof" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for path in accelerator.verilog:
+        if path.name not in free:
+            text = (accelerator.directory / path).read_text(encoding="utf-8")
+            if re.search(r"\b(assume|restrict)\b", re.sub(r"//.*|/\*.*?\*/", "", text)):
+                raise CheckFailedError(
+                    f"{accelerator.directory / path} assumes something: what the files of a design "
+                    f"claim of themselves is shown, nothing is taken for granted; compile again"
+                )
+            if equations_are_free and path.stem in accelerator.neuron_modules:
+                text = free_module(text, path.stem)
+            (folder / path.name).write_text(text, encoding="utf-8")
+    for module, text in (further or {}).items():
+        (folder / f"{module}.v").write_text(text, encoding="utf-8")
+    common = {"name": name, "top": accelerator.top, "g": accelerator.geometry}
+    common |= {"steps": accelerator.steps, "weights": accelerator.weights}
+    common |= {"gs": not accelerator.geometry.step_outer}
+    file = template or f"{name}.v.j2"
+    bench = render("sc_neurocore.verify", "harness", file, common | dict(values))
+    (folder / f"{name}.v").write_text(bench, encoding="utf-8")
+    return folder
+
+
+def bench_sources(folder: Path) -> list[str]:
+    """Return the Verilog of a bench that `prepare` wrote, the bench itself first."""
+    others = sorted(path.name for path in folder.glob("*.v") if path.stem != folder.name)
+    return [f"{folder.name}.v", *others]
+
+
+def free_module(text: str, name: str) -> str:
+    """Return a module with the ports of the one in a text, whose outputs are anything."""
+    header = re.search(rf"\bmodule {name} \((.*?)\);", text, re.DOTALL)
+    if header is None:
+        raise CheckFailedError(f"{name}.v holds no module {name}: compile again")
+    ports = header[0].replace("output reg", "output wire")
+    outputs = re.findall(r"output wire(?: signed)?(?: \[[^\]]*\])? (\w+)", ports)
+    lines = [f"    assign {output} = $anyseq;" for output in outputs]
+    return "\n".join([ports, *lines, "endmodule", ""])
+
+
+def edited_parameters(accelerator: Accelerator) -> str:
+    """Return how the parameters that the emitted top gives its engine differ, or nothing."""
+    top = (accelerator.directory / accelerator.verilog[0]).read_text(encoding="utf-8")
+    given = dict(re.findall(r"\.([A-Z_]+)\((\d+)\)", top))
+    for parameter, planned in accelerator.geometry.parameters.items():
+        if given.get(parameter) != str(planned):
+            return (
+                f"{accelerator.top} gives its engine {parameter} = {given.get(parameter)}, and "
+                f"the network needs {planned}"
+            )
+    return ""
+
+
+def prove(
+    accelerator: Accelerator,
+    folder: Path,
+    title: str,
+    claims: str,
+    assumptions: tuple[str, ...],
+    depth: int,
+    timeout: float,
+    figures: Mapping[str, int] | None = None,
+) -> ProofResult:
+    """Prove a bench that `prepare` wrote by induction, or else look for a counterexample.
+
+    Args:
+        accelerator: The design.
+        folder: Where the bench lies.
+        title: What the result is called.
+        claims: What is proved, if it is.
+        assumptions: What that rests on.
+        depth: Clocks of the search for a counterexample, and longest induction.
+        timeout: Seconds for each of the two, after which the answer is `unknown`.
+        figures: Numbers that belong to the claim, by name.
+    """
+    began = time.perf_counter()
+    name = folder.name
+    sources = bench_sources(folder)
+    used = engine()
+    status: ProofStatus
+    try:
+        found = None
+        if wrong := edited_parameters(accelerator):
+            status, detail = "refuted", wrong
+        elif (found := induction_depth(folder, name, sources, depth, timeout)) is not None:
+            status, detail = "proved", claims
+            used = f"k-induction with k = {found}, {used}"
+        else:
+            used = f"SymbiYosys {programs.version('sby')}, z3 {programs.version('z3')}"
+            script = _SCRIPT.format(
+                depth=depth,
+                top=name,
+                sources=" ".join(sources),
+                sources_by_line="\n".join(sources),
+            )
+            (folder / f"{name}.sby").write_text(script, encoding="utf-8")
+            command = ["-f", f"{name}.sby"]
+            done = programs.run("sby", command, folder, timeout=timeout, check=False)
+            status, detail = _judge(done.stdout + done.stderr, folder, depth)
+    except VacuousError as error:
+        status, detail = "unknown", f"the bench proves nothing: {error}"
+    except (TimeoutError, ToolTimeoutError):
+        status, detail = "unknown", f"no answer within {timeout:g} s"
+    return ProofResult(
+        name=title,
+        status=status,
+        engine=used,
+        seconds=round(time.perf_counter() - began, 3),
+        detail=detail,
+        assumptions=assumptions,
+        figures=figures or {},
+    )
+
+
+def _judge(output: str, folder: Path, depth: int) -> tuple[ProofStatus, str]:
+    """Read SymbiYosys' verdict; a refutation is explained by the claim that failed."""
+    if "DONE (PASS" in output or "DONE (UNKNOWN" in output:
+        return "unknown", f"neither a counterexample in {depth} clocks nor an induction was found"
+    if "DONE (FAIL" in output:
+        failure = _FAILURE.search(output)
+        claim = _claim(failure[0], folder) if failure else ""
+        return "refuted", f"{claim or 'an assertion fails'} (trace in {folder.name}/)"
+    lines = "\n  ".join(line for line in output.splitlines()[-12:])
+    raise ToolFailedError(f"sby in {folder} gave no verdict:\n  {lines}")
+
+
+def _claim(failure: str, folder: Path) -> str:
+    """Return the source line of a failed assertion."""
+    place = re.search(r"(\w+\.v):(\d+)", failure)
+    if place is None:
+        return failure
+    return (folder / place[1]).read_text(encoding="utf-8").splitlines()[int(place[2]) - 1].strip()
