@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from sc_neurocore import files
+from sc_neurocore import files, folders
 from sc_neurocore.errors import UserError
-from sc_neurocore.files import inside, replace_files, settle, sole_writer
+from sc_neurocore.files import inside
+from sc_neurocore.folders import replace_files, settle, sole_writer
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_only_what_was_written_and_is_unchanged_is_removed(tmp_path: Path) -> No
     assert not (tmp_path / "build" / "x").exists()
     assert (tmp_path / "build" / "b").read_bytes() == b"edited"
     assert (tmp_path / "own").read_bytes() == b"3"
-    assert files.written_files(tmp_path) == {}
+    assert folders.written_files(tmp_path) == {}
 
 
 @pytest.mark.parametrize("calls", range(1, 5))
@@ -89,7 +90,7 @@ def test_an_interrupted_replacement_is_finished(
             raise KeyboardInterrupt
         real(source, target)
 
-    monkeypatch.setattr(files.os, "replace", dying)
+    monkeypatch.setattr(folders.os, "replace", dying)
     with pytest.raises(KeyboardInterrupt), sole_writer(tmp_path, "test"):
         replace_files(tmp_path, {"a": b"new", "b": b"new"})
     monkeypatch.undo()
@@ -130,7 +131,7 @@ def test_a_planted_journal_cannot_leave_the_folder(tmp_path: Path) -> None:
     outside.write_text("keep")
     digest = files.sha256(outside.read_bytes())
     folder = tmp_path / "design"
-    own = folder / files.OWN_FOLDER
+    own = folder / folders.OWN_FOLDER
     (own / "staged").mkdir(parents=True)
     (own / "staged" / "0").write_text("evil")
     for journal in (
@@ -151,7 +152,7 @@ def test_a_planted_link_for_our_own_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "away").mkdir()
     folder = tmp_path / "design"
     folder.mkdir()
-    (folder / files.OWN_FOLDER).symlink_to(tmp_path / "away")
+    (folder / folders.OWN_FOLDER).symlink_to(tmp_path / "away")
     with pytest.raises(UserError, match="symbolic link"), sole_writer(folder, "compile"):
         pass
     assert list((tmp_path / "away").iterdir()) == []

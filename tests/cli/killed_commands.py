@@ -27,7 +27,8 @@ import numpy as np
 
 from sc_neurocore.cli import hardware, upkeep
 from sc_neurocore.equation import LIF
-from sc_neurocore.files import OWN_FOLDER, sha256, sole_writer, written_files
+from sc_neurocore.files import sha256
+from sc_neurocore.folders import OWN_FOLDER, sole_writer, written_files
 from sc_neurocore.fpga import build as building
 from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.flow import Job, Product

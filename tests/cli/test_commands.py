@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from sc_neurocore.cli.app import app
 from sc_neurocore.cli.app import run as run_line
 from sc_neurocore.equation import CATALOGUE
-from sc_neurocore.files import OWN_FOLDER, sole_writer
+from sc_neurocore.folders import OWN_FOLDER, sole_writer
 from sc_neurocore.fpga.build import BuildReport
 from sc_neurocore.hdl.design import load_design
 from sc_neurocore.hdl.manifest import read_manifest

@@ -11,7 +11,8 @@ import pytest
 
 from sc_neurocore.cli.app import run as run_line
 from sc_neurocore.cli.console import describe_error
-from sc_neurocore.files import replace_files, sole_writer, write_atomically
+from sc_neurocore.files import write_atomically
+from sc_neurocore.folders import replace_files, sole_writer
 
 MODEL = Path(__file__).parents[2] / "models" / "digits"
 FULL = Path("/dev/full")

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from sc_neurocore.cli.app import app
 from sc_neurocore.equation import LIF
 from sc_neurocore.errors import CheckFailedError, UserError
-from sc_neurocore.files import sole_writer
+from sc_neurocore.folders import sole_writer
 from sc_neurocore.fpga import folder as folders
 from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.constraints import check_constraints

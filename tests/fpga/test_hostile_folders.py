@@ -22,13 +22,12 @@ from sc_neurocore.cli.app import app
 from sc_neurocore.cli.console import printable
 from sc_neurocore.equation import LIF
 from sc_neurocore.errors import UserError
-from sc_neurocore.files import (
+from sc_neurocore.files import read_inside, sha256
+from sc_neurocore.folders import (
     OWN_FOLDER,
-    read_inside,
     read_together,
     replace_files,
     settle,
-    sha256,
     sole_writer,
     written_files,
 )

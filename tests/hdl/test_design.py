@@ -12,7 +12,7 @@ import pytest
 
 from sc_neurocore.equation import LIF
 from sc_neurocore.errors import UserError
-from sc_neurocore.files import OWN_FOLDER, written_files
+from sc_neurocore.folders import OWN_FOLDER, written_files
 from sc_neurocore.hdl.design import compile_network, load_design, render_design
 from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population, Recurrent
 

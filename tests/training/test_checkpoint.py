@@ -10,16 +10,30 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
+from sc_neurocore.equation import SURROGATES
 from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.progress import Progress
-from sc_neurocore.training import SpikingNet, TrainingOptions, fit
+from sc_neurocore.training import (
+    CrossEntropy,
+    IFCell,
+    RatePenalty,
+    SpikingNet,
+    SpikingSequential,
+    TrainingOptions,
+    fit,
+)
 from sc_neurocore.training.checkpoint import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
+
+# Networks that learn for a few steps only have not woken up yet, and are told so.
+pytestmark = pytest.mark.filterwarnings("ignore::sc_neurocore.training.health.TrainingWarning")
 
 SCRIPT = Path(__file__).with_name("interrupted_training.py")
 WORKER = runpy.run_path(str(SCRIPT))
@@ -81,7 +95,7 @@ def test_damage_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"state-.*cannot be read"):
         load_checkpoint(tmp_path)
     (tmp_path / CHECKPOINT_NAME).write_text(json.dumps({**record, "version": 7}))
-    with pytest.raises(DataError, match="version 7: this release reads version 1"):
+    with pytest.raises(DataError, match="version 7: this release reads version 2"):
         load_checkpoint(tmp_path)
     for damage in ("[]", "{", "{}"):
         (tmp_path / CHECKPOINT_NAME).write_text(damage)
@@ -92,29 +106,77 @@ def test_damage_is_named(tmp_path: Path) -> None:
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     train, validation = WORKER["stripes"](40, 0), WORKER["stripes"](20, 1)
 
-    def again(net: SpikingNet, data: Any = train, **changes: Any) -> None:
+    def again(net: nn.Module, data: Any = train, **changes: Any) -> None:
+        names = ("loss", "readout", "penalties")
+        objective = {name: changes.pop(name) for name in names if name in changes}
         options = TrainingOptions(**{"epochs": 1, "batch_size": 16, "steps": 4} | changes)
-        fit(net, data, validation, options, checkpoint=tmp_path)
+        fit(net, data, validation, options, checkpoint=tmp_path, **objective)
 
-    again(SpikingNet(9, 8, 3))
-    for refused, difference in [
-        (lambda: again(SpikingNet(9, 8, 3), epochs=2), "options.epochs is 1 there, 2 here"),
-        (lambda: again(SpikingNet(9, 7, 3)), r"parameters.layers.0.bias is \[8\] there, \[7\]"),
-        (
-            lambda: again(SpikingNet(9, 8, 3), WORKER["stripes"](40, 2)),
-            "train.sha256 is '[0-9a-f]+' there",
-        ),
-        (
-            lambda: again(SpikingNet(9, 8, 3), augment=WORKER["dim"]),
-            "options.augment is None there, 'dim' here",
-        ),
-    ]:
+    def net(*modules: nn.Module, **options: Any) -> SpikingSequential:
+        made = SpikingNet(9, 8, 3, **options)
+        return SpikingSequential(*modules, *made.layers) if modules else made
+
+    again(net(), epochs=2)
+    steeper = SURROGATES["atan_surrogate"](3.0)
+    refused: list[tuple[SpikingSequential, dict[str, Any], str]] = [
+        (net(), {"epochs": 1}, "options.epochs is 2 there, 1 here"),
+        (SpikingNet(9, 7, 3), {}, r"network.layers.0 is .*out_features=8.* there, .*=7"),
+        (net(), {"data": WORKER["stripes"](40, 2)}, "train.sha256 is '[0-9a-f]+' there"),
+        (net(), {"augment": WORKER["dim"]}, "options.augment is None there, 'dim' here"),
+        (net(), {"loss": "membrane"}, "objective.loss.of is 'spike-count' there, 'membrane' here"),
+        (net(), {"loss": CrossEntropy(weight=(1, 2, 1))}, "objective.loss.weight is None there"),
+        (net(), {"readout": "membrane"}, "objective.readout.kind is 'spike-count' there"),
+        (net(), {"penalties": RatePenalty(0.1)}, r"objective.penalties is \[\] there"),
+        (net(beta=0.8), {}, r"network.layers.1 is .*beta=0.9.* there, .*beta=0.8"),
+        (net(threshold=0.5), {}, r"threshold=1.0.* there, .*threshold=0.5"),
+        (net(reset="zero"), {}, r"network.layers.1 is .*v = v - threshold.* there, .*v = 0"),
+        (net(surrogate="triangular"), {}, "network.layers.1 is .*surrogate"),
+        (net(surrogate=steeper), {}, r"alpha = 2.0.* there, .*alpha = 3.0"),
+        (net(detach_reset=False), {}, "detach_reset=True.* there, .*detach_reset=False"),
+        (net(cell=IFCell), {}, "network.layers.1 is .*neuron LIF.* there, .*neuron IF"),
+        (net(learn="beta"), {}, "learns ; .* there, .*learns beta"),
+        (net(nn.Dropout(0.1)), {}, "network.layers.0 is"),
+    ]
+    for other, changes, difference in refused:
         with pytest.raises(UserError, match=difference):
-            refused()
+            again(other, **{"epochs": 2, **changes})
+    frozen = net()
+    frozen.layers[0].weight.requires_grad_(False)
+    with pytest.raises(UserError, match="trained is "):
+        again(frozen, epochs=2)
     content, tensors = saved(tmp_path)
     save_checkpoint(tmp_path, content, {**tensors, "network/layers.0.bias": torch.ones(9)})
     with pytest.raises(DataError, match=r"(?s)does not fit the network: .*layers.0.bias"):
-        again(SpikingNet(9, 8, 3))
+        again(SpikingNet(9, 8, 3), epochs=2)
+
+
+def test_dropout_that_differs_is_another_network(tmp_path: Path) -> None:
+    train = WORKER["stripes"](40, 0)
+    for share, error in ((0.1, None), (0.1, None), (0.2, "p=0.1.* there, .*p=0.2")):
+        net = SpikingSequential(nn.Dropout(share), *SpikingNet(9, 8, 3).layers)
+        if error is None:
+            fit(net, train, options=OPTIONS, checkpoint=tmp_path)
+        else:
+            with pytest.raises(UserError, match=error):
+                fit(net, train, options=OPTIONS, checkpoint=tmp_path)
+
+
+def test_a_finished_training_is_prolonged_as_if_it_had_been_longer(tmp_path: Path) -> None:
+    train, validation = WORKER["stripes"](40, 0), WORKER["stripes"](20, 1)
+    long = replace(OPTIONS, epochs=4, average=0.9)
+    torch.manual_seed(0)
+    whole, parts = SpikingNet(9, 8, 3), SpikingNet(9, 8, 3)
+    parts.load_state_dict(whole.state_dict())
+    fit(whole, train, validation, long)
+    for epochs in (1, 3, 4):
+        history = fit(parts, train, validation, replace(long, epochs=epochs), checkpoint=tmp_path)
+        assert len(history.epochs) == epochs
+    assert all(map(torch.equal, parts.parameters(), whole.parameters()))
+    other = replace(long, schedule="cosine")
+    fit(parts, train, validation, other, checkpoint=tmp_path / "cosine")
+    with pytest.raises(UserError, match=r"options.epochs is 4 there, 5 here"):
+        longer = replace(other, epochs=5)
+        fit(parts, train, validation, longer, checkpoint=tmp_path / "cosine")
 
 
 def test_ctrl_c_between_epochs_saves_and_says_how_to_resume(tmp_path: Path) -> None:

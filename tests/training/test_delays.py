@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.training import DelayLinear, LIFCell, SpikingNet, SpikingSequential
+from sc_neurocore.training import (
+    DelayLinear,
+    LIFCell,
+    RoundingWarning,
+    SpikingNet,
+    SpikingSequential,
+)
 
 
 def layer(**options: Any) -> DelayLinear:
@@ -121,7 +127,9 @@ def test_delays_begin_where_they_are_told_or_spread_evenly() -> None:
 
 def test_rounded_is_a_copy_with_whole_delays_that_stay() -> None:
     module = layer(delays=[[0.4, 0.6, 1], [3.9, 2.2, 0]])
-    rounded = module.rounded()
+    # Moved by 0.4, 0.4, 0, 0.1, 0.2 and 0 steps.
+    with pytest.warns(RoundingWarning, match=r"by 0.18 steps on average and 0.40 at most.*rounded"):
+        rounded = module.rounded()
     assert rounded.delays.tolist() == [[0, 1, 1], [4, 2, 0]]
     assert torch.equal(rounded.weight, module.weight)
     assert dict(rounded.named_parameters()).keys() == {"weight", "bias"}

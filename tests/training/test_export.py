@@ -32,6 +32,7 @@ from sc_neurocore.training import (
     DelayLinear,
     LIFCell,
     RecurrentLIFCell,
+    RoundingWarning,
     SpikingNet,
     SpikingSequential,
 )
@@ -75,7 +76,8 @@ def everything() -> SpikingSequential:
             net(torch.from_numpy(images(16) / 8), steps=5)
     for index, layer in enumerate(net.layers):
         if isinstance(layer, DelayLinear):
-            net.layers[index] = layer.rounded()
+            with pytest.warns(RoundingWarning):
+                net.layers[index] = layer.rounded()
     return net.eval()
 
 
@@ -137,10 +139,17 @@ def test_a_rebuilt_network_trains_further() -> None:
 
 def test_delays_are_rounded_on_the_way_out() -> None:
     net = SpikingNet(6, 5, 3, max_delay=4)
-    layers = net.to_description("delayed", VECTORS, steps=5).layers
+    with pytest.warns(RoundingWarning, match=r"module [02] \(DelayLinear\): .*on average") as said:
+        layers = net.to_description("delayed", VECTORS, steps=5).layers
+    assert len(said) == 2
+    with pytest.warns(RoundingWarning, match=r"layers\[[02]\]: ") as said:
+        net = net.rounded()
+    assert len(said) == 2
+    again = net.to_description("delayed", VECTORS, steps=5).layers  # what is whole stays as it is
+    assert [str(layer) for layer in again] == [str(layer) for layer in layers]
     for module, layer in zip(net.layers, layers, strict=True):
         if isinstance(layer, DelayDense):
-            np.testing.assert_array_equal(layer.delays, module.rounded().delays)
+            np.testing.assert_array_equal(layer.delays, module.delays)
             assert layer.delays.dtype == np.int64
 
 

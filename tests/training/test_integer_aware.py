@@ -47,6 +47,7 @@ def network(kind: str) -> tuple[SpikingSequential, tuple[int, ...]]:
         return SpikingSequential(nn.Linear(12, 7), cell, nn.Linear(7, 4), LIFCell()), (12,)
 
 
+@pytest.mark.filterwarnings("ignore::sc_neurocore.training.delays.RoundingWarning")
 @pytest.mark.parametrize("kind", ["dense", "conv", "delays", "recurrent"])
 @pytest.mark.parametrize("bits", [2, 3, 4, 6, 8, 16])
 def test_quantising_what_was_learnt_loses_nothing(kind: str, bits: int) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from sc_neurocore.data import Dataset, Split, split_from_metadata
 from sc_neurocore.errors import DataError, EquationError, UserError
-from sc_neurocore.files import OWN_FOLDER
+from sc_neurocore.folders import OWN_FOLDER
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network import load_description
 from sc_neurocore.progress import Progress
@@ -166,6 +166,7 @@ def test_images_and_their_spikes_are_learnt_and_described(net: NetKind, encoder:
     assert answers.accuracy(parts.test.labels) == run.accuracy
 
 
+@pytest.mark.filterwarnings("ignore::sc_neurocore.training.health.TrainingWarning")
 def test_sequences_are_learnt_with_delays() -> None:
     def order(samples: int, seed: int) -> Dataset:
         """Two pulses, on two inputs; the class is which comes first."""
@@ -182,6 +183,8 @@ def test_sequences_are_learnt_with_delays() -> None:
     assert run.accuracy > 0.9
     assert run.description.steps == 10
     assert run.description.layers[0].kind == "delay-dense"
+    before = run.description.metadata["accuracy_before_rounding"]
+    assert isinstance(before, float) and before > 0.9
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from sc_neurocore.equation import LIF, find_neuron
 from sc_neurocore.errors import CheckFailedError, UserError
-from sc_neurocore.files import replace_files, sole_writer
+from sc_neurocore.folders import replace_files, sole_writer
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.hdl.design import compile_network, load_design
 from sc_neurocore.hdl.neuron_folder import compile_neuron

@@ -160,8 +160,8 @@ BROKEN = [
     # Groups after the first start from what the memory holds.
     (
         "snn_neurons.v",
-        "biased_is_first ? REST",
-        "biased_is_first && biased_flags[STEP_BITS+TURN_BITS +: GROUP_BITS] == 0 ? REST",
+        "biased_is_first ? unit",
+        "biased_is_first && biased_flags[STEP_BITS+TURN_BITS +: GROUP_BITS] == 0 ? unit",
         "states",
     ),
     # Padding lanes spike.
@@ -234,7 +234,7 @@ def test_a_core_that_gets_stuck_is_an_error(
     require_tool("iverilog")
     network = make_network([4, 3])
     accelerator = render_accelerator(network, lanes=2).write(tmp_path)
-    change(tmp_path / "rtl/snn_controller.v", "if (pipeline_idle) state", "if (1'b0) state")
+    change(tmp_path / "rtl/snn_controller.v", "if (pipeline_idle)\n", "if (1'b0)\n")
     with pytest.raises(ToolFailedError, match="no result within the limit"):
         cosimulate(accelerator, network, extreme_inputs(network, 2), "icarus")
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from sc_neurocore.hdl.schedules import render_accelerator
 
 from sc_neurocore import load_description
 from sc_neurocore.errors import CheckFailedError, ToolFailedError, UserError
 from sc_neurocore.fixed import IntegerNetwork
 from sc_neurocore.fpga.boards import BOARDS, add_board
+from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.hdl.design import compile_network
 from sc_neurocore.verify.elaborated import (
     Elaboration,
@@ -167,11 +167,10 @@ def test_the_tables_of_the_digits(
     require_tool: RequireTool, digits: dict[str, bytes], design: Elaboration
 ) -> None:
     require_tool("yosys")
-    rows = table(digits, design, "schedule", ["layer"], 2)
-    assert [row["is_static"] for row in rows] == [1, 0]
+    rows = table(digits, design, "layers", ["layer"], 2)
+    assert [row["takes_frame"] for row in rows] == [1, 0]
     assert [row["is_last"] for row in rows] == [0, 1]
     assert [row["inputs"] for row in rows] == [64, 128]
-    rows = table(digits, design, "constants", ["layer", "shift_layer"], 2)
     assert [row["last_group"] for row in rows] == [15, 1]
     assert rows[0]["shift"] != rows[1]["shift"]
 
@@ -297,6 +296,7 @@ def test_a_latch_and_a_falling_edge_in_the_engine_are_refused(
     name = "snn_readout.v"
     with pytest.raises(CheckFailedError, match=r"a latch in snn_readout: snn_readout\.v:"):
         refuse_faults(elaborate(edit(digits, name, "endmodule", planted), TOP))
+    name = "snn_loader.v"
     text = digits[name].decode().replace("posedge", "negedge", 1)
     with pytest.raises(CheckFailedError, match="falling edge"):
         refuse_faults(elaborate({**digits, name: text.encode()}, TOP))
@@ -321,16 +321,16 @@ def test_comments_and_blanks_do_not_make_another_circuit(
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        (f"{TOP}_schedule.v", "inputs     = 11'd64", "inputs     = 11'd65"),
+        (f"{TOP}_layers.v", "inputs       = 11'd64", "inputs       = 11'd65"),
         ("snn_readout.v", "score > best_score", "score >= best_score"),
-        (f"{TOP}.v", "count_address        (count_address)", "count_address (4'd0)"),
+        (f"{TOP}.v", "count_address      (count_address)", "count_address (4'd0)"),
     ],
 )
 def test_an_edit_of_the_circuit_is_seen(
     name: str, old: str, new: str, require_tool: RequireTool, digits: dict[str, bytes]
 ) -> None:
     require_tool("yosys")
-    old = old.replace("count_address        (", ".count_address        (").replace("..", ".")
+    old = old.replace("count_address      (", ".count_address      (").replace("..", ".")
     new = new if not old.startswith(".") else f".{new}"
     assert not same_circuit(digits, edit(digits, name, old, new), TOP)
 

@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sc_neurocore.hdl.schedules import render_accelerator
 
 from sc_neurocore import load_description
 from sc_neurocore.equation import CATALOGUE
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import FixedPoint, IntegerNetwork, QFormat, lower
 from sc_neurocore.fpga.boards import BOARDS, add_board
-from sc_neurocore.hdl.accelerator import engine_files
+from sc_neurocore.hdl.accelerator import engine_files, render_accelerator
 from sc_neurocore.hdl.design import compile_network
 from sc_neurocore.hdl.equation_compiler import emit_neuron
 from sc_neurocore.hdl.stochastic_layer import emit_layer
@@ -31,8 +30,15 @@ from sc_neurocore.verify.verilog_tokens import LARGEST_FILE
 
 DIGITS = Path(__file__).parents[2] / "models" / "digits"
 
-ONLY_OURS = ("no_rw_check", "clk is the clock", "10.0", "is not declared", "no file of the design")
-"""Why modules are refused that may only be as we wrote them: memories, and clocks of devices."""
+ONLY_OURS = (
+    "no_rw_check",
+    "clk is the clock",
+    "10.0",
+    "is not declared",
+    "no file of the design",
+    "properties of an edited module must be those that we wrote for it",
+)
+"""Why modules are refused that may only be as we wrote them: memories, devices, contracts."""
 
 
 def verilog_of(contents: Mapping[str, bytes]) -> dict[str, bytes]:

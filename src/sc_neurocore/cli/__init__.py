@@ -11,11 +11,18 @@ __all__ = ["main"]
 _EXIT_INTERRUPTED = 130
 
 
+def _interrupt(*_: object) -> None:
+    """Do what Ctrl-C does, also where a shell has switched that off, as with `&`."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
+
+
 def main() -> NoReturn:
     """Run the command line and exit."""
     try:
         # A polite request to end is handled like Ctrl-C, so that no external program is left over.
-        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        signal.signal(signal.SIGTERM, _interrupt)
         from sc_neurocore.cli.streams import flush_at_the_end, open_what_is_closed
 
         open_what_is_closed()

@@ -17,7 +17,7 @@ from sc_neurocore.cli.stages import find_network, is_neuron, network_inputs, rea
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.parser import parse_neuron
 from sc_neurocore.errors import DataError
-from sc_neurocore.files import sole_writer, write_atomically
+from sc_neurocore.files import write_atomically
 from sc_neurocore.fixed.choosing import (
     USUAL_TARGET,
     Chosen,
@@ -36,6 +36,7 @@ from sc_neurocore.fixed.network_comparison import (
 from sc_neurocore.fixed.qformat import FixedPoint
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.fixed.stimulus import STEPS, Stimulus, given_stimulus, standard_stimulus
+from sc_neurocore.folders import sole_writer
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.report.comparison import both_over_time, error_by_width
 from sc_neurocore.report.style import to_svg

@@ -23,8 +23,9 @@ from sc_neurocore.cli import options, stages
 from sc_neurocore.cli.console import Report, describe_error, exit_code_of, reporting
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import ToolMissingError
-from sc_neurocore.files import inside, sole_writer, write_atomically
+from sc_neurocore.files import inside, write_atomically
 from sc_neurocore.fixed.network_comparison import COMPARED_SAMPLES, compare_network
+from sc_neurocore.folders import sole_writer
 from sc_neurocore.fpga.build import build
 from sc_neurocore.fpga.energy import count_activity
 from sc_neurocore.fpga.folder import opened

@@ -10,7 +10,7 @@ import typer
 from sc_neurocore.cli import options
 from sc_neurocore.cli.console import reporting
 from sc_neurocore.data.catalogue import load_unseen
-from sc_neurocore.files import sole_writer
+from sc_neurocore.folders import sole_writer
 from sc_neurocore.interop.importing import read_nir
 from sc_neurocore.network.storage import save_description
 

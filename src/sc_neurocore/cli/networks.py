@@ -21,9 +21,9 @@ from sc_neurocore.cli.stages import (
 )
 from sc_neurocore.cli.writing import FORMS, write_export
 from sc_neurocore.errors import UserError
-from sc_neurocore.files import sole_writer
 from sc_neurocore.fixed.network_comparison import COMPARED_SAMPLES, compare_network
 from sc_neurocore.fixed.quantize import quantize
+from sc_neurocore.folders import sole_writer
 from sc_neurocore.network.encoding import WeightEncoding
 
 Dataset = Annotated[str | None, typer.Option(help="Another data set (its test part).")]

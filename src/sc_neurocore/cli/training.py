@@ -162,6 +162,11 @@ def train(
             ("network", f"{run.description.name} {run.description.content_hash[:12]}…"),
             ("test accuracy", f"{run.accuracy:.2%} of {run.test_size} samples"),
         ]
+        before = run.description.metadata.get("accuracy_before_rounding")
+        if before is not None:
+            content["accuracy_before_rounding"] = before
+            what = "test accuracy before its delays were rounded to whole steps"
+            rows.append(("delays", f"{float(before):.2%} {what}"))
         for layer in run.activity:
             rate = f"{layer['mean_rate']:.3f} spikes per step and neuron"
             idle = f"{layer['dead']} dead and {layer['saturated']} saturated of {layer['neurons']}"

@@ -13,7 +13,7 @@ import typer
 from sc_neurocore.cli import options
 from sc_neurocore.cli.console import reporting
 from sc_neurocore.errors import CheckFailedError, ToolMissingError, UserError
-from sc_neurocore.files import sole_writer
+from sc_neurocore.folders import sole_writer
 from sc_neurocore.report.html import write_report
 from sc_neurocore.tools.doctor import examine
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save as save_tensors
 
-from sc_neurocore.files import replace_files, write_atomically
+from sc_neurocore.files import write_atomically
 from sc_neurocore.fixed.quantize import quantize
+from sc_neurocore.folders import replace_files
 from sc_neurocore.interop.exporting import TIME_STEP, differences, write_nir
 from sc_neurocore.network.description import DelayDense, NetworkDescription, WeightedLayer
 from sc_neurocore.network.encoding import WeightEncoding, encode_weights

@@ -159,7 +159,8 @@ def split_from_metadata(
 
 
 def _entry(name: str) -> Entry:
-    try:
-        return DATASETS[name]
-    except KeyError:
-        raise DataError(f"no data set {name!r}; known: {', '.join(DATASETS)}") from None
+    entry = DATASETS.get(name) if isinstance(name, str) else None
+    if entry is None:
+        given = repr(name) if isinstance(name, str) else f"a {type(name).__name__}"
+        raise DataError(f"no data set {given}; known: {', '.join(DATASETS)}")
+    return entry

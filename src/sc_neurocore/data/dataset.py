@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,10 @@ OPTION_PREFIX = "dataset_"
 @dataclass(frozen=True)
 class Dataset:
     """Labelled samples.
+
+    Of your own numbers x from 0 to 1, (samples, *shape), and classes y, (samples,):
+
+        Dataset("mine", np.round(x * 255).astype(np.uint8), y, n_classes, 8, 8)
 
     Attributes:
         name: The name in `DATASETS`.
@@ -46,13 +51,17 @@ class Dataset:
     options: Mapping[str, str | int | float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.labels.shape != self.inputs.shape[:1]:
-            raise DataError(
-                f"{self.name}: {len(self.inputs)} inputs but labels of shape {self.labels.shape}"
-            )
+        self._check_labels()
         if self.groups is not None and self.groups.shape != self.labels.shape:
             raise DataError(
                 f"{self.name}: {len(self.inputs)} inputs but groups of shape {self.groups.shape}"
+            )
+        self._check_inputs()
+
+    def _check_inputs(self) -> None:
+        if self.kind not in ("static", "sequence", "spikes"):
+            raise DataError(
+                f"{self.name}: kind = {self.kind!r}: expected 'static', 'sequence' or 'spikes'"
             )
         axes = 2 if self.kind == "static" else 3
         if self.inputs.ndim < axes:
@@ -60,16 +69,76 @@ class Dataset:
                 f"{self.name}: inputs of shape {self.inputs.shape}: expected at least {axes} axes "
                 f"for {self.kind!r} data"
             )
-        if self.kind == "spikes" and (self.input_bits, self.fraction_bits) != (1, 0):
+        bits, fraction = self.input_bits, self.fraction_bits
+        if not _are_whole(bits, fraction) or not 1 <= bits <= 64 or abs(fraction) > 64:
             raise DataError(
-                f"{self.name}: {self.input_bits} bits with {self.fraction_bits} of fraction: "
-                f"spikes have 1 and 0"
+                f"{self.name}: input_bits = {bits!r}, fraction_bits = {fraction!r}: expected whole "
+                f"numbers, 1 to 64 and -64 to 64"
             )
-        if self.inputs.size and int(self.inputs.max()) >> self.input_bits:
+        if self.kind == "spikes" and (bits, fraction) != (1, 0):
+            raise DataError(
+                f"{self.name}: {bits} bits with {fraction} of fraction: spikes have 1 and 0"
+            )
+        if not self.inputs.size:
+            return
+        if int(self.inputs.min()) < 0:
+            raise DataError(
+                f"{self.name}: an input is {self.inputs.min()}: expected unsigned integers; shift "
+                f"the values (inputs - inputs.min()), or split them into two channels, one for "
+                f"rises and one for falls"
+            )
+        if int(self.inputs.max()) >> self.input_bits:
             raise DataError(
                 f"{self.name}: an input is {self.inputs.max()}: expected less than "
                 f"2 ** {self.input_bits}"
             )
+
+    def _check_labels(self) -> None:
+        if not isinstance(self.name, str):
+            raise DataError(f"name = {self.name!r}: expected a text")
+        parts: dict[str, Any] = {"inputs": self.inputs, "labels": self.labels}
+        for what, value in (
+            parts if self.groups is None else parts | {"groups": self.groups}
+        ).items():
+            if not isinstance(value, np.ndarray):
+                raise DataError(
+                    f"{self.name}: {what} are a {type(value).__name__}: expected a NumPy array; "
+                    f"np.asarray(...) makes one of lists, .numpy() of tensors"
+                )
+        if self.inputs.dtype.kind not in "uib":
+            raise DataError(
+                f"{self.name}: inputs of type {self.inputs.dtype}: expected unsigned integers, as "
+                f"hardware reads them, each worth 2 ** -fraction_bits. Numbers x from 0 to 1 "
+                f"become 8 bits of fraction by np.round(x * 255).astype(np.uint8), input_bits=8, "
+                f"fraction_bits=8; to train on numbers as they are, give fit a torch Dataset"
+            )
+        if self.labels.shape != self.inputs.shape[:1]:
+            advice = "; one-hot labels become classes by .argmax(1)" * (self.labels.ndim == 2)
+            raise DataError(
+                f"{self.name}: {len(self.inputs)} inputs but labels of shape {self.labels.shape}"
+                f"{advice}"
+            )
+        if self.labels.dtype.kind not in "ui":
+            raise DataError(
+                f"{self.name}: labels of type {self.labels.dtype}: expected whole numbers; "
+                f"labels.astype(np.int64)"
+            )
+        if not _are_whole(self.n_classes) or self.n_classes < 1:
+            raise DataError(
+                f"{self.name}: n_classes = {self.n_classes!r}: expected a whole number, 1 or more"
+            )
+        if self.labels.size:
+            least, most = int(self.labels.min()), int(self.labels.max())
+            if least < 0 or most >= self.n_classes:
+                advice = (
+                    "; leave samples without a class out, inputs[labels >= 0]"
+                    if least < 0
+                    else "; count classes from 0, or raise n_classes"
+                )
+                raise DataError(
+                    f"{self.name}: labels from {least} to {most}: expected 0 to "
+                    f"{self.n_classes - 1}{advice}"
+                )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -98,12 +167,26 @@ class Dataset:
         """Return the inputs as numbers, float32 of the same shape; exact for up to 24 bits."""
         return self.inputs.astype(np.float32) * np.float32(2.0**-self.fraction_bits)
 
+    def sha256(self) -> str:
+        """Return the hash of inputs and labels, hexadecimal."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.inputs).data)
+        digest.update(np.ascontiguousarray(self.labels).data)
+        return digest.hexdigest()
+
     def network_inputs(self) -> Inputs:
         """Return the inputs as networks read them: what has steps as (T, samples, *shape)."""
         return self.inputs if self.kind == "static" else np.moveaxis(self.inputs, 1, 0)
 
     def take(self, which: NDArray[np.integer[Any]] | NDArray[np.bool_]) -> Dataset:
-        """Return the samples at the indices, in their order, or those where a mask is true."""
+        """Return the samples at the indices, in their order, or those where a mask is true.
+
+        Raises:
+            DataError: If there is no such sample.
+        """
+        try:
+            self.labels[which]
+        except IndexError as error:
+            raise DataError(f"{self.name}: take: {error}; expected indices or a mask") from None
         return replace(
             self,
             inputs=self.inputs[which],
@@ -133,6 +216,12 @@ class Dataset:
     def flattened(self) -> Dataset:
         """Return the same data with every frame as one axis."""
         return self.shaped((math.prod(self.shape),))
+
+
+def _are_whole(*values: object) -> bool:
+    return all(
+        isinstance(value, int | np.integer) and not isinstance(value, bool) for value in values
+    )
 
 
 @dataclass(frozen=True)

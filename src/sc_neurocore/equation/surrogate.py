@@ -15,8 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Real
 
-from sc_neurocore.equation.expression import Expression
+from sc_neurocore.equation.expression import Expression, symbols
 from sc_neurocore.equation.syntax import parse_expression
+from sc_neurocore.equation.text import format_expression
 from sc_neurocore.errors import EquationError
 
 
@@ -37,6 +38,20 @@ class Surrogate:
     alpha: float
     meaning: str
     reference: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.derivative, Expression):
+            raise EquationError(
+                f"surrogate {self.name}: its derivative is {self.derivative!r}: expected an "
+                f"expression, such as parse_expression('1 / (1 + (alpha*x)**2)')"
+            )
+        # Any other name would mean one of the neuron's own parameters, or nothing.
+        for name in symbols(self.derivative):
+            if name not in ("x", "alpha"):
+                raise EquationError(
+                    f"surrogate {self.name}: {format_expression(self.derivative)} has the name "
+                    f"{name!r}: expected x, the crossing, and alpha, the sharpness"
+                )
 
     def __call__(self, alpha: float) -> Surrogate:
         """Return the same surrogate with another `alpha`, which must be positive."""

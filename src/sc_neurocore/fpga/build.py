@@ -16,14 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.files import (
-    LARGEST_FILE,
-    read_inside,
-    replace_files,
-    sha256,
-    sole_writer,
-    written_files,
-)
+from sc_neurocore.files import LARGEST_FILE, read_inside, sha256
+from sc_neurocore.folders import replace_files, sole_writer, written_files
 from sc_neurocore.fpga.constraints import check_constraints
 from sc_neurocore.fpga.flow import Job, Product, run_steps, start_job
 from sc_neurocore.fpga.sources import Sources, sources_of

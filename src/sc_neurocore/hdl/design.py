@@ -15,20 +15,13 @@ from typing import Unpack
 
 from sc_neurocore import __version__
 from sc_neurocore.errors import CheckFailedError, UserError
-from sc_neurocore.files import (
-    LARGEST_FILE,
-    read_inside,
-    read_together,
-    replace_files,
-    sha256,
-    sole_writer,
-    written_files,
-)
+from sc_neurocore.files import LARGEST_FILE, read_inside, sha256
 from sc_neurocore.fixed.judgement import judge_network
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.numerics import check_kinds, refuse
 from sc_neurocore.fixed.qformat import QFormat
 from sc_neurocore.fixed.quantize import quantize
+from sc_neurocore.folders import read_together, replace_files, sole_writer, written_files
 from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
 from sc_neurocore.hdl.geometry import AUTO, EngineOptions, plan
 from sc_neurocore.hdl.manifest import (

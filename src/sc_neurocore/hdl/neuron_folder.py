@@ -13,18 +13,12 @@ from sc_neurocore import __version__
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.parser import parse_neuron
 from sc_neurocore.errors import UserError
-from sc_neurocore.files import (
-    read_inside,
-    read_together,
-    replace_files,
-    sha256,
-    sole_writer,
-    written_files,
-)
+from sc_neurocore.files import read_inside, sha256
 from sc_neurocore.fixed.judgement import judge_program
 from sc_neurocore.fixed.lowering import NeuronProgram, lower
 from sc_neurocore.fixed.numerics import Numerics, check_kinds, refuse
 from sc_neurocore.fixed.qformat import LEAST_CONSTANT_BITS, FixedPoint, QFormat
+from sc_neurocore.folders import read_together, replace_files, sole_writer, written_files
 from sc_neurocore.hdl.equation_compiler import NeuronVerilog, emit_neuron
 from sc_neurocore.hdl.manifest import Identifier
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import torch
@@ -78,6 +79,21 @@ def as_whole(name: str, value: Any, least: int = 1) -> int:
     if number is None or number < least:
         raise UserError(f"{name} = {shown(value)}: expected a whole number of at least {least}")
     return number
+
+
+def as_seed(name: str, value: Any) -> int:
+    """Return a whole number that PyTorch's generators take for a seed."""
+    seed = as_whole(name, value, -(1 << 63))
+    if seed >= 1 << 63:
+        raise UserError(f"{name} = {seed}: expected a whole number below 2 ** 63")
+    return seed
+
+
+def check_numbers(**values: Any) -> None:
+    """Raise unless every value is a number; truth values and texts are none."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise UserError(f"{name} = {shown(value)}: expected a number")
 
 
 def shown(value: Any) -> str:

@@ -112,6 +112,14 @@ class FusedNeuron:
         self._keys = tuple(map(_register, self._scans))
         self._known: dict[Hashable, Any] = {}
 
+    def with_surrogate(self, surrogate: Surrogate) -> FusedNeuron:
+        """Return the neuron with another surrogate; another sharpness takes the same kernels."""
+        if surrogate.derivative != self.surrogate.derivative:
+            return FusedNeuron(self.neuron, surrogate, self.detach_reset, self.learnable)
+        other = object.__new__(FusedNeuron)  # nothing is derived anew
+        other.__dict__.update(self.__dict__, surrogate=surrogate, _known={})
+        return other
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Made anew, so that another process knows the scans too.
         return FusedNeuron, (self.neuron, self.surrogate, self.detach_reset, self.learnable)

@@ -13,7 +13,9 @@ import hashlib
 import os
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -30,6 +32,17 @@ from sc_neurocore.files import (
 )
 
 _loading = threading.Lock()
+_listeners: list[Callable[[str], None]] = []
+
+
+@contextmanager
+def telling(listener: Callable[[str], None]) -> Iterator[None]:
+    """Tell the listener the name of every module that is compiled inside, before it is."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
 
 
 def load(name: str, text: str) -> ModuleType:
@@ -60,6 +73,9 @@ def load(name: str, text: str) -> ModuleType:
                 f"{path.parent}: cannot write generated kernels there ({error}); set "
                 f"{CACHE_VARIABLE} to a folder that can be written, or use backend='eager'"
             ) from None
+        if _listeners and not list((path.parent / "__pycache__").glob(f"{module_name}.*.nbi")):
+            for listener in tuple(_listeners):
+                listener(name)
         module = ModuleType(module_name)
         module.__file__ = str(path)
         sys.modules[module_name] = module

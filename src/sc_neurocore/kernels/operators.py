@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sc_neurocore.errors import UserError
 from sc_neurocore.kernels.numba_call import Call, Layout, Plan, layout_of
 
 
@@ -151,6 +152,14 @@ def _scan_backward(
     return _backward(gradients, currents, initial, values, lengths, Plan.unpacked(key, plan))
 
 
+def _refuse_twice(ctx: Any, *gradients: Any) -> Any:
+    raise UserError(
+        "a fused kernel is differentiable once, and something asked for the gradient of a gradient "
+        "(create_graph=True, a gradient penalty, torch.autograd.gradgradcheck): make the cells "
+        "with backend='eager', which is as often differentiable as you like"
+    )
+
+
 def _empty_results(*arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     currents, _, _, _, key, plan = arguments
     return Layout(Plan.unpacked(key, plan), currents.shape, currents.dtype).results(currents)
@@ -177,3 +186,4 @@ scan_backward: Any = _operator("sc_neurocore::scan_backward", _scan_backward)
 scan_forward.register_fake(_empty_results)
 scan_backward.register_fake(_empty_gradients)
 scan_forward.register_autograd(_differentiate, setup_context=_remember_inputs)
+scan_backward.register_autograd(_refuse_twice)

@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sc_neurocore import __version__
-from sc_neurocore.files import replace_files, sole_writer
+from sc_neurocore.folders import replace_files, sole_writer
 from sc_neurocore.report.contents import (
     Layout,
     Results,

@@ -14,7 +14,7 @@ from sc_neurocore.training.catalogue import (
     SynapticCell,
 )
 from sc_neurocore.training.cells import Cell
-from sc_neurocore.training.delays import DelayLinear
+from sc_neurocore.training.delays import DelayLinear, RoundingWarning
 from sc_neurocore.training.encoders import (
     ENCODERS,
     delta_decode,
@@ -22,6 +22,7 @@ from sc_neurocore.training.encoders import (
     latency_encode,
     rate_encode,
 )
+from sc_neurocore.training.health import TrainingWarning
 from sc_neurocore.training.history import Epoch, TrainingHistory
 from sc_neurocore.training.loop import evaluate, fit, seeded, train_epoch
 from sc_neurocore.training.losses import (
@@ -37,28 +38,45 @@ from sc_neurocore.training.networks import (
     SpikingNet,
     SpikingOutput,
     SpikingSequential,
+    detached,
+)
+from sc_neurocore.training.objectives import (
+    LOSSES,
+    CrossEntropy,
+    MembraneError,
+    RateError,
+    RatePenalty,
 )
 from sc_neurocore.training.options import RunOptions, TrainingOptions
+from sc_neurocore.training.readouts import Answer, Readout
 from sc_neurocore.training.recording import record
 from sc_neurocore.training.recurrent import RecurrentCell
 from sc_neurocore.training.run import TrainedRun, train, train_run
 
 __all__ = [
     "ENCODERS",
+    "LOSSES",
     "ALIFCell",
     "ActivityReport",
     "AdExCell",
     "AlphaCell",
+    "Answer",
     "Cell",
     "ConvSpikingNet",
+    "CrossEntropy",
     "DelayLinear",
     "Epoch",
     "ExpIFCell",
     "IFCell",
     "LIFCell",
     "LapicqueCell",
+    "MembraneError",
+    "RateError",
+    "RatePenalty",
+    "Readout",
     "RecurrentCell",
     "RecurrentLIFCell",
+    "RoundingWarning",
     "RunOptions",
     "SecondOrderLIFCell",
     "SpikingNet",
@@ -68,9 +86,11 @@ __all__ = [
     "TrainedRun",
     "TrainingHistory",
     "TrainingOptions",
+    "TrainingWarning",
     "activity_report",
     "delta_decode",
     "delta_encode",
+    "detached",
     "evaluate",
     "fit",
     "latency_encode",

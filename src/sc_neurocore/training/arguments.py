@@ -20,6 +20,21 @@ from sc_neurocore.kernels.arguments import check_currents, shown
 _A_MODULE = nn.ParameterDict()
 
 
+_ELSEWHERE = {
+    "spike_grad": "; a surrogate is given as surrogate=",
+    "surrogate_function": "; a surrogate is given as surrogate=",
+    "alpha": "; the sharpness belongs to the surrogate, such as surrogate=atan_surrogate(2.0)",
+    "reset_mechanism": "; the reset is given as reset='subtract', 'zero' or 'none'",
+    "v_reset": "; the reset is given as reset=, 'subtract', 'zero', 'none' or a number",
+    "v_threshold": "; the threshold is given as threshold=",
+    "v_th": "; the threshold is given as threshold=",
+    "tau": "; of a time constant tau in steps, beta is exp(-1 / tau)",
+    "init_hidden": "; states are explicit here: they go in and come out of every call",
+    "step_mode": "; one step is cell(current, state), many are cell.unroll(currents)",
+}
+"""What options of other frameworks are called here."""
+
+
 def has_numba() -> bool:
     """Whether the compiled kernels can run here."""
     return importlib.util.find_spec("numba") is not None
@@ -119,6 +134,23 @@ def check_parameter_names(neuron: Neuron, kind: type[nn.Module], base: type[nn.M
             )
 
 
+def check_change(neuron: Neuron, name: str) -> None:
+    """Refuse to change an attribute that a finished cell could only ignore."""
+    fixed = {
+        "neuron",
+        "reset",
+        "channels",
+        "learn",
+        *(f"learn_{each}" for each in neuron.parameters),
+    }
+    if name in fixed:
+        raise UserError(
+            f"{name} of a finished cell cannot be changed: make another cell with {name}=...; what "
+            f"can be changed is surrogate, detach_reset, backend, channel_axis and "
+            f"{', '.join(neuron.parameters) or 'no parameter'}"
+        )
+
+
 def separate(
     neuron: Neuron, options: Mapping[str, Any], learn: Sequence[str]
 ) -> tuple[dict[str, Any], set[str]]:
@@ -130,7 +162,8 @@ def separate(
     unknown = sorted((set(given) | learnt) - set(neuron.parameters))
     if unknown:
         known = ", ".join(neuron.parameters) or "none"
-        raise UserError(f"{neuron.name} has no parameter {unknown[0]!r}; it has {known}")
+        hint = _ELSEWHERE.get(unknown[0], "")
+        raise UserError(f"{neuron.name} has no parameter {unknown[0]!r}; it has {known}{hint}")
     return given, learnt
 
 

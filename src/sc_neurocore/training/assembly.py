@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from sc_neurocore.equation.catalogue import find_neuron
 from sc_neurocore.equation.surrogate import SURROGATES
 from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.network.description import NetworkDescription
-from sc_neurocore.training.delays import DelayLinear
+from sc_neurocore.training.delays import DelayLinear, RoundingWarning
 from sc_neurocore.training.encoders import find_encoder
 from sc_neurocore.training.loop import seeded
 from sc_neurocore.training.networks import ConvSpikingNet, SpikingNet, SpikingSequential
@@ -111,18 +112,21 @@ def describe_network(
         encoder = {"encoder": training.encoder, "encoder_seed": training.seed}
     architecture = "-".join(map(str, widths))
     name = f"{parts.train.name}-{architecture if len(architecture) < 40 else short}"
-    return net.to_description(
-        name.replace("-", "_"),
-        encoded_dataset(parts.train.take(np.arange(1)), training.encoder, steps, 0).encoding,
-        steps,
-        metadata={
-            **parts.metadata,
-            **encoder,
-            "architecture": architecture,
-            "parameters": sum(parameter.numel() for parameter in net.parameters()),
-            **measured,
-        },
-    )
+    encoding = encoded_dataset(parts.train.take(np.arange(1)), training.encoder, steps, 0).encoding
+    with warnings.catch_warnings():  # a run says what rounding delays costs, in accuracy
+        warnings.simplefilter("ignore", RoundingWarning)
+        return net.to_description(
+            name.replace("-", "_"),
+            encoding,
+            steps,
+            metadata={
+                **parts.metadata,
+                **encoder,
+                "architecture": architecture,
+                "parameters": sum(parameter.numel() for parameter in net.parameters()),
+                **measured,
+            },
+        )
 
 
 def _widths(parts: Split, options: RunOptions) -> tuple[tuple[object, ...], str]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.kernels.arguments import check_numbers
 
 MAXIMUM_SMOOTHNESS = 64
 
@@ -51,6 +52,8 @@ class Distortion:
             raise UserError(
                 f"image_shape = {self.image_shape}: expected (rows, columns), 1 or more"
             )
+        names = ("rotation", "shift", "scale", "shear", "elastic", "smoothness")
+        check_numbers(**{name: getattr(self, name) for name in names})
         for name, holds, wanted in (
             ("rotation", 0 <= self.rotation <= 180, "0 to 180 degrees"),
             ("shift", 0 <= self.shift < math.inf, "0 pixels or more"),

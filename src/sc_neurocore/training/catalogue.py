@@ -14,6 +14,8 @@ from typing import Any, ClassVar
 from sc_neurocore.equation.catalogue import CATALOGUE, LIF
 from sc_neurocore.equation.latex import latex_neuron
 from sc_neurocore.equation.neuron import SPIKE, Neuron
+from sc_neurocore.errors import UserError
+from sc_neurocore.kernels.arguments import shown
 from sc_neurocore.training.cells import Cell
 from sc_neurocore.training.recurrent import RecurrentCell
 
@@ -37,7 +39,13 @@ class CatalogueCell(Cell):
         cls.__doc__ = _documentation(neuron, states, neuron.description, latex_neuron(neuron))
         cls.__signature__ = _signature(neuron)  # type: ignore[attr-defined]
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *unnamed: Any, **options: Any) -> None:
+        if unnamed:
+            first = next(iter(self.catalogue_neuron.parameters), "surrogate")
+            raise UserError(
+                f"{type(self).__name__}({shown(unnamed[0])}): a cell's options are given by name, "
+                f"such as {first}={shown(unnamed[0])}"
+            )
         super().__init__(self.catalogue_neuron, **options)
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import torch
@@ -24,17 +24,34 @@ from sc_neurocore.kernels.arguments import as_whole, check_sequence
 from sc_neurocore.kernels.fused import STORED_TYPES, FusedNeuron, Outputs, Run, can_pool
 from sc_neurocore.kernels.numba_call import computed_in
 from sc_neurocore.training import arguments
+from sc_neurocore.training.adjustable import Adjustable, Backend
+from sc_neurocore.training.fixed import FixedParameters
+from sc_neurocore.training.hooks import has_hooks
 from sc_neurocore.training.intervals import from_free, to_free
+from sc_neurocore.training.loading import check_loading
 
-Backend: TypeAlias = Literal["auto", "eager", "numba"]
+SPIKES, MEMBRANE = "spikes", "membrane"
+"""Names of what can be recorded of any cell, beside its states; the membrane is one of these."""
+
 State: TypeAlias = Any
 """A named tuple with one tensor (batch, ...) per state, such as `state.v`."""
+
+
+@dataclass
+class _Asked:
+    """Many steps in place of one, on the way through PyTorch's hooks, and what came of it."""
+
+    steps: int | None
+    lengths: Tensor | None
+    outputs: Outputs
+    run: Run | None = None
+
 
 _tuple_types: dict[tuple[str, ...], Any] = {}
 """One type per name and fields, in a dictionary through which torch.compile can see."""
 
 
-class Cell(nn.Module):
+class Cell(Adjustable):
     """A population of neurons, as many as its input has values.
 
     `spike, state = cell(current, state)` is one step and `cell.unroll` is many. States are
@@ -65,6 +82,9 @@ class Cell(nn.Module):
         ToolMissingError: For a backend that is not here.
     """
 
+    _version = 2  # since then a state dict holds fixed parameters and the equation
+    passes_on: ClassVar[str] = "spikes"
+
     def __init__(
         self,
         neuron: Neuron,
@@ -83,17 +103,15 @@ class Cell(nn.Module):
         arguments.check_neuron(neuron)
         arguments.check_parameter_names(neuron, type(self), Cell)
         self.neuron = neuron if reset is None else neuron.with_reset(reset)
-        self.surrogate = arguments.as_surrogate(surrogate)
-        self.detach_reset = arguments.check_flag("detach_reset", detach_reset)
         self.channels = None if channels is None else as_whole("channels", channels)
-        self.channel_axis = arguments.check_channel_axis(channel_axis)
-        self.backend = backend
+        self._surrogate = arguments.as_surrogate(surrogate)
+        self._detach_reset = arguments.check_flag("detach_reset", detach_reset)
+        self._channel_axis = arguments.check_channel_axis(channel_axis)
+        self._backend: Backend = backend
         # Each is called instead of `_run`, with it and its arguments; see `recording.record`.
         self.observers: tuple[Callable[..., Run], ...] = ()
         given, learnt = arguments.separate(neuron, options, learn)
-        # A number that is fixed stays exact; what differs by channel moves with the module.
-        self.numbers: dict[str, float] = {}
-        self.fixed = nn.Module()
+        self.fixed = FixedParameters()
         self.free = nn.ParameterDict()
         where: Any = {"dtype": torch.get_default_dtype(), "device": torch.get_default_device()}
         for name, interval in neuron.parameters.items():
@@ -104,35 +122,38 @@ class Cell(nn.Module):
                 spread = np.broadcast_to(value, count).copy()
                 free = to_free(torch.from_numpy(spread), interval).to(**where)
                 self.free[name] = nn.Parameter(free)
-            elif value.ndim:
-                self.fixed.register_buffer(name, torch.tensor(value, **where))
             else:
-                self.numbers[name] = float(value)
+                self.fixed.put(name, value)
         # torch.compile does not follow changes beside read-only mappings, so both are made here.
         self._intervals = {name: neuron.parameters[name] for name in self.free}
         _tuple_type(f"{self.neuron.name}State", self.state_names)
         self.fused: FusedNeuron | None = None
-        if backend == "numba" or (backend == "auto" and arguments.has_numba()):
-            options = {"detach_reset": self.detach_reset, "learnable": tuple(self.free)}
-            self.fused = FusedNeuron(self.neuron, self.surrogate, **options)
+        self._fuse()
+        self._is_made = True  # from here on, see `Adjustable`
 
     @property
     def state_names(self) -> tuple[str, ...]:
         """What a state holds, in order."""
         return tuple(self.neuron.states)
 
-    def forward(self, current: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(
+        self, current: Tensor, state: State | None = None, asked: _Asked | None = None
+    ) -> tuple[Tensor, State]:
         """Advance by one step.
 
         Args:
             current: Input current (batch, ...).
             state: What the step before returned, or None for rest.
+            asked: Not for callers: with it, this is many steps, watched by PyTorch's hooks.
 
         Returns:
             The spikes, 0 or 1, in the shape of the current, and the new state.
         """
-        spikes, new = self.unroll(current, state, steps=1)
-        return spikes.squeeze(0), new
+        if asked is None:
+            run = self._observed(current, state, 1, None, Outputs())
+            return run.spikes.squeeze(0), self._as_tuple("State", run.state)
+        asked.run = self._observed(current, state, asked.steps, asked.lengths, asked.outputs)
+        return asked.run.spikes, self._as_tuple("State", asked.run.state)
 
     def unroll(
         self,
@@ -160,14 +181,18 @@ class Cell(nn.Module):
             UserError: If the shapes, the type or a name do not fit.
         """
         names = arguments.names_of("record", record, self.state_names)
-        result = self._observed(currents, state, steps, lengths, Outputs(trace=names))
+        result = self._hooked(currents, state, steps, lengths, Outputs(trace=names))
         new = self._as_tuple("State", result.state)
         if not names:
             return result.spikes, new
         return result.spikes, new, self._as_tuple("Trace", result.trace)
 
     def readout(
-        self, currents: Tensor, state: State | None = None, steps: int | None = None
+        self,
+        currents: Tensor,
+        state: State | None = None,
+        steps: int | None = None,
+        lengths: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Run over time and return only what a network reads out.
 
@@ -175,15 +200,58 @@ class Cell(nn.Module):
             currents: As for `unroll`.
             state: As for `unroll`.
             steps: As for `unroll`.
+            lengths: As for `unroll`; later steps are not counted.
 
         Returns:
             The number of spikes of each neuron, and the sum of its membrane after reset over all
             steps, each (batch, ...).
         """
+        counts, membrane, _, _ = self.read_out(currents, state, steps, lengths, None)
+        return counts, membrane
+
+    def read_out(
+        self,
+        currents: Tensor,
+        state: State | None,
+        steps: int | None,
+        lengths: Tensor | None,
+        record: Sequence[str] | None,
+    ) -> tuple[Tensor, Tensor, State, dict[str, Tensor]]:
+        """Return what `readout` does, the new state, and a trace of "spikes" and states by name."""
         membrane = self.neuron.membrane
-        asked = Outputs(spikes=False, counts=True, sums=(membrane,))
-        result = self._observed(currents, state, steps, None, asked)
-        return result.counts, result.sums[membrane]
+        names = () if record is None else arguments.names_of("record", record, self.recorded)
+        states = {name: membrane if name == MEMBRANE else name for name in names if name != SPIKES}
+        for name, each in states.items():
+            if each not in self.state_names:
+                raise UserError(
+                    f"record={name!r}: {self.neuron.name} has no such state; it has "
+                    f"{', '.join(self.recorded)}"
+                )
+        traced = tuple(dict.fromkeys(states.values()))
+        more = traced if lengths is None else tuple(dict.fromkeys((*traced, membrane)))
+        outputs = Outputs(
+            spikes=SPIKES in names,
+            counts=True,
+            trace=more,
+            sums=() if lengths is not None else (membrane,),
+        )
+        run = self._hooked(currents, state, steps, lengths, outputs)
+        if lengths is None:
+            total = run.sums[membrane]
+        else:  # behind its end a sequence keeps its last membrane, which is not to be counted
+            values = run.trace[membrane]
+            time = torch.arange(len(values), device=values.device)
+            counted = (time.unsqueeze(1) < lengths).view(
+                *values.shape[:2], *(1,) * (values.ndim - 2)
+            )
+            total = torch.where(counted, values, 0.0).sum(0)
+        trace = {name: run.spikes if name == SPIKES else run.trace[states[name]] for name in names}
+        return run.counts, total, self._as_tuple("State", run.state), trace
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """What can be recorded of every step."""
+        return (SPIKES, MEMBRANE, *self.state_names)
 
     def pooled(
         self, currents: Tensor, state: State | None = None, steps: int | None = None
@@ -199,7 +267,42 @@ class Cell(nn.Module):
         Returns:
             (T, batch, channels, rows // 2, columns // 2); a last odd row or column is left out.
         """
-        return self._observed(currents, state, steps, None, Outputs(pool=True)).spikes
+        return self.passed(currents, state, steps, None, pool=True)[0]
+
+    def passed(
+        self,
+        currents: Tensor,
+        state: State | None,
+        steps: int | None,
+        lengths: Tensor | None,
+        pool: bool,
+    ) -> tuple[Tensor, State]:
+        """Return what the layer behind is given, averaged over squares if asked, and the state."""
+        run = self._hooked(currents, state, steps, lengths, Outputs(pool=pool))
+        return run.spikes, self._as_tuple("State", run.state)
+
+    def _hooked(
+        self,
+        currents: Tensor,
+        state: State | None,
+        steps: int | None,
+        lengths: Tensor | None,
+        outputs: Outputs,
+    ) -> Run:
+        """Run over time; where there are hooks, PyTorch calls them as if the cell were called.
+
+        They get `(currents, state)`, and as the output `(spikes, state)` of all steps. Spikes that
+        nobody looks at are never stored, so that only hooks pay for what they are shown.
+        """
+        if not has_hooks(self):
+            return self._observed(currents, state, steps, lengths, outputs)
+        asked = _Asked(steps, lengths, replace(outputs, spikes=True, pool=False))
+        spikes, new = self(currents, state, asked=asked)
+        assert asked.run is not None
+        run = replace(asked.run, state=self._as_mapping(new, spikes[0]))
+        if spikes is not run.spikes:  # a hook has put others in their place
+            run = replace(run, spikes=spikes, counts=spikes.to(run.counts.dtype).sum(0))
+        return run.pooled() if outputs.pool else run
 
     def _observed(self, *arguments: Any) -> Run:
         """Run over time under the eyes of the observers."""
@@ -238,6 +341,11 @@ class Cell(nn.Module):
             )
         stored = currents.dtype
         if self.fused is not None and on_cpu:
+            if torch._C._get_tracing_state() is not None:
+                raise UserError(
+                    "torch.jit.trace and ONNX see PyTorch's operations, not a fused kernel: make "
+                    "the cells with backend='eager', or set cell.backend = 'eager' on each"
+                )
             if stored not in STORED_TYPES:
                 currents = currents.to(computed_in(stored))
             on_the_way = replace(outputs, pool=outputs.pool and can_pool(frame))
@@ -257,9 +365,10 @@ class Cell(nn.Module):
     def parameter_values(self) -> dict[str, float | NDArray[np.float64]]:
         """Return every parameter of the neuron as it acts: a number, or one per channel."""
         values: dict[str, float | NDArray[np.float64]] = {}
+        numbers = self.fixed.numbers()
         for name, interval in self.neuron.parameters.items():
-            if name in self.numbers:
-                values[name] = self.numbers[name]
+            if name in numbers:
+                values[name] = numbers[name]
                 continue
             with torch.no_grad():
                 tensor = (
@@ -273,14 +382,33 @@ class Cell(nn.Module):
 
     def extra_repr(self) -> str:
         """Say which neuron it is and what is learnt, for printing."""
+        numbers = "".join(f", {name}={n:g}" for name, n in self.fixed.numbers().items())
         learnt = f", learn={tuple(self.free)}" if self.free else ""
         channels = f", channels={self.channels}" if self.channels is not None else ""
-        return f"{self.neuron.name}{learnt}{channels}, surrogate={self.surrogate.name}"
+        surrogate = f"{self.surrogate.name}({self.surrogate.alpha:g})"
+        return f"{self.neuron.name}{numbers}{learnt}{channels}, surrogate={surrogate}"
+
+    def get_extra_state(self) -> Tensor:
+        """Return for the state dict what the numbers are numbers of: the equation, as text."""
+        return torch.tensor(list(self.get_equation().encode()), dtype=torch.uint8, device="cpu")
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Do nothing: `_load_from_state_dict` has compared it, and knows the cell's name."""
+
+    def get_equation(self) -> str:
+        """Return as text what decides, beside the numbers, what the cell computes."""
+        has_channels = bool(self.fixed.channels()) or any(p.ndim for p in self.free.values())
+        axis = f"\nchannel_axis {self.channel_axis}" if has_channels else ""
+        return f"{type(self).passes_on}{axis}\n{self.neuron}"
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        check_loading(self, state_dict, prefix)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def _values(self, frame: Tensor) -> dict[str, Tensor | float]:
         """Return the parameters, shaped to broadcast against one step's current."""
-        values: dict[str, Tensor | float] = dict(self.numbers)
-        for name, buffer in self.fixed.named_buffers():
+        values: dict[str, Tensor | float] = {**self.fixed.numbers()}
+        for name, buffer in self.fixed.channels().items():
             values[name] = self._along_channels(buffer, frame)
         for name, free in self.free.items():
             bounded = from_free(free, self._intervals[name])

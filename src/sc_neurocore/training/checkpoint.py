@@ -25,7 +25,7 @@ from sc_neurocore.errors import DataError
 from sc_neurocore.files import write_atomically
 
 CHECKPOINT_NAME = "checkpoint.json"
-VERSION = 1
+VERSION = 2
 
 
 def save_checkpoint(

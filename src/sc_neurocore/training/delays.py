@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +13,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.training.arguments import are_sizes
+
+_WHOLE = 1e-3
+"""Delays so near to a whole step were whole before they were stored as positions."""
+
+
+class RoundingWarning(UserWarning):
+    """Delays between two steps were rounded: the network computes something else."""
 
 
 class DelayLinear(nn.Module):
@@ -60,7 +69,7 @@ class DelayLinear(nn.Module):
         learn_delays: bool = True,
     ) -> None:
         super().__init__()
-        if min(in_features, out_features, max_delay) < 1 or max_delay != int(max_delay):
+        if not are_sizes(in_features, out_features, max_delay):
             raise UserError(
                 f"in_features={in_features}, out_features={out_features}, max_delay={max_delay}: "
                 f"each must be a whole number, at least 1 (without delays, use nn.Linear)"
@@ -82,6 +91,39 @@ class DelayLinear(nn.Module):
         # The triangular wave through the origin, whose slope is nowhere 0.
         raw = torch.remainder(self.positions * self.scale, 2 * self.max_delay)
         return torch.where(raw <= self.max_delay, raw, 2 * self.max_delay - raw)
+
+    def unroll(
+        self, x: Tensor, state: Tensor | None = None, steps: int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the currents of the next steps, and what is still on its way.
+
+        Parts of a sequence, one after the other, are the whole.
+
+        Args:
+            x: As for `forward`.
+            state: The last `max_delay` inputs, (max_delay, batch, in_features), as `unroll`
+                returned them; None where nothing came before.
+            steps: As for `forward`.
+
+        Raises:
+            UserError: If a shape does not fit.
+        """
+        batch = x.shape[-2] if x.ndim > 1 else 0
+        wanted = (self.max_delay, batch, self.in_features)
+        if state is not None and (not isinstance(state, Tensor) or state.shape != wanted):
+            found = tuple(state.shape) if isinstance(state, Tensor) else type(state).__name__
+            raise UserError(f"state of DelayLinear: found {found}, expected {wanted}")
+        if state is None:
+            y = self(x, steps=steps)
+            sequence = x if steps is None else x.expand(steps, *x.shape)
+        else:
+            sequence = torch.cat([state, x if steps is None else x.expand(steps, *x.shape)])
+            y = self(sequence)[self.max_delay :]
+        missing = self.max_delay - len(sequence)
+        if missing > 0:
+            silence = sequence.new_zeros(missing, *sequence.shape[1:])
+            return y, torch.cat([silence, sequence])
+        return y, sequence[len(sequence) - self.max_delay :]
 
     def forward(self, x: Tensor, steps: int | None = None) -> Tensor:
         """Return the currents of all steps.
@@ -136,12 +178,57 @@ class DelayLinear(nn.Module):
         taps = taps.scatter(-1, index, (self.weight * (1 - share)).unsqueeze(-1))
         return taps.scatter(-1, index + 1, (self.weight * share).unsqueeze(-1))
 
+    def rounding(self) -> tuple[float, float]:
+        """Return by how many steps rounding moves a delay: the mean, and the largest."""
+        delays = self.delays.detach()
+        moved = (delays - delays.round()).abs()
+        return float(moved.mean()), float(moved.max())
+
+    def warn_of_rounding(self, place: str) -> None:
+        """Say by how much rounding moves the delays, if it moves them."""
+        mean, most = self.rounding()
+        if most > _WHOLE:
+            warnings.warn(
+                f"{place}: its delays are rounded to whole steps, which moves them by {mean:.2f} "
+                f"steps on average and {most:.2f} at most, so that it computes something else. "
+                f"Compare evaluate(net, ...) with evaluate(net.rounded(), ...), and train on with "
+                f"the rounded delays held",
+                RoundingWarning,
+                stacklevel=3,
+            )
+
     def rounded(self) -> DelayLinear:
-        """Return a copy with whole delays, as hardware has them, whose delays are not trained."""
+        """Return a copy with whole delays, as hardware has them, whose delays are not trained.
+
+        Warns:
+            RoundingWarning: If a delay moves, saying by how much.
+        """
+        self.warn_of_rounding("DelayLinear")
         other = copy.deepcopy(self)
         del other.positions
         other._set_positions(self.delays.detach().round() / self.scale, learn=False)
         return other
+
+    def get_extra_state(self) -> Tensor:
+        """Return for the state dict the range that positions are positions in."""
+        return torch.tensor(self.max_delay)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Compare the range.
+
+        Raises:
+            UserError: If it is another one.
+        """
+        if int(state) != self.max_delay:
+            raise UserError(
+                f"DelayLinear: max_delay = {int(state)} in the state dict, {self.max_delay} here: "
+                f"make the layer with max_delay={int(state)}"
+            )
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        # Releases before did not write it.
+        state_dict.setdefault(f"{prefix}_extra_state", torch.tensor(self.max_delay))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def extra_repr(self) -> str:
         """Say the sizes, for printing."""

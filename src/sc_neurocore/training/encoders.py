@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from sc_neurocore.errors import DataError, UserError
+from sc_neurocore.kernels.arguments import as_seed, as_whole, check_numbers, shown
 from sc_neurocore.kernels.numba_call import computed_in
 
 RateProcess: TypeAlias = Literal["bernoulli", "poisson"]
@@ -61,7 +62,8 @@ def rate_encode(
     real = computed_in(x.dtype)
     probability = x.to(real) if process == "bernoulli" else -torch.expm1(-x.to(real))
     if not isinstance(generator, torch.Generator):
-        generator = torch.Generator().manual_seed(generator)
+        seed = as_seed("generator", generator)
+        generator = torch.Generator().manual_seed(seed)
     shape = x.shape if steps is None else (steps, *x.shape)
     # In [0, 1): a probability of 1 always fires, one of 0 never does.
     uniform = torch.rand(shape, generator=generator, dtype=real, device=generator.device)
@@ -105,6 +107,7 @@ def latency_encode(
     _check_choice("unreached", unreached, Unreached)
     _check_steps(steps)
     _check_frames("x", x, 0.0, 1.0)
+    check_numbers(threshold=threshold, **({} if tau is None else {"tau": tau}))
     if not 0 < threshold < 1:
         raise UserError(f"threshold = {threshold}: expected a number above 0 and below 1")
     tau = steps / 4 if tau is None else tau
@@ -258,13 +261,14 @@ def find_encoder(name: str) -> Encoder:
     Raises:
         UserError: If there is none.
     """
-    if name not in ENCODERS:
+    if not isinstance(name, str) or name not in ENCODERS:
         raise UserError(f"no encoder {name!r}; known: {', '.join(ENCODERS)}")
     return ENCODERS[name]
 
 
 def _reference(start: Tensor | float, threshold: float, sequence: Tensor) -> Tensor:
     """Return the reference before the first step, (batch, ...) or without axes."""
+    check_numbers(threshold=threshold)
     if not 0 < threshold < math.inf:
         raise UserError(f"threshold = {threshold}: expected a finite number above 0")
     first = torch.as_tensor(start, dtype=sequence.dtype, device=sequence.device).detach()
@@ -284,12 +288,15 @@ def _check_choice(what: str, name: str, choices: object) -> None:
 
 
 def _check_steps(steps: int) -> None:
-    if steps < 1:
-        raise UserError(f"steps = {steps}: expected at least 1")
+    as_whole("steps", steps)
 
 
 def _check_frames(what: str, x: Tensor, low: float, high: float) -> None:
     """Refuse what is not floats, NaN, infinity, and what is outside [low, high]."""
+    if not isinstance(x, Tensor):
+        raise UserError(
+            f"{what}: found {shown(x)}, expected a tensor of floats; torch.as_tensor makes one"
+        )
     if not x.is_floating_point():
         raise UserError(f"{what} has type {x.dtype}: expected a float type; use {what}.float()")
     if not x.numel():

@@ -80,6 +80,8 @@ def export_layers(modules: Iterable[nn.Module], shape: Shape | None = None) -> l
             elif not isinstance(module, _DropoutNd | nn.Identity):
                 if isinstance(module, Cell) and shape is not None:
                     _check_channel_axis(module, shape)
+                if isinstance(module, DelayLinear):
+                    module.warn_of_rounding(place)
                 layers.append(_to_layer(module))
                 shape = None if shape is None else layers[-1].output_shape(shape)
         except UserError as error:

@@ -106,6 +106,10 @@ class _Rounded(nn.Module):
         self.unit = 2.0 ** -(scale_bits or 0)
         self.limit = largest * self.unit
 
+    def extra_repr(self) -> str:
+        """Say the unit and the limit, for printing and for checkpoints."""
+        return f"unit={self.unit}, limit={self.limit}"
+
     def forward(self, weight: Tensor) -> Tensor:
         """Return the rounded weights."""
         clipped = weight.clamp(-self.limit, self.limit)

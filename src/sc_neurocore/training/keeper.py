@@ -11,9 +11,9 @@ from typing import Any
 from sc_neurocore.errors import UserError
 from sc_neurocore.progress import Progress, ProgressCallback
 from sc_neurocore.training.checkpoint import load_checkpoint, save_checkpoint
+from sc_neurocore.training.identity import prolonged
 from sc_neurocore.training.interruption import Interruptions
 from sc_neurocore.training.learner import Learner
-from sc_neurocore.training.options import difference
 
 _SECONDS_BETWEEN_REPORTS = 10.0
 _BATCHES_BETWEEN_AGREEMENTS = 16
@@ -68,7 +68,7 @@ class Keeper:
         if found is None:
             return
         content, tensors = found
-        differs = difference(content.get("training", {}), identity)
+        differs = prolonged(content.get("training", {}), identity, len(content.get("epochs", ())))
         if differs:
             raise UserError(
                 f"{self._folder} holds a checkpoint of another training ({differs}); train as it "
@@ -85,6 +85,10 @@ class Keeper:
             save_checkpoint(self._folder, {"training": self._identity, **content}, tensors)
         self._saved = time.perf_counter()
 
+    def say_compiling(self, name: str) -> None:
+        """Report that a kernel is being compiled, which happens once per machine."""
+        self.report(f"compiling {name}, once: it is kept for the next time")
+
     def report(self, detail: str = "") -> None:
         """Report how many epochs are done."""
         self._reported = time.perf_counter()
@@ -98,7 +102,7 @@ class Keeper:
         now = time.perf_counter()
         if now - self._reported >= _SECONDS_BETWEEN_REPORTS:
             loss = f"loss {learner.mean_loss:.4f}"
-            self.report(f"batch {learner.batch} of {learner.batches}, {loss}")
+            self.report(f"batch {learner.place}, {loss}")
         if self._group.size > 1 and learner.batch % _BATCHES_BETWEEN_AGREEMENTS:
             return
         is_time = self._folder is not None and now - self._saved >= self._seconds
@@ -127,7 +131,7 @@ class Keeper:
             learner = self._learner
             raise KeyboardInterrupt(
                 f"interrupted after {len(learner.epochs)} of {learner.options.epochs} epochs and "
-                f"{learner.batch} of {learner.batches} batches; saved in {self._folder}: the same "
+                f"{learner.place} batches; saved in {self._folder}: the same "
                 f"command goes on from there"
             ) from None
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sc_neurocore.kernels.fused import Outputs, Run
 from sc_neurocore.training.cells import Cell, State
 
 
@@ -46,6 +47,10 @@ class SumPool(nn.Module):
         super().__init__()
         self.size, self.stride, self.padding = size, stride, padding
 
+    def extra_repr(self) -> str:
+        """Say the windows, for printing."""
+        return f"size={self.size}, stride={self.stride}, padding={self.padding}"
+
     def forward(self, x: Tensor) -> Tensor:
         """Return the sums; x is (batch, channels, rows, columns)."""
         return functional.avg_pool2d(x, self.size, self.stride, self.padding, divisor_override=1)
@@ -77,32 +82,37 @@ class Later(nn.Module):
         arrived = x.gather(0, sent.clamp(min=0))
         return torch.where(sent >= 0, arrived, torch.zeros_like(arrived))
 
+    def unroll(
+        self, x: Tensor, state: Tensor | None = None, steps: int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the next steps of a sequence, and what is still on its way, as its state."""
+        sequence = x if steps is None else x.expand(steps, *x.shape)
+        longest = int(self.delays.max())
+        before = sequence.new_zeros(longest, *sequence.shape[1:]) if state is None else state
+        whole = torch.cat([before, sequence])
+        return self(whole)[longest:], whole[len(whole) - longest :]
+
 
 class IntegratorCell(Cell):
     """A cell that passes on its membrane instead of spikes."""
 
-    def unroll(
+    passes_on: ClassVar[str] = "membrane"
+
+    def _run(
         self,
         currents: Tensor,
-        state: State | None = None,
-        steps: int | None = None,
-        lengths: Tensor | None = None,
-        record: Sequence[str] = (),
-    ) -> Any:
-        """Run over time as `Cell.unroll` does, with the membrane in place of the spikes."""
+        state: State | None,
+        steps: int | None,
+        lengths: Tensor | None,
+        outputs: Outputs,
+    ) -> Run:
         membrane = self.neuron.membrane
-        names = tuple(dict.fromkeys((*record, membrane)))
-        _, new, trace = super().unroll(currents, state, steps, lengths, names)
-        values = getattr(trace, membrane)
-        return (values, new, trace) if record else (values, new)
-
-    def pooled(
-        self, currents: Tensor, state: State | None = None, steps: int | None = None
-    ) -> Tensor:
-        """Run over time and return the membrane averaged over squares of 2 x 2."""
-        values = self.unroll(currents, state, steps)[0]
-        means = functional.avg_pool2d(values.flatten(0, 1), 2)
-        return means.view(*values.shape[:2], *means.shape[1:])
+        more = tuple(dict.fromkeys((*outputs.trace, membrane)))
+        wanted = replace(outputs, spikes=False, pool=False, counts=True, trace=more)
+        run = super()._run(currents, state, steps, lengths, wanted)
+        trace = {name: run.trace[name] for name in outputs.trace}
+        run = replace(run, spikes=run.trace[membrane], trace=trace)
+        return run.pooled() if outputs.pool else run
 
 
 def _along_channels(values: Tensor, axes: int) -> Tensor:

@@ -12,62 +12,20 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
-from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import DataError, UserError
+from sc_neurocore.training.answers import answered, answers
 from sc_neurocore.training.distributed import ALONE, Group
-from sc_neurocore.training.encoders import find_encoder
+from sc_neurocore.training.health import Watch, bad_tensor, cause
 from sc_neurocore.training.history import Epoch
-from sc_neurocore.training.losses import spike_count_loss
-from sc_neurocore.training.networks import SpikingOutput
+from sc_neurocore.training.objectives import Objective, checked_loss, make_objective, with_rates
 from sc_neurocore.training.options import TrainingOptions
 from sc_neurocore.training.schedules import SCHEDULES
+from sc_neurocore.training.sources import Batch, Source, augmented
 
 _LOSSES_TO_CHECK = 32
 """On a GPU, looking at a loss waits for it, so that many are looked at together."""
-
-
-class Samples:
-    """A data set where the network is, as the network takes it.
-
-    Args:
-        net: Its parameters say where and in which type.
-        dataset: Static samples, or sequences.
-        steps: Time steps of a static sample.
-        encoder: A name in `ENCODERS`.
-    """
-
-    def __init__(self, net: nn.Module, dataset: Dataset, steps: int, encoder: str) -> None:
-        parameter = next(net.parameters(), torch.empty(0))
-        self.device = parameter.device
-        self.frames = torch.from_numpy(dataset.frames()).to(self.device, parameter.dtype)
-        self.labels = torch.from_numpy(dataset.labels).to(self.device)
-        self.is_sequence = dataset.steps is not None
-        self.steps = dataset.steps or steps
-        self._encoder = find_encoder(encoder)
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def generator(self, seed: int) -> torch.Generator:
-        """Return a generator of random numbers for inputs."""
-        return torch.Generator(self.device).manual_seed(seed)
-
-    def encoded(
-        self, frames: Tensor, generator: torch.Generator, part: slice = slice(None)
-    ) -> tuple[Tensor, int | None]:
-        """Return what a network takes, of inputs (batch, *shape); sequences (batch, T, *shape).
-
-        Args:
-            frames: A batch.
-            generator: For encoders that draw at random.
-            part: The samples to return; random numbers are drawn for all of them.
-        """
-        if self.is_sequence:
-            x, steps = self._encoder(frames.transpose(0, 1), None, generator)
-        else:
-            x, steps = self._encoder(frames, self.steps, generator)
-        return (x[:, part] if steps is None else x[part]), steps
 
 
 class Learner:
@@ -83,26 +41,29 @@ class Learner:
     def __init__(
         self,
         net: nn.Module,
-        samples: Samples,
+        samples: Source,
         options: TrainingOptions,
         optimiser: torch.optim.Optimizer,
         group: Group = ALONE,
+        objective: Objective | None = None,
     ) -> None:
         self.net = net
         self.group = group
         self.samples = samples
         self.options = options
         self.optimiser = optimiser
+        self.objective = objective or make_objective(label_smoothing=options.label_smoothing)
+        self.watch = Watch(net)
         self.parameters = [each for each in net.parameters() if each.requires_grad]
         self.epochs: list[Epoch] = []
         self.batch = 0
-        self.batches = math.ceil(len(samples) / options.batch_size)
+        self.batches = samples.batches(options.batch_size)
+        self.step = 0
         self.kept = 0
         self.best: dict[str, Tensor] = {}
         self.average: dict[str, Tensor] = {}
         if options.average is not None:
             self.average = copied(net.state_dict())
-        self._weights = list(net.state_dict().values())
         self._wrapped = group.wrapped(net, samples.device)
         if not group.is_first:  # its own dropout
             torch.manual_seed(options.seed + group.rank)
@@ -111,19 +72,19 @@ class Learner:
         self._order_drawn_from = torch.random.get_rng_state()
         self._sums = torch.zeros(2, device=samples.device)
         self._largest = torch.zeros((), device=samples.device)
+        self._seen = 0
         self._unseen: list[Tensor] = []
         self._seconds = 0.0
 
     @property
-    def step(self) -> int:
-        """Gradient steps taken so far."""
-        return len(self.epochs) * self.batches + self.batch
+    def place(self) -> str:
+        """Where in the epoch it is: batches learnt, and how many there are where that is known."""
+        return f"{self.batch}" if self.batches is None else f"{self.batch} of {self.batches}"
 
     @property
     def mean_loss(self) -> float:
         """Of the samples of the current epoch so far that this process has seen."""
-        seen = min(self.batch * self.options.batch_size, len(self.samples))
-        return float(self._sums[0]) * self.group.size / max(seen, 1)
+        return float(self._sums[0]) * self.group.size / max(self._seen, 1)
 
     def learn_epoch(
         self,
@@ -137,19 +98,24 @@ class Learner:
             after_batch: Called between batches.
 
         Raises:
-            UserError: If a loss is not a finite number.
+            UserError: If something is not a finite number.
         """
         self.net.train()
-        remaining = torch.split(self._order(), self.options.batch_size)[self.batch :]
         began = time.perf_counter()
-        for indices in remaining:
-            with held():
-                self._learn(indices)
-                now = time.perf_counter()
-                self._seconds += now - began
-                began = now
-            after_batch()
-        self.check_losses()
+        with self.watch.watching():
+            remaining = self.samples.epoch(self._drawn(), self.options.batch_size, self.batch)
+            for batch in remaining:
+                with held():
+                    self._learn(batch)
+                    now = time.perf_counter()
+                    self._seconds += now - began
+                    began = now
+                after_batch()
+        if not self._seen:
+            raise DataError("the training set is empty: no batch came")
+        self.check_finite()
+        if not self.epochs:
+            self.watch.after_first_epoch(self.objective.is_of_spikes, self.group.is_first)
         # BatchNorm saw other samples in each process.
         self.group.follow_first([*self.net.buffers(), *self.average.values()])
 
@@ -157,18 +123,23 @@ class Learner:
         """Finish the current epoch and begin the next one."""
         loss, correct = self.group.added(self._sums).tolist()
         largest = float(self._largest)
-        samples = len(self.samples)
+        samples = self._seen
         seconds += self._seconds
         epoch = Epoch(loss / samples, correct / samples, validation_accuracy, largest, seconds)
         best = self.epochs[self.kept - 1].validation_accuracy if self.kept else None
         self.epochs.append(epoch)
         if self.options.keep == "best" and validation_accuracy is not None:
-            if best is None or validation_accuracy >= best:
+            is_better = best is None or (
+                validation_accuracy <= best
+                if self.objective.lower_is_better
+                else validation_accuracy >= best
+            )
+            if is_better:
                 self.kept = len(self.epochs)
                 self.best = copied(self.average or self.net.state_dict())
         else:
             self.kept = len(self.epochs)
-        self.batch, self._seconds = 0, 0.0
+        self.batch, self._seen, self._seconds = 0, 0, 0.0
         self._sums.zero_()
         self._largest.zero_()
         return epoch
@@ -186,30 +157,48 @@ class Learner:
         self.net.load_state_dict(self.best or self.average or self.net.state_dict())
         self.net.eval()
 
-    def check_losses(self) -> None:
-        """Raise if one of the losses that have not been looked at is not a finite number."""
+    def check_finite(self) -> None:
+        """Raise if one of the losses that have not been looked at, or a weight, is not finite.
+
+        A checkpoint is only made of what has passed.
+        """
+        self._look_at_steps()
+        named = dict(self.net.named_parameters())
+        if self.parameters and not math.isfinite(float(nn.utils.get_total_norm(named.values()))):
+            bad = bad_tensor(named)
+            if bad is not None:
+                self._stop(cause(self.net, self.watch, torch.zeros(()), 0.0), self.batch)
+
+    def _look_at_steps(self) -> None:
+        """Raise if a step that has not been looked at had anything that is not finite."""
         if not self._unseen:
             return
-        losses = torch.stack(self._unseen).tolist()
+        found = torch.stack(self._unseen).tolist()
         self._unseen.clear()
-        for index, loss in enumerate(losses):
-            if not math.isfinite(loss):
-                batch = self.batch + index - len(losses) + 1
-                raise UserError(
-                    f"the loss became {loss} in epoch {len(self.epochs) + 1}, batch {batch} of "
-                    f"{self.batches} (learning_rate = {self.options.learning_rate}): training "
-                    f"stops; choose a lower learning_rate, or clip gradients with max_norm"
-                )
+        for index, value in enumerate(found):
+            if not math.isfinite(value):
+                batch = self.batch + index - len(found) + 1
+                reason = cause(self.net, self.watch, torch.zeros(()), value)
+                self._stop(reason, batch)
+
+    def _stop(self, reason: str, batch: int) -> None:
+        of = "" if self.batches is None else f" of {self.batches}"
+        raise UserError(
+            f"training stops in epoch {len(self.epochs) + 1}, batch {batch}{of} "
+            f"(learning_rate = {self.options.learning_rate}): {reason}"
+        )
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return plain values and tensors from which `restore` goes on, bit for bit.
 
         All processes of the group call it together, and the values of the first one hold.
         """
-        self.check_losses()
+        self.check_finite()
         content = {
             "epochs": [asdict(epoch) for epoch in self.epochs],
             "batch": self.batch,
+            "step": self.step,
+            "seen": self._seen,
             "kept": self.kept,
             "seconds": self._seconds,
         }
@@ -260,6 +249,7 @@ class Learner:
                     }
             self.epochs = [Epoch(**epoch) for epoch in content["epochs"]]
             self.batch, self.kept = content["batch"], content["kept"]
+            self.step, self._seen = content["step"], content["seen"]
             self._seconds = content["seconds"]
             if self.group.is_first:  # it holds what all have seen
                 self._sums.copy_(tensors["sums"])
@@ -273,45 +263,49 @@ class Learner:
         except (KeyError, TypeError, RuntimeError) as error:
             raise DataError(f"the checkpoint does not fit the network: {error}") from None
 
-    def _order(self) -> Tensor:
-        """Return the order of the samples in the current epoch, the same in all processes."""
-        samples = len(self.samples)
+    def _drawn(self) -> Any:
+        """Return what decides the order of the current epoch, the same in all processes."""
         if not self.batch:
             self._order_drawn_from = self.group.from_first(torch.random.get_rng_state())
         if not self.batch and self.group.is_first:
-            order = torch.randperm(samples)
-        else:
-            with torch.random.fork_rng(devices=[]):
-                torch.random.set_rng_state(self._order_drawn_from)
-                order = torch.randperm(samples)
-        return order.to(self.samples.device)
+            return self.samples.draw()
+        with torch.random.fork_rng(devices=[]):
+            torch.random.set_rng_state(self._order_drawn_from)
+            return self.samples.draw()
 
-    def _learn(self, indices: Tensor) -> None:
+    def _learn(self, batch: Batch) -> None:
         """Take one gradient step."""
-        options, samples = self.options, self.samples
-        frames, labels = samples.frames[indices], samples.labels[indices]
+        options, samples, objective = self.options, self.samples, self.objective
+        frames = samples.numbers(batch.inputs)
         if options.augment is not None:
-            frames = options.augment(frames, self.generator)
-        part = self.group.part(len(labels))
+            frames = augmented(options.augment, frames, self.generator)
+        size = len(batch.targets)
+        part = self.group.part(size)
         number = part.stop - part.start
         if not number:  # more processes than samples: one that weighs nothing
             part = slice(0, 1)
         inputs, steps = samples.encoded(frames, self.generator, part)
-        labels = labels[part]
+
+        def run() -> Any:
+            return answers(self._wrapped, inputs, steps, batch.lengths, part, objective.needs)
+
         with self._precision():
-            output: SpikingOutput = self._wrapped(inputs, steps=steps)
-            loss = spike_count_loss(
-                output.spike_counts,
-                labels,
-                samples.steps,
-                label_smoothing=options.label_smoothing,
-            )
+            paid: Tensor | None = None
+            if objective.penalties:
+                output, paid = with_rates(self.net, objective.penalties, run)
+            else:
+                output = run()
+            answer, targets = answered(samples, objective, output, inputs, steps, batch, part)
+            loss = checked_loss(objective.loss, answer, targets)
+            if paid is not None:
+                loss = loss + paid
         self.optimiser.zero_grad(set_to_none=True)
         # Gradients are averaged over processes, but each should weigh as much as it has samples.
-        weight = number * self.group.size / len(indices)
+        weight = number * self.group.size / size
         (loss if weight == 1 else loss * weight).backward()
         gradients = [each.grad for each in self.parameters if each.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
+        self._see(loss, norm, frames)
         if options.max_norm is not None:
             nn.utils.clip_grads_with_norm_(self.parameters, options.max_norm, norm)
         self._set_learning_rate()
@@ -320,12 +314,32 @@ class Learner:
         with torch.no_grad():
             if number:
                 self._sums[0] += loss * number
-                self._sums[1] += (output.spike_counts.argmax(1) == labels).sum()
+                self._sums[1] += objective.measured(answer, targets)
             torch.maximum(self._largest, norm, out=self._largest)
-        self._unseen.append(loss.detach())
+        self._seen += size
         self.batch += 1
-        if samples.device.type == "cpu" or len(self._unseen) == _LOSSES_TO_CHECK:
-            self.check_losses()
+        self.step += 1
+
+    def _see(self, loss: Tensor, norm: Tensor, frames: Tensor) -> None:
+        """Look at what has to be finite, in one number, before the weights move.
+
+        On a GPU, where looking waits for it, many steps are looked at together.
+        """
+        states = self.watch.total()
+        health = loss.detach() + norm.to(loss.dtype)
+        if states is not None:
+            health = health + states.to(health.dtype)
+        if loss.device.type != "cpu":
+            self._unseen.append(health)
+            if len(self._unseen) == _LOSSES_TO_CHECK:
+                self._look_at_steps()
+        elif not math.isfinite(float(health)):
+            # Sums of finite numbers overflow where the numbers are nearly infinite.
+            wrong = [self.watch.first_bad_state(), bad_tensor({"loss": loss, "norm": norm})]
+            if any(wrong):
+                reason = cause(self.net, self.watch, frames, float(loss.detach()))
+                self._stop(reason, self.batch + 1)
+        self.watch.forget()
 
     def _precision(self) -> AbstractContextManager[Any]:
         if self.options.precision == "float32":
@@ -335,6 +349,7 @@ class Learner:
     def _set_learning_rate(self) -> None:
         if self.options.schedule == "constant":
             return
+        assert self.batches is not None  # otherwise `fit` refuses the schedule
         total = self.options.epochs * self.batches
         factor = SCHEDULES[self.options.schedule](self.step, total)
         for group in self.optimiser.param_groups:
@@ -345,19 +360,33 @@ class Learner:
         if self.options.average is None:
             return
         weight = max(1 - self.options.average, 1 / (self.step + 1))
-        averages = list(self.average.values())
-        pairs = list(zip(averages, self._weights, strict=True))
-        real = [(average, now) for average, now in pairs if average.is_floating_point()]
-        torch._foreach_lerp_([average for average, _ in real], [now for _, now in real], weight)
-        for average, now in pairs:
-            if not average.is_floating_point():  # such as the number of batches that BatchNorm saw
+        by_type: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
+        for name, now in self.net.state_dict().items():
+            average = self.average[name]
+            if average.is_floating_point():
+                averages, values = by_type.setdefault(average.dtype, ([], []))
+                averages.append(average)
+                values.append(now)
+            else:  # such as the number of batches that BatchNorm saw
                 average.copy_(now)
+        for averages, values in by_type.values():
+            torch._foreach_lerp_(averages, values, weight)
 
 
 def make_optimiser(net: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
     """Return the optimiser; only weights decay, not biases, delays or what neurons learn."""
     kind = torch.optim.AdamW if options.optimiser == "adamw" else torch.optim.Adam
     learnt = [(name, each) for name, each in net.named_parameters() if each.requires_grad]
+    for name, each in learnt:
+        if is_lazy(each):
+            raise UserError(
+                f"{name} has no size yet: run the network once on a batch before it is trained"
+            )
+    if not learnt:
+        raise UserError(
+            f"{type(net).__name__} has no parameter that can be trained: all are frozen "
+            f"(requires_grad=False), or there is none"
+        )
     decays: list[Tensor] = []
     stays: list[Tensor] = []
     for name, each in learnt:

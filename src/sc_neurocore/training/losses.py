@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 from torch.nn import functional
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.kernels.arguments import as_whole, check_numbers, shown
+from sc_neurocore.training.readouts import check_targets
 
 RATE_SHARPNESS = 10.0
 """What a spike rate of one per step is worth as a logit.
@@ -36,7 +40,7 @@ def spike_count_loss(
     Raises:
         UserError: If the shapes do not fit, or there is no step.
     """
-    _check("spike_counts", spike_counts, labels, steps)
+    labels = _check("spike_counts", spike_counts, labels, steps)
     logits = spike_counts * (sharpness / steps)
     return functional.cross_entropy(logits, labels, label_smoothing=label_smoothing)
 
@@ -66,7 +70,7 @@ def membrane_loss(
     Raises:
         UserError: If the shapes do not fit, or there is no step.
     """
-    _check("membrane", membrane, labels, steps)
+    labels = _check("membrane", membrane, labels, steps)
     logits = membrane * (sharpness / steps)
     return functional.cross_entropy(logits, labels, label_smoothing=label_smoothing)
 
@@ -97,9 +101,9 @@ def spike_rate_loss(
     Raises:
         UserError: If the shapes do not fit, there is no step, or a rate is outside its range.
     """
-    _check("spike_counts", spike_counts, labels, steps)
+    labels = _check("spike_counts", spike_counts, labels, steps)
     _check_rates(correct_rate=correct_rate, incorrect_rate=incorrect_rate)
-    correct = functional.one_hot(labels.long(), spike_counts.shape[1]).to(spike_counts.dtype)
+    correct = functional.one_hot(labels, spike_counts.shape[1]).to(spike_counts.dtype)
     target = incorrect_rate + (correct_rate - incorrect_rate) * correct
     return functional.mse_loss(spike_counts / steps, target)
 
@@ -156,6 +160,9 @@ def _outside(spikes: Tensor, lower: float, upper: float, population: bool) -> Te
     _check_rates(lower=lower, upper=upper)
     if lower > upper:
         raise UserError(f"lower = {lower}, upper = {upper}: expected lower <= upper")
+    if not isinstance(spikes, Tensor) or not spikes.is_floating_point():
+        found = spikes.dtype if isinstance(spikes, Tensor) else shown(spikes)
+        raise UserError(f"spikes: found {found}, expected a tensor of floats; use .float()")
     if spikes.ndim < 3 or not spikes.numel():
         raise UserError(
             f"spikes have shape {tuple(spikes.shape)}: expected (T, batch, neurons, ...), none 0"
@@ -166,17 +173,23 @@ def _outside(spikes: Tensor, lower: float, upper: float, population: bool) -> Te
     return (rates - upper).relu() + (lower - rates).relu()
 
 
-def _check(what: str, scores: Tensor, labels: Tensor, steps: int) -> None:
-    if steps < 1:
-        raise UserError(f"steps = {steps}: expected at least 1")
+def _check(what: str, scores: Any, labels: Any, steps: Any) -> Tensor:
+    """Return the labels as PyTorch's losses take them."""
+    as_whole("steps", steps)
+    for name, value in ((what, scores), ("labels", labels)):
+        if not isinstance(value, Tensor):
+            raise UserError(f"{name}: found {shown(value)}, expected a tensor")
     if scores.ndim != 2 or labels.shape != scores.shape[:1]:
+        advice = "; one-hot labels become classes by .argmax(1)" * (labels.ndim == 2)
         raise UserError(
             f"{what} has shape {tuple(scores.shape)} and labels {tuple(labels.shape)}: expected "
-            f"(batch, classes) and (batch,)"
+            f"(batch, classes) and (batch,){advice}"
         )
+    return check_targets(labels, scores.shape[1])
 
 
 def _check_rates(**rates: float) -> None:
+    check_numbers(**rates)
     for name, rate in rates.items():
         if not 0 <= rate <= 1:
             raise UserError(f"{name} = {rate}: expected spikes per step, from 0 to 1")

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import DataError, UserError
+from sc_neurocore.kernels.arguments import as_whole, check_currents
 from sc_neurocore.kernels.fused import Outputs, Run
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.training.encoders import ENCODERS, Encoder
@@ -135,6 +136,7 @@ def activity_report(
         DataError: If there are no samples.
     """
     cells = find_cells(net)
+    batch_size = as_whole("batch_size", batch_size)
     totals: dict[str, _Total] = {name: _Total(name) for name in cells}
     frames, steps = _frames(net, data, steps)
     axis = 0 if steps is not None else 1
@@ -208,6 +210,7 @@ def _frames(net: nn.Module, data: Dataset | Tensor, steps: int | None) -> tuple[
         elif steps is None:
             raise UserError(f"{data.name} has static inputs: give the number of steps")
     else:
+        check_currents("data", data, steps)
         frames = data
     if not frames.numel():
         raise DataError(f"the data have shape {tuple(frames.shape)}: expected at least one sample")

@@ -3,30 +3,49 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from operator import is_
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.errors import UserError
+from sc_neurocore.kernels.arguments import shown
 from sc_neurocore.network.description import InputEncoding, NetworkDescription, WeightedLayer
 from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding, encode_weights
-from sc_neurocore.training.arguments import are_sizes, check_input, checked_maker
+from sc_neurocore.training.arguments import (
+    are_sizes,
+    check_flag,
+    check_input,
+    checked_maker,
+    names_of,
+)
 from sc_neurocore.training.catalogue import LIFCell
 from sc_neurocore.training.cells import Cell
-from sc_neurocore.training.delays import DelayLinear
+from sc_neurocore.training.delays import DelayLinear, RoundingWarning
 from sc_neurocore.training.export import (
     export_layers,
     flattened,
     import_layer,
     keep_channels_last,
 )
+from sc_neurocore.training.passage import (
+    averages_squares,
+    check_last,
+    check_layer,
+    of_one_frame,
+    over_time,
+)
 from sc_neurocore.training.recurrent import RecurrentCell
 
 Readout: TypeAlias = Literal["spike-count", "membrane"]
+NetworkState: TypeAlias = Sequence[Any]
+"""One entry per layer: what `Cell.unroll` and the like return, or None."""
 
 
 class SpikingOutput(NamedTuple):
@@ -69,7 +88,8 @@ class SpikingSequential(nn.Module):
         layers: The same in one list.
 
     Raises:
-        UserError: If the last one is not a cell.
+        UserError: If the last one is not a cell, something is no module, or a module would mix
+            samples with steps.
     """
 
     layers: nn.ModuleList
@@ -77,12 +97,14 @@ class SpikingSequential(nn.Module):
     def __init__(self, *modules: nn.Module) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for module in flattened(modules):
+        for index, module in enumerate(flattened(modules)):
+            if not isinstance(module, SpikingSequential):
+                check_layer(module, index)
             layers += module.layers if isinstance(module, SpikingSequential) else [module]
-        if not layers or not isinstance(layers[-1], Cell):
-            last = type(layers[-1]).__name__ if layers else "nothing"
-            raise UserError(f"a spiking network ends with a cell, not with {last}")
+        check_last(layers)
         self.layers = nn.ModuleList(layers)
+        self._looked_at: tuple[nn.Module, ...] = ()
+        self._check_layers()
 
     @classmethod
     def from_description(
@@ -106,7 +128,14 @@ class SpikingSequential(nn.Module):
         Raises:
             UserError: If the cells do not take an option.
         """
+        if not isinstance(description, NetworkDescription):
+            raise UserError(
+                f"description: found {shown(description)}, expected a NetworkDescription: "
+                f"load_description(folder) reads one"
+            )
         before = torch.get_default_dtype()
+        if dtype is not None and not isinstance(dtype, torch.dtype):
+            raise UserError(f"dtype = {shown(dtype)}: expected a type such as torch.float64")
         torch.set_default_dtype(dtype or before)
         try:
             with torch.random.fork_rng(devices=[]):  # first weights are drawn, and overwritten
@@ -121,37 +150,139 @@ class SpikingSequential(nn.Module):
         finally:
             torch.set_default_dtype(before)
 
-    def forward(self, x: Tensor, steps: int | None = None) -> SpikingOutput:
+    def forward(
+        self,
+        x: Tensor,
+        steps: int | None = None,
+        lengths: Tensor | None = None,
+        *,
+        state: NetworkState | None = None,
+        record: Sequence[str] | None = None,
+    ) -> Any:
         """Run the network from rest.
 
         Args:
             x: Input (T, batch, ...); with `steps`, a static input (batch, ...).
             steps: Number of steps T for which a static input acts.
+            lengths: Valid steps of each sequence, integers (batch,); in later steps no neuron
+                spikes, and nothing is counted.
+            state: Only for `unroll`, as `record`.
+            record: With it, the answer is that of `unroll`, and a trace.
+
+        Returns:
+            A `SpikingOutput`.
 
         Raises:
-            UserError: If the input is not what the first layer takes.
+            UserError: If the input is not what the first layer takes, or a layer cannot take what
+                the layers before it give.
         """
+        if not torch.compiler.is_compiling():
+            self._check_layers()
         check_input(self.layers[0], x, steps)
+        before = self._state_of_each(state)
+        after: list[Any] = [None] * len(before)
         *hidden, last = self.layers
         is_pooled = False
-        for layer, following in pairwise([*hidden, last]):
+        for index, (layer, following) in enumerate(pairwise([*hidden, last])):
             if is_pooled:
                 is_pooled = False
             elif isinstance(layer, Cell):
-                is_pooled = _averages_squares(following)
-                x = layer.pooled(x, steps=steps) if is_pooled else layer.unroll(x, steps=steps)[0]
+                is_pooled = averages_squares(following)
+                x, after[index] = layer.passed(x, before[index], steps, lengths, pool=is_pooled)
                 steps = None
             elif getattr(layer, "over_time", False):
-                x = layer(x, steps=steps)
+                asks = state is not None, record is not None
+                x, after[index] = over_time(layer, index, x, before[index], steps, *asks)
                 steps = None
             elif steps is not None:
-                x = _images_as_they_are_fast(layer(x))
+                x = _images_as_they_are_fast(of_one_frame(layer, index, x))
             elif isinstance(layer, _WITH_ONE_MASK):
                 x = x * layer(torch.ones_like(x[0])) if layer.training else x
             else:
-                x = layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+                x = torch.unflatten(of_one_frame(layer, index, x.flatten(0, 1)), 0, x.shape[:2])
         assert isinstance(last, Cell)
-        return SpikingOutput(*last.readout(x, steps=steps))
+        names = None if record is None else tuple(record)
+        counts, membrane, after[-1], trace = last.read_out(x, before[-1], steps, lengths, names)
+        output = SpikingOutput(counts, membrane)
+        return output if record is None else (output, tuple(after), trace)
+
+    def unroll(
+        self,
+        x: Tensor,
+        state: NetworkState | None = None,
+        steps: int | None = None,
+        lengths: Tensor | None = None,
+        record: Sequence[str] = (),
+    ) -> Any:
+        """Run the network from a state, such as the one that it ended in: step by step, in parts.
+
+        Parts of a sequence, one after the other, are the whole: the same spikes and, up to the
+        rounding of sums, the same membranes.
+
+        Args:
+            x: As for `forward`.
+            state: What `unroll` returned after the part before; None for rest. To cut the way of
+                the gradients, as truncated backpropagation through time does, detach it:
+                `torch.utils._pytree.tree_map(lambda t: t.detach(), state)`, or `detached(state)`.
+            steps: As for `forward`.
+            lengths: As for `forward`.
+            record: What to return of the output layer at every step: "spikes", and names of states
+                of its neuron, such as ("spikes", "v").
+
+        Returns:
+            `(output, state)`: the `SpikingOutput` of these steps, and a tuple with one entry per
+            layer, None where it has no state. With `record`, `(output, state, trace)`, the trace a
+            dictionary of (T, batch, outputs), states after reset.
+
+        Raises:
+            UserError: As for `forward`; for a state of another network; for a layer of one's own
+                that works over time and has no `unroll`, where a state is given.
+        """
+        last = self.layers[-1]
+        assert isinstance(last, Cell)
+        names = names_of("record", record, last.recorded)
+        output, after, trace = self(x, steps, lengths, state=state, record=names)
+        return (output, after, trace) if names else (output, after)
+
+    def __prepare_scriptable__(self) -> Any:
+        raise UserError(
+            "torch.jit.script cannot read a spiking network, whose equations are data: take "
+            "torch.compile, or torch.jit.trace of one made with backend='eager'"
+        )
+
+    def _check_layers(self) -> None:
+        """Look at the layers, which may have been replaced, once."""
+        now = tuple(self.layers)
+        if len(now) != len(self._looked_at) or not all(map(is_, now, self._looked_at)):
+            for index, layer in enumerate(now):
+                check_layer(layer, index)
+            check_last(now)
+            self._looked_at = now
+
+    def _state_of_each(self, state: NetworkState | None) -> Sequence[Any]:
+        if state is None:
+            return (None,) * len(self.layers)
+        if not isinstance(state, Sequence) or len(state) != len(self.layers):
+            raise UserError(
+                f"state: found {shown(state)}, expected None or what unroll of this network "
+                f"returned: a tuple with one entry for each of its {len(self.layers)} layers"
+            )
+        return state
+
+    def rounded(self) -> SpikingSequential:
+        """Return a copy whose delays are whole steps, as exporting makes them, and held.
+
+        Warns:
+            RoundingWarning: For each layer whose delays move, saying by how much.
+        """
+        other = copy.deepcopy(self)
+        for index, layer in enumerate(other.layers):
+            if isinstance(layer, DelayLinear):
+                layer.warn_of_rounding(f"layers[{index}]")
+                with warnings.catch_warnings():  # said already
+                    warnings.simplefilter("ignore", RoundingWarning)
+                    other.layers[index] = layer.rounded()
+        return other
 
     def to_sc_weights(self, encoding: WeightEncoding = "sign-magnitude") -> list[EncodedWeights]:
         """Return the weights of every layer that has some, as probabilities, input side first.
@@ -192,6 +323,11 @@ class SpikingSequential(nn.Module):
             UserError: For a layer that cannot be described.
             DescriptionError: If the layers do not fit the input.
         """
+        if not isinstance(input, InputEncoding):
+            raise UserError(
+                f"input: found {shown(input)}, expected an InputEncoding, such as "
+                f"InputEncoding(shape=(64,), bits=5, fraction_bits=4), or a Dataset's encoding"
+            )
         return NetworkDescription(
             name=name,
             input=input,
@@ -244,6 +380,7 @@ class SpikingNet(SpikingSequential):
                 f"n_input={n_input}, n_hidden={n_hidden}, n_output={n_output}, "
                 f"n_layers={n_layers}: each must be a whole number of at least 1"
             )
+        bias, per_channel = check_flag("bias", bias), check_flag("per_channel", per_channel)
         widths = (n_input, *(n_hidden,) * n_layers, n_output)
         modules: list[nn.Module] = []
         for incoming, outgoing in pairwise(widths):
@@ -301,6 +438,7 @@ class ConvSpikingNet(SpikingSequential):
                 f"sizes and one each, whole numbers of at least 1"
             )
         incoming, rows, columns = shape
+        bias, per_channel = check_flag("bias", bias), check_flag("per_channel", per_channel)
 
         def population(width: int, axis: int) -> Cell:
             own = {"channels": width, "channel_axis": axis} if per_channel else {}
@@ -334,16 +472,9 @@ def _images_as_they_are_fast(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def _averages_squares(module: nn.Module) -> bool:
-    """Whether a layer averages over squares of 2 x 2, which a cell can do on the way."""
-    if not isinstance(module, nn.AvgPool2d):
-        return False
-    size, stride, padding = (
-        value if isinstance(value, tuple) else (value, value)
-        for value in (module.kernel_size, module.stride, module.padding)
-    )
-    plain = not module.ceil_mode and module.divisor_override is None
-    return size == stride == (2, 2) and padding == (0, 0) and plain
+def detached(state: Any) -> Any:
+    """Return a state of a cell or a network that sends no gradient back."""
+    return tree_map(lambda value: value.detach() if isinstance(value, Tensor) else value, state)
 
 
 def _make_cell(choice: CellChoice, width: int, options: dict[str, Any]) -> Cell:

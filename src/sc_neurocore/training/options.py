@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, Protocol, TypeAlias
@@ -9,6 +10,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 from torch import Generator, Tensor
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.kernels.arguments import as_seed, as_whole, check_numbers, shown
 from sc_neurocore.training.encoders import find_encoder
 from sc_neurocore.training.schedules import SCHEDULES
 
@@ -84,14 +86,26 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "steps", "threads"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"{name} = {value}: expected at least 1")
+            if value is not None or name != "threads":
+                object.__setattr__(self, name, as_whole(name, value))
+        object.__setattr__(self, "seed", as_seed("seed", self.seed))
+        for name in ("learning_rate", "max_norm", "weight_decay", "label_smoothing", "average"):
+            value = getattr(self, name)
+            if name in ("max_norm", "average") and value is None:
+                continue
+            check_numbers(**{name: value})
+            object.__setattr__(self, name, float(value))
         for name in ("learning_rate", "max_norm"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise UserError(f"{name} = {value}: expected a number above 0")
-        if not self.weight_decay >= 0:
+            if value is not None and not 0 < value < math.inf:
+                raise UserError(f"{name} = {value}: expected a finite number above 0")
+        if not 0 <= self.weight_decay < math.inf:
             raise UserError(f"weight_decay = {self.weight_decay}: expected 0 or more")
+        if self.augment is not None and not callable(self.augment):
+            raise UserError(
+                f"augment = {shown(self.augment)}: expected a function (frames, generator) -> "
+                f"frames, such as augmentation.Distortion, or None"
+            )
         for name in ("label_smoothing", "average"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1:
@@ -151,11 +165,25 @@ class RunOptions:
             raise UserError(f"net = {self.net!r}: expected ff or conv")
         if self.max_delay and self.net == "conv":
             raise UserError(f"max_delay = {self.max_delay}: net 'conv' has no delays; use net 'ff'")
+        if not isinstance(self.training, TrainingOptions):
+            raise UserError(
+                f"training = {shown(self.training)}: expected TrainingOptions(epochs=10, ...)"
+            )
+        for name in ("n_hidden", "n_layers", "kernel_size"):
+            as_whole(name, getattr(self, name))
+        as_whole("max_delay", self.max_delay, 0)
         for name in ("dropout", "validation_fraction"):
+            check_numbers(**{name: getattr(self, name)})
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(
                     f"{name} = {getattr(self, name)}: expected 0 or more, and less than 1"
                 )
+
+
+def check_run_options(options: Any) -> None:
+    """Raise unless these are options of a run."""
+    if not isinstance(options, RunOptions):
+        raise UserError(f"options: found {shown(options)}, expected RunOptions(n_hidden=128, ...)")
 
 
 def plain(value: Any) -> Any:

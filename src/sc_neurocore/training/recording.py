@@ -15,7 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.kernels.arguments import shown
 from sc_neurocore.kernels.fused import Outputs, Run
+from sc_neurocore.training.arguments import names_of
 from sc_neurocore.training.cells import Cell
 
 Join: TypeAlias = Literal["batch", "time"]
@@ -101,6 +103,9 @@ class Recording(Mapping[str, LayerRecording]):
             raise UserError(f"no recorded layer {name!r}; there are {', '.join(self._layers)}")
         return self._layers[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._layers
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._layers)
 
@@ -140,7 +145,7 @@ def record(
     if join not in ("batch", "time"):
         raise UserError(f"join={join!r}: expected 'batch' or 'time'")
     cells = find_cells(net, layers)
-    wanted = (states,) if isinstance(states, str) else tuple(states)
+    wanted = names_of("states", states, ("v",))
     for name, cell in cells.items():
         for state in wanted:
             if state not in cell.state_names:
@@ -203,12 +208,14 @@ def find_cells(net: nn.Module, layers: Sequence[str] | None = None) -> dict[str,
     Raises:
         UserError: If there is none, or none of a name.
     """
+    if not isinstance(net, nn.Module):
+        raise UserError(f"net: found {shown(net)}, expected a torch module such as SpikingNet")
     cells = {name or "cell": each for name, each in net.named_modules() if isinstance(each, Cell)}
     if not cells:
         raise UserError(f"{type(net).__name__} has no cells, so there is nothing to record")
     if layers is None:
         return cells
-    chosen = (layers,) if isinstance(layers, str) else tuple(layers)
+    chosen = names_of("layers", layers, cells)
     for name in chosen:
         if name not in cells:
             raise UserError(f"no cell {name!r} in the network; its cells are {', '.join(cells)}")

@@ -48,13 +48,8 @@ class RecurrentCell(Cell):
         self, neuron: Neuron, n_neurons: int, *, bias: bool = False, **options: Any
     ) -> None:
         n_neurons = as_whole("n_neurons", n_neurons)
-        if options.get("backend", "auto") == "numba":
-            raise ToolMissingError(
-                "backend='numba': there is no numba kernel for recurrent layers, whose currents "
-                "depend on their own spikes; use 'eager' or 'auto'"
-            )
+        self._check_backend(options.get("backend", "auto"))
         super().__init__(neuron, **options)
-        self.fused = None
         self.n_neurons = n_neurons
         self.scale = 2.0 ** round(math.log2(n_neurons) / 2)
         self.recurrent = nn.Parameter(torch.zeros(n_neurons, n_neurons))
@@ -99,6 +94,17 @@ class RecurrentCell(Cell):
     def state_names(self) -> tuple[str, ...]:
         """The neuron's states, and the spikes of the last step, `s`."""
         return (*self.neuron.states, SPIKE)  # not by super(), which torch.compile cannot follow
+
+    def _check_backend(self, backend: str) -> None:
+        if isinstance(backend, str) and backend == "numba":
+            raise ToolMissingError(
+                "backend='numba': there is no numba kernel for recurrent layers, whose currents "
+                "depend on their own spikes; use 'eager' or 'auto'"
+            )
+        super()._check_backend(backend)
+
+    def _fuse(self) -> None:
+        self.fused = None
 
     def _run(
         self,

@@ -24,7 +24,8 @@ import torch
 from sc_neurocore.data.catalogue import load_split
 from sc_neurocore.data.dataset import Split, split
 from sc_neurocore.errors import UserError
-from sc_neurocore.files import sole_writer, write_atomically
+from sc_neurocore.files import write_atomically
+from sc_neurocore.folders import sole_writer
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.storage import JSON_NAME, load_description, save_description
@@ -39,9 +40,9 @@ from sc_neurocore.training.distributed import Group, current_group, find_device,
 from sc_neurocore.training.encoders import find_encoder
 from sc_neurocore.training.history import Epoch
 from sc_neurocore.training.logs import BOARD_NAME, HISTORY_NAME, Board, rows, write_history
-from sc_neurocore.training.loop import fit
+from sc_neurocore.training.loop import BATCH_TO_EVALUATE, evaluate, fit
 from sc_neurocore.training.monitoring import activity_report
-from sc_neurocore.training.options import RunOptions, difference, plain
+from sc_neurocore.training.options import RunOptions, check_run_options, difference, plain
 
 TRAINING_NAME = "training.json"
 CHECKPOINT = "checkpoint"
@@ -122,7 +123,8 @@ def train_run(
         ToolMissingError: If TensorBoard is asked for and not installed.
         KeyboardInterrupt: On Ctrl-C, saying how to resume.
     """
-    options = options or RunOptions()
+    options, out = options or RunOptions(), Path(out)
+    check_run_options(options)
     asked = {"dataset": dataset, "options": plain(options)}
     board = Board(out / BOARD_NAME, plain(options)) if tensorboard else None
     with joined(options.device) as device:
@@ -175,6 +177,11 @@ def train(
         after_epoch: As for `fit`.
     """
     options = options or RunOptions()
+    check_run_options(options)
+    given: object = parts
+    if not isinstance(given, Split):
+        kind = type(given).__name__
+        raise UserError(f"parts: found a {kind}, expected a Split: split(dataset, seed) draws one")
     parts = taken_by_network(parts, options)
     learnt, validation = parts.train, None
     if options.validation_fraction:
@@ -192,11 +199,15 @@ def train(
     )
     group = current_group()
     accuracy, activity = 0.0, []
+    measured: dict[str, float] = {}
     asked = options.training
     if group.is_first:
         untested = describe_network(net, parts, options)
         test = encoded_dataset(parts.test, asked.encoder, asked.steps, asked.seed)
         accuracy = run_float(untested, test.network_inputs()).accuracy(test.labels)
+        if options.max_delay:  # what the network had learnt, before its delays were rounded
+            how = (asked.steps, "spike-count", BATCH_TO_EVALUATE, asked.encoder, asked.seed)
+            measured["accuracy_before_rounding"] = evaluate(net, parts.test, *how)
         activity = activity_report(
             net,
             learnt.take(np.arange(min(len(learnt), _SAMPLES_TO_WATCH))),
@@ -204,8 +215,8 @@ def train(
             encoder=find_encoder(asked.encoder),
             generator=asked.seed,
         ).summary()
-    accuracy, activity = group.from_first((accuracy, activity))
-    description = describe_network(net, parts, options, test_accuracy=accuracy)
+    accuracy, activity, measured = group.from_first((accuracy, activity, measured))
+    description = describe_network(net, parts, options, test_accuracy=accuracy, **measured)
     return TrainedRun(
         description, options, accuracy, len(parts.test), history.epochs, history.kept, activity
     )

@@ -174,6 +174,13 @@ class StreamLayer(nn.Module):
         with torch.no_grad():
             self.weight.clamp_(-self.limit, self.limit)
 
+    def extra_repr(self) -> str:
+        """Say what the streams are, for printing and for checkpoints."""
+        return (
+            f"length={self.length}, products={self.products}, limit={self.limit}, "
+            f"convolution={self.convolution}"
+        )
+
     @torch.no_grad()
     def finish(self) -> None:
         """Round the weights to what their streams are worth."""

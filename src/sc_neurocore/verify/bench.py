@@ -49,7 +49,6 @@ def prepare(
     name: str,
     values: Mapping[str, Any],
     *,
-    template: str | None = None,
     further: Mapping[str, str] | None = None,
     free: tuple[str, ...] = MEMORIES,
     equations_are_free: bool = True,
@@ -59,8 +58,7 @@ def prepare(
     Args:
         accelerator: The design; the bench goes to its folder proof/`name`.
         name: The claim in a word, which is also the bench's module.
-        values: What the template is filled in with, beside what all benches take.
-        template: The bench's template, if it is not `name`.v.j2.
+        values: What its template, `name`.v.j2, is filled in with beside what all benches take.
         further: The texts of modules that the bench needs beside the design's, by name.
         free: The memories' files, which are left out; the bench has its own.
         equations_are_free: Whether the neurons' equations answer with anything.
@@ -77,7 +75,7 @@ def prepare(
     for path in accelerator.verilog:
         if path.name not in free:
             text = (accelerator.directory / path).read_text(encoding="utf-8")
-            if re.search(r"\b(assume|restrict)\b", re.sub(r"//.*|/\*.*?\*/", "", text)):
+            if re.search(r"\b(assume|restrict)\b", _code(accelerator, path)):
                 raise CheckFailedError(
                     f"{accelerator.directory / path} assumes something: what the files of a design "
                     f"claim of themselves is shown, nothing is taken for granted; compile again"
@@ -90,8 +88,7 @@ def prepare(
     common = {"name": name, "top": accelerator.top, "g": accelerator.geometry}
     common |= {"steps": accelerator.steps, "weights": accelerator.weights}
     common |= {"gs": not accelerator.geometry.step_outer}
-    file = template or f"{name}.v.j2"
-    bench = render("sc_neurocore.verify", "harness", file, common | dict(values))
+    bench = render("sc_neurocore.verify", "harness", f"{name}.v.j2", common | dict(values))
     (folder / f"{name}.v").write_text(bench, encoding="utf-8")
     return folder
 
@@ -115,15 +112,21 @@ def free_module(text: str, name: str) -> str:
 
 def edited_parameters(accelerator: Accelerator) -> str:
     """Return how the parameters that the emitted top gives its engine differ, or nothing."""
-    top = (accelerator.directory / accelerator.verilog[0]).read_text(encoding="utf-8")
-    given = dict(re.findall(r"\.([A-Z_]+)\((\d+)\)", top))
+    given = re.findall(r"\.([A-Z_]+)\((\d+)\)", _code(accelerator, accelerator.verilog[0]))
     for parameter, planned in accelerator.geometry.parameters.items():
-        if given.get(parameter) != str(planned):
+        found = ", ".join(value for name, value in given if name == parameter)
+        if found != str(planned):
             return (
-                f"{accelerator.top} gives its engine {parameter} = {given.get(parameter)}, and "
-                f"the network needs {planned}"
+                f"{accelerator.top} gives its engine {parameter} = {found or 'nothing'}, and the "
+                f"network needs {planned}"
             )
     return ""
+
+
+def _code(accelerator: Accelerator, path: Path) -> str:
+    """Return a file of a design without its comments."""
+    text = (accelerator.directory / path).read_text(encoding="utf-8")
+    return re.sub(r"//[^\n]*|/\*(?s:.*?)\*/", "", text)
 
 
 def prove(

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sc_neurocore.files import replace_files, sha256, sole_writer, stays_inside, written_files
+from sc_neurocore.files import sha256, stays_inside
 from sc_neurocore.fixed.lowering import NeuronProgram
+from sc_neurocore.folders import replace_files, sole_writer, written_files
 from sc_neurocore.hdl.accelerator import SOURCES, Accelerator
 from sc_neurocore.hdl.design import CERTIFICATE, Design
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
@@ -23,6 +24,7 @@ from sc_neurocore.verify.cosimulation import (
     extreme_inputs,
     samples_first,
 )
+from sc_neurocore.verify.emitted import check_emitted
 from sc_neurocore.verify.equivalence import prove_step
 from sc_neurocore.verify.lane import prove_lane
 from sc_neurocore.verify.netlist_simulation import (
@@ -200,9 +202,9 @@ def cosimulate_design(
 def prove_design(
     design: Design, progress: ProgressCallback = ignore_progress
 ) -> tuple[ProofResult, ...]:
-    """Prove the neuron's datapath and the control, and check the engine on a small network."""
+    """Prove the files, the neurons and the engine, and check the engine on a small network."""
     accelerator, network = design.accelerator, design.network
-    claims: dict[str, Callable[[], ProofResult]] = {}
+    claims: dict[str, Callable[[], ProofResult]] = {"files": partial(check_emitted, design)}
     for program, module in zip(network.programs, accelerator.neuron_modules, strict=True):
         claims[module] = partial(_prove_datapath, accelerator, program, module)
     claims["control"] = partial(prove_control, accelerator)

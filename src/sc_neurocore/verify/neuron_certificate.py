@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sc_neurocore.errors import CheckFailedError
-from sc_neurocore.files import replace_files, sole_writer
+from sc_neurocore.folders import replace_files, sole_writer
 from sc_neurocore.hdl.design import CERTIFICATE
 from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST, CompiledNeuron, load_neuron
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress

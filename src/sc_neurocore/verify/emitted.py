@@ -1,0 +1,197 @@
+"""What the emitted files say is what the network needs: read back through Yosys, value by value.
+
+Proofs take the engine, its sizes and its tables from the files. That these are the sizes, tables
+and numbers of this network is shown here, whoever wrote the files.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+
+from sc_neurocore.errors import ToolFailedError
+from sc_neurocore.fixed.network import IntegerNetwork
+from sc_neurocore.hdl.accelerator import SOURCES, Accelerator, Rendered, render_accelerator
+from sc_neurocore.hdl.design import Design
+from sc_neurocore.hdl.geometry import Geometry, LayerGeometry
+from sc_neurocore.hdl.memories import memory_files
+from sc_neurocore.tools import programs
+from sc_neurocore.verify.elaborated import Elaboration, compare, elaborate, same_circuit, table
+from sc_neurocore.verify.result import ProofResult
+
+NAME = "files: sizes, tables and numbers are those of the network"
+ENGINE, LAYERS = "engine", "layers"
+_MOST_NAMED = 4
+
+
+def check_emitted(design: Design) -> ProofResult:
+    """Compare the files of a design with its network, as Yosys elaborates them.
+
+    Every parameter of the engine, every entry of the layers' table, every word of the memories'
+    files; and that there is nothing which clocked proofs cannot see: latches, falling edges,
+    asynchronous resets, a second clock, black boxes, wires with no driver or several. Where
+    somebody edited the files, the circuit of the top module must also be the one that would be
+    written: it connects what the other proofs speak of.
+
+    Raises:
+        ToolMissingError: If Yosys is not installed.
+        ToolFailedError: If it cannot read the files.
+    """
+    began = time.perf_counter()
+    accelerator, network = design.accelerator, design.network
+    expected = _expected_memories(accelerator, network)
+    try:
+        differences = list(_differences(design, expected))
+    except programs.ToolTimeoutError:
+        raise
+    except ToolFailedError as error:
+        if not design.edited:
+            raise
+        differences = [f"as they were edited, Yosys refuses the files: {error}"]
+    words = sum(map(len, expected.values()))
+    entries = len(accelerator.geometry.layers) * len(_row(accelerator.geometry, 0))
+    detail = (
+        f"{len(accelerator.geometry.parameters)} parameters, {entries} table entries and {words} "
+        f"words of memory read back from the files and compared, each; one clock, no latch, no "
+        f"falling edge, no asynchronous reset, nothing undriven"
+    )
+    if differences:
+        rest = len(differences) - _MOST_NAMED
+        more = f"; and {rest} more" if rest > 0 else ""
+        detail = "; ".join(differences[:_MOST_NAMED]) + more
+    return ProofResult(
+        name=NAME,
+        status="refuted" if differences else "proved",
+        engine=f"Yosys {programs.version('yosys')}, exact comparison",
+        seconds=round(time.perf_counter() - began, 3),
+        detail=detail,
+        assumptions=("Yosys reads Verilog as the other tools do",),
+        figures={"words": words, "table_entries": entries},
+    )
+
+
+def _differences(design: Design, expected: Mapping[str, tuple[int, ...]]) -> Iterator[str]:
+    accelerator = design.accelerator
+    files = _files(accelerator)
+    found = elaborate(files, accelerator.top)
+    yield from found.faults
+    yield from compare(found, {ENGINE: accelerator.geometry.parameters})
+    yield from _other_words(found, expected)
+    yield from _other_image(accelerator, design.network)
+    yield from _other_rows(files, found, accelerator.geometry)
+    if design.edited:
+        yield from found.warnings
+        yield from _other_top(design, files)
+
+
+def _files(accelerator: Accelerator) -> dict[str, bytes]:
+    """Return the core's files as tools see them."""
+    return {
+        path.relative_to(SOURCES).as_posix(): (accelerator.directory / path).read_bytes()
+        for path in (*accelerator.verilog, *accelerator.memories)
+        if path.suffix in (".v", ".hex")
+    }
+
+
+def _expected_memories(
+    accelerator: Accelerator, network: IntegerNetwork
+) -> dict[str, tuple[int, ...]]:
+    """Return the words of each memory's file."""
+    contents = memory_files(network, accelerator.geometry, accelerator.weights)
+    return {
+        name: tuple(int(word, 16) for word in text.split())
+        for name, text in contents.items()
+        if name.endswith(".hex")
+    }
+
+
+def _other_words(found: Elaboration, expected: Mapping[str, tuple[int, ...]]) -> Iterator[str]:
+    """Yield how the memories that files fill differ from the network's numbers."""
+    seen = set()
+    for instance in found.instances.values():
+        for memory in instance.memories:
+            if memory.words is None:
+                continue
+            names = expected.keys() & set(instance.texts)
+            seen |= names
+            if len(names) != 1:
+                yield f"{instance.path} is filled from no file of this network"
+            elif memory.words != expected[next(iter(names))]:
+                yield f"{next(iter(names))} ({instance.path}) does not hold this network's numbers"
+    yield from (f"{name} fills no memory" for name in expected.keys() - seen)
+
+
+def _other_image(accelerator: Accelerator, network: IntegerNetwork) -> Iterator[str]:
+    """Yield that the image of weights that are loaded is not of this network."""
+    contents = memory_files(network, accelerator.geometry, accelerator.weights)
+    for path in accelerator.memories:
+        content = (accelerator.directory / path).read_bytes()
+        if path.suffix != ".hex" and content != contents[path.name]:
+            yield f"{path.as_posix()} does not hold this network's numbers"
+
+
+def _row(geometry: Geometry, number: int) -> dict[str, int]:
+    """Return what the table must say of a layer."""
+    layer: LayerGeometry = geometry.layers[number]
+    mask = (1 << geometry.row_bits) - 1
+    return {
+        "is_last": int(layer.is_last),
+        "takes_frame": int(layer.takes_frame),
+        "is_recurrent": int(layer.is_recurrent),
+        "is_delayed": int(layer.is_delayed),
+        "last_word": layer.words - 1,
+        "last_group": layer.groups - 1,
+        "last_lane": layer.last_lane,
+        "inputs": layer.inputs & mask,
+        "outputs": layer.outputs & mask,
+        "gain": layer.gain,
+        "own_gain": layer.own_gain,
+        "first_ring": layer.first_ring,
+        "first_slot": layer.first_slot,
+        "shift": layer.shift,
+        "equation": layer.unit,
+    }
+
+
+def _other_rows(
+    files: Mapping[str, bytes], found: Elaboration, geometry: Geometry
+) -> Iterator[str]:
+    """Yield the entries of the layers' table that are not the network's."""
+    if LAYERS not in found.instances:
+        yield f"{found.top} has no table of layers"
+        return
+    rows = table(files, found, LAYERS, ["layer"], len(geometry.layers))
+    for number, row in enumerate(rows):
+        needed = _row(geometry, number)
+        for name in sorted(needed.keys() | row.keys()):
+            if row.get(name) != needed.get(name):
+                yield (
+                    f"the table of layers says {name} = {row.get(name)} of layer {number}, the "
+                    f"network needs {needed.get(name)}"
+                )
+
+
+def _other_top(design: Design, files: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield that the top module, as edited, is another circuit than the one that is written."""
+    choices = design.manifest.choices
+    expected: Rendered = render_accelerator(
+        design.network,
+        choices.lanes,
+        choices.schedule,
+        weights=choices.weights,
+        ram_style=choices.ram_style,
+        **choices.engine_options,
+    )
+    ours = {
+        name.removeprefix(f"{SOURCES}/"): content
+        for name, content in expected.contents.items()
+        if name.endswith((".v", ".hex"))
+    }
+    top = expected.accelerator.verilog[0].name
+    if ours[top] != files[top] and not same_circuit(
+        {**ours, top: files[top]}, ours, expected.accelerator.top
+    ):
+        yield (
+            f"{top} connects engine, tables and equations in another way than is generated: of "
+            f"that nothing is proved"
+        )

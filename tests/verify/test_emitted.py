@@ -1,0 +1,139 @@
+"""What stands in the files is the network's: read back, and refuted where one value is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sc_neurocore.equation import LIF
+from sc_neurocore.hdl.design import Design, compile_network
+from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
+from sc_neurocore.verify.emitted import check_emitted
+
+RequireTool = Callable[..., None]
+
+
+def describe() -> NetworkDescription:
+    random = np.random.default_rng(0)
+    return NetworkDescription(
+        name="tiny",
+        steps=4,
+        input=InputEncoding(shape=(6,), bits=5, fraction_bits=4),
+        layers=[
+            Dense(weight=random.normal(0, 1, (5, 6))),
+            Population(neuron=LIF),
+            Dense(weight=random.normal(0, 1, (3, 5))),
+            Population(neuron=LIF),
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"schedule": "step-outer", "units": 2, "pipeline": 1},
+        {"weights": "loaded", "inputs_per_beat": 2},
+        {"weight_slices": 2},
+    ],
+)
+def test_what_was_compiled_is_read_back(
+    options: dict[str, object], tmp_path: Path, require_tool: RequireTool
+) -> None:
+    require_tool("yosys")
+    design = compile_network(describe(), tmp_path, lanes=2, **options)  # type: ignore[arg-type]
+    result = check_emitted(design)
+    assert (result.status, result.bound) == ("proved", ""), result.detail
+    assert result.figures["words"] > 0
+
+
+def edited(design: Design, name: str, change: Callable[[str], str]) -> Design:
+    path = design.accelerator.directory / name
+    text = path.read_text()
+    assert change(text) != text
+    path.write_text(change(text))
+    return replace(design, edited=(name,))
+
+
+def _smaller(name: str) -> Callable[[str], str]:
+    def change(text: str) -> str:
+        return re.sub(rf"\.{name}\((\d+)\)", lambda m: f".{name}({int(m[1]) - 1})", text, count=1)
+
+    return change
+
+
+def _first_word(text: str) -> str:
+    first, rest = text.split("\n", 1)
+    return f"{int(first, 16) ^ 1:0{len(first)}x}\n{rest}"
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("rtl/tiny.v", _smaller("COUNT_BITS"), "COUNT_BITS of engine is"),
+        # The text says one thing and a comment another: what counts is what is elaborated.
+        (
+            "rtl/tiny.v",
+            lambda text: re.sub(r"\.SUM_BITS\((\d+)\)", r"/* .SUM_BITS(\1) */ .SUM_BITS(40)", text),
+            "SUM_BITS of engine is 40",
+        ),
+        # So narrow that the engine's own check stops.
+        (
+            "rtl/tiny.v",
+            lambda text: re.sub(r"\.SUM_BITS\((\d+)\)", ".SUM_BITS(9)", text),
+            "too_narrow",
+        ),
+        (
+            "rtl/tiny.v",
+            lambda text: text.replace(
+                "in_valid           (in_valid)", "in_valid (in_valid && !hash_word[0])"
+            ),
+            "connects engine, tables and equations in another way",
+        ),
+        (
+            "rtl/tiny_layers.v",
+            lambda text: re.sub(
+                r"(shift += \d+'d)(\d+)", lambda m: f"{m[1]}{int(m[2]) ^ 1}", text, count=1
+            ),
+            "the table of layers says shift =",
+        ),
+        ("rtl/weights.hex", _first_word, "weights.hex"),
+        ("rtl/neurons.hex", _first_word, "neurons.hex"),
+        (
+            "rtl/snn_readout.v",
+            lambda text: text.replace("(posedge clk) asked", "(negedge clk) asked", 1),
+            "falling edge",
+        ),
+        (
+            "rtl/snn_requantize.v",
+            lambda text: text.replace(
+                "endmodule", "    reg held;\n    always @* if (sum[0]) held = sum[1];\nendmodule", 1
+            ),
+            "latch",
+        ),
+    ],
+)
+def test_one_wrong_value_is_refuted(
+    name: str,
+    change: Callable[[str], str],
+    said: str,
+    tmp_path: Path,
+    require_tool: RequireTool,
+) -> None:
+    require_tool("yosys")
+    design = compile_network(describe(), tmp_path, lanes=2)
+    result = check_emitted(edited(design, name, change))
+    assert result.status == "refuted"
+    assert said in result.detail
+
+
+def test_an_edited_comment_changes_nothing(tmp_path: Path, require_tool: RequireTool) -> None:
+    require_tool("yosys")
+    design = compile_network(describe(), tmp_path, lanes=2)
+    result = check_emitted(edited(design, "rtl/tiny.v", lambda text: f"// mine\n\n{text}"))
+    assert result.status == "proved", result.detail
