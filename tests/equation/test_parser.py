@@ -220,7 +220,7 @@ def test_every_kind_of_line() -> None:
         ("update v = gamma*v", r"unknown name 'gamma'; known: I, v"),
         ("update w = v", r"'w' is not a state of A \(states: v\)"),
         ("state v = 1", r"line 3: 'v' is declared twice"),
-        ("state w = one", r"line 3: 'one' is not a finite number"),
+        ("state w = one", r"line 3: unknown name 'one'; known: none"),
         ("parameter p", r"line 3: expected something like: parameter beta"),
         ("parameter p = 2 in (0, 1)", r"p = 2.0: the parameter must lie in \(0, 1\)"),
         ("spike v", r"expected a comparison"),
@@ -266,3 +266,61 @@ def test_missing_lines_are_named() -> None:
         parse_neuron("neuron A\nstate v = 0")
     with pytest.raises(EquationError, match="no 'neuron NAME' line"):
         parse_neuron("state v = 0\nspike v >= 1")
+
+
+DERIVED = """neuron N
+parameter C = 281
+parameter g_L = 30
+parameter tau = C/g_L
+parameter E_L = -70.6
+parameter slow = 2*tau
+parameter third = 1/3 in (0, 1)
+state v = E_L + 3/6
+spike v >= slow
+reset v = v - tau
+update v = v + I/tau
+"""
+
+
+def test_parameters_and_first_values_are_expressions_of_parameters() -> None:
+    neuron = parse_neuron(DERIVED)
+    assert set(neuron.parameters) == {"C", "g_L", "E_L", "third"}
+    assert neuron.parameters["third"].default == 1 / 3
+    assert neuron.states == {"v": -70.6 + 0.5}
+    # They follow the parameters that they are made of.
+    assert [str(line) for line in (*neuron.update, *neuron.reset)] == [
+        "v = v + I/(C/g_L)",
+        "v = v - C/g_L",
+    ]
+    assert str(neuron.spike) == "v >= 2*(C/g_L)"
+    assert parse_neuron(str(neuron)) == neuron
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("parameter g = h/2", "line 2: unknown name 'h'; known: C"),
+        ("parameter g = C/0", "g = inf with the parameters' defaults"),
+        ("parameter g = 2*C in (0, 1)", "'g' follows from other parameters: give them intervals"),
+        ("state g = v", "unknown name 'v'"),
+        ("parameter C = 2", "'C' is declared twice"),
+        ("parameter g = C/2\nparameter g = 1", "'g' is declared twice"),
+        ("parameter v = C/2", "the name 'v' is declared twice"),
+        ("parameter g = C/2\nupdate g = v", "the name 'g' is declared twice"),
+        ("parameter g = (C", "this is not an expression"),
+        ("input I\ninput J", "a line starts with 'input' (already given above)"),
+    ],
+)
+def test_what_a_derived_parameter_cannot_be(line: str, message: str) -> None:
+    text = f"parameter C = 1\n{line}\nneuron N\nstate v = 0\nspike v >= 1"
+    with pytest.raises(EquationError) as caught:
+        parse_neuron(text)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("line", ["a{0} + a{0}", "-(" * 38 + "a{0}" + ")" * 38])
+def test_definitions_of_definitions_do_not_explode(line: str) -> None:
+    lines = [f"parameter a{i + 1} = {line.format(i)}" for i in range(190)]
+    text = "\n".join(["neuron N", "state v = 0", "parameter a0 = 1", *lines, "spike v >= a190"])
+    with pytest.raises(EquationError, match="too large once the parameters' expressions"):
+        parse_neuron(text)

@@ -90,3 +90,30 @@ def test_the_current_has_more_integer_bits() -> None:
     assert str(FixedPoint(QFormat(8, 8), current_extra_bits=3).current) == "Q11.8"
     with pytest.raises(UserError, match="current_extra_bits=-1"):
         FixedPoint(QFormat(8, 8), current_extra_bits=-1)
+
+
+@pytest.mark.parametrize(
+    ("text", "bits"), [("Q8.8", 15), ("Q4.4", 15), ("UQ8.8", 15), ("Q8.24", 31), ("Q22.22", 43)]
+)
+def test_the_fraction_bits_of_constants_follow_the_format(text: str, bits: int) -> None:
+    assert FixedPoint.parse(text).constant_fraction_bits == bits
+    assert FixedPoint.parse(text, 20) == FixedPoint.parse(f"{text}:constants=20")
+    assert FixedPoint.parse(f"{text}:constants=20:nearest").constant_fraction_bits == 20
+    assert str(FixedPoint.parse(f"{text}:constants=20:nearest").state) == f"{text}:nearest"
+
+
+@pytest.mark.parametrize(
+    ("text", "bits"),
+    [
+        ("Q8.8:constants=", None),
+        ("Q8.8:constants=x", None),
+        ("Q8.8:constants=1:constants=2", None),
+        ("Q8.8:constants=20", 20),
+        ("Q8.8:constants=48", None),
+        ("Q8.8", -1),
+        ("Q8.8", 48),
+    ],
+)
+def test_fraction_bits_that_constants_cannot_have(text: str, bits: int | None) -> None:
+    with pytest.raises(UserError, match="expected"):
+        FixedPoint.parse(text, bits)

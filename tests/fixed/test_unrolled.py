@@ -15,7 +15,7 @@ from sc_neurocore.equation import CATALOGUE
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.fixed.evaluate import NumpyIntegers, evaluate
-from sc_neurocore.fixed.unrolled import accumulator_bias, unroll
+from sc_neurocore.fixed.unrolled import accumulator_bias, longest_delay, unroll
 from sc_neurocore.network import (
     Conv1d,
     DelayDense,
@@ -63,7 +63,7 @@ def numbers(network: IntegerNetwork, frames: NDArray[np.int64]) -> dict[str, NDA
         values = {f"x{t}_{i}": frames[t, :, i] for t, i in np.ndindex(STEPS, SIZES[0])}
     for number, layer in enumerate(network.layers):
         arrays = {"w": layer.synapses[0].weight}
-        if "delays" in layer.synapses[0].arrays:
+        if longest_delay(layer):  # where all are 0, the program has none
             arrays["d"] = layer.synapses[0].arrays["delays"]
         if layer.feedback is not None:
             arrays["r"] = layer.feedback.weight

@@ -49,6 +49,18 @@ reset v = -65
 """
 
 
+NEGATIVE = """
+neuron Negative
+state v = 0
+state w = 0
+parameter k = -0.3
+update v = k*v - 3*w + I - 0.001*v*w
+update w = -5*w*v - 8*v + min(-0.3*I, -0.5)*w
+spike v >= 1
+reset v = k*v
+"""
+
+
 def variants() -> dict[str, NeuronVerilog]:
     ports = [ParameterPort("beta", 16), ParameterPort("threshold", 18)]
     return {
@@ -59,6 +71,7 @@ def variants() -> dict[str, NeuronVerilog]:
         "everything": compile_equations(EVERY_OPERATION, "Q9.7"),
         "unread inputs": compile_equations(UNREAD),
         "saturated constants": compile_equations(SATURATED, "Q4.8"),
+        "negative factors": compile_equations(NEGATIVE),
     }
 
 

@@ -10,13 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 from sc_neurocore.equation import CATALOGUE, parse_neuron
 from sc_neurocore.errors import EquationError, UserError
+from sc_neurocore.fixed import FixedPoint, NumpyIntegers, evaluate, lower
+from sc_neurocore.fixed.judgement import judge_program
+from sc_neurocore.fixed.ranges import reachable
 from sc_neurocore.hdl.equation_compiler import NeuronVerilog, compile_equations
 from sc_neurocore.hdl.names import KEYWORDS
 from sc_neurocore.tools.programs import run
@@ -327,3 +332,41 @@ def test_what_a_program_builds_is_checked_too() -> None:
             update=good.update,
             spike=good.spike,
         )
+
+
+@settings(max_examples=120, deadline=None)
+@given(WELL_FORMED, st.sampled_from(FORMATS), st.integers(0, 2**32 - 1))
+def test_no_value_leaves_what_is_said_to_be_reachable(text: str, form: str, number: int) -> None:
+    try:
+        program = lower(parse_neuron(text), FixedPoint.parse(form))
+    except UserError:
+        return
+    formats, random_ = program.fixed_point, random.Random(number)
+    widest = formats.current
+    ends = sorted(random_.choices([widest.minimum, widest.maximum, -300, -1, 0, 1, 300], k=2))
+    low, high = (min(max(end, widest.minimum), widest.maximum) for end in ends)
+    names = program.neuron.states
+    state = {name: int(formats.state.quantize(value)) for name, value in names.items()}
+    with no_hang():
+        judge_program(program)
+        found = reachable(
+            program.program,
+            state,
+            {name: f"{name}_next" for name in names},
+            {"current": (low, high)},
+        )
+    algebra = NumpyIntegers(program.program)
+    for _ in range(12):
+        current = random_.choice([low, high, random_.randint(low, high)])
+        seen: dict[int, int] = {}
+
+        def observe(node: int, value: Any, seen: dict[int, int] = seen) -> Any:
+            seen[node] = int(value)
+            return value
+
+        inputs = {name: np.array(value) for name, value in {**state, "current": current}.items()}
+        outputs = evaluate(program.program, inputs, algebra, observe)
+        for node, value in seen.items():
+            assert found.nodes[node].low <= value <= found.nodes[node].high
+        state = {name: int(outputs[f"{name}_next"]) for name in names}
+        assert all(low <= state[name] <= high for name, (low, high) in found.states.items())

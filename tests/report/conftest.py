@@ -73,6 +73,10 @@ def make_summary() -> dict[str, Any]:
             "accuracy": 0.975,
             "test_size": 360,
             "agreement": 0.9917,
+            "compared_samples": 32,
+            "spike_agreement": 0.986,
+            "mean_state_error": 0.0003,
+            "numerics": ["constants: 15 fraction bits", "warning: v: can rest below <its level>"],
         },
         "cosim": {
             "simulator": "verilator",

@@ -76,3 +76,14 @@ def test_a_tool_without_a_version_was_not_found(
     summary: dict[str, Any], results: dict[str, Any]
 ) -> None:
     assert ("verilator", "not found") in _tables(summary, results)["environment"].rows
+
+
+def test_what_became_of_the_numbers_is_told(
+    summary: dict[str, Any], results: dict[str, Any]
+) -> None:
+    assert _tables(summary, results)["numerics"].rows == (
+        ("Constants", "15 fraction bits", ""),
+        ("Warning", "v: can rest below <its level>", ""),
+    )
+    del summary["fixed"]["numerics"]
+    assert "not recorded" in _tables(summary, results)["numerics"].missing

@@ -208,7 +208,7 @@ def test_a_compiled_neuron_is_proved_by_itself(
     tmp_path: Path, require_tool: Callable[..., None]
 ) -> None:
     require_tool("yosys", "z3", "sby", "iverilog", "vvp")
-    verilog = compile_neuron(find_neuron("IF"), tmp_path, "Q4.4:nearest", pipeline=2)
+    verilog = compile_neuron(find_neuron("IF"), tmp_path, "Q4.4:nearest", pipeline=2).verilog
     certificate = verify_neuron(tmp_path)
     assert [proof.status for proof in certificate.proofs] == ["proved"] * 2
     assert [proof.status for proof in certificate.netlists] == ["proved"] * 2

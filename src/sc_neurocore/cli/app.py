@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sc_neurocore import __version__
-from sc_neurocore.cli import boards, demo, exchange, hardware, networks, training, upkeep
+from sc_neurocore.cli import boards, comparing, demo, exchange, hardware, networks, training, upkeep
 from sc_neurocore.cli.console import EXIT_INTERRUPTED, EXIT_USER_ERROR, Report
 from sc_neurocore.errors import UserError
 
@@ -25,6 +25,7 @@ app.command()(upkeep.doctor)
 app.command()(demo.demo)
 app.command()(training.train)
 app.command()(networks.evaluate)
+app.command()(comparing.compare)
 app.command()(networks.export)
 app.command(name="import")(exchange.import_)
 app.command()(networks.simulate)

@@ -24,7 +24,7 @@ from sc_neurocore.cli.console import Report, describe_error, exit_code_of, repor
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import ToolMissingError
 from sc_neurocore.files import inside, write_atomically
-from sc_neurocore.fixed.network import IntegerNetwork
+from sc_neurocore.fixed.network_comparison import COMPARED_SAMPLES, compare_network
 from sc_neurocore.folders import sole_writer
 from sc_neurocore.fpga.build import build
 from sc_neurocore.fpga.energy import count_activity
@@ -129,7 +129,7 @@ class _Road:
     ) -> Certificate:
         """Go on from the design: integers, co-simulation, proofs, bitstream."""
         with self.stage("quantize"):
-            self.quantize(design.network, data, reference)
+            self.quantize(design, data, reference)
         inputs = data.inputs.reshape(len(data), -1)
         with self.stage("cosimulate"):
             runs = cosimulate_design(design, inputs, progress=self.report.progress)
@@ -194,10 +194,21 @@ class _Road:
         self.results["predictions"] = {"float": reference.tolist(), "sc": classes.tolist()}
         return reference
 
-    def quantize(self, network: IntegerNetwork, data: Dataset, reference: stages.Classes) -> None:
-        """Classify with the integers of the hardware."""
+    def quantize(self, design: Design, data: Dataset, reference: stages.Classes) -> None:
+        """Classify with the integers of the hardware; say what became of the numbers."""
+        network, numerics = design.network, design.manifest.numerics
         fixed, classes = stages.evaluate_integers(network, data, reference, self.report.progress)
-        self.summary["fixed"] = fixed
+        inputs, origin = stages.network_inputs(
+            design.description, COMPARED_SAMPLES, data.network_inputs()
+        )
+        both = compare_network(design.description, network, inputs, origin)
+        self.summary["fixed"] = {
+            **fixed,
+            "compared_samples": both.samples,
+            "spike_agreement": both.spike_agreement,
+            "mean_state_error": both.mean_state_error,
+            "numerics": [": ".join(line) for line in numerics.lines()] if numerics else [],
+        }
         self.results["predictions"]["integers"] = classes.tolist()
 
     def compare(self, run: CosimulationResult) -> None:

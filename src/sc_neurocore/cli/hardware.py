@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,9 +11,29 @@ import typer
 from numpy.typing import NDArray
 
 from sc_neurocore.cli import options
+from sc_neurocore.cli.comparing import (
+    chosen_for_network,
+    chosen_for_neuron,
+    describe,
+    tried_rows,
+)
 from sc_neurocore.cli.console import Report, reporting
-from sc_neurocore.cli.stages import find_design, find_network, test_part
+from sc_neurocore.cli.stages import (
+    find_design,
+    find_network,
+    is_neuron,
+    read_equations,
+    test_part,
+)
+from sc_neurocore.equation.parser import parse_neuron
 from sc_neurocore.errors import CheckFailedError, UserError
+from sc_neurocore.fixed.choosing import is_auto
+from sc_neurocore.fixed.comparison import compare_neuron
+from sc_neurocore.fixed.judgement import judge_program
+from sc_neurocore.fixed.lowering import lower
+from sc_neurocore.fixed.numerics import check_kinds, refuse
+from sc_neurocore.fixed.qformat import FixedPoint
+from sc_neurocore.fixed.stimulus import standard_stimulus
 from sc_neurocore.fpga.boards import find_board, highest_clock
 from sc_neurocore.fpga.build import build as build_design
 from sc_neurocore.fpga.compilation import compile_design
@@ -22,8 +43,6 @@ from sc_neurocore.hdl.design import CERTIFICATE, Design
 from sc_neurocore.hdl.geometry import AUTO
 from sc_neurocore.hdl.manifest import BoardPart
 from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST, compile_neuron
-from sc_neurocore.interop.importing import NIR_SUFFIX
-from sc_neurocore.network.storage import JSON_NAME
 from sc_neurocore.tools.devices import RESOURCES, find_device
 from sc_neurocore.verify.certificate import NETLIST_SAMPLES, SECOND_SAMPLES, verify_design
 from sc_neurocore.verify.cosimulation import CosimulationResult
@@ -47,6 +66,8 @@ def compile_(
     ],
     out: Out,
     format: options.Format = "Q8.8",
+    constant_bits: options.ConstantBits = None,
+    allow: options.Allow = None,
     weight_bits: options.WeightBits = 8,
     lanes: options.Lanes = "8",
     device: options.TargetDevice = None,
@@ -62,18 +83,20 @@ def compile_(
 ) -> None:
     """Compile a network to an accelerator in Verilog, or a neuron's equations to a module."""
     with reporting(as_json) as report:
-        if run.is_file() and run.name != JSON_NAME and run.suffix != NIR_SUFFIX:
+        if is_neuron(run):
             if board is not None:
                 raise UserError("--board is for a network; a single neuron has no board top")
-            _compile_neuron(run, out, format, pipeline, report)
+            _compile_neuron(run, out, format, pipeline, constant_bits, allow or (), report)
             return
         number: int | Literal["auto"] = "auto"
         if lanes != "auto":
             number = options.number_of_lanes(lanes)
+        description = find_network(run)
+        taken = chosen_for_network(description, format, constant_bits, weight_bits)
         compiled = compile_design(
-            find_network(run),
+            description,
             out,
-            format,
+            taken.formats.state,
             weight_bits,
             number,
             schedule,
@@ -85,8 +108,12 @@ def compile_(
             pipeline=pipeline,
             inputs_per_beat=inputs_per_beat,
             weight_slices=weight_slices,
+            constant_bits=taken.formats.constant_fraction_bits,
+            allow=allow or (),
         )
         manifest = compiled.design.manifest
+        numerics = manifest.numerics
+        assert numerics is not None  # of what was just compiled
         verilog = [(out / path).as_posix() for path in manifest.paths("verilog")]
         content = {
             "top": manifest.top,
@@ -94,6 +121,8 @@ def compile_(
             "current_format": manifest.current_format,
             **manifest.choices.model_dump(),
             "weight_bits": weight_bits,
+            "numerics": numerics.as_dict(),
+            "tried": [each.as_dict() for each in taken.tried],
             "estimates": [each.as_dict() for each in compiled.considered],
             "verilog": verilog,
             "memories": [(out / path).as_posix() for path in manifest.paths("memory")],
@@ -102,6 +131,9 @@ def compile_(
             ("top module", manifest.top),
             ("network", manifest.network.sha256),
             ("schedule", manifest.choices.schedule),
+            ("format", describe(taken)),
+            *tried_rows(taken),
+            *numerics.lines(),
         ]
         chosen = manifest.choices.lanes
         rows += [
@@ -127,17 +159,49 @@ def compile_(
         report.result(content, rows + [("Verilog", path) for path in verilog])
 
 
-def _compile_neuron(source: Path, out: Path, format: str, pipeline: int, report: Report) -> None:
-    try:
-        text = source.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise UserError(f"{source}: not UTF-8 text; expected a neuron's equations") from None
-    neuron = compile_neuron(text, out, format, pipeline)
-    paths = [(out / name).as_posix() for name in neuron.files]
-    report.result(
-        {"module": neuron.name, "format": format, "verilog": paths},
-        [("module", neuron.name), *(("Verilog", path) for path in paths)],
+def _compile_neuron(
+    source: Path,
+    out: Path,
+    format: str,
+    pipeline: int,
+    constant_bits: int | None,
+    allow: Sequence[str],
+    report: Report,
+) -> None:
+    """Compile a neuron, once its integers are known to do about what floats do."""
+    check_kinds(allow)
+    model = parse_neuron(read_equations(source))
+    if not is_auto(format):  # what is refused in any case is refused at once
+        named = lower(model, FixedPoint.parse(format, constant_bits))
+        refuse(judge_program(named).findings, allow)
+    stimulus = standard_stimulus(model)
+    chosen = chosen_for_neuron(model, stimulus, format, constant_bits)
+    formats = chosen.formats
+    program = lower(model, formats)
+    both = compare_neuron(program, stimulus)
+    refuse(both.findings, allow)
+    neuron = compile_neuron(
+        model, out, formats.state, pipeline, formats.constant_fraction_bits, allow
     )
+    paths = [(out / name).as_posix() for name in neuron.verilog.files]
+    content = {
+        "module": neuron.verilog.name,
+        "format": str(formats.state),
+        "constant_bits": formats.constant_fraction_bits,
+        "numerics": neuron.numerics.as_dict(),
+        "comparison": both.as_dict(),
+        "tried": [each.as_dict() for each in chosen.tried],
+        "verilog": paths,
+    }
+    rows = [
+        ("module", neuron.verilog.name),
+        ("format", describe(chosen)),
+        *tried_rows(chosen),
+        *neuron.numerics.lines(),
+        ("float against integers", both.line),
+        *((each.severity, str(each)) for each in both.findings),
+    ]
+    report.result(content, rows + [("Verilog", path) for path in paths])
 
 
 def verify(

@@ -8,17 +8,20 @@ from typing import Annotated, cast
 import typer
 
 from sc_neurocore.cli import options
+from sc_neurocore.cli.comparing import chosen_for_network
 from sc_neurocore.cli.console import reporting
 from sc_neurocore.cli.stages import (
     accuracy,
     evaluate_float,
     evaluate_integers,
     find_network,
+    network_inputs,
     simulate_streams,
     test_part,
 )
 from sc_neurocore.cli.writing import FORMS, write_export
 from sc_neurocore.errors import UserError
+from sc_neurocore.fixed.network_comparison import COMPARED_SAMPLES, compare_network
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.folders import sole_writer
 from sc_neurocore.network.encoding import WeightEncoding
@@ -30,6 +33,7 @@ def evaluate(
     run: options.Run,
     dataset: Dataset = None,
     format: options.Format = "Q8.8",
+    constant_bits: options.ConstantBits = None,
     weight_bits: options.WeightBits = 8,
     as_json: options.Json = False,
 ) -> None:
@@ -38,8 +42,16 @@ def evaluate(
         description = find_network(run)
         data = test_part(description, dataset)
         classes = evaluate_float(description, data)
-        network = quantize(description, format, weight_bits)
+        inputs, origin = network_inputs(description, COMPARED_SAMPLES, data.network_inputs())
+        chosen = chosen_for_network(
+            description, format, constant_bits, weight_bits, (inputs, origin)
+        )
+        formats = chosen.formats
+        network = quantize(
+            description, formats.state, weight_bits, constant_bits=formats.constant_fraction_bits
+        )
         fixed, _ = evaluate_integers(network, data, classes, report.progress)
+        both = compare_network(description, network, inputs, origin)
         content = {
             "network": description.name,
             "content_hash": description.content_hash,
@@ -47,12 +59,14 @@ def evaluate(
             "accuracy": accuracy(classes, data),
             "test_size": len(data),
             "fixed": fixed,
+            "comparison": both.as_dict(),
         }
         rows = [
             ("network", f"{description.name} {description.content_hash[:12]}…"),
             ("data", f"{data.name}, {len(data)} samples that were not trained on"),
             ("float", f"{content['accuracy']:.2%}"),
             (f"{fixed['format']}, {weight_bits}-bit weights", f"{fixed['accuracy']:.2%}"),
+            ("float against integers", both.line),
         ]
         report.result(content, rows)
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.fixed.numerics import KINDS
 from sc_neurocore.tools.devices import DEVICES
 
 Json = Annotated[
@@ -22,7 +23,20 @@ Design = Annotated[
 ]
 Format = Annotated[
     str,
-    typer.Option(help="Format of the neurons' states: Q8.8, UQ8.8, Q8.8:nearest, Q8.8:wrap, …"),
+    typer.Option(
+        help="Format of the neurons' states: Q8.8, UQ8.8, Q8.8:nearest, Q8.8:wrap, …; or auto."
+    ),
+]
+ConstantBits = Annotated[
+    int | None,
+    typer.Option(help="Fraction bits of constants; by default they follow the format: 15 in Q8.8."),
+]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KIND",
+        help=f"Compile although it is refused; may be repeated: {', '.join(KINDS)}, or all.",
+    ),
 ]
 WeightBits = Annotated[int, typer.Option(help="Bits of a weight, 2 to 16.")]
 Lanes = Annotated[

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore.data.catalogue import load_unseen, split_from_metadata
 from sc_neurocore.data.dataset import Dataset
-from sc_neurocore.errors import DataError
+from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.files import inside
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fpga.build import BuildReport
@@ -39,6 +39,59 @@ def find_network(run: Path) -> NetworkDescription:
     inner = run / "training"
     is_demo = not (run / JSON_NAME).exists() and (inner / JSON_NAME).exists()
     return load_description(inner if is_demo else run)
+
+
+def read_equations(source: Path) -> str:
+    """Read the text of a neuron.
+
+    Raises:
+        UserError: If the file is not text.
+    """
+    try:
+        return source.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(f"{source}: not UTF-8 text; expected a neuron's equations") from None
+
+
+def is_neuron(source: Path) -> bool:
+    """Whether a path is one neuron's equations rather than a network."""
+    return source.is_file() and source.name != JSON_NAME and source.suffix != NIR_SUFFIX
+
+
+def network_inputs(
+    description: NetworkDescription, samples: int, given: NDArray[Any] | None = None
+) -> tuple[NDArray[np.int64], str]:
+    """Return inputs to compare a network's numbers on, and what they are.
+
+    Args:
+        description: The network.
+        samples: At most so many.
+        given: The user's, as whole numbers; by default samples that the network was not trained
+            on, or random ones for a network that does not name its data.
+
+    Raises:
+        DataError: If the given ones are not whole numbers.
+    """
+    axis = 0 if description.input.kind == "static" else 1
+    if given is not None:
+        if given.dtype.kind == "f" and (given == np.round(given)).all():
+            given = given.astype(np.int64)
+        if given.dtype.kind not in "iu" or given.ndim <= axis:
+            raise DataError(
+                f"inputs of type {given.dtype} and shape {given.shape}: expected whole numbers in "
+                f"the network's input encoding, {description.input}"
+            )
+        inputs, origin = given.astype(np.int64), "the user's inputs"
+    elif "dataset" in description.metadata:
+        data = test_part(description)
+        inputs, origin = np.asarray(data.network_inputs(), dtype=np.int64), f"{data.name}, test"
+    else:
+        shape = (samples, *description.input.shape)
+        shape = (description.steps, *shape) if axis else shape
+        high = 1 << description.input.bits
+        inputs = np.random.default_rng(0).integers(0, high, size=shape)
+        origin = "random inputs, seed 0"
+    return inputs[(slice(None),) * axis + (slice(samples),)], origin
 
 
 def find_design(directory: Path) -> Path:

@@ -62,3 +62,11 @@ class ArrayAlgebra:
     def reset(self, spike: Any, value: Any, kept: Any) -> Any:
         """Return `value` where the spike is 1."""
         return np.where(spike > 0, value, kept)
+
+
+class Doubles(ArrayAlgebra):
+    """NumPy's arithmetic for constants too: what divides by 0 is infinite, or not a number."""
+
+    def constant(self, value: float) -> Any:
+        """Return a NumPy number."""
+        return np.float64(value)

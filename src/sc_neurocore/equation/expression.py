@@ -199,3 +199,19 @@ def evaluate(expression: Expression, environment: Mapping[str, T], algebra: Alge
         case Operation(operator, operands):
             interpreted = tuple(evaluate(operand, environment, algebra) for operand in operands)
             return algebra.apply(operator, interpreted)
+
+
+class _Same:
+    """The algebra of expressions themselves."""
+
+    def constant(self, value: float) -> Expression:
+        return Constant(value)
+
+    def apply(self, operator: str, operands: tuple[Expression, ...]) -> Expression:
+        return operation(operator, *operands)
+
+
+def substituted(expression: Expression, values: Mapping[str, Expression]) -> Expression:
+    """Return an expression with others in place of the names that `values` has."""
+    names = {name: Symbol(name) for name in symbols(expression)}
+    return evaluate(expression, {**names, **values}, _Same())

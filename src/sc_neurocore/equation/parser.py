@@ -8,10 +8,20 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
-from sc_neurocore.equation.expression import Expression, Operation, symbols
+import numpy as np
+
+from sc_neurocore.equation.algebra import Doubles
+from sc_neurocore.equation.expression import (
+    Constant,
+    Expression,
+    Operation,
+    evaluate,
+    substituted,
+    symbols,
+)
 from sc_neurocore.equation.neuron import (
     RESERVED_NAMES,
     SPIKE,
@@ -23,7 +33,9 @@ from sc_neurocore.equation.neuron import (
 from sc_neurocore.equation.ode import METHODS, TIME_STEP, Equation, Method, discretise, together
 from sc_neurocore.equation.syntax import (
     MAXIMUM_LINE,
+    MAXIMUM_NESTING,
     MAXIMUM_NUMBER_LENGTH,
+    MAXIMUM_OPERANDS,
     Place,
     check_plain,
     misleads,
@@ -34,10 +46,13 @@ from sc_neurocore.errors import EquationError
 
 MAXIMUM_LINES = 200
 
-_STATE = re.compile(r"(?P<name>\w+)\s*=\s*(?P<value>\S+)")
+_STATE = re.compile(r"(?P<name>\w+)\s*=\s*(?P<value>\S.*)")
 _PARAMETER = re.compile(
-    r"(?P<name>\w+)\s*=\s*(?P<value>\S+?)(\s+in\s*\(\s*(?P<low>\S+)\s*,\s*(?P<high>\S+)\s*\))?"
+    r"(?P<name>\w+)\s*=\s*(?P<value>\S.*?)(\s+in\s*\(\s*(?P<low>\S+)\s*,\s*(?P<high>\S+)\s*\))?"
 )
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
+_WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
+_OPERATOR = re.compile(r"[\w.)]\s*[-+*/]|\(")
 _EQUATION = re.compile(r"\s*d(?P<name>\w+)\s*/\s*dt\s*=(?!=)")
 
 
@@ -57,6 +72,10 @@ def parse_neuron(text: str) -> Neuron:
 
     `state`, `parameter`, `update`, `reset` and `after` lines may be repeated; update lines may be
     `local x = …`. `input` is `I` where it is not given.
+
+    A parameter may be an expression of those above it, such as `parameter tau_m = C/g_L`. It then
+    stands for that expression wherever it is used, and follows when C is changed. A state's first
+    value may be such an expression too; it is that of the parameters' defaults.
 
     Differential equations may stand in place of update lines, all together::
 
@@ -87,6 +106,14 @@ class _Line:
     def expression(self) -> Expression:
         return self.content if isinstance(self.content, Operation) else self.content.value
 
+    def with_definitions(self, definitions: Mapping[str, Expression]) -> _Line:
+        """Return the line with expressions in place of names."""
+        value = _put_in(self.expression, definitions, self.place)
+        if isinstance(self.content, Operation):
+            assert isinstance(value, Operation)  # of the same operator
+            return _Line(self.place, value)
+        return _Line(self.place, replace(self.content, value=value))
+
 
 class NeuronReader:
     """Collects the lines of a neuron, then makes the neuron."""
@@ -97,6 +124,8 @@ class NeuronReader:
         self.method: Method | None = None
         self.states: dict[str, float] = {}
         self.parameters: dict[str, Parameter] = {}
+        self.definitions: dict[str, Expression] = {}
+        self._has_input = False
         self._spike: _Line | None = None
         self._lines: dict[str, list[_Line]] = {"update": [], "reset": [], "after": []}
 
@@ -131,19 +160,18 @@ class NeuronReader:
         place = Place(line, number, lead.end())
         if keyword == "neuron" and self.name is None:
             self.name = _name(rest, place)
-        elif keyword == "input":
-            self.input = _name(rest, place)
+        elif keyword == "input" and not self._has_input:
+            self.input, self._has_input = _name(rest, place), True
         elif keyword == "method":
             self._read_method(rest, place)
         elif keyword == "state":
             found = _declaration(_STATE, rest, place, "state v = 0", self.states)
-            self.states[found["name"]] = _number(found, "value", place)
+            self.states[found["name"]] = self._value(found, place)
         elif keyword == "parameter":
             hint = "parameter beta = 0.9 in (0, 1)"
-            found = _declaration(_PARAMETER, rest, place, hint, self.parameters)
-            bounds = [_number(found, end, place) for end in ("low", "high") if found[end]]
-            parameter = Parameter(_number(found, "value", place), *bounds)
-            self.parameters[found["name"]] = parameter
+            declared = {**self.parameters, **self.definitions}
+            found = _declaration(_PARAMETER, rest, place, hint, declared)
+            self._read_parameter(found, place)
         elif keyword in self._lines:
             self._lines[keyword].append(_Line(place, read_assignment(rest, place)))
         elif keyword == "spike" and self._spike is None:
@@ -153,7 +181,7 @@ class NeuronReader:
             self._spike = _Line(place, condition)
         else:
             known = "neuron, state, parameter, input, update, spike, reset, after, dv/dt, method"
-            twice = " (already given above)" if keyword in ("neuron", "spike") else ""
+            twice = " (already given above)" if keyword in ("neuron", "spike", "input") else ""
             raise Place(line, number, lead.start(1)).error(
                 f"a line starts with {keyword!r}{twice}; expected one of: {known}"
             )
@@ -170,6 +198,7 @@ class NeuronReader:
                 f"method {self.method}: the text has no differential equation, such as dv/dt = …"
             )
         self._check_names()
+        self._put_definitions_in()
         condition = self._spike.content
         assert isinstance(condition, Operation)  # `read` puts nothing else there
         return Neuron(
@@ -183,9 +212,65 @@ class NeuronReader:
             input=self.input,
         )
 
+    def _put_definitions_in(self) -> None:
+        """Write what defined parameters stand for where they are used."""
+        assigned = {line.target for line in _assignments(self._lines["update"])}
+        taken = ({*self.states, self.input} | assigned) & {*self.definitions}
+        if taken:
+            raise EquationError(f"the name {min(taken)!r} is declared twice in {self.name}")
+        if self.definitions:
+            self._spike = self._spike and self._spike.with_definitions(self.definitions)
+            self._lines = {
+                keyword: [line.with_definitions(self.definitions) for line in lines]
+                for keyword, lines in self._lines.items()
+            }
+
     @property
     def _equations(self) -> list[_Line]:
         return [line for line in self._lines["update"] if isinstance(line.content, Equation)]
+
+    def _read_parameter(self, found: re.Match[str], place: Place) -> None:
+        bounds = [_number(found, end, place) for end in ("low", "high") if found[end]]
+        expression = self._expression(found, place)
+        if expression is None or not set(symbols(expression)):
+            self.parameters[found["name"]] = Parameter(self._value(found, place), *bounds)
+            return
+        if bounds:
+            raise place.error(
+                f"{found['name']!r} follows from other parameters: give them intervals instead",
+                found.start("low"),
+            )
+        self._value(found, place)
+        self.definitions[found["name"]] = _put_in(expression, self.definitions, place)
+
+    def _expression(self, found: re.Match[str], place: Place) -> Expression | None:
+        """Return a value that is written as an expression of parameters; None for a number."""
+        text = found["value"]
+        words = {*_WORD.findall(text)} - {"nan", "inf"}
+        if _NUMBER.fullmatch(text) or not (words or _OPERATOR.search(text)):
+            return None
+        value = place.after(found.start("value"))
+        expression = read_expression(text, value)
+        known = {*self.parameters, *self.definitions}
+        _check_known(_Line(value, Assignment(found["name"], expression)), known)
+        return expression
+
+    def _value(self, found: re.Match[str], place: Place) -> float:
+        """Return a declared value; of an expression, that of the parameters' defaults."""
+        expression = self._expression(found, place)
+        if expression is None:
+            return _number(found, "value", place)
+        given = {name: Constant(each.default) for name, each in self.parameters.items()}
+        numbers = substituted(substituted(expression, self.definitions), given)
+        with np.errstate(all="ignore"):
+            value = float(evaluate(numbers, {}, Doubles()))
+        if not math.isfinite(value):
+            raise place.error(
+                f"{found['name']} = {value:g} with the parameters' defaults: expected a finite "
+                f"number",
+                found.start("value"),
+            )
+        return value
 
     def _read_method(self, text: str, place: Place) -> None:
         for method in METHODS:
@@ -211,7 +296,7 @@ class NeuronReader:
 
     def _check_names(self) -> None:
         """Raise, with a caret, for a name that is not known where it stands."""
-        known = {*self.states, *self.parameters, self.input}
+        known = {*self.states, *self.parameters, *self.definitions, self.input}
         for line in self._lines["update"]:
             _check_known(line, known)
             if isinstance(line.content, Equation) and line.content.target not in self.states:
@@ -252,13 +337,32 @@ def _assignments(lines: Iterable[_Line]) -> tuple[Assignment, ...]:
     return tuple(line.content for line in lines if isinstance(line.content, Assignment))
 
 
+def _put_in(
+    expression: Expression, definitions: Mapping[str, Expression], place: Place
+) -> Expression:
+    """Return an expression with definitions in place of their names, if it does not grow too far.
+
+    What definitions of definitions stand for may double with every line.
+    """
+    result = substituted(expression, definitions)
+    if sum(1 for _ in symbols(result)) > MAXIMUM_OPERANDS or _depth(result) > 4 * MAXIMUM_NESTING:
+        raise place.error("this is too large once the parameters' expressions are written out")
+    return result
+
+
+def _depth(expression: Expression) -> int:
+    if isinstance(expression, Operation):
+        return 1 + max(map(_depth, expression.operands))
+    return 0
+
+
 def _check_known(line: _Line, known: set[str]) -> None:
     for name in symbols(line.expression):
         if name not in known:
             similar = difflib.get_close_matches(name, sorted(known), n=1)
             guess = f" (did you mean {similar[0]!r}?)" if similar else ""
             raise line.place.error(
-                f"unknown name {name!r}{guess}; known: {', '.join(sorted(known))}",
+                f"unknown name {name!r}{guess}; known: {', '.join(sorted(known)) or 'none'}",
                 line.place.find(name),
             )
 

@@ -153,7 +153,8 @@ class NumpyIntegers:
 
     def lookup(self, index: Any, entries: tuple[int, ...], width: int) -> Any:
         """Choose entries by element."""
-        return np.array(entries, dtype=np.int64 if width <= WORD else object)[index]
+        places = np.asarray(index).astype(np.int64)  # few, where they come as wide numbers too
+        return np.array(entries, dtype=np.int64 if width <= WORD else object)[places]
 
     def select(self, condition: Any, chosen: Any, otherwise: Any) -> Any:
         """Choose element by element."""

@@ -8,6 +8,7 @@ input ports at that width. exp, tanh and sigmoid are tables (`fixed.tables`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,6 +17,7 @@ from typing import TypeAlias
 import numpy as np
 
 from sc_neurocore.equation.algebra import ArrayAlgebra
+from sc_neurocore.equation.expression import Constant, Expression, Operation, Symbol
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.step import step
 from sc_neurocore.errors import EquationError
@@ -27,6 +29,8 @@ from sc_neurocore.fixed.tables import EXTRA_ARGUMENT_BITS, FUNCTIONS, PiecewiseL
 CURRENT = "current"
 SPIKE = "spike"
 NEXT = "_next"
+RESET = "_reset"
+"""What the statement of a reset line ends in."""
 MAXIMUM_CONSTANT = 2.0**31
 
 
@@ -36,6 +40,48 @@ class ParameterPort:
 
     name: str
     width: int
+
+
+@dataclass(frozen=True)
+class RoundedConstant:
+    """A constant part of the equation, and what it became.
+
+    Attributes:
+        statement: Index of the program's statement that it stands in.
+        expression: The part, as it is written.
+        value: Its value.
+        integer: What it became, in units of 2 ** -fraction_bits.
+        fraction_bits: Of the constants.
+        multiplies: Whether it is a factor of something that changes.
+    """
+
+    statement: int
+    expression: Expression
+    value: float
+    integer: int
+    fraction_bits: int
+    multiplies: bool
+
+
+@dataclass(frozen=True)
+class Store:
+    """A result that is fitted into the format of a state or local.
+
+    Attributes:
+        statement: Index of the program's statement.
+        target: The state or local.
+        is_local: Which of the two.
+        value: Node of the result in the unit of the format.
+        stored: Node of what is stored.
+        is_rounded: Whether bits were dropped on the way to that unit.
+    """
+
+    statement: int
+    target: str
+    is_local: bool
+    value: int
+    stored: int
+    is_rounded: bool
 
 
 @dataclass(frozen=True)
@@ -52,6 +98,8 @@ class NeuronProgram:
         parameters: The parameters that are ports.
         program: The operations.
         tables: The tables that stand for functions, with their errors.
+        constants: The constants, as they are met.
+        stores: What is stored, in the order of the equation's lines.
     """
 
     neuron: Neuron
@@ -60,6 +108,8 @@ class NeuronProgram:
     parameters: tuple[ParameterPort, ...]
     program: Program
     tables: tuple[PiecewiseLinear, ...] = ()
+    constants: tuple[RoundedConstant, ...] = ()
+    stores: tuple[Store, ...] = ()
 
     @property
     def inputs(self) -> tuple[Port, ...]:
@@ -77,6 +127,7 @@ class _Folded:
     """A part of the equation that is a number before any input is known."""
 
     value: float
+    expression: Expression
 
 
 @dataclass(frozen=True)
@@ -103,11 +154,13 @@ class _Lowering:
         self._lines = iter(
             [(f"{line.target}_update", str(line)) for line in neuron.update]
             + [(SPIKE, str(neuron.spike))]
-            + [(f"{line.target}_reset", f"{line}, where it fired") for line in neuron.reset]
+            + [(f"{line.target}{RESET}", f"{line}, where it fired") for line in neuron.reset]
             + [(f"{line.target}_after", str(line)) for line in neuron.after]
         )
         self._resets = 0  # reset lines still to come, after the spike is known
         self.tables: dict[PiecewiseLinear, None] = {}
+        self.constants: dict[RoundedConstant, None] = {}
+        self.stores: list[Store] = []
 
     def begin(self) -> None:
         """Start the next line of the equation; there is none after the last."""
@@ -120,13 +173,15 @@ class _Lowering:
         return _Fixed(node, form.fraction_bits)
 
     def constant(self, value: float) -> _Value:
-        return _Folded(value)
+        return _Folded(value, Constant(value))
 
     def apply(self, operator: str, operands: tuple[_Value, ...]) -> _Value:
-        values = [operand.value for operand in operands if isinstance(operand, _Folded)]
-        if len(values) == len(operands):
+        folded = [operand for operand in operands if isinstance(operand, _Folded)]
+        if len(folded) == len(operands):
+            values = tuple(np.float64(each.value) for each in folded)
             with np.errstate(all="ignore"):
-                return _Folded(float(self._floats.apply(operator, tuple(map(np.float64, values)))))
+                value = float(self._floats.apply(operator, values))
+            return _Folded(value, Operation(operator, tuple(each.expression for each in folded)))
         if operator == "/":
             numerator, divisor = operands
             if not isinstance(divisor, _Folded):
@@ -136,14 +191,15 @@ class _Lowering:
                 )
             if divisor.value == 0:
                 raise self._error("division by zero in the constant part of an equation")
-            return self.apply("*", (numerator, _Folded(1 / divisor.value)))
+            inverse = Operation("/", (Constant(1.0), divisor.expression))
+            return self.apply("*", (numerator, _Folded(1 / divisor.value, inverse)))
         if operator == "select":
             condition, chosen, otherwise = operands
             if isinstance(condition, _Folded):
                 return chosen if condition.value else otherwise
             return self._aligned(operator, (chosen, otherwise), lead=(condition.node,))
         if operator == "*":
-            a, b = (self._fixed(operand) for operand in operands)
+            a, b = (self._fixed(operand, multiplies=True) for operand in operands)
             bits = a.fraction_bits + b.fraction_bits
             if self._is_one(a) or self._is_one(b):
                 return _Fixed(b.node if self._is_one(a) else a.node, bits)
@@ -161,11 +217,15 @@ class _Lowering:
 
     def assign(self, target: str, value: _Value, *, is_local: bool) -> _Value:
         form = self._formats.current if is_local else self._formats.state
-        node = self._rescaled(self._fixed(value), form.fraction_bits).node
+        exact = self._fixed(value)
+        rescaled = node = self._rescaled(exact, form.fraction_bits).node
         if form.overflow == "wrap":
             node = self.builder.wrap(node, form.width, signed=form.signed)
         else:
             node = self.builder.clamp(node, form.minimum, form.maximum, stores=True)
+        is_rounded = exact.fraction_bits > form.fraction_bits
+        place = len(self.builder.statements) - 1
+        self.stores.append(Store(place, target, is_local, rescaled, node, is_rounded))
         if not self._resets:  # a reset line ends in `reset`
             self.begin()
         return _Fixed(node, form.fraction_bits)
@@ -235,16 +295,17 @@ class _Lowering:
         node = self.builder.nodes[value.node]
         return node.operator == "constant" and node.amount == 1
 
-    def _fixed(self, value: _Value) -> _Fixed:
+    def _fixed(self, value: _Value, *, multiplies: bool = False) -> _Fixed:
         """Return a number's node: constants are rounded here, spikes become 0 or 1."""
         if isinstance(value, _Folded):
-            return self._rounded(value.value)
+            return self._rounded(value, multiplies)
         if value.is_condition:
             one, zero = self.builder.constant(1, 0), self.builder.constant(0, 0)
             return _Fixed(self.builder.apply("select", value.node, one, zero))
         return value
 
-    def _rounded(self, value: float) -> _Fixed:
+    def _rounded(self, constant: _Folded, multiplies: bool) -> _Fixed:
+        value = constant.value
         if not abs(value) < MAXIMUM_CONSTANT:
             raise self._error(
                 f"the constant {value} does not fit: expected less than {MAXIMUM_CONSTANT:.0f}"
@@ -253,9 +314,14 @@ class _Lowering:
         integer = round(value * 2.0**bits)
         if integer == 0 and value != 0:
             raise self._error(
-                f"the constant {value} would round to 0 with {bits} fraction bits: raise "
-                f"constant_fraction_bits"
+                f"the constant {constant.expression} = {value:.6g} would round to 0 with {bits} "
+                f"fraction bits: raise constant_fraction_bits (--constant-bits) to "
+                f"{bits_for(value, 0.01)}, with which it is at most 1 % off"
             )
+        place = len(self.builder.statements) - 1
+        self.constants[
+            RoundedConstant(place, constant.expression, value, integer, bits, multiplies)
+        ] = None
         # Zeros at the end carry nothing: 0.5 is one bit, and 1 needs no multiplier.
         while bits > 0 and integer % 2 == 0:
             integer, bits = integer // 2, bits - 1
@@ -277,6 +343,11 @@ class _Lowering:
         if self.builder.nodes[node].is_condition:
             return _Fixed(node, is_condition=True)
         return _Fixed(node, bits)
+
+
+def bits_for(value: float, error: float) -> int:
+    """Return the fraction bits with which rounding a number errs by less than a share of it."""
+    return max(0, math.ceil(-math.log2(2 * error * abs(value))))
 
 
 def lower(
@@ -324,7 +395,9 @@ def lower(
     state: dict[str, _Value] = {name: add_input(name, formats.state) for name in neuron.states}
     current = add_input(CURRENT, formats.current)
     bits = formats.constant_fraction_bits
-    parameters: dict[str, _Value] = {name: _Folded(value) for name, value in folded.items()}
+    parameters: dict[str, _Value] = {
+        name: _Folded(value, Symbol(name)) for name, value in folded.items()
+    }
     for port in ports:
         parameters[port.name] = add_input(port.name, QFormat(port.width - bits, bits))
 
@@ -347,5 +420,12 @@ def lower(
         outputs=tuple((port, value.node) for port, value in outputs if isinstance(value, _Fixed)),
     )
     return NeuronProgram(
-        neuron, formats, MappingProxyType(folded), tuple(ports), program, tuple(lowering.tables)
+        neuron,
+        formats,
+        MappingProxyType(folded),
+        tuple(ports),
+        program,
+        tuple(lowering.tables),
+        tuple(lowering.constants),
+        tuple(lowering.stores),
     )

@@ -22,6 +22,12 @@ Multipliers: TypeAlias = Literal["products", "adders"]
 
 MAXIMUM_WIDTH = 48
 MAXIMUM_TABLE_BITS = 10
+LEAST_CONSTANT_BITS = 15
+MAXIMUM_CONSTANT_BITS = MAXIMUM_WIDTH - 1
+FOLLOW = -1
+"""In place of the constants' fraction bits: as many as the format of the states asks for."""
+
+CONSTANTS = "constants="
 
 _TEXT = re.compile(
     r"(?P<unsigned>[Uu]?)[Qq](?P<m>[0-9]{1,3})\.(?P<n>[0-9]{1,3})(?P<modes>(:[a-z]+)*)"
@@ -132,6 +138,10 @@ class QFormat:
         return np.ldexp(np.asarray(integers, dtype=np.float64), -self.fraction_bits)
 
 
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 3
+
+
 @dataclass(frozen=True)
 class FixedPoint:
     """The formats of a neuron in hardware.
@@ -140,7 +150,9 @@ class FixedPoint:
         state: The format of every state; its rounding and overflow hold for locals too.
         current_extra_bits: The input current, and every local of the equation, is signed, and has
             the state's fraction bits and this many integer bits more.
-        constant_fraction_bits: Fraction bits of constants, parameters and the entries of tables.
+        constant_fraction_bits: Fraction bits of constants, parameters and the entries of tables. By
+            default one less than a state has bits in all, and 15 at least: a constant's rounding
+            then moves its product with the largest state by no more than half a unit.
         table_bits: A table of exp, tanh or sigmoid has at most 2 ** table_bits segments.
         multipliers: How a multiplication by a constant is written: as a product, which becomes a
             DSP block where there is one, or as shifts and adders, which are smaller where there is
@@ -149,20 +161,25 @@ class FixedPoint:
 
     state: QFormat
     current_extra_bits: int = 4
-    constant_fraction_bits: int = 15
+    constant_fraction_bits: int = FOLLOW
     table_bits: int = 6
     multipliers: Multipliers = "products"
 
     def __post_init__(self) -> None:
+        if self.constant_fraction_bits == FOLLOW:
+            bits = max(self.state.width - 1, LEAST_CONSTANT_BITS)
+            object.__setattr__(self, "constant_fraction_bits", bits)
         if self.state.width + self.current_extra_bits > MAXIMUM_WIDTH:
             raise UserError(
                 f"{self.state} with {self.current_extra_bits} more bits for the current: at most "
                 f"{MAXIMUM_WIDTH} bits in all"
             )
-        if self.current_extra_bits < 0 or not 0 <= self.constant_fraction_bits <= 30:
+        if self.current_extra_bits < 0:
+            raise UserError(f"current_extra_bits={self.current_extra_bits}: expected 0 or more")
+        if not 0 <= self.constant_fraction_bits <= MAXIMUM_CONSTANT_BITS:
             raise UserError(
-                f"current_extra_bits={self.current_extra_bits}, constant_fraction_bits="
-                f"{self.constant_fraction_bits}: expected 0 or more, and 0 to 30"
+                f"{self.constant_fraction_bits} fraction bits for constants: expected 0 to "
+                f"{MAXIMUM_CONSTANT_BITS}"
             )
         if self.multipliers not in ("products", "adders"):
             raise UserError(f"multipliers={self.multipliers!r}: expected products or adders")
@@ -171,6 +188,42 @@ class FixedPoint:
                 f"table_bits={self.table_bits}: expected 1 to {MAXIMUM_TABLE_BITS}, for 2 to "
                 f"{2**MAXIMUM_TABLE_BITS} segments"
             )
+
+    @classmethod
+    def parse(
+        cls,
+        text: str | QFormat | FixedPoint,
+        constant_bits: int | None = None,
+        current_extra_bits: int = 4,
+    ) -> FixedPoint:
+        """Read formats such as "Q8.8", "Q8.8:nearest" or "Q8.8:constants=20".
+
+        Args:
+            text: The states' format, and after it the fraction bits of constants where these do
+                not follow it.
+            constant_bits: The fraction bits of constants, instead of writing them.
+            current_extra_bits: Integer bits that the current has beyond the state.
+
+        Raises:
+            UserError: If it is no format, or says the constants' bits in two ways.
+        """
+        if isinstance(text, FixedPoint):
+            return text
+        if isinstance(text, str):
+            parts = text.split(":")
+            given = [part for part in parts if part.startswith(CONSTANTS)]
+            digits = given[0].removeprefix(CONSTANTS) if given else ""
+            if given and (len(given) > 1 or constant_bits is not None or not _is_count(digits)):
+                raise UserError(
+                    f"number format {text!r}: expected the constants' fraction bits once, such as "
+                    f"Q8.8:constants=20"
+                )
+            text = ":".join(part for part in parts if part not in given)
+            constant_bits = int(digits) if given else constant_bits
+        bits = FOLLOW if constant_bits is None else constant_bits
+        if constant_bits is not None and constant_bits < 0:
+            raise UserError(f"constant_bits={constant_bits}: expected 0 or more")
+        return cls(QFormat.parse(text), current_extra_bits, bits)
 
     @property
     def current(self) -> QFormat:

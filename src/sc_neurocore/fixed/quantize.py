@@ -42,6 +42,7 @@ def quantize(
     format: str | QFormat = "Q8.8",
     weight_bits: int | Sequence[int] = 8,
     current_extra_bits: int = 4,
+    constant_bits: int | None = None,
 ) -> IntegerNetwork:
     """Turn a trained network into the integers that the hardware computes with.
 
@@ -55,11 +56,12 @@ def quantize(
         weight_bits: Bits of a weight, 2 to 16: for all layers, or one number for each layer with
             weights, from input to output; recurrent neurons are one.
         current_extra_bits: Integer bits that the current has beyond the state.
+        constant_bits: Fraction bits of constants; by default they follow the format.
 
     Raises:
         UserError: If a number does not fit, or a layer needs sums that are too wide.
     """
-    formats = FixedPoint(QFormat.parse(format), current_extra_bits)
+    formats = FixedPoint.parse(format, constant_bits, current_extra_bits)
     widths = iter(_widths(description, weight_bits))
     stages = list(description.stages())
     programs = _programs([stage.population for stage in stages], formats)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Unpack
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerNetwork
+from sc_neurocore.fixed.numerics import check_kinds
 from sc_neurocore.fixed.qformat import QFormat
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.fpga.boards import add_board, device_for_core, find_board, plan_line
@@ -47,6 +49,8 @@ def compile_design(
     baud: int = DEFAULT_BAUD,
     weights: WeightSource | None = None,
     ram_style: RamStyle = "huge",
+    constant_bits: int | None = None,
+    allow: Sequence[str] = (),
     **options: Unpack[EngineOptions],
 ) -> Compiled:
     """Compile a network into a design folder.
@@ -67,13 +71,17 @@ def compile_design(
         weights: Where the weights are, see `Choices`; by default in the bitstream, or where the
             device has more room for them.
         ram_style: Where loaded weights go, see `Choices`.
+        constant_bits: Fraction bits of constants; by default they follow the format.
+        allow: Kinds of findings to let pass that are refused otherwise, see `fixed.numerics.KINDS`.
         options: See `EngineOptions`.
 
     Raises:
-        UserError: If an option is not possible, or the engine does not have what the network needs.
+        UserError: If an option is not possible, the engine does not have what the network needs, or
+            the integers are certainly not what is meant.
         CheckFailedError: If the network does not fit the device; the message has the sums.
     """
     # All that can be refused is refused before anything is replaced.
+    check_kinds(allow)
     target = None if device is None else find_device(device)
     if board is not None:
         wanted = find_board(board)
@@ -81,22 +89,25 @@ def compile_design(
         if device not in (None, wanted.device):
             raise UserError(f"--board {board} has {wanted.device}, not {device}: leave one out")
         target = device_for_core(wanted)
-    network = quantize(description, format, weight_bits)
+    network = quantize(description, format, weight_bits, constant_bits=constant_bits)
     number = MAXIMUM_LANES if lanes == "auto" else lanes
     order = plan(network, number, schedule, **options).schedule
     placed, considered = _place(network, lanes, order, target, options)
     if placed is not None:
         lanes, options["soft_lanes"] = placed.lanes, placed.soft_lanes
     choices = Choices(
-        format=str(format),
+        format=str(network.fixed_point.state),
+        constant_bits=network.fixed_point.constant_fraction_bits,
         weight_bits=tuple(network.weight_bits),
         lanes=int(lanes),
         schedule=order,
         weights=weights or (placed.weights if placed else "rom"),
         ram_style=ram_style,
+        allow=tuple(sorted(set(allow))),
         **options,
     )
     design = render_design(description, choices, target.key if target else None, network)
+    design.refuse_nonsense()
     if board is not None:
         design = add_board(design, board, clock_mhz, baud)
     return Compiled(design.write(directory), considered)

@@ -16,7 +16,9 @@ from typing import Unpack
 from sc_neurocore import __version__
 from sc_neurocore.errors import CheckFailedError, UserError
 from sc_neurocore.files import LARGEST_FILE, read_inside, sha256
+from sc_neurocore.fixed.judgement import judge_network
 from sc_neurocore.fixed.network import IntegerNetwork
+from sc_neurocore.fixed.numerics import check_kinds, refuse
 from sc_neurocore.fixed.qformat import QFormat
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.folders import read_together, replace_files, sole_writer, written_files
@@ -111,6 +113,11 @@ class Design:
         """Where it is from, for messages."""
         return str(self.home or self.manifest.top)
 
+    def refuse_nonsense(self) -> None:
+        """Raise `UserError` for integers that are certainly not what is meant, unless allowed."""
+        if self.manifest.numerics is not None:
+            refuse(self.manifest.numerics.findings, self.manifest.choices.allow)
+
     def check_unchanged(self, task: str) -> None:
         """Make sure that the folder still holds what was read from it.
 
@@ -153,7 +160,12 @@ def render_design(
     """
     if not QFormat.parse(choices.format).signed:
         raise UserError(f"format {choices.format}: the engine's states are signed; expected Qm.n")
-    network = network or quantize(description, choices.format, choices.weight_bits)
+    network = network or quantize(
+        description,
+        choices.format,
+        choices.weight_bits,
+        constant_bits=choices.constant_bits,
+    )
     rendered = render_accelerator(
         network,
         choices.lanes,
@@ -178,6 +190,7 @@ def render_design(
         inputs=network.layers[0].inputs,
         outputs=network.layers[-1].outputs,
         current_format=str(network.fixed_point.current),
+        numerics=judge_network(network, description),
         states=tuple(
             tuple(TraceField(name=each.name, high=each.high, low=each.low) for each in layer)
             for layer in accelerator.states
@@ -202,6 +215,8 @@ def compile_network(
     *,
     weights: WeightSource = "rom",
     ram_style: RamStyle = "huge",
+    constant_bits: int | None = None,
+    allow: Sequence[str] = (),
     **options: Unpack[EngineOptions],
 ) -> Design:
     """Compile a network into a design folder, for no particular device.
@@ -215,22 +230,30 @@ def compile_network(
         schedule: group-stationary, step-outer, or auto: the first of them that fits.
         weights: Where the weights are, see `Choices`.
         ram_style: Where loaded weights go, see `Choices`.
+        constant_bits: Fraction bits of constants; by default they follow the format.
+        allow: Kinds of findings to let pass that are refused otherwise, see `fixed.numerics.KINDS`.
         options: See `EngineOptions`.
 
     Raises:
-        UserError: If the integers or the engine do not have what the network needs.
+        UserError: If the integers or the engine do not have what the network needs, or compute
+            what is certainly not meant.
     """
-    network = quantize(description, format, weight_bits)
+    check_kinds(allow)
+    network = quantize(description, format, weight_bits, constant_bits=constant_bits)
     choices = Choices(
-        format=str(format),
+        format=str(network.fixed_point.state),
+        constant_bits=network.fixed_point.constant_fraction_bits,
         weight_bits=tuple(network.weight_bits),
         lanes=lanes,
         schedule=plan(network, lanes, schedule, **options).schedule,
         weights=weights,
         ram_style=ram_style,
+        allow=tuple(sorted(set(allow))),
         **options,
     )
-    return render_design(description, choices, network=network).write(directory)
+    design = render_design(description, choices, network=network)
+    design.refuse_nonsense()
+    return design.write(directory)
 
 
 @dataclass(frozen=True)

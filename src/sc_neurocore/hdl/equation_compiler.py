@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
+from fractions import Fraction
 
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.parser import parse_neuron
@@ -66,8 +67,7 @@ def compile_equations(
         UserError: If there is no such format or pipeline.
     """
     model = parse_neuron(neuron) if isinstance(neuron, str) else neuron
-    formats = format if isinstance(format, FixedPoint) else FixedPoint(QFormat.parse(format))
-    return emit_neuron(lower(model, formats), name, pipeline=pipeline)
+    return emit_neuron(lower(model, FixedPoint.parse(format)), name, pipeline=pipeline)
 
 
 def default_name(program: NeuronProgram) -> str:
@@ -120,7 +120,7 @@ def _header(program: NeuronProgram, pipeline: int) -> str:
     ]
     bits = formats.constant_fraction_bits
     for parameter, value in program.folded.items():
-        integer = round(value * 2.0**bits)
+        integer = round(Fraction(value) * (1 << bits))  # an unused one may be as large as floats go
         lines.append(f"{parameter} = {format_number(value)} is the constant {integer} / 2^{bits}.")
     for port in program.parameters:
         lines.append(f"{port.name} is an input, in units of 1 / 2^{bits}.")

@@ -14,6 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.files import read_inside, stays_inside
+from sc_neurocore.fixed.numerics import Numerics
+from sc_neurocore.fixed.qformat import LEAST_CONSTANT_BITS
 from sc_neurocore.hdl.geometry import EngineOptions, Schedule
 from sc_neurocore.hdl.names import check_identifier
 
@@ -61,6 +63,7 @@ class Choices(_Part):
 
     Attributes:
         format: The format of the neurons' states.
+        constant_bits: Fraction bits of constants and parameters.
         weight_bits: Bits of a weight for each layer with weights.
         lanes: Neurons whose sums are formed at the same time.
         schedule: The order of work.
@@ -68,10 +71,12 @@ class Choices(_Part):
             filled through a write port.
         ram_style: Where loaded weights go: "huge" is the single-port RAM of the iCE40 UP5K, which
             no bitstream can fill, "block" is the block RAM of every device.
-        units: See `EngineOptions`, as the rest.
+        units: See `EngineOptions`, as those after it.
+        allow: Kinds of findings that were let pass, see `fixed.numerics.KINDS`.
     """
 
     format: str
+    constant_bits: int = LEAST_CONSTANT_BITS
     weight_bits: tuple[int, ...]
     lanes: int
     schedule: Schedule
@@ -82,6 +87,7 @@ class Choices(_Part):
     inputs_per_beat: int = 1
     soft_lanes: int = 0
     weight_slices: int = 1
+    allow: tuple[str, ...] = ()
 
     @property
     def engine_options(self) -> EngineOptions:
@@ -149,6 +155,7 @@ class Manifest(_Part):
         inputs: Numbers that one frame has.
         outputs: Classes.
         current_format: The format of the currents.
+        numerics: What the numbers became, and what is to be known of them.
         states: For each layer, where each state stands in the trace.
         board: The board's top, if one was asked for.
         files: Every file but the manifest itself; of the Verilog, the top first.
@@ -164,6 +171,7 @@ class Manifest(_Part):
     inputs: int
     outputs: int
     current_format: str
+    numerics: Numerics | None = None
     states: tuple[tuple[TraceField, ...], ...]
     board: BoardPart | None = None
     files: Annotated[tuple[FileEntry, ...], Field(min_length=1, max_length=_MAXIMUM_FILES)]

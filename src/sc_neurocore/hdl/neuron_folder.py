@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,10 +14,12 @@ from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.parser import parse_neuron
 from sc_neurocore.errors import UserError
 from sc_neurocore.files import read_inside, sha256
+from sc_neurocore.fixed.judgement import judge_program
 from sc_neurocore.fixed.lowering import NeuronProgram, lower
-from sc_neurocore.fixed.qformat import FixedPoint, QFormat
+from sc_neurocore.fixed.numerics import Numerics, check_kinds, refuse
+from sc_neurocore.fixed.qformat import LEAST_CONSTANT_BITS, FixedPoint, QFormat
 from sc_neurocore.folders import read_together, replace_files, sole_writer, written_files
-from sc_neurocore.hdl.equation_compiler import NeuronVerilog, compile_equations
+from sc_neurocore.hdl.equation_compiler import NeuronVerilog, emit_neuron
 from sc_neurocore.hdl.manifest import Identifier
 
 NEURON_MANIFEST = "neuron.json"
@@ -33,8 +35,11 @@ class NeuronManifest(BaseModel):
     generator: str
     module: Identifier
     format: str
+    constant_bits: int = LEAST_CONSTANT_BITS
     pipeline: int
+    allow: tuple[str, ...] = ()
     equations: str
+    numerics: Numerics | None = None
 
     def as_bytes(self) -> bytes:
         """Return the content of neuron.json."""
@@ -43,17 +48,19 @@ class NeuronManifest(BaseModel):
 
 @dataclass(frozen=True)
 class CompiledNeuron:
-    """A neuron's folder, read back.
+    """A neuron's folder, as it was written or read back.
 
     Attributes:
         verilog: Its modules as they stand in the folder.
         program: The integers that they must compute.
+        numerics: What the equation's numbers became.
         contents: The content of every file by its name.
         edited: The files that are not what this version makes of the equations.
     """
 
     verilog: NeuronVerilog
     program: NeuronProgram
+    numerics: Numerics
     contents: Mapping[str, bytes]
     edited: tuple[str, ...]
 
@@ -64,8 +71,13 @@ class CompiledNeuron:
 
 
 def compile_neuron(
-    neuron: Neuron | str, directory: Path, format: str | QFormat = "Q8.8", pipeline: int = 0
-) -> NeuronVerilog:
+    neuron: Neuron | str,
+    directory: Path,
+    format: str | QFormat = "Q8.8",
+    pipeline: int = 0,
+    constant_bits: int | None = None,
+    allow: Sequence[str] = (),
+) -> CompiledNeuron:
     """Compile one neuron into a folder, in place of what was compiled there before.
 
     Args:
@@ -73,15 +85,23 @@ def compile_neuron(
         directory: Where the files go; made if needed.
         format: The format of the states.
         pipeline: Register stages inside the step.
+        constant_bits: Fraction bits of constants; by default they follow the format.
+        allow: Kinds of findings to let pass that are refused otherwise, see `fixed.numerics.KINDS`.
 
     Raises:
         EquationError: If the text cannot be read, or uses what integers do not have.
+        UserError: If the integers are certainly not what is meant.
     """
+    check_kinds(allow)
     model = parse_neuron(neuron) if isinstance(neuron, str) else neuron
-    verilog, contents = _render(model, str(format), pipeline)
+    formats = FixedPoint.parse(format, constant_bits)
+    program = lower(model, formats)
+    numerics = judge_program(program)
+    refuse(numerics.findings, allow)
+    verilog, contents = _render(program, pipeline, numerics, tuple(sorted(set(allow))))
     with sole_writer(directory, "compile"):
         replace_files(directory, contents, remove=written_files(directory))
-    return verilog
+    return CompiledNeuron(verilog, program, numerics, contents, ())
 
 
 def load_neuron(directory: Path) -> CompiledNeuron:
@@ -101,8 +121,9 @@ def _load_neuron(directory: Path) -> CompiledNeuron:
     try:
         manifest = NeuronManifest.model_validate_json(content)
         model = parse_neuron(manifest.equations)
-        program = lower(model, FixedPoint(QFormat.parse(manifest.format)))
-        verilog, expected = _render(model, manifest.format, manifest.pipeline)
+        program = lower(model, FixedPoint.parse(manifest.format, manifest.constant_bits))
+        numerics = judge_program(program)
+        verilog, expected = _render(program, manifest.pipeline, numerics, manifest.allow)
     except (ValidationError, UserError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is damaged ({reason}): compile the equations again") from None
@@ -122,20 +143,26 @@ def _load_neuron(directory: Path) -> CompiledNeuron:
     return CompiledNeuron(
         NeuronVerilog(name, step, module, verilog.latency),
         program,
+        numerics,
         contents,
         tuple(each for each in expected if contents[each] != expected[each]),
     )
 
 
-def _render(model: Neuron, format: str, pipeline: int) -> tuple[NeuronVerilog, dict[str, bytes]]:
+def _render(
+    program: NeuronProgram, pipeline: int, numerics: Numerics, allow: tuple[str, ...]
+) -> tuple[NeuronVerilog, dict[str, bytes]]:
     """Return a neuron's modules, and all the files of its folder."""
-    verilog = compile_equations(model, format, pipeline=pipeline)
+    verilog = emit_neuron(program, pipeline=pipeline)
     manifest = NeuronManifest(
         generator=__version__,
         module=verilog.name,
-        format=format,
+        format=str(program.fixed_point.state),
+        constant_bits=program.fixed_point.constant_fraction_bits,
         pipeline=pipeline,
-        equations=str(model),
+        allow=allow,
+        equations=str(program.neuron),
+        numerics=numerics,
     )
     contents = {name: text.encode() for name, text in verilog.files.items()}
     return verilog, {**contents, NEURON_MANIFEST: manifest.as_bytes()}

@@ -173,7 +173,7 @@ class StepModule:
         match node.operator, node.operands:
             case "*", (a, b):
                 # Verilog extends the signs of the factors to the width of the product.
-                return f"{self._plain(a)} * {self._plain(b)}", width
+                return f"{self._factor(a, width)} * {self._factor(b, width)}", width
             case "<<", (a,):
                 return f"{{{self._plain(a)}, {node.amount}'d0}}", widths[0] + node.amount
             case ">>", (a,):
@@ -214,6 +214,13 @@ class StepModule:
         if node.operator == "constant":
             return literal(node.amount, node.width)
         return self._name(index)
+
+    def _factor(self, index: int, width: int) -> str:
+        """Return a factor; a negative constant at the product's width, where its sign stands."""
+        node = self._program.nodes[index]
+        if node.operator == "constant" and node.amount < 0:
+            return literal(node.amount, width)
+        return self._plain(index)
 
     def _extended(self, index: int, width: int, spare: int = 0) -> str:
         """Return an operand at a width, or `spare` bits short of it, its sign extended."""

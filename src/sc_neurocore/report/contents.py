@@ -57,13 +57,21 @@ class StochasticInference(_Part):
 
 
 class FixedPointInference(_Part):
-    """The network in integers; `agreement` is the share of samples with the float class."""
+    """The network in integers; `agreement` is the share of samples with the float class.
+
+    The spikes of `compared_samples` samples agree with floats' in the share `spike_agreement`.
+    `numerics` is the account of what became of the numbers, a line each.
+    """
 
     format: str
     accuracy: float
     weight_bits: int | None = None
     test_size: int | None = None
     agreement: float | None = None
+    compared_samples: int | None = None
+    spike_agreement: float | None = None
+    mean_state_error: float | None = None
+    numerics: tuple[str, ...] = ()
 
 
 class CoSimulation(_Part):

@@ -138,10 +138,16 @@ def _fixed(part: FixedPointInference, reference: float | None) -> Rung:
         if part.agreement is None
         else f"; the class of the float network in {percent(part.agreement)} of the samples"
     )
+    spikes = ""
+    if part.spike_agreement is not None and part.compared_samples is not None:
+        spikes = (
+            f"; spike counts of {plural(part.compared_samples, 'sample')} agree in "
+            f"{percent(part.spike_agreement)}"
+        )
     return Rung(
         "Integer model against float",
         _MEASURED,
-        f"{percent(part.accuracy)}{against}, in {part.format}{agreement}",
+        f"{percent(part.accuracy)}{against}, in {part.format}{agreement}{spikes}",
     )
 
 

@@ -50,6 +50,7 @@ def tables(summary: Summary, results: Results) -> dict[str, Table]:
             tuple(tuple(rung) for rung in ladder(summary)),
         ),
         "accuracy": accuracy_table(summary, results),
+        "numerics": _numerics_table(summary),
         "training": _stage_table(summary, "train", _training_rows(summary.train)),
         "cosimulation": _stage_table(summary, "cosimulate", _cosimulation_rows(summary.cosim)),
         "proofs": proof_table(summary),
@@ -175,6 +176,16 @@ def _integer_row(summary: Summary) -> list[Row]:
             ),
         )
     ]
+
+
+def _numerics_table(summary: Summary) -> Table:
+    """Return what is known of the way from real numbers to integers."""
+    part, headings = summary.fixed, ("About", "What became of them", "")
+    if part is None:
+        return Table("Numbers", headings, (), missing(summary, "quantize"))
+    lines = [line.partition(": ") for line in part.numerics]
+    rows = tuple((about.capitalize(), text, "") for about, _, text in lines)
+    return Table("Numbers", headings, rows, "" if rows else "What became of them is not recorded.")
 
 
 def _rtl_row(summary: Summary, results: Results) -> list[Row]:

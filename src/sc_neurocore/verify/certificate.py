@@ -321,11 +321,13 @@ def _prove_datapath(accelerator: Accelerator, program: NeuronProgram, module: st
 
 
 def _design(design: Design) -> dict[str, Any]:
-    choices = design.manifest.choices
+    choices, numerics = design.manifest.choices, design.manifest.numerics
     return {
         "top": design.manifest.top,
         "state_format": choices.format,
         "current_format": design.manifest.current_format,
+        "constant_bits": choices.constant_bits,
+        "numerics": numerics.as_dict() if numerics else None,
         "weight_bits": list(choices.weight_bits),
         "lanes": choices.lanes,
         "schedule": choices.schedule,

@@ -135,6 +135,7 @@ def _verify_neuron(compiled: CompiledNeuron, progress: ProgressCallback) -> Neur
             "files": compiled.hashes,
             "tables": [str(table) for table in program.tables],
             "overflows": [str(place) for place in program.program.overflows],
+            "numerics": compiled.numerics.as_dict(),
         },
         edited=compiled.edited,
         proofs=tuple(proofs),

@@ -1,0 +1,223 @@
+"""Currents to try a neuron with: steps, a ramp, noise and pulses, as large as the neuron asks for.
+
+How large that is, is found in floating point: the smallest constant current, of either sign, that
+makes it fire more often than it does without any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore.equation.algebra import Doubles
+from sc_neurocore.equation.neuron import Neuron
+from sc_neurocore.equation.step import step
+from sc_neurocore.errors import DataError
+
+Numbers: TypeAlias = NDArray[np.float64]
+
+STEPS = 2000
+SEED = 0
+_DECADES = 2.0 ** np.arange(-12, 18)
+_FINER = 12
+_FIRES = 3
+"""So many spikes more than without input are called firing."""
+
+_REST = 0.05
+"""The share of the time in which nothing comes in yet."""
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """Currents over time.
+
+    Attributes:
+        names: What each channel is.
+        currents: (steps, channels).
+        threshold: The smallest constant current that makes the neuron fire; None if none does, or
+            where the currents are the user's.
+        origin: What they are, for people.
+    """
+
+    names: tuple[str, ...]
+    currents: Numbers
+    threshold: float | None = None
+    origin: str = "the user's currents"
+
+
+def given_stimulus(currents: Any) -> Stimulus:
+    """Take a user's currents, (steps,) or (steps, channels).
+
+    Raises:
+        DataError: If they are not finite numbers of such a shape.
+    """
+    numbers = np.asarray(currents)
+    if numbers.dtype.kind not in "fiub" or numbers.ndim not in (1, 2) or not numbers.size:
+        raise DataError(
+            f"currents of type {numbers.dtype} and shape {numbers.shape}: expected numbers, "
+            f"(steps,) or (steps, channels)"
+        )
+    numbers = numbers.astype(np.float64).reshape(len(numbers), -1)
+    if not np.isfinite(numbers).all():
+        raise DataError("the currents have values that are not finite: clean them first")
+    names = tuple(f"channel {index}" for index in range(numbers.shape[1]))
+    return Stimulus(names, numbers)
+
+
+def standard_stimulus(
+    neuron: Neuron,
+    parameters: Mapping[str, float] = MappingProxyType({}),
+    steps: int = STEPS,
+) -> Stimulus:
+    """Make the standard currents for a neuron: the same each time.
+
+    Args:
+        neuron: The neuron.
+        parameters: Values of parameters; those not given take their default.
+        steps: Length.
+    """
+    threshold = firing_current(neuron, parameters, steps)
+    unit = 1.0 if threshold is None else threshold
+    on = np.arange(steps) >= _REST * steps
+    random = np.random.default_rng(SEED)
+    held = np.repeat(random.normal(size=-(-steps // 10)), 10)[:steps]  # ten steps each
+    pulses = (random.random(steps) < 0.05) * 8.0
+    channels = {
+        "no input": np.zeros(steps),
+        "step x1.2": on * 1.2,
+        "step x2": on * 2.0,
+        "step x4": on * 4.0,
+        "ramp to x3": np.linspace(0, 3, steps),
+        "noise": on * (1 + held),
+        "pulses": on * pulses,
+    }
+    return Stimulus(
+        names=tuple(channels),
+        currents=unit * np.stack(list(channels.values()), axis=1),
+        threshold=threshold,
+        origin="steps, ramp, noise and pulses"
+        + (", in units of 1: no constant current made it fire" if threshold is None else ""),
+    )
+
+
+def firing_current(
+    neuron: Neuron, parameters: Mapping[str, float], steps: int = STEPS
+) -> float | None:
+    """Return the constant current nearest to 0 that makes a neuron fire; None if there is none.
+
+    Found to within a few percent, where there is an onset. A neuron without a leak fires with any
+    current, if one waits: then it is one with which it fires once in about twenty steps.
+    """
+    tried = np.concatenate([[0.0], _DECADES, -_DECADES])
+    counts = _counts(neuron, parameters, tried, steps)
+    more = counts - counts[0]
+    sides = ((1.0, more[1 : 1 + len(_DECADES)]), (-1.0, more[1 + len(_DECADES) :]))
+    for index in range(len(_DECADES)):
+        for sign, firing in sides:
+            if firing[index] >= _FIRES:
+                return _onset(neuron, parameters, steps, sign, index, firing)
+    return None
+
+
+def _onset(
+    neuron: Neuron,
+    parameters: Mapping[str, float],
+    steps: int,
+    sign: float,
+    index: int,
+    firing: NDArray[np.int64],
+) -> float:
+    """Return a current a little larger than the onset, which lies below the one at the index."""
+    finer = sign * _DECADES[index] * 2.0 ** (-np.arange(_FINER) / _FINER)
+    counts = _counts(neuron, parameters, np.concatenate([[0.0], finer, 2 * finer]), steps)
+    counts -= counts[0]
+    last = int(np.flatnonzero(counts[1 : 1 + _FINER] >= _FIRES)[-1])
+    if counts[1 + _FINER + last] < 2.5 * counts[1 + last]:
+        # As many spikes as current: there is no onset.
+        while index + 1 < len(firing) and firing[index] < steps / 20:
+            index += 1
+        return float(sign * _DECADES[index])
+    return float(f"{float(finer[last]):.3g}")
+
+
+def _counts(
+    neuron: Neuron, parameters: Mapping[str, float], currents: Numbers, steps: int
+) -> NDArray[np.int64]:
+    """Return how often a neuron fires with each of several constant currents; not if it bursts."""
+    constant = np.broadcast_to(currents, (steps, len(currents)))
+    run = run_neuron(neuron, constant, parameters)
+    finite = np.all([np.isfinite(trace[-1]) for trace in run.states.values()], axis=0)
+    counts: NDArray[np.int64] = np.where(finite, run.spikes.sum(axis=0), 0)
+    return counts
+
+
+@dataclass(frozen=True)
+class NeuronRun:
+    """What a neuron did.
+
+    Attributes:
+        spikes: Bool, (steps, channels).
+        states: Each state after the step, likewise.
+        largest: The largest magnitude that each state or local had before a reset, by channel;
+            empty where it was not looked at.
+    """
+
+    spikes: NDArray[np.bool_]
+    states: Mapping[str, Numbers]
+    largest: Mapping[str, Numbers] = field(default_factory=dict)
+
+
+class _Watching(Doubles):
+    """Arithmetic that remembers how large the results of update lines were."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.largest: dict[str, Numbers] = {}
+        self.is_updating = True
+        self._none = np.zeros(shape)
+
+    def assign(self, target: str, value: Any, *, is_local: bool) -> Any:
+        """Return the value."""
+        if self.is_updating:
+            known = self.largest.get(target, self._none)
+            self.largest[target] = np.fmax(known, np.abs(value))
+        return value
+
+    def fire(self, operator: str, left: Any, right: Any) -> Any:
+        """Return the spikes; the update lines are over."""
+        self.is_updating = False
+        return super().fire(operator, left, right)
+
+
+def run_neuron(
+    neuron: Neuron,
+    currents: Numbers,
+    parameters: Mapping[str, float] = MappingProxyType({}),
+) -> NeuronRun:
+    """Run a neuron in floating point.
+
+    Args:
+        neuron: The neuron.
+        currents: (steps, channels).
+        parameters: Values of parameters; those not given take their default.
+    """
+    shape = currents.shape[1:]
+    algebra = _Watching(shape)
+    values = {name: np.float64(value) for name, value in neuron.resolve(parameters).items()}
+    state: Mapping[str, Any] = {
+        name: np.full(shape, value) for name, value in neuron.states.items()
+    }
+    spikes = np.zeros(currents.shape, dtype=bool)
+    states = {name: np.zeros(currents.shape) for name in state}
+    with np.errstate(all="ignore"):
+        for number, current in enumerate(currents):
+            algebra.is_updating = True
+            spike, state = step(neuron, state, current, values, algebra)
+            spikes[number] = np.asarray(spike) > 0
+            for name, trace in states.items():
+                trace[number] = state[name]
+    return NeuronRun(spikes, states, algebra.largest)

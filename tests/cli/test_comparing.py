@@ -1,0 +1,119 @@
+"""The command line's compare, --format auto and --allow."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from sc_neurocore.cli.app import app
+from sc_neurocore.hdl.design import find_files
+from sc_neurocore.hdl.manifest import read_manifest
+from sc_neurocore.hdl.neuron_folder import load_neuron
+
+ROOT = Path(__file__).parents[2]
+MODEL, NEURONS = ROOT / "models" / "digits", ROOT / "tests" / "neurons"
+
+
+def run(*arguments: object) -> tuple[int, dict[str, Any]]:
+    result = CliRunner().invoke(app, [*map(str, arguments), "--json"])
+    return result.exit_code, json.loads(result.stdout)
+
+
+def test_compare_a_neuron(tmp_path: Path) -> None:
+    command = ("compare", NEURONS / "adex.txt", "--steps", 400, "--out", tmp_path / "out")
+    code, result = run(*command)
+    assert code == 0
+    assert {"spikes_float", "spikes_integer", "spike_agreement", "largest_state_error"} < {*result}
+    assert (result["format"], result["constant_bits"]) == ("Q8.8", 15)
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"comparison.json", "step-x2.svg", "ramp-to-x3.svg"} < written
+    assert json.loads((tmp_path / "out" / "comparison.json").read_text()) == result
+
+
+def test_compare_a_neuron_on_currents_of_its_own(tmp_path: Path) -> None:
+    currents = np.concatenate([np.zeros(5), np.full(95, 3.0)])
+    np.save(tmp_path / "currents.npy", currents)
+    (tmp_path / "currents.csv").write_text("".join(f"{value}, {value}\n" for value in currents))
+    neuron = NEURONS / "lif_fine_step.txt"
+    _, one = run("compare", neuron, "--data", tmp_path / "currents.npy")
+    _, two = run("compare", neuron, "--data", tmp_path / "currents.csv")
+    assert one["steps"] == two["steps"] == 100
+    assert two["spikes_float"] == 2 * one["spikes_float"] > 0
+    (tmp_path / "words.txt").write_text("1 two 3\n")
+    for name, message in (("words.txt", "as many numbers in each line"), ("no.npy", "not there")):
+        code, result = run("compare", neuron, "--data", tmp_path / name)
+        assert (code, message in result["error"]) == (2, True)
+
+
+def test_compare_a_network_and_choose_its_format(tmp_path: Path) -> None:
+    code, result = run("compare", MODEL, "--format", "auto", "--samples", 8)
+    assert code == 0
+    assert (result["samples"], result["inputs"]) == (8, "digits, test")
+    assert result["spike_agreement"] > 0.97
+    assert result["format"] in [each["format"] for each in result["tried"] if each["is_enough"]]
+    code, again = run("compare", MODEL, "--format", result["format"], "--samples", 8)
+    assert (code, again["spike_agreement"]) == (0, result["spike_agreement"])
+    np.save(tmp_path / "half.npy", np.full((2, 64), 0.5))
+    code, refused = run("compare", MODEL, "--data", tmp_path / "half.npy")
+    assert (code, "expected whole numbers" in refused["error"]) == (2, True)
+
+
+def test_evaluate_says_how_floats_and_integers_agree() -> None:
+    code, result = run("evaluate", MODEL)
+    assert code == 0
+    assert result["comparison"]["format"] == "Q8.8"
+    assert result["comparison"]["spike_agreement"] > 0.98
+
+
+@pytest.mark.parametrize("name", ["iaf_psc_exp", "iaf_psc_alpha", "mat2"])
+def test_compile_refuses_what_can_never_fire(name: str, tmp_path: Path) -> None:
+    code, result = run("compile", NEURONS / f"{name}.txt", "--out", tmp_path / "out")
+    assert (code, "can never fire" in result["error"]) == (2, True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_compile_allows_what_is_named(tmp_path: Path) -> None:
+    command = ("compile", NEURONS / "iaf_psc_exp.txt", "--out", tmp_path / "out")
+    code, result = run(*command, "--allow", "everything")
+    assert (code, "expected one of constant" in result["error"]) == (2, True)
+    code, result = run(*command, "--allow", "silent")
+    assert (code, "0 times in Q8.8" in result["error"]) == (2, True)
+    code, result = run(*command, "--allow", "silent", "--allow", "disagreement")
+    assert code == 0
+    assert "silent" in [each["kind"] for each in result["numerics"]["neurons"][0]["findings"]]
+    assert not load_neuron(tmp_path / "out").edited  # what is allowed is written down
+
+
+@pytest.mark.parametrize("name", ["adex", "lif_fine_step"])
+def test_compile_warns_of_what_computes_something_else(name: str, tmp_path: Path) -> None:
+    code, result = run("compile", NEURONS / f"{name}.txt", "--out", tmp_path)
+    assert code == 0
+    assert result["numerics"]["neurons"][0]["findings"]
+    assert result["comparison"]["spike_agreement"] < 0.98
+    assert result["comparison"]["findings"]
+
+
+def test_compile_chooses_a_format(tmp_path: Path) -> None:
+    code, result = run("compile", NEURONS / "adex.txt", "--out", tmp_path, "--format", "auto")
+    assert code == 0
+    assert result["comparison"]["spike_agreement"] >= 0.98
+    assert not result["comparison"]["findings"]
+    compiled = load_neuron(tmp_path)
+    formats = compiled.program.fixed_point
+    assert str(formats.state) == result["format"]
+    assert formats.constant_fraction_bits == result["constant_bits"]
+
+
+def test_a_networks_constants_and_numerics_stand_in_its_manifest(tmp_path: Path) -> None:
+    code, result = run("compile", MODEL, "--out", tmp_path, "--constant-bits", 20)
+    assert (code, result["constant_bits"]) == (0, 20)
+    manifest, content = read_manifest(tmp_path)
+    assert manifest.choices.constant_bits == 20
+    assert manifest.numerics is not None
+    assert manifest.numerics.as_dict() == result["numerics"]
+    facts = {each.expression: each for each in manifest.numerics.neurons[0].constants}
+    assert facts["beta"].became == round(0.9 * 2**20) / 2**20
+    assert find_files(tmp_path).render_again().manifest.as_bytes() == content

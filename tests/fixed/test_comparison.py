@@ -1,0 +1,175 @@
+"""Floats against integers, and the format that is chosen by it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sc_neurocore.equation import CATALOGUE, LIF, Neuron, parse_neuron
+from sc_neurocore.errors import DataError, UserError
+from sc_neurocore.fixed import FixedPoint, lower, quantize
+from sc_neurocore.fixed.choosing import Target, choose_for_network, choose_for_neuron
+from sc_neurocore.fixed.comparison import NeuronComparison, agreement, compare_neuron
+from sc_neurocore.fixed.network_comparison import compare_network
+from sc_neurocore.fixed.numerics import refuse
+from sc_neurocore.fixed.stimulus import (
+    firing_current,
+    given_stimulus,
+    run_neuron,
+    standard_stimulus,
+)
+from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
+
+NEURONS = Path(__file__).parents[1] / "neurons"
+
+
+def published(name: str) -> Neuron:
+    return parse_neuron((NEURONS / f"{name}.txt").read_text(encoding="utf-8"))
+
+
+def compared(neuron: Neuron, form: str, steps: int = 600) -> NeuronComparison:
+    return compare_neuron(
+        lower(neuron, FixedPoint.parse(form)), standard_stimulus(neuron, steps=steps)
+    )
+
+
+def test_the_firing_current_is_where_the_neuron_starts_to_fire() -> None:
+    found = firing_current(LIF, {})  # v rests at 10 I, so that 0.1 is never quite enough
+    assert found is not None and 0.1 < found < 0.11
+    assert firing_current(LIF, {"threshold": 2}) == pytest.approx(2 * found, rel=0.06)
+    assert firing_current(parse_neuron("neuron N\nstate v = 0\nspike v >= 1"), {}) is None
+    backwards = parse_neuron(str(LIF).replace("beta*v + I", "beta*v - I"))
+    assert firing_current(backwards, {}) == -found
+    without_leak = firing_current(CATALOGUE["IF"], {})
+    assert without_leak is not None and 1 / 32 < without_leak < 1 / 8
+
+
+def test_a_float_run_is_the_closed_form() -> None:
+    run = run_neuron(LIF, np.full((6, 1), 0.05))
+    assert run.states["v"][:, 0] == pytest.approx([0.5 * (1 - 0.9**n) for n in range(1, 7)])
+    fired = run_neuron(LIF, np.full((1, 1), 1.5))
+    # After the reset 0.5 is left; the format must hold the 1.5 of before.
+    assert (fired.states["v"][0, 0], fired.largest["v"][0]) == (0.5, 1.5)
+
+
+@pytest.mark.parametrize("name", ["iaf_psc_exp", "iaf_psc_alpha", "mat2"])
+def test_integers_that_never_fire_where_floats_do_are_refused(name: str) -> None:
+    found = compared(published(name), "Q8.8")
+    assert found.spikes_float > 10
+    assert (found.spikes_integer, found.spike_agreement) == (0, 0)
+    worst = found.findings[0]
+    assert (worst.kind, worst.severity) == ("disagreement", "error")
+    with pytest.raises(UserError, match=r"times in floats and 0 times in Q8\.8; --format auto"):
+        refuse(found.findings)
+    first = found.first_divergence
+    assert first is not None and first.fired == "float"
+    assert first.states["i_syn"][0] > 128 > first.states["i_syn"][1]
+
+
+def test_a_state_that_saturates_is_named_with_the_format_that_holds_it() -> None:
+    found = compared(published("adex"), "Q8.8:constants=20")
+    assert found.states["w"].saturated > 0
+    (message,) = [str(each) for each in found.findings if "w saturates in" in each.message]
+    assert "Q12.8 would hold that" in message
+    assert [each.severity for each in found.findings] == ["warning"] * len(found.findings)
+
+
+def test_a_wide_format_agrees() -> None:
+    found = compared(published("adex"), "Q13.16")
+    assert (found.spike_agreement, found.findings) == (1.0, ())
+    assert found.mean_state_error < 1e-3
+    content = found.as_dict()
+    assert content["spikes_float"] == content["spikes_integer"] == found.spikes_float
+    assert content["format"] == "Q13.16"
+
+
+def test_floats_that_run_away_are_said_and_left_out() -> None:
+    neuron = parse_neuron("neuron N\nstate v = 0.5\nupdate v = v*v*v + I\nspike v >= 1")
+    found = compared(neuron, "Q4.8")
+    assert "no input" not in found.unstable and "step x4" in found.unstable
+    assert set(found.counts) == set(found.stimulus.names) - set(found.unstable)
+    assert "floats run away" in found.findings[0].message
+
+
+def test_agreement_counts_differences_in_both_directions() -> None:
+    assert agreement([(3, 3), (0, 0)]) == 1
+    assert agreement([]) == 1
+    assert agreement([(4, 2), (2, 4)]) == pytest.approx(1 - 4 / 6)
+    assert agreement([(5, 0)]) == 0
+
+
+@pytest.mark.parametrize("bad", [np.zeros((2, 2, 2)), np.array(["a"]), np.array([np.nan]), []])
+def test_currents_that_are_none(bad: object) -> None:
+    with pytest.raises(DataError, match=r"expected numbers|not finite"):
+        given_stimulus(bad)
+
+
+@pytest.mark.parametrize("name", ["iaf_psc_exp", "adex", "lif_fine_step"])
+def test_the_chosen_format_is_enough_and_one_bit_less_is_not(name: str) -> None:
+    neuron = published(name)
+    stimulus = standard_stimulus(neuron, steps=600)
+    chosen = choose_for_neuron(neuron, stimulus)
+    found = compare_neuron(lower(neuron, chosen.formats), stimulus)
+    assert found.spike_agreement >= 0.98 and found.mean_state_error <= 0.01
+    assert not [each for each in found.findings if "saturates" in each.message]
+    width = chosen.formats.state.width
+    less = [each for each in chosen.tried if FixedPoint.parse(each.format).state.width == width - 1]
+    assert [each.is_enough for each in less] == [False]
+
+
+def test_a_choice_keeps_the_rounding_and_the_constants_that_are_asked_for() -> None:
+    stimulus = standard_stimulus(LIF, steps=300)
+    chosen = choose_for_neuron(LIF, stimulus, "auto:nearest", constant_bits=17)
+    assert (chosen.formats.state.rounding, chosen.formats.constant_fraction_bits) == ("nearest", 17)
+    coarse = choose_for_neuron(LIF, stimulus, target=Target(0.7, 0.2))
+    assert coarse.formats.state.width < choose_for_neuron(LIF, stimulus).formats.state.width
+
+
+def test_what_no_format_reaches_is_said() -> None:
+    stimulus = given_stimulus(np.full(50, 1e13))
+    with pytest.raises(UserError, match="use larger units"):
+        choose_for_neuron(
+            parse_neuron(str(LIF).replace("threshold = 1", "threshold = 2")), stimulus
+        )
+    with pytest.raises(UserError, match="expected more than 0"):
+        Target(agreement=1.2)
+
+
+def network() -> tuple[NetworkDescription, np.ndarray]:
+    random = np.random.default_rng(0)
+    layers = [
+        Dense(weight=random.normal(0, 0.5, (6, 5))),
+        Population(neuron=LIF),
+        Dense(weight=random.normal(0, 1, (3, 6))),
+        Population(neuron=LIF),
+    ]
+    encoding = InputEncoding(shape=(5,), bits=5, fraction_bits=4)
+    description = NetworkDescription(name="net", input=encoding, steps=20, layers=layers)
+    return description, random.integers(0, 32, (8, 5))
+
+
+def test_a_network_compares_every_spike() -> None:
+    description, inputs = network()
+    found = compare_network(description, quantize(description, "Q8.16", 16), inputs, "random")
+    assert found.first_divergence is None
+    assert (found.spike_agreement, found.same_answer, found.samples) == (1.0, 1.0, 8)
+    coarse = compare_network(description, quantize(description, "Q8.2", 3), inputs, "random")
+    assert coarse.spike_agreement < 0.98
+    assert coarse.as_dict()["largest_state_error"] > found.largest_state_error
+    first = coarse.first_divergence
+    assert first is not None and first.place.startswith("layer ")
+    layer, step = int(first.place[6]) - 1, first.step
+    neuron, sample = (int(part.split()[-1]) for part in first.place.split(",")[-2:])
+    a, b = (run.spikes[layer][step, sample, neuron] for run in (coarse.floats, coarse.integers))
+    assert (a, b) == (first.fired == "float", first.fired == "integer")
+    before = [(x[:step] != y[:step]).any() for x, y in zip(coarse.floats.spikes, coarse.integers.spikes, strict=True)]  # fmt: skip  # noqa: E501
+    assert not any(before)
+
+
+def test_a_networks_format_is_the_narrowest_that_loses_no_more_than_its_weights() -> None:
+    description, inputs = network()
+    chosen = choose_for_network(description, inputs, "random", 8)
+    best = compare_network(description, quantize(description, "Q8.16", 8), inputs, "random")
+    (found,) = [each for each in chosen.tried if each.format == str(chosen.formats.state)]
+    assert found.spike_agreement >= min(0.98, best.spike_agreement - 0.01)
+    assert chosen.formats.state.width < 16
