@@ -171,17 +171,20 @@ def replace_files(folder: Path, contents: Mapping[str, bytes], remove: Iterable[
     written = kept | {name: sha256(content) for name, content in contents.items()}
     journal = {"write": list(contents), "remove": gone}
     staged = folder / OWN_FOLDER / _STAGED
+    place = staged
     try:
         shutil.rmtree(staged, ignore_errors=True)
         staged.mkdir(parents=True)
-        for number, content in enumerate(contents.values()):
+        for number, (name, content) in enumerate(contents.items()):
+            place = folder / name
             (staged / str(number)).write_bytes(content)
+        place = staged
         (staged / _WRITTEN).write_bytes(json.dumps(written, indent=1).encode())
         (staged / _JOURNAL).write_bytes(json.dumps(journal).encode())
         os.replace(staged / _JOURNAL, folder / OWN_FOLDER / _JOURNAL)
     except OSError as error:  # a full disk, say: nothing has happened yet
         shutil.rmtree(staged, ignore_errors=True)
-        raise UserError(f"{staged}: {error.strerror}: nothing was written to {folder}") from None
+        raise UserError(f"{place}: {error.strerror}: nothing was written to {folder}") from None
     settle(folder)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -39,16 +40,15 @@ def write_report(folder: Path) -> Path:
     Raises:
         UserError: `summary.json` is missing, or a file that a figure is drawn from is damaged.
     """
-    summary = read_summary(folder)
-    layout = read_layout(folder, summary)
-    page = render(
-        summary,
-        read_results(folder),
-        list_files(folder, summary),
-        layout,
-        design_standing(folder, summary),
-    )
-    with sole_writer(folder, "report"):
+    with sole_writer(folder, "report") if folder.is_dir() else nullcontext():
+        summary = read_summary(folder)
+        page = render(
+            summary,
+            read_results(folder),
+            list_files(folder, summary),
+            read_layout(folder, summary),
+            design_standing(folder, summary),
+        )
         replace_files(folder, {REPORT_NAME: page.encode()})
     return folder / REPORT_NAME
 
