@@ -1,21 +1,24 @@
-"""Ctrl-C while a solver works: both solvers take the signal for themselves."""
+"""Ctrl-C while solvers work: z3 takes the signal for itself, the others are processes."""
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from sc_neurocore.progress import ignore_progress
+from sc_neurocore.tools import programs
 from sc_neurocore.verify.equivalence import _Comparison
-from sc_neurocore.verify.unrolling import _solver, _Unrolled
+from sc_neurocore.verify.result import ProofResult
+from sc_neurocore.verify.unrolling import first_failure
+from sc_neurocore.verify.workers import prove_all
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends a signal to itself")
 MODEL = Path(__file__).parents[2] / "models" / "digits"
@@ -28,22 +31,31 @@ def soon() -> Iterator[None]:
         yield
 
 
-def test_the_solver_of_the_small_network_passes_it_on(soon: None) -> None:
+def test_proofs_side_by_side_end_with_it(
+    soon: None, tmp_path: Path, require_tool: Callable[..., None]
+) -> None:
+    """The solver is at work in a process of its own, and not left behind."""
+    require_tool("yosys")
     pytest.importorskip("pysat")
-    unrolled = object.__new__(_Unrolled)
-    unrolled._solver = _solver()
-    holes = 13  # one pigeon more than that: no solver without counting decides it in time
+    # A product of two primes of 31 bits: no solver finds them in time.
+    bench = """\
+module top (input wire clk, output wire found);
+    wire [31:0] a = $anyconst, b = $anyconst;
+    assign found = {32'd0, a} * b == 64'd4611685975477714963 && a > 1 && b > a;
+endmodule
+"""
+    (tmp_path / "top.v").write_text(bench)
 
-    def variable(pigeon: int, hole: int) -> int:
-        return pigeon * holes + hole + 1
+    def prove() -> ProofResult:
+        first_failure(tmp_path, "top", ["top.v"], 2)
+        raise AssertionError("the solver answered")
 
-    for pigeon in range(holes + 1):
-        unrolled._solver.add_clause([variable(pigeon, hole) for hole in range(holes)])
-    for hole in range(holes):
-        for pair in itertools.combinations(range(holes + 1), 2):
-            unrolled._solver.add_clause([-variable(pigeon, hole) for pigeon in pair])
     with pytest.raises(KeyboardInterrupt):
-        unrolled._solve([])
+        prove_all([[("a", prove)], [("b", prove)]], ["a", "b"], ignore_progress)
+    ends = time.monotonic() + 20
+    while programs._RUNNING and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert not programs._RUNNING
 
 
 def test_the_solver_of_steps_passes_it_on(soon: None) -> None:

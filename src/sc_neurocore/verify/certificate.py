@@ -37,6 +37,7 @@ from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.simulators import SIMULATORS, SimulatorName
 from sc_neurocore.verify.small_network import prove_small
 from sc_neurocore.verify.sums import prove_additions, prove_sums
+from sc_neurocore.verify.workers import prove_all
 
 SECOND_SIMULATOR: SimulatorName = "icarus"
 SECOND_SAMPLES = 10
@@ -204,20 +205,23 @@ def prove_design(
 ) -> tuple[ProofResult, ...]:
     """Prove the files, the neurons and the engine, and check the engine on a small network."""
     accelerator, network = design.accelerator, design.network
-    claims: dict[str, Callable[[], ProofResult]] = {"files": partial(check_emitted, design)}
-    for program, module in zip(network.programs, accelerator.neuron_modules, strict=True):
-        claims[module] = partial(_prove_datapath, accelerator, program, module)
-    claims["control"] = partial(prove_control, accelerator)
-    claims["widths of the sums"] = partial(prove_sums, accelerator, network)
-    claims["sums"] = partial(prove_additions, accelerator)
-    claims["lanes"] = partial(prove_lane, accelerator, network)
-    claims["a small network"] = partial(prove_small, accelerator)
-    results = []
-    for done, (name, prove) in enumerate(claims.items()):
-        progress(Progress("proofs", done, len(claims), name))
-        results.append(prove())
-    progress(Progress("proofs", len(claims), len(claims)))
-    return tuple(results)
+    steps: list[tuple[str, Callable[[], ProofResult]]] = [
+        (module, partial(_prove_datapath, accelerator, program, module))
+        for program, module in zip(network.programs, accelerator.neuron_modules, strict=True)
+    ]
+    others: dict[str, Callable[[], ProofResult]] = {
+        "files": partial(check_emitted, design),
+        "control": partial(prove_control, accelerator),
+        "widths of the sums": partial(prove_sums, accelerator, network),
+        "sums": partial(prove_additions, accelerator),
+        "lanes": partial(prove_lane, accelerator, network),
+        "a small network": partial(prove_small, accelerator),
+    }
+    first, *rest = others
+    names = [first, *(name for name, _ in steps), *rest]
+    # z3 knows one thread at a time. What takes longest stands last, and is begun first.
+    tasks = [[(name, others[name])] for name in reversed(others)]
+    return prove_all([tasks[0], steps, *tasks[1:]], names, progress)
 
 
 def _simulate_netlists(

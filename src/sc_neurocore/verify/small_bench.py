@@ -157,17 +157,13 @@ def check(
     folder = _prepare(network, accelerator, memories, samples, clocks)
     began = time.perf_counter()
 
-    def check_time(clock: int) -> None:
-        if time.perf_counter() - began > timeout:
-            raise TimeoutError
-
     status: ProofStatus = f"bounded({clocks})"
     detail = (
         f"every spike and state of every update, each once, the counts and the class, for "
         f"{numbers}; the results are out within {clocks} clocks of reset"
     )
     try:
-        failure = first_failure(folder, "small", bench_sources(folder), clocks + 1, check_time)
+        failure = first_failure(folder, "small", bench_sources(folder), clocks + 1, timeout)
     except VacuousError as error:
         status, detail = "unknown", f"the bench shows nothing: {error}"
     except TimeoutError:

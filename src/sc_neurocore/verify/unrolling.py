@@ -8,11 +8,10 @@ is folded, so that only what depends on free values reaches the solver.
 
 from __future__ import annotations
 
+import json
 import os
 import re
-import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -43,6 +42,8 @@ _SCRIPT = (
     "write_aiger -ascii -symbols {top}.aag",
 )
 
+
+_IMPOSSIBLE = ["what_is_assumed"]
 
 COVER = "reached_"
 """Outputs with such names are not claims, but what must be able to happen."""
@@ -75,11 +76,7 @@ def engine() -> str:
 
 
 def first_failure(
-    folder: Path,
-    top: str,
-    sources: list[str],
-    clocks: int,
-    each_clock: Callable[[int], None] = lambda clock: None,
+    folder: Path, top: str, sources: list[str], clocks: int, timeout: float = 3600
 ) -> Failure | None:
     """Look for the first clock in which an output can be high.
 
@@ -89,23 +86,19 @@ def first_failure(
             constant (`anyconst`), are heeded.
         sources: Its files, relative to the folder.
         clocks: How many clocks are looked at.
-        each_clock: Called before each one; it may raise to give up.
+        timeout: Seconds for the solver, which runs in a process of its own.
 
     Raises:
+        TimeoutError: If there was no answer in time.
         VacuousError: If nothing that is assumed can happen for so long.
         ToolMissingError: If Yosys or python-sat is not installed.
-        ToolFailedError: If Yosys cannot read the sources.
+        ToolFailedError: If Yosys cannot read the sources, or the process fails.
     """
-    graph = _read(_write_graph(folder, top, sources))
-    unrolled = _Unrolled(graph)
-    for clock in range(clocks):
-        each_clock(clock)
-        if failing := unrolled.failing():
-            return Failure(clock, tuple(graph.names[index] for index in failing))
-        unrolled.advance()
-    if not unrolled.is_possible():
+    graph = _write_graph(folder, top, sources)
+    found, names = _ask("failure", graph, clocks, timeout)
+    if names == _IMPOSSIBLE:
         raise VacuousError("its assumptions contradict each other")
-    return None
+    return None if found is None else Failure(found, tuple(names))
 
 
 def induction_depth(
@@ -131,42 +124,51 @@ def induction_depth(
         ToolFailedError: If Yosys cannot read the sources, or the process fails.
     """
     graph = _write_graph(folder, top, sources)
-    _solver()  # says here what is missing, not in the process
-    here = Path(__file__).parents[2]
-    paths = [str(here), *filter(None, [os.environ.get("PYTHONPATH")])]
-    command = [sys.executable, "-m", __name__, str(graph), str(depth)]
-    try:
-        done = subprocess.run(
-            command,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise TimeoutError from None
-    if done.returncode:
-        raise ToolFailedError(f"k-induction of {folder / top} failed: {done.stderr.strip()}")
-    found, *unreached = done.stdout.split()
+    found, unreached = _ask("induction", graph, depth, timeout)
     if unreached:
         raise VacuousError(f"{', '.join(unreached)} cannot happen")
-    return int(found) or None
+    return found
 
 
-def _induct(graph: _Graph, depth: int) -> list[str | int]:
-    """Return the least k for which induction proves the graph, or 0; and what cannot happen."""
+def _ask(question: str, graph: Path, number: int, timeout: float) -> tuple[int | None, list[str]]:
+    """Have a process of its own answer: several can work at once, and each can be stopped."""
+    _solver()  # says here what is missing, not in the process
+    paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    command = [sys.executable, "-m", __name__, question, str(graph.absolute()), str(number)]
+    environment = {"PYTHONPATH": os.pathsep.join(paths)}
+    try:
+        done = programs.execute(command, graph.parent, timeout, environment=environment)
+    except programs.ToolTimeoutError:
+        raise TimeoutError from None
+    if done.returncode:
+        raise ToolFailedError(f"{question} of {graph} failed: {done.stderr.strip()}")
+    found, names = json.loads(done.stdout)
+    return found, names
+
+
+def _fail(graph: _Graph, clocks: int) -> tuple[int | None, list[str]]:
+    """Return the first clock in which an output can be high, and which can."""
+    unrolled = _Unrolled(graph)
+    for clock in range(clocks):
+        if failing := unrolled.failing():
+            return clock, [graph.names[index] for index in failing]
+        unrolled.advance()
+    return None, [] if unrolled.is_possible() else _IMPOSSIBLE
+
+
+def _induct(graph: _Graph, depth: int) -> tuple[int | None, list[str]]:
+    """Return the least k for which induction proves the graph, if any; and what cannot happen."""
     from_reset, from_anywhere = _Unrolled(graph), _Unrolled(graph, from_anywhere=True)
     for clock in range(depth + 1):
         if from_reset.failing():
-            return [0]
+            return None, []
         if clock and not from_anywhere.failing():
             unreached = [] if from_reset.is_possible() else ["what_is_assumed"]
-            return [clock, *unreached, *from_anywhere.unreached()]
+            return clock, [*unreached, *from_anywhere.unreached()]
         from_anywhere.exclude()
         from_reset.advance()
         from_anywhere.advance()
-    return [0]
+    return None, []
 
 
 def _write_graph(folder: Path, top: str, sources: list[str]) -> Path:
@@ -323,13 +325,7 @@ class _Unrolled:
         return self._gates[key]
 
     def _solve(self, assumptions: list[int]) -> bool:
-        try:
-            return bool(self._solver.solve(assumptions=assumptions))
-        except Exception as error:
-            # The solver takes Ctrl-C for itself and raises an error of its own.
-            if "keyboard interrupt" in str(error):
-                raise KeyboardInterrupt from None
-            raise
+        return bool(self._solver.solve(assumptions=assumptions))
 
 
 def _solver() -> Any:
@@ -344,4 +340,5 @@ def _solver() -> Any:
 
 
 if __name__ == "__main__":
-    print(*_induct(_read(Path(sys.argv[1])), int(sys.argv[2])))
+    answer = {"failure": _fail, "induction": _induct}[sys.argv[1]]
+    print(json.dumps(answer(_read(Path(sys.argv[2])), int(sys.argv[3]))))
