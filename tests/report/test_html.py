@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.folders import OWN_FOLDER
 from sc_neurocore.report.contents import Results, Summary
 from sc_neurocore.report.html import write_report
 from sc_neurocore.report.tables import tables
@@ -187,4 +188,5 @@ def test_a_damaged_run_leaves_the_old_report_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"summary\.json"):
         write_report(tmp_path)
     assert report.read_text() == "old"
-    assert len(list(tmp_path.iterdir())) == 2
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"report.html", "summary.json", OWN_FOLDER}

@@ -217,7 +217,9 @@ def test_a_broken_control_is_refuted(
     change: Change,
 ) -> None:
     require_tool("sby")
-    accelerator = render_accelerator(make_network([2, 2], steps=1), 2, "step-outer").write(tmp_path)
+    accelerator = render_accelerator(make_network([2, 2, 2], steps=2), 2, "step-outer").write(
+        tmp_path
+    )
     change(tmp_path / f"rtl/snn_{file}.v", old, new)
     result = prove_control(accelerator, depth=24)
     assert result.status == "refuted"

@@ -30,8 +30,8 @@ from sc_neurocore.tools.programs import run
 _TASK = "build"
 _STEPS = ("synthesis", "place and route", "bitstream")
 _STEPS_TO_PROJECT = ("synthesis", "project")
-# How the Verilog asks for memory that only the UP5K has.
-_SINGLE_PORT = 'ram_style = "huge"'
+# How a design asks for memory that only the UP5K has (hdl/rtl/snn_column.v).
+_SINGLE_PORT = 'RAM_STYLE("huge")'
 
 
 def start_job(
