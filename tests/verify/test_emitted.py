@@ -102,6 +102,26 @@ def _first_word(text: str) -> str:
             ),
             "the table of layers says shift =",
         ),
+        # The benches have memories of their own: nothing else looks at these.
+        (
+            "rtl/tiny_weights.v",
+            lambda text: text.replace("(read_row)", "(read_row ^ &read_row)"),
+            "tiny_weights.v is another memory",
+        ),
+        (
+            "rtl/snn_rom.v",
+            lambda text: text.replace(
+                "if (read) read_data",
+                "begin seen <= seen + 40'd1; end\n"
+                "    always @(posedge clk) if (read && !seen[39]) read_data",
+            ).replace("initial if", "reg [39:0] seen;\n    initial if"),
+            "snn_rom.v is another memory",
+        ),
+        (
+            "rtl/snn_ram.v",
+            lambda text: text.replace("if (write) words", "if (write && !(&write_data)) words"),
+            "snn_ram.v is another memory",
+        ),
         ("rtl/weights.hex", _first_word, "weights.hex"),
         ("rtl/neurons.hex", _first_word, "neurons.hex"),
         (
