@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from sc_neurocore.equation import LIF
+from sc_neurocore.fpga.compilation import compile_design
+from sc_neurocore.fpga.folder import opened
 from sc_neurocore.hdl.design import Design, compile_network
 from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
 from sc_neurocore.verify.emitted import check_emitted
@@ -157,3 +159,17 @@ def test_an_edited_comment_changes_nothing(tmp_path: Path, require_tool: Require
     design = compile_network(describe(), tmp_path, lanes=2)
     result = check_emitted(edited(design, "rtl/tiny.v", lambda text: f"// mine\n\n{text}"))
     assert result.status == "proved", result.detail
+
+
+def test_an_edited_board_is_not_vouched_for(tmp_path: Path, require_tool: RequireTool) -> None:
+    """The accelerator is right, and the serial line says another class."""
+    require_tool("yosys")
+    compile_design(describe(), tmp_path, lanes=2, board="icebreaker")
+    path = tmp_path / "rtl" / "board" / "board_commands.v"
+    changed = path.read_text().replace("out_class};", "~out_class};")
+    assert changed != path.read_text()
+    path.write_text(changed)
+    with opened(tmp_path, allow_edited=True) as design:
+        result = check_emitted(design)
+    assert result.status == "refuted"
+    assert "rtl/board/board_commands.v" in result.detail

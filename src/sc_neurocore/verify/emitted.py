@@ -33,7 +33,8 @@ def check_emitted(design: Design) -> ProofResult:
     asynchronous resets, a second clock, black boxes, wires with no driver or several. Where
     somebody edited the files, the circuits of the top module and of the memories must also be the
     ones that would be written: the top connects what the other proofs speak of, and these put
-    memories of their own in place of the design's.
+    memories of their own in place of the design's. No proof and no simulation looks at a board's
+    Verilog, so none of that may be edited.
 
     Raises:
         ToolMissingError: If Yosys is not installed.
@@ -84,6 +85,7 @@ def _differences(design: Design, expected: Mapping[str, tuple[int, ...]]) -> Ite
     if design.edited:
         yield from found.warnings
         yield from _other_circuits(design, files)
+        yield from _edited_board(design)
 
 
 def _files(accelerator: Accelerator) -> dict[str, bytes]:
@@ -198,3 +200,13 @@ def _other_circuits(design: Design, files: Mapping[str, bytes]) -> Iterator[str]
         is_edited = file in ours and ours[file] != files[file]
         if is_edited and not same_circuit({**ours, file: files[file]}, ours, name):
             yield f"{file} {reason}: of that nothing is proved"
+
+
+def _edited_board(design: Design) -> Iterator[str]:
+    """Yield what was edited of the modules between the accelerator and the board's pins."""
+    for path in design.manifest.paths("board"):
+        if path.as_posix() in (design.edited or ()):
+            yield (
+                f"{path.as_posix()}, which carries inputs and results over the board, was edited: "
+                f"of that nothing is proved or simulated"
+            )
