@@ -226,6 +226,16 @@ def test_a_certificate_that_does_not_hold_is_not_verified(folder: Path) -> None:
     assert "input 0, layer 0" in found.detail
 
 
+def test_many_edited_files_do_not_push_out_how_much_was_sampled(folder: Path) -> None:
+    certify_folder(folder)
+    content = json.loads((folder / CERTIFICATE).read_text())
+    named = ", ".join(f"rtl/snn_module_{number}.v" for number in range(40))
+    content["verdict"] = f"files edited by hand ({named}): {content['verdict']}"
+    (folder / CERTIFICATE).write_text(json.dumps(content))
+    with opened(folder) as design:
+        assert standing(design).line.endswith("every spike and state compared")
+
+
 def test_a_certificate_of_another_design_is_none(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     compile_design(describe(seed=1), other, lanes=2)

@@ -229,6 +229,44 @@ def test_a_compiled_neuron_is_proved_by_itself(
     assert json.loads((tmp_path / "certificate.json").read_text())["holds"] is False
 
 
+@pytest.mark.parametrize("pipeline", [0, 2])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("spike <= spike_next;", "spike <= 1'b0;"),  # a spike implies a crossing: there is none
+        ("v <= v_next;", "v <= v;"),
+    ],
+)
+def test_registers_that_do_not_take_what_the_step_answers_are_refuted(
+    old: str, new: str, pipeline: int, tmp_path: Path, require_tool: Callable[..., None]
+) -> None:
+    require_tool("yosys", "sby", "z3")
+    verilog = compile_neuron(find_neuron("IF"), tmp_path, "Q4.4", pipeline=pipeline).verilog
+    assert old in verilog.registered
+    (tmp_path / f"{verilog.name}.v").write_text(verilog.registered.replace(old, new))
+    certificate = verify_neuron(tmp_path, allow_edited=True)
+    assert not certificate.holds
+    assert [proof.status for proof in certificate.proofs] == ["proved", "refuted"]
+    assert "another circuit around the step" in certificate.proofs[1].detail
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        "always @* assume (reset);",  # then nothing else ever happens in a proof
+        "`ifdef FORMAL\n`endif",
+        'initial $system("id");',
+    ],
+)
+def test_an_edited_neuron_is_read_before_tools_get_it(added: str, tmp_path: Path) -> None:
+    verilog = compile_neuron(find_neuron("IF"), tmp_path, "Q4.4").verilog
+    changed = verilog.registered.replace("endmodule", f"{added}\nendmodule")
+    (tmp_path / f"{verilog.name}.v").write_text(changed)
+    with pytest.raises(UserError, match=rf"{verilog.name}\.v:\d+: .* refused"):
+        verify_neuron(tmp_path, allow_edited=True)
+    assert not (tmp_path / "certificate.json").exists()
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"module": 1, "format": 2, "equations": 3}'])
 def test_a_damaged_neuron_folder_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "neuron.json").write_text(content)

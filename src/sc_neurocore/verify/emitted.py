@@ -16,6 +16,7 @@ from sc_neurocore.hdl.design import Design
 from sc_neurocore.hdl.geometry import Geometry, LayerGeometry
 from sc_neurocore.hdl.memories import memory_files
 from sc_neurocore.tools import programs
+from sc_neurocore.verify.bench import MEMORIES
 from sc_neurocore.verify.elaborated import Elaboration, compare, elaborate, same_circuit, table
 from sc_neurocore.verify.result import ProofResult
 
@@ -30,8 +31,10 @@ def check_emitted(design: Design) -> ProofResult:
     Every parameter of the engine, every entry of the layers' table, every word of the memories'
     files; and that there is nothing which clocked proofs cannot see: latches, falling edges,
     asynchronous resets, a second clock, black boxes, wires with no driver or several. Where
-    somebody edited the files, the circuit of the top module must also be the one that would be
-    written: it connects what the other proofs speak of.
+    somebody edited the files, the circuits of the top module and of the memories must also be the
+    ones that would be written: the top connects what the other proofs speak of, and these put
+    memories of their own in place of the design's. No proof and no simulation looks at a board's
+    Verilog, so none of that may be edited.
 
     Raises:
         ToolMissingError: If Yosys is not installed.
@@ -81,7 +84,8 @@ def _differences(design: Design, expected: Mapping[str, tuple[int, ...]]) -> Ite
     yield from _other_rows(files, found, accelerator.geometry)
     if design.edited:
         yield from found.warnings
-        yield from _other_top(design, files)
+        yield from _other_circuits(design, files)
+        yield from _edited_board(design)
 
 
 def _files(accelerator: Accelerator) -> dict[str, bytes]:
@@ -171,8 +175,8 @@ def _other_rows(
                 )
 
 
-def _other_top(design: Design, files: Mapping[str, bytes]) -> Iterator[str]:
-    """Yield that the top module, as edited, is another circuit than the one that is written."""
+def _other_circuits(design: Design, files: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield what was edited into another circuit, of those files that no other proof looks at."""
     choices = design.manifest.choices
     expected: Rendered = render_accelerator(
         design.network,
@@ -187,11 +191,22 @@ def _other_top(design: Design, files: Mapping[str, bytes]) -> Iterator[str]:
         for name, content in expected.contents.items()
         if name.endswith((".v", ".hex"))
     }
-    top = expected.accelerator.verilog[0].name
-    if ours[top] != files[top] and not same_circuit(
-        {**ours, top: files[top]}, ours, expected.accelerator.top
-    ):
-        yield (
-            f"{top} connects engine, tables and equations in another way than is generated: of "
-            f"that nothing is proved"
-        )
+    name = expected.accelerator.top
+    top = f"{name}.v"
+    reasons = {top: "connects engine, tables and equations in another way than is generated"}
+    memories = (f"{name}_weights.v", *MEMORIES)
+    reasons |= dict.fromkeys(memories, "is another memory than is generated")
+    for file, reason in reasons.items():
+        is_edited = file in ours and ours[file] != files[file]
+        if is_edited and not same_circuit({**ours, file: files[file]}, ours, name):
+            yield f"{file} {reason}: of that nothing is proved"
+
+
+def _edited_board(design: Design) -> Iterator[str]:
+    """Yield what was edited of the modules between the accelerator and the board's pins."""
+    for path in design.manifest.paths("board"):
+        if path.as_posix() in (design.edited or ()):
+            yield (
+                f"{path.as_posix()}, which carries inputs and results over the board, was edited: "
+                f"of that nothing is proved or simulated"
+            )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sc_neurocore.errors import CheckFailedError
+from sc_neurocore.errors import CheckFailedError, ToolFailedError
 from sc_neurocore.folders import replace_files, sole_writer
 from sc_neurocore.hdl.design import CERTIFICATE
+from sc_neurocore.hdl.equation_compiler import NeuronVerilog, emit_neuron
 from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST, CompiledNeuron, load_neuron
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
+from sc_neurocore.tools import programs
+from sc_neurocore.tools.programs import ToolTimeoutError
 from sc_neurocore.verify.certificate import SCHEMA, as_bytes
+from sc_neurocore.verify.elaborated import elaborate, same_circuit
 from sc_neurocore.verify.equivalence import prove_step
 from sc_neurocore.verify.netlist import FAMILIES, check_netlist
 from sc_neurocore.verify.properties import prove_properties
@@ -19,6 +24,7 @@ from sc_neurocore.verify.provenance import environment
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.simulators import SIMULATORS
 from sc_neurocore.verify.step_simulation import StepCosimulation, cosimulate_step
+from sc_neurocore.verify.verilog_reader import check_design
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,8 @@ def verify_neuron(
         allow_edited: Whether files may differ from what the equations give.
 
     Raises:
-        UserError: If the folder is not a compiled neuron, or another command writes to it.
+        UserError: If the folder is not a compiled neuron, an edited module holds what may not be
+            given to tools (see `verify.verilog_reader`), or another command writes to it.
         CheckFailedError: If a file was edited and that is not allowed, or changed meanwhile.
         ToolMissingError: If Yosys, SymbiYosys or z3 is not installed.
     """
@@ -92,6 +99,8 @@ def verify_neuron(
             f"{directory}: edited by hand: {', '.join(compiled.edited)}. This is not what the "
             f"equations in {NEURON_MANIFEST} give: compile again, or say --allow-edited"
         )
+    if compiled.edited:
+        check_design(_as_bytes(compiled.verilog), _as_bytes(_generated(compiled)).values())
     with sole_writer(directory, "verify"):
         certificate = _verify_neuron(compiled, progress)
         if load_neuron(directory).contents != compiled.contents:
@@ -114,7 +123,7 @@ def _verify_neuron(compiled: CompiledNeuron, progress: ProgressCallback) -> Neur
     report(0)
     proofs = [prove_step(program, verilog.step, module, latency=latency)]
     report(1)
-    proofs.append(prove_properties(program, verilog))
+    proofs.append(_other_registers(compiled) or prove_properties(program, verilog))
     netlists: list[ProofResult] = []
     sampled: list[StepCosimulation] = []
     has_simulator = any(each.is_available for each in SIMULATORS.values())
@@ -142,4 +151,46 @@ def _verify_neuron(compiled: CompiledNeuron, progress: ProgressCallback) -> Neur
         netlists=tuple(netlists),
         sampled=tuple(sampled),
         environment=environment({}),
+    )
+
+
+def _generated(compiled: CompiledNeuron) -> NeuronVerilog:
+    """Return the modules that this version makes of the equations."""
+    return emit_neuron(compiled.program, pipeline=compiled.verilog.latency)
+
+
+def _as_bytes(verilog: NeuronVerilog) -> dict[str, bytes]:
+    return {name: text.encode() for name, text in verilog.files.items()}
+
+
+def _other_registers(compiled: CompiledNeuron) -> ProofResult | None:
+    """Return what is wrong with registers that somebody edited, beyond what is claimed of them.
+
+    That a state becomes what the step answers is no property of the bench: the module with the
+    registers must be the circuit that is generated, around whatever the step is.
+    """
+    began = time.perf_counter()
+    verilog, ours = compiled.verilog, _generated(compiled)
+    if (verilog.step, verilog.registered) == (ours.step, ours.registered):
+        return None
+    edited = replace(ours, registered=verilog.registered)
+    try:
+        faults = list(elaborate(_as_bytes(verilog), verilog.name).faults)
+        if not same_circuit(_as_bytes(edited), _as_bytes(ours), verilog.name):
+            faults.append(
+                f"{verilog.name}.v is another circuit around the step than is generated: of that "
+                f"nothing is proved"
+            )
+    except ToolTimeoutError:
+        raise
+    except ToolFailedError as error:
+        faults = [f"as they were edited, Yosys refuses the files: {error}"]
+    if not faults:
+        return None
+    return ProofResult(
+        name=f"{verilog.name}: its registers are those that are generated",
+        status="refuted",
+        engine=f"Yosys {programs.version('yosys')}, exact comparison",
+        seconds=round(time.perf_counter() - began, 3),
+        detail="; ".join(faults),
     )

@@ -11,6 +11,7 @@ from sc_neurocore.files import read_inside
 from sc_neurocore.hdl.design import CERTIFICATE, Design
 
 _LARGEST_CERTIFICATE = 1 << 24
+_LONGEST_VERDICT = 4000  # it names every edited file before it says how much was sampled
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def standing(design: Design) -> Standing:
             return Standing("not verified", "no certificate; `sc-neurocore verify` makes one")
         content = json.loads(raw)
         files, holds, verdict = content["design"]["files"], content["holds"], content["verdict"]
-        said = _one_line(verdict, 300)
+        said = _one_line(verdict, _LONGEST_VERDICT)
         changed = sorted(
             name for name in {*files, *design.hashes} if files.get(name) != design.hashes.get(name)
         )
@@ -61,4 +62,5 @@ def standing(design: Design) -> Standing:
 
 def _one_line(text: str, length: int) -> str:
     """Return what somebody wrote so that it cannot look like lines of ours."""
-    return "".join(each for each in " ".join(text.split()) if each.isprintable())[:length]
+    line = "".join(each for each in " ".join(text.split()) if each.isprintable())
+    return line if len(line) <= length else f"{line[: length - 1]}…"
