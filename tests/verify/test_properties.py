@@ -65,7 +65,7 @@ def test_a_pipeline_s_handshake_is_proved(stages: int) -> None:
     program = lower(LIF, Q8_8)
     result = prove_properties(program, emit_neuron(program, pipeline=stages))
     assert result.status == "proved", result.detail
-    assert f"its results are taken {stages} clocks later" in result.detail
+    assert f"registers change only when it ends, {stages} clocks later" in result.detail
 
 
 def broken(change: str) -> NeuronVerilog:

@@ -43,6 +43,7 @@ SECOND_SIMULATOR: SimulatorName = "icarus"
 SECOND_SAMPLES = 10
 EXTREME_SAMPLES = 12
 NETLIST_SAMPLES = 3
+_OF_EDITS = "; an edit that acts where neither proofs nor samples reach is not found"
 SCHEMA = 1
 BENCHES = "proof/"
 """Where benches are kept of claims that are refuted."""
@@ -111,7 +112,7 @@ class Certificate:
             f"{edited}holds: {proved} claims proved for all inputs{checked}; the whole accelerator "
             f"is sampled, not proved: {only} inputs ({self.inputs['origin']}) in "
             f"{self.cosimulation[0].simulator}{f', {ways}' if ways else ''}, every spike and state "
-            f"compared"
+            f"compared{_OF_EDITS if self.edited else ''}"
         )
 
     def as_dict(self) -> dict[str, Any]:

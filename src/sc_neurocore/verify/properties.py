@@ -142,7 +142,7 @@ def _prepare(
         return (
             reset,
             "a step starts only when none is under way",
-            f"its results are taken {verilog.latency} clocks later, and nothing moves otherwise",
+            f"registers change only when it ends, {verilog.latency} clocks later",
             "for every answer of the step",
         )
     bounds = ", ".join(f"{name} in [{low}, {high}]" for name, low, high in values["ranges"])
