@@ -35,6 +35,8 @@ there with their SHA-256, and, for moments, what replaces files."""
 _LOCK, _STAGED, _JOURNAL, _WRITTEN = "lock", "staged", "journal.json", "written.json"
 _LARGEST_LIST = 1 << 22
 _ATTEMPTS = 5
+_PATIENCE = 1.0
+"""Seconds: a program that a killed command was about to start holds the lock until it has begun."""
 
 _Result = TypeVar("_Result")
 
@@ -54,7 +56,7 @@ def sole_writer(folder: Path, purpose: str) -> Iterator[None]:
     try:
         _check_own(own)
         own.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(own / _LOCK, timeout=0)
+        lock = FileLock(own / _LOCK, timeout=_PATIENCE)
         lock.acquire()
     except Timeout:
         raise UserError(

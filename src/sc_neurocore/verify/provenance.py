@@ -44,7 +44,7 @@ def package_commit() -> str:
     def git(*arguments: str) -> str | None:
         try:
             done = subprocess.run(
-                ["git", "-C", str(_PACKAGE), *arguments],
+                ["git", "--no-optional-locks", "-C", str(_PACKAGE), *arguments],
                 capture_output=True,
                 text=True,
                 timeout=_SECONDS_FOR_GIT,
