@@ -42,12 +42,13 @@ _Result = TypeVar("_Result")
 
 
 @contextmanager
-def sole_writer(folder: Path, purpose: str) -> Iterator[None]:
+def sole_writer(folder: Path, purpose: str, patience: float = _PATIENCE) -> Iterator[None]:
     """Be the only one that writes to a folder, which is made if needed, and settle it first.
 
     Args:
         folder: The folder.
         purpose: What is being done, for whoever comes second: "compile", say.
+        patience: Seconds to wait for another.
 
     Raises:
         UserError: If another process of ours writes there, or the folder cannot be made.
@@ -56,7 +57,7 @@ def sole_writer(folder: Path, purpose: str) -> Iterator[None]:
     try:
         _check_own(own)
         own.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(own / _LOCK, timeout=_PATIENCE)
+        lock = FileLock(own / _LOCK, timeout=patience)
         lock.acquire()
     except Timeout:
         raise UserError(
@@ -125,7 +126,7 @@ def read_together(folder: Path, read: Callable[[], _Result]) -> _Result:
     """
     for _ in range(_ATTEMPTS):
         if os.path.lexists(folder / OWN_FOLDER / _JOURNAL):
-            with sole_writer(folder, "this command"):
+            with sole_writer(folder, "this command", patience=0):
                 pass
         before = _state(folder)
         try:
