@@ -72,7 +72,7 @@ def prove_control(accelerator: Accelerator, *, depth: int = 8, timeout: float = 
     )
     folder = prepare(accelerator, "control", values, data_are_free=True)
     figures = {"most_clocks": most}
-    return prove(accelerator, folder, NAME, claims, RESET, depth, timeout, figures)
+    return prove(folder, NAME, claims, RESET, depth, timeout, figures)
 
 
 def most_clocks(geometry: Geometry, steps: int) -> int:
