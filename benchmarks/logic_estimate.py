@@ -29,8 +29,9 @@ from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.hdl.geometry import EngineOptions
 from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
 from sc_neurocore.tools.devices import DEVICES
+from sc_neurocore.tools.families import FAMILIES
 
-DEVICES_MEASURED = ("hx8k", "up5k", "ecp5-25k", "xc7a35t")
+DEVICES_MEASURED = tuple(family.representative for family in FAMILIES.values())
 # Sizes, lanes, bits of a weight, bits of an input, neuron, and what else is chosen of the engine.
 DESIGNS: tuple[tuple[list[int], int, int, int, str, EngineOptions], ...] = (
     ([16, 8, 4], 1, 8, 5, "LIF", {}),
@@ -78,7 +79,7 @@ def main() -> None:
         for key in arguments.devices:
             device = DEVICES[key]
             geometry = plan_for(network, device, lanes, **options)
-            blocks = ram_blocks(plan_memories(geometry), device.flow)
+            blocks = ram_blocks(plan_memories(geometry), device.family)
             about = {"device": key, "sizes": sizes, "lanes": lanes, "weight_bits": weight_bits}
             about |= {"input_bits": input_bits, "neuron": neuron, "options": options}
             same = [row for row in rows if about.items() <= row.items()]
@@ -90,7 +91,7 @@ def main() -> None:
             row = {
                 "engine": engine,
                 **about,
-                "features": features(network, geometry, device.flow),
+                "features": features(network, geometry, device.family),
                 "used": {name: number for name, number in used.items() if name != "pins"},
             }
             print(row, file=sys.stderr, flush=True)

@@ -351,7 +351,7 @@ def _pretending(bench: Bench, is_on: bool) -> Iterator[None]:
         placement = Placement(
             {}, dict.fromkeys(("luts", "flip_flops", "logic_cells", "brams"), 1), 9
         )
-        if job.device.flow.place_and_route is None:
+        if job.device.family.place_and_route is None:
             path = write_project(
                 job.sources, job.device, job.folder, job.folder_of_sources, job.frequency_mhz
             )

@@ -43,7 +43,8 @@ from sc_neurocore.hdl.design import CERTIFICATE, Design
 from sc_neurocore.hdl.geometry import AUTO
 from sc_neurocore.hdl.manifest import BoardPart
 from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST, compile_neuron
-from sc_neurocore.tools.devices import RESOURCES, find_device
+from sc_neurocore.tools.devices import find_device
+from sc_neurocore.tools.families import FAMILIES, RESOURCES
 from sc_neurocore.verify.certificate import NETLIST_SAMPLES, SECOND_SAMPLES, verify_design
 from sc_neurocore.verify.cosimulation import CosimulationResult
 from sc_neurocore.verify.neuron_certificate import verify_neuron
@@ -52,6 +53,7 @@ from sc_neurocore.verify.standing import standing
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the design goes.")]
 RANDOM_SEED = 0
 RANDOM_SAMPLES = 100
+MODELLED = ", ".join(family.key for family in FAMILIES.values() if family.models)
 DEFAULT_DEVICE, DEFAULT_FREQUENCY = "hx8k", 40.0
 
 
@@ -219,7 +221,7 @@ def verify(
         str,
         typer.Option(
             metavar="FAMILY,...",
-            help="Synthesise for ice40, up5k or ecp5, and run a few inputs through each netlist.",
+            help=f"Synthesise for {MODELLED}, and run a few inputs through each netlist.",
         ),
     ] = "",
     netlist_samples: Annotated[
