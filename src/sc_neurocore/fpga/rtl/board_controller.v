@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // board_controller: a core at the end of a serial line.
 //
 //   uart_rx ──> receiver ──> frame receiver ──payload──> buffer ──┬──> commands ──> core
@@ -17,6 +18,8 @@
 //   uart_rx  ‾‾\request/‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾
 //   busy     __________/‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾\___
 //   uart_tx  ‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾\answer/‾‾‾‾‾‾
+
+`default_nettype none
 
 module board_controller #(
     parameter        CLOCKS_PER_BIT      = 24,
@@ -235,3 +238,5 @@ module board_controller #(
     );
 
 endmodule
+
+`default_nettype wire

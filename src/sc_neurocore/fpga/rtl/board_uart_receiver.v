@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // board_uart_receiver: bytes from an asynchronous serial line, 8 data bits, no parity, 1 stop bit.
 //
 // The line is brought into the clock by two flip-flops. A start bit is believed if the line is still
@@ -12,6 +13,8 @@
 //
 //   line    ‾‾\_start_X__0__X__1__X ... X__7__/‾stop‾‾‾‾
 //   valid   ______________________ ... _________/‾\______   one clock, in the middle of the stop bit
+
+`default_nettype none
 
 module board_uart_receiver #(
     parameter CLOCKS_PER_BIT = 24
@@ -65,7 +68,7 @@ module board_uart_receiver #(
                         state  <= level ? IDLE : BREAK;
                     end
                 end
-            BREAK:
+            default:  // BREAK
                 if (level) state <= IDLE;
         endcase
         if (reset) begin
@@ -77,3 +80,5 @@ module board_uart_receiver #(
     end
 
 endmodule
+
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // board_uart_transmitter: bytes to an asynchronous serial line, 8 data bits, no parity, 1 stop bit.
 //
 // Contract
@@ -8,6 +9,8 @@
 //   valid   _/‾‾‾\____________________________________
 //   ready   ‾‾‾‾‾\______________________________/‾‾‾‾
 //   line    ‾‾‾‾‾\_start_X__0__X ... X__7__/‾stop‾‾‾‾
+
+`default_nettype none
 
 module board_uart_transmitter #(
     parameter CLOCKS_PER_BIT = 24
@@ -50,3 +53,5 @@ module board_uart_transmitter #(
     end
 
 endmodule
+
+`default_nettype wire

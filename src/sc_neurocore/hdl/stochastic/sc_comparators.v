@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sc_comparators: the bits of COUNT streams.
 //
 // A bit is `number < threshold`: thresholds are 0..65536, so that 0 gives no ones and 65536 nothing
@@ -20,6 +21,8 @@
 //   numbers   a   b   c
 //   enable   /‾‾‾‾‾‾‾\____
 //   bits          a<t b<t 0
+
+`default_nettype none
 
 module sc_comparators #(
     parameter COUNT       = 1,
@@ -73,3 +76,5 @@ module sc_comparators #(
         bits <= enable ? below : {COUNT{1'b0}};
 
 endmodule
+
+`default_nettype wire

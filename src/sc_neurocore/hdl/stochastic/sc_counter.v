@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sc_counter: one output of a stochastic layer: gates, a parallel counter, and an exact sum.
 //
 // A product is an AND, or with IS_BIPOLAR an XNOR. All products of a clock are counted at once (an
@@ -16,6 +17,8 @@
 //   x, w           b0  b1
 //   add       _________/‾‾‾‾‾‾‾
 //   sum        X   S   S   S+c0  (S+c0+c1 follows)
+
+`default_nettype none
 
 module sc_counter #(
     parameter INPUTS     = 64,
@@ -56,3 +59,5 @@ module sc_counter #(
     end
 
 endmodule
+
+`default_nettype wire

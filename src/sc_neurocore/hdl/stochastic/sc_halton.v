@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sc_halton: numbers from one dimension of the Halton sequence; base 2 is van der Corput's.
 //
 // A counter of DIGITS digits in base BASE is read with its digits reversed, as a fraction: digit d
@@ -14,6 +15,8 @@
 //   run     ____/‾‾‾‾‾‾‾‾‾‾‾
 //   digits   00  00  01  02
 //   number   0   0   1/3 2/3      (times 65536, plus SHIFT)
+
+`default_nettype none
 
 module sc_halton #(
     parameter        BASE       = 2,
@@ -66,3 +69,5 @@ module sc_halton #(
         digits <= run ? next_digits : {DIGITS*DIGIT_BITS{1'b0}};
 
 endmodule
+
+`default_nettype wire

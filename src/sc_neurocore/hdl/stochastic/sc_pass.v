@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sc_pass: one pass of a stream: LENGTH bits through comparators and counters.
 //
 // Contract
@@ -15,6 +16,8 @@
 //   bits             b0  b1
 //   add     ____________/‾‾‾‾‾‾‾\____
 //   done    ____________________/‾‾‾\
+
+`default_nettype none
 
 module sc_pass #(
     parameter LENGTH      = 256,
@@ -57,3 +60,5 @@ module sc_pass #(
     end
 
 endmodule
+
+`default_nettype wire

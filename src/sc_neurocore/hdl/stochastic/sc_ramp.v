@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sc_ramp: numbers that rise once from bottom to top over a stream: unary streams.
 //
 // Number k is floor(65536 * (k + 1/2) / LENGTH) + SHIFT, modulo 65536. A step is 65536 / LENGTH:
@@ -11,6 +12,8 @@
 //   clk     _/‾\_/‾\_/‾\_/‾\_     LENGTH = 4, SHIFT = 0
 //   run     ____/‾‾‾‾‾‾‾‾‾‾‾
 //   number   1/8 1/8 3/8 5/8      (times 65536)
+
+`default_nettype none
 
 module sc_ramp #(
     parameter        LENGTH    = 256,
@@ -44,3 +47,5 @@ module sc_ramp #(
         end
 
 endmodule
+
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sc_sobol: numbers from one dimension of the Sobol sequence, in the order of the Gray code.
 //
 // From point k to point k + 1 the number is XORed with one direction number: the c-th, where c is
@@ -14,6 +15,8 @@
 //   run     ____/‾‾‾‾‾‾‾‾‾‾‾
 //   index    0   0   1   2
 //   number   p0  p0  p1  p2
+
+`default_nettype none
 
 module sc_sobol #(
     parameter         INDEX_BITS = 16,
@@ -51,3 +54,5 @@ module sc_sobol #(
         end
 
 endmodule
+
+`default_nettype wire

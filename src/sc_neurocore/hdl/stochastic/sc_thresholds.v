@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sc_thresholds: from fractions to the thresholds of their streams. Combinational, and only wires.
 //
 // Contract
@@ -8,6 +9,8 @@
 //
 //   values      x1 x0         (BITS each)
 //   thresholds  t1 t0         (17 bits each)
+
+`default_nettype none
 
 module sc_thresholds #(
     parameter INPUTS        = 1,
@@ -37,3 +40,5 @@ module sc_thresholds #(
     endgenerate
 
 endmodule
+
+`default_nettype wire
