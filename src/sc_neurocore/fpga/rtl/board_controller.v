@@ -64,6 +64,14 @@ module board_controller #(
     output wire                           busy
 );
 
+    // Where a condition does not hold, a module is missing that has its name.
+    generate
+        if (CLOCKS_PER_BIT < 4) a_bit_must_last_4_clocks stop ();
+        if (BUFFER_BITS > 15 || INPUTS > (1 << BUFFER_BITS))
+            the_buffer_must_hold_the_inputs_in_15_bits stop ();
+        if (INPUT_BITS > 8) inputs_must_be_bytes stop ();
+    endgenerate
+
     // ---------------------------------------------------------------------------- serial line in
     wire       heard_valid, heard_broken;
     wire [7:0] heard;

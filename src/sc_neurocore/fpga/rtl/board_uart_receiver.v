@@ -27,6 +27,11 @@ module board_uart_receiver #(
     output reg  [7:0] data
 );
 
+    // Where a condition does not hold, a module is missing that has its name.
+    generate
+        if (CLOCKS_PER_BIT < 4) a_bit_must_last_4_clocks stop ();
+    endgenerate
+
     localparam COUNT_BITS = $clog2(CLOCKS_PER_BIT);
     localparam [31:0] WHOLE_BIT = CLOCKS_PER_BIT - 1;
     localparam [31:0] HALF_BIT  = CLOCKS_PER_BIT / 2 - 1;

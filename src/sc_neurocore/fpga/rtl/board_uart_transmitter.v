@@ -23,6 +23,11 @@ module board_uart_transmitter #(
     output wire       line
 );
 
+    // Where a condition does not hold, a module is missing that has its name.
+    generate
+        if (CLOCKS_PER_BIT < 2) a_bit_must_last_2_clocks stop ();
+    endgenerate
+
     localparam COUNT_BITS = $clog2(CLOCKS_PER_BIT);
     localparam [31:0] WHOLE_BIT = CLOCKS_PER_BIT - 1;
 

@@ -40,6 +40,12 @@ module sc_comparators #(
     output reg  [COUNT-1:0]        bits
 );
 
+    // Where a condition does not hold, a module is missing that has its name.
+    generate
+        if ((SEQUENCES != 1 && SEQUENCES != COUNT) || GRAIN_BITS > 15)
+            there_must_be_one_sequence_or_one_for_each_stream stop ();
+    endgenerate
+
     localparam WIDTH = GRAIN_BITS == 0 ? 17 : 18 - GRAIN_BITS;
 
     wire [COUNT-1:0] below;

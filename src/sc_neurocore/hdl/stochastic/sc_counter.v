@@ -38,6 +38,12 @@ module sc_counter #(
     output reg  signed [SUM_BITS-1:0] sum
 );
 
+    // Where a condition does not hold, a module is missing that has its name.
+    generate
+        if (SUM_BITS <= COUNT_BITS || (INPUTS >> COUNT_BITS) != 0)
+            sum_bits_must_exceed_count_bits_which_hold_inputs stop ();
+    endgenerate
+
     wire [INPUTS-1:0] products = (IS_BIPOLAR != 0 ? ~(x ^ w) : x & w) ^ negative;
 
     // Synthesis makes a tree of full adders of this.

@@ -29,6 +29,11 @@ module sc_halton #(
     output wire [15:0] number
 );
 
+    // Where a condition does not hold, a module is missing that has its name.
+    generate
+        if (BASE < 2 || BASE > (1 << DIGIT_BITS)) digit_bits_must_hold_a_digit stop ();
+    endgenerate
+
     localparam [31:0]           LAST_DIGIT = BASE - 1;
     localparam [DIGIT_BITS-1:0] LAST       = LAST_DIGIT[DIGIT_BITS-1:0];
     localparam [DIGIT_BITS-1:0] ZERO       = {DIGIT_BITS{1'b0}};

@@ -32,6 +32,11 @@ module sc_pass #(
     output reg  done
 );
 
+    // Where a condition does not hold, a module is missing that has its name.
+    generate
+        if (LENGTH < 1 || LENGTH > (1 << LENGTH_BITS)) length_bits_must_hold_the_length stop ();
+    endgenerate
+
     localparam [31:0]            LAST_NUMBER = LENGTH - 1;
     localparam [LENGTH_BITS-1:0] LAST        = LAST_NUMBER[LENGTH_BITS-1:0];
 

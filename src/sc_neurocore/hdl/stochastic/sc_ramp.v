@@ -25,6 +25,11 @@ module sc_ramp #(
     output reg  [15:0] number
 );
 
+    // Where a condition does not hold, a module is missing that has its name.
+    generate
+        if (2 * LENGTH > (1 << REST_BITS)) rest_bits_must_hold_twice_the_length stop ();
+    endgenerate
+
     localparam         UNITS      = 2 * LENGTH;
     localparam [31:0]  FIRST      = 65536 / UNITS;
     localparam [31:0]  FIRST_REST = 65536 % UNITS;

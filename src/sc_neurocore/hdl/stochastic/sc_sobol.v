@@ -28,6 +28,11 @@ module sc_sobol #(
     output reg  [15:0] number
 );
 
+    // Where a condition does not hold, a module is missing that has its name.
+    generate
+        if (INDEX_BITS < 2 || INDEX_BITS > 16) index_bits_must_be_2_to_16 stop ();
+    endgenerate
+
     localparam TOP = INDEX_BITS - 1;
 
     reg  [INDEX_BITS-1:0] index;

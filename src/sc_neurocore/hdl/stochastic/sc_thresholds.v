@@ -24,6 +24,12 @@ module sc_thresholds #(
     output wire [INPUTS*17-1:0]   thresholds
 );
 
+    // Where a condition does not hold, a module is missing that has its name.
+    generate
+        if (FRACTION_BITS > (IS_BIPOLAR != 0 ? 15 : 16))
+            fractions_must_not_be_finer_than_thresholds stop ();
+    endgenerate
+
     localparam LEFT = IS_BIPOLAR != 0 ? 15 - FRACTION_BITS : 16 - FRACTION_BITS;
 
     genvar j;
