@@ -6,7 +6,7 @@ benchmarks/logic_estimate.py), one fit for each family and resource:
 
     1, lanes * bits of a sum, lanes * bits of a weight * bits of an input, products of the widths
     that the neuron units multiply, their states and currents in every stage, bits that choose
-    between memory blocks
+    between memory blocks, with delays lanes * (bits of a sum and of its address in the ring)
 
 The estimate is raised by the largest error that the fit makes on those builds before it is held
 against what the device has.
@@ -163,6 +163,9 @@ def features(network: IntegerNetwork, geometry: Geometry, family: Family) -> dic
         "neuron_product_bits": 0 if family.has_multipliers else geometry.units * product_bits,
         "stage_bits": stages * (geometry.state_bits + geometry.current_bits),
         "choice_bits": _choice_bits(geometry, family),
+        "ring_bits": geometry.lanes * (geometry.sum_bits + geometry.ring_bits + geometry.delay_bits)
+        if geometry.delay_bits
+        else 0,
         "multipliers": (
             geometry.lanes - soft_lanes + pieces * geometry.units if family.has_multipliers else 0
         ),
