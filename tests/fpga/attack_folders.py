@@ -40,6 +40,7 @@ import typer  # noqa: E402
 
 import sc_neurocore  # noqa: E402
 from sc_neurocore.cli import boards, hardware, upkeep  # noqa: E402
+from sc_neurocore.cli.building import build as build_command  # noqa: E402
 from sc_neurocore.equation import LIF  # noqa: E402
 from sc_neurocore.errors import ScNeurocoreError, ToolFailedError  # noqa: E402
 from sc_neurocore.fpga import build as building  # noqa: E402
@@ -317,7 +318,7 @@ def _commands(bench: Bench) -> dict[str, Callable[[random.Random], object]]:
 
     def build(choice: random.Random) -> None:
         options = {"verified": choice.random() < 0.3, "allow_edited": choice.random() < 0.5}
-        hardware.build(folder, choice.choice(devices), None, as_json=True, **options)
+        build_command(folder, choice.choice(devices), None, as_json=True, **options)
 
     def verify(choice: random.Random) -> None:
         simulator = choice.choice(("icarus", "cxxrtl", "verilator"))

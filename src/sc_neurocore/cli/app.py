@@ -9,7 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from sc_neurocore import __version__
-from sc_neurocore.cli import boards, comparing, demo, exchange, hardware, networks, training, upkeep
+from sc_neurocore.cli import (
+    boards,
+    building,
+    comparing,
+    demo,
+    exchange,
+    hardware,
+    networks,
+    training,
+    upkeep,
+)
 from sc_neurocore.cli.console import EXIT_INTERRUPTED, EXIT_USER_ERROR, Report
 from sc_neurocore.errors import UserError
 
@@ -31,7 +41,7 @@ app.command(name="import")(exchange.import_)
 app.command()(networks.simulate)
 app.command(name="compile")(hardware.compile_)
 app.command()(hardware.verify)
-app.command()(hardware.build)
+app.command()(building.build)
 app.command()(boards.run)
 app.command()(upkeep.bench)
 app.command()(upkeep.report)
