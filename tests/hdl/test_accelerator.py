@@ -36,6 +36,7 @@ def test_verilator_and_icarus_have_nothing_to_say(
     options: dict[str, int],
     make_network: MakeNetwork,
     require_tool: RequireTool,
+    lint_clean: Callable[..., None],
     tmp_path: Path,
 ) -> None:
     require_tool("verilator", "iverilog")
@@ -47,11 +48,7 @@ def test_verilator_and_icarus_have_nothing_to_say(
     )
     network = make_network(sizes, readout="membrane" if lanes == 16 else "spike-count", **options)
     design = render_accelerator(network, lanes, weights=source, **engine).write(tmp_path)
-    names = [path.name for path in design.verilog]
-    lint = ["--lint-only", "-Wall", "--top-module", design.top, *names]
-    assert programs.run("verilator", lint, tmp_path / "rtl").stderr == ""
-    compile_ = ["-g2005", "-Wall", "-s", design.top, "-o", "core", *names]
-    assert programs.run("iverilog", compile_, tmp_path / "rtl").stderr == ""
+    lint_clean(tmp_path / "rtl", design.top, [path.name for path in design.verilog])
 
 
 def test_yosys_finds_one_clock_and_no_latch(
