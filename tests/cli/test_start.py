@@ -32,7 +32,7 @@ def test_a_command_does_not_wait_for_what_it_does_not_use(
         "import sys\n"
         "from sc_neurocore.cli.app import run\n"
         f"code = run({arguments!r})\n"
-        f"sys.exit(code or ', '.join({spared!r} & set(sys.modules)))"
+        f"sys.exit(code or ', '.join({spared!r} & set(sys.modules)) or 0)"
     )
     ended = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
