@@ -85,10 +85,25 @@ def _first_line(path: Path) -> str:
 
 
 def _command_line() -> str:
-    command = typer.main.get_command(app)
-    context = typer.Context(command, info_name="sc-neurocore")
-    text = typer.cli.get_docs_for_click(obj=command, ctx=context, name="sc-neurocore")
-    return "# The command line\n\n" + text.partition("\n")[2]
+    group = typer.main.get_command(app)
+    context = typer.Context(group, info_name="sc-neurocore")
+    parts = [
+        "# The command line\n",
+        group.help or "",
+        "",
+        "| command | what it does |",
+        "|---|---|",
+    ]
+    names = group.list_commands(context)
+    for name in names:
+        purpose = (group.get_command(context, name).help or "").split("\n")[0]
+        parts.append(f"| [`{name}`](#sc-neurocore-{name}) | {purpose} |")
+    for name in names:
+        text = typer.cli.get_docs_for_click(
+            obj=group.get_command(context, name), ctx=context, name=name, call_prefix="sc-neurocore"
+        )
+        parts.append("\n" + re.sub(r"^# ", "## ", text))
+    return "\n".join(parts)
 
 
 def _verilog() -> str:
