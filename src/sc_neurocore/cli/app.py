@@ -52,8 +52,8 @@ class _Commands(TyperGroup):
 app = typer.Typer(
     name="sc-neurocore",
     cls=_Commands,
-    help="Spiking networks from PyTorch to an FPGA bitstream that computes the same integers as the "
-    "Python model; a certificate says what of that is proved, and what is sampled.",
+    help="Spiking networks from PyTorch to an FPGA bitstream that computes the same integers as "
+    "the Python model; a certificate says what of that is proved, and what is sampled.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
