@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from sc_neurocore.cli import hardware, upkeep
+from sc_neurocore.cli.building import build as build_command
 from sc_neurocore.equation import LIF
 from sc_neurocore.files import sha256
 from sc_neurocore.folders import OWN_FOLDER, sole_writer, written_files
@@ -91,7 +92,7 @@ def commands(root: Path) -> dict[str, Callable[[], None]]:
     return {
         "compile": lambda: hardware.compile_(root / "network", folder, lanes="2", as_json=True),
         "verify": lambda: hardware.verify(folder, "icarus", 2, as_json=True),
-        "build": lambda: hardware.build(folder, "hx8k", as_json=True),
+        "build": lambda: build_command(folder, "hx8k", as_json=True),
         "report": lambda: upkeep.report(folder, as_json=True),
     }
 

@@ -40,6 +40,7 @@ import typer  # noqa: E402
 
 import sc_neurocore  # noqa: E402
 from sc_neurocore.cli import boards, hardware, upkeep  # noqa: E402
+from sc_neurocore.cli.building import build as build_command  # noqa: E402
 from sc_neurocore.equation import LIF  # noqa: E402
 from sc_neurocore.errors import ScNeurocoreError, ToolFailedError  # noqa: E402
 from sc_neurocore.fpga import build as building  # noqa: E402
@@ -317,7 +318,7 @@ def _commands(bench: Bench) -> dict[str, Callable[[random.Random], object]]:
 
     def build(choice: random.Random) -> None:
         options = {"verified": choice.random() < 0.3, "allow_edited": choice.random() < 0.5}
-        hardware.build(folder, choice.choice(devices), None, as_json=True, **options)
+        build_command(folder, choice.choice(devices), None, as_json=True, **options)
 
     def verify(choice: random.Random) -> None:
         simulator = choice.choice(("icarus", "cxxrtl", "verilator"))
@@ -351,7 +352,7 @@ def _pretending(bench: Bench, is_on: bool) -> Iterator[None]:
         placement = Placement(
             {}, dict.fromkeys(("luts", "flip_flops", "logic_cells", "brams"), 1), 9
         )
-        if job.device.flow.place_and_route is None:
+        if job.device.family.place_and_route is None:
             path = write_project(
                 job.sources, job.device, job.folder, job.folder_of_sources, job.frequency_mhz
             )

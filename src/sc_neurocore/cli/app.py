@@ -27,7 +27,7 @@ _COMMANDS = {
     "simulate": "networks.simulate",
     "compile": "hardware.compile_",
     "verify": "hardware.verify",
-    "build": "hardware.build",
+    "build": "building.build",
     "run": "boards.run",
     "bench": "upkeep.bench",
     "report": "upkeep.report",

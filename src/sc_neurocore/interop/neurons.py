@@ -38,7 +38,7 @@ from sc_neurocore.equation.text import format_number
 from sc_neurocore.errors import EquationError
 from sc_neurocore.network.description import Population
 
-Array: TypeAlias = NDArray[np.float64]
+Reals: TypeAlias = NDArray[np.float64]
 Reset: TypeAlias = Literal["value", "subtract"]
 Values: TypeAlias = dict[str, Any]
 
@@ -130,7 +130,7 @@ def equation(kind: str, reset: Reset = "value", initial: float = 0.0) -> Neuron:
     return parse_neuron(text + _SPIKE + ("" if kind == "Threshold" else _RESETS[reset]))
 
 
-def coefficients(kind: str, fields: Mapping[str, Array], dt: float, method: Method) -> Values:
+def coefficients(kind: str, fields: Mapping[str, Reals], dt: float, method: Method) -> Values:
     """Return the parameters of `equation(kind)`, of the fields' shape.
 
     Args:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sc_neurocore.kernels.inference import Array, Chain, NetworkRun
+from sc_neurocore.equation.algebra import Array
+from sc_neurocore.kernels.inference import Chain, NetworkRun
 from sc_neurocore.kernels.reference_neurons import make_runner
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.progress import ProgressCallback, ignore_progress

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sc_neurocore.equation.algebra import Array
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerLayer
 from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding, encode_weights
@@ -31,8 +31,6 @@ from sc_neurocore.stochastic.convolution import SCConv2dLayer
 from sc_neurocore.stochastic.layer import SCDenseLayer
 from sc_neurocore.stochastic.neurons import to_current
 from sc_neurocore.stochastic.sharing import SourcePair
-
-Array: TypeAlias = NDArray[Any]
 
 
 @dataclass(frozen=True)

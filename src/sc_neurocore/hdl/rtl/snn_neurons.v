@@ -298,7 +298,7 @@ module snn_neurons #(
     endgenerate
 
     generate
-        for (unit = 0; unit < UNITS; unit = unit + 1) begin : units
+        for (unit = 0; unit < UNITS; unit = unit + 1) begin : neuron_units
             wire [PARAMETER_BITS+BIAS_BITS-1:0] own =
                 fetched_word[unit*(PARAMETER_BITS+BIAS_BITS) +: PARAMETER_BITS+BIAS_BITS];
             reg         [SUM_BITS-1:0]       total;

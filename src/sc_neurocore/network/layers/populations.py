@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from sc_neurocore.network.layers.base import BaseLayer, check_spread, check_weight, expect
 from sc_neurocore.network.layers.dense import Dense
-from sc_neurocore.network.schema import Array, NeuronText, Parameter, Shape
+from sc_neurocore.network.schema import CheckedArray, NeuronText, Parameter, Shape
 
 _ARRAYS_OF_A_STEP = 4  # current, crossing, spikes and an intermediate result, beside the states
 
@@ -80,8 +80,8 @@ class Recurrent(Population):
     """Neurons whose own spikes of the step before come back through weights (neurons, neurons)."""
 
     kind: Literal["recurrent"] = "recurrent"  # type: ignore[assignment]
-    weight: Array
-    bias: Array | None = None
+    weight: CheckedArray
+    bias: CheckedArray | None = None
 
     @model_validator(mode="after")
     def _check_weight(self) -> Recurrent:
