@@ -79,6 +79,17 @@ def train(
     dropout: Annotated[float, _option("Share of spikes dropped before linear layers.", _WHAT)] = 0,
     encoder: Annotated[str, _option("direct, rate or latency.", _WHAT)] = "direct",
     steps: Annotated[int, _option("Time steps per sample.", _WHAT)] = 25,
+    loss: Annotated[
+        str,
+        _option(
+            "What is minimised, and with it what decides: spike-count, spike-rate, membrane or "
+            "first-spike.",
+            _HOW,
+        ),
+    ] = "spike-count",
+    truncate: Annotated[
+        int | None, _option("Gradients reach back over at most so many steps.", _HOW)
+    ] = None,
     epochs: Annotated[int, _option("Passes over the training set.", _HOW)] = 10,
     batch_size: Annotated[int, _option("Samples per gradient step.", _HOW)] = 32,
     learning_rate: Annotated[float, _option("The highest of the schedule.", _HOW)] = 2e-3,
@@ -128,6 +139,7 @@ def train(
             average=average,
             augment=_augmentation(augment),
             encoder=encoder,
+            truncate=truncate,
             **names,
         )
         kind: Any = net
@@ -145,6 +157,7 @@ def train(
             dropout=dropout,
             validation_fraction=validation,
             device=device,
+            loss=loss,
         )
         run = train_run(dataset, out, run_options, report.progress, tensorboard)
         if not is_first_process():

@@ -19,8 +19,9 @@ from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.synapses import SPIKE_SIGNAL, Integers, IntegerSynapses, Signal
 from sc_neurocore.kernels.inference import Chain, NetworkRun
 from sc_neurocore.kernels.reference_neurons import Neurons
+from sc_neurocore.kernels.wiring import Wires
 from sc_neurocore.network.description import InputEncoding, Shape
-from sc_neurocore.network.layers import Runner
+from sc_neurocore.network.layers import Join, Runner
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 
 SUM = "sum"
@@ -61,6 +62,7 @@ class IntegerLayer:
             or (neurons, parameter ports).
         is_static: Whether the input is one frame for all steps.
         is_integrator: Whether the membrane is handed on instead of the spikes.
+        place: Where the neurons stand in the description.
     """
 
     synapses: tuple[IntegerSynapses, ...]
@@ -73,6 +75,7 @@ class IntegerLayer:
     parameters: Integers
     is_static: bool
     is_integrator: bool = False
+    place: int = -1
 
     @property
     def outgoing(self) -> Signal:
@@ -157,16 +160,27 @@ class IntegerLayer:
             shape = after
         return max(counts)
 
-    def runners(self, record: bool) -> Iterator[Runner]:
-        """Yield the layer as functions of one step's integers, (batch, ...) to (batch, ...)."""
+    def runners(self, record: bool, wires: Wires | None = None) -> Iterator[Runner]:
+        """Yield the layer as functions of one step's integers, (batch, ...) to (batch, ...).
+
+        Args:
+            record: Whether the neurons keep their history.
+            wires: Of the network, where it has joins.
+        """
+        wires = wires or Wires(())
         for each in self.synapses:
-            yield from each.runners()
+            if isinstance(each.layer, Join):
+                yield wires.join(each.layer)
+            else:
+                yield from each.runners()
+            yield from wires.behind(each.place)
         sums = self.synapses[-1].output if self.synapses else self.incoming
         if self.feedback is None:
             yield lambda values: self.current(values.astype(np.int64))
         else:
             yield self._to_accumulator(sums)
         yield _IntegerNeurons(self, record)
+        yield from wires.behind(self.place)
 
     def feedback_runner(self) -> Runner | None:
         """Return what brings the neurons' own spikes to the accumulator, if anything does."""
@@ -324,12 +338,13 @@ class IntegerNetwork:
         lead = self.batch_axis + 1
         if given.shape[lead:] == (self.layers[0].inputs,):
             given = given.reshape(*given.shape[:lead], *self.input.shape)
+        wires = Wires(each.layer for layer in self.layers for each in layer.synapses)
         chain = Chain(
             encoding=self.input,
             steps=self.steps,
             readout=self.readout,
             convert=lambda frame: frame,
-            runners=[runner for layer in self.layers for runner in layer.runners(record)],
+            runners=[runner for layer in self.layers for runner in layer.runners(record, wires)],
             values_at_work=max(layer.values_at_work for layer in self.layers),
         )
         return chain.run(given, "integer model", progress)

@@ -89,6 +89,13 @@ def engine_layers(network: IntegerNetwork) -> tuple[EngineLayer, ...]:
     Raises:
         UserError: If a layer is made of what the engine does not build.
     """
+    for number, layer in enumerate(network.layers):
+        if "join" in layer.kinds:
+            raise UserError(
+                f"{network.name}: neuron layer {number + 1} has a join in front of it: "
+                f"accelerators pass spikes from each layer to the next one only; networks with a "
+                f"second path are computed in floating point, integers and streams so far"
+            )
     return tuple(_engine_layer(network, number) for number in range(len(network.layers)))
 
 

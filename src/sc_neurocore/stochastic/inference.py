@@ -23,10 +23,11 @@ from sc_neurocore.fixed.network import IntegerLayer
 from sc_neurocore.fixed.qformat import QFormat
 from sc_neurocore.kernels.inference import Chain, NetworkRun, check_inputs
 from sc_neurocore.kernels.reference_neurons import make_runner
+from sc_neurocore.kernels.wiring import Wires
 from sc_neurocore.network.description import InputEncoding, NetworkDescription
 from sc_neurocore.network.encoding import WeightEncoding
 from sc_neurocore.network.folding import folded_layers
-from sc_neurocore.network.layers import Connection, Population, Runner, Weighted
+from sc_neurocore.network.layers import Connection, Join, Population, Runner, Weighted
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.stochastic.layer import choose_sources
 from sc_neurocore.stochastic.neurons import integer_layers
@@ -133,7 +134,8 @@ def _runners(
     are_spikes = description.input.kind == "spikes" and description.input.fraction_bits == 0
     arriving = Arriving("spikes" if are_spikes else "values")
     held = None  # the neurons in integers that the layers so far lead to
-    for index, layer in zip(places, description.layers, strict=True):
+    wires, behind = Wires(description.layers), list[Arriving]()
+    for number, (index, layer) in enumerate(zip(places, description.layers, strict=True)):
         place = f"layers[{index}] is {layer.kind!r}"
         if integers is not None and held is None:
             held = next(integers)
@@ -147,6 +149,9 @@ def _runners(
         elif isinstance(layer, Weighted):
             yield from _synapses(layer, streams, arriving, place, held)
             arriving = Arriving("numbers")
+        elif isinstance(layer, Join):
+            yield wires.join(layer)
+            arriving = _joined(layer, arriving, behind[layer.source])
         else:
             yield from _without_weights(layer, streams, arriving, place, held)
             arriving = replace(
@@ -154,6 +159,19 @@ def _runners(
                 window=arriving.window * layer.taps,
                 divisor=arriving.divisor * layer.divisor,
             )
+        behind.append(arriving)
+        yield from wires.behind(number)
+
+
+def _joined(layer: Join, arriving: Arriving, source: Arriving) -> Arriving:
+    """Return of how many spikes numbers are made behind a join."""
+    windows = {
+        "add": arriving.window + source.window,
+        "concatenate": max(arriving.window, source.window),
+        "and-not": 1,
+        "instead": source.window,
+    }
+    return Arriving("spikes", windows[layer.how])
 
 
 def _synapses(

@@ -40,6 +40,7 @@ from sc_neurocore.training.networks import (
     SpikingSequential,
     detached,
 )
+from sc_neurocore.training.normalising import Normalize
 from sc_neurocore.training.objectives import (
     LOSSES,
     CrossEntropy,
@@ -48,6 +49,7 @@ from sc_neurocore.training.objectives import (
     RatePenalty,
 )
 from sc_neurocore.training.options import RunOptions, TrainingOptions
+from sc_neurocore.training.paths import Residual
 from sc_neurocore.training.readouts import Answer, Readout
 from sc_neurocore.training.recording import record
 from sc_neurocore.training.recurrent import RecurrentCell
@@ -71,11 +73,13 @@ __all__ = [
     "LIFCell",
     "LapicqueCell",
     "MembraneError",
+    "Normalize",
     "RateError",
     "RatePenalty",
     "Readout",
     "RecurrentCell",
     "RecurrentLIFCell",
+    "Residual",
     "RoundingWarning",
     "RunOptions",
     "SecondOrderLIFCell",

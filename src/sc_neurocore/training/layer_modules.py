@@ -18,6 +18,7 @@ from sc_neurocore.network.schema import Shape
 from sc_neurocore.training.cells import Cell
 from sc_neurocore.training.delays import DelayLinear
 from sc_neurocore.training.layers import Factor, IntegratorCell, Later, SumPool
+from sc_neurocore.training.paths import Join, Mark
 from sc_neurocore.training.recurrent import RecurrentCell
 
 
@@ -50,8 +51,8 @@ def export_layer(module: nn.Module) -> Layer:
             return entry.describe(module)
     known = ", ".join(kind.__name__ for kind in _BY_MODULE if not issubclass(kind, Cell))
     raise UserError(
-        f"a network description cannot hold it; it takes {known}, BatchNorm behind a layer with "
-        f"weights, Dropout, Identity, Sequential and cells"
+        f"a network description cannot hold it; it takes {known}, BatchNorm and Normalize behind "
+        f"or in front of a layer with weights, Dropout, Identity, Sequential and cells"
     )
 
 
@@ -195,6 +196,10 @@ def _describe_flatten(module: nn.Flatten) -> Layer:
     return kinds.Flatten()
 
 
+def _describe_join(module: Join) -> Layer:
+    raise UserError("only in a whole network has it a second path")
+
+
 def _neurons(cell: Cell) -> dict[str, Any]:
     return {"neuron": cell.neuron, "parameters": cell.parameter_values()}
 
@@ -269,6 +274,12 @@ ENTRIES = (
         Later,
         lambda module: kinds.Delay(delays=numbers(module.delays)),
         lambda layer, *_: Later(layer.delays),
+    ),
+    LayerModule(
+        kinds.Join,
+        Join,
+        _describe_join,
+        lambda layer, *_: Join(Mark(), layer.how),  # whoever builds the network says which mark
     ),
     LayerModule(kinds.Flatten, nn.Flatten, _describe_flatten, lambda layer, *_: nn.Flatten()),
     LayerModule(kinds.Population, Cell, lambda cell: kinds.Population(**_neurons(cell)), _cell),

@@ -186,6 +186,7 @@ def train_epoch(
         label_smoothing=options.label_smoothing,
         augment=options.augment,
         encoder=options.encoder,
+        truncate=options.truncate,
         seed=int(torch.randint(2**31, ())),
     )
     layout = Layout(time_axis, packed)

@@ -196,6 +196,7 @@ def train(
         progress,
         checkpoint,
         after_epoch=after_epoch,
+        loss=options.loss,
     )
     group = current_group()
     accuracy, activity = 0.0, []
@@ -206,8 +207,9 @@ def train(
         test = encoded_dataset(parts.test, asked.encoder, asked.steps, asked.seed)
         accuracy = run_float(untested, test.network_inputs()).accuracy(test.labels)
         if options.max_delay:  # what the network had learnt, before its delays were rounded
-            how = (asked.steps, "spike-count", BATCH_TO_EVALUATE, asked.encoder, asked.seed)
-            measured["accuracy_before_rounding"] = evaluate(net, parts.test, *how)
+            how = (asked.steps, None, BATCH_TO_EVALUATE, asked.encoder, asked.seed)
+            before = evaluate(net, parts.test, *how, loss=options.loss)
+            measured["accuracy_before_rounding"] = before
         activity = activity_report(
             net,
             learnt.take(np.arange(min(len(learnt), _SAMPLES_TO_WATCH))),

@@ -22,6 +22,7 @@ from sc_neurocore.network.layers.base import (
 from sc_neurocore.network.layers.convolution import Conv1d, Conv2d
 from sc_neurocore.network.layers.delays import Delay, DelayDense
 from sc_neurocore.network.layers.dense import Dense
+from sc_neurocore.network.layers.joins import Join
 from sc_neurocore.network.layers.pooling import AveragePool2d, MaxPool2d, SumPool2d
 from sc_neurocore.network.layers.populations import Integrator, Population, Recurrent
 from sc_neurocore.network.layers.values import Flatten, Scale
@@ -37,6 +38,7 @@ __all__ = [
     "Dense",
     "Flatten",
     "Integrator",
+    "Join",
     "Layer",
     "MaxPool2d",
     "Population",
@@ -62,6 +64,7 @@ Layer: TypeAlias = Annotated[
     | Scale
     | Delay
     | Flatten
+    | Join
     | Population
     | Integrator
     | Recurrent,
