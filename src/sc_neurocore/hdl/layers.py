@@ -89,6 +89,12 @@ def engine_layers(network: IntegerNetwork) -> tuple[EngineLayer, ...]:
     Raises:
         UserError: If a layer is made of what the engine does not build.
     """
+    if network.input.signed:
+        raise UserError(
+            f"{network.name}: its inputs have a sign: accelerators take unsigned inputs; simulate "
+            f"and evaluate take signed ones. Split each into two inputs, one for rises and one for "
+            f"falls, whose weights are w and -w"
+        )
     return tuple(_engine_layer(network, number) for number in range(len(network.layers)))
 
 
