@@ -4,37 +4,60 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from sc_neurocore import __version__
-from sc_neurocore.cli import boards, comparing, demo, exchange, hardware, networks, training, upkeep
 from sc_neurocore.cli.console import EXIT_INTERRUPTED, EXIT_USER_ERROR, Report
 from sc_neurocore.errors import UserError
 
+# In the order of the road. Each is imported when it is asked for, so that no command waits for what
+# only others need.
+_COMMANDS = {
+    "doctor": "upkeep.doctor",
+    "demo": "demo.demo",
+    "train": "training.train",
+    "evaluate": "networks.evaluate",
+    "compare": "comparing.compare",
+    "export": "networks.export",
+    "import": "exchange.import_",
+    "simulate": "networks.simulate",
+    "compile": "hardware.compile_",
+    "verify": "hardware.verify",
+    "build": "hardware.build",
+    "run": "boards.run",
+    "bench": "upkeep.bench",
+    "report": "upkeep.report",
+}
+
+
+class _Commands(TyperGroup):
+    """The commands by name."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, function = _COMMANDS[cmd_name].partition(".")
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        alone.command(cmd_name)(getattr(import_module(f"sc_neurocore.cli.{module}"), function))
+        return typer.main.get_command(alone)
+
+
 app = typer.Typer(
     name="sc-neurocore",
+    cls=_Commands,
     help="Spiking networks from PyTorch to an FPGA bitstream that is proved to compute the same "
     "integers as the Python model.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(upkeep.doctor)
-app.command()(demo.demo)
-app.command()(training.train)
-app.command()(networks.evaluate)
-app.command()(comparing.compare)
-app.command()(networks.export)
-app.command(name="import")(exchange.import_)
-app.command()(networks.simulate)
-app.command(name="compile")(hardware.compile_)
-app.command()(hardware.verify)
-app.command()(hardware.build)
-app.command()(boards.run)
-app.command()(upkeep.bench)
-app.command()(upkeep.report)
 
 
 def _show_version(asked: bool) -> None:

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from sc_neurocore.cli import options
@@ -44,8 +43,6 @@ from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.fixed.stimulus import STEPS, Stimulus, given_stimulus, standard_stimulus
 from sc_neurocore.folders import sole_writer
 from sc_neurocore.network.description import NetworkDescription
-from sc_neurocore.report.comparison import both_over_time, error_by_width
-from sc_neurocore.report.style import to_svg
 
 Rows = list[tuple[str, ...]]
 
@@ -94,8 +91,7 @@ def compare(
             stimulus = currents(neuron, data, steps)
             chosen = chosen_for_neuron(neuron, stimulus, format, constant_bits, target)
             found: NeuronComparison | NetworkComparison
-            found = of_neuron = compare_neuron(lower(neuron, chosen.formats), stimulus)
-            figures = _neuron_figures(of_neuron)
+            found = compare_neuron(lower(neuron, chosen.formats), stimulus)
         else:
             description = find_network(source)
             asked = find_samples(description, None, data, scale, samples)
@@ -110,14 +106,11 @@ def compare(
                 weight_bits,
                 constant_bits=formats.constant_fraction_bits,
             )
-            found = of_network = compare_network(description, network, inputs, origin)
-            figures = _network_figures(of_network)
+            found = compare_network(description, network, inputs, origin)
         content = {**found.as_dict(), "tried": [each.as_dict() for each in chosen.tried]}
         rows: Rows = [("format", describe(chosen)), *tried_rows(chosen), *_rows(found)]
-        if chosen.tried:
-            figures["formats"] = _trade_off(chosen)
         if out is not None:
-            rows += [("written", path.as_posix()) for path in _write(out, content, figures)]
+            rows += [("written", path.as_posix()) for path in _write(out, content, found, chosen)]
         report.result(content, rows)
 
 
@@ -216,62 +209,16 @@ def _rows(found: NeuronComparison | NetworkComparison) -> Rows:
     return [*rows, ("first divergence", "none" if first is None else str(first))]
 
 
-def _neuron_figures(found: NeuronComparison) -> dict[str, Figure]:
-    """Draw every channel of the stimulus."""
-    figures = {}
-    for channel, name in enumerate(found.stimulus.names):
-        both = found.floats, found.integers
-        different = np.flatnonzero(both[0].spikes[:, channel] != both[1].spikes[:, channel])
-        figures[name.replace(" ", "-")] = both_over_time(
-            f"{found.program.neuron.name} in {found.format}: {name}",
-            {
-                state: (trace[:, channel], both[1].states[state][:, channel])
-                for state, trace in both[0].states.items()
-            },
-            (
-                np.flatnonzero(both[0].spikes[:, channel]),
-                np.flatnonzero(both[1].spikes[:, channel]),
-            ),
-            int(different[0]) if different.size else None,
-        )
-    return figures
+def _write(
+    folder: Path,
+    content: dict[str, Any],
+    found: NeuronComparison | NetworkComparison,
+    chosen: Chosen,
+) -> list[Path]:
+    from sc_neurocore.cli.drawing import drawings  # matplotlib takes half a second to begin
 
-
-def _network_figures(found: NetworkComparison) -> dict[str, Figure]:
-    """Draw how many spikes each layer has in each step, all samples together."""
-    rows = {
-        layer.name.split(",")[0]: tuple(
-            run.spikes[number].reshape(len(run.spikes[number]), -1).sum(axis=1)
-            for run in (found.floats, found.integers)
-        )
-        for number, layer in enumerate(found.layers)
-    }
-    first = found.first_divergence
-    figure = both_over_time(
-        f"{found.network.name} in {found.format}: spikes of {found.samples} inputs",
-        {name: (floats, integers) for name, (floats, integers) in rows.items()},
-        divergence=first.step if first else None,
-    )
-    return {"spikes": figure}
-
-
-def _trade_off(chosen: Chosen) -> Figure:
-    tried = chosen.tried
-    return error_by_width(
-        [each.format for each in tried],
-        [FixedPoint.parse(each.format).state.width for each in tried],
-        [1 - each.spike_agreement for each in tried],
-        [each.mean_state_error for each in tried],
-        str(chosen.formats.state),
-    )
-
-
-def _write(folder: Path, content: dict[str, Any], figures: dict[str, Figure]) -> list[Path]:
     files = {"comparison.json": json.dumps(content, indent=2) + "\n"}
-    files |= {
-        f"{name}.svg": to_svg(figure, name, f"Floats and integers: {name}")
-        for name, figure in figures.items()
-    }
+    files |= {f"{name}.svg": svg for name, svg in drawings(found, chosen).items()}
     with sole_writer(folder, "compare"):
         for name, text in files.items():
             write_atomically(folder / name, text.encode())

@@ -28,7 +28,6 @@ from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.encoding import WeightEncoding
 from sc_neurocore.network.storage import JSON_NAME, load_description
 from sc_neurocore.progress import ProgressCallback, ignore_progress
-from sc_neurocore.stochastic.inference import run_network
 from sc_neurocore.verify.cosimulation import CosimulationResult
 
 Classes = NDArray[np.int64]
@@ -169,6 +168,8 @@ def simulate_streams(
     progress: ProgressCallback = ignore_progress,
 ) -> tuple[dict[str, Any], Classes]:
     """Classify with stochastic bitstreams."""
+    from sc_neurocore.stochastic.inference import run_network  # numba takes half a second to begin
+
     run = run_network(
         description, data.network_inputs(), length, source, encoding, progress=progress
     )
