@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from sc_neurocore.cli import options
 from sc_neurocore.cli.console import reporting
-from sc_neurocore.cli.stages import find_network, is_neuron, network_inputs, read_equations
+from sc_neurocore.cli.stages import (
+    find_network,
+    find_samples,
+    integers_of,
+    is_neuron,
+    read_equations,
+)
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.parser import parse_neuron
 from sc_neurocore.errors import DataError
@@ -53,11 +59,12 @@ def compare(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Currents (steps, channels) of a neuron, or a network's inputs as integers: "
-            ".npy, or text with a line a step. By default steps, a ramp, noise and pulses, or the "
-            "network's own test samples.",
+            help="Currents (steps, channels) of a neuron: .npy, or text with a line a step; by "
+            "default steps, a ramp, noise and pulses. Or samples of a network, as evaluate takes "
+            "them; by default its own test samples.",
         ),
     ] = None,
+    scale: options.Scale = None,
     format: options.Format = "Q8.8",
     constant_bits: options.ConstantBits = None,
     weight_bits: options.WeightBits = 8,
@@ -87,7 +94,8 @@ def compare(
             found = compare_neuron(lower(neuron, chosen.formats), stimulus)
         else:
             description = find_network(source)
-            inputs, origin = network_inputs(description, samples, _read(data) if data else None)
+            asked = find_samples(description, None, data, scale, samples)
+            inputs, origin = integers_of(asked)
             chosen = chosen_for_network(
                 description, format, constant_bits, weight_bits, (inputs, origin), target
             )
@@ -130,7 +138,7 @@ def chosen_for_network(
     """Return the format that is named, or choose one on inputs, or on those of the network."""
     if not is_auto(format):
         return Chosen(FixedPoint.parse(format, constant_bits), ())
-    numbers, origin = inputs or network_inputs(description, COMPARED_SAMPLES)
+    numbers, origin = inputs or integers_of(find_samples(description, samples=COMPARED_SAMPLES))
     return choose_for_network(
         description, numbers, origin, weight_bits, format, target, constant_bits
     )

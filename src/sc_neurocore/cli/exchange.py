@@ -9,7 +9,10 @@ import typer
 
 from sc_neurocore.cli import options
 from sc_neurocore.cli.console import reporting
+from sc_neurocore.cli.options import scale_of
 from sc_neurocore.data.catalogue import load_unseen
+from sc_neurocore.data.samples import find_encoding
+from sc_neurocore.errors import UserError
 from sc_neurocore.folders import sole_writer
 from sc_neurocore.interop.importing import read_nir
 from sc_neurocore.network.storage import save_description
@@ -32,19 +35,25 @@ def import_(
     dataset: Annotated[
         str | None, typer.Option(help="Inputs are those of this data set; spikes by default.")
     ] = None,
+    data: options.Data = None,
+    scale: options.Scale = None,
+    input_bits: Annotated[
+        int | None,
+        typer.Option(min=1, max=16, help="Bits of an input of --data; 8 for floats by default."),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Make a network that was trained elsewhere, a .nir file, into a saved network."""
     with reporting(as_json) as report:
-        description = read_nir(
-            network,
-            dt=dt,
-            steps=steps,
-            method=method,
-            reset=reset,
-            readout=readout,
-            input=None if dataset is None else load_unseen(dataset).encoding,
-        )
+        if dataset is not None and data is not None:
+            raise UserError("--data and --dataset: give one of them")
+        given = {"dt": dt, "steps": steps, "method": method, "reset": reset, "readout": readout}
+        coding = None if dataset is None else load_unseen(dataset).encoding
+        description = read_nir(network, input=coding, **given)
+        if data is not None:
+            shape = description.input.shape
+            coding = find_encoding(data, shape, description.steps, scale_of(scale), input_bits)
+            description = read_nir(network, input=coding, **given)
         with sole_writer(out, "import"):
             save_description(description, out)
         layers = [layer.kind for layer in description.layers]
@@ -54,10 +63,12 @@ def import_(
             "folder": out.as_posix(),
             "steps": description.steps,
             "readout": description.readout,
+            "input": description.input.model_dump(mode="json"),
             "layers": layers,
         }
         rows = [
             ("network", f"{description.name} {description.content_hash[:12]}…"),
+            ("input", f"{description.input}"),
             ("layers", ", ".join(layers)),
             ("written", out.as_posix()),
         ]

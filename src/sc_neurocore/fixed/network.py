@@ -273,7 +273,7 @@ class IntegerNetwork:
 
     @property
     def input_bits(self) -> int:
-        """Inputs are unsigned integers of this many bits."""
+        """Inputs are integers of this many bits."""
         return self.input.bits
 
     @property
@@ -326,7 +326,7 @@ class IntegerNetwork:
         Samples are taken in slices: memory grows only with what is returned.
 
         Args:
-            inputs: Unsigned integers in the input encoding: (batch, *shape) where it is static,
+            inputs: Integers in the input encoding: (batch, *shape) where it is static,
                 else (steps, batch, *shape). Each frame may also be flat, row by row.
             record: Keep every spike and state.
             progress: Receives how many inputs are done.

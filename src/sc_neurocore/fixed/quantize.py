@@ -69,7 +69,7 @@ def quantize(
     stages = list(description.stages())
     programs = _programs([stage.population for stage in stages], formats)
     coding = description.input
-    incoming = Signal(coding.fraction_bits, 0, (1 << coding.bits) - 1)
+    incoming = Signal(coding.fraction_bits, coding.low, coding.high)
     layers: list[IntegerLayer] = []
     signals: dict[int, Signal] = {}  # what each layer hands on, by its place
     for stage in stages:

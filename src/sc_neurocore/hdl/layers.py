@@ -96,6 +96,12 @@ def engine_layers(network: IntegerNetwork) -> tuple[EngineLayer, ...]:
                 f"accelerators pass spikes from each layer to the next one only; networks with a "
                 f"second path are computed in floating point, integers and streams so far"
             )
+    if network.input.signed:
+        raise UserError(
+            f"{network.name}: its inputs have a sign: accelerators take unsigned inputs; simulate "
+            f"and evaluate take signed ones. Split each into two inputs, one for rises and one for "
+            f"falls, whose weights are w and -w"
+        )
     return tuple(_engine_layer(network, number) for number in range(len(network.layers)))
 
 
