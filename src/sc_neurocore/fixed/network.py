@@ -21,7 +21,7 @@ from sc_neurocore.kernels.inference import Chain, NetworkRun
 from sc_neurocore.kernels.reference_neurons import Neurons
 from sc_neurocore.kernels.wiring import Wires
 from sc_neurocore.network.description import InputEncoding, Shape
-from sc_neurocore.network.layers import Join, Runner
+from sc_neurocore.network.layers import Dense, Join, Runner
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 
 SUM = "sum"
@@ -116,7 +116,9 @@ class IntegerLayer:
         """The kinds of the layers that it was made from, without flatten, which changes nothing."""
         between = [each.layer.kind for each in self.synapses if each.layer.kind != "flatten"]
         own = "integrator" if self.is_integrator else "population"
-        return (*between, "recurrent" if self.feedback else own)
+        if self.feedback is not None:
+            own = "recurrent" if isinstance(self.feedback.layer, Dense) else "recurrent-conv2d"
+        return (*between, own)
 
     @property
     def dense(self) -> IntegerSynapses:

@@ -90,6 +90,12 @@ def engine_layers(network: IntegerNetwork) -> tuple[EngineLayer, ...]:
         UserError: If a layer is made of what the engine does not build.
     """
     for number, layer in enumerate(network.layers):
+        if layer.kinds[-1] == "recurrent-conv2d":
+            raise UserError(
+                f"{network.name}: neuron layer {number + 1} gets its own spikes back through a "
+                f"convolution: accelerators have dense recurrent weights; it is computed in "
+                f"floating point, integers and streams so far"
+            )
         if "join" in layer.kinds:
             raise UserError(
                 f"{network.name}: neuron layer {number + 1} has a join in front of it: "

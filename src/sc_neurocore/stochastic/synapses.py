@@ -6,7 +6,7 @@ One function for each kind: adding one is to register it with `stream_synapses`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import Any, Literal
 
@@ -83,7 +83,11 @@ class Streams:
         """Return neurons with the weights that their own spikes meet in streams, if they do."""
         if layer.feedback is None:
             return layer
-        weight, bias = self.dense(layer.feedback).effective_weights()
+        encoded = self.encoded(layer.feedback)
+        sign = None if encoded.sign is None else encoded.sign.reshape(len(encoded.sign), -1)
+        rows = replace(encoded, values=encoded.values.reshape(len(encoded.values), -1), sign=sign)
+        weight, bias = SCDenseLayer(rows, self.length, self.sources).effective_weights()
+        weight = weight.reshape(layer.feedback.weight.shape)
         return layer.model_copy(update={"weight": weight, "bias": bias})
 
 

@@ -52,7 +52,7 @@ from sc_neurocore.training.options import RunOptions, TrainingOptions
 from sc_neurocore.training.paths import Residual
 from sc_neurocore.training.readouts import Answer, Readout
 from sc_neurocore.training.recording import record
-from sc_neurocore.training.recurrent import RecurrentCell
+from sc_neurocore.training.recurrent import RecurrentCell, RecurrentConvCell
 from sc_neurocore.training.run import TrainedRun, train, train_run
 
 __all__ = [
@@ -78,6 +78,7 @@ __all__ = [
     "RatePenalty",
     "Readout",
     "RecurrentCell",
+    "RecurrentConvCell",
     "RecurrentLIFCell",
     "Residual",
     "RoundingWarning",

@@ -19,7 +19,7 @@ from sc_neurocore.training.cells import Cell
 from sc_neurocore.training.delays import DelayLinear
 from sc_neurocore.training.layers import Factor, IntegratorCell, Later, SumPool
 from sc_neurocore.training.paths import Join, Mark
-from sc_neurocore.training.recurrent import RecurrentCell
+from sc_neurocore.training.recurrent import RecurrentCell, RecurrentConvCell
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,8 @@ def _neurons(cell: Cell) -> dict[str, Any]:
 
 def _describe_recurrent(cell: RecurrentCell) -> Layer:
     bias = None if cell.recurrent_bias is None else numbers(cell.recurrent_bias)
-    return kinds.Recurrent(weight=numbers(cell.weight), bias=bias, **_neurons(cell))
+    kind = kinds.RecurrentConv2d if isinstance(cell, RecurrentConvCell) else kinds.Recurrent
+    return kind(weight=numbers(cell.weight), bias=bias, **_neurons(cell))
 
 
 def _cell(layer: kinds.Population, shape: Shape, cell_options: Mapping[str, Any]) -> Cell:
@@ -224,7 +225,12 @@ def _cell(layer: kinds.Population, shape: Shape, cell_options: Mapping[str, Any]
         kind = IntegratorCell if layer.passes_membrane else Cell
         return kind(layer.neuron, **options)
     weight, bias = layer.feedback.weight, layer.feedback.bias
-    cell = RecurrentCell(layer.neuron, len(weight), bias=bias is not None, **options)
+    options["bias"] = bias is not None
+    cell = (
+        RecurrentCell(layer.neuron, len(weight), **options)
+        if weight.ndim == 2
+        else RecurrentConvCell(layer.neuron, len(weight), weight.shape[2:], **options)
+    )
     cell.set_weight(torch.tensor(weight), None if bias is None else torch.tensor(bias))
     return cell
 
@@ -290,6 +296,7 @@ ENTRIES = (
         _cell,
     ),
     LayerModule(kinds.Recurrent, RecurrentCell, _describe_recurrent, _cell),
+    LayerModule(kinds.RecurrentConv2d, RecurrentConvCell, _describe_recurrent, _cell),
 )
 
 _BY_MODULE = {entry.module: entry for entry in ENTRIES}

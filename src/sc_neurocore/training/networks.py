@@ -41,7 +41,7 @@ from sc_neurocore.training.passage import (
     over_time,
 )
 from sc_neurocore.training.paths import Join, Mark
-from sc_neurocore.training.recurrent import RecurrentCell
+from sc_neurocore.training.recurrent import RecurrentCell, RecurrentConvCell
 
 Readout: TypeAlias = Literal["spike-count", "membrane"]
 NetworkState: TypeAlias = Sequence[Any]
@@ -502,6 +502,11 @@ def _make_cell(choice: CellChoice, width: int, options: dict[str, Any]) -> Cell:
         return copy.deepcopy(choice)
     if not isinstance(choice, Neuron):
         choice = checked_maker(choice, Cell, (Cell, RecurrentCell))
+    if isinstance(choice, type) and issubclass(choice, RecurrentConvCell):
+        raise UserError(
+            f"cell={choice.__name__}: it is for images, and knows its channels: put it into a "
+            f"SpikingSequential"
+        )
     if isinstance(choice, type) and issubclass(choice, RecurrentCell):
         options = {"n_neurons": width, **options}
     return Cell(choice, **options) if isinstance(choice, Neuron) else choice(**options)

@@ -24,7 +24,12 @@ from sc_neurocore.network.layers.delays import Delay, DelayDense
 from sc_neurocore.network.layers.dense import Dense
 from sc_neurocore.network.layers.joins import Join
 from sc_neurocore.network.layers.pooling import AveragePool2d, MaxPool2d, SumPool2d
-from sc_neurocore.network.layers.populations import Integrator, Population, Recurrent
+from sc_neurocore.network.layers.populations import (
+    Integrator,
+    Population,
+    Recurrent,
+    RecurrentConv2d,
+)
 from sc_neurocore.network.layers.values import Flatten, Scale
 
 __all__ = [
@@ -43,6 +48,7 @@ __all__ = [
     "MaxPool2d",
     "Population",
     "Recurrent",
+    "RecurrentConv2d",
     "Runner",
     "Scale",
     "SumPool2d",
@@ -67,9 +73,10 @@ Layer: TypeAlias = Annotated[
     | Join
     | Population
     | Integrator
-    | Recurrent,
+    | Recurrent
+    | RecurrentConv2d,
     Field(discriminator="kind"),
 ]
 
-WeightedLayer: TypeAlias = Weighted | Recurrent
+WeightedLayer: TypeAlias = Weighted | Recurrent | RecurrentConv2d
 """The layers with a weight and perhaps a bias, one number per output (first axis)."""
