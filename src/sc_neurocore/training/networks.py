@@ -509,4 +509,5 @@ def _make_cell(choice: CellChoice, width: int, options: dict[str, Any]) -> Cell:
         )
     if isinstance(choice, type) and issubclass(choice, RecurrentCell):
         options = {"n_neurons": width, **options}
-    return Cell(choice, **options) if isinstance(choice, Neuron) else choice(**options)
+    made: Cell = Cell(choice, **options) if isinstance(choice, Neuron) else choice(**options)
+    return made

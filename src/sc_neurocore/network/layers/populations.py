@@ -91,8 +91,8 @@ class RecurrentConv2d(Population):
     """
 
     kind: Literal["recurrent-conv2d"] = "recurrent-conv2d"  # type: ignore[assignment]
-    weight: Array
-    bias: Array | None = None
+    weight: CheckedArray
+    bias: CheckedArray | None = None
 
     @model_validator(mode="after")
     def _check_weight(self) -> RecurrentConv2d:
