@@ -159,6 +159,7 @@ def test_every_file_has_its_licence_declares_its_nets_and_says_who_wrote_it(
     for design in emitted:
         for name, text in design.items():
             assert text.startswith(LICENCE), name
+            assert max(map(len, text.split("\n"))) <= 120, name  # the lint passes long comments
             before, directive, after = text.partition("\n`default_nettype none\n")
             assert directive and "\nmodule " not in before, name
             assert after.endswith("\nendmodule\n\n`default_nettype wire\n"), name

@@ -251,7 +251,7 @@ def _template_values(
         return "default" if layer.is_last else f"{geometry.layer_bits}'d{layer.number}"
 
     sizes = (geometry.layers[0].inputs, *(layer.outputs for layer in network.layers))
-    parameters = geometry.parameters | {"NEURONS_FILE": f'"{NEURONS_FILE}"'}
+    parameters = geometry.parameters | {"NEURONS_FILE": f'{{MEMORY_FOLDER, "/{NEURONS_FILE}"}}'}
     return {
         "top": top,
         "g": geometry,
