@@ -551,6 +551,7 @@ def main(first: int, count: int) -> int:
                     failures.append(
                         f"case {seed} ({', '.join(done)}), {name}:\n" + "\n".join(problems[:9])
                     )
+                    print(failures[-1], end="\n\n", flush=True)
                     for path in (bench.root / "tmp", bench.root / "cwd"):
                         for each in path.iterdir():
                             _remove(each)
@@ -561,7 +562,6 @@ def main(first: int, count: int) -> int:
         bench.clean()
         os.chdir("/")
     summary = {"cases": count, "failures": len(failures), "seconds": time.monotonic() - start}
-    print("\n\n".join(failures))
     print(json.dumps({**summary, "slowest": slowest, "ends": dict(sorted(ends.items()))}))
     return 1 if failures else 0
 
