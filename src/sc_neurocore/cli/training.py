@@ -76,6 +76,10 @@ def train(
         bool, _option("Learn them for each neuron or channel.", _WHAT, "--per-channel")
     ] = False,
     max_delay: Annotated[int, _option("Longest trainable delay of ff, in steps.", _WHAT)] = 0,
+    sharpen: Annotated[
+        bool,
+        _option("Learn delays through Gaussians that narrow to whole steps.", _HOW, "--sharpen"),
+    ] = False,
     dropout: Annotated[float, _option("Share of spikes dropped before linear layers.", _WHAT)] = 0,
     encoder: Annotated[str, _option("direct, rate or latency.", _WHAT)] = "direct",
     steps: Annotated[int, _option("Time steps per sample.", _WHAT)] = 25,
@@ -118,7 +122,7 @@ def train(
     from there.
     """
     with reporting(as_json) as report:
-        from sc_neurocore.training import RunOptions, TrainingOptions, train_run
+        from sc_neurocore.training import RunOptions, Sharpening, TrainingOptions, train_run
         from sc_neurocore.training.distributed import is_first_process
 
         if resume and not (out / "training.json").exists():
@@ -140,6 +144,7 @@ def train(
             augment=_augmentation(augment),
             encoder=encoder,
             truncate=truncate,
+            sharpen=Sharpening() if sharpen else None,
             **names,
         )
         kind: Any = net
