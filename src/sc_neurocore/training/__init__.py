@@ -54,6 +54,7 @@ from sc_neurocore.training.readouts import Answer, Readout
 from sc_neurocore.training.recording import record
 from sc_neurocore.training.recurrent import RecurrentCell, RecurrentConvCell
 from sc_neurocore.training.run import TrainedRun, train, train_run
+from sc_neurocore.training.sharpening import Sharpening
 
 __all__ = [
     "ENCODERS",
@@ -84,6 +85,7 @@ __all__ = [
     "RoundingWarning",
     "RunOptions",
     "SecondOrderLIFCell",
+    "Sharpening",
     "SpikingNet",
     "SpikingOutput",
     "SpikingSequential",

@@ -67,7 +67,7 @@ def export_layers(modules: Iterable[nn.Module], shape: Shape | None = None) -> l
                 if waiting is not None:
                     waiting = replace(waiting, affine=waiting.affine.before(affine))
                 elif layers and isinstance(layers[-1], Weighted):
-                    layers[-1] = affine.into_last(layers[-1])
+                    layers[-1] = cast(Layer, affine.into_last(layers[-1]))
                 else:
                     affine.check(shape)
                     waiting = _Waiting(affine, place, layers[-1].kind if layers else None)
@@ -119,7 +119,7 @@ class _Waiting:
     def at(self, layer: Layer, shape: Shape | None) -> tuple[_Waiting | None, Layer]:
         """Return what waits behind a layer, and the layer."""
         if isinstance(layer, Weighted):
-            return None, self.affine.into_next(layer)
+            return None, cast(Layer, self.affine.into_next(layer))
         passed = self.affine.through(layer, shape)
         if passed is None:
             self.stop(f"a layer of kind {layer.kind!r}")

@@ -22,6 +22,7 @@ from sc_neurocore.training.objectives import Objective, make_objective
 from sc_neurocore.training.options import TrainingOptions
 from sc_neurocore.training.passes import Learnt, Pass
 from sc_neurocore.training.schedules import SCHEDULES
+from sc_neurocore.training.sharpening import delayed_layers
 from sc_neurocore.training.sources import Batch, Source, augmented
 
 _LOSSES_TO_CHECK = 32
@@ -64,7 +65,8 @@ class Learner:
         self.average: dict[str, Tensor] = {}
         if options.average is not None:
             self.average = copied(net.state_dict())
-        wrapped = group.wrapped(net, samples.device)
+        wrapped = group.wrapped(net, samples.device, all_used=options.sharpen is None)
+        self._delayed = [] if options.sharpen is None else delayed_layers(net)
         self._pass = Pass(
             net, wrapped, samples, self.objective, self.watch, self._precision, options.truncate
         )
@@ -158,6 +160,8 @@ class Learner:
     def finish(self) -> None:
         """Leave the network with the weights that are kept."""
         self.net.load_state_dict(self.best or self.average or self.net.state_dict())
+        for layer in self._delayed:
+            layer.settle()
         self.net.eval()
 
     def check_finite(self) -> None:
@@ -289,6 +293,7 @@ class Learner:
             part = slice(0, 1)
         inputs, steps = samples.encoded(frames, self.generator, part)
 
+        self._follow_schedules()
         self.optimiser.zero_grad(set_to_none=True)
         # Gradients are averaged over processes, but each should weigh as much as it has samples.
         weight = number * self.group.size / size
@@ -298,7 +303,6 @@ class Learner:
         self._see(learnt, norm, frames)
         if options.max_norm is not None:
             nn.utils.clip_grads_with_norm_(self.parameters, options.max_norm, norm)
-        self._set_learning_rate()
         self.optimiser.step()
         self._update_average()
         with torch.no_grad():
@@ -336,11 +340,14 @@ class Learner:
             return nullcontext()
         return torch.autocast(self.samples.device.type, torch.bfloat16)
 
-    def _set_learning_rate(self) -> None:
-        if self.options.schedule == "constant":
+    def _follow_schedules(self) -> None:
+        """Set what is a function of the step alone."""
+        if self.options.schedule == "constant" and self.options.sharpen is None:
             return
         assert self.batches is not None  # otherwise `fit` refuses the schedule
         total = self.options.epochs * self.batches
+        if self.options.sharpen is not None:
+            self.options.sharpen.apply(self._delayed, self.step / total)
         factor = SCHEDULES[self.options.schedule](self.step, total)
         for group in self.optimiser.param_groups:
             group["lr"] = self.options.learning_rate * factor

@@ -13,6 +13,7 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.kernels.arguments import as_seed, as_whole, check_numbers, shown
 from sc_neurocore.training.encoders import find_encoder
 from sc_neurocore.training.schedules import SCHEDULES
+from sc_neurocore.training.sharpening import Sharpening
 
 Optimiser: TypeAlias = Literal["adam", "adamw"]
 Schedule: TypeAlias = Literal["constant", "cosine", "one-cycle"]
@@ -75,6 +76,7 @@ class TrainingOptions:
         truncate: With a number, gradients reach back over at most so many steps: a sample is learnt
             in parts of this length, and its states go from one to the next. A gradient step still
             comes after the whole sample; memory is that of one part.
+        sharpen: How the delays of `DelayLinear` become whole steps; None leaves them between.
     """
 
     epochs: int = 10
@@ -94,6 +96,7 @@ class TrainingOptions:
     encoder: str = "direct"
     keep: Keep = "best"
     truncate: int | None = None
+    sharpen: Sharpening | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "steps", "threads", "truncate"):
@@ -122,6 +125,8 @@ class TrainingOptions:
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1:
                 raise UserError(f"{name} = {value}: expected 0 or more, and less than 1")
+        if self.sharpen is not None and not isinstance(self.sharpen, Sharpening):
+            raise UserError(f"sharpen = {shown(self.sharpen)}: expected Sharpening(), or None")
         find_encoder(self.encoder)
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
