@@ -13,6 +13,9 @@
 // turn). With STEP_OUTER = 1 it has a word for every turn of every group. The first step starts from
 // `unit_initial` instead of what the memory holds.
 //
+// With WINDOWS a layer's groups stand at places, each place with all of its blocks of channels, of which the
+// last may be padded. What neurons have of their own then is that of their block, or that of their group.
+//
 // Contract
 //   - A job is taken in a clock with job_valid and job_ready, and takes PERIOD clocks per step; the next
 //     may follow without a gap. Nothing stalls behind `job_ready`.
@@ -22,7 +25,7 @@
 //   - PERIOD >= LANES / UNITS and, with STEP_OUTER = 0, PERIOD >= UNIT_LATENCY + 3: the state of a turn is
 //     written before the turn comes round again. Turns beyond the lanes are idle. With STEP_OUTER = 1 a
 //     neuron has one turn before the next step, which begins when this is `idle`; PERIOD >= 2.
-//   - The neuron memory has one word per turn of every group, UNITS neurons side by side: bias in the
+//   - The neuron memory has one word per turn of every group (or block), UNITS neurons side by side: bias in the
 //     low BIAS_BITS, above it the parameters that differ from neuron to neuron (one zero bit where
 //     none do).
 //   - `update_turn` marks a turn whose updates leave. `update_valid` says which of its lanes are
@@ -51,6 +54,7 @@
 
 module snn_neurons #(
     parameter STEP_OUTER     = 0,
+    parameter WINDOWS        = 0,
     parameter LANES          = 8,
     parameter UNITS          = 1,     // a power of two, up to LANES
     parameter UNIT_LATENCY   = 0,
@@ -65,6 +69,8 @@ module snn_neurons #(
     parameter GROUP_BITS     = 4,
     parameter STEP_BITS      = 5,
     parameter SLOT_BITS      = 8,
+    parameter STATE_SLOT_BITS = 8,    // of a state's place, with STEP_OUTER = 1
+    parameter STATE_WORDS    = 8,
     // Derived, and not to be set.
     parameter LANE_BITS      = LANES > 1 ? $clog2(LANES) : 1
 ) (
@@ -79,8 +85,11 @@ module snn_neurons #(
     // Of the layer at work.
     input  wire                       layer_takes_frame,
     input  wire [GROUP_BITS-1:0]      layer_last_group,
+    input  wire [GROUP_BITS-1:0]      layer_last_block,
+    input  wire                       layer_shares_slots,
     input  wire [LANE_BITS-1:0]       layer_last_lane,
     input  wire [SLOT_BITS-1:0]       layer_first_slot,
+    input  wire [STATE_SLOT_BITS-1:0] layer_first_state,
     input  wire [SHIFT_BITS-1:0]      layer_shift,
     input  wire [STEP_BITS-1:0]       layer_step,
     input  wire [STEP_BITS-1:0]       last_step,
@@ -175,14 +184,41 @@ module snn_neurons #(
     wire [TURN_BITS-1:0] turn = place[TURN_BITS-1:0];
     wire [LANE_BITS-1:0] lane = {{(LANE_BITS-TURN_BITS){1'b0}}, turn} << UNIT_SHIFT;
 
-    wire [SLOT_BITS-1:0] group_slot = {{(SLOT_BITS-GROUP_BITS){1'b0}}, group} << (LANE_SHIFT - UNIT_SHIFT);
-    wire [SLOT_BITS-1:0] turn_slot  = {{(SLOT_BITS-TURN_BITS){1'b0}}, turn};
+    // Which of the neuron memory's words are the group's, where its states are, and whether it is padded.
+    localparam WIDER = (SLOT_BITS > GROUP_BITS ? SLOT_BITS : GROUP_BITS) > STATE_SLOT_BITS
+                     ? (SLOT_BITS > GROUP_BITS ? SLOT_BITS : GROUP_BITS) : STATE_SLOT_BITS;
+    wire [GROUP_BITS-1:0]      slot_group;
+    wire                       is_padded;
+    wire [WIDER-1:0]           wide_slot  = {{(WIDER-GROUP_BITS){1'b0}}, slot_group} << (LANE_SHIFT - UNIT_SHIFT);
+    wire [WIDER-1:0]           wide_state = {{(WIDER-GROUP_BITS){1'b0}}, group} << (LANE_SHIFT - UNIT_SHIFT);
+    wire [SLOT_BITS-1:0]       turn_slot  = {{(SLOT_BITS-TURN_BITS){1'b0}}, turn};
+    wire [STATE_SLOT_BITS-1:0] state_slot;
 
     assign memory_read = issue;
-    assign memory_slot = layer_first_slot + (group_slot | turn_slot);
+    assign memory_slot = layer_first_slot + (wide_slot[SLOT_BITS-1:0] | turn_slot);
+
+    generate
+        if (WINDOWS != 0) begin : by_place
+            reg [GROUP_BITS-1:0] block;
+            always @(posedge clk) begin
+                if (busy && at_end && at_last_step)
+                    block <= block == layer_last_block ? {GROUP_BITS{1'b0}} : block + 1'b1;
+                if (reset) block <= {GROUP_BITS{1'b0}};
+            end
+            assign slot_group = layer_shares_slots ? block : group;
+            assign is_padded  = block == layer_last_block;
+            assign state_slot = layer_first_state + (wide_state[STATE_SLOT_BITS-1:0]
+                              | {{(STATE_SLOT_BITS-TURN_BITS){1'b0}}, turn});
+        end else begin : one_place
+            assign slot_group = group;
+            assign is_padded  = group == layer_last_group;
+            assign state_slot = memory_slot;
+            wire unused_places = &{layer_last_block, layer_shares_slots, layer_first_state, 1'b0};
+        end
+    endgenerate
+    wire unused_bits = &{wide_slot, wide_state, state_slot, 1'b0};  // the high ones; the states have registers
 
     // Which lanes of the turn are neurons.
-    wire             in_last_group = group == layer_last_group;
     wire [UNITS-1:0] are_neurons;
     genvar unit;
     generate
@@ -190,7 +226,7 @@ module snn_neurons #(
             localparam [LANE_BITS-1:0] UNIT = unit;
             /* verilator lint_off UNSIGNED */
             // Lane 0 is never padding, which makes its comparison a constant.
-            assign are_neurons[unit] = !in_last_group || (lane | UNIT) <= layer_last_lane;
+            assign are_neurons[unit] = !is_padded || (lane | UNIT) <= layer_last_lane;
             /* verilator lint_on UNSIGNED */
         end
     endgenerate
@@ -207,12 +243,12 @@ module snn_neurons #(
 
     // What the later stages must know about this turn, in one bundle that travels along: at its low
     // end what changes from turn to turn of the other order, the step or the slot.
-    localparam OTHER_BITS = STEP_OUTER != 0 ? SLOT_BITS : STEP_BITS;
+    localparam OTHER_BITS = STEP_OUTER != 0 ? STATE_SLOT_BITS : STEP_BITS;
     localparam FLAGS_BITS = UNITS + GROUP_BITS + TURN_BITS + OTHER_BITS;
     wire [OTHER_BITS-1:0] other;
     generate
         if (STEP_OUTER != 0) begin : slot_travels
-            assign other = memory_slot;
+            assign other = state_slot;
         end else begin : step_travels
             assign other = step;
         end
@@ -279,7 +315,7 @@ module snn_neurons #(
                          | ({{(GROUP_BITS+LANE_BITS-TURN_BITS){1'b0}}, result_turn} << UNIT_SHIFT);
 
     // Of which step a turn is, and where its states are.
-    localparam ADDRESS_BITS = STEP_OUTER != 0 ? SLOT_BITS : TURN_BITS;
+    localparam ADDRESS_BITS = STEP_OUTER != 0 ? STATE_SLOT_BITS : TURN_BITS;
     wire                    biased_is_first;
     wire [STEP_BITS-1:0]    result_step;
     wire [ADDRESS_BITS-1:0] fetched_address, result_address;
@@ -287,7 +323,7 @@ module snn_neurons #(
         if (STEP_OUTER != 0) begin : by_slot
             assign biased_is_first = layer_step == {STEP_BITS{1'b0}};
             assign result_step     = layer_step;
-            assign fetched_address = fetched_flags[SLOT_BITS-1:0];
+            assign fetched_address = fetched_flags[STATE_SLOT_BITS-1:0];
             assign result_address  = result_other;
         end else begin : by_turn
             assign biased_is_first = biased_flags[STEP_BITS-1:0] == {STEP_BITS{1'b0}};
@@ -331,7 +367,7 @@ module snn_neurons #(
                 assign state = kept;
                 wire unused = &{fetched_address, result_address, 1'b0};
             end else begin : several_states
-                snn_ram #(.WIDTH(STATE_BITS), .ADDRESS_BITS(ADDRESS_BITS)) states (
+                snn_ram #(.WIDTH(STATE_BITS), .ADDRESS_BITS(ADDRESS_BITS), .DEPTH(STATE_WORDS)) states (
                     .clk           (clk),
                     .write         (result_valid),
                     .write_address (result_address),

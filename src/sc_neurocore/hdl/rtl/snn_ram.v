@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// snn_ram: memory with one write port and one read port, 2**ADDRESS_BITS words.
+// snn_ram: memory with one write port and one read port.
 //
 // Contract
+//   - Addresses are below DEPTH.
 //   - A word written in one clock can be read from the next clock on.
 //   - `read_data` is words[read_address], one clock after `read` was high; it holds while `read` is low.
 //   - What is read from the address that is being written is meaningless, and nobody looks at it:
@@ -21,7 +22,8 @@
 
 module snn_ram #(
     parameter WIDTH        = 8,
-    parameter ADDRESS_BITS = 8
+    parameter ADDRESS_BITS = 8,
+    parameter DEPTH        = 1 << ADDRESS_BITS
 ) (
     input  wire                    clk,
     input  wire                    write,
@@ -33,7 +35,7 @@ module snn_ram #(
 );
 
     (* no_rw_check *)
-    reg [WIDTH-1:0] words [0:(1 << ADDRESS_BITS)-1];
+    reg [WIDTH-1:0] words [0:DEPTH-1];
 
     always @(posedge clk) begin
         if (write) words[write_address] <= write_data;

@@ -2,10 +2,7 @@
 // snn_spikes: the spikes between two layers.
 //
 // The spikes of one group and step arrive from UNITS lanes per clock and are gathered into a word of
-// LANES bits, lane 0 in bit 0. With the last lanes the word is written. There are two banks, and in each a
-// word for every place and group. Group by group, banks take turns by layer, and a place is a step. Step
-// by step, banks take turns by step, and a place is a layer: it reads the layer before it in this step's
-// bank, and itself in the other one.
+// LANES bits, lane 0 in bit 0. With the last lanes the word is written, to gather_address.
 //
 // Contract
 //   - `gather` marks lanes; those of a word come in order, and `gather_ends_word`
@@ -20,25 +17,21 @@
 `default_nettype none
 
 module snn_spikes #(
-    parameter LANES      = 8,
-    parameter UNITS      = 1,
-    parameter GROUP_BITS = 4,
-    parameter PLACE_BITS = 5
+    parameter LANES        = 8,
+    parameter UNITS        = 1,
+    parameter ADDRESS_BITS = 10,
+    parameter DEPTH        = 1 << ADDRESS_BITS
 ) (
-    input  wire                  clk,
+    input  wire                          clk,
 
-    input  wire                  gather,
-    input  wire                  gather_ends_word,
-    input  wire [UNITS-1:0]      gather_spike,
-    input  wire                  gather_bank,
-    input  wire [PLACE_BITS-1:0] gather_place,
-    input  wire [GROUP_BITS-1:0] gather_group,
+    input  wire                          gather,
+    input  wire                          gather_ends_word,
+    input  wire [UNITS-1:0]              gather_spike,
+    input  wire [ADDRESS_BITS-1:0]       gather_address,
 
-    input  wire                  read,
-    input  wire                  read_bank,
-    input  wire [PLACE_BITS-1:0] read_place,
-    input  wire [GROUP_BITS-1:0] read_group,
-    output wire [LANES-1:0]      read_word
+    input  wire                          read,
+    input  wire [ADDRESS_BITS-1:0]       read_address,
+    output wire [LANES-1:0]              read_word
 );
 
     reg  [LANES-1:0]       gathered;
@@ -49,13 +42,13 @@ module snn_spikes #(
     always @(posedge clk)
         if (gather) gathered <= word;
 
-    snn_ram #(.WIDTH(LANES), .ADDRESS_BITS(1 + PLACE_BITS + GROUP_BITS)) memory (
+    snn_ram #(.WIDTH(LANES), .ADDRESS_BITS(ADDRESS_BITS), .DEPTH(DEPTH)) memory (
         .clk           (clk),
         .write         (gather && gather_ends_word),
-        .write_address ({gather_bank, gather_place, gather_group}),
+        .write_address (gather_address),
         .write_data    (word),
         .read          (read),
-        .read_address  ({read_bank, read_place, read_group}),
+        .read_address  (read_address),
         .read_data     (read_word)
     );
 
