@@ -164,7 +164,8 @@ def dump(random: random.Random, content: Any) -> bytes:
 
 def _load(path: Path) -> Any:
     try:
-        is_usual = path.is_file() and path.stat().st_size < 1 << 22  # an earlier change may be there
+        # A change before this one may be there.
+        is_usual = path.is_file() and path.stat().st_size < 1 << 22
         return json.loads(path.read_bytes()) if is_usual else None
     except (ValueError, RecursionError):
         return None

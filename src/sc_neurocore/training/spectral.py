@@ -69,8 +69,9 @@ class SpectralDistortion:
         batch, steps, bands = frames.shape
 
         def drawn(most: float, *shape: int) -> Tensor:
-            where = {"device": frames.device, "dtype": frames.dtype}
-            return most * (2 * torch.rand(batch, *shape, generator=generator, **where) - 1)
+            size = (batch, *shape)
+            kind, device = frames.dtype, frames.device
+            return most * (2 * torch.rand(size, generator=generator, dtype=kind, device=device) - 1)
 
         x = _resampled(frames, 2, 1 + drawn(self.warp), drawn(self.tilt))
         x = _resampled(x, 1, 1 + drawn(self.stretch), drawn(self.shift))

@@ -124,9 +124,7 @@ def _neuron_joins(p: Mapping[str, int]) -> tuple[Join, ...]:
         Join("all_totals", f"{unit}requantize.total", _units, lambda p: p["SUM_BITS"]),
         Join("all_shifts", f"{unit}requantize.shift", _units, lambda p: p["SHIFT_BITS"]),
         Join("all_currents", f"{unit}requantize.current", _units, lambda p: p["CURRENT_BITS"]),
-        Join(
-            "all_parameters", f"{unit}biased_parameters", _units, lambda p: p["PARAMETER_BITS"]
-        ),
+        Join("all_parameters", f"{unit}biased_parameters", _units, lambda p: p["PARAMETER_BITS"]),
     )
     if not is_one:
         states = f"{unit}several_states.states.watched"

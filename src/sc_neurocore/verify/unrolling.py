@@ -180,9 +180,7 @@ def _induct(graph: _Graph, depth: int) -> tuple[int | None, list[str]]:
     return None, []
 
 
-def _write_graph(
-    folder: Path, top: str, sources: list[str], setup: Sequence[str] = ()
-) -> Path:
+def _write_graph(folder: Path, top: str, sources: list[str], setup: Sequence[str] = ()) -> Path:
     """Have Yosys write the graph of a module; return its file."""
     values = {"sources": " ".join(sources), "top": top}
     values["setup"] = "; ".join(setup or [f"prep -top {top} -flatten"])
