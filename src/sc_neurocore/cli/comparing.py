@@ -147,7 +147,7 @@ def describe(chosen: Chosen) -> str:
     """Say which format it is."""
     formats = chosen.formats
     return (
-        f"{formats.state}, the current {formats.current.plain}, constants with "
+        f"{formats.text}, the current {formats.current.plain}, constants with "
         f"{formats.constant_fraction_bits} fraction bits"
     )
 
@@ -254,7 +254,7 @@ def _trade_off(chosen: Chosen) -> Figure:
         [FixedPoint.parse(each.format).state.width for each in tried],
         [1 - each.spike_agreement for each in tried],
         [each.mean_state_error for each in tried],
-        str(chosen.formats.state),
+        chosen.formats.text,
     )
 
 

@@ -7,7 +7,8 @@ what does not fit into a state is clamped, or wrapped, by a node of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from sc_neurocore.errors import EquationError
@@ -221,11 +222,22 @@ class ProgramBuilder:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.statements: list[Statement] = [Statement("", "inputs")]
+        self.statement = 0
         self._known: dict[Node, int] = {}
 
     def begin(self, target: str, text: str) -> None:
         """Start the statement that the next nodes belong to."""
         self.statements.append(Statement(target, text))
+        self.statement = len(self.statements) - 1
+
+    @contextmanager
+    def within(self, statement: int) -> Iterator[None]:
+        """Let what is made belong to an earlier statement."""
+        now, self.statement = self.statement, statement
+        try:
+            yield
+        finally:
+            self.statement = now
 
     def input(self, low: int, high: int, fraction_bits: int) -> int:
         """Make an input node; two calls make two."""
@@ -332,8 +344,8 @@ class ProgramBuilder:
     def _append(self, node: Node) -> int:
         if node.width > MAXIMUM_RESULT_BITS:
             raise EquationError(
-                f"{self.statements[-1].text}: an intermediate result needs {node.width} bits, at "
+                f"{self.statements[self.statement].text}: an intermediate result needs {node.width} bits, at "
                 f"most {MAXIMUM_RESULT_BITS} are supported: lower the powers, or clamp before them"
             )
-        self.nodes.append(replace(node, statement=len(self.statements) - 1))
+        self.nodes.append(replace(node, statement=self.statement))
         return len(self.nodes) - 1
