@@ -98,7 +98,7 @@ def compare(
             formats = chosen.formats
             network = quantize(
                 description,
-                formats.state,
+                formats.text,
                 weight_bits,
                 constant_bits=formats.constant_fraction_bits,
             )

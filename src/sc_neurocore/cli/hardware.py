@@ -96,7 +96,7 @@ def compile_(
         compiled = compile_design(
             description,
             out,
-            taken.formats.state,
+            taken.formats.text,
             weight_bits,
             number,
             schedule,

@@ -47,7 +47,7 @@ _COMPARE: dict[type[ast.cmpop], str] = {ast.GtE: ">=", ast.Gt: ">", ast.LtE: "<=
 
 @dataclass(frozen=True)
 class Function:
-    """A function of one argument that a text defines; beyond low and high it stays as it is there."""
+    """A function of one argument that a text defines; it stays as it is at low and high."""
 
     argument: str
     body: Expression

@@ -136,7 +136,8 @@ def written(dimensions: Dimensions | None) -> str:
     """Return dimensions as people write them, such as `pA/mV`."""
     if dimensions is None:
         return "any unit"
-    above, below = [], []
+    above: list[str] = []
+    below: list[str] = []
     for name, exponent in zip(_NAMES, dimensions, strict=True):
         if exponent:
             size = abs(exponent)

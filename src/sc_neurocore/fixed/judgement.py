@@ -317,7 +317,10 @@ class _Judge:
         ]
         formats = self._program.fixed_point
         if not full:
-            return f"a threshold within what {formats.state.plain} holds, or a larger current, is needed"
+            return (
+                f"a threshold within what {formats.state.plain} holds, or a larger current, is "
+                f"needed"
+            )
         named = ", ".join(dict.fromkeys(fact.target for fact in full))
         state = formats.of(full[0].target)
         return (

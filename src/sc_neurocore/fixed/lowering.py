@@ -601,10 +601,9 @@ def lower(
     lowering.begin()
     spike, new_state = step(neuron, state, currents, parameters, lowering)
     outputs = [(Port(SPIKE, 1, 0, signed=False), spike)]
-    for name, value in new_state.items():
+    for name, following in new_state.items():
         form = formats.of(name)
-        port = Port(name + NEXT, form.width, form.fraction_bits, form.signed)
-        outputs.append((port, value))
+        outputs.append((Port(name + NEXT, form.width, form.fraction_bits, form.signed), following))
     program = Program(
         nodes=tuple(lowering.builder.nodes),
         statements=tuple(lowering.builder.statements),

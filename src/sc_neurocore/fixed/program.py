@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from sc_neurocore.errors import EquationError
 
@@ -84,12 +85,12 @@ class Node:
     table: LookupTable | None = None
     stores: bool = False
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Bits of the node in two's complement."""
         return signed_width(self.low, self.high)
 
-    @property
+    @cached_property
     def is_condition(self) -> bool:
         """Whether the node is a truth value."""
         return self.operator in COMPARISONS
@@ -180,6 +181,14 @@ class Program:
     statements: tuple[Statement, ...]
     inputs: tuple[tuple[Port, int], ...]
     outputs: tuple[tuple[Port, int], ...]
+
+    @cached_property
+    def working_widths(self) -> tuple[int, ...]:
+        """Of each node the bits at which it cannot overflow: its own, or an operand's."""
+        return tuple(
+            max([node.width, *(self.nodes[operand].width for operand in node.operands)])
+            for node in self.nodes
+        )
 
     @property
     def width(self) -> int:
@@ -344,8 +353,9 @@ class ProgramBuilder:
     def _append(self, node: Node) -> int:
         if node.width > MAXIMUM_RESULT_BITS:
             raise EquationError(
-                f"{self.statements[self.statement].text}: an intermediate result needs {node.width} bits, at "
-                f"most {MAXIMUM_RESULT_BITS} are supported: lower the powers, or clamp before them"
+                f"{self.statements[self.statement].text}: an intermediate result needs "
+                f"{node.width} bits, at most {MAXIMUM_RESULT_BITS} are supported: lower the "
+                f"powers, or clamp before them"
             )
         self.nodes.append(replace(node, statement=self.statement))
         return len(self.nodes) - 1

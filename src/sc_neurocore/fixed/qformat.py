@@ -301,6 +301,8 @@ class _Options:
     """What the text of formats says."""
 
     def __init__(self, text: str | QFormat) -> None:
+        if not isinstance(text, str):
+            text = QFormat.parse(text)  # which says what is wrong
         self.text = text
         self.constants: int | None = None
         self.tables: int | None = None
@@ -310,10 +312,8 @@ class _Options:
         if isinstance(text, QFormat):
             self.state = text
             return
-        if not isinstance(text, str):
-            self.state = QFormat.parse(text)  # which says what is wrong
-            return
-        plain, options = [], []
+        plain: list[str] = []
+        options: list[str] = []
         for part in text.split(":"):
             (options if "=" in part else plain).append(part)
         self.state = QFormat.parse(":".join(plain))

@@ -168,14 +168,16 @@ def _tabulate(
     chosen = formats.range_of(str(of))
     if chosen is None:
         resolution = 2.0 ** -(formats.finest + 1)
-        start, stop = _part(value, low * unit, high * unit, resolution, largest, unit)
+        part = _part(value, low * unit, high * unit, resolution, largest, unit)
+        if part is None:
+            raise EquationError(
+                f"{substituted(function, {ARGUMENT: of})} has no value that "
+                f"{formats.current.plain} could hold, for {of} from {low * unit:g} to "
+                f"{high * unit:g}"
+            )
+        start, stop = part
     else:
         start, stop = (min(max(end, low * unit), high * unit) for end in chosen)
-    if start is None:
-        raise EquationError(
-            f"{substituted(function, {ARGUMENT: of})} has no value that {formats.current.plain} "
-            f"could hold, for {of} from {low * unit:g} to {high * unit:g}"
-        )
     segment_bits = 0
     while True:
         width = unit * 2.0**segment_bits
@@ -199,8 +201,9 @@ def _tabulate(
         function, of, argument_bits, segment_bits, first << segment_bits, entries, bits, 0, 0, 0
     )
     table = _with_errors(table, value, low, high)
-    inside = np.arange(table.first, table.last + 1, -(-(table.last - table.first) // _SAMPLES) or 1)
-    inside = inside[(inside * unit >= start) & (inside * unit <= stop)].astype(np.float64) * unit
+    step = -(-(table.last - table.first + 1) // _SAMPLES)
+    inside = np.arange(table.first, table.last + 1, step).astype(np.float64) * unit
+    inside = inside[(inside >= start) & (inside <= stop)]
     holes = inside[~np.isfinite(value(inside))]
     if holes.size:
         raise _no_value(function, of, float(holes[0]))
@@ -246,7 +249,7 @@ def _part(
     resolution: float,
     largest: float,
     unit: float,
-) -> tuple[float, float] | tuple[None, None]:
+) -> tuple[float, float] | None:
     """Return the part of [low, high] where the function moves and is not too large."""
     octaves = np.arange(math.log2(unit) - 1, max(math.log2(max(abs(low), abs(high), unit)), 0) + 1,
                         1 / 16)  # fmt: skip
@@ -261,7 +264,7 @@ def _part(
         sizes = np.where(np.isfinite(values), np.abs(values), np.inf)
         least = int(np.argmin(sizes))
         place = float(places[least])
-        return (place, place) if np.isfinite(sizes[least]) else (None, None)
+        return (place, place) if np.isfinite(sizes[least]) else None
     first, last = (int(end) for end in np.flatnonzero(good)[[0, -1]])
 
     def between(inside: float, outside: float, holds: Callable[[float], bool]) -> float:
@@ -318,7 +321,7 @@ def _with_errors(
         numbers = np.linspace(float(end), float(argument), 257)
         return error(np.full(numbers.shape, end), numbers)
 
-    within = np.abs(approximation(table, inside) - value(inside * unit))
+    within = np.abs(approximation(table, inside) - value(inside.astype(np.float64) * unit))
     return replace(
         table,
         error=float(within[np.isfinite(within)].max(initial=0.0)),
