@@ -5,6 +5,7 @@
 The command works on a folder that holds another design, certificate, build or report. Half of the
 trials end it right before one of the operations by which it touches the folder, the others after a
 part of the time that it takes. Without `real`, what simulates, proves and builds only pretends to.
+With it, all tools run that ever do; only the proof of the small network is one of a single sample.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from sc_neurocore.network import (
 from sc_neurocore.tools import programs
 from sc_neurocore.tools.catalogue import PROGRAMS
 from sc_neurocore.verify import certificate as certificates
+from sc_neurocore.verify import small_network
 from sc_neurocore.verify.cosimulation import CosimulationResult
 from sc_neurocore.verify.result import ProofResult
 
@@ -97,7 +99,7 @@ def commands(root: Path) -> dict[str, Callable[[], None]]:
     }
 
 
-def in_child(work: Callable[[], None], seconds: float | None = None) -> tuple[int, float]:
+def in_child(work: Callable[[], object], seconds: float | None = None) -> tuple[int, float]:
     """Do work in a process and group of its own; kill it after some seconds.
 
     Returns:
@@ -190,7 +192,9 @@ def main(name: str, trials: int, seed: int, *options: str) -> None:
 
         def prepared(work: Callable[[], None]) -> Callable[[], None]:
             def do() -> None:
-                if "real" not in options:
+                if "real" in options:
+                    small_network.Kind.samples = 1
+                else:
                     pretend()
                 work()
 
@@ -238,9 +242,10 @@ def main(name: str, trials: int, seed: int, *options: str) -> None:
             ends["old" if found == before else "new"] += 1
             with opened(folder) as design:
                 assert design.edited == (), moment
-            code, _ = in_child(prepared(command))
+            code, _ = in_child(lambda: (pretend(), command()))
             assert code in (0, 1), (moment, code)
             left(folder)
+            print(trial + 1, "of", trials, moment, file=sys.stderr, flush=True)
         print(json.dumps({"command": name, "trials": trials, "touches": touches, **ends}))
 
 

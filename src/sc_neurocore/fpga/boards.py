@@ -255,7 +255,7 @@ def board_of(design: Design) -> BoardPart:
 
 
 def _check_inputs(accelerator: Accelerator, geometry: Geometry) -> None:
-    inputs = geometry.layers[0].inputs
+    inputs = geometry.frame_inputs
     if accelerator.frames_per_sample > 1:
         raise UserError(
             f"{accelerator.top} takes {accelerator.frames_per_sample} frames per result, one per "
@@ -295,7 +295,7 @@ def _values(
     board: Board, accelerator: Accelerator, clock: Clock, top: str, image: bytes
 ) -> dict[str, Any]:
     geometry = accelerator.geometry
-    inputs = geometry.layers[0].inputs
+    inputs = geometry.frame_inputs
     silence = round(clock.hertz * _SECONDS_OF_SILENCE)
     return {
         "board": board,

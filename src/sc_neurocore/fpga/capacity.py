@@ -77,9 +77,10 @@ def plan_memories(geometry: Geometry, weights: WeightSource = "rom") -> tuple[Pl
     columns = _columns(row) if is_loaded else [row // slices] * slices
     # One bit stands for no parameters at all; it is always zero, and synthesis leaves it out.
     own = geometry.bias_bits + (geometry.parameter_bits if geometry.parameter_bits > 1 else 0)
-    # Of several values in a beat, it is kept which are not zero.
-    flags = geometry.beat if geometry.beat > 1 else 0
-    event = geometry.event_bits + geometry.beat * geometry.input_bits + flags
+    # Of several values in a beat, and where each beat has its place, it is kept which are not zero.
+    flags = geometry.beat if geometry.beat > 1 or geometry.walks_frame else 0
+    number = 0 if geometry.walks_frame else geometry.event_bits
+    event = number + geometry.beat * geometry.input_bits + flags
     scores = 1 << (geometry.output_bits - geometry.unit_shift)
     of_units = (
         # A single state stands in a register.
@@ -95,7 +96,7 @@ def plan_memories(geometry: Geometry, weights: WeightSource = "rom") -> tuple[Pl
         *(PlannedMemory("weights", geometry.rows, bits, is_loaded, is_loaded) for bits in columns),
         PlannedMemory("neurons", geometry.slots, geometry.units * own, is_written=False),
         PlannedMemory("events", 2 << geometry.event_bits, event),
-        PlannedMemory("spikes", 2 << (geometry.place_bits + geometry.group_bits), geometry.lanes),
+        PlannedMemory("spikes", geometry.spike_store_words, geometry.lanes),
         *(rings * geometry.lanes if geometry.delay_bits else []),
         *(of_units * geometry.units),
     )

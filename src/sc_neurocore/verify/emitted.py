@@ -143,7 +143,7 @@ def _row(geometry: Geometry, number: int) -> dict[str, int]:
         "takes_frame": int(layer.takes_frame),
         "is_recurrent": int(layer.is_recurrent),
         "is_delayed": int(layer.is_delayed),
-        "last_word": layer.words - 1,
+        "last_word": 0 if geometry.windows else layer.words - 1,
         "last_group": layer.groups - 1,
         "last_lane": layer.last_lane,
         "inputs": layer.inputs & mask,
