@@ -164,7 +164,9 @@ def dump(random: random.Random, content: Any) -> bytes:
 
 def _load(path: Path) -> Any:
     try:
-        is_usual = path.is_file() and path.stat().st_size < 1 << 22  # an earlier change may be there
+        is_usual = (
+            path.is_file() and path.stat().st_size < 1 << 22
+        )  # an earlier change may be there
         return json.loads(path.read_bytes()) if is_usual else None
     except (ValueError, RecursionError):
         return None
@@ -342,7 +344,9 @@ def odd_names(random: random.Random, folder: Path) -> None:
     name = random.choice(NAMES).encode("utf-8", "surrogatepass").replace(b"\0", b"").strip(b"/.~")
     parent = os.fsencode(random.choice([folder, folder / "rtl", folder / "proof"]))
     with contextlib.suppress(OSError, ValueError):
-        Path(os.fsdecode(os.path.join(parent, name or b"\xff\xfe"))).write_bytes(b"x")
+        # Not through a link that an earlier change put there.
+        with Path(os.fsdecode(os.path.join(parent, name or b"\xff\xfe"))).open("xb") as file:
+            file.write(b"x")
 
 
 def journal(random: random.Random, folder: Path) -> None:
