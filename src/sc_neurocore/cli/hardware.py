@@ -318,5 +318,6 @@ def _verify_neuron(directory: Path, allow_edited: bool, report: Report) -> None:
     ]
     rows += [("edited by hand", name, "") for name in certificate.edited]
     rows.append(("certificate", (directory / CERTIFICATE).as_posix(), ""))
+    rows.append(("verdict", "holds" if certificate.holds else "fails", certificate.verdict))
     report.result(certificate.as_dict(), rows)
     report.exit_code = 0 if certificate.holds else 1

@@ -10,18 +10,15 @@ by what the memory's own contract says: real at one word, which may be any.
 from __future__ import annotations
 
 import re
-import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from sc_neurocore.errors import CheckFailedError
-from sc_neurocore.hdl.accelerator import SOURCES, Accelerator
+from sc_neurocore.hdl.accelerator import SOURCES
 from sc_neurocore.verify.elaborated import Value
-from sc_neurocore.verify.result import ProofResult, ProofStatus
-from sc_neurocore.verify.unrolling import VacuousError, engine, induction_depth
+from sc_neurocore.verify.unrolling import induction_depth
 
 Parameters = Mapping[str, Value]
 Size = Callable[[Mapping[str, int]], int]

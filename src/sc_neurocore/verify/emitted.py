@@ -17,7 +17,14 @@ from sc_neurocore.hdl.geometry import Geometry, LayerGeometry
 from sc_neurocore.hdl.memories import memory_files
 from sc_neurocore.tools import programs
 from sc_neurocore.verify.bench import MEMORIES
-from sc_neurocore.verify.elaborated import Elaboration, compare, elaborate, same_circuit, table
+from sc_neurocore.verify.elaborated import (
+    Elaboration,
+    compare,
+    elaborate,
+    new_state,
+    same_circuit,
+    table,
+)
 from sc_neurocore.verify.result import ProofResult
 
 NAME = "files: sizes, tables and numbers are those of the network"
@@ -33,8 +40,9 @@ def check_emitted(design: Design) -> ProofResult:
     asynchronous resets, a second clock, black boxes, wires with no driver or several. Where
     somebody edited the files, the circuits of the top module and of the memories must also be the
     ones that would be written: the top connects what the other proofs speak of, and these put
-    memories of their own in place of the design's. No proof and no simulation looks at a board's
-    Verilog, so none of that may be edited.
+    memories of their own in place of the design's. Nor may the files remember more than would be
+    written: no proof within a bound and no sample waits as long as a counter can. No proof and no
+    simulation looks at a board's Verilog, so none of that may be edited.
 
     Raises:
         ToolMissingError: If Yosys is not installed.
@@ -84,7 +92,10 @@ def _differences(design: Design, expected: Mapping[str, tuple[int, ...]]) -> Ite
     yield from _other_rows(files, found, accelerator.geometry)
     if design.edited:
         yield from found.warnings
-        yield from _other_circuits(design, files)
+        ours = _generated(design)
+        yield from _other_circuits(files, ours, accelerator.top)
+        for each in new_state(found, elaborate(ours, accelerator.top)):
+            yield f"{each}: what waits there for longer than anybody looks is not found"
         yield from _edited_board(design)
 
 
@@ -175,8 +186,8 @@ def _other_rows(
                 )
 
 
-def _other_circuits(design: Design, files: Mapping[str, bytes]) -> Iterator[str]:
-    """Yield what was edited into another circuit, of those files that no other proof looks at."""
+def _generated(design: Design) -> dict[str, bytes]:
+    """Return the core's files as this version writes them."""
     choices = design.manifest.choices
     expected: Rendered = render_accelerator(
         design.network,
@@ -186,12 +197,17 @@ def _other_circuits(design: Design, files: Mapping[str, bytes]) -> Iterator[str]
         ram_style=choices.ram_style,
         **choices.engine_options,
     )
-    ours = {
+    return {
         name.removeprefix(f"{SOURCES}/"): content
         for name, content in expected.contents.items()
         if name.endswith((".v", ".hex"))
     }
-    name = expected.accelerator.top
+
+
+def _other_circuits(
+    files: Mapping[str, bytes], ours: Mapping[str, bytes], name: str
+) -> Iterator[str]:
+    """Yield what was edited into another circuit, of those files that no other proof looks at."""
     top = f"{name}.v"
     reasons = {top: "connects engine, tables and equations in another way than is generated"}
     memories = (f"{name}_weights.v", *MEMORIES)
