@@ -13,7 +13,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Unpack
 
-from sc_neurocore import __version__
 from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.equation_compiler import default_name, emit_neuron
@@ -256,10 +255,9 @@ def _template_values(
         return "default" if layer.is_last else f"{geometry.layer_bits}'d{layer.number}"
 
     sizes = (geometry.frame.size, *(layer.outputs for layer in network.layers))
-    parameters = geometry.parameters | {"NEURONS_FILE": f'"{NEURONS_FILE}"'}
+    parameters = geometry.parameters | {"NEURONS_FILE": f'{{MEMORY_FOLDER, "/{NEURONS_FILE}"}}'}
     return {
         "top": top,
-        "version": __version__,
         "g": geometry,
         "label": label,
         "network_name": network.name,

@@ -128,6 +128,25 @@ def engine_layers(network: IntegerNetwork) -> tuple[EngineLayer, ...]:
     Raises:
         UserError: If a layer is made of what the engine does not build.
     """
+    for number, layer in enumerate(network.layers):
+        if layer.kinds[-1] == "recurrent-conv2d":
+            raise UserError(
+                f"{network.name}: neuron layer {number + 1} gets its own spikes back through a "
+                f"convolution: accelerators have dense recurrent weights; it is computed in "
+                f"floating point, integers and streams so far"
+            )
+        if "join" in layer.kinds:
+            raise UserError(
+                f"{network.name}: neuron layer {number + 1} has a join in front of it: "
+                f"accelerators pass spikes from each layer to the next one only; networks with a "
+                f"second path are computed in floating point, integers and streams so far"
+            )
+    if network.input.signed:
+        raise UserError(
+            f"{network.name}: its inputs have a sign: accelerators take unsigned inputs; simulate "
+            f"and evaluate take signed ones. Split each into two inputs, one for rises and one for "
+            f"falls, whose weights are w and -w"
+        )
     return tuple(_engine_layer(network, number) for number in range(len(network.layers)))
 
 

@@ -21,6 +21,7 @@ from sc_neurocore.network.layers import (
     Conv2d,
     Dense,
     Flatten,
+    Join,
     Values,
     Weighted,
 )
@@ -60,6 +61,16 @@ def folded_layers(description: NetworkDescription) -> Iterator[tuple[int, BaseLa
     Raises:
         UserError: As `fold_linear` does.
     """
+    now: dict[int, int] = {}  # joins name their sources by place, which folding changes
+    for index, (place, layer) in enumerate(_folded(description)):
+        now[place] = index
+        if isinstance(layer, Join):
+            layer = layer.model_copy(update={"source": now[layer.source]})
+        yield place, layer
+
+
+def _folded(description: NetworkDescription) -> Iterator[tuple[int, BaseLayer]]:
+    """Yield the layers as they are folded; joins still name their sources' old places."""
     for stage in description.stages():
         layers = list(stage.between)
         weighted = [index for index, (_, each) in enumerate(layers) if isinstance(each, Weighted)]

@@ -126,7 +126,7 @@ def _other_words(found: Elaboration, expected: Mapping[str, tuple[int, ...]]) ->
         for memory in instance.memories:
             if memory.words is None:
                 continue
-            names = expected.keys() & set(instance.texts)
+            names = {name for name in expected if f"./{name}" in instance.texts}
             seen |= names
             if len(names) != 1:
                 yield f"{instance.path} is filled from no file of this network"

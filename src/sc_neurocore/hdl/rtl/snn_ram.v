@@ -42,6 +42,32 @@ module snn_ram #(
         if (read) read_data <= words[read_address];
     end
 
+`ifdef FORMAL
+    // Of one word, `watched`, which may be any: `kept` is what was written there last, or stood there from
+    // the first clock on, and what is read there is that. The output stays until something else is read.
+    (* anyconst *) wire [ADDRESS_BITS-1:0] watched;
+    reg             begun = 1'b0, known = 1'b0, stays = 1'b0;
+    reg [WIDTH-1:0] kept, answer, before;
+    wire [WIDTH-1:0] there = begun ? kept : words[watched];
+    wire             is_written = write && write_address == watched;
+    always @(posedge clk) begin
+        begun <= 1'b1;
+        kept  <= is_written ? write_data : there;
+        if (read) begin
+            known  <= read_address == watched && !is_written;
+            answer <= there;
+        end
+        stays  <= !read;
+        before <= read_data;
+    end
+    always @(posedge clk) begin
+        if (begun) assert (words[watched] == kept);
+        if (known) assert (read_data == answer);
+        if (stays) assert (read_data == before);
+    end
+    wire reached_an_answer = known && answer != kept;
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -52,6 +52,55 @@ module snn_spikes #(
         .read_data     (read_word)
     );
 
+`ifdef FORMAL
+    // What is said of lane `which` in one word, `watched`, which may both be any: the bit that is read is
+    // the spike that was gathered. `kept` is the memory's word there, by the contract of snn_ram.v.
+    localparam LANE_BITS = LANES > 1 ? $clog2(LANES) : 1;
+    localparam TURNS     = LANES / UNITS;
+    (* anyconst *) wire [LANE_BITS-1:0] any_lane;
+    wire [LANE_BITS-1:0] which = any_lane < LANES ? any_lane : {LANE_BITS{1'b0}};
+    wire [PLACE_BITS+GROUP_BITS:0] watched;
+    wire [LANES-1:0]               kept;
+
+    reg [LANE_BITS:0] turn = {(LANE_BITS+1){1'b0}};   // turns of the word that are gathered
+    reg               spiked, must, answer, known = 1'b0, is_answer = 1'b0;
+    wire [LANE_BITS:0] turn_of_which = which / UNITS;
+    wire               spikes_now    = (gather_spike >> (which % UNITS)) & 1'b1;
+    wire               is_turn       = turn == turn_of_which;
+    wire               writes        = gather && turn == TURNS - 1
+                                     && {gather_bank, gather_place, gather_group} == watched;
+    always @(posedge clk) begin
+        if (gather) begin
+            turn <= turn == TURNS - 1 ? {(LANE_BITS+1){1'b0}} : turn + 1'b1;
+            if (is_turn) spiked <= spikes_now;
+        end
+        if (writes) begin
+            must  <= is_turn ? spikes_now : spiked;
+            known <= 1'b1;
+        end
+        if (read) begin
+            answer    <= must;
+            is_answer <= known && {read_bank, read_place, read_group} == watched && !writes;
+        end
+    end
+
+    // The world's side: the lanes come in their order, and the last ones are marked.
+    wire fair_now = !gather || gather_ends_word == (turn == TURNS - 1);
+    reg  fair = 1'b1;
+    always @(posedge clk) fair <= fair && fair_now;
+
+    always @(posedge clk)
+        if (fair && fair_now) begin
+            if (is_answer) assert ((read_word >> which) % 2 == answer);
+            // Invariants.
+            if (known) assert ((kept >> which) % 2 == must);
+            if (turn > turn_of_which)
+                assert ((gathered >> (LANES - UNITS*(turn - turn_of_which) + which % UNITS)) % 2 == spiked);
+            assert (turn < TURNS);
+        end
+    wire reached_an_answer = fair && fair_now && is_answer && answer && !must;
+`endif
+
 endmodule
 
 `default_nettype wire
