@@ -59,16 +59,15 @@ module snn_spikes #(
     localparam TURNS     = LANES / UNITS;
     (* anyconst *) wire [LANE_BITS-1:0] any_lane;
     wire [LANE_BITS-1:0] which = any_lane < LANES ? any_lane : {LANE_BITS{1'b0}};
-    wire [PLACE_BITS+GROUP_BITS:0] watched;
-    wire [LANES-1:0]               kept;
+    wire [ADDRESS_BITS-1:0] watched;
+    wire [LANES-1:0]        kept;
 
     reg [LANE_BITS:0] turn = {(LANE_BITS+1){1'b0}};   // turns of the word that are gathered
     reg               spiked, must, answer, known = 1'b0, is_answer = 1'b0;
     wire [LANE_BITS:0] turn_of_which = which / UNITS;
     wire               spikes_now    = (gather_spike >> (which % UNITS)) & 1'b1;
     wire               is_turn       = turn == turn_of_which;
-    wire               writes        = gather && turn == TURNS - 1
-                                     && {gather_bank, gather_place, gather_group} == watched;
+    wire               writes        = gather && turn == TURNS - 1 && gather_address == watched;
     always @(posedge clk) begin
         if (gather) begin
             turn <= turn == TURNS - 1 ? {(LANE_BITS+1){1'b0}} : turn + 1'b1;
@@ -80,7 +79,7 @@ module snn_spikes #(
         end
         if (read) begin
             answer    <= must;
-            is_answer <= known && {read_bank, read_place, read_group} == watched && !writes;
+            is_answer <= known && read_address == watched && !writes;
         end
     end
 
