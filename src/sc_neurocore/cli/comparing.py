@@ -102,7 +102,7 @@ def compare(
             formats = chosen.formats
             network = quantize(
                 description,
-                formats.state,
+                formats.text,
                 weight_bits,
                 constant_bits=formats.constant_fraction_bits,
             )
@@ -148,7 +148,7 @@ def describe(chosen: Chosen) -> str:
     """Say which format it is."""
     formats = chosen.formats
     return (
-        f"{formats.state}, the current {formats.current.plain}, constants with "
+        f"{formats.text}, the current {formats.current.plain}, constants with "
         f"{formats.constant_fraction_bits} fraction bits"
     )
 

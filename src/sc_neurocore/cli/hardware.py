@@ -99,7 +99,7 @@ def compile_(
         compiled = compile_design(
             description,
             out,
-            taken.formats.state,
+            taken.formats.text,
             weight_bits,
             number,
             schedule,
@@ -187,13 +187,11 @@ def _compile_neuron(
     program = lower(model, formats)
     both = compare_neuron(program, stimulus)
     refuse(both.findings, allow)
-    neuron = compile_neuron(
-        model, out, formats.state, pipeline, formats.constant_fraction_bits, allow
-    )
+    neuron = compile_neuron(model, out, formats, pipeline, allow=allow)
     paths = [(out / name).as_posix() for name in neuron.verilog.files]
     content = {
         "module": neuron.verilog.name,
-        "format": str(formats.state),
+        "format": formats.text,
         "constant_bits": formats.constant_fraction_bits,
         "numerics": neuron.numerics.as_dict(),
         "comparison": both.as_dict(),

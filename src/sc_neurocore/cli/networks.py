@@ -52,7 +52,7 @@ def evaluate(
         )
         formats = chosen.formats
         network = quantize(
-            description, formats.state, weight_bits, constant_bits=formats.constant_fraction_bits
+            description, formats.text, weight_bits, constant_bits=formats.constant_fraction_bits
         )
         fixed, _ = evaluate_integers(network, asked, classes, report.progress)
         both = compare_network(description, network, inputs, origin)

@@ -99,7 +99,7 @@ def compile_design(
     if placed is not None:
         lanes, options["soft_lanes"] = placed.lanes, placed.soft_lanes
     choices = Choices(
-        format=str(network.fixed_point.state),
+        format=network.fixed_point.text,
         constant_bits=network.fixed_point.constant_fraction_bits,
         weight_bits=tuple(network.weight_bits),
         lanes=int(lanes),

@@ -269,7 +269,7 @@ def _template_values(
         "outputs": sizes[-1],
         "input_kind": network.input.kind,
         "readout": network.readout,
-        "state_format": network.fixed_point.state,
+        "state_format": network.fixed_point.text,
         "current_format": network.fixed_point.current,
         "equations": [
             _equation(program, module, geometry)
@@ -332,9 +332,10 @@ def _equation(program: NeuronProgram, module: str, geometry: Geometry) -> dict[s
 
 def packed_initial_state(program: NeuronProgram) -> int:
     """Return a neuron's states at rest, packed into one number."""
-    form = program.fixed_point.state
+    formats = program.fixed_point
     states = pack(port for port in program.inputs if port.name in program.neuron.states)
-    return sum(
-        (int(form.quantize(program.neuron.states[each.name])) % (1 << each.width)) << each.low
-        for each in states
-    )
+
+    def bits(name: str, width: int) -> int:
+        return int(formats.of(name).quantize(program.neuron.states[name])) % (1 << width)
+
+    return sum(bits(each.name, each.width) << each.low for each in states)

@@ -19,7 +19,7 @@ from sc_neurocore.files import LARGEST_FILE, read_inside, sha256
 from sc_neurocore.fixed.judgement import judge_network
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.numerics import check_kinds, refuse
-from sc_neurocore.fixed.qformat import QFormat
+from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.folders import read_together, replace_files, sole_writer, written_files
 from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
@@ -159,7 +159,7 @@ def render_design(
     Raises:
         UserError: If the integers or the engine do not have what the network needs.
     """
-    if not QFormat.parse(choices.format).signed:
+    if not FixedPoint.parse(choices.format).state.signed:
         raise UserError(f"format {choices.format}: the engine's states are signed; expected Qm.n")
     network = network or quantize(
         description,
@@ -244,7 +244,7 @@ def compile_network(
     description = one_map_each(description)
     network = quantize(description, format, weight_bits, constant_bits=constant_bits)
     choices = Choices(
-        format=str(network.fixed_point.state),
+        format=network.fixed_point.text,
         constant_bits=network.fixed_point.constant_fraction_bits,
         weight_bits=tuple(network.weight_bits),
         lanes=lanes,

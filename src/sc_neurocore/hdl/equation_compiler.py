@@ -74,6 +74,8 @@ def compile_equations(
 def default_name(program: NeuronProgram) -> str:
     """Return the module name made from the neuron and the format, such as `lif_q8_8`."""
     form = str(program.fixed_point.state).lower()
+    if program.fixed_point.own:
+        form = "mixed"
     return f"{program.neuron.name.lower()}_{form.replace('.', '_').replace(':', '_')}"
 
 
@@ -112,8 +114,10 @@ def _about(program: NeuronProgram, pipeline: int) -> list[str]:
     overflow = {"saturate": "saturated", "wrap": "wrapped"}
     lines = [f"The {neuron.name} neuron, from its equation:", ""]
     lines += [f"    {line}" for line in str(neuron).strip().splitlines()]
+    own = ", ".join(f"{name} is {form.plain}" for name, form in formats.own)
     lines += [
         "",
+        *textwrap.wrap(own and f"Formats of their own: {own}.", LINE - 3),
         f"States are {state.plain}, the current is {formats.current.plain} (m.n: m bits before the",
         "point with the sign, n after it). A line is computed at full width; the result is",
         f"rounded {rounding[state.rounding]} and {overflow[state.overflow]} once, where it is "

@@ -68,13 +68,13 @@ def registered_module(program: NeuronProgram, module: str, latency: int) -> str:
 
 def reset_values(program: NeuronProgram) -> dict[str, str]:
     """Return what reset puts into each register, as Verilog."""
-    form = program.fixed_point.state
 
-    def number(value: float) -> str:
+    def number(name: str, value: float) -> str:
+        form = program.fixed_point.of(name)
         integer = int(form.quantize(value))
         return literal(integer, form.width) if form.signed else f"{form.width}'d{integer}"
 
-    states = {name: number(value) for name, value in program.neuron.states.items()}
+    states = {name: number(name, value) for name, value in program.neuron.states.items()}
     return {SPIKE: "1'b0"} | states
 
 

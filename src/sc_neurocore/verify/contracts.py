@@ -117,7 +117,7 @@ def _neuron_joins(p: Mapping[str, int]) -> tuple[Join, ...]:
     is_one = p["LANES"] == p["UNITS"] and not p["STEP_OUTER"]
     kept = "one_state.kept" if is_one else "several_states.states.kept"
     address = p["STATE_SLOT_BITS"] if p["STEP_OUTER"] else max(1, _log(p["LANES"] // p["UNITS"]))
-    joins = (
+    joins: tuple[Join, ...] = (
         Join("standing", "carousel.ring", _one, lambda p: p["LANES"] * p["SUM_BITS"]),
         Join("all_kept", f"{unit}{kept}", _units, lambda p: p["STATE_BITS"]),
         Join("all_states", f"{unit}state", _units, lambda p: p["STATE_BITS"]),
@@ -152,7 +152,7 @@ READOUT = Contract(
 )
 SPIKES = Contract(
     "snn_spikes",
-    "a bit that is read is the spike that was gathered for it, whatever its place",
+    "a bit that is read is the spike that was gathered for it, in either bank, whatever its place",
     joins=lambda p: (
         Join("watched", "memory.watched", _one, lambda p: p["ADDRESS_BITS"]),
         Join("kept", "memory.kept", _one, _lanes),

@@ -139,7 +139,7 @@ def _verify_neuron(compiled: CompiledNeuron, progress: ProgressCallback) -> Neur
         neuron={
             "module": verilog.name,
             "neuron": str(program.neuron),
-            "state_format": str(program.fixed_point.state),
+            "state_format": program.fixed_point.text,
             "pipeline": latency,
             "files": compiled.hashes,
             "tables": [str(table) for table in program.tables],

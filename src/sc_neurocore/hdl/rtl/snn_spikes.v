@@ -67,7 +67,8 @@ module snn_spikes #(
     wire [LANE_BITS:0] turn_of_which = which / UNITS;
     wire               spikes_now    = (gather_spike >> (which % UNITS)) & 1'b1;
     wire               is_turn       = turn == turn_of_which;
-    wire               writes        = gather && turn == TURNS - 1 && gather_address == watched;
+    wire               writes        = gather && turn == TURNS - 1
+                                     && gather_address == watched;
     always @(posedge clk) begin
         if (gather) begin
             turn <= turn == TURNS - 1 ? {(LANE_BITS+1){1'b0}} : turn + 1'b1;

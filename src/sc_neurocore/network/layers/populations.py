@@ -40,6 +40,7 @@ class Population(BaseLayer):
 
     @model_validator(mode="after")
     def _check(self) -> Population:
+        self.neuron.need_one_input("a layer")
         for name, value in self.parameters.items():
             known = self.neuron.parameters
             if name not in known:
