@@ -232,6 +232,11 @@ def _modules(text: str) -> list[tuple[str, str]]:
     return [(found[1], found[0]) for found in _MODULE.finditer(text)]
 
 
+def without_contract(text: str) -> str:
+    """Return a module's text without its block of properties."""
+    return _BLOCK.sub("", text)
+
+
 def _check_block(module: str, text: str) -> None:
     """Refuse a module whose contract is not the one that we wrote."""
     ours = (files("sc_neurocore.hdl") / SOURCES / f"{module}.v").read_text(encoding="utf-8")
