@@ -72,7 +72,9 @@ def prove_control(accelerator: Accelerator, *, depth: int = 8, timeout: float = 
     figures: dict[str, int] = {}
     if g.windows:
         claims += (
-            "; that it comes, and within how many clocks, is not shown of a network with windows: "
+            "; each group's walk begins at its own rows of weights, those of its block of channels "
+            "where places share them, and places follow each other with all of their blocks; that "
+            "the result comes, and within how many clocks, is not shown of a network with windows: "
             "only co-simulation speaks of it"
         )
     else:
@@ -248,6 +250,7 @@ def _inside(g: Geometry) -> Iterator[tuple[str, str, int]]:
         signals["walked.window"] = window | {"fetch_valid": 1, "fetch_is_event": 1}
         yield "word_is_own", "walked.window.fetch_is_own", 1
         yield "word_is_last", "walked.window.fetch_is_last", 1
+        yield "block", "controller.by_place.block", g.group_bits
         yield "neurons_block", "neurons.by_place.block", g.group_bits
         yield "last_block", "layer_last_block", g.group_bits
         yield "shares_slots", "layer_shares_slots", 1
