@@ -237,19 +237,46 @@ def table(
         CheckFailedError: If an output does not depend on these inputs alone, or is not defined.
         UserError, ToolFailedError: As `elaborate`.
     """
+    settings = [dict.fromkeys(inputs, number) for number in range(rows)]
+    return evaluate(files, design, path, settings, timeout=timeout)
+
+
+def evaluate(
+    files: Mapping[str, bytes],
+    design: Elaboration,
+    path: str,
+    settings: Sequence[Mapping[str, int]],
+    *,
+    timeout: float = TIMEOUT,
+) -> list[dict[str, int]]:
+    """Evaluate a module without registers where its inputs are set in so many ways.
+
+    Args:
+        files: The design's files.
+        design: The same, elaborated.
+        path: The instance.
+        settings: The number at each of its inputs; it has no others.
+        timeout: Seconds for Yosys.
+
+    Returns:
+        For each setting the value of each output.
+
+    Raises:
+        CheckFailedError: If an output does not depend on these inputs alone, or is not defined.
+        UserError, ToolFailedError: As `elaborate`.
+    """
     instance = design.instances[path]
     commands = [f"hierarchy -top {instance.elaborated}", "flatten", "opt_clean"]
-    for number in range(rows):
-        sets = " ".join(f"-set {each} {number}" for each in inputs)
+    for number, setting in enumerate(settings):
+        sets = " ".join(f"-set {name} {value}" for name, value in setting.items())
         commands += [f"log row {number}", f"eval {sets}"]
+    inputs = ", ".join(settings[0])
     try:
         _, said = _run(files, design.top, commands, (), timeout, is_quiet=False)
     except programs.ToolTimeoutError:
         raise
     except ToolFailedError as error:
-        raise CheckFailedError(
-            f"{instance.module} is no table of {', '.join(inputs)}: {error}"
-        ) from None
+        raise CheckFailedError(f"{instance.module} is no table of {inputs}: {error}") from None
     result: list[dict[str, int]] = []
     for part in "\n".join(said).split("\nrow ")[1:]:
         row = {}
@@ -260,8 +287,8 @@ def table(
                 )
             row[name] = int(bits, 2)
         result.append(row)
-    if len(result) != rows or not all(result):
-        raise CheckFailedError(f"{instance.module} is no table of {', '.join(inputs)}")
+    if len(result) != len(settings) or not all(result):
+        raise CheckFailedError(f"{instance.module} is no table of {inputs}")
     return result
 
 

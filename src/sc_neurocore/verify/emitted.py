@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 
-from sc_neurocore.errors import ToolFailedError
+from sc_neurocore.errors import CheckFailedError, ToolFailedError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.accelerator import SOURCES, Accelerator, Rendered, render_accelerator
 from sc_neurocore.hdl.design import Design
@@ -26,9 +26,10 @@ from sc_neurocore.verify.elaborated import (
     table,
 )
 from sc_neurocore.verify.result import ProofResult
+from sc_neurocore.verify.windows import RANDOM_BITS, TRIALS, Tables, other_sums, read_tables
 
 NAME = "files: sizes, tables and numbers are those of the network"
-ENGINE, LAYERS = "engine", "layers"
+ENGINE, LAYERS, WINDOWS = "engine", "layers", "windows"
 _MOST_NAMED = 4
 
 
@@ -66,6 +67,13 @@ def check_emitted(design: Design) -> ProofResult:
         f"words of memory read back from the files and compared, each; one clock, no latch, no "
         f"falling edge, no asynchronous reset, nothing undriven"
     )
+    if accelerator.geometry.windows:
+        detail += (
+            f"; and what the tables of windows and the weights make of {TRIALS} arrays of random "
+            f"numbers in front of each layer is what the integer model's layers make of them: a "
+            f"tap that is missing, twice or elsewhere, or another weight, would stay unseen with a "
+            f"probability below 2 ** -{TRIALS * RANDOM_BITS - 24}"
+        )
     if differences:
         rest = len(differences) - _MOST_NAMED
         more = f"; and {rest} more" if rest > 0 else ""
@@ -90,6 +98,8 @@ def _differences(design: Design, expected: Mapping[str, tuple[int, ...]]) -> Ite
     yield from _other_words(found, expected)
     yield from _other_image(accelerator, design.network)
     yield from _other_rows(files, found, accelerator.geometry)
+    if accelerator.geometry.windows:
+        yield from _other_windows(files, found, accelerator, design.network)
     if design.edited:
         yield from found.warnings
         ours = _generated(design)
@@ -184,6 +194,32 @@ def _other_rows(
                     f"the table of layers says {name} = {row.get(name)} of layer {number}, the "
                     f"network needs {needed.get(name)}"
                 )
+
+
+def _other_windows(
+    files: Mapping[str, bytes],
+    found: Elaboration,
+    accelerator: Accelerator,
+    network: IntegerNetwork,
+) -> Iterator[str]:
+    """Yield what the table of windows says that is not of this network.
+
+    The map from what comes in to the sums, which tables and weights make, is compared with the
+    integer model's own layers: see `verify.windows`.
+    """
+    if WINDOWS not in found.instances:
+        yield f"{found.top} has no table of windows"
+        return
+    try:
+        tables = read_tables(files, found, WINDOWS, accelerator.geometry)
+    except CheckFailedError as error:
+        yield str(error)
+        return
+    planned = Tables.planned(accelerator.geometry)
+    if tables != planned:
+        yield f"the table of windows says {tables.first_difference(planned)}"
+    else:
+        yield from other_sums(tables, accelerator.geometry, network)
 
 
 def _generated(design: Design) -> dict[str, bytes]:
