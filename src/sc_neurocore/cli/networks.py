@@ -24,6 +24,7 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network_comparison import COMPARED_SAMPLES, compare_network
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.folders import sole_writer
+from sc_neurocore.kernels.workload import measure_workload
 from sc_neurocore.network.encoding import WeightEncoding
 
 Dataset = Annotated[str | None, typer.Option(help="Another data set (its test part).")]
@@ -51,6 +52,7 @@ def evaluate(
             description, formats.state, weight_bits, constant_bits=formats.constant_fraction_bits
         )
         fixed, _ = evaluate_integers(network, data, classes, report.progress)
+        workload = measure_workload(description, inputs)
         both = compare_network(description, network, inputs, origin)
         content = {
             "network": description.name,
@@ -59,6 +61,7 @@ def evaluate(
             "accuracy": accuracy(classes, data),
             "test_size": len(data),
             "fixed": fixed,
+            "neurobench": workload.as_dict(),
             "comparison": both.as_dict(),
         }
         rows = [
@@ -67,6 +70,17 @@ def evaluate(
             ("float", f"{content['accuracy']:.2%}"),
             (f"{fixed['format']}, {weight_bits}-bit weights", f"{fixed['accuracy']:.2%}"),
             ("float against integers", both.line),
+            ("memory", f"{workload.footprint:,} bytes in floats"),
+            (
+                "sparsity",
+                f"{workload.activation_sparsity:.1%} of activations and "
+                f"{workload.connection_sparsity:.1%} of weights are 0",
+            ),
+            (
+                "operations per sample",
+                f"{workload.effective_macs:,.0f} multiply-accumulates and "
+                f"{workload.effective_acs:,.0f} additions of {workload.dense_operations:,.0f}",
+            ),
         ]
         report.result(content, rows)
 
