@@ -500,8 +500,9 @@ def _make_cell(choice: CellChoice, width: int, options: dict[str, Any]) -> Cell:
                 f"class"
             )
         return copy.deepcopy(choice)
-    if not isinstance(choice, Neuron):
-        choice = checked_maker(choice, Cell, (Cell, RecurrentCell))
+    if isinstance(choice, Neuron):
+        return Cell(choice, **options)
+    choice = checked_maker(choice, Cell, (Cell, RecurrentCell))
     if isinstance(choice, type) and issubclass(choice, RecurrentConvCell):
         raise UserError(
             f"cell={choice.__name__}: it is for images, and knows its channels: put it into a "
@@ -509,4 +510,4 @@ def _make_cell(choice: CellChoice, width: int, options: dict[str, Any]) -> Cell:
         )
     if isinstance(choice, type) and issubclass(choice, RecurrentCell):
         options = {"n_neurons": width, **options}
-    return Cell(choice, **options) if isinstance(choice, Neuron) else choice(**options)
+    return choice(**options)
