@@ -9,7 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from sc_neurocore import __version__
-from sc_neurocore.cli import boards, comparing, demo, exchange, hardware, networks, training, upkeep
+from sc_neurocore.cli import (
+    boards,
+    comparing,
+    demo,
+    exchange,
+    hardware,
+    networks,
+    sweeping,
+    training,
+    upkeep,
+)
 from sc_neurocore.cli.console import EXIT_INTERRUPTED, EXIT_USER_ERROR, Report
 from sc_neurocore.errors import UserError
 
@@ -24,6 +34,7 @@ app = typer.Typer(
 app.command()(upkeep.doctor)
 app.command()(demo.demo)
 app.command()(training.train)
+app.command()(sweeping.sweep)
 app.command()(networks.evaluate)
 app.command()(comparing.compare)
 app.command()(networks.export)

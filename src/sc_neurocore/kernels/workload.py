@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sc_neurocore.errors import DataError
+from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.kernels.inference import Array, Chain
 from sc_neurocore.kernels.reference import float_runners
 from sc_neurocore.kernels.reference_neurons import Neurons
@@ -69,6 +69,12 @@ def measure_workload(
     Raises:
         DataError: If the inputs do not fit, or there are none.
     """
+    given_network: Any = description
+    if not isinstance(given_network, NetworkDescription):
+        raise UserError(
+            f"description: found a {type(given_network).__name__}, expected a NetworkDescription, "
+            f"as to_description makes it of a network"
+        )
     counts = _Counts()
     unit = 2.0**-description.input.fraction_bits
     shapes = pairwise(description.shapes())
