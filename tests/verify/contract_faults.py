@@ -37,6 +37,9 @@ _NEURON = {
     "GROUP_BITS": 2,
     "STEP_BITS": 2,
     "SLOT_BITS": 5,
+    "STATE_SLOT_BITS": 5,
+    "STATE_WORDS": 32,
+    "WINDOWS": 0,
 }
 _LANES = {
     "WEIGHT_BITS": 4,
@@ -64,6 +67,10 @@ SIZES: dict[str, dict[str, dict[str, int]]] = {
         "idle": _NEURON | {"STEP_OUTER": 0, "LANES": 2, "UNITS": 1, "UNIT_LATENCY": 2, "PERIOD": 5},
         "steps": _NEURON
         | {"STEP_OUTER": 1, "LANES": 4, "UNITS": 2, "UNIT_LATENCY": 1, "PERIOD": 2},
+        "windows": _NEURON
+        | {"STEP_OUTER": 1, "LANES": 4, "UNITS": 2, "UNIT_LATENCY": 0, "PERIOD": 2, "WINDOWS": 1},
+        "places": _NEURON
+        | {"STEP_OUTER": 0, "LANES": 4, "UNITS": 1, "UNIT_LATENCY": 0, "PERIOD": 4, "WINDOWS": 1},
         "slots": _NEURON
         | {"STEP_OUTER": 1, "LANES": 2, "UNITS": 2, "UNIT_LATENCY": 0, "PERIOD": 2},
     },
@@ -73,9 +80,9 @@ SIZES: dict[str, dict[str, dict[str, int]]] = {
         "membrane": _SCORES | {"UNITS": 2, "MEMBRANE_BITS": 4, "MEMBRANE_LOW": 2, "SCORE_BITS": 6},
     },
     "snn_spikes": {
-        "one": {"LANES": 1, "UNITS": 1, "GROUP_BITS": 2, "PLACE_BITS": 2},
-        "turns": {"LANES": 8, "UNITS": 2, "GROUP_BITS": 2, "PLACE_BITS": 3},
-        "at once": {"LANES": 4, "UNITS": 4, "GROUP_BITS": 1, "PLACE_BITS": 1},
+        "one": {"LANES": 1, "UNITS": 1, "ADDRESS_BITS": 4},
+        "turns": {"LANES": 8, "UNITS": 2, "ADDRESS_BITS": 6, "DEPTH": 40},
+        "at once": {"LANES": 4, "UNITS": 4, "ADDRESS_BITS": 3},
     },
     "snn_ring": {"ring": {"WIDTH": 6, "ADDRESS_BITS": 3}},
     "snn_product": {
@@ -116,7 +123,7 @@ FAULTS = (
     Fault(_N, "turns", "biased_flags  <= fetched_flags;", "biased_flags  <= read_flags;"),
     Fault(_N, "turns", "<= result_are_neurons & unit_spike;", "<= unit_spike;"),
     Fault(_N, "turns", "following = ring[(slot+1)*WIDTH", "following = ring[slot*WIDTH", "snn_carousel"),
-    Fault(_N, "turns", "layer_first_slot + (group_slot | turn_slot);", "layer_first_slot + turn_slot;"),
+    Fault(_N, "turns", "layer_first_slot + (wide_slot[SLOT_BITS-1:0] | turn_slot);", "layer_first_slot + turn_slot;"),
     Fault(_N, "turns", "(lane | UNIT) <= layer_last_lane;", "(lane | UNIT) < layer_last_lane;"),
     Fault(_N, "turns", "assign result_address  = result_turn;", "assign result_address  = turn;"),
     Fault(_N, "turns", "= fetched_flags[STEP_BITS +: TURN_BITS];", "= read_flags[STEP_BITS +: TURN_BITS];"),
@@ -134,6 +141,9 @@ FAULTS = (
     Fault(_N, "register", "if (result_valid) kept <=", "if (biased_turn) kept <="),
     Fault(_N, "steps", "assign result_address  = result_other;", "assign result_address  = memory_slot;"),
     Fault(_N, "steps", "assign biased_is_first = layer_step ==", "assign biased_is_first = layer_step !="),
+    Fault(_N, "windows", "= layer_first_state + (wide_state", "= layer_first_slot + (wide_state"),
+    Fault(_N, "places", "layer_shares_slots ? block : group;", "layer_shares_slots ? group : block;"),
+    Fault(_N, "places", "is_padded  = block == layer_last_block;", "is_padded  = block == layer_last_group;"),
     Fault(_R, "units", "&& !(is_first && neuron == {OUTPUT_BITS{1'b0}}));", "&& !is_first);"),
     Fault(_R, "units", "spike[unit] && now == ENOUGH", "now == ENOUGH"),
     Fault(_R, "units", "reached <= reaches != {UNITS{1'b0}}", "reached <= reaches[0]"),
@@ -157,8 +167,8 @@ FAULTS = (
     Fault(_S, "turns", "joined[LANES+UNITS-1:UNITS]", "joined[LANES-1:0]"),
     Fault(_S, "turns", "if (gather) gathered", "gathered"),
     Fault(_S, "turns", "(gather && gather_ends_word)", "(gather)"),
-    Fault(_S, "turns", "{gather_bank, gather_place, gather_group}),", "{gather_bank, gather_group, gather_place}),"),
-    Fault(_S, "turns", "{read_bank, read_place, read_group}),", "{1'b0, read_place, read_group}),"),
+    Fault(_S, "turns", ".write_address (gather_address),", ".write_address (gather_address >> 1),"),
+    Fault(_S, "turns", ".read_address  (read_address),", ".read_address  (gather_address),"),
     Fault("snn_ring", "ring", "last_valid && last_address == address ?", "1'b0 ?"),
     Fault("snn_ring", "ring", "clear ? {WIDTH{1'b0}} : write_word", "write_word"),
     Fault("snn_ring", "ring", "(advance && read)", "(read)"),

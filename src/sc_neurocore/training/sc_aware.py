@@ -27,9 +27,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.kernels.arguments import shown
 from sc_neurocore.network.encoding import clipping_limit
 from sc_neurocore.training.cells import Cell
-from sc_neurocore.training.networks import SpikingSequential
+from sc_neurocore.training.networks import SpikingSequential, check_sequential
+from sc_neurocore.training.paths import Join, Mark
 from sc_neurocore.training.recurrent import RecurrentCell
 from sc_neurocore.training.straight_through import straight_through
 
@@ -90,6 +92,12 @@ def stream_aware(
         raise UserError(f"stream length {length!r}: expected 1 to {_MAXIMUM_LENGTH}, whole")
     if products not in ("streams", "levels"):
         raise UserError(f"products={products!r}: expected streams or levels")
+    check_sequential(net)
+    given: Any = sources
+    if not hasattr(given, "sequences"):
+        raise UserError(
+            f"sources: found {shown(given)}, expected stochastic.make_sources('sobol') or the like"
+        )
     before = list(net.layers)
     replaced = list(_replaced(before, length, sources, products))
     try:
@@ -108,6 +116,7 @@ def _replaced(
     layers: list[nn.Module], length: int, sources: StreamSources, products: Products
 ) -> Iterator[nn.Module]:
     arriving = "values"
+    marks: dict[nn.Module, str] = {}
     for index, layer in enumerate(layers):
         place = f"layers[{index}] ({type(layer).__name__})"
         if isinstance(layer, nn.Linear | nn.Conv2d):
@@ -120,10 +129,19 @@ def _replaced(
             arriving = "spikes"
         elif isinstance(layer, _WITHOUT_WEIGHTS):
             yield layer
+        elif isinstance(layer, Mark):
+            marks[layer] = arriving
+            yield layer
+        elif isinstance(layer, Join):
+            met = {marks[layer.mark]} | (set() if layer.how == "instead" else {arriving})
+            if met != {"spikes"}:
+                raise UserError(f"{place}: streams join spikes; put cells before it, on both paths")
+            arriving = "spikes"
+            yield layer
         else:
             raise UserError(
                 f"{place}: fine-tuning for streams takes Linear, Conv2d, AvgPool2d, MaxPool2d, "
-                f"Flatten, Dropout and cells that are not recurrent; fold BatchNorm first"
+                f"Flatten, Dropout, Residual and cells that are not recurrent; fold BatchNorm first"
             )
 
 

@@ -63,7 +63,7 @@ class Contract:
 
 
 def _readout(p: Numbers) -> tuple[Join, ...]:
-    memory, units = "units[{}].memory", p["UNITS"]
+    memory, units = "neuron_units[{}].memory", p["UNITS"]
     return (
         Join("watched", f"{memory}.watched", p["OUTPUT_BITS"] - _log(units), units),
         Join("kept", f"{memory}.kept", p["SCORE_BITS"], units),
@@ -72,7 +72,7 @@ def _readout(p: Numbers) -> tuple[Join, ...]:
 
 def _spikes(p: Numbers) -> tuple[Join, ...]:
     return (
-        Join("watched", "memory.watched", 1 + p["PLACE_BITS"] + p["GROUP_BITS"]),
+        Join("watched", "memory.watched", p["ADDRESS_BITS"]),
         Join("kept", "memory.kept", p["LANES"]),
     )
 
@@ -106,10 +106,10 @@ def _accumulator(p: Numbers) -> tuple[Join, ...]:
 
 
 def _neurons(p: Numbers) -> tuple[Join, ...]:
-    unit, units, turns = "units[{}].", p["UNITS"], p["LANES"] // p["UNITS"]
+    unit, units, turns = "neuron_units[{}].", p["UNITS"], p["LANES"] // p["UNITS"]
     is_register = turns == 1 and not p["STEP_OUTER"]
     states = f"{unit}several_states.states"
-    joins = (
+    joins: tuple[Join, ...] = (
         Join("standing", "carousel.ring", p["LANES"] * p["SUM_BITS"]),
         Join(
             "all_kept",
@@ -123,9 +123,11 @@ def _neurons(p: Numbers) -> tuple[Join, ...]:
         Join("all_currents", f"{unit}requantize.current", p["CURRENT_BITS"], units),
         Join("all_parameters", f"{unit}biased_parameters", p["PARAMETER_BITS"], units),
     )
+    if p["WINDOWS"]:
+        joins += (Join("block_in", "by_place.block", p["GROUP_BITS"]),)
     if is_register:
         return joins
-    address = p["SLOT_BITS"] if p["STEP_OUTER"] else max(1, _log(turns))
+    address = p["STATE_SLOT_BITS"] if p["STEP_OUTER"] else max(1, _log(turns))
     return (*joins, Join("all_watched", f"{states}.watched", address, units))
 
 
@@ -173,10 +175,9 @@ CONTRACTS = {
         Contract(
             "snn_spikes",
             "spike store: a bit that is read is the spike that was gathered",
-            "of each lane, in either bank, at each place and group; the output stays until the "
-            "next reading",
+            "of each lane, at each address; the output stays until the next reading",
             _spikes,
-            shown=("LANES", "UNITS", "PLACE_BITS", "GROUP_BITS"),
+            shown=("LANES", "UNITS", "DEPTH"),
             rests_on=(_HELD,),
         ),
         Contract(

@@ -186,7 +186,8 @@ module snn_accumulator #(
     genvar copy, lane;
     generate
         for (copy = 0; copy < COPIES; copy = copy + 1) begin : copies
-            reg [VALUE_BITS-1:0] value;
+            // Copies stay copies: Vivado reads the register's attribute, Yosys that of what drives it.
+            (* keep = "true" *) reg [VALUE_BITS-1:0] value;
             (* keep *) always @(posedge clk)
                 if (advance) value <= read_add ? read_value : {VALUE_BITS{1'b0}};
             assign weighted_values[copy*VALUE_BITS +: VALUE_BITS] = value;

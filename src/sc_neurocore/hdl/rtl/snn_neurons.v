@@ -13,6 +13,9 @@
 // turn). With STEP_OUTER = 1 it has a word for every turn of every group. The first step starts from
 // `unit_initial` instead of what the memory holds.
 //
+// With WINDOWS a layer's groups stand at places, each place with all of its blocks of channels, of which the
+// last may be padded. What neurons have of their own then is that of their block, or that of their group.
+//
 // Contract
 //   - A job is taken in a clock with job_valid and job_ready, and takes PERIOD clocks per step; the next
 //     may follow without a gap. Nothing stalls behind `job_ready`.
@@ -22,7 +25,7 @@
 //   - PERIOD >= LANES / UNITS and, with STEP_OUTER = 0, PERIOD >= UNIT_LATENCY + 3: the state of a turn is
 //     written before the turn comes round again. Turns beyond the lanes are idle. With STEP_OUTER = 1 a
 //     neuron has one turn before the next step, which begins when this is `idle`; PERIOD >= 2.
-//   - The neuron memory has one word per turn of every group, UNITS neurons side by side: bias in the
+//   - The neuron memory has one word per turn of every group (or block), UNITS neurons side by side: bias in the
 //     low BIAS_BITS, above it the parameters that differ from neuron to neuron (one zero bit where
 //     none do).
 //   - `update_turn` marks a turn whose updates leave. `update_valid` says which of its lanes are
@@ -51,6 +54,7 @@
 
 module snn_neurons #(
     parameter STEP_OUTER     = 0,
+    parameter WINDOWS        = 0,
     parameter LANES          = 8,
     parameter UNITS          = 1,     // a power of two, up to LANES
     parameter UNIT_LATENCY   = 0,
@@ -65,6 +69,8 @@ module snn_neurons #(
     parameter GROUP_BITS     = 4,
     parameter STEP_BITS      = 5,
     parameter SLOT_BITS      = 8,
+    parameter STATE_SLOT_BITS = 8,    // of a state's place, with STEP_OUTER = 1
+    parameter STATE_WORDS    = 8,
     // Derived, and not to be set.
     parameter LANE_BITS      = LANES > 1 ? $clog2(LANES) : 1
 ) (
@@ -79,8 +85,11 @@ module snn_neurons #(
     // Of the layer at work.
     input  wire                       layer_takes_frame,
     input  wire [GROUP_BITS-1:0]      layer_last_group,
+    input  wire [GROUP_BITS-1:0]      layer_last_block,
+    input  wire                       layer_shares_slots,
     input  wire [LANE_BITS-1:0]       layer_last_lane,
     input  wire [SLOT_BITS-1:0]       layer_first_slot,
+    input  wire [STATE_SLOT_BITS-1:0] layer_first_state,
     input  wire [SHIFT_BITS-1:0]      layer_shift,
     input  wire [STEP_BITS-1:0]       layer_step,
     input  wire [STEP_BITS-1:0]       last_step,
@@ -175,14 +184,41 @@ module snn_neurons #(
     wire [TURN_BITS-1:0] turn = place[TURN_BITS-1:0];
     wire [LANE_BITS-1:0] lane = {{(LANE_BITS-TURN_BITS){1'b0}}, turn} << UNIT_SHIFT;
 
-    wire [SLOT_BITS-1:0] group_slot = {{(SLOT_BITS-GROUP_BITS){1'b0}}, group} << (LANE_SHIFT - UNIT_SHIFT);
-    wire [SLOT_BITS-1:0] turn_slot  = {{(SLOT_BITS-TURN_BITS){1'b0}}, turn};
+    // Which of the neuron memory's words are the group's, where its states are, and whether it is padded.
+    localparam WIDER = (SLOT_BITS > GROUP_BITS ? SLOT_BITS : GROUP_BITS) > STATE_SLOT_BITS
+                     ? (SLOT_BITS > GROUP_BITS ? SLOT_BITS : GROUP_BITS) : STATE_SLOT_BITS;
+    wire [GROUP_BITS-1:0]      slot_group;
+    wire                       is_padded;
+    wire [WIDER-1:0]           wide_slot  = {{(WIDER-GROUP_BITS){1'b0}}, slot_group} << (LANE_SHIFT - UNIT_SHIFT);
+    wire [WIDER-1:0]           wide_state = {{(WIDER-GROUP_BITS){1'b0}}, group} << (LANE_SHIFT - UNIT_SHIFT);
+    wire [SLOT_BITS-1:0]       turn_slot  = {{(SLOT_BITS-TURN_BITS){1'b0}}, turn};
+    wire [STATE_SLOT_BITS-1:0] state_slot;
 
     assign memory_read = issue;
-    assign memory_slot = layer_first_slot + (group_slot | turn_slot);
+    assign memory_slot = layer_first_slot + (wide_slot[SLOT_BITS-1:0] | turn_slot);
+
+    generate
+        if (WINDOWS != 0) begin : by_place
+            reg [GROUP_BITS-1:0] block;
+            always @(posedge clk) begin
+                if (busy && at_end && at_last_step)
+                    block <= block == layer_last_block ? {GROUP_BITS{1'b0}} : block + 1'b1;
+                if (reset) block <= {GROUP_BITS{1'b0}};
+            end
+            assign slot_group = layer_shares_slots ? block : group;
+            assign is_padded  = block == layer_last_block;
+            assign state_slot = layer_first_state + (wide_state[STATE_SLOT_BITS-1:0]
+                              | {{(STATE_SLOT_BITS-TURN_BITS){1'b0}}, turn});
+        end else begin : one_place
+            assign slot_group = group;
+            assign is_padded  = group == layer_last_group;
+            assign state_slot = memory_slot;
+            wire unused_places = &{layer_last_block, layer_shares_slots, layer_first_state, 1'b0};
+        end
+    endgenerate
+    wire unused_bits = &{wide_slot, wide_state, state_slot, 1'b0};  // the high ones; the states have registers
 
     // Which lanes of the turn are neurons.
-    wire             in_last_group = group == layer_last_group;
     wire [UNITS-1:0] are_neurons;
     genvar unit;
     generate
@@ -190,7 +226,7 @@ module snn_neurons #(
             localparam [LANE_BITS-1:0] UNIT = unit;
             /* verilator lint_off UNSIGNED */
             // Lane 0 is never padding, which makes its comparison a constant.
-            assign are_neurons[unit] = !in_last_group || (lane | UNIT) <= layer_last_lane;
+            assign are_neurons[unit] = !is_padded || (lane | UNIT) <= layer_last_lane;
             /* verilator lint_on UNSIGNED */
         end
     endgenerate
@@ -207,12 +243,12 @@ module snn_neurons #(
 
     // What the later stages must know about this turn, in one bundle that travels along: at its low
     // end what changes from turn to turn of the other order, the step or the slot.
-    localparam OTHER_BITS = STEP_OUTER != 0 ? SLOT_BITS : STEP_BITS;
+    localparam OTHER_BITS = STEP_OUTER != 0 ? STATE_SLOT_BITS : STEP_BITS;
     localparam FLAGS_BITS = UNITS + GROUP_BITS + TURN_BITS + OTHER_BITS;
     wire [OTHER_BITS-1:0] other;
     generate
         if (STEP_OUTER != 0) begin : slot_travels
-            assign other = memory_slot;
+            assign other = state_slot;
         end else begin : step_travels
             assign other = step;
         end
@@ -279,7 +315,7 @@ module snn_neurons #(
                          | ({{(GROUP_BITS+LANE_BITS-TURN_BITS){1'b0}}, result_turn} << UNIT_SHIFT);
 
     // Of which step a turn is, and where its states are.
-    localparam ADDRESS_BITS = STEP_OUTER != 0 ? SLOT_BITS : TURN_BITS;
+    localparam ADDRESS_BITS = STEP_OUTER != 0 ? STATE_SLOT_BITS : TURN_BITS;
     wire                    biased_is_first;
     wire [STEP_BITS-1:0]    result_step;
     wire [ADDRESS_BITS-1:0] fetched_address, result_address;
@@ -287,7 +323,7 @@ module snn_neurons #(
         if (STEP_OUTER != 0) begin : by_slot
             assign biased_is_first = layer_step == {STEP_BITS{1'b0}};
             assign result_step     = layer_step;
-            assign fetched_address = fetched_flags[SLOT_BITS-1:0];
+            assign fetched_address = fetched_flags[STATE_SLOT_BITS-1:0];
             assign result_address  = result_other;
         end else begin : by_turn
             assign biased_is_first = biased_flags[STEP_BITS-1:0] == {STEP_BITS{1'b0}};
@@ -298,7 +334,7 @@ module snn_neurons #(
     endgenerate
 
     generate
-        for (unit = 0; unit < UNITS; unit = unit + 1) begin : units
+        for (unit = 0; unit < UNITS; unit = unit + 1) begin : neuron_units
             wire [PARAMETER_BITS+BIAS_BITS-1:0] own =
                 fetched_word[unit*(PARAMETER_BITS+BIAS_BITS) +: PARAMETER_BITS+BIAS_BITS];
             reg         [SUM_BITS-1:0]       total;
@@ -331,7 +367,7 @@ module snn_neurons #(
                 assign state = kept;
                 wire unused = &{fetched_address, result_address, 1'b0};
             end else begin : several_states
-                snn_ram #(.WIDTH(STATE_BITS), .ADDRESS_BITS(ADDRESS_BITS)) states (
+                snn_ram #(.WIDTH(STATE_BITS), .ADDRESS_BITS(ADDRESS_BITS), .DEPTH(STATE_WORDS)) states (
                     .clk           (clk),
                     .write         (result_valid),
                     .write_address (result_address),
@@ -379,15 +415,25 @@ module snn_neurons #(
     wire [TURN_BITS-1:0]  turn_now  = clocks;
     wire [GROUP_BITS-1:0] group_after = !(ends_period && ends_steps) ? group_now
         : group_now == layer_last_group ? {GROUP_BITS{1'b0}} : group_now + 1'b1;
-    wire [SLOT_BITS-1:0]  slot_now  = layer_first_slot + group_now*TURNS + turn_now;
+    // The group's place among those of its layer, counted in blocks; which words and states are its own.
+    reg  [GROUP_BITS-1:0] block_now = {GROUP_BITS{1'b0}};
+    wire [GROUP_BITS-1:0] own_group  = WINDOWS != 0 && layer_shares_slots ? block_now : group_now;
+    wire                  padded_now = WINDOWS != 0 ? block_now == layer_last_block : group_now == layer_last_group;
+    wire [SLOT_BITS-1:0]  slot_now   = layer_first_slot + own_group*TURNS + turn_now;
+    wire [31:0]           first_state = WINDOWS != 0 ? layer_first_state : layer_first_slot;
+    wire [31:0]           last_state  = first_state + layer_last_group*TURNS + TURNS - 1;
+    wire [STATE_SLOT_BITS-1:0] state_now = first_state + group_now*TURNS + turn_now;
     always @(posedge clk) begin
         served    <= takes || (served && !ends_here);
         clocks    <= takes || ends_period ? {PERIOD_BITS{1'b0}} : clocks + served;
         group_now <= group_after;
+        if (ends_period && ends_steps)
+            block_now <= block_now == layer_last_block ? {GROUP_BITS{1'b0}} : block_now + 1'b1;
         if (ends_period) counted_steps <= ends_steps ? {STEP_BITS{1'b0}} : counted_steps + 1'b1;
         if (reset) begin
             served        <= 1'b0;
             group_now     <= {GROUP_BITS{1'b0}};
+            block_now     <= {GROUP_BITS{1'b0}};
             counted_steps <= {STEP_BITS{1'b0}};
         end
     end
@@ -398,26 +444,29 @@ module snn_neurons #(
     reg [AGES*GROUP_BITS-1:0] groups;
     reg [AGES*TURN_BITS-1:0]  turns;
     reg [AGES*STEP_BITS-1:0]  steps;
-    reg [AGES*SLOT_BITS-1:0]  slots;
+    reg [AGES-1:0]            padded;
+    reg [AGES*STATE_SLOT_BITS-1:0] slots;
     always @(posedge clk) begin
         there  <= reset ? {AGES{1'b0}} : {there, issues};
         groups <= {groups, group_now};
         turns  <= {turns, turn_now};
         steps  <= {steps, step_now};
-        slots  <= {slots, slot_now};
+        padded <= {padded, padded_now};
+        slots  <= {slots, state_now};
     end
     wire nothing = !served && there == {AGES{1'b0}};
 
     // The world's side: what belongs to the layer, and its step, stays while anything is on its way and
     // until each group had its jobs; a layer begins when nothing is on its way.
-    localparam LAYER_WIDTH = 1 + GROUP_BITS + LANE_BITS + SLOT_BITS + SHIFT_BITS + STATE_BITS
-                           + (STEP_OUTER != 0 ? STEP_BITS : 0);
+    localparam LAYER_WIDTH = 2 + 2*GROUP_BITS + LANE_BITS + SLOT_BITS + STATE_SLOT_BITS + SHIFT_BITS
+                           + STATE_BITS + (STEP_OUTER != 0 ? STEP_BITS : 0);
     reg begun = 1'b0, may_change = 1'b0;
     reg [LAYER_WIDTH-1:0] of_layer;
     reg [STEP_BITS-1:0]   last_step_before;
     wire [LAYER_WIDTH-1:0] of_layer_now;
-    wire [LAYER_WIDTH+STEP_BITS-1:0] of_layer_and_step = {layer_step, layer_takes_frame, layer_last_group,
-        layer_last_lane, layer_first_slot, layer_shift, unit_initial};
+    wire [LAYER_WIDTH+STEP_BITS-1:0] of_layer_and_step = {layer_step, layer_takes_frame, layer_shares_slots,
+        layer_last_group, layer_last_block, layer_last_lane, layer_first_slot, layer_first_state, layer_shift,
+        unit_initial};
     assign of_layer_now = of_layer_and_step;
     always @(posedge clk) begin
         begun            <= 1'b1;
@@ -427,7 +476,8 @@ module snn_neurons #(
     end
     wire fair_now = begun
         ? (may_change || of_layer == of_layer_now) && last_step == last_step_before
-          && group_now <= layer_last_group && step_now <= last_step
+          && group_now <= layer_last_group && (WINDOWS == 0 || group_now != 0 || block_now == 0)
+          && (STEP_OUTER == 0 || last_state < STATE_WORDS) && step_now <= last_step
           && (STEP_OUTER != 0 || !layer_takes_frame || served || counted_steps == 0)
           && (STEP_OUTER == 0 || !takes || group_after != 0 || (nothing && !ends_period))
         : reset;
@@ -436,6 +486,7 @@ module snn_neurons #(
     wire holds = begun && fair && fair_now;
 
     // ------------------------------------------------------------ tags, and that no turn meets itself
+    wire [GROUP_BITS-1:0] block_in;
     wire [(UNIT_LATENCY+4)*(1+FLAGS_BITS)-1:0] flags_there =
         {stages, biased_turn, biased_flags, fetched_turn, fetched_flags, read_turn, read_flags};
     integer age, older;
@@ -460,6 +511,7 @@ module snn_neurons #(
 
             // Invariants.
             assert (busy == served && ends_job == ends_here && group == group_now);
+            assert (WINDOWS == 0 || block_in == block_now);
             if (served) assert (place == clocks && clocks < PERIOD);
             assert (step == step_now);
             for (age = 1; age < AGES; age = age + 1) begin
@@ -468,10 +520,10 @@ module snn_neurons #(
                     assert (flags_there[(age-1)*(1+FLAGS_BITS) + OTHER_BITS +: GROUP_BITS + TURN_BITS]
                             == {groups[(age-1)*GROUP_BITS +: GROUP_BITS], turns[(age-1)*TURN_BITS +: TURN_BITS]});
                     assert (flags_there[(age-1)*(1+FLAGS_BITS) +: OTHER_BITS] == (STEP_OUTER != 0
-                        ? slots[(age-1)*SLOT_BITS +: OTHER_BITS] : steps[(age-1)*STEP_BITS +: OTHER_BITS]));
-                    assert (slots[(age-1)*SLOT_BITS +: SLOT_BITS] == ((layer_first_slot
-                        + groups[(age-1)*GROUP_BITS +: GROUP_BITS]*TURNS + turns[(age-1)*TURN_BITS +: TURN_BITS])
-                        & ((1 << SLOT_BITS) - 1)));
+                        ? slots[(age-1)*STATE_SLOT_BITS +: OTHER_BITS] : steps[(age-1)*STEP_BITS +: OTHER_BITS]));
+                    if (STEP_OUTER != 0)
+                        assert (slots[(age-1)*STATE_SLOT_BITS +: STATE_SLOT_BITS] == first_state
+                            + groups[(age-1)*GROUP_BITS +: GROUP_BITS]*TURNS + turns[(age-1)*TURN_BITS +: TURN_BITS]);
                     assert (turns[(age-1)*TURN_BITS +: TURN_BITS] < TURNS);
                     assert (groups[(age-1)*GROUP_BITS +: GROUP_BITS] <= layer_last_group);
                     if (STEP_OUTER != 0) begin
@@ -553,12 +605,12 @@ module snn_neurons #(
     wire [ADDRESS_BITS-1:0] address_3, address_4, address_of_result;
     wire [GROUP_BITS-1:0]   group_4 = groups[3*GROUP_BITS +: GROUP_BITS];
     wire [STEP_BITS-1:0]    step_4  = steps[3*STEP_BITS +: STEP_BITS];
-    genvar genvar_age;
+    genvar at_age;
     generate
         if (STEP_OUTER != 0) begin : addresses_are_slots
-            assign address_3         = slots[2*SLOT_BITS +: SLOT_BITS];
-            assign address_4         = slots[3*SLOT_BITS +: SLOT_BITS];
-            assign address_of_result = slots[(AGES-2)*SLOT_BITS +: SLOT_BITS];
+            assign address_3         = slots[2*STATE_SLOT_BITS +: STATE_SLOT_BITS];
+            assign address_4         = slots[3*STATE_SLOT_BITS +: STATE_SLOT_BITS];
+            assign address_of_result = slots[(AGES-2)*STATE_SLOT_BITS +: STATE_SLOT_BITS];
         end else begin : addresses_are_turns
             assign address_3         = turns[2*TURN_BITS +: TURN_BITS];
             assign address_4         = turns[3*TURN_BITS +: TURN_BITS];
@@ -572,7 +624,7 @@ module snn_neurons #(
             reg  [CURRENT_BITS-1:0] current_4;
             reg  [STATE_BITS-1:0]   left;                     // by the last update
             reg                     written = 1'b0;
-            wire                    is_neuron = groups[(AGES-1)*GROUP_BITS +: GROUP_BITS] != layer_last_group
+            wire                    is_neuron = !padded[AGES-1]
                                      || turns[(AGES-1)*TURN_BITS +: TURN_BITS]*UNITS + unit <= layer_last_lane;
             always @(posedge clk) begin
                 // With the registers that are shown to hold sum and bias: no adder is shown equal to another.
@@ -610,12 +662,12 @@ module snn_neurons #(
                     if (written && there[2] && address_3 == watched)
                         assert (all_states[unit*STATE_BITS +: STATE_BITS] == left);
                 end
-            for (genvar_age = 1; genvar_age < AGES; genvar_age = genvar_age + 1) begin : of_each_age
+            for (at_age = 1; at_age < AGES; at_age = at_age + 1) begin : of_each_age
                 always @(posedge clk)
-                    if (holds && there[genvar_age-1])
-                        assert (flags_there[(genvar_age-1)*(1+FLAGS_BITS) + FLAGS_BITS - UNITS + unit]
-                                == (groups[(genvar_age-1)*GROUP_BITS +: GROUP_BITS] != layer_last_group
-                                    || turns[(genvar_age-1)*TURN_BITS +: TURN_BITS]*UNITS + unit <= layer_last_lane));
+                    if (holds && there[at_age-1])
+                        assert (flags_there[(at_age-1)*(1+FLAGS_BITS) + FLAGS_BITS - UNITS + unit]
+                                == (!padded[at_age-1]
+                                    || turns[(at_age-1)*TURN_BITS +: TURN_BITS]*UNITS + unit <= layer_last_lane));
             end
         end
     endgenerate

@@ -63,7 +63,7 @@ module snn_readout #(
 
     genvar unit;
     generate
-        for (unit = 0; unit < UNITS; unit = unit + 1) begin : units
+        for (unit = 0; unit < UNITS; unit = unit + 1) begin : neuron_units
             wire [SCORE_BITS-1:0] earlier = scores[unit*SCORE_BITS +: SCORE_BITS];
             wire [SCORE_BITS-1:0] more;
             if (MEMBRANE_BITS > 0) begin : membrane

@@ -4,7 +4,7 @@
 // Contract
 //   - `read_data` is words[read_address], one clock after `read` was high; it holds while `read` is low.
 //   - The reader never asks for an address of DEPTH or more.
-//   - CONTENTS names a $readmemh file of DEPTH words, relative to the working directory; the empty
+//   - CONTENTS is the path of a $readmemh file of DEPTH words, from where the tool works; the empty
 //     name leaves the memory undefined.
 //
 //   clk          _/‾\_/‾\_/‾\_
