@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -31,6 +31,7 @@ AUTO_FORMAT = "auto"
 CURRENT_EXTRA_BITS = 4
 _CONSTANT_ERROR = 0.002
 _FIRST_GUESS = 8
+_APART = 2
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,12 @@ class Target:
     Attributes:
         agreement: Spike counts agree at least so far, as a share.
         state_error: The mean difference of each state is at most this share of its range.
+        equal_spikes: Of a network: at least this share of the spikes is in the same step in both.
     """
 
     agreement: float = 0.98
     state_error: float = 0.01
+    equal_spikes: float = 0.0
 
     def __post_init__(self) -> None:
         if not (0 < self.agreement <= 1 and self.state_error > 0):
@@ -54,6 +57,9 @@ class Target:
 
 
 USUAL_TARGET = Target()
+CLOSE_TARGET = Target(agreement=0.99, state_error=0.02, equal_spikes=0.998)
+"""For a network from elsewhere, whose floats are what it is known by."""
+WEIGHT_CHOICES = (8, 10, 12, 14, 16)
 
 
 @dataclass(frozen=True)
@@ -65,14 +71,23 @@ class Tried:
     spike_agreement: float
     mean_state_error: float
     is_enough: bool
+    equal_spikes: float | None = None
+    weight_bits: int | None = None
 
     @property
     def line(self) -> str:
         """The format in a line."""
         return (
-            f"spikes agree in {self.spike_agreement:.1%}, states differ by "
+            f"spikes agree in {self.spike_agreement:.1%}{self._equal}, states differ by "
             f"{self.mean_state_error:.2%}{'' if self.is_enough else ': not enough'}"
         )
+
+    @property
+    def _equal(self) -> str:
+        if self.equal_spikes is None:
+            return ""
+        weights = f", weights of {self.weight_bits} bits" if self.weight_bits else ""
+        return f" ({self.equal_spikes:.1%} are the same{weights})"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
@@ -81,10 +96,17 @@ class Tried:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The format that was chosen, and all that were tried, by width."""
+    """The format that was chosen, and all that were tried, by width.
+
+    Attributes:
+        formats: The format.
+        tried: What was tried.
+        weight_bits: Bits of a weight, where they were chosen too.
+    """
 
     formats: FixedPoint
     tried: tuple[Tried, ...]
+    weight_bits: int | None = None
 
 
 def is_auto(format: str | QFormat) -> bool:
@@ -143,12 +165,12 @@ def choose_for_network(
     description: NetworkDescription,
     inputs: ArrayLike,
     origin: str,
-    weight_bits: int | Sequence[int] = 8,
+    weight_bits: int | Sequence[int] | None = 8,
     format: str = AUTO_FORMAT,
     target: Target = USUAL_TARGET,
     constant_bits: int | None = None,
 ) -> Chosen:
-    """Choose the format of a network's neurons.
+    """Choose the format of a network's neurons, and the bits of its weights.
 
     What the weights' own rounding costs no format brings back: the agreement that is asked for is
     at most that of the widest format.
@@ -157,7 +179,7 @@ def choose_for_network(
         description: The network.
         inputs: Integers of its input encoding; a few dozen.
         origin: What they are.
-        weight_bits: Bits of a weight.
+        weight_bits: Bits of a weight; None for the fewest of `WEIGHT_CHOICES` that are enough.
         format: "auto", and after it `:nearest` or `:wrap` where that is wanted.
         target: What is good enough.
         constant_bits: Fraction bits of constants; by default they follow the format.
@@ -169,33 +191,66 @@ def choose_for_network(
     largest = max(
         float(np.abs(trace).max()) for states in floats.states for trace in states.values()
     )
-
-    def compared(form: QFormat) -> tuple[NeuronProgram, float, float]:
-        network = quantize(description, form, weight_bits, constant_bits=constant_bits)
-        found = compare_network(description, network, inputs, origin, floats)
-        return network.layers[0].program, found.spike_agreement, found.mean_state_error
-
     integer_bits = _integer_bits(largest)
-    _, best, least = compared(_form(format, integer_bits, max(24 - integer_bits, 8)))
+    widest_bits = max(24 - integer_bits, 8)
+    widest_form = _form(format, integer_bits, widest_bits)
+    next_form = _form(format, integer_bits, widest_bits - _APART)
+
+    def attempt(form: QFormat, bits: int | Sequence[int], wanted: Target) -> Tried:
+        network = quantize(description, form, bits, constant_bits=constant_bits)
+        found = compare_network(description, network, inputs, origin, floats)
+        return _tried(
+            network.layers[0].program,
+            found.spike_agreement,
+            found.mean_state_error,
+            wanted,
+            found.equal_spikes,
+            bits if weight_bits is None and isinstance(bits, int) else None,
+        )
+
+    choices = WEIGHT_CHOICES if weight_bits is None else (weight_bits,)
+    for bits in choices:
+        widest = attempt(widest_form, bits, target)
+        # A recurrent network may come out right by chance; hardly twice.
+        is_enough = widest.is_enough and attempt(next_form, bits, target).is_enough
+        if is_enough:
+            break
     reachable = Target(
-        agreement=min(target.agreement, best - 0.005),
-        state_error=max(target.state_error, 1.1 * least),
+        agreement=min(target.agreement, widest.spike_agreement - 0.005),
+        state_error=max(target.state_error, 1.1 * widest.mean_state_error),
+        equal_spikes=min(target.equal_spikes, (widest.equal_spikes or 0.0) - 0.005),
     )
+    wanted = target if is_enough else reachable
+    best = attempt(widest_form, bits, wanted)
+    chosen = _search(
+        description.name,
+        format,
+        largest,
+        lambda form: attempt(form, bits, wanted),
+        wanted,
+        {widest_bits: best} if best.is_enough else {},
+    )
+    return replace(chosen, weight_bits=bits if weight_bits is None else None)  # type: ignore[arg-type]  # one number
 
-    def attempt(form: QFormat) -> Tried:
-        return _tried(*compared(form), reachable)
 
-    return _search(description.name, format, largest, attempt, reachable)
-
-
-def _tried(program: NeuronProgram, agreement: float, error: float, target: Target) -> Tried:
+def _tried(
+    program: NeuronProgram,
+    agreement: float,
+    error: float,
+    target: Target,
+    equal_spikes: float | None = None,
+    weight_bits: int | None = None,
+) -> Tried:
     formats = program.fixed_point
+    is_equal = equal_spikes is None or equal_spikes >= target.equal_spikes
     return Tried(
         format=str(formats.state),
         constant_bits=formats.constant_fraction_bits,
         spike_agreement=agreement,
         mean_state_error=error,
-        is_enough=agreement >= target.agreement and error <= target.state_error,
+        is_enough=agreement >= target.agreement and error <= target.state_error and is_equal,
+        equal_spikes=equal_spikes,
+        weight_bits=weight_bits,
     )
 
 
@@ -229,6 +284,7 @@ def _search(
     largest: float,
     attempt: Callable[[QFormat], Tried],
     target: Target,
+    enough: Mapping[int, Tried] = MappingProxyType({}),
 ) -> Chosen:
     integer_bits = _integer_bits(largest)
     most = MAXIMUM_WIDTH - CURRENT_EXTRA_BITS - integer_bits
@@ -237,7 +293,9 @@ def _search(
             f"{name}: its numbers go up to {largest:.3g}, for which no format of "
             f"{MAXIMUM_WIDTH - CURRENT_EXTRA_BITS} bits is wide enough: use larger units"
         )
-    tried: dict[int, Tried] = {}
+    tried: dict[int, Tried] = dict(enough)
+    if enough:  # more fraction bits than are known to be enough are not looked at
+        most = min(most, *enough)
 
     def is_enough(bits: int) -> bool:
         if bits not in tried:
