@@ -68,7 +68,7 @@ def test_a_network_that_is_silent_on_its_data_is_said(tmp_path: Path) -> None:
 def test_an_exported_network_keeps_its_time_step(tmp_path: Path) -> None:
     out = tmp_path / "net"
     run("import", GOLDEN / "norse.nir", "--dt", 1e-3, "--steps", 10, "--out", out)
-    code, written = run("export", out, "--to", "nir", "--out", tmp_path / "nir")
+    code, _ = run("export", out, "--to", "nir", "--out", tmp_path / "nir")
     assert code == 0
     assert json.loads((tmp_path / "nir" / "nir.json").read_text())["dt"] == 1e-3
     code, again = run("import", tmp_path / "nir" / "network.nir", "--out", tmp_path / "again")

@@ -12,12 +12,12 @@ from sc_neurocore.cli import options
 from sc_neurocore.cli.console import reporting
 from sc_neurocore.cli.stages import find_design, find_samples, percent
 from sc_neurocore.errors import BoardError
-from sc_neurocore.fixed import IntegerNetwork
 from sc_neurocore.fpga.boards import BOARDS, board_of
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.host import Host
 from sc_neurocore.fpga.protocol import Identity
 from sc_neurocore.fpga.simulated import SECONDS_OF_SILENCE, simulated_board
+from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.memories import weight_image
 from sc_neurocore.verify.standing import standing
 
@@ -62,10 +62,11 @@ def run(
             silence = SECONDS_OF_SILENCE if is_simulated else Host.SILENCE
             content_hash = accelerator.content_hash
             with Host(name, baud=board.baud, network_hash=content_hash, silence=silence) as host:
-                _check_sizes(host.identity, network)
+                _check_sizes(host.identity, accelerator)
                 if host.identity.weights_are_loaded and not host.condition().has_weights:
                     host.load_weights(weight_image(network, accelerator.geometry), report.progress)
-                answered = host.classify(images, report.progress)
+                fed = accelerator.geometry.arranged(images)
+                answered = host.classify(fed, report.progress)
         expected = network.run(images, progress=report.progress)
         wrong_classes = int((answered.classes != expected.classes).sum())
         wrong_counts = int((answered.spike_counts != expected.spike_counts).sum())
@@ -101,10 +102,11 @@ def run(
         report.exit_code = 1 if wrong_classes or wrong_counts else 0
 
 
-def _check_sizes(board: Identity, network: IntegerNetwork) -> None:
+def _check_sizes(board: Identity, accelerator: Accelerator) -> None:
+    geometry = accelerator.geometry
     found, wanted = (
         (board.inputs, board.outputs),
-        (network.layers[0].inputs, network.layers[-1].outputs),
+        (geometry.frame_inputs, geometry.layers[-1].outputs),
     )
     if found != wanted:
         raise BoardError(

@@ -146,7 +146,7 @@ class Numbers:
         formats = self.chosen.formats
         return quantize(
             description,
-            formats.state,
+            formats.text,
             self.weight_bits,
             constant_bits=formats.constant_fraction_bits,
         )
@@ -189,7 +189,7 @@ def describe(chosen: Chosen) -> str:
     """Say which format it is."""
     formats = chosen.formats
     return (
-        f"{formats.state}, the current {formats.current.plain}, constants with "
+        f"{formats.text}, the current {formats.current.plain}, constants with "
         f"{formats.constant_fraction_bits} fraction bits"
     )
 

@@ -225,8 +225,8 @@ class _Road:
         label = int(data.labels[0])
         floats = run_float(design.description, data.inputs[:1], record=True)
         integers = network.run(frame, record=True)
-        form = network.program.fixed_point.state
         state = network.program.neuron.membrane
+        form = network.program.fixed_point.of(state)
         last = len(network.layers) - 1
         rtl = _trace_neuron(design.accelerator, frame, last, label, state)
 

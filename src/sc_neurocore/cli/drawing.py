@@ -73,5 +73,5 @@ def _trade_off(chosen: Chosen) -> Figure:
         [FixedPoint.parse(each.format).state.width for each in tried],
         [1 - each.spike_agreement for each in tried],
         [each.mean_state_error for each in tried],
-        str(chosen.formats.state),
+        chosen.formats.text,
     )

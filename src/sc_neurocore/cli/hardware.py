@@ -1,4 +1,4 @@
-"""Commands on hardware: compile, verify, build."""
+"""Commands on hardware: compile and verify. What builds is in `cli.building`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from sc_neurocore.cli.stages import (
     samples_or_random,
 )
 from sc_neurocore.equation.parser import parse_neuron
-from sc_neurocore.errors import CheckFailedError, UserError
+from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.choosing import is_auto
 from sc_neurocore.fixed.comparison import compare_neuron
 from sc_neurocore.fixed.judgement import judge_program
@@ -37,23 +37,19 @@ from sc_neurocore.fixed.network_comparison import compare_network
 from sc_neurocore.fixed.numerics import check_kinds, refuse
 from sc_neurocore.fixed.qformat import FixedPoint
 from sc_neurocore.fixed.stimulus import standard_stimulus
-from sc_neurocore.fpga.boards import find_board, highest_clock
-from sc_neurocore.fpga.build import build as build_design
 from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import CERTIFICATE
 from sc_neurocore.hdl.geometry import AUTO
-from sc_neurocore.hdl.manifest import BoardPart
 from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST, compile_neuron
-from sc_neurocore.tools.devices import RESOURCES, find_device
+from sc_neurocore.tools.families import FAMILIES
 from sc_neurocore.verify.certificate import NETLIST_SAMPLES, SECOND_SAMPLES, verify_design
 from sc_neurocore.verify.cosimulation import CosimulationResult
 from sc_neurocore.verify.neuron_certificate import verify_neuron
-from sc_neurocore.verify.standing import standing
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the design goes.")]
-DEFAULT_DEVICE, DEFAULT_FREQUENCY = "hx8k", 40.0
+MODELLED = ", ".join(family.key for family in FAMILIES.values() if family.models)
 
 
 def compile_(
@@ -108,7 +104,7 @@ def compile_(
         compiled = compile_design(
             description,
             out,
-            taken.formats.state,
+            taken.formats.text,
             weight_bits,
             lane_count,
             schedule,
@@ -196,13 +192,11 @@ def _compile_neuron(
     program = lower(model, formats)
     both = compare_neuron(program, stimulus)
     refuse(both.findings, allow)
-    neuron = compile_neuron(
-        model, out, formats.state, pipeline, formats.constant_fraction_bits, allow
-    )
+    neuron = compile_neuron(model, out, formats, pipeline, allow=allow)
     paths = [(out / name).as_posix() for name in neuron.verilog.files]
     content = {
         "module": neuron.verilog.name,
-        "format": str(formats.state),
+        "format": formats.text,
         "constant_bits": formats.constant_fraction_bits,
         "numerics": neuron.numerics.as_dict(),
         "comparison": both.as_dict(),
@@ -235,7 +229,7 @@ def verify(
         str,
         typer.Option(
             metavar="FAMILY,...",
-            help="Synthesise for ice40, up5k or ecp5, and run a few inputs through each netlist.",
+            help=f"Synthesise for {MODELLED}, and run a few inputs through each netlist.",
         ),
     ] = "",
     netlist_samples: Annotated[
@@ -331,82 +325,3 @@ def _verify_neuron(directory: Path, allow_edited: bool, report: Report) -> None:
     rows.append(("certificate", (directory / CERTIFICATE).as_posix(), ""))
     report.result(certificate.as_dict(), rows)
     report.exit_code = 0 if certificate.holds else 1
-
-
-def build(
-    directory: options.Design,
-    device: options.Device = None,
-    frequency: Annotated[
-        float | None,
-        typer.Option(help="Clock to aim at, in MHz; 40, or what the board runs at."),
-    ] = None,
-    verified: Annotated[
-        bool, typer.Option("--verified", help="Only if the certificate holds, of these files.")
-    ] = False,
-    allow_edited: options.AllowEdited = False,
-    as_json: options.Json = False,
-) -> None:
-    """Build a bitstream: synthesis, place and route, packing; utilisation and timing.
-
-    For Artix-7 the open tools end with a netlist: then a Vivado project is written, and not run.
-    """
-    with reporting(as_json) as report:
-        if device is not None:
-            find_device(device)
-        directory = find_design(directory)
-        with opened(directory, allow_edited=allow_edited) as design:
-            board = design.manifest.board
-            if board is not None and device not in (None, board.device):
-                raise UserError(
-                    f"{directory} is a design for {board.board}, whose device is {board.device}, "
-                    f"not {device}: leave --device out, or compile without --board"
-                )
-            if verified and (known := standing(design)).status != "verified":
-                raise CheckFailedError(f"{directory}: {known.line}; --verified was asked for")
-            built = build_design(
-                design,
-                board.device if board else device or design.manifest.device or DEFAULT_DEVICE,
-                frequency_mhz=frequency or (board.frequency_mhz if board else DEFAULT_FREQUENCY),
-                progress=report.progress,
-            )
-        fmax = "no clock" if built.bitstream else "known only after Vivado"
-        if built.fmax_mhz is not None:
-            verdict = "reached" if built.meets_timing else "missed"
-            fmax = f"{built.fmax_mhz:.1f} MHz; {built.frequency_mhz:g} MHz asked: {verdict}"
-        content = built.as_dict()
-        rows = [("device", built.device_title), ("module", built.top)]
-        rows += [
-            (RESOURCES[name], f"{content[name]:g} of {number}")
-            for name, number in built.available.items()
-            if name in content
-        ]
-        rows += [
-            ("look-up tables", f"{built.luts:g}"),
-            ("highest clock", fmax),
-        ]
-        if built.bitstream:
-            rows.append(("bitstream", (directory / built.bitstream).as_posix()))
-        if built.project:
-            path = (directory / built.project).as_posix()
-            rows.append(("Vivado project, written, not run", path))
-        rows += [("edited by hand", name) for name in built.edited]
-        rows.append(("design", built.verification))
-        if board is not None:
-            slow = built.fmax_mhz is not None and built.fmax_mhz < board.frequency_mhz
-            if slow and built.fmax_mhz is not None:
-                rows.append(("not for the board", _too_slow(board, built.fmax_mhz)))
-                report.exit_code = CheckFailedError.exit_code
-            elif built.bitstream:
-                path = (directory / built.bitstream).as_posix()
-                programmer = find_board(board.board).programmer
-                rows.append(("to the board", programmer.format(bitstream=path)))
-        report.result(content, rows)
-
-
-def _too_slow(board: BoardPart, fmax_mhz: float) -> str:
-    """Say what would help a design that misses its board's clock."""
-    clock = highest_clock(find_board(board.board), fmax_mhz, board.baud)
-    advice = "more --pipeline stages or fewer --lanes are needed"
-    if clock is not None:
-        advice = f"compile with --clock {clock:g}, or {advice}"
-    return f"it runs at {board.frequency_mhz:g} MHz, and the design is too slow for that: {advice}"

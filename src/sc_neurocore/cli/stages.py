@@ -202,7 +202,7 @@ def evaluate_integers(
     """Classify with the integers of the hardware; `reference` are the floating-point classes."""
     run = network.run(data.network_inputs(), progress=progress)
     summary = {
-        "format": str(network.fixed_point.state),
+        "format": network.fixed_point.text,
         "weight_bits": max(network.weight_bits, default=0),
         "accuracy": data.accuracy(run.classes),
         "test_size": len(data),

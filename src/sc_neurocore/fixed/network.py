@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sc_neurocore.equation.algebra import Array
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.evaluate import NumpyIntegers, evaluate
 from sc_neurocore.fixed.lowering import CURRENT, NEXT, SPIKE, NeuronProgram
 from sc_neurocore.fixed.program import Port, Program, ProgramBuilder
 from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.synapses import SPIKE_SIGNAL, Integers, IntegerSynapses, Signal
-from sc_neurocore.kernels.inference import Array, Chain, NetworkRun
+from sc_neurocore.kernels.inference import Chain, NetworkRun
 from sc_neurocore.kernels.reference_neurons import Neurons
+from sc_neurocore.kernels.wiring import Wires
 from sc_neurocore.network.description import InputEncoding, Shape
-from sc_neurocore.network.layers import Runner
+from sc_neurocore.network.layers import Dense, Join, Runner
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 
 SUM = "sum"
@@ -60,6 +62,7 @@ class IntegerLayer:
             or (neurons, parameter ports).
         is_static: Whether the input is one frame for all steps.
         is_integrator: Whether the membrane is handed on instead of the spikes.
+        place: Where the neurons stand in the description.
     """
 
     synapses: tuple[IntegerSynapses, ...]
@@ -72,11 +75,12 @@ class IntegerLayer:
     parameters: Integers
     is_static: bool
     is_integrator: bool = False
+    place: int = -1
 
     @property
     def outgoing(self) -> Signal:
         """What the neurons hand on: spikes, or membranes in their format."""
-        form = self.program.fixed_point.state
+        form = self.program.fixed_point.of(self.program.neuron.membrane)
         if self.is_integrator:
             return Signal(form.fraction_bits, form.minimum, form.maximum)
         return SPIKE_SIGNAL
@@ -99,8 +103,8 @@ class IntegerLayer:
     @property
     def shift(self) -> int:
         """From the accumulator's unit to the current's, to the right."""
-        state = self.program.fixed_point.state
-        return self.accumulator.fraction_bits - state.fraction_bits
+        current = self.program.fixed_point.current
+        return self.accumulator.fraction_bits - current.fraction_bits
 
     @property
     def accumulator_bits(self) -> int:
@@ -112,7 +116,9 @@ class IntegerLayer:
         """The kinds of the layers that it was made from, without flatten, which changes nothing."""
         between = [each.layer.kind for each in self.synapses if each.layer.kind != "flatten"]
         own = "integrator" if self.is_integrator else "population"
-        return (*between, "recurrent" if self.feedback else own)
+        if self.feedback is not None:
+            own = "recurrent" if isinstance(self.feedback.layer, Dense) else "recurrent-conv2d"
+        return (*between, own)
 
     @property
     def dense(self) -> IntegerSynapses:
@@ -156,16 +162,27 @@ class IntegerLayer:
             shape = after
         return max(counts)
 
-    def runners(self, record: bool) -> Iterator[Runner]:
-        """Yield the layer as functions of one step's integers, (batch, ...) to (batch, ...)."""
+    def runners(self, record: bool, wires: Wires | None = None) -> Iterator[Runner]:
+        """Yield the layer as functions of one step's integers, (batch, ...) to (batch, ...).
+
+        Args:
+            record: Whether the neurons keep their history.
+            wires: Of the network, where it has joins.
+        """
+        wires = wires or Wires(())
         for each in self.synapses:
-            yield from each.runners()
+            if isinstance(each.layer, Join):
+                yield wires.join(each.layer)
+            else:
+                yield from each.runners()
+            yield from wires.behind(each.place)
         sums = self.synapses[-1].output if self.synapses else self.incoming
         if self.feedback is None:
             yield lambda values: self.current(values.astype(np.int64))
         else:
             yield self._to_accumulator(sums)
         yield _IntegerNeurons(self, record)
+        yield from wires.behind(self.place)
 
     def feedback_runner(self) -> Runner | None:
         """Return what brings the neurons' own spikes to the accumulator, if anything does."""
@@ -232,8 +249,8 @@ class _IntegerNeurons(Neurons):
 
 
 def _initial_state(program: NeuronProgram) -> dict[str, int]:
-    form = program.fixed_point.state
-    return {name: int(form.quantize(value)) for name, value in program.neuron.states.items()}
+    formats, states = program.fixed_point, program.neuron.states
+    return {name: int(formats.of(name).quantize(value)) for name, value in states.items()}
 
 
 @dataclass(frozen=True)
@@ -274,8 +291,9 @@ class IntegerNetwork:
 
     @property
     def fixed_point(self) -> FixedPoint:
-        """The number formats, the same for all neurons."""
-        return self.layers[0].program.fixed_point
+        """The number formats, the same for all neurons but for their states' names."""
+        own = {name: form for program in self.programs for name, form in program.fixed_point.own}
+        return replace(self.layers[0].program.fixed_point, own=tuple(own.items()))
 
     @property
     def programs(self) -> tuple[NeuronProgram, ...]:
@@ -323,12 +341,13 @@ class IntegerNetwork:
         lead = self.batch_axis + 1
         if given.shape[lead:] == (self.layers[0].inputs,):
             given = given.reshape(*given.shape[:lead], *self.input.shape)
+        wires = Wires(each.layer for layer in self.layers for each in layer.synapses)
         chain = Chain(
             encoding=self.input,
             steps=self.steps,
             readout=self.readout,
             convert=lambda frame: frame,
-            runners=[runner for layer in self.layers for runner in layer.runners(record)],
+            runners=[runner for layer in self.layers for runner in layer.runners(record, wires)],
             values_at_work=max(layer.values_at_work for layer in self.layers),
         )
         return chain.run(given, "integer model", progress)

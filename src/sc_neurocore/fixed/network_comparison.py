@@ -76,8 +76,8 @@ class NetworkComparison:
 
     @property
     def format(self) -> str:
-        """The format of the states."""
-        return str(self.network.fixed_point.state)
+        """The formats."""
+        return self.network.fixed_point.text
 
     @property
     def spikes_float(self) -> int:
@@ -249,7 +249,7 @@ def _layer(
     number: int,
     agree: NDArray[np.bool_],
 ) -> LayerComparison:
-    form = network.fixed_point.state
+    formats = network.fixed_point
     a, b = (run.spikes[number] for run in (floats, integers))
     counts = np.stack([a.sum(axis=0).ravel(), b.sum(axis=0).ravel()], axis=1)
     neurons = a[0, 0].size
@@ -258,23 +258,24 @@ def _layer(
     def flat(values: NDArray[Any]) -> NDArray[np.float64]:
         return values.reshape(len(values), -1).astype(np.float64)
 
+    def at_the_end(state: str, trace: NDArray[Any]) -> int:
+        form = formats.of(state)
+        return int((trace == form.maximum).sum() + (form.signed and (trace == form.minimum).sum()))
+
     return LayerComparison(
         name=name,
         spikes_float=int(a.sum()),
         spikes_integer=int(b.sum()),
         spike_agreement=agreement(counts),
         equal_spikes=float((a & b).sum() / max(a.sum(), b.sum(), 1)) if a.any() or b.any() else 1.0,
-        saturated=sum(
-            int((trace == form.maximum).sum() + (form.signed and (trace == form.minimum).sum()))
-            for trace in integers.states[number].values()
-        ),
+        saturated=sum(at_the_end(*each) for each in integers.states[number].items()),
         states={
             state: compare_states(
                 flat(trace),
-                form.to_float(flat(integers.states[number][state])),
+                formats.of(state).to_float(flat(integers.states[number][state])),
                 wide,
                 np.isfinite(flat(trace)[-1]),
-                form,
+                formats.of(state),
             )
             for state, trace in floats.states[number].items()
         },
@@ -297,7 +298,7 @@ def _first(
     if not found:
         return None
     step, sample, neuron, layer = min(found, key=lambda each: (each[0], each[3]))
-    form = network.fixed_point.state
+    formats = network.fixed_point
 
     def at(values: NDArray[Any]) -> float:
         return float(values[step, sample].ravel()[neuron])
@@ -307,7 +308,7 @@ def _first(
         step=step,
         fired="float" if at(floats.spikes[layer]) else "integer",
         states={
-            name: (at(trace), float(form.to_float(at(integers.states[layer][name]))))
+            name: (at(trace), float(formats.of(name).to_float(at(integers.states[layer][name]))))
             for name, trace in floats.states[layer].items()
         },
     )

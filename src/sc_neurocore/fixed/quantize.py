@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.evaluate import NumpyIntegers
 from sc_neurocore.fixed.lowering import MAXIMUM_CONSTANT, NeuronProgram, ParameterPort, lower
@@ -20,12 +22,14 @@ from sc_neurocore.fixed.synapses import (
     Signal,
     add_up,
     is_power_of_two,
+    join_up,
     quantize_factors,
     quantize_weights,
 )
 from sc_neurocore.network.description import NetworkDescription, Shape, Stage
 from sc_neurocore.network.layers import (
     Connection,
+    Join,
     Population,
     Scale,
     Weighted,
@@ -39,7 +43,7 @@ _BITS_OF_FACTOR = 16
 
 def quantize(
     description: NetworkDescription,
-    format: str | QFormat = "Q8.8",
+    format: str | QFormat | FixedPoint = "Q8.8",
     weight_bits: int | Sequence[int] = 8,
     current_extra_bits: int = 4,
     constant_bits: int | None = None,
@@ -52,7 +56,7 @@ def quantize(
 
     Args:
         description: A trained network.
-        format: The format of the neurons' states.
+        format: The format of the neurons' states, or all formats as `FixedPoint.parse` reads them.
         weight_bits: Bits of a weight, 2 to 16: for all layers, or one number for each layer with
             weights, from input to output; recurrent neurons are one.
         current_extra_bits: Integer bits that the current has beyond the state.
@@ -68,14 +72,20 @@ def quantize(
     coding = description.input
     incoming = Signal(coding.fraction_bits, coding.low, coding.high)
     layers: list[IntegerLayer] = []
+    signals: dict[int, Signal] = {}  # what each layer hands on, by its place
     for stage in stages:
         program = programs[str(stage.population.neuron)]
         layers.append(
             _integer_layer(
-                stage, incoming, widths, program, is_static=not layers and coding.kind == "static"
+                stage,
+                incoming,
+                widths,
+                program,
+                is_static=not layers and coding.kind == "static",
+                signals=signals,
             )
         )
-        incoming = layers[-1].outgoing
+        incoming = signals[stage.place] = layers[-1].outgoing
     return IntegerNetwork(
         name=description.name,
         content_hash=description.content_hash,
@@ -104,12 +114,24 @@ def _widths(description: NetworkDescription, weight_bits: int | Sequence[int]) -
 def _programs(populations: Sequence[Population], formats: FixedPoint) -> dict[str, NeuronProgram]:
     """Return one program for each equation, by its text."""
     programs: dict[str, NeuronProgram] = {}
+    known = {name for each in populations for name in _stored(each.neuron)}
+    unknown = sorted({name for name, _ in formats.own} - known)
+    if unknown:
+        raise UserError(f"no neuron has a state or local {unknown[0]!r}, which has a format")
     for text in dict.fromkeys(str(population.neuron) for population in populations):
         alike = [population for population in populations if str(population.neuron) == text]
         values, ports = _parameters(alike, formats)
-        programs[text] = lower(alike[0].neuron, formats, values, ports)
+        neuron = alike[0].neuron
+        neuron.need_one_input("a network")
+        own = tuple(each for each in formats.own if each[0] in _stored(neuron))
+        programs[text] = lower(neuron, replace(formats, own=own), values, ports)
         NumpyIntegers(programs[text].program)  # refuses what the integer model could not run
     return programs
+
+
+def _stored(neuron: Neuron) -> set[str]:
+    """Return the names of states and locals."""
+    return {*neuron.states, *(line.target for line in neuron.update)}
 
 
 def _parameters(
@@ -141,10 +163,11 @@ def _integer_layer(
     widths: Iterator[int],
     program: NeuronProgram,
     is_static: bool,
+    signals: dict[int, Signal],
 ) -> IntegerLayer:
     formats = program.fixed_point
-    bits = formats.state.fraction_bits
-    synapses = _synapses(stage, incoming, widths, bits)
+    bits = formats.current.fraction_bits
+    synapses = _synapses(stage, incoming, widths, bits, signals)
     accumulator = synapses[-1].output if synapses else incoming
     feedback = None
     population, name = stage.population, f"layers[{stage.place}], {stage.population.kind}"
@@ -163,11 +186,16 @@ def _integer_layer(
         parameters=_table(population, program.parameters, formats, stage.shape),
         is_static=is_static,
         is_integrator=population.passes_membrane,
+        place=stage.place,
     )
 
 
 def _synapses(
-    stage: Stage, incoming: Signal, widths: Iterator[int], state_fraction_bits: int
+    stage: Stage,
+    incoming: Signal,
+    widths: Iterator[int],
+    state_fraction_bits: int,
+    signals: dict[int, Signal],
 ) -> tuple[IntegerSynapses, ...]:
     """Quantise the layers of a stage.
 
@@ -210,11 +238,13 @@ def _synapses(
             if place not in stays:
                 continue
             each = quantize_factors(layer, incoming, _BITS_OF_FACTOR, state_fraction_bits, name)
+        elif isinstance(layer, Join):
+            each = join_up(layer, incoming, signals[layer.source])
         else:
             gain *= moved[place]
             each = add_up(layer, incoming)
-        synapses.append(each)
-        incoming = each.output
+        synapses.append(replace(each, place=place))
+        incoming = signals[place] = each.output
     return tuple(synapses)
 
 

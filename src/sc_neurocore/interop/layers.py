@@ -280,7 +280,8 @@ PRIMITIVES = (
     ),
 )
 WITHOUT: dict[type[Connection], str] = {
-    kinds.MaxPool2d: "it has sums and averages over windows, and no maximum"
+    kinds.MaxPool2d: "it has sums and averages over windows, and no maximum",
+    kinds.Join: "paths that meet are edges of its graphs, which are not written or read so far",
 }
 """Why a kind of layer has no primitive."""
 

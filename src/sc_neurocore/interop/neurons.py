@@ -38,7 +38,7 @@ from sc_neurocore.errors import EquationError
 from sc_neurocore.interop.equations import SILENT
 from sc_neurocore.network.description import Population
 
-Array: TypeAlias = NDArray[np.float64]
+Reals: TypeAlias = NDArray[np.float64]
 Values: TypeAlias = dict[str, Any]
 
 _MEMBRANE = "(v_leak - v + r*{drive})/{tau}"
@@ -69,7 +69,7 @@ _COEFFICIENTS = {
 """What the slope, the drive's factor and the rest of each state's step are called."""
 
 
-def coefficients(kind: str, fields: Mapping[str, Array], dt: float, method: Method) -> Values:
+def coefficients(kind: str, fields: Mapping[str, Reals], dt: float, method: Method) -> Values:
     """Return the parameters of the kind's equation, and perhaps more, of the fields' shape.
 
     Args:

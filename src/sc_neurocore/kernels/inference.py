@@ -6,18 +6,17 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sc_neurocore.equation.algebra import Array
 from sc_neurocore.errors import DataError
 from sc_neurocore.kernels.reference_neurons import Neurons
 from sc_neurocore.network.description import InputEncoding, spikes_that_suffice
 from sc_neurocore.network.layers import Runner, WithMemory
 from sc_neurocore.progress import Progress, ProgressCallback
-
-Array: TypeAlias = NDArray[Any]
 
 _VALUES_AT_WORK = 1 << 20
 """So many numbers of the largest layer are computed at once: they fit into the caches."""

@@ -18,7 +18,8 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from sc_neurocore.network import layers as _layers
 from sc_neurocore.network.layers import *  # noqa: F403  # they are part of the description
-from sc_neurocore.network.layers import BaseLayer, Connection, Layer, Population
+from sc_neurocore.network.layers import BaseLayer, Connection, Join, Layer, Population
+from sc_neurocore.network.paths import check_join, hands_on
 from sc_neurocore.network.schema import (
     MAXIMUM_AXES,
     MAXIMUM_LAYERS,
@@ -147,11 +148,17 @@ class NetworkDescription(Model):
     def _check(self) -> NetworkDescription:
         shape: Shape = self.input.shape
         _check_size(shape, "the input")
+        signals: list[str] = []
+        shapes: list[Shape] = []
         for index, layer in enumerate(self.layers):
             try:
+                if isinstance(layer, Join):
+                    check_join(layer, index, self.layers, signals, shapes)
+                signals.append(hands_on(layer, signals))
                 before, shape = shape, layer.output_shape(shape)
                 _check_size(shape, layer.kind)
                 layer.check_work(before, shape)
+                shapes.append(shape)
             except ValueError as error:
                 raise ValueError(f"layers[{index}]: {error}") from None
         last = self.layers[-1]

@@ -6,13 +6,13 @@ One function for each kind: adding one is to register it with `stream_synapses`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sc_neurocore.equation.algebra import Array
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerLayer
 from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding, encode_weights
@@ -31,8 +31,6 @@ from sc_neurocore.stochastic.convolution import SCConv2dLayer
 from sc_neurocore.stochastic.layer import SCDenseLayer
 from sc_neurocore.stochastic.neurons import to_current
 from sc_neurocore.stochastic.sharing import SourcePair
-
-Array: TypeAlias = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,11 @@ class Streams:
         """Return neurons with the weights that their own spikes meet in streams, if they do."""
         if layer.feedback is None:
             return layer
-        weight, bias = self.dense(layer.feedback).effective_weights()
+        encoded = self.encoded(layer.feedback)
+        sign = None if encoded.sign is None else encoded.sign.reshape(len(encoded.sign), -1)
+        rows = replace(encoded, values=encoded.values.reshape(len(encoded.values), -1), sign=sign)
+        weight, bias = SCDenseLayer(rows, self.length, self.sources).effective_weights()
+        weight = weight.reshape(layer.feedback.weight.shape)
         return layer.model_copy(update={"weight": weight, "bias": bias})
 
 

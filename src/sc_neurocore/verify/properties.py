@@ -170,7 +170,7 @@ def _free_step(program: NeuronProgram, verilog: NeuronVerilog) -> str:
 
 
 def _values(program: NeuronProgram, verilog: NeuronVerilog, relation: str) -> dict[str, Any]:
-    form = program.fixed_point.state
+    formats = program.fixed_point
     initial = reset_values(program)
     inputs = [port for port in program.inputs if port.name not in initial]
     states = [port for port in program.inputs if port.name in initial]
@@ -178,14 +178,15 @@ def _values(program: NeuronProgram, verilog: NeuronVerilog, relation: str) -> di
     ranges = []
     for port in states:
         node, start = program.program.nodes[nodes[port.name]], program.neuron.states[port.name]
-        integer = int(form.quantize(start))
+        integer = int(formats.of(port.name).quantize(start))
         ranges.append((port.name, min(node.low, integer), max(node.high, integer)))
     sides = [
         program.program.nodes[operand].width
         for operand in program.program.nodes[nodes[SPIKE]].operands
     ]
 
-    def bound(value: int) -> str:
+    def bound(name: str, value: int) -> str:
+        form = formats.of(name)
         return literal(value, form.width) if form.signed else f"{form.width}'d{value}"
 
     return {
@@ -199,7 +200,7 @@ def _values(program: NeuronProgram, verilog: NeuronVerilog, relation: str) -> di
         ],
         "initial": initial,
         "ranges": ranges,
-        "bounds": [(name, bound(low), bound(high)) for name, low, high in ranges],
+        "bounds": [(name, bound(name, low), bound(name, high)) for name, low, high in ranges],
         "crossing": _CROSSING,
         "left_bits": sides[0],
         "right_bits": sides[1],
