@@ -31,7 +31,7 @@ from sc_neurocore.fixed.qformat import (
     FixedPoint,
     QFormat,
 )
-from sc_neurocore.fixed.stimulus import Stimulus, run_neuron
+from sc_neurocore.fixed.stimulus import Stimulus, currents_of, run_neuron
 from sc_neurocore.fixed.trials import (
     AUTO_FORMAT,
     USUAL_TARGET,
@@ -218,7 +218,9 @@ class _Search:
         """Return what something spans in floats, with a margin, in few digits; None if unknown."""
         neuron, floats = self._neuron, self._floats
         values: dict[str, Any] = dict(neuron.resolve(self._parameters))
-        values |= dict.fromkeys(neuron.inputs, self._stimulus.currents)
+        values |= {
+            name: currents_of(neuron, self._stimulus.currents, name) for name in neuron.inputs
+        }
         values |= floats.locals
         before = {
             name: np.concatenate([np.full((1, trace.shape[1]), neuron.states[name]), trace[:-1]])
