@@ -37,15 +37,12 @@ def test_tools_have_nothing_to_say(
     lanes: int,
     make_step_network: MakeStepNetwork,
     require_tool: RequireTool,
+    lint_clean: Callable[..., None],
     tmp_path: Path,
 ) -> None:
     require_tool("verilator", "iverilog")
     design = render_accelerator(make_step_network(kind), lanes, "step-outer").write(tmp_path)
-    names = [path.name for path in design.verilog]
-    lint = ["--lint-only", "-Wall", "--top-module", design.top, *names]
-    assert programs.run("verilator", lint, tmp_path / "rtl").stderr == ""
-    compile_ = ["-g2005", "-Wall", "-s", design.top, "-o", "core", *names]
-    assert programs.run("iverilog", compile_, tmp_path / "rtl").stderr == ""
+    lint_clean(tmp_path / "rtl", design.top, [path.name for path in design.verilog])
 
 
 def test_yosys_finds_one_clock_and_no_latch(

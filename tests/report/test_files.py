@@ -37,3 +37,11 @@ def test_nothing_outside_the_run_is_linked(tmp_path: Path, summary: dict[str, An
         summary["fpga"]["bitstream"] = path
         (link,) = list_files(run, Summary.model_validate(summary))
         assert not link.href
+
+
+def test_links_in_a_circle_are_not_followed(tmp_path: Path, summary: dict[str, Any]) -> None:
+    sources = tmp_path / "design" / "rtl"
+    sources.mkdir(parents=True)
+    (sources / "a.v").symlink_to(sources / "a.v")
+    summary["fpga"]["bitstream"] = "design/rtl/a.v"
+    assert {link.href for link in list_files(tmp_path, Summary.model_validate(summary))} == {""}

@@ -1,6 +1,6 @@
 """A training in a process of its own, for tests that interrupt it.
 
-interrupted_training.py CHECKPOINT RESULT [plain]
+interrupted_training.py CHECKPOINT RESULT [plain|streamed]
 interrupted_training.py                            reads such lines, each run in a fork: prints
 the fork's process number, then its exit code
 """
@@ -12,7 +12,9 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,6 +39,17 @@ def dim(frames: Tensor, generator: Generator) -> Tensor:
     return frames * (0.5 + torch.rand(len(frames), 1, generator=generator) / 2)
 
 
+class Streamed:
+    """Batches that come one by one, in another order each time, and nobody knows how many."""
+
+    def __init__(self, data: Dataset) -> None:
+        self.frames, self.labels = torch.from_numpy(data.frames()), torch.from_numpy(data.labels)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for indices in torch.randperm(len(self.labels)).split(17):
+            yield self.frames[indices], self.labels[indices]
+
+
 def network(dropout: float) -> SpikingSequential:
     """Return a network with everything that has a state: BatchNorm, dropout, learnt neurons."""
     with seeded(0):
@@ -48,28 +61,33 @@ def network(dropout: float) -> SpikingSequential:
 
 def main(folder: str, result: str, kind: str = "everything") -> None:
     """Train, and write the history and a hash of the network."""
-    is_plain = kind == "plain"
+    is_plain = kind != "everything"
+    is_streamed = kind == "streamed"
     options = TrainingOptions(
-        epochs=6,
+        epochs=2 if is_streamed else 6,
         batch_size=16,
         steps=6,
         seed=5,
         optimiser="adamw",
         weight_decay=0.01,
-        schedule="one-cycle",
+        schedule="constant" if is_streamed else "one-cycle",
+        truncate=4 if is_streamed else None,
         max_norm=2.0,
         label_smoothing=0.1,
         average=None if is_plain else 0.98,
         augment=dim,
         encoder="rate",
     )
+    samples: Any = stripes(300 if is_plain else 900, 0)
+    if is_streamed:
+        samples = Streamed(samples)
     with joined("cpu"):
         mine = Path(result).with_name(f"process-{current_group().rank}")
         mine.write_text(str(os.getpid()))
         net = network(0.0 if is_plain else 0.2)
         history = fit(
             net,
-            stripes(300 if is_plain else 900, 0),
+            samples,
             stripes(60, 1),
             options,
             checkpoint=Path(folder),

@@ -50,12 +50,12 @@ def test_a_device_that_is_not_here_is_named() -> None:
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
 
 
-def start(folder: Path, *launcher: str) -> subprocess.Popen[str]:
+def start(folder: Path, *launcher: str, kind: str = "plain") -> subprocess.Popen[str]:
     """Train without BatchNorm and dropout, which know only the part of their process."""
     folder.mkdir(exist_ok=True)
     files = (str(folder / "checkpoint"), str(folder / "result.json"))
     return subprocess.Popen(
-        [sys.executable, *launcher, str(SCRIPT), *files, "plain"],
+        [sys.executable, *launcher, str(SCRIPT), *files, kind],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -86,6 +86,17 @@ def test_two_processes_killed_and_resumed_train_as_one_does(tmp_path: Path) -> N
     assert found and len(found[0]["epochs"]) < 6
     together = finish(start(two, *TORCHRUN), two)
     assert len(together["epochs"]) == len(alone["epochs"]) == 6
+    check_alike(together, alone)
+
+
+def test_two_processes_learn_a_stream_in_parts_of_its_time_as_one_does(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    both = start(two, *TORCHRUN, kind="streamed")
+    alone = finish(start(one, kind="streamed"), one)
+    check_alike(finish(both, two), alone)
+
+
+def check_alike(together: dict[str, Any], alone: dict[str, Any]) -> None:
     for ours, theirs in zip(together["epochs"], alone["epochs"], strict=True):
         assert ours[:2] == pytest.approx(theirs[:2], rel=1e-4)  # loss, largest gradient
         assert ours[2] == pytest.approx(theirs[2], abs=1 / 60)  # validation accuracy

@@ -375,7 +375,7 @@ THIRD: dict[str, Call] = {
         "a", enc, 3
     ),
     "export bn first": lambda: SpikingSequential(
-        nn.BatchNorm1d(6), nn.Linear(6, 5), LIFCell()
+        nn.BatchNorm1d(6), LIFCell(), nn.Linear(6, 5), LIFCell()
     ).to_description("a", enc, 3),
     "export lazy": lambda: SpikingSequential(nn.LazyLinear(5), LIFCell()).to_description(
         "a", enc, 3

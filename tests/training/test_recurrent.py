@@ -10,11 +10,24 @@ import torch
 from torch import Tensor
 
 from sc_neurocore.equation import find_neuron
-from sc_neurocore.errors import ToolMissingError, UserError
-from sc_neurocore.network.description import InputEncoding, NetworkDescription, Recurrent
+from sc_neurocore.equation.catalogue import IF
+from sc_neurocore.errors import DescriptionError, ToolMissingError, UserError
+from sc_neurocore.fixed.quantize import quantize
+from sc_neurocore.hdl.layers import engine_layers
+from sc_neurocore.interop.exporting import to_nir
+from sc_neurocore.kernels.reference import run_float
+from sc_neurocore.network.description import (
+    InputEncoding,
+    NetworkDescription,
+    Recurrent,
+    RecurrentConv2d,
+)
+from sc_neurocore.stochastic.inference import run_network
 from sc_neurocore.training import (
+    IFCell,
     LIFCell,
     RecurrentCell,
+    RecurrentConvCell,
     RecurrentLIFCell,
     SpikingNet,
     SpikingSequential,
@@ -123,3 +136,71 @@ def test_what_a_recurrent_layer_cannot_do_is_refused() -> None:
         RecurrentLIFCell(3).unroll(torch.ones(5, 2, 4))
     with pytest.raises(UserError, match="state 's' of LIF: found none"):
         RecurrentLIFCell(3)(torch.ones(2, 3), {"v": torch.zeros(2, 3)})
+
+
+def images(threshold: float = 1.0) -> SpikingSequential:
+    """Weights are quarters, which every number format holds."""
+    cell = RecurrentConvCell(IF, 3, (3, 5), bias=True, threshold=threshold)
+    generator = torch.Generator().manual_seed(1)
+    net = SpikingSequential(
+        torch.nn.Conv2d(2, 3, 3), cell, torch.nn.Flatten(), torch.nn.Linear(48, 4), IFCell()
+    )
+    with torch.no_grad():
+        for each in net.parameters():
+            each.copy_(torch.randint(-3, 4, each.shape, generator=generator) / 4)
+        cell.set_weight(torch.randint(-3, 4, cell.weight.shape, generator=generator) / 4)
+    return net
+
+
+def test_a_recurrent_convolution_is_what_its_steps_written_out_are() -> None:
+    net = images()
+    conv, cell = net.layers[0], net.layers[1]
+    assert isinstance(cell, RecurrentConvCell)
+    x = (torch.rand(5, 2, 2, 6, 6, generator=torch.Generator().manual_seed(2)) < 0.5).float()
+    spikes, state = cell.unroll(torch.stack([conv(frame) for frame in x]))
+    v, before, wanted = torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 4, 4), []
+    for frame in x:
+        back = torch.nn.functional.conv2d(before, cell.weight, cell.recurrent_bias, padding=(1, 2))
+        v = v + conv(frame) + back
+        before = (v >= 1.0).float()
+        v = v - before
+        wanted.append(before)
+    assert torch.equal(spikes, torch.stack(wanted))
+    torch.testing.assert_close(state.v, v)
+    assert spikes.any() and not spikes.all()
+    spikes.sum().backward()
+    assert cell.recurrent.grad is not None and cell.recurrent.grad.any()
+
+
+def test_a_recurrent_convolution_is_the_same_in_floats_integers_and_streams() -> None:
+    net = images(2.0)
+    x = (torch.rand(5, 3, 2, 6, 6, generator=torch.Generator().manual_seed(2)) < 0.5).float()
+    coding = InputEncoding(kind="spikes", shape=(2, 6, 6), bits=1, fraction_bits=0)
+    description = net.to_description("images", coding, 5)
+    assert description.layers[1].kind == "recurrent-conv2d"
+    wanted = net(x).spike_counts.detach()
+    assert wanted.unique().numel() > 2
+    inputs = x.numpy().astype(np.uint8)
+    floats = run_float(description, inputs, record=True)
+    assert (floats.spike_counts == wanted.numpy()).all()
+    network = quantize(description, "Q12.8")
+    for ours, theirs in zip(network.run(inputs, record=True).spikes, floats.spikes, strict=True):
+        assert (ours == theirs).all()
+    assert (run_network(description, inputs, 256, "sobol").spike_counts == wanted.numpy()).all()
+    back = SpikingSequential.from_description(description)
+    assert torch.equal(back(x).spike_counts, wanted)
+    assert back.to_description("images", coding, 5) == description
+    with pytest.raises(UserError, match="gets its own spikes back through a convolution"):
+        engine_layers(network)
+    with pytest.raises(DescriptionError, match="come back through a conv2d"):
+        to_nir(description)
+
+
+@pytest.mark.parametrize("size", [2, (3, 4), 0, "3", (3, 3, 3)])
+def test_a_recurrent_convolution_has_an_odd_kernel(size: Any) -> None:
+    with pytest.raises(UserError, match=r"kernel_size = .*expected an odd number"):
+        RecurrentConvCell(IF, 3, size)
+    with pytest.raises(UserError, match="has 3 channels, but a current of shape"):
+        RecurrentConvCell(IF, 3)(torch.rand(2, 4, 5, 5))
+    with pytest.raises(DescriptionError, match="odd rows and columns"):
+        RecurrentConv2d(neuron=IF, weight=np.ones((2, 2, 2, 3)))

@@ -269,3 +269,20 @@ def test_who_waited_for_a_folder_does_not_train_what_is_finished_by_then(
     events: list[Progress] = []
     assert train_run("digits", out, small, events.append).options == small
     assert not events
+
+
+@pytest.mark.parametrize(
+    ("loss", "readout"),
+    [("spike-rate", "spike-count"), ("membrane", "membrane"), ("first-spike", "first-to-1")],
+)
+def test_the_readout_of_the_description_is_that_of_the_loss(loss: str, readout: str) -> None:
+    parts = Split(images(60, 0), images(20, 1), seed=0, test_fraction=0.25)
+    training = TrainingOptions(epochs=6, batch_size=4, steps=6, learning_rate=1e-2, truncate=4)
+    run = train(parts, RunOptions(n_hidden=12, training=training, loss=loss))
+    assert run.description.readout == readout
+    assert run.accuracy > 0.8
+
+
+def test_a_loss_without_a_readout_in_a_description_is_refused() -> None:
+    with pytest.raises(UserError, match=r"membrane-max.*expected one of spike-count, spike-rate"):
+        RunOptions(loss="membrane-max")

@@ -12,10 +12,13 @@ from sc_neurocore.cli.console import reporting
 from sc_neurocore.errors import UserError
 
 if TYPE_CHECKING:
+    from sc_neurocore.network.description import NetworkDescription
     from sc_neurocore.training.augmentation import Distortion
+    from sc_neurocore.training.start import Start
 
 _HOW = "How it learns"
 _WHAT = "The network"
+_FROM = "A network that is there"
 
 
 def _option(help: str, panel: str | None = None, *names: str) -> Any:
@@ -44,7 +47,48 @@ def _augmentation(text: str | None) -> Distortion | None:
     return Distortion(shape, **numbers)
 
 
+_OF_A_NEW_NETWORK = {
+    "dataset", "split", "net", "hidden", "layers", "neuron", "per_channel", "max_delay",
+    "dropout", "encoder", "steps",
+}  # fmt: skip
+
+
+def _start(
+    context: typer.Context,
+    run: Path | None,
+    weight_bits: int | None,
+    stream_length: int | None,
+    source: str,
+) -> Start | None:
+    """Return what is trained further, and for what."""
+    given = {name for name in context.params if str(context.get_parameter_source(name)) in _GIVEN}
+    if run is None:
+        for name in ("weight_bits", "stream_length", "source"):
+            if name in given:
+                raise UserError(
+                    f"--{name.replace('_', '-')} without --from: give the run whose network is to "
+                    f"be fitted to it"
+                )
+        return None
+    for name in sorted(_OF_A_NEW_NETWORK & given):
+        raise UserError(
+            f"--{name.replace('_', '-')} with --from: the network, its data and its steps are "
+            f"those of {run}; leave the option out"
+        )
+    from sc_neurocore.cli.stages import find_network
+    from sc_neurocore.stochastic import make_sources
+    from sc_neurocore.training.start import Start
+
+    sources = None if stream_length is None else make_sources(source)
+    drawn = None if stream_length is None else source
+    return Start(find_network(run), weight_bits, stream_length, drawn, sources)
+
+
+_GIVEN = {"ParameterSource.COMMANDLINE", "ParameterSource.ENVIRONMENT"}
+
+
 def train(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(metavar="RUN", help="The run's folder.")],
     dataset: Annotated[str, _option("The data set: digits, mnist or spoken-digits.")] = "digits",
     split: Annotated[
@@ -57,6 +101,17 @@ def train(
     ] = 0.0,
     device: Annotated[str, _option("cpu or cuda.")] = "cpu",
     threads: Annotated[int, _option("CPU threads.")] = 1,
+    start_from: Annotated[
+        Path | None,
+        _option("Train the network of another run further.", _FROM, "--from"),
+    ] = None,
+    weight_bits: Annotated[
+        int | None, _option("Fit it to integer weights of so many bits.", _FROM)
+    ] = None,
+    stream_length: Annotated[
+        int | None, _option("Fit it to stochastic streams of so many bits.", _FROM)
+    ] = None,
+    source: Annotated[str, _option("Of the streams: sobol, lfsr, ….", _FROM)] = "sobol",
     resume: Annotated[bool, _option("Refuse to begin a new run.", None, "--resume")] = False,
     tensorboard: Annotated[
         bool, _option("Write events for TensorBoard too.", None, "--tensorboard")
@@ -76,9 +131,24 @@ def train(
         bool, _option("Learn them for each neuron or channel.", _WHAT, "--per-channel")
     ] = False,
     max_delay: Annotated[int, _option("Longest trainable delay of ff, in steps.", _WHAT)] = 0,
+    sharpen: Annotated[
+        bool,
+        _option("Learn delays through Gaussians that narrow to whole steps.", _HOW, "--sharpen"),
+    ] = False,
     dropout: Annotated[float, _option("Share of spikes dropped before linear layers.", _WHAT)] = 0,
     encoder: Annotated[str, _option("direct, rate or latency.", _WHAT)] = "direct",
     steps: Annotated[int, _option("Time steps per sample.", _WHAT)] = 25,
+    loss: Annotated[
+        str | None,
+        _option(
+            "What is minimised, and with it what decides: spike-count, spike-rate, membrane or "
+            "first-spike; by default spike-count, or what goes with the readout of RUN.",
+            _HOW,
+        ),
+    ] = None,
+    truncate: Annotated[
+        int | None, _option("Gradients reach back over at most so many steps.", _HOW)
+    ] = None,
     epochs: Annotated[int, _option("Passes over the training set.", _HOW)] = 10,
     batch_size: Annotated[int, _option("Samples per gradient step.", _HOW)] = 32,
     learning_rate: Annotated[float, _option("The highest of the schedule.", _HOW)] = 2e-3,
@@ -107,7 +177,7 @@ def train(
     from there.
     """
     with reporting(as_json) as report:
-        from sc_neurocore.training import RunOptions, TrainingOptions, train_run
+        from sc_neurocore.training import RunOptions, Sharpening, TrainingOptions, train_run
         from sc_neurocore.training.distributed import is_first_process
 
         if resume and not (out / "training.json").exists():
@@ -128,6 +198,8 @@ def train(
             average=average,
             augment=_augmentation(augment),
             encoder=encoder,
+            truncate=truncate,
+            sharpen=Sharpening() if sharpen else None,
             **names,
         )
         kind: Any = net
@@ -145,8 +217,13 @@ def train(
             dropout=dropout,
             validation_fraction=validation,
             device=device,
+            loss=loss or "spike-count",
         )
-        run = train_run(dataset, out, run_options, report.progress, tensorboard)
+        start = _start(context, start_from, weight_bits, stream_length, source)
+        if start is not None:
+            run_options = start.fitted(run_options, loss)
+            dataset = str(start.description.metadata.get("dataset"))
+        run = train_run(dataset, out, run_options, report.progress, tensorboard, start)
         if not is_first_process():
             return
         content = {
@@ -167,8 +244,33 @@ def train(
             content["accuracy_before_rounding"] = before
             what = "test accuracy before its delays were rounded to whole steps"
             rows.append(("delays", f"{float(before):.2%} {what}"))
+        if start is not None and (weight_bits or stream_length):
+            few, line = _with_few_bits(run.description, start)
+            content.update(few)
+            rows.append(line)
         for layer in run.activity:
             rate = f"{layer['mean_rate']:.3f} spikes per step and neuron"
             idle = f"{layer['dead']} dead and {layer['saturated']} saturated of {layer['neurons']}"
             rows.append((layer["layer"], f"{rate}, {idle}"))
         report.result(content, rows)
+
+
+def _with_few_bits(
+    description: NetworkDescription, start: Start
+) -> tuple[dict[str, Any], tuple[str, str]]:
+    """Return the accuracy with the integers or the streams that a network was fitted to."""
+    from sc_neurocore.cli.stages import find_samples, percent, simulate_streams
+    from sc_neurocore.fixed.quantize import quantize
+
+    data = find_samples(description)
+    if start.weight_bits is not None:
+        network = quantize(description, weight_bits=start.weight_bits)
+        found = data.accuracy(network.run(data.network_inputs()).classes)
+        content = {"weight_bits": start.weight_bits, "integer_accuracy": found}
+        return content, (f"{start.weight_bits}-bit weights, Q8.8", percent(found))
+    assert start.stream_length is not None and start.source is not None
+    streams, _ = simulate_streams(
+        description, data, start.stream_length, start.source, "sign-magnitude"
+    )
+    name = f"{start.stream_length} bits, {start.source}"
+    return {"streams": streams}, (name, f"{streams['accuracy']:.2%}")

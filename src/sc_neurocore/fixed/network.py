@@ -10,16 +10,18 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sc_neurocore.equation.algebra import Array
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.evaluate import NumpyIntegers, evaluate
 from sc_neurocore.fixed.lowering import CURRENT, NEXT, SPIKE, NeuronProgram
 from sc_neurocore.fixed.program import Port, Program, ProgramBuilder
 from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.synapses import SPIKE_SIGNAL, Integers, IntegerSynapses, Signal
-from sc_neurocore.kernels.inference import Array, Chain, NetworkRun
+from sc_neurocore.kernels.inference import Chain, NetworkRun
 from sc_neurocore.kernels.reference_neurons import Neurons
+from sc_neurocore.kernels.wiring import Wires
 from sc_neurocore.network.description import InputEncoding, Shape
-from sc_neurocore.network.layers import Runner
+from sc_neurocore.network.layers import Dense, Join, Runner
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 
 SUM = "sum"
@@ -60,6 +62,7 @@ class IntegerLayer:
             or (neurons, parameter ports).
         is_static: Whether the input is one frame for all steps.
         is_integrator: Whether the membrane is handed on instead of the spikes.
+        place: Where the neurons stand in the description.
     """
 
     synapses: tuple[IntegerSynapses, ...]
@@ -72,6 +75,7 @@ class IntegerLayer:
     parameters: Integers
     is_static: bool
     is_integrator: bool = False
+    place: int = -1
 
     @property
     def outgoing(self) -> Signal:
@@ -112,7 +116,9 @@ class IntegerLayer:
         """The kinds of the layers that it was made from, without flatten, which changes nothing."""
         between = [each.layer.kind for each in self.synapses if each.layer.kind != "flatten"]
         own = "integrator" if self.is_integrator else "population"
-        return (*between, "recurrent" if self.feedback else own)
+        if self.feedback is not None:
+            own = "recurrent" if isinstance(self.feedback.layer, Dense) else "recurrent-conv2d"
+        return (*between, own)
 
     @property
     def dense(self) -> IntegerSynapses:
@@ -156,16 +162,27 @@ class IntegerLayer:
             shape = after
         return max(counts)
 
-    def runners(self, record: bool) -> Iterator[Runner]:
-        """Yield the layer as functions of one step's integers, (batch, ...) to (batch, ...)."""
+    def runners(self, record: bool, wires: Wires | None = None) -> Iterator[Runner]:
+        """Yield the layer as functions of one step's integers, (batch, ...) to (batch, ...).
+
+        Args:
+            record: Whether the neurons keep their history.
+            wires: Of the network, where it has joins.
+        """
+        wires = wires or Wires(())
         for each in self.synapses:
-            yield from each.runners()
+            if isinstance(each.layer, Join):
+                yield wires.join(each.layer)
+            else:
+                yield from each.runners()
+            yield from wires.behind(each.place)
         sums = self.synapses[-1].output if self.synapses else self.incoming
         if self.feedback is None:
             yield lambda values: self.current(values.astype(np.int64))
         else:
             yield self._to_accumulator(sums)
         yield _IntegerNeurons(self, record)
+        yield from wires.behind(self.place)
 
     def feedback_runner(self) -> Runner | None:
         """Return what brings the neurons' own spikes to the accumulator, if anything does."""
@@ -258,7 +275,7 @@ class IntegerNetwork:
 
     @property
     def input_bits(self) -> int:
-        """Inputs are unsigned integers of this many bits."""
+        """Inputs are integers of this many bits."""
         return self.input.bits
 
     @property
@@ -312,7 +329,7 @@ class IntegerNetwork:
         Samples are taken in slices: memory grows only with what is returned.
 
         Args:
-            inputs: Unsigned integers in the input encoding: (batch, *shape) where it is static,
+            inputs: Integers in the input encoding: (batch, *shape) where it is static,
                 else (steps, batch, *shape). Each frame may also be flat, row by row.
             record: Keep every spike and state.
             progress: Receives how many inputs are done.
@@ -324,12 +341,13 @@ class IntegerNetwork:
         lead = self.batch_axis + 1
         if given.shape[lead:] == (self.layers[0].inputs,):
             given = given.reshape(*given.shape[:lead], *self.input.shape)
+        wires = Wires(each.layer for layer in self.layers for each in layer.synapses)
         chain = Chain(
             encoding=self.input,
             steps=self.steps,
             readout=self.readout,
             convert=lambda frame: frame,
-            runners=[runner for layer in self.layers for runner in layer.runners(record)],
+            runners=[runner for layer in self.layers for runner in layer.runners(record, wires)],
             values_at_work=max(layer.values_at_work for layer in self.layers),
         )
         return chain.run(given, "integer model", progress)

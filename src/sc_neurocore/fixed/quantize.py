@@ -22,12 +22,14 @@ from sc_neurocore.fixed.synapses import (
     Signal,
     add_up,
     is_power_of_two,
+    join_up,
     quantize_factors,
     quantize_weights,
 )
 from sc_neurocore.network.description import NetworkDescription, Shape, Stage
 from sc_neurocore.network.layers import (
     Connection,
+    Join,
     Population,
     Scale,
     Weighted,
@@ -68,16 +70,22 @@ def quantize(
     stages = list(description.stages())
     programs = _programs([stage.population for stage in stages], formats)
     coding = description.input
-    incoming = Signal(coding.fraction_bits, 0, (1 << coding.bits) - 1)
+    incoming = Signal(coding.fraction_bits, coding.low, coding.high)
     layers: list[IntegerLayer] = []
+    signals: dict[int, Signal] = {}  # what each layer hands on, by its place
     for stage in stages:
         program = programs[str(stage.population.neuron)]
         layers.append(
             _integer_layer(
-                stage, incoming, widths, program, is_static=not layers and coding.kind == "static"
+                stage,
+                incoming,
+                widths,
+                program,
+                is_static=not layers and coding.kind == "static",
+                signals=signals,
             )
         )
-        incoming = layers[-1].outgoing
+        incoming = signals[stage.place] = layers[-1].outgoing
     return IntegerNetwork(
         name=description.name,
         content_hash=description.content_hash,
@@ -155,10 +163,11 @@ def _integer_layer(
     widths: Iterator[int],
     program: NeuronProgram,
     is_static: bool,
+    signals: dict[int, Signal],
 ) -> IntegerLayer:
     formats = program.fixed_point
     bits = formats.current.fraction_bits
-    synapses = _synapses(stage, incoming, widths, bits)
+    synapses = _synapses(stage, incoming, widths, bits, signals)
     accumulator = synapses[-1].output if synapses else incoming
     feedback = None
     population, name = stage.population, f"layers[{stage.place}], {stage.population.kind}"
@@ -177,11 +186,16 @@ def _integer_layer(
         parameters=_table(population, program.parameters, formats, stage.shape),
         is_static=is_static,
         is_integrator=population.passes_membrane,
+        place=stage.place,
     )
 
 
 def _synapses(
-    stage: Stage, incoming: Signal, widths: Iterator[int], state_fraction_bits: int
+    stage: Stage,
+    incoming: Signal,
+    widths: Iterator[int],
+    state_fraction_bits: int,
+    signals: dict[int, Signal],
 ) -> tuple[IntegerSynapses, ...]:
     """Quantise the layers of a stage.
 
@@ -224,11 +238,13 @@ def _synapses(
             if place not in stays:
                 continue
             each = quantize_factors(layer, incoming, _BITS_OF_FACTOR, state_fraction_bits, name)
+        elif isinstance(layer, Join):
+            each = join_up(layer, incoming, signals[layer.source])
         else:
             gain *= moved[place]
             each = add_up(layer, incoming)
-        synapses.append(each)
-        incoming = each.output
+        synapses.append(replace(each, place=place))
+        incoming = signals[place] = each.output
     return tuple(synapses)
 
 

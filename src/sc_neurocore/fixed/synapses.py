@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.network.encoding import best_scale_bits
-from sc_neurocore.network.layers import Connection, Runner, Scale, Weighted
+from sc_neurocore.network.layers import Connection, Join, Runner, Scale, Weighted
 
 MAXIMUM_ACCUMULATOR_BITS = 48
 _EXACT_IN_SINGLE = 1 << 24
@@ -87,6 +87,7 @@ class IntegerSynapses:
         scale_bits: A weight or factor is worth 2 ** -scale_bits.
         output: The sums.
         exact: The float type that holds every partial sum exactly.
+        place: Where the layer stands in the description.
     """
 
     layer: Connection
@@ -94,6 +95,7 @@ class IntegerSynapses:
     scale_bits: int
     output: Signal
     exact: type[np.floating[Any]]
+    place: int = -1
 
     @property
     def weight(self) -> Integers:
@@ -236,6 +238,17 @@ def add_up(layer: Connection, incoming: Signal) -> IntegerSynapses:
     low, high = min(incoming.low, 0), max(incoming.high, 0)
     output = Signal(incoming.fraction_bits + bits, taps * low, taps * high)
     return IntegerSynapses(layer, 0, bits, output, _exact_type(output))
+
+
+def join_up(layer: Join, incoming: Signal, source: Signal) -> IntegerSynapses:
+    """Return a join: numbers of spikes stay what they are."""
+    output = {
+        "add": incoming + source,
+        "and-not": SPIKE_SIGNAL,
+        "concatenate": Signal(0, min(incoming.low, source.low), max(incoming.high, source.high)),
+        "instead": source,
+    }[layer.how]
+    return IntegerSynapses(layer, 0, 0, output, _exact_type(output))
 
 
 def is_power_of_two(number: int) -> bool:

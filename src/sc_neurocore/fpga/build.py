@@ -223,7 +223,7 @@ def _build(
     with tempfile.TemporaryDirectory(prefix="sc-neurocore-") as place:
         job = start_job(sources, target, Path(place), few_pins, frequency_mhz, seed, progress)
         name = f"build/{target.key}/{job.sources.top}.xdc"
-        earlier = None if target.flow.place_and_route else read_inside(home, name)
+        earlier = None if target.family.place_and_route else read_inside(home, name)
         if earlier is not None:  # somebody may have assigned pins in it
             check_constraints(earlier, home / name)
             (Path(place) / name).write_bytes(earlier)
@@ -268,7 +268,7 @@ def _report(job: Job, product: Product) -> BuildReport:
         project=_relative(job, product.project),
         seed=job.seed,
         seconds=dict(job.seconds),
-        versions={name: version(name) for name in job.device.flow.programs},
+        versions={name: version(name) for name in job.device.family.programs},
     )
 
 

@@ -37,6 +37,7 @@ from sc_neurocore.hdl.manifest import (
     read_manifest,
 )
 from sc_neurocore.network.description import NetworkDescription
+from sc_neurocore.network.folding import one_map_each
 from sc_neurocore.network.storage import (
     JSON_NAME,
     TENSORS_NAME,
@@ -222,7 +223,8 @@ def compile_network(
     """Compile a network into a design folder, for no particular device.
 
     Args:
-        description: A network of dense or delay-dense layers with neurons behind each.
+        description: A network. Layers with weights that have no neurons between them become one,
+            and the design is of that network.
         directory: Where network.json, design.json and rtl/ go; made if needed.
         format: The format of the neurons' states.
         weight_bits: Width of a weight, 2 to 16: for all layers, or one number for each.
@@ -239,6 +241,7 @@ def compile_network(
             what is certainly not meant.
     """
     check_kinds(allow)
+    description = one_map_each(description)
     network = quantize(description, format, weight_bits, constant_bits=constant_bits)
     choices = Choices(
         format=network.fixed_point.text,

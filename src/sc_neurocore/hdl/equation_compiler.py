@@ -20,6 +20,7 @@ from sc_neurocore.hdl.names import check_identifier
 from sc_neurocore.hdl.pipeline import MAXIMUM_STAGES, Stages, split
 from sc_neurocore.hdl.registers import OWN_NAMES, registered_module
 from sc_neurocore.hdl.step_module import LINE, StepModule
+from sc_neurocore.hdl.verilog_text import as_file
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def emit_neuron(
     if not (isinstance(pipeline, int) and 0 <= pipeline <= MAXIMUM_STAGES):
         raise UserError(f"pipeline={pipeline!r}: expected 0 to {MAXIMUM_STAGES} stages")
     step = StepModule(program.program, f"{module}_step", split(program.program, pipeline))
-    text = _header(program, pipeline) + "\n" + step.text()
+    text = as_file(_about(program, pipeline), step.text())
     return NeuronVerilog(module, text, registered_module(program, module, pipeline), pipeline)
 
 
@@ -106,12 +107,12 @@ def wire_names(program: NeuronProgram) -> dict[int, str]:
     return step.wires
 
 
-def _header(program: NeuronProgram, pipeline: int) -> str:
+def _about(program: NeuronProgram, pipeline: int) -> list[str]:
     formats, neuron = program.fixed_point, program.neuron
     state = formats.state
     rounding = {"floor": "towards minus infinity", "nearest": "to nearest, ties upwards,"}
     overflow = {"saturate": "saturated", "wrap": "wrapped"}
-    lines = [f"The {neuron.name} neuron, generated from its equation:", ""]
+    lines = [f"The {neuron.name} neuron, from its equation:", ""]
     lines += [f"    {line}" for line in str(neuron).strip().splitlines()]
     own = ", ".join(f"{name} is {form.plain}" for name, form in formats.own)
     lines += [
@@ -141,4 +142,4 @@ def _header(program: NeuronProgram, pipeline: int) -> str:
         )
     if pipeline:
         lines += ["", f"Pipelined: outputs belong to the inputs of {pipeline} clocks before."]
-    return "".join(f"// {line}".rstrip() + "\n" for line in lines)
+    return lines

@@ -19,7 +19,7 @@ from sc_neurocore.interop.neurons import FIELDS
 from sc_neurocore.interop.notes import write_note
 from sc_neurocore.interop.populations import node_fields
 from sc_neurocore.network.description import NetworkDescription
-from sc_neurocore.network.layers import Layer, Population
+from sc_neurocore.network.layers import Dense, Layer, Population
 from sc_neurocore.network.schema import Shape
 
 TIME_STEP = 1e-4
@@ -178,6 +178,10 @@ class _Writer:
         parameters = {key: np.asarray(value).tolist() for key, value in layer.parameters.items()}
         note = {"neuron": str(layer.neuron), "parameters": parameters}
         feedback = layer.feedback
+        if feedback is not None and not isinstance(feedback, Dense):
+            raise EquationError(
+                f"its spikes come back through a {feedback.kind}, which is not written so far"
+            )
         own = name if feedback is None else f"{name}.neurons"
         node = {key: fields[key] for key in FIELDS[kind]}
         self.append(own, {"type": kind, **node}, note)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sc_neurocore.kernels.inference import Array, Chain, NetworkRun
+from sc_neurocore.equation.algebra import Array
+from sc_neurocore.kernels.inference import Chain, NetworkRun
 from sc_neurocore.kernels.reference_neurons import make_runner
+from sc_neurocore.kernels.wiring import Wires
 from sc_neurocore.network.description import NetworkDescription
+from sc_neurocore.network.layers import Join, Runner
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 
 
@@ -50,10 +54,20 @@ def run_float(
         steps=description.steps,
         readout=description.readout,
         convert=convert,
-        runners=[make_runner(layer, dtype, record) for layer in description.layers],
+        runners=list(_runners(description, dtype, record)),
         values_at_work=max(
             layer.values_at_work(*each)
             for layer, each in zip(description.layers, shapes, strict=True)
         ),
     )
     return chain.run(inputs, "floating-point inference", progress)
+
+
+def _runners(description: NetworkDescription, dtype: Any, record: bool) -> Iterator[Runner]:
+    wires = Wires(description.layers)
+    for place, layer in enumerate(description.layers):
+        if isinstance(layer, Join):
+            yield wires.join(layer)
+        else:
+            yield make_runner(layer, dtype, record)
+        yield from wires.behind(place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -51,7 +52,7 @@ def list_files(folder: Path, summary: Summary) -> list[FileLink]:
 
 def _link(folder: Path, kind: str, path: str) -> FileLink:
     """Describe a file; nothing outside the folder is ever linked."""
-    target = (folder / path).resolve()
-    if not (target.is_relative_to(folder.resolve()) and target.is_file()):
+    target = Path(os.path.realpath(folder / path))  # of links in a circle too, unlike resolve
+    if not (target.is_relative_to(os.path.realpath(folder)) and target.is_file()):
         return FileLink(kind, path, "", "")
     return FileLink(kind, path, "./" + quote(path), size(target.stat().st_size))

@@ -40,6 +40,7 @@ from sc_neurocore.training.networks import (
     SpikingSequential,
     detached,
 )
+from sc_neurocore.training.normalising import Normalize
 from sc_neurocore.training.objectives import (
     LOSSES,
     CrossEntropy,
@@ -48,10 +49,12 @@ from sc_neurocore.training.objectives import (
     RatePenalty,
 )
 from sc_neurocore.training.options import RunOptions, TrainingOptions
+from sc_neurocore.training.paths import Residual
 from sc_neurocore.training.readouts import Answer, Readout
 from sc_neurocore.training.recording import record
-from sc_neurocore.training.recurrent import RecurrentCell
+from sc_neurocore.training.recurrent import RecurrentCell, RecurrentConvCell
 from sc_neurocore.training.run import TrainedRun, train, train_run
+from sc_neurocore.training.sharpening import Sharpening
 
 __all__ = [
     "ENCODERS",
@@ -71,14 +74,18 @@ __all__ = [
     "LIFCell",
     "LapicqueCell",
     "MembraneError",
+    "Normalize",
     "RateError",
     "RatePenalty",
     "Readout",
     "RecurrentCell",
+    "RecurrentConvCell",
     "RecurrentLIFCell",
+    "Residual",
     "RoundingWarning",
     "RunOptions",
     "SecondOrderLIFCell",
+    "Sharpening",
     "SpikingNet",
     "SpikingOutput",
     "SpikingSequential",

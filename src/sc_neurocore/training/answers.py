@@ -21,23 +21,35 @@ def answers(
     inputs: Tensor,
     steps: int | None,
     lengths: Tensor | None,
-    part: slice,
-    needs: tuple[str, ...],
+    needs: tuple[str, ...] | None,
+    state: Any = None,
 ) -> Any:
-    """Run the network, with every step if something of it is needed."""
+    """Run the network.
+
+    Args:
+        net: The network.
+        inputs: As it takes them.
+        steps: Of static inputs.
+        lengths: Valid steps of each sequence.
+        needs: What is wanted of every step; not None, the state comes back too.
+        state: What it goes on from.
+    """
     more: dict[str, Any] = {}
     if lengths is not None:
-        more["lengths"] = lengths[part]
-    if needs:
+        more["lengths"] = lengths
+    if needs is not None:
         more["record"] = needs
+    if state is not None:
+        more["state"] = state
     try:
         return net(inputs, steps=steps, **more)
     except TypeError as error:
         if "unexpected keyword" in str(error):
             raise UserError(
                 f"{type(net).__name__} takes no {' and no '.join(more or {'steps'})}: what is "
-                f"asked of it needs forward(x, steps=None, lengths=None, *, record=None), as "
-                f"SpikingSequential has it; put ordinary layers into one, with cells between them"
+                f"asked of it needs forward(x, steps=None, lengths=None, *, state=None, "
+                f"record=None), as SpikingSequential has it; put ordinary layers into one, with "
+                f"cells between them"
             ) from error
         raise
 
@@ -49,28 +61,26 @@ def answered(
     inputs: Tensor,
     steps: int | None,
     batch: Batch,
-    part: slice,
 ) -> tuple[Answer, Tensor]:
-    """Return the answer and the targets of a part of a batch, checked to fit.
+    """Return the answer and the targets of samples, checked to fit.
 
     Args:
-        source: Where the batch is from.
+        source: Where they are from.
         objective: What is done with them.
         output: What the network returned.
-        inputs: What it was given, of this part.
+        inputs: What it was given.
         steps: What it was given.
-        batch: The whole batch.
-        part: Its samples of this process.
+        batch: Their targets and lengths.
     """
     trace: dict[str, Tensor] = {}
-    if objective.needs and isinstance(output, tuple) and len(output) == 3:
+    if isinstance(output, tuple) and len(output) == 3:
         output, _, trace = output
     if not isinstance(output, SpikingOutput):
         raise UserError(
             f"the network returned {shown(output)}: expected a SpikingOutput(spike_counts, "
             f"membrane), each (batch, outputs), such as a SpikingSequential returns"
         )
-    targets = batch.targets[part]
+    targets = batch.targets
     shape = tuple(output.spike_counts.shape)
     if len(shape) != 2 or shape[0] != len(targets):
         x = tuple(inputs.shape)
@@ -81,7 +91,7 @@ def answered(
         )
     length: int | Tensor = steps if steps is not None else len(inputs)
     if batch.lengths is not None:
-        length = batch.lengths[part].unsqueeze(1)
+        length = batch.lengths.unsqueeze(1)
     answer = Answer(*output, length, trace.get("spikes"), trace.get(MEMBRANE))
     if objective.metric == "accuracy" or isinstance(objective.loss, CrossEntropy | RateError):
         population = objective.readout.population
@@ -107,6 +117,7 @@ def measured(
 ) -> Tensor:
     """Return the metric of a part of a batch, added up."""
     inputs, steps = source.encoded(source.numbers(batch.inputs), generator, part)
-    output = answers(net, inputs, steps, batch.lengths, part, objective.needs)
-    answer, targets = answered(source, objective, output, inputs, steps, batch, part)
+    mine = batch.part(part)
+    output = answers(net, inputs, steps, mine.lengths, objective.needs or None)
+    answer, targets = answered(source, objective, output, inputs, steps, mine)
     return objective.measured(answer, targets)

@@ -119,6 +119,7 @@ def describe_network(
             name.replace("-", "_"),
             encoding,
             steps,
+            options.readout,
             metadata={
                 **parts.metadata,
                 **encoder,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -17,6 +17,12 @@ from sc_neurocore.training.arguments import are_sizes
 
 _WHOLE = 1e-3
 """Delays so near to a whole step were whole before they were stored as positions."""
+
+
+Kernel: TypeAlias = Literal["gaussian", "triangle"]
+
+_WIDTHS_PER_STEP = 1 << 20
+"""In a state dict widths are whole numbers, which averaging leaves alone."""
 
 
 class RoundingWarning(UserWarning):
@@ -32,7 +38,8 @@ class DelayLinear(nn.Module):
     time, with two taps per synapse. Khalfaoui-Hassani, Pellegrini and Masquelier, Dilated
     convolution with learnable spacings, ICLR 2023; Hammouamri, Khalfaoui-Hassani and Masquelier,
     Learning delays in spiking neural networks using dilated convolutions with learnable spacings,
-    ICLR 2024, who interpolate with a Gaussian that narrows while training goes on.
+    ICLR 2024, who interpolate with a Gaussian that narrows while training goes on: `soften`, and
+    `Sharpening`, which does so in a training.
 
     What is stored is `positions`, of which `delays` is made: times `scale`, the power of two that
     is at least `max_delay`, and reflected where it would leave [0, max_delay]. Clamped delays
@@ -84,6 +91,8 @@ class DelayLinear(nn.Module):
         shape = (out_features, in_features)
         start = torch.rand(shape) * max_delay if delays is None else self._checked(delays, shape)
         self._set_positions(start.to(self.weight.dtype) / self.scale, learn_delays)
+        self._kernel: Kernel | None = None
+        self._width: float | None = None
 
     @property
     def delays(self) -> Tensor:
@@ -167,9 +176,37 @@ class DelayLinear(nn.Module):
             return currents
         return torch.cat([currents, currents[-1].expand(missing, -1, -1)])
 
+    def soften(self, kernel: Kernel | None, width: float | None) -> None:
+        """Let each synapse take the inputs of more steps than two, while it is trained.
+
+        In evaluation, and with no width, its delay is the nearest whole step then.
+
+        Args:
+            kernel: "gaussian" or "triangle" around the delay, its sum 1; None interpolates between
+                two steps again.
+            width: The standard deviation, or the half of the triangle's base, in steps; None for
+                whole delays, which have no gradient.
+
+        Raises:
+            UserError: For another kernel or width.
+        """
+        if kernel is not None and kernel not in get_args(Kernel):
+            raise UserError(f"kernel = {kernel!r}: expected gaussian, triangle or None")
+        if width is not None and (isinstance(width, bool) or not 0 < width < math.inf):
+            raise UserError(f"width = {width!r}: expected a number above 0, or None")
+        self._kernel, self._width = kernel, None if width is None else float(width)
+
+    def settle(self) -> None:
+        """Make the delays whole steps, between which nothing is left to interpolate."""
+        with torch.no_grad():
+            self.positions.copy_(self.delays.round() / self.scale)
+        self.soften(None, None)
+
     def taps(self) -> Tensor:
         """Return the weights by delay, (out_features, in_features, max_delay + 1)."""
         delays = self.delays
+        if self._kernel is not None:
+            return self._softened(delays)
         # The longest delay interpolates from below.
         before = delays.detach().floor().clamp(max=self.max_delay - 1)
         share = delays - before
@@ -177,6 +214,22 @@ class DelayLinear(nn.Module):
         taps = self.weight.new_zeros(*self.weight.shape, self.max_delay + 1)
         taps = taps.scatter(-1, index, (self.weight * (1 - share)).unsqueeze(-1))
         return taps.scatter(-1, index + 1, (self.weight * share).unsqueeze(-1))
+
+    def _softened(self, delays: Tensor) -> Tensor:
+        if self._width is None or not self.training:
+            taps = self.weight.new_zeros(*self.weight.shape, self.max_delay + 1)
+            index = delays.detach().round().long().unsqueeze(-1)
+            return taps.scatter(-1, index, self.weight.unsqueeze(-1))
+        steps = torch.arange(self.max_delay + 1, dtype=delays.dtype, device=delays.device)
+        away = (steps - delays.unsqueeze(-1)) / self._width
+        if self._kernel == "gaussian":
+            # Before it is made 1, the largest is 1: so no width is so small that all are 0.
+            shares = torch.softmax(-0.5 * away.square(), -1)
+        else:
+            nearest = max(self._width, 1.0) / self._width  # so that one step at least is inside
+            heights = (nearest - away.abs()).clamp(min=0)
+            shares = heights / heights.sum(-1, keepdim=True)
+        return self.weight.unsqueeze(-1) * shares
 
     def rounding(self) -> tuple[float, float]:
         """Return by how many steps rounding moves a delay: the mean, and the largest."""
@@ -205,25 +258,32 @@ class DelayLinear(nn.Module):
         """
         self.warn_of_rounding("DelayLinear")
         other = copy.deepcopy(self)
+        other.soften(None, None)
         del other.positions
         other._set_positions(self.delays.detach().round() / self.scale, learn=False)
         return other
 
     def get_extra_state(self) -> Tensor:
-        """Return for the state dict the range that positions are positions in."""
-        return torch.tensor(self.max_delay)
+        """Return for the state dict the range that positions are positions in, and the kernel."""
+        kernel = 0 if self._kernel is None else 1 + get_args(Kernel).index(self._kernel)
+        width = 0 if self._width is None else max(round(self._width * _WIDTHS_PER_STEP), 1)
+        return torch.tensor([self.max_delay, kernel, width])
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Compare the range.
+        """Compare the range, and take the kernel.
 
         Raises:
             UserError: If it is another one.
         """
-        if int(state) != self.max_delay:
+        longest, *kernel = (int(each) for each in state.flatten())
+        if longest != self.max_delay:
             raise UserError(
-                f"DelayLinear: max_delay = {int(state)} in the state dict, {self.max_delay} here: "
-                f"make the layer with max_delay={int(state)}"
+                f"DelayLinear: max_delay = {longest} in the state dict, {self.max_delay} here: "
+                f"make the layer with max_delay={longest}"
             )
+        number, width = kernel or (0, 0)
+        self._kernel = None if not number else get_args(Kernel)[number - 1]
+        self._width = width / _WIDTHS_PER_STEP or None
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         # Releases before did not write it.

@@ -43,11 +43,18 @@ class Group:
         """Return which of a number of things are this process's; sizes differ by one at most."""
         return slice(self.rank * number // self.size, (self.rank + 1) * number // self.size)
 
-    def wrapped(self, net: nn.Module, device: torch.device) -> nn.Module:
-        """Return the network to call, whose backward averages gradients over the group."""
+    def wrapped(self, net: nn.Module, device: torch.device, all_used: bool = True) -> nn.Module:
+        """Return the network to call, whose backward averages gradients over the group.
+
+        Args:
+            net: The network.
+            device: Of this process.
+            all_used: Whether every parameter has a gradient in every step.
+        """
         if self.size == 1:
             return net
-        return DistributedDataParallel(net, [device] if device.type == "cuda" else None)
+        devices = [device] if device.type == "cuda" else None
+        return DistributedDataParallel(net, devices, find_unused_parameters=not all_used)
 
     def added(self, values: Tensor) -> Tensor:
         """Return the sum over the processes."""

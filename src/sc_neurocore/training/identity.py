@@ -83,7 +83,8 @@ def prolonged(found: Mapping[str, Any], asked: Mapping[str, Any], done: int) -> 
     More epochs are no difference where the learning rate does not depend on how many there are.
     """
     there, here = dict(found.get("options", {})), dict(asked["options"])
-    is_longer = there.get("epochs", 0) <= here["epochs"] and here["schedule"] == "constant"
+    is_constant = here["schedule"] == "constant" and here.get("sharpen") is None
+    is_longer = there.get("epochs", 0) <= here["epochs"] and is_constant
     if is_longer and done <= here["epochs"]:
         there["epochs"] = here["epochs"]
     return difference({**found, "options": there}, asked)

@@ -18,7 +18,8 @@ from sc_neurocore.network.schema import Shape
 from sc_neurocore.training.cells import Cell
 from sc_neurocore.training.delays import DelayLinear
 from sc_neurocore.training.layers import Factor, IntegratorCell, Later, SumPool
-from sc_neurocore.training.recurrent import RecurrentCell
+from sc_neurocore.training.paths import Join, Mark
+from sc_neurocore.training.recurrent import RecurrentCell, RecurrentConvCell
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ def export_layer(module: nn.Module) -> Layer:
             return entry.describe(module)
     known = ", ".join(kind.__name__ for kind in _BY_MODULE if not issubclass(kind, Cell))
     raise UserError(
-        f"a network description cannot hold it; it takes {known}, BatchNorm behind a layer with "
-        f"weights, Dropout, Identity, Sequential and cells"
+        f"a network description cannot hold it; it takes {known}, BatchNorm and Normalize behind "
+        f"or in front of a layer with weights, Dropout, Identity, Sequential and cells"
     )
 
 
@@ -195,13 +196,18 @@ def _describe_flatten(module: nn.Flatten) -> Layer:
     return kinds.Flatten()
 
 
+def _describe_join(module: Join) -> Layer:
+    raise UserError("only in a whole network has it a second path")
+
+
 def _neurons(cell: Cell) -> dict[str, Any]:
     return {"neuron": cell.neuron, "parameters": cell.parameter_values()}
 
 
 def _describe_recurrent(cell: RecurrentCell) -> Layer:
     bias = None if cell.recurrent_bias is None else numbers(cell.recurrent_bias)
-    return kinds.Recurrent(weight=numbers(cell.weight), bias=bias, **_neurons(cell))
+    kind = kinds.RecurrentConv2d if isinstance(cell, RecurrentConvCell) else kinds.Recurrent
+    return kind(weight=numbers(cell.weight), bias=bias, **_neurons(cell))
 
 
 def _cell(layer: kinds.Population, shape: Shape, cell_options: Mapping[str, Any]) -> Cell:
@@ -219,7 +225,12 @@ def _cell(layer: kinds.Population, shape: Shape, cell_options: Mapping[str, Any]
         kind = IntegratorCell if layer.passes_membrane else Cell
         return kind(layer.neuron, **options)
     weight, bias = layer.feedback.weight, layer.feedback.bias
-    cell = RecurrentCell(layer.neuron, len(weight), bias=bias is not None, **options)
+    options["bias"] = bias is not None
+    cell = (
+        RecurrentCell(layer.neuron, len(weight), **options)
+        if weight.ndim == 2
+        else RecurrentConvCell(layer.neuron, len(weight), weight.shape[2:], **options)
+    )
     cell.set_weight(torch.tensor(weight), None if bias is None else torch.tensor(bias))
     return cell
 
@@ -270,6 +281,12 @@ ENTRIES = (
         lambda module: kinds.Delay(delays=numbers(module.delays)),
         lambda layer, *_: Later(layer.delays),
     ),
+    LayerModule(
+        kinds.Join,
+        Join,
+        _describe_join,
+        lambda layer, *_: Join(Mark(), layer.how),  # whoever builds the network says which mark
+    ),
     LayerModule(kinds.Flatten, nn.Flatten, _describe_flatten, lambda layer, *_: nn.Flatten()),
     LayerModule(kinds.Population, Cell, lambda cell: kinds.Population(**_neurons(cell)), _cell),
     LayerModule(
@@ -279,6 +296,7 @@ ENTRIES = (
         _cell,
     ),
     LayerModule(kinds.Recurrent, RecurrentCell, _describe_recurrent, _cell),
+    LayerModule(kinds.RecurrentConv2d, RecurrentConvCell, _describe_recurrent, _cell),
 )
 
 _BY_MODULE = {entry.module: entry for entry in ENTRIES}

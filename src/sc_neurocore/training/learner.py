@@ -15,13 +15,14 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from sc_neurocore.errors import DataError, UserError
-from sc_neurocore.training.answers import answered, answers
 from sc_neurocore.training.distributed import ALONE, Group
 from sc_neurocore.training.health import Watch, bad_tensor, cause
 from sc_neurocore.training.history import Epoch
-from sc_neurocore.training.objectives import Objective, checked_loss, make_objective, with_rates
+from sc_neurocore.training.objectives import Objective, make_objective
 from sc_neurocore.training.options import TrainingOptions
+from sc_neurocore.training.passes import Learnt, Pass
 from sc_neurocore.training.schedules import SCHEDULES
+from sc_neurocore.training.sharpening import delayed_layers
 from sc_neurocore.training.sources import Batch, Source, augmented
 
 _LOSSES_TO_CHECK = 32
@@ -64,7 +65,11 @@ class Learner:
         self.average: dict[str, Tensor] = {}
         if options.average is not None:
             self.average = copied(net.state_dict())
-        self._wrapped = group.wrapped(net, samples.device)
+        wrapped = group.wrapped(net, samples.device, all_used=options.sharpen is None)
+        self._delayed = [] if options.sharpen is None else delayed_layers(net)
+        self._pass = Pass(
+            net, wrapped, samples, self.objective, self.watch, self._precision, options.truncate
+        )
         if not group.is_first:  # its own dropout
             torch.manual_seed(options.seed + group.rank)
         # Drawn apart from the order of the samples and from dropout.
@@ -155,6 +160,8 @@ class Learner:
     def finish(self) -> None:
         """Leave the network with the weights that are kept."""
         self.net.load_state_dict(self.best or self.average or self.net.state_dict())
+        for layer in self._delayed:
+            layer.settle()
         self.net.eval()
 
     def check_finite(self) -> None:
@@ -275,7 +282,7 @@ class Learner:
 
     def _learn(self, batch: Batch) -> None:
         """Take one gradient step."""
-        options, samples, objective = self.options, self.samples, self.objective
+        options, samples = self.options, self.samples
         frames = samples.numbers(batch.inputs)
         if options.augment is not None:
             frames = augmented(options.augment, frames, self.generator)
@@ -286,49 +293,36 @@ class Learner:
             part = slice(0, 1)
         inputs, steps = samples.encoded(frames, self.generator, part)
 
-        def run() -> Any:
-            return answers(self._wrapped, inputs, steps, batch.lengths, part, objective.needs)
-
-        with self._precision():
-            paid: Tensor | None = None
-            if objective.penalties:
-                output, paid = with_rates(self.net, objective.penalties, run)
-            else:
-                output = run()
-            answer, targets = answered(samples, objective, output, inputs, steps, batch, part)
-            loss = checked_loss(objective.loss, answer, targets)
-            if paid is not None:
-                loss = loss + paid
+        self._follow_schedules()
         self.optimiser.zero_grad(set_to_none=True)
         # Gradients are averaged over processes, but each should weigh as much as it has samples.
         weight = number * self.group.size / size
-        (loss if weight == 1 else loss * weight).backward()
+        learnt = self._pass.learn(inputs, steps, batch.part(part), weight)
         gradients = [each.grad for each in self.parameters if each.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
-        self._see(loss, norm, frames)
+        self._see(learnt, norm, frames)
         if options.max_norm is not None:
             nn.utils.clip_grads_with_norm_(self.parameters, options.max_norm, norm)
-        self._set_learning_rate()
         self.optimiser.step()
         self._update_average()
         with torch.no_grad():
             if number:
-                self._sums[0] += loss * number
-                self._sums[1] += objective.measured(answer, targets)
+                self._sums[0] += learnt.loss * number
+                self._sums[1] += self.objective.measured(learnt.answer, learnt.targets)
             torch.maximum(self._largest, norm, out=self._largest)
         self._seen += size
         self.batch += 1
         self.step += 1
 
-    def _see(self, loss: Tensor, norm: Tensor, frames: Tensor) -> None:
+    def _see(self, learnt: Learnt, norm: Tensor, frames: Tensor) -> None:
         """Look at what has to be finite, in one number, before the weights move.
 
         On a GPU, where looking waits for it, many steps are looked at together.
         """
-        states = self.watch.total()
-        health = loss.detach() + norm.to(loss.dtype)
-        if states is not None:
-            health = health + states.to(health.dtype)
+        loss = learnt.loss
+        health = loss + norm.to(loss.dtype)
+        if learnt.states is not None:
+            health = health + learnt.states.to(health.dtype)
         if loss.device.type != "cpu":
             self._unseen.append(health)
             if len(self._unseen) == _LOSSES_TO_CHECK:
@@ -337,7 +331,7 @@ class Learner:
             # Sums of finite numbers overflow where the numbers are nearly infinite.
             wrong = [self.watch.first_bad_state(), bad_tensor({"loss": loss, "norm": norm})]
             if any(wrong):
-                reason = cause(self.net, self.watch, frames, float(loss.detach()))
+                reason = cause(self.net, self.watch, frames, float(loss))
                 self._stop(reason, self.batch + 1)
         self.watch.forget()
 
@@ -346,11 +340,14 @@ class Learner:
             return nullcontext()
         return torch.autocast(self.samples.device.type, torch.bfloat16)
 
-    def _set_learning_rate(self) -> None:
-        if self.options.schedule == "constant":
+    def _follow_schedules(self) -> None:
+        """Set what is a function of the step alone."""
+        if self.options.schedule == "constant" and self.options.sharpen is None:
             return
         assert self.batches is not None  # otherwise `fit` refuses the schedule
         total = self.options.epochs * self.batches
+        if self.options.sharpen is not None:
+            self.options.sharpen.apply(self._delayed, self.step / total)
         factor = SCHEDULES[self.options.schedule](self.step, total)
         for group in self.optimiser.param_groups:
             group["lr"] = self.options.learning_rate * factor

@@ -101,11 +101,14 @@ def fit(
     layout = Layout(time_axis, packed)
     how = options.steps, options.encoder
     samples = make_source(net, train, *how, options.batch_size, layout, options.epochs)
-    if samples.batches(options.batch_size) is None and options.schedule != "constant":
-        raise UserError(
-            f"schedule = {options.schedule!r}: it needs the number of batches, but a "
-            f"{type(train).__name__} has no len(); take 'constant', or give it a __len__"
-        )
+    if samples.batches(options.batch_size) is None:
+        wanted = {"schedule": options.schedule, "sharpen": options.sharpen}
+        for name, value in wanted.items():
+            if value not in ("constant", None):
+                raise UserError(
+                    f"{name} = {value!r}: it needs the number of batches, but a "
+                    f"{type(train).__name__} has no len(); leave it out, or give it a __len__"
+                )
     trials = None
     if isinstance(validation, TrainingOptions):
         raise UserError(
@@ -186,6 +189,7 @@ def train_epoch(
         label_smoothing=options.label_smoothing,
         augment=options.augment,
         encoder=options.encoder,
+        truncate=options.truncate,
         seed=int(torch.randint(2**31, ())),
     )
     layout = Layout(time_axis, packed)

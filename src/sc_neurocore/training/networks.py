@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from operator import is_
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -16,6 +16,7 @@ from torch.utils._pytree import tree_map
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.errors import UserError
 from sc_neurocore.kernels.arguments import shown
+from sc_neurocore.network import layers as kinds
 from sc_neurocore.network.description import InputEncoding, NetworkDescription, WeightedLayer
 from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding, encode_weights
 from sc_neurocore.training.arguments import (
@@ -34,10 +35,13 @@ from sc_neurocore.training.passage import (
     averages_squares,
     check_last,
     check_layer,
+    joined,
+    name_marks,
     of_one_frame,
     over_time,
 )
-from sc_neurocore.training.recurrent import RecurrentCell
+from sc_neurocore.training.paths import Join, Mark
+from sc_neurocore.training.recurrent import RecurrentCell, RecurrentConvCell
 
 Readout: TypeAlias = Literal["spike-count", "membrane"]
 NetworkState: TypeAlias = Sequence[Any]
@@ -75,7 +79,8 @@ class SpikingSequential(nn.Module):
       Panda, Srinivasan and Roy, Enabling spike-based backpropagation for training deep neural
       network architectures, Frontiers in Neuroscience 14, 2020.
 
-    An `nn.Sequential` stands for its contents, and another `SpikingSequential` for its layers.
+    An `nn.Sequential` stands for its contents, another `SpikingSequential` for its layers, and a
+    `Residual` for its two paths.
 
     Args:
         modules: The layers, from input to output.
@@ -135,14 +140,7 @@ class SpikingSequential(nn.Module):
         torch.set_default_dtype(dtype or before)
         try:
             with torch.random.fork_rng(devices=[]):  # first weights are drawn, and overwritten
-                return SpikingSequential(
-                    *(
-                        import_layer(layer, shape, cell_options)
-                        for layer, shape in zip(
-                            description.layers, description.shapes(), strict=False
-                        )
-                    )
-                )
+                return SpikingSequential(*_imported(description, cell_options))
         finally:
             torch.set_default_dtype(before)
 
@@ -174,14 +172,19 @@ class SpikingSequential(nn.Module):
         """
         if not torch.compiler.is_compiling():
             self._check_layers()
-        check_input(self.layers[0], x, steps)
+        check_input(next(each for each in self.layers if not isinstance(each, Mark)), x, steps)
         before = self._state_of_each(state)
         after: list[Any] = [None] * len(before)
         *hidden, last = self.layers
         is_pooled = False
+        seen: dict[Mark, tuple[Tensor, int | None]] = {}
         for index, (layer, following) in enumerate(pairwise([*hidden, last])):
             if is_pooled:
                 is_pooled = False
+            elif isinstance(layer, Mark):
+                seen[layer] = x, steps
+            elif isinstance(layer, Join):
+                x, steps = joined(layer, index, x, steps, seen)
             elif isinstance(layer, Cell):
                 is_pooled = averages_squares(following)
                 x, after[index] = layer.passed(x, before[index], steps, lengths, pool=is_pooled)
@@ -253,6 +256,7 @@ class SpikingSequential(nn.Module):
             for index, layer in enumerate(now):
                 check_layer(layer, index)
             check_last(now)
+            name_marks(now)
             self._looked_at = now
 
     def _state_of_each(self, state: NetworkState | None) -> Sequence[Any]:
@@ -300,7 +304,7 @@ class SpikingSequential(nn.Module):
         name: str,
         input: InputEncoding,
         steps: int,
-        readout: Readout = "spike-count",
+        readout: str = "spike-count",
         metadata: Mapping[str, str | int | float | bool | None] | None = None,
     ) -> NetworkDescription:
         """Return the network as the one artefact that the rest of the road sees.
@@ -312,7 +316,7 @@ class SpikingSequential(nn.Module):
             name: An identifier; the generated hardware carries it.
             input: Shape and number format of what comes in.
             steps: Time steps per input.
-            readout: "spike-count" or "membrane".
+            readout: "spike-count", "membrane", or "first-to-N": see `NetworkDescription`.
             metadata: Plain values that people want to know.
 
         Raises:
@@ -332,6 +336,21 @@ class SpikingSequential(nn.Module):
             readout=readout,
             metadata=dict(metadata or {}),
         )
+
+
+def _imported(
+    description: NetworkDescription, cell_options: Mapping[str, Any]
+) -> Iterator[nn.Module]:
+    """Yield the modules of a description, with marks where second paths start."""
+    marks = {each.source: Mark() for each in description.layers if isinstance(each, kinds.Join)}
+    shapes = zip(description.layers, description.shapes(), strict=False)
+    for place, (layer, shape) in enumerate(shapes):
+        if isinstance(layer, kinds.Join):
+            yield Join(marks[layer.source], layer.how)
+        else:
+            yield import_layer(layer, shape, cell_options)
+        if place in marks:
+            yield marks[place]
 
 
 CellChoice: TypeAlias = Neuron | Cell | Callable[..., Cell]
@@ -481,8 +500,15 @@ def _make_cell(choice: CellChoice, width: int, options: dict[str, Any]) -> Cell:
                 f"class"
             )
         return copy.deepcopy(choice)
-    if not isinstance(choice, Neuron):
-        choice = checked_maker(choice, Cell, (Cell, RecurrentCell))
-    if isinstance(choice, type) and issubclass(choice, RecurrentCell):
+    if isinstance(choice, Neuron):
+        return Cell(choice, **options)
+    maker: Any = checked_maker(choice, Cell, (Cell, RecurrentCell))
+    if isinstance(maker, type) and issubclass(maker, RecurrentConvCell):
+        raise UserError(
+            f"cell={maker.__name__}: it is for images, and knows its channels: put it into a "
+            f"SpikingSequential"
+        )
+    if isinstance(maker, type) and issubclass(maker, RecurrentCell):
         options = {"n_neurons": width, **options}
-    return Cell(choice, **options) if isinstance(choice, Neuron) else choice(**options)
+    made: Cell = maker(**options)
+    return made

@@ -13,6 +13,7 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.kernels.arguments import as_seed, as_whole, check_numbers, shown
 from sc_neurocore.training.encoders import find_encoder
 from sc_neurocore.training.schedules import SCHEDULES
+from sc_neurocore.training.sharpening import Sharpening
 
 Optimiser: TypeAlias = Literal["adam", "adamw"]
 Schedule: TypeAlias = Literal["constant", "cosine", "one-cycle"]
@@ -26,6 +27,14 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "precision": ("float32", "bfloat16"),
     "keep": ("best", "last"),
 }
+
+READOUTS: Mapping[str, str] = {
+    "spike-count": "spike-count",
+    "spike-rate": "spike-count",
+    "membrane": "membrane",
+    "first-spike": "first-to-1",
+}
+"""Losses of a run, and what a description of the network is then read out by."""
 
 
 class Augmentation(Protocol):
@@ -64,6 +73,10 @@ class TrainingOptions:
             anew in every epoch.
         keep: With a validation set, which weights to return: "best" takes the epoch with the
             highest validation accuracy, the latest of equals; "last" the last epoch.
+        truncate: With a number, gradients reach back over at most so many steps: a sample is learnt
+            in parts of this length, and its states go from one to the next. A gradient step still
+            comes after the whole sample; memory is that of one part.
+        sharpen: How the delays of `DelayLinear` become whole steps; None leaves them between.
     """
 
     epochs: int = 10
@@ -82,11 +95,13 @@ class TrainingOptions:
     augment: Augmentation | None = None
     encoder: str = "direct"
     keep: Keep = "best"
+    truncate: int | None = None
+    sharpen: Sharpening | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "steps", "threads"):
+        for name in ("epochs", "batch_size", "steps", "threads", "truncate"):
             value = getattr(self, name)
-            if value is not None or name != "threads":
+            if value is not None or name not in ("threads", "truncate"):
                 object.__setattr__(self, name, as_whole(name, value))
         object.__setattr__(self, "seed", as_seed("seed", self.seed))
         for name in ("learning_rate", "max_norm", "weight_decay", "label_smoothing", "average"):
@@ -110,6 +125,8 @@ class TrainingOptions:
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1:
                 raise UserError(f"{name} = {value}: expected 0 or more, and less than 1")
+        if self.sharpen is not None and not isinstance(self.sharpen, Sharpening):
+            raise UserError(f"sharpen = {shown(self.sharpen)}: expected Sharpening(), or None")
         find_encoder(self.encoder)
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
@@ -141,6 +158,8 @@ class RunOptions:
         validation_fraction: The part of the training set that training does not learn from but is
             tried on after each epoch, to choose the best weights; 0 for none.
         device: "cpu", "cuda", or another device of PyTorch.
+        loss: A name in `LOSSES` whose readout a description can hold: "spike-count", "spike-rate",
+            "membrane" or "first-spike".
     """
 
     n_hidden: int = 128
@@ -159,6 +178,12 @@ class RunOptions:
     dropout: float = 0.0
     validation_fraction: float = 0.0
     device: str = "cpu"
+    loss: str = "spike-count"
+
+    @property
+    def readout(self) -> str:
+        """What the class is read from, as a network description says it."""
+        return READOUTS[self.loss]
 
     def __post_init__(self) -> None:
         if self.net not in ("ff", "conv"):
@@ -172,6 +197,11 @@ class RunOptions:
         for name in ("n_hidden", "n_layers", "kernel_size"):
             as_whole(name, getattr(self, name))
         as_whole("max_delay", self.max_delay, 0)
+        if not isinstance(self.loss, str) or self.loss not in READOUTS:
+            raise UserError(
+                f"loss = {shown(self.loss)}: expected one of {', '.join(READOUTS)}, whose readouts "
+                f"a network description can hold; `fit` takes every loss"
+            )
         for name in ("dropout", "validation_fraction"):
             check_numbers(**{name: getattr(self, name)})
             if not 0 <= getattr(self, name) < 1:

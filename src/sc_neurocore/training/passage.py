@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.kernels.arguments import shown
 from sc_neurocore.training.adjustable import Adjustable
 from sc_neurocore.training.hooks import has_hooks
+from sc_neurocore.training.paths import Join, Mark
 
 _OVER_SEQUENCES = (nn.RNNBase, nn.MultiheadAttention)
 """Modules that take one of their axes for time, or for places between which they mix."""
@@ -144,6 +145,46 @@ def over_time(
             f"({length}, batch, ...)"
         )
     return y, after
+
+
+def joined(
+    join: Join,
+    index: int,
+    x: Tensor,
+    steps: int | None,
+    seen: Mapping[Mark, tuple[Tensor, int | None]],
+) -> tuple[Tensor, int | None]:
+    """Return what goes on behind a join, and the steps where all of it is static.
+
+    Args:
+        join: The join.
+        index: Its place.
+        x: What arrives.
+        steps: How long it acts, where it is static.
+        seen: What marks have seen, and for how many steps where that is static.
+    """
+    if join.mark not in seen:
+        raise UserError(
+            f"layers[{index}] (a join): its mark is not among the layers before it: replace blocks "
+            f"as a whole"
+        )
+    other, static = seen[join.mark]
+    if steps is not None and static is not None:  # no neurons so far
+        return join.joined(x.unsqueeze(0), other.unsqueeze(0), index).squeeze(0), steps
+    if join.how == "instead":
+        return other, static
+    if steps is not None:
+        x = x.expand(steps, *x.shape)
+    if static is not None:
+        other = other.expand(static, *other.shape)
+    return join.joined(x, other, index), None
+
+
+def name_marks(layers: Sequence[nn.Module]) -> None:
+    """Tell marks where they stand."""
+    for index, layer in enumerate(layers):
+        if isinstance(layer, Mark):
+            layer.index = index
 
 
 def averages_squares(module: nn.Module) -> bool:

@@ -15,7 +15,7 @@ from sc_neurocore.kernels import eager
 from sc_neurocore.kernels.arguments import as_whole, check_sequence, shown
 from sc_neurocore.kernels.fused import Outputs, Run
 from sc_neurocore.kernels.numba_call import computed_in
-from sc_neurocore.training.arguments import check_flag
+from sc_neurocore.training.arguments import are_sizes, check_flag
 from sc_neurocore.training.cells import Cell, State
 
 
@@ -48,15 +48,32 @@ class RecurrentCell(Cell):
         self, neuron: Neuron, n_neurons: int, *, bias: bool = False, **options: Any
     ) -> None:
         n_neurons = as_whole("n_neurons", n_neurons)
+        self._make(neuron, (n_neurons, n_neurons), bias, options)
+        self.n_neurons = n_neurons
+
+    def _make(
+        self, neuron: Neuron, shape: tuple[int, ...], bias: bool, options: dict[str, Any]
+    ) -> None:
+        """Make the cell, with recurrent weights of a shape, outputs first."""
         self._check_backend(options.get("backend", "auto"))
         super().__init__(neuron, **options)
-        self.n_neurons = n_neurons
-        self.scale = 2.0 ** round(math.log2(n_neurons) / 2)
-        self.recurrent = nn.Parameter(torch.zeros(n_neurons, n_neurons))
+        self.scale = 2.0 ** round(math.log2(math.prod(shape[1:])) / 2)
+        self.recurrent = nn.Parameter(torch.zeros(shape))
         self.register_parameter(
             "recurrent_bias",
-            nn.Parameter(torch.zeros(n_neurons)) if check_flag("bias", bias) else None,
+            nn.Parameter(torch.zeros(shape[0])) if check_flag("bias", bias) else None,
         )
+
+    def _check_frame(self, frame: Tensor) -> None:
+        if frame.shape[-1] != self.n_neurons:
+            raise UserError(
+                f"the layer has {self.n_neurons} neurons, but a current of shape "
+                f"{tuple(frame.shape)} arrives: expected (batch, {self.n_neurons})"
+            )
+
+    def _fed_back(self, spikes: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Return what the spikes of the step before bring."""
+        return functional.linear(spikes, weight, bias)
 
     @property
     def weight(self) -> Tensor:
@@ -68,7 +85,7 @@ class RecurrentCell(Cell):
         """Make the weights, and the bias if there is one, act as these.
 
         Args:
-            weight: (n_neurons, n_neurons), from the spikes of one to another.
+            weight: In the shape of `weight`, from the spikes of one to another.
             bias: (n_neurons,), or None to leave it as it is.
 
         Raises:
@@ -117,11 +134,7 @@ class RecurrentCell(Cell):
         states = tuple(name for name in outputs.trace if name != SPIKE)
         steps = check_sequence(self.neuron, currents, steps, lengths, states)
         frames = currents.unbind(0) if steps is None else (currents,) * steps
-        if frames[0].shape[-1] != self.n_neurons:
-            raise UserError(
-                f"the layer has {self.n_neurons} neurons, but a current of shape "
-                f"{tuple(frames[0].shape)} arrives: expected (batch, {self.n_neurons})"
-            )
+        self._check_frame(frames[0])
         stored, computed = currents.dtype, computed_in(currents.dtype)
         algebra = eager.TorchAlgebra(self.surrogate, self.detach_reset, computed, currents.device)
         parameters = {
@@ -134,7 +147,7 @@ class RecurrentCell(Cell):
         history: dict[str, list[Tensor]] = {name: [] for name in (*outputs.trace, *outputs.sums)}
         spikes: list[Tensor] = []
         for index, frame in enumerate(frames):
-            current = (frame + functional.linear(now[SPIKE], weight, bias)).to(computed)
+            current = (frame + self._fed_back(now[SPIKE], weight, bias)).to(computed)
             spike, new = eager.single_step(self.neuron, current, now, parameters, algebra)
             new[SPIKE] = spike
             if lengths is not None:
@@ -154,3 +167,52 @@ class RecurrentCell(Cell):
 
     def _rest(self, frame: Tensor) -> dict[str, Tensor]:
         return {**eager.initial_state(self.neuron, frame), SPIKE: torch.zeros_like(frame)}
+
+
+class RecurrentConvCell(RecurrentCell):
+    """A recurrent layer of images: spikes of the step before come back through a convolution.
+
+    At step t the current is I[t] + conv(s[t-1]) + bias, with zeros around the image, so that a
+    neuron's own place is in the middle of the kernel. All else is as in `RecurrentCell`: weights
+    start at zero, and the layer runs step by step.
+
+    Args:
+        neuron: The model.
+        n_channels: Channels of the image: axis -3 of the current.
+        kernel_size: Rows and columns, odd: a number, or two.
+        bias: Whether the recurrent connections have a bias of their own, one per channel.
+        options: What `Cell` takes; `channel_axis` is -3 unless it is given.
+
+    Raises:
+        UserError: If a size is not one, or an option is unknown.
+        ToolMissingError: For a backend other than "auto" and "eager".
+    """
+
+    def __init__(
+        self,
+        neuron: Neuron,
+        n_channels: int,
+        kernel_size: int | tuple[int, int] = 3,
+        *,
+        bias: bool = False,
+        **options: Any,
+    ) -> None:
+        n_channels = as_whole("n_channels", n_channels)
+        size = kernel_size if isinstance(kernel_size, tuple | list) else (kernel_size, kernel_size)
+        if len(size) != 2 or not are_sizes(*size) or not all(each % 2 for each in size):
+            raise UserError(
+                f"kernel_size = {shown(kernel_size)}: expected an odd number, or two of them"
+            )
+        shape = (n_channels, n_channels, int(size[0]), int(size[1]))
+        self._make(neuron, shape, bias, {"channel_axis": -3, **options})
+        self.n_neurons = self.n_channels = n_channels
+
+    def _check_frame(self, frame: Tensor) -> None:
+        if frame.ndim != 4 or frame.shape[1] != self.n_channels:
+            raise UserError(
+                f"the layer has {self.n_channels} channels, but a current of shape "
+                f"{tuple(frame.shape)} arrives: expected (batch, {self.n_channels}, rows, columns)"
+            )
+
+    def _fed_back(self, spikes: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return functional.conv2d(spikes, weight, bias, padding="same")

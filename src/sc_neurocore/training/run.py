@@ -43,6 +43,7 @@ from sc_neurocore.training.logs import BOARD_NAME, HISTORY_NAME, Board, rows, wr
 from sc_neurocore.training.loop import BATCH_TO_EVALUATE, evaluate, fit
 from sc_neurocore.training.monitoring import activity_report
 from sc_neurocore.training.options import RunOptions, check_run_options, difference, plain
+from sc_neurocore.training.start import Start
 
 TRAINING_NAME = "training.json"
 CHECKPOINT = "checkpoint"
@@ -103,6 +104,7 @@ def train_run(
     options: RunOptions | None = None,
     progress: ProgressCallback = ignore_progress,
     tensorboard: bool = False,
+    start: Start | None = None,
 ) -> TrainedRun:
     """Train on a data set and write the run's folder.
 
@@ -110,11 +112,13 @@ def train_run(
     torchrun all processes train one network, and the first one writes.
 
     Args:
-        dataset: A name in `DATASETS`.
+        dataset: A name in `DATASETS`; that of the start, if there is one.
         out: The folder, made if needed.
         options: What to train and how.
         progress: Receives an event after every epoch.
         tensorboard: Whether to write events for TensorBoard, into a folder of the run's.
+        start: The network to train further, in place of a new one; its layers, data and steps are
+            not among the options then, see `Start.fitted`.
 
     Raises:
         UserError: If the folder holds another run or another network, or another process writes
@@ -125,17 +129,22 @@ def train_run(
     """
     options, out = options or RunOptions(), Path(out)
     check_run_options(options)
-    asked = {"dataset": dataset, "options": plain(options)}
+    began = None if start is None else start.asked()
+    asked = {"dataset": dataset, "options": plain(options), "start": began}
     board = Board(out / BOARD_NAME, plain(options)) if tensorboard else None
     with joined(options.device) as device:
         group = current_group()
         record = group.from_first(_read_record(out, asked) if group.is_first else {})
         if record.get("finished"):
             return _read_run(out, record, options)
-        parts = _load(dataset, options, group, progress)
+        parts = _load(dataset, options, group, progress, start)
         # What cannot be is refused here, before the folder is claimed and the time is spent.
-        taken = taken_by_network(parts, options)
-        describe_network(build_network(taken, options), taken, options)
+        if start is None:
+            taken = taken_by_network(parts, options)
+            describe_network(build_network(taken, options), taken, options)
+        else:
+            with start.fitting(start.network(options)):
+                pass
 
         def log(epochs: tuple[Epoch, ...]) -> None:
             write_history(epochs, out / HISTORY_NAME)
@@ -150,7 +159,9 @@ def train_run(
             if group.is_first:
                 _write_record(out, {**asked, "finished": False})
             place = out / CHECKPOINT
-            run = train(parts, options, progress, device, checkpoint=place, after_epoch=log)
+            run = train(
+                parts, options, progress, device, checkpoint=place, after_epoch=log, start=start
+            )
             if group.is_first:
                 _finish(out, asked, run, len(parts.train))
             if board is not None:
@@ -165,6 +176,7 @@ def train(
     device: torch.device | None = None,
     checkpoint: Path | None = None,
     after_epoch: Callable[[tuple[Epoch, ...]], None] = lambda epochs: None,
+    start: Start | None = None,
 ) -> TrainedRun:
     """Train on a split and test once, at the end.
 
@@ -175,6 +187,7 @@ def train(
         device: In place of the options' device, such as the second GPU.
         checkpoint: As for `fit`; without it nothing is written.
         after_epoch: As for `fit`.
+        start: As for `train_run`.
     """
     options = options or RunOptions()
     check_run_options(options)
@@ -182,32 +195,42 @@ def train(
     if not isinstance(given, Split):
         kind = type(given).__name__
         raise UserError(f"parts: found a {kind}, expected a Split: split(dataset, seed) draws one")
-    parts = taken_by_network(parts, options)
+    parts = taken_by_network(parts, options) if start is None else parts
     learnt, validation = parts.train, None
     if options.validation_fraction:
         inner = split(parts.train, options.training.seed, options.validation_fraction)
         learnt, validation = inner.train, inner.test
-    net = build_network(parts, options).to(device or find_device(options.device))
-    history = fit(
-        net,
-        learnt,
-        validation,
-        options.training,
-        progress,
-        checkpoint,
-        after_epoch=after_epoch,
-    )
+    net = build_network(parts, options) if start is None else start.network(options)
+    net = net.to(device or find_device(options.device))
+    with nullcontext() if start is None else start.fitting(net):
+        history = fit(
+            net,
+            learnt,
+            validation,
+            options.training,
+            progress,
+            checkpoint,
+            after_epoch=after_epoch,
+            loss=options.loss,
+        )
+
+    def describe(**measured: float) -> NetworkDescription:
+        if start is None:
+            return describe_network(net, parts, options, **measured)
+        return start.describe(net, **measured)
+
     group = current_group()
     accuracy, activity = 0.0, []
     measured: dict[str, float] = {}
     asked = options.training
     if group.is_first:
-        untested = describe_network(net, parts, options)
+        untested = describe()
         test = encoded_dataset(parts.test, asked.encoder, asked.steps, asked.seed)
         accuracy = run_float(untested, test.network_inputs()).accuracy(test.labels)
         if options.max_delay:  # what the network had learnt, before its delays were rounded
-            how = (asked.steps, "spike-count", BATCH_TO_EVALUATE, asked.encoder, asked.seed)
-            measured["accuracy_before_rounding"] = evaluate(net, parts.test, *how)
+            how = (asked.steps, None, BATCH_TO_EVALUATE, asked.encoder, asked.seed)
+            before = evaluate(net, parts.test, *how, loss=options.loss)
+            measured["accuracy_before_rounding"] = before
         activity = activity_report(
             net,
             learnt.take(np.arange(min(len(learnt), _SAMPLES_TO_WATCH))),
@@ -216,7 +239,7 @@ def train(
             generator=asked.seed,
         ).summary()
     accuracy, activity, measured = group.from_first((accuracy, activity, measured))
-    description = describe_network(net, parts, options, test_accuracy=accuracy, **measured)
+    description = describe(test_accuracy=accuracy, **measured)
     return TrainedRun(
         description, options, accuracy, len(parts.test), history.epochs, history.kept, activity
     )
@@ -233,6 +256,7 @@ def _read_record(out: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     try:
         record = json.loads(path.read_bytes())
+        record.setdefault("start", None)  # which releases before did not know
         found = {key: record[key] for key in asked}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
@@ -284,10 +308,18 @@ def _read_run(out: Path, record: Mapping[str, Any], options: RunOptions) -> Trai
         ) from None
 
 
-def _load(dataset: str, options: RunOptions, group: Group, progress: ProgressCallback) -> Split:
+def _load(
+    dataset: str,
+    options: RunOptions,
+    group: Group,
+    progress: ProgressCallback,
+    start: Start | None,
+) -> Split:
     """Return the data; the first process downloads what is missing before the others look."""
     for is_turn in (group.is_first, not group.is_first):
-        if is_turn:
+        if is_turn and start is not None:
+            parts = start.parts(progress if group.is_first else ignore_progress)
+        elif is_turn:
             parts = load_split(
                 dataset,
                 options.split,

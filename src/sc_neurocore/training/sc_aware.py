@@ -30,6 +30,7 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.network.encoding import clipping_limit
 from sc_neurocore.training.cells import Cell
 from sc_neurocore.training.networks import SpikingSequential
+from sc_neurocore.training.paths import Join, Mark
 from sc_neurocore.training.recurrent import RecurrentCell
 from sc_neurocore.training.straight_through import straight_through
 
@@ -108,6 +109,7 @@ def _replaced(
     layers: list[nn.Module], length: int, sources: StreamSources, products: Products
 ) -> Iterator[nn.Module]:
     arriving = "values"
+    marks: dict[nn.Module, str] = {}
     for index, layer in enumerate(layers):
         place = f"layers[{index}] ({type(layer).__name__})"
         if isinstance(layer, nn.Linear | nn.Conv2d):
@@ -120,10 +122,19 @@ def _replaced(
             arriving = "spikes"
         elif isinstance(layer, _WITHOUT_WEIGHTS):
             yield layer
+        elif isinstance(layer, Mark):
+            marks[layer] = arriving
+            yield layer
+        elif isinstance(layer, Join):
+            met = {marks[layer.mark]} | (set() if layer.how == "instead" else {arriving})
+            if met != {"spikes"}:
+                raise UserError(f"{place}: streams join spikes; put cells before it, on both paths")
+            arriving = "spikes"
+            yield layer
         else:
             raise UserError(
                 f"{place}: fine-tuning for streams takes Linear, Conv2d, AvgPool2d, MaxPool2d, "
-                f"Flatten, Dropout and cells that are not recurrent; fold BatchNorm first"
+                f"Flatten, Dropout, Residual and cells that are not recurrent; fold BatchNorm first"
             )
 
 

@@ -44,6 +44,11 @@ class Batch(NamedTuple):
     targets: Tensor
     lengths: Tensor | None = None
 
+    def part(self, part: slice) -> Batch:
+        """Return some of the samples."""
+        lengths = None if self.lengths is None else self.lengths[part]
+        return Batch(self.inputs[part], self.targets[part], lengths)
+
 
 class Layout(NamedTuple):
     """How the inputs of data that are not our `Dataset` are laid out.

@@ -116,7 +116,7 @@ def _other_words(found: Elaboration, expected: Mapping[str, tuple[int, ...]]) ->
         for memory in instance.memories:
             if memory.words is None:
                 continue
-            names = expected.keys() & set(instance.texts)
+            names = {name for name in expected if f"./{name}" in instance.texts}
             seen |= names
             if len(names) != 1:
                 yield f"{instance.path} is filled from no file of this network"
@@ -143,7 +143,7 @@ def _row(geometry: Geometry, number: int) -> dict[str, int]:
         "takes_frame": int(layer.takes_frame),
         "is_recurrent": int(layer.is_recurrent),
         "is_delayed": int(layer.is_delayed),
-        "last_word": layer.words - 1,
+        "last_word": 0 if geometry.windows else layer.words - 1,
         "last_group": layer.groups - 1,
         "last_lane": layer.last_lane,
         "inputs": layer.inputs & mask,

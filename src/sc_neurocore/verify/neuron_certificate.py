@@ -18,7 +18,7 @@ from sc_neurocore.tools.programs import ToolTimeoutError
 from sc_neurocore.verify.certificate import SCHEMA, as_bytes
 from sc_neurocore.verify.elaborated import elaborate, same_circuit
 from sc_neurocore.verify.equivalence import prove_step
-from sc_neurocore.verify.netlist import FAMILIES, check_netlist
+from sc_neurocore.verify.netlist import STEP_FAMILIES, check_netlist
 from sc_neurocore.verify.properties import prove_properties
 from sc_neurocore.verify.provenance import environment
 from sc_neurocore.verify.result import ProofResult
@@ -114,7 +114,7 @@ def verify_neuron(
 def _verify_neuron(compiled: CompiledNeuron, progress: ProgressCallback) -> NeuronCertificate:
     verilog, program, latency = compiled.verilog, compiled.program, compiled.verilog.latency
     module = f"{verilog.name}_step"
-    stages = ("step", "properties", *FAMILIES)
+    stages = ("step", "properties", *STEP_FAMILIES)
 
     def report(done: int) -> None:
         note = stages[done] if done < len(stages) else ""
@@ -129,7 +129,7 @@ def _verify_neuron(compiled: CompiledNeuron, progress: ProgressCallback) -> Neur
     has_simulator = any(each.is_available for each in SIMULATORS.values())
     if has_simulator and all(proof.status == "proved" for proof in proofs):
         sampled.append(cosimulate_step(program, verilog.step, module, latency=latency))
-        for done, family in enumerate(FAMILIES, start=2):
+        for done, family in enumerate(STEP_FAMILIES, start=2):
             report(done)
             proof, run = check_netlist(program, verilog.step, module, family, latency=latency)
             netlists.append(proof)

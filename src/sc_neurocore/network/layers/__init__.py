@@ -22,8 +22,14 @@ from sc_neurocore.network.layers.base import (
 from sc_neurocore.network.layers.convolution import Conv1d, Conv2d
 from sc_neurocore.network.layers.delays import Delay, DelayDense
 from sc_neurocore.network.layers.dense import Dense
+from sc_neurocore.network.layers.joins import Join
 from sc_neurocore.network.layers.pooling import AveragePool2d, MaxPool2d, SumPool2d
-from sc_neurocore.network.layers.populations import Integrator, Population, Recurrent
+from sc_neurocore.network.layers.populations import (
+    Integrator,
+    Population,
+    Recurrent,
+    RecurrentConv2d,
+)
 from sc_neurocore.network.layers.values import Flatten, Scale
 
 __all__ = [
@@ -37,10 +43,12 @@ __all__ = [
     "Dense",
     "Flatten",
     "Integrator",
+    "Join",
     "Layer",
     "MaxPool2d",
     "Population",
     "Recurrent",
+    "RecurrentConv2d",
     "Runner",
     "Scale",
     "SumPool2d",
@@ -62,11 +70,13 @@ Layer: TypeAlias = Annotated[
     | Scale
     | Delay
     | Flatten
+    | Join
     | Population
     | Integrator
-    | Recurrent,
+    | Recurrent
+    | RecurrentConv2d,
     Field(discriminator="kind"),
 ]
 
-WeightedLayer: TypeAlias = Weighted | Recurrent
+WeightedLayer: TypeAlias = Weighted | Recurrent | RecurrentConv2d
 """The layers with a weight and perhaps a bias, one number per output (first axis)."""

@@ -9,9 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from sc_neurocore.network.layers.base import BaseLayer, check_spread, check_weight, expect
+from sc_neurocore.network.layers.base import (
+    BaseLayer,
+    Weighted,
+    check_spread,
+    check_weight,
+    expect,
+)
+from sc_neurocore.network.layers.convolution import Conv2d
 from sc_neurocore.network.layers.dense import Dense
-from sc_neurocore.network.schema import Array, NeuronText, Parameter, Shape
+from sc_neurocore.network.schema import CheckedArray, NeuronText, Parameter, Shape
 
 _ARRAYS_OF_A_STEP = 4  # current, crossing, spikes and an intermediate result, beside the states
 
@@ -45,7 +52,7 @@ class Population(BaseLayer):
         return self
 
     @property
-    def feedback(self) -> Dense | None:
+    def feedback(self) -> Weighted | None:
         """What their own spikes of the step before come back through, if they do."""
         return None
 
@@ -77,12 +84,51 @@ class Integrator(Population):
     passes_membrane: ClassVar[bool] = True
 
 
+class RecurrentConv2d(Population):
+    """Neurons of images whose spikes of the step before come back through a convolution.
+
+    The weight is (channels, channels, rows, columns), rows and columns odd; zeros lie around, so
+    that each neuron sees its own place in the middle.
+    """
+
+    kind: Literal["recurrent-conv2d"] = "recurrent-conv2d"  # type: ignore[assignment]
+    weight: CheckedArray
+    bias: CheckedArray | None = None
+
+    @model_validator(mode="after")
+    def _check_weight(self) -> RecurrentConv2d:
+        check_weight(self.weight, self.bias, 4)
+        outputs, inputs, *size = self.weight.shape
+        if outputs != inputs or not all(each % 2 for each in size):
+            raise ValueError(
+                f"recurrent weight has shape {self.weight.shape}: expected as many inputs as "
+                f"outputs, and odd rows and columns"
+            )
+        return self
+
+    @property
+    def feedback(self) -> Conv2d:
+        """The weights, as a layer."""
+        rows, columns = self.weight.shape[2:]
+        return Conv2d(weight=self.weight, bias=self.bias, padding=(rows // 2, columns // 2))
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape itself."""
+        self.feedback.output_shape(shape)
+        return super().output_shape(shape)
+
+    def values_at_work(self, inputs: Shape, outputs: Shape) -> int:
+        """Return that of the neurons, and of the convolution."""
+        own = super().values_at_work(inputs, outputs)
+        return own + self.feedback.values_at_work(outputs, outputs)
+
+
 class Recurrent(Population):
     """Neurons whose own spikes of the step before come back through weights (neurons, neurons)."""
 
     kind: Literal["recurrent"] = "recurrent"  # type: ignore[assignment]
-    weight: Array
-    bias: Array | None = None
+    weight: CheckedArray
+    bias: CheckedArray | None = None
 
     @model_validator(mode="after")
     def _check_weight(self) -> Recurrent:

@@ -1,0 +1,176 @@
+"""What the tables of windows say, walked as rtl/snn_window.v walks them, against the integer model.
+
+A layer is a linear map of what comes in. The map that tables and weight memory make, and the one
+that the integer model's own layers make, are both applied to the same random numbers: where the
+maps differ in one weight, sums are equal with a probability of at most 1 in 2 ** 24 for each
+neuron and trial. So no formula of the generator is taken for granted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
+from sc_neurocore.hdl.geometry import Geometry, LayerGeometry
+
+Integers = NDArray[np.int64]
+
+RANDOM_BITS = 24
+"""Of a random number; sums of these times weights are exact in float64."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The table of windows of a design, as it is read from its files.
+
+    Attributes:
+        layers: What it says of each layer, by name.
+        places: For each axis, "row" or "column", and each layer: first and last tap of each place.
+        taps: For each axis: offset, rows and index of the last joined input of each tap.
+    """
+
+    layers: Sequence[Mapping[str, int]]
+    places: Mapping[str, Sequence[Sequence[tuple[int, int]]]]
+    taps: Mapping[str, Sequence[tuple[int, int, int]]]
+
+    @classmethod
+    def planned(cls, g: Geometry) -> Tables:
+        """Return what a design's plan says."""
+        places: dict[str, list[list[tuple[int, int]]]] = {}
+        for axis in ("row", "column"):
+            places[axis] = []
+            for layer, (usual, others) in zip(g.layers, g.place_taps(axis), strict=True):
+                count = layer.layout.rows if axis == "row" else layer.layout.columns
+                places[axis].append([dict(others).get(number, usual) for number in range(count)])
+        taps = {
+            axis: [(tap.offset, tap.rows, tap.joined) for tap in g.tap_rows(axis)]
+            for axis in ("row", "column")
+        }
+        return cls(g.window_rows(), places, taps)
+
+
+@dataclass(frozen=True)
+class _Word:
+    """A word that a group fetches: its address, the row of its first weight, and what joins it."""
+
+    address: int
+    row: int
+    is_partial: bool
+
+
+def _walk(
+    tables: Tables, g: Geometry, layer: LayerGeometry, place: tuple[int, int], block: int
+) -> Iterator[_Word]:
+    """Yield the words of a group, step 0, as rtl/snn_window.v names them."""
+    says = tables.layers[layer.number]
+    words, rows = 1 << g.address_bits, 1 << g.row_bits
+    first_row_tap, last_row_tap = tables.places["row"][layer.number][place[0]]
+    first_column_tap, last_column_tap = tables.places["column"][layer.number][place[1]]
+    at = place[0] * says["row_step"] + place[1] * says["column_step"]
+    at += block * says["block_step"] + says["first_input"]
+    width = g.word_width(layer)
+    for row_tap in range(first_row_tap, last_row_tap + 1):
+        above, rows_above, joined_rows = tables.taps["row"][row_tap]
+        for column_tap in range(first_column_tap, last_column_tap + 1):
+            beside, rows_beside, joined_columns = tables.taps["column"][column_tap]
+            for word in range(says["last_word"] + 1):
+                row = (rows_above + rows_beside + word * width) % rows
+                for down in range(joined_rows + 1):
+                    for right in range(joined_columns + 1):
+                        address = at + above + beside + word * says["word_step"]
+                        address += down * says["row_apart"] + right * says["column_apart"]
+                        is_last = down == joined_rows and right == joined_columns
+                        is_partial = bool(says["joins"]) and not is_last
+                        yield _Word(address % words, row, is_partial)
+
+
+def walked_sums(
+    tables: Tables, g: Geometry, weights: Integers, delays: Integers, number: int, values: Integers
+) -> Integers:
+    """Return the sums that the tables make of values.
+
+    Args:
+        tables: The tables.
+        g: The engine's sizes.
+        weights: (rows of the weight memory, lanes).
+        delays: Of the same shape.
+        number: The layer's.
+        values: (trials, values) in the description's order.
+
+    Returns:
+        (delays from 0 up, trials, neurons) in the description's order.
+
+    Raises:
+        ValueError: If a word is not one of those that come in.
+    """
+    layer = g.layers[number]
+    layout = g.layers[number - 1].layout if number else g.frame
+    width = g.word_width(layer)
+    step = tables.layers[number]["word_step"]
+    first = tables.layers[number]["first_input"]
+    padded = np.zeros((len(values), layout.positions * layout.words(width) * width), dtype=np.int64)
+    padded[:, layout.numbers(width)] = values
+    words: Integers = padded.reshape(len(values), -1, width)
+    reach = int(delays.max(initial=0)) + 1
+    sums = np.zeros((reach, len(values), layer.groups, g.lanes), dtype=np.int64)
+    for group in range(layer.groups):
+        place, block = divmod(group, layer.blocks)
+        own_rows = block if layer.shares_rows else group
+        base = tables.layers[number]["first_row"]
+        base += own_rows * (layer.inputs + layer.is_recurrent * layer.outputs)
+        joined: Integers | int = 0
+        where = divmod(place, layer.layout.columns)
+        for word in _walk(tables, g, layer, where, block):
+            at, beside = divmod(word.address - first, step)
+            if beside or not 0 <= at < words.shape[1]:
+                raise ValueError(f"layer {number}, group {group} reads word {word.address}")
+            joined = np.maximum(joined, words[:, at])
+            if word.is_partial:
+                continue
+            rows = slice(base + word.row, base + word.row + width)
+            of_rows, late = weights[rows], delays[rows]
+            active, joined = joined[:, : len(of_rows)], 0
+            for delay in range(reach):
+                sums[delay, :, group] += active @ np.where(late == delay, of_rows, 0)
+    flat = sums.reshape(reach, len(values), -1)
+    found: Integers = np.take(flat, layer.layout.numbers(g.lanes), axis=-1)
+    return found
+
+
+def modelled_sums(layer: IntegerLayer, values: Integers, reach: int) -> Integers:
+    """Return what the integer model's layers make of values in one step and those after it.
+
+    Args:
+        layer: The layer.
+        values: (trials, values).
+        reach: Steps.
+
+    Returns:
+        (steps, trials, neurons), without the bias.
+    """
+    first = values.reshape(-1, *layer.input_shape).astype(np.float64)
+    runs = [_steps(layer, each, reach) for each in (first, np.zeros_like(first))]
+    sums: Integers = np.round(runs[0] - runs[1]).astype(np.int64)
+    return sums
+
+
+def _steps(layer: IntegerLayer, first: NDArray[Any], reach: int) -> NDArray[Any]:
+    runners = [each.layer.sums(np.float64) for each in layer.synapses]
+    found = []
+    for step in range(reach):
+        at = first if step == 0 else np.zeros_like(first)
+        for run in runners:
+            at = run(at)
+        found.append(at.reshape(len(at), -1))
+    return np.stack(found)
+
+
+def random_values(network: IntegerNetwork, number: int, trials: int, seed: int) -> Integers:
+    """Return random numbers in place of what comes in to a layer, (trials, values)."""
+    shape = trials, network.layers[number].inputs
+    return np.random.default_rng(seed).integers(1, 1 << RANDOM_BITS, shape)
