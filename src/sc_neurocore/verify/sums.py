@@ -25,9 +25,9 @@ from sc_neurocore.verify.result import ProofResult, ProofStatus
 
 ADDITIONS = "sums: no input is added twice"
 BOUND = "sums: no accumulator can wrap with this network's weights"
-_MEMORIES = (
-    "the event memory and the spike memory hold what was written into them, of which it is proved "
-    "that events come in the order of their beats and no padding spikes",
+_ASSUMED = (
+    "the spike store gives the words of the layer before, of which it is proved that padding has "
+    "not spiked where they are written",
     "values beyond the end of a frame, in its last beat, are zero",
 )
 
@@ -52,7 +52,11 @@ def prove_additions(
         ToolFailedError: If one of them cannot read the design.
     """
     g = accelerator.geometry
-    values = bench_values(g) | {"inside_paths": _weight_memories(g, accelerator.weights)}
+    values = bench_values(g) | {
+        "inside_paths": _weight_memories(g, accelerator.weights),
+        "event_width": (g.beat if g.beat > 1 else 0) + g.event_bits + g.beat * g.input_bits,
+        "padding": _padding(g),
+    }
     folder = prepare(accelerator, "additions", values, data_are_free=True)
     claims = (
         "for every frame, every content of the weight memory, every answer of the neuron units and "
@@ -60,7 +64,13 @@ def prove_additions(
         "of its own spikes, enters the accumulator at most once, with its own row of the group's "
         "weights, which is inside their memory, and with the value 1 if it is a spike"
     )
-    return prove(folder, ADDITIONS, claims, RESET + _MEMORIES, depth, timeout)
+    return prove(folder, ADDITIONS, claims, RESET + _ASSUMED, depth, timeout)
+
+
+def _padding(g: Geometry) -> list[int]:
+    """Return which values of a frame's last beat are beyond the frame's end."""
+    before = (g.beats - 1) * g.beat
+    return [value for value in range(g.beat) if before + value >= g.layers[0].inputs]
 
 
 def _weight_memories(g: Geometry, weights: str) -> list[str]:
