@@ -10,18 +10,15 @@ by what the memory's own contract says: real at one word, which may be any.
 from __future__ import annotations
 
 import re
-import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from sc_neurocore.errors import CheckFailedError
-from sc_neurocore.hdl.accelerator import SOURCES, Accelerator
+from sc_neurocore.hdl.accelerator import SOURCES
 from sc_neurocore.verify.elaborated import Value
-from sc_neurocore.verify.result import ProofResult, ProofStatus
-from sc_neurocore.verify.unrolling import VacuousError, engine, induction_depth
+from sc_neurocore.verify.unrolling import induction_depth
 
 Parameters = Mapping[str, Value]
 Size = Callable[[Mapping[str, int]], int]
@@ -116,7 +113,7 @@ def _neuron_joins(p: Mapping[str, int]) -> tuple[Join, ...]:
     unit = "units[{}]."
     is_one = p["LANES"] == p["UNITS"] and not p["STEP_OUTER"]
     kept = "one_state.kept" if is_one else "several_states.states.kept"
-    address = p["SLOT_BITS"] if p["STEP_OUTER"] else max(1, _log(p["LANES"] // p["UNITS"]))
+    address = p["STATE_SLOT_BITS"] if p["STEP_OUTER"] else max(1, _log(p["LANES"] // p["UNITS"]))
     joins: tuple[Join, ...] = (
         Join("standing", "carousel.ring", _one, lambda p: p["LANES"] * p["SUM_BITS"]),
         Join("all_kept", f"{unit}{kept}", _units, lambda p: p["STATE_BITS"]),
@@ -230,6 +227,11 @@ def induction(
 def _modules(text: str) -> list[tuple[str, str]]:
     """Split a text into its modules by name."""
     return [(found[1], found[0]) for found in _MODULE.finditer(text)]
+
+
+def without_contract(text: str) -> str:
+    """Return a module's text without its block of properties."""
+    return _BLOCK.sub("", text)
 
 
 def _check_block(module: str, text: str) -> None:

@@ -50,16 +50,43 @@ class NeuronCertificate:
     @property
     def holds(self) -> bool:
         """Whether the proofs are proved, and nothing after synthesis contradicts them."""
+        return not self._failures()
+
+    def _failures(self) -> list[str]:
+        found = [f"{each.name}: {each.status}" for each in self.proofs if each.status != "proved"]
+        if not self.proofs:
+            found.append("nothing was proved")
+        found += [
+            f"{each.name}: {each.status}" for each in self.netlists if each.status == "refuted"
+        ]
+        return [
+            *found,
+            *(f"{run.module}: {run.first_mismatch}" for run in self.sampled if not run.holds),
+        ]
+
+    @property
+    def verdict(self) -> str:
+        """The certificate in one line: what holds, and of how much that is only a sample."""
+        edited = f"files edited by hand ({', '.join(self.edited)}): " if self.edited else ""
+        if failures := self._failures():
+            return f"{edited}does not hold: {'; '.join(failures)}"
+        proved = sum(each.status == "proved" for each in self.netlists)
+        netlists = ""
+        if self.netlists:
+            netlists = f"; of {len(self.netlists)} netlists {proved} proved, the others sampled"
+        sampled = "; no simulator was here to sample it"
+        for run in self.sampled[:1]:
+            sampled = f"; sampled as well: {run.steps} random inputs in {run.simulator}"
         return (
-            all(proof.status == "proved" for proof in self.proofs)
-            and all(proof.status != "refuted" for proof in self.netlists)
-            and all(run.holds for run in self.sampled)
+            f"{edited}holds: {len(self.proofs)} claims proved for all inputs, of the step and of "
+            f"its registers{netlists}{sampled}"
         )
 
     def as_dict(self) -> dict[str, Any]:
         """Return what certificate.json holds."""
         return {
             "schema": SCHEMA,
+            "verdict": self.verdict,
             "holds": self.holds,
             "edited": list(self.edited),
             **self.neuron,

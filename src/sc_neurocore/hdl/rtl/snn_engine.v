@@ -597,7 +597,8 @@ module snn_engine #(
     // With places, they lie one after the other. Otherwise each bank has one for every group of every
     // step or, step by step, of every layer.
     localparam PLACE_BITS = STEP_OUTER != 0 ? LAYER_BITS : STEP_BITS;
-    localparam STORE_BITS = WINDOWS == 0 ? 1 + PLACE_BITS + GROUP_BITS : ADDRESS_BITS + (STEP_OUTER != 0 ? 1 : 0);
+    localparam STORE_BITS = WINDOWS == 0 ? 1 + PLACE_BITS + GROUP_BITS
+                          : ADDRESS_BITS + (STEP_OUTER != 0 ? 1 : 0);
     localparam STORE      = WINDOWS == 0 ? 1 << STORE_BITS
                           : SPIKE_WORDS + (STEP_OUTER != 0 ? 1 << ADDRESS_BITS : 0);
     wire [STORE_BITS-1:0] gather_address, read_address;
