@@ -42,7 +42,7 @@ def check_emitted(design: Design) -> ProofResult:
     ones that would be written: the top connects what the other proofs speak of, and these put
     memories of their own in place of the design's. Nor may the files remember more than would be
     written: no proof within a bound and no sample waits as long as a counter can. No proof and no
-    simulation looks at a board's Verilog, so none of that may be edited.
+    simulation looks at a board's Verilog and pins, so none of that may be edited.
 
     Raises:
         ToolMissingError: If Yosys is not installed.
@@ -219,7 +219,14 @@ def _other_circuits(
 
 
 def _edited_board(design: Design) -> Iterator[str]:
-    """Yield what was edited of the modules between the accelerator and the board's pins."""
+    """Yield what was edited between the accelerator and the board's pins, and of the pins."""
+    for path in design.manifest.paths("constraints"):
+        name = path.as_posix()
+        if changed := design.changed_lines(name):
+            yield (
+                f"{name}, which says where pins are and how fast the clock is, was edited "
+                f"({'; '.join(changed[:_MOST_NAMED])}): of that nothing is proved or simulated"
+            )
     for path in design.manifest.paths("board"):
         if path.as_posix() in (design.edited or ()):
             yield (
