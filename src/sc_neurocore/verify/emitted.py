@@ -29,6 +29,8 @@ from sc_neurocore.verify.result import ProofResult
 
 NAME = "files: sizes, tables and numbers are those of the network"
 ENGINE, LAYERS = "engine", "layers"
+READOUT = "snn_readout.v"
+"""Its class and counts are checked in a small network only, and sampled."""
 _MOST_NAMED = 4
 
 
@@ -38,9 +40,10 @@ def check_emitted(design: Design) -> ProofResult:
     Every parameter of the engine, every entry of the layers' table, every word of the memories'
     files; and that there is nothing which clocked proofs cannot see: latches, falling edges,
     asynchronous resets, a second clock, black boxes, wires with no driver or several. Where
-    somebody edited the files, the circuits of the top module and of the memories must also be the
-    ones that would be written: the top connects what the other proofs speak of, and these put
-    memories of their own in place of the design's. Nor may the files remember more than would be
+    somebody edited the files, the circuits of the top module, of the memories and of the readout
+    must also be the ones that would be written: the top connects what the other proofs speak of,
+    these put memories of their own in place of the design's, and of the classes there is no proof
+    at the design's own size. Nor may the files remember more than would be
     written: no proof within a bound and no sample waits as long as a counter can. No proof and no
     simulation looks at a board's Verilog and pins, so none of that may be edited.
 
@@ -212,6 +215,7 @@ def _other_circuits(
     reasons = {top: "connects engine, tables and equations in another way than is generated"}
     memories = (f"{name}_weights.v", *MEMORIES)
     reasons |= dict.fromkeys(memories, "is another memory than is generated")
+    reasons[READOUT] = "is another readout than is generated, of classes and counts,"
     for file, reason in reasons.items():
         is_edited = file in ours and ours[file] != files[file]
         if is_edited and not same_circuit({**ours, file: files[file]}, ours, name):
