@@ -510,12 +510,13 @@ def _make_cell(choice: CellChoice, width: int, options: dict[str, Any]) -> Cell:
         return copy.deepcopy(choice)
     if isinstance(choice, Neuron):
         return Cell(choice, **options)
-    choice = checked_maker(choice, Cell, (Cell, RecurrentCell))
-    if isinstance(choice, type) and issubclass(choice, RecurrentConvCell):
+    maker: Any = checked_maker(choice, Cell, (Cell, RecurrentCell))
+    if isinstance(maker, type) and issubclass(maker, RecurrentConvCell):
         raise UserError(
-            f"cell={choice.__name__}: it is for images, and knows its channels: put it into a "
+            f"cell={maker.__name__}: it is for images, and knows its channels: put it into a "
             f"SpikingSequential"
         )
-    if isinstance(choice, type) and issubclass(choice, RecurrentCell):
+    if isinstance(maker, type) and issubclass(maker, RecurrentCell):
         options = {"n_neurons": width, **options}
-    return choice(**options)
+    cell: Cell = maker(**options)
+    return cell
