@@ -3,6 +3,7 @@
 #   make setup   build .venv (other targets do it when needed)
 #   make demo    the whole road, from digits to a bitstream, into runs/demo/
 #   make test    the test suite             make lint   style, types and the layers of the house
+#   make docs    the documentation site, into site/
 #   make bench   the benchmark tables       make soak   million-case runs, too long for CI
 #   make clean   remove what these targets made, except runs/
 
@@ -21,7 +22,7 @@ export SC_NEUROCORE_DATA ?= $(CURDIR)/../shared/data
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench soak clean
+.PHONY: help setup demo test lint docs bench soak clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -62,6 +63,11 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Material says at every start that a successor exists.
+docs: $(STAMP)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 bench: $(STAMP)
 	$(BIN)/sc-neurocore bench
 
@@ -70,5 +76,5 @@ soak: $(STAMP)
 	$(BIN)/python -m pytest -m soak $(if $(SELECT),-k '$(SELECT)')
 
 clean:
-	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv site build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

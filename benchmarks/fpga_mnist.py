@@ -141,7 +141,7 @@ def draw(layout: Path, title: str) -> None:
 
 def implement(parts: Parts, design: Design, device: str, is_drawn: bool) -> dict[str, Any]:
     """Return what a build takes, or why there is none."""
-    tools = [version(name) for name in DEVICES[device].flow.programs]
+    tools = [version(name) for name in DEVICES[device].family.programs]
     key = ("build", fingerprint(design), device, *tools)
     known = parts.get(*key)
     if known and (PICTURE.exists() or not is_drawn):

@@ -4,7 +4,7 @@ Each design is synthesised and packed, not placed, with few pins. The rows go to
 src/sc_neurocore/fpga/measured_builds.json, from which `sc_neurocore.fpga.capacity` fits its linear
 estimate of logic; run it again when the engine or the tools change.
 
-    python benchmarks/logic_estimate.py            what is not measured yet
+    python benchmarks/logic_estimate.py            what is not measured yet of this engine
     python benchmarks/logic_estimate.py --again    everything
 """
 
@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from _engine import engine_hash
@@ -27,40 +27,66 @@ from sc_neurocore.fpga.flow import measure
 from sc_neurocore.fpga.sources import sources_of_core
 from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.hdl.geometry import EngineOptions
-from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
-from sc_neurocore.tools.devices import DEVICES
-
-DEVICES_MEASURED = ("hx8k", "up5k", "ecp5-25k", "xc7a35t")
-# Sizes, lanes, bits of a weight, bits of an input, neuron, and what else is chosen of the engine.
-DESIGNS: tuple[tuple[list[int], int, int, int, str, EngineOptions], ...] = (
-    ([16, 8, 4], 1, 8, 5, "LIF", {}),
-    ([64, 32, 10], 2, 8, 5, "LIF", {}),
-    ([64, 32, 10], 4, 6, 5, "LIF", {}),
-    ([64, 64, 10], 4, 8, 5, "LIF", {"pipeline": 2}),
-    ([784, 32, 10], 2, 8, 8, "LIF", {}),
-    ([64, 64, 10], 8, 8, 8, "LIF", {}),
-    ([64, 64, 10], 8, 8, 8, "LIF", {"soft_lanes": 8}),
-    ([128, 32, 32, 10], 8, 8, 5, "IF", {}),
-    ([128, 64, 10], 8, 8, 8, "LIF", {"units": 4, "pipeline": 2, "inputs_per_beat": 4}),
-    ([64, 32, 10], 16, 4, 5, "LIF", {}),
-    ([128, 64, 10], 16, 8, 8, "LIF", {"units": 4, "pipeline": 2, "inputs_per_beat": 4}),
-    ([64, 64, 10], 32, 8, 8, "LIF", {}),
-    ([64, 128, 10], 128, 8, 5, "LIF", {}),
+from sc_neurocore.network import (
+    DelayDense,
+    Dense,
+    InputEncoding,
+    NetworkDescription,
+    Population,
+    Recurrent,
 )
-STEPS = 25
+from sc_neurocore.tools.devices import DEVICES
+from sc_neurocore.tools.families import FAMILIES
+
+DEVICES_MEASURED = tuple(family.representative for family in FAMILIES.values())
+Layers = Literal["dense", "recurrent", "delayed"]
+# Sizes, lanes, bits of a weight, bits of an input, neuron, kind of its layers, and what else is
+# chosen of the engine.
+DESIGNS: tuple[tuple[list[int], int, int, int, str, Layers, EngineOptions], ...] = (
+    ([64, 32, 10], 2, 8, 5, "LIF", "delayed", {}),
+    ([32, 16, 8], 4, 8, 5, "LIF", "delayed", {}),
+    ([64, 64, 10], 8, 8, 5, "LIF", "delayed", {}),
+    ([128, 64, 10], 16, 8, 8, "LIF", "delayed", {"units": 4, "pipeline": 2, "inputs_per_beat": 4}),
+    ([64, 64, 10], 32, 8, 5, "LIF", "delayed", {}),
+    ([64, 32, 10], 4, 8, 5, "LIF", "recurrent", {}),
+    ([64, 64, 10], 16, 8, 8, "LIF", "recurrent", {}),
+    ([16, 8, 4], 1, 8, 5, "LIF", "dense", {}),
+    ([64, 32, 10], 2, 8, 5, "LIF", "dense", {}),
+    ([64, 32, 10], 4, 6, 5, "LIF", "dense", {}),
+    ([64, 64, 10], 4, 8, 5, "LIF", "dense", {"pipeline": 2}),
+    ([784, 32, 10], 2, 8, 8, "LIF", "dense", {}),
+    ([64, 64, 10], 8, 8, 8, "LIF", "dense", {}),
+    ([64, 64, 10], 8, 8, 8, "LIF", "dense", {"soft_lanes": 8}),
+    ([128, 32, 32, 10], 8, 8, 5, "IF", "dense", {}),
+    ([128, 64, 10], 8, 8, 8, "LIF", "dense", {"units": 4, "pipeline": 2, "inputs_per_beat": 4}),
+    ([64, 32, 10], 16, 4, 5, "LIF", "dense", {}),
+    ([128, 64, 10], 16, 8, 8, "LIF", "dense", {"units": 4, "pipeline": 2, "inputs_per_beat": 4}),
+    ([64, 64, 10], 32, 8, 8, "LIF", "dense", {}),
+    ([64, 128, 10], 128, 8, 5, "LIF", "dense", {}),
+)
+STEPS, LONGEST_DELAY = 25, 7
 SEED = 0
 
 
-def make_network(sizes: list[int], weight_bits: int, input_bits: int, name: str) -> IntegerNetwork:
+def make_network(
+    sizes: list[int], weight_bits: int, input_bits: int, name: str, kind: Layers
+) -> IntegerNetwork:
     """Make a network of random weights."""
     random = np.random.default_rng(SEED)
     layers: list[Any] = []
     for inputs, outputs in pairwise(sizes):
         weight = random.normal(0, 2 / np.sqrt(inputs), (outputs, inputs))
-        layers += [
-            Dense(weight=weight, bias=random.normal(0, 0.2, outputs)),
-            Population(neuron=CATALOGUE[name]),
-        ]
+        bias = random.normal(0, 0.2, outputs)
+        if kind == "delayed":
+            delays = random.integers(0, LONGEST_DELAY + 1, weight.shape)
+            layers.append(DelayDense(weight=weight, bias=bias, delays=delays))
+        else:
+            layers.append(Dense(weight=weight, bias=bias))
+        if kind == "recurrent":
+            own = random.normal(0, 1 / np.sqrt(outputs), (outputs, outputs))
+            layers.append(Recurrent(neuron=CATALOGUE[name], weight=own))
+        else:
+            layers.append(Population(neuron=CATALOGUE[name]))
     encoding = InputEncoding(shape=(sizes[0],), bits=input_bits, fraction_bits=input_bits - 1)
     description = NetworkDescription(name="measured", input=encoding, steps=STEPS, layers=layers)
     return quantize(description, "Q8.8", weight_bits)
@@ -73,14 +99,19 @@ def main() -> None:
     arguments = parser.parse_args()
     rows: list[dict[str, Any]] = [] if arguments.again else json.loads(MEASURED.read_bytes())
     engine = engine_hash()
-    for sizes, lanes, weight_bits, input_bits, neuron, options in DESIGNS:
-        network = make_network(sizes, weight_bits, input_bits, neuron)
+    for sizes, lanes, weight_bits, input_bits, neuron, kind, options in DESIGNS:
+        network = make_network(sizes, weight_bits, input_bits, neuron, kind)
         for key in arguments.devices:
             device = DEVICES[key]
             geometry = plan_for(network, device, lanes, **options)
-            blocks = ram_blocks(plan_memories(geometry), device.flow)
+            blocks = ram_blocks(plan_memories(geometry), device.family)
             about = {"device": key, "sizes": sizes, "lanes": lanes, "weight_bits": weight_bits}
-            about |= {"input_bits": input_bits, "neuron": neuron, "options": options}
+            about |= {
+                "input_bits": input_bits,
+                "neuron": neuron,
+                "layers": kind,
+                "options": options,
+            }
             same = [row for row in rows if about.items() <= row.items()]
             if any(row["engine"] == engine for row in same) or not device.fits(blocks):
                 continue
@@ -90,7 +121,7 @@ def main() -> None:
             row = {
                 "engine": engine,
                 **about,
-                "features": features(network, geometry, device.flow),
+                "features": features(network, geometry, device.family),
                 "used": {name: number for name, number in used.items() if name != "pins"},
             }
             print(row, file=sys.stderr, flush=True)

@@ -23,8 +23,9 @@ from _results import Target, write_results
 
 from sc_neurocore.fixed import FixedPoint, NeuronProgram, QFormat, lower
 from sc_neurocore.hdl.equation_compiler import emit_neuron
+from sc_neurocore.tools.families import find_models
 from sc_neurocore.tools.programs import ToolTimeoutError, version
-from sc_neurocore.verify.netlist import FAMILIES, check_netlist
+from sc_neurocore.verify.netlist import STEP_FAMILIES, check_netlist
 from sc_neurocore.verify.simulators import SIMULATORS
 from sc_neurocore.verify.step_simulation import StepCosimulation, cosimulate_step
 
@@ -82,7 +83,7 @@ def as_netlist(parts: Parts, step: Step, family: str, steps: int) -> dict[str, A
     key = (step.neuron, step.mark, version("yosys"), family, steps)
     if known := parts.get(*key):
         return known
-    what = f"after {FAMILIES[family].synthesis}"
+    what = f"after {find_models(family).step_synthesis}"
     try:
         proof, run = check_netlist(
             step.program,
@@ -113,7 +114,7 @@ def main() -> None:
         for simulator in simulators:
             rows.append(as_emitted(parts, step, simulator, arguments.steps))
             print(rows[-1], file=sys.stderr, flush=True)
-        for family in FAMILIES:
+        for family in STEP_FAMILIES:
             rows.append(as_netlist(parts, step, family, arguments.netlist_steps))
             print(rows[-1], file=sys.stderr, flush=True)
     runs = {(each["neuron"], each["simulator"]) for each in rows if each["module"] == "as emitted"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib import image
 
 from sc_neurocore.data.files import DATA_VARIABLE
 from sc_neurocore.equation import CATALOGUE, LIF, Neuron, parse_neuron
@@ -29,9 +30,10 @@ from sc_neurocore.network import (
     Population,
     Recurrent,
 )
-from sc_neurocore.tools.programs import is_available
+from sc_neurocore.tools.programs import is_available, run
 
-ADD_A_NEURON = Path(__file__).parent.parent / "docs" / "add-a-neuron.md"
+ROOT = Path(__file__).parent.parent
+ADD_A_NEURON = ROOT / "docs" / "add-a-neuron.md"
 
 
 def neuron_of_the_page() -> Neuron:
@@ -71,6 +73,61 @@ def require_tool() -> Callable[..., None]:
                 pytest.skip(reason)
 
     return require
+
+
+@pytest.fixture
+def lint_clean() -> Callable[..., None]:
+    """Assert that Verilator and Icarus have nothing to say of the files of a top in a folder."""
+
+    def check(folder: Path, top: str, names: Iterable[str], *options: str) -> None:
+        files = list(names)
+        lint = ["--lint-only", "-Wall", "--top-module", top, *files]
+        assert run("verilator", lint, folder).stderr == ""
+        compile_ = ["-g2005", "-Wall", *options, "-s", top, "-o", "core", *files]
+        assert run("iverilog", compile_, folder).stderr == ""
+
+    return check
+
+
+@pytest.fixture
+def run_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """Run the Python of a page of docs/, block by block, in an empty folder; return its names.
+
+    The folder has what the checkout has beside docs/: `models`, `examples`. A block for which
+    `skip` answers yes is left out.
+    """
+
+    def execute(
+        page: str, skip: Callable[[str], bool] = lambda block: False, **names: Any
+    ) -> dict[str, Any]:
+        for folder in ("models", "examples"):
+            (tmp_path / folder).symlink_to(ROOT / folder)
+        monkeypatch.chdir(tmp_path)
+        path = ROOT / "docs" / page
+        text = path.read_text(encoding="utf-8")
+        blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+        assert blocks and len(blocks) == text.count("```python")
+        for block in blocks:
+            if not skip(block):
+                exec(compile(block, str(path), "exec"), names)
+        return names
+
+    return execute
+
+
+@pytest.fixture
+def picture_is_of_the_page() -> Callable[[str, float], None]:
+    """Assert that a picture that was just drawn is the one in docs/images.
+
+    Letters may be drawn a little differently elsewhere; other data would be another picture.
+    """
+
+    def compare(name: str, within: float) -> None:
+        drawn, shown = image.imread(name), image.imread(ROOT / "docs" / "images" / name)
+        assert drawn.shape == shown.shape
+        assert np.abs(drawn - shown).mean() < within
+
+    return compare
 
 
 @pytest.fixture

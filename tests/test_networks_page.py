@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 PAGE = Path(__file__).parent.parent / "docs" / "networks.md"
 
 
-def test_the_blocks_of_the_page_run_one_after_the_other(tmp_path: Path) -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) == text.count("```python")
-    names: dict[str, object] = {"folder": tmp_path / "network"}
-    for block in blocks:
-        exec(compile(block, str(PAGE), "exec"), names)
+def test_the_blocks_of_the_page_run_one_after_the_other(
+    run_page: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    run_page(PAGE.name, folder=tmp_path / "network")
 
 
 def test_the_parameters_in_its_table_are_those_that_it_counts() -> None:

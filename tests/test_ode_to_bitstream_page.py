@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,20 +15,13 @@ PAGE = ROOT / "docs" / "ode-to-bitstream.md"
 
 
 def test_the_blocks_of_the_page_run_one_after_the_other(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    run_page: Callable[..., dict[str, Any]],
     capsys: pytest.CaptureFixture[str],
     require_tool: Callable[..., None],
 ) -> None:
     require_tool("iverilog", "vvp", "yosys", "z3")
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    monkeypatch.chdir(tmp_path)
+    run_page(PAGE.name)
     text = PAGE.read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) == text.count("```python")
-    names: dict[str, object] = {}
-    for block in blocks:
-        exec(compile(block, str(PAGE), "exec"), names)
     assert Path("fitzhugh_nagumo.png").stat().st_size > 10_000
     printed = capsys.readouterr().out
     for line in re.findall(r"^    (.*: saturates .*)$", text, re.MULTILINE):

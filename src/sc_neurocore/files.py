@@ -7,7 +7,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
 
@@ -129,15 +129,17 @@ def inside(folder: Path, name: str) -> Path:
     """
     if not stays_inside(name):
         raise UserError(f"{folder}: the name {name!r} does not stay inside the folder: refused")
-    path = folder
+    path = os.fspath(folder)
     try:
-        for part in PurePosixPath(name).parts:
-            path = path / part
-            if path.is_symlink():
+        for part in name.split("/"):
+            path = os.path.join(path, part)
+            if os.path.islink(path):
                 raise UserError(f"{path} is a symbolic link: expected a file of the folder itself")
+        with suppress(FileNotFoundError, NotADirectoryError):
+            os.lstat(path)  # or a name that is too long
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
-    return path
+    return folder / name
 
 
 def read_inside(folder: Path, name: str, largest: int = LARGEST_FILE) -> bytes | None:

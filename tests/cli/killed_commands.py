@@ -5,6 +5,7 @@
 The command works on a folder that holds another design, certificate, build or report. Half of the
 trials end it right before one of the operations by which it touches the folder, the others after a
 part of the time that it takes. Without `real`, what simulates, proves and builds only pretends to.
+With it, all tools run that ever do; only the proof of the small network is one of a single sample.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from sc_neurocore.cli import hardware, upkeep
+from sc_neurocore.cli.building import build as build_command
 from sc_neurocore.equation import LIF
 from sc_neurocore.files import sha256
 from sc_neurocore.folders import OWN_FOLDER, sole_writer, written_files
@@ -45,6 +47,7 @@ from sc_neurocore.network import (
 from sc_neurocore.tools import programs
 from sc_neurocore.tools.catalogue import PROGRAMS
 from sc_neurocore.verify import certificate as certificates
+from sc_neurocore.verify import small_network
 from sc_neurocore.verify.cosimulation import CosimulationResult
 from sc_neurocore.verify.result import ProofResult
 
@@ -91,12 +94,12 @@ def commands(root: Path) -> dict[str, Callable[[], None]]:
     return {
         "compile": lambda: hardware.compile_(root / "network", folder, lanes="2", as_json=True),
         "verify": lambda: hardware.verify(folder, "icarus", 2, as_json=True),
-        "build": lambda: hardware.build(folder, "hx8k", as_json=True),
+        "build": lambda: build_command(folder, "hx8k", as_json=True),
         "report": lambda: upkeep.report(folder, as_json=True),
     }
 
 
-def in_child(work: Callable[[], None], seconds: float | None = None) -> tuple[int, float]:
+def in_child(work: Callable[[], object], seconds: float | None = None) -> tuple[int, float]:
     """Do work in a process and group of its own; kill it after some seconds.
 
     Returns:
@@ -189,7 +192,9 @@ def main(name: str, trials: int, seed: int, *options: str) -> None:
 
         def prepared(work: Callable[[], None]) -> Callable[[], None]:
             def do() -> None:
-                if "real" not in options:
+                if "real" in options:
+                    small_network.Kind.samples = 1
+                else:
                     pretend()
                 work()
 
@@ -237,9 +242,10 @@ def main(name: str, trials: int, seed: int, *options: str) -> None:
             ends["old" if found == before else "new"] += 1
             with opened(folder) as design:
                 assert design.edited == (), moment
-            code, _ = in_child(prepared(command))
+            code, _ = in_child(lambda: (pretend(), command()))
             assert code in (0, 1), (moment, code)
             left(folder)
+            print(trial + 1, "of", trials, moment, file=sys.stderr, flush=True)
         print(json.dumps({"command": name, "trials": trials, "touches": touches, **ends}))
 
 

@@ -436,7 +436,7 @@ def test_a_build_that_misses_the_boards_clock_fails_and_is_not_for_the_board(
         seconds={},
         versions={},
     )
-    monkeypatch.setattr("sc_neurocore.cli.hardware.build_design", lambda *_, **__: built)
+    monkeypatch.setattr("sc_neurocore.cli.building.build_design", lambda *_, **__: built)
     assert run_line(["build", str(design), "--frequency", "1"]) == code
     shown = " ".join(capsys.readouterr().out.split())
     assert ("to the board" in shown) == (code == 0)

@@ -51,14 +51,14 @@ def test_compare_a_neuron_on_currents_of_its_own(tmp_path: Path) -> None:
 def test_compare_a_network_and_choose_its_format(tmp_path: Path) -> None:
     code, result = run("compare", MODEL, "--format", "auto", "--samples", 8)
     assert code == 0
-    assert (result["samples"], result["inputs"]) == (8, "digits, test")
+    assert (result["samples"], result["inputs"]) == (8, "digits, test split")
     assert result["spike_agreement"] > 0.97
     assert result["format"] in [each["format"] for each in result["tried"] if each["is_enough"]]
     code, again = run("compare", MODEL, "--format", result["format"], "--samples", 8)
     assert (code, again["spike_agreement"]) == (0, result["spike_agreement"])
     np.save(tmp_path / "half.npy", np.full((2, 64), 0.5))
     code, refused = run("compare", MODEL, "--data", tmp_path / "half.npy")
-    assert (code, "expected whole numbers" in refused["error"]) == (2, True)
+    assert (code, "what a number 1 in them is worth" in refused["error"]) == (2, True)
 
 
 def test_evaluate_says_how_floats_and_integers_agree() -> None:

@@ -239,7 +239,7 @@ GOOD: dict[str, Any] = {
         ("dv/dt = v\ndv/dt = 1", {}, "line 2: a second equation for 'v'", 1),
         ("dv/dt = v^2", {}, "line 1: unexpected character", 9),
         ("dv/dt = (v", {}, "line 1: this is not an expression", 8),
-        ("dv/dt = -v : 1", {}, "line 1: unexpected character ':'", 11),
+        ("dv/dt = -v : 1", {}, "line 1: dv/dt times dt is in ms: expected no unit", 7),
         ("dv/dt = v", {"spike": "v >= vt"}, "unknown name 'vt'", 11),
         ("dv/dt = v", {"reset": "v == 0"}, "expected an assignment", 6),
         ("dv/dt = v", {"method": "rk4"}, "unknown method 'rk4'; known: euler, exponential", 7),

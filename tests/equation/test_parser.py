@@ -112,9 +112,8 @@ def test_pi_is_a_constant() -> None:
         ("1 + (v >= 1)", "+: operand 2 is a comparison, not a number", 0),
         ("select(v, 1, 2)", "operand 1 is a number, not a comparison", 0),
         ("min(v)", "min takes 2 operands, not 1", 0),
-        ("v**9", "expected a whole number 2 to 8", 0),
+        ("v**(1 > 0)", "operand 2 is a comparison", 0),
         ("1 + (((v**8)**8)**8)**8", "too large once it is written out", 5),
-        ("v**w", "not part of the equation language", 0),
         ("3 + 0x10", "'0x10' is not a decimal number", 4),
         ("1_000", "'1_000' is not a decimal number", 0),
         ("1e999", "must be finite", 0),
@@ -308,7 +307,10 @@ def test_parameters_and_first_values_are_expressions_of_parameters() -> None:
         ("parameter v = C/2", "the name 'v' is declared twice"),
         ("parameter g = C/2\nupdate g = v", "the name 'g' is declared twice"),
         ("parameter g = (C", "this is not an expression"),
-        ("input I\ninput J", "a line starts with 'input' (already given above)"),
+        (
+            "input I\ninput J",
+            "a line starts with 'input' (already given above: write 'input I, J' for both)",
+        ),
     ],
 )
 def test_what_a_derived_parameter_cannot_be(line: str, message: str) -> None:

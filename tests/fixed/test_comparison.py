@@ -49,7 +49,7 @@ def test_a_float_run_is_the_closed_form() -> None:
     assert run.states["v"][:, 0] == pytest.approx([0.5 * (1 - 0.9**n) for n in range(1, 7)])
     fired = run_neuron(LIF, np.full((1, 1), 1.5))
     # After the reset 0.5 is left; the format must hold the 1.5 of before.
-    assert (fired.states["v"][0, 0], fired.largest["v"][0]) == (0.5, 1.5)
+    assert (fired.states["v"][0, 0], fired.most["v"][0]) == (0.5, 1.5)
 
 
 @pytest.mark.parametrize("name", ["iaf_psc_exp", "iaf_psc_alpha", "mat2"])
@@ -105,16 +105,43 @@ def test_currents_that_are_none(bad: object) -> None:
 
 
 @pytest.mark.parametrize("name", ["iaf_psc_exp", "adex", "lif_fine_step"])
-def test_the_chosen_format_is_enough_and_one_bit_less_is_not(name: str) -> None:
+def test_the_chosen_formats_are_enough_and_the_narrowest_that_were_tried(name: str) -> None:
     neuron = published(name)
     stimulus = standard_stimulus(neuron, steps=600)
     chosen = choose_for_neuron(neuron, stimulus)
     found = compare_neuron(lower(neuron, chosen.formats), stimulus)
     assert found.spike_agreement >= 0.98 and found.mean_state_error <= 0.01
     assert not [each for each in found.findings if "saturates" in each.message]
-    width = chosen.formats.state.width
-    less = [each for each in chosen.tried if FixedPoint.parse(each.format).state.width == width - 1]
-    assert [each.is_enough for each in less] == [False]
+    (taken,) = [
+        each
+        for each in chosen.tried
+        if each.format == chosen.formats.text
+        and each.constant_bits == chosen.formats.constant_fraction_bits
+    ]
+    assert taken.is_enough
+    assert taken.width == min(each.width for each in chosen.tried if each.is_enough)
+    assert any(not each.is_enough for each in chosen.tried)
+    assert all(each.luts > 0 for each in chosen.tried)
+    assert FixedPoint.parse(str(chosen.formats)) == chosen.formats
+    if name == "iaf_psc_exp":  # pA beside mV beside a counter
+        assert chosen.formats.of("refractory").fraction_bits == 0
+        widths = {chosen.formats.of(state) for state in neuron.states}
+        assert len(widths) == 3
+
+
+def test_tables_cover_what_was_seen() -> None:
+    neuron = parse_neuron(
+        "neuron N\nstate v = -65\nparameter dt = 0.1\n"
+        "dv/dt = (-65 - v)/10 + 2/(1 + exp(-(v + 50)/3)) + I\nspike v >= -40\nreset v = -65"
+    )
+    stimulus = standard_stimulus(neuron, steps=400)
+    chosen = choose_for_neuron(neuron, stimulus)
+    ((name, low, high),) = chosen.formats.ranges
+    assert name == "v"
+    assert -90 < low < -65
+    assert -40 < high < -20
+    (table,) = lower(neuron, chosen.formats).tables
+    assert table.relative_error < 0.01
 
 
 def test_a_choice_keeps_the_rounding_and_the_constants_that_are_asked_for() -> None:

@@ -177,7 +177,7 @@ def test_every_node_stays_in_its_interval(
 
 
 def lif(v: int, current: int, beta: int = 29491, threshold: int = 32768) -> tuple[int, int]:
-    """The LIF step written by hand from DESIGN §3a, in plain Python integers."""
+    """The LIF step written by hand from docs/semantics.md, in plain Python integers."""
     updated = (beta * v + (current << 15)) >> 15
     updated = max(-32768, min(32767, updated))
     if (updated << 7) < threshold:
@@ -243,7 +243,7 @@ def test_the_spike_counts_as_a_number_afterwards() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("v = I/v", "N, in 'v = I/v': division by something that changes"),
+        ("v = I/v", "N, in 'v = I/v': 1/v has no finite value where v is about 0"),
         ("v = I/0", "division by zero"),
         ("v = 1e-9*v", "would round to 0 with 15 fraction bits"),
         ("v = 1e12*v", "does not fit"),

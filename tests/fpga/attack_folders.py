@@ -11,9 +11,12 @@ long or too much memory.
 from __future__ import annotations
 
 import contextlib
+import copyreg
+import gc
 import io
 import json
 import os
+import pickle
 import random
 import re
 import resource
@@ -27,7 +30,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 os.environ["SC_NEUROCORE_DEBUG"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -37,12 +41,17 @@ sys.path.insert(0, os.path.dirname(__file__))
 import hostile_changes  # noqa: E402
 import numpy as np  # noqa: E402
 import typer  # noqa: E402
+from sklearn import datasets  # noqa: E402
 
 import sc_neurocore  # noqa: E402
 from sc_neurocore.cli import boards, hardware, upkeep  # noqa: E402
+from sc_neurocore.cli.building import build as build_command  # noqa: E402
 from sc_neurocore.equation import LIF  # noqa: E402
 from sc_neurocore.errors import ScNeurocoreError, ToolFailedError  # noqa: E402
+from sc_neurocore.fixed import judgement  # noqa: E402
+from sc_neurocore.fpga import boards as fpga_boards  # noqa: E402
 from sc_neurocore.fpga import build as building  # noqa: E402
+from sc_neurocore.fpga import compilation  # noqa: E402
 from sc_neurocore.fpga.boards import board_of  # noqa: E402
 from sc_neurocore.fpga.compilation import compile_design  # noqa: E402
 from sc_neurocore.fpga.flow import Job, Product, _synthesise  # noqa: E402
@@ -50,6 +59,7 @@ from sc_neurocore.fpga.folder import opened  # noqa: E402
 from sc_neurocore.fpga.placement import Placement  # noqa: E402
 from sc_neurocore.fpga.sources import sources_of  # noqa: E402
 from sc_neurocore.fpga.vivado import write_project  # noqa: E402
+from sc_neurocore.hdl import design as designs  # noqa: E402
 from sc_neurocore.hdl.neuron_folder import compile_neuron, load_neuron  # noqa: E402
 from sc_neurocore.network import (  # noqa: E402
     Dense,
@@ -59,14 +69,17 @@ from sc_neurocore.network import (  # noqa: E402
     Recurrent,
     save_description,
 )
+from sc_neurocore.report import illustrations  # noqa: E402
 from sc_neurocore.tools import programs  # noqa: E402
 from sc_neurocore.tools.catalogue import PROGRAMS  # noqa: E402
 from sc_neurocore.verify import certificate as certificates  # noqa: E402
 from sc_neurocore.verify import neuron_certificate as neurons  # noqa: E402
+from sc_neurocore.verify import verilog_reader  # noqa: E402
 from sc_neurocore.verify.certificate import certify  # noqa: E402
 from sc_neurocore.verify.cosimulation import CosimulationResult  # noqa: E402
 from sc_neurocore.verify.result import ProofResult  # noqa: E402
 from sc_neurocore.verify.standing import standing  # noqa: E402
+from sc_neurocore.verify.verilog_modules import ModuleReader  # noqa: E402
 
 SECONDS = 30
 """Of the processor; a command that waits may wait ten times as long."""
@@ -89,6 +102,10 @@ READABLE = tuple(
 )
 RUN = CosimulationResult("icarus", "11", 2, 4, 4, 64, 0, 0, 0, 0, 1, 1, 1, 0, None)
 PROVED = ProofResult("claim", "proved", "none", 0.0)
+
+
+MEMORY = "/dev/shm"
+"""Where folders are made that are gone in milliseconds; elsewhere the system's own place."""
 
 
 class TooLongError(BaseException):
@@ -155,9 +172,9 @@ class Watch:
             start = os.getcwd() if base == -1 else os.readlink(f"/proc/self/fd/{base}")
             name = os.path.join(start, os.fsdecode(path))
             if follows:
-                real = os.path.realpath(name)
+                real = self._real(name)
             else:
-                real = os.path.join(os.path.realpath(os.path.dirname(name)), os.path.basename(name))
+                real = os.path.join(self._real(os.path.dirname(name)), os.path.basename(name))
             allowed = self.writable + (self.readable if only_reads else ())
             if not any(real == each or real.startswith(each + os.sep) for each in allowed):
                 self.found.append(f"{event} {name!r:.300} which is {real!r:.300}")
@@ -165,6 +182,19 @@ class Watch:
             pass  # a name that no system takes
         finally:
             self.is_on = True
+
+    def _real(self, name: str) -> str:
+        """Return what `os.path.realpath` does, sooner where nothing below our places is a link."""
+        for place in self.writable:
+            if name.startswith(place + os.sep):
+                parts = name[len(place) + 1 :].split(os.sep)
+                if not {"", ".", ".."} & set(parts) and not any(
+                    os.path.islink(os.path.join(place, *parts[:count]))
+                    for count in range(1, len(parts) + 1)
+                ):
+                    return name
+                break
+        return os.path.realpath(name)
 
 
 class Bench:
@@ -184,12 +214,24 @@ class Bench:
         os.environ |= {"SC_NEUROCORE_CACHE": str(root / "cache"), "TMPDIR": tempfile.tempdir}
         os.chdir(root / "cwd")
         self.bases = sorted(_make_bases(root / "bases"))
+        self.contents = {
+            base: {
+                path.relative_to(base): path.read_bytes() if path.is_file() else None
+                for path in sorted(base.rglob("*"))
+            }
+            for base in self.bases
+        }
         self.network = root / "new" / "network"
         save_description(_describe(9), self.network)
 
     def set_up(self, base: Path) -> None:
         self.clean()
-        shutil.copytree(base, self.folder, symlinks=True)
+        self.folder.mkdir()
+        for name, content in self.contents[base].items():
+            if content is None:
+                (self.folder / name).mkdir()
+            else:
+                (self.folder / name).write_bytes(content)
 
     def clean(self) -> None:
         for name in ("design", "away", "new/out"):
@@ -317,7 +359,7 @@ def _commands(bench: Bench) -> dict[str, Callable[[random.Random], object]]:
 
     def build(choice: random.Random) -> None:
         options = {"verified": choice.random() < 0.3, "allow_edited": choice.random() < 0.5}
-        hardware.build(folder, choice.choice(devices), None, as_json=True, **options)
+        build_command(folder, choice.choice(devices), None, as_json=True, **options)
 
     def verify(choice: random.Random) -> None:
         simulator = choice.choice(("icarus", "cxxrtl", "verilator"))
@@ -339,6 +381,57 @@ def _commands(bench: Bench) -> dict[str, Callable[[random.Random], object]]:
     }
 
 
+class RememberingReader:
+    """Reads a Verilog file once, for the same modules of ours."""
+
+    known: ClassVar[dict[Any, Any]] = {}
+
+    def __init__(self, name: str, text: bytes, ours: Any = (), *by_module: Any) -> None:
+        of_ours = pickle.dumps(by_module)
+        self.key = (name, text, type(ours), frozenset(ours), of_ours)
+        self.arguments = (name, text, ours, *by_module)
+
+    def read(self) -> Any:
+        if self.key not in self.known:
+            if len(self.known) > 2000:
+                self.known.clear()
+            self.known[self.key] = ModuleReader(*self.arguments).read()
+        return self.known[self.key]
+
+
+def _remember() -> None:
+    """Compute once what depends on its arguments alone, touches no file, and takes most of a case.
+
+    A folder that was changed comes to arguments that were not there before; what follows from
+    those is computed. Errors are not kept.
+    """
+    copyreg.pickle(MappingProxyType, lambda each: (dict, (dict(each),)))
+
+    def once(owner: Any, name: str) -> None:
+        real = getattr(owner, name)
+        known: dict[Any, Any] = {}
+
+        def remembered(*arguments: Any, **options: Any) -> Any:
+            key = pickle.dumps((arguments, options))
+            if key not in known:
+                if len(known) > 2000:
+                    known.clear()
+                known[key] = real(*arguments, **options)
+            return known[key]
+
+        setattr(owner, name, remembered)
+
+    once(judgement, "judge_neuron")
+    once(designs, "render_design")
+    once(compilation, "render_design")
+    once(fpga_boards, "clocks_up_to")
+    once(fpga_boards, "plan_clock")
+    once(datasets, "load_digits")
+    for name in ("_history", "_confusion", "_utilisation", "_floor", "_times"):
+        once(illustrations, name)
+    verilog_reader.ModuleReader = RememberingReader  # type: ignore[misc, assignment]
+
+
 @contextmanager
 def _pretending(bench: Bench, is_on: bool) -> Iterator[None]:
     """Let simulations, proofs and tools end well, so that commands go on and write."""
@@ -351,7 +444,7 @@ def _pretending(bench: Bench, is_on: bool) -> Iterator[None]:
         placement = Placement(
             {}, dict.fromkeys(("luts", "flip_flops", "logic_cells", "brams"), 1), 9
         )
-        if job.device.flow.place_and_route is None:
+        if job.device.family.place_and_route is None:
             path = write_project(
                 job.sources, job.device, job.folder, job.folder_of_sources, job.frequency_mhz
             )
@@ -401,12 +494,14 @@ def _run(command: Callable[[random.Random], object], choice: random.Random) -> t
 
 def main(first: int, count: int) -> int:
     """Try the cases, and print what came of them."""
-    with tempfile.TemporaryDirectory(prefix="attack-") as place:
+    memory = MEMORY if os.path.isdir(MEMORY) else None
+    with tempfile.TemporaryDirectory(prefix="attack-", dir=memory) as place:
         bench = Bench(Path(os.path.realpath(place)))
         for name in PROGRAMS:
             with contextlib.suppress(ScNeurocoreError):
                 programs.version(name)
         programs.execute = bench.record
+        _remember()
         commands = _commands(bench)
         for base in bench.bases:  # whatever is imported, compiled and cached at first use
             for is_pretending in (False, True):
@@ -426,6 +521,8 @@ def main(first: int, count: int) -> int:
 
         signal.signal(signal.SIGALRM, too_long)
         signal.signal(signal.SIGPROF, too_long)
+        gc.collect()
+        gc.freeze()  # what was imported is not looked through again and again
         ends: Counter[str] = Counter()
         slowest = (0.0, "")
         failures: list[str] = []
@@ -438,7 +535,9 @@ def main(first: int, count: int) -> int:
                 began = time.monotonic()
                 with _pretending(bench, choice.random() < 0.5):
                     # A network to compile may be links into a store elsewhere; a design may not.
-                    links = (str(bench.outside),) if name == "compile it" else ()
+                    links: tuple[str, ...] = ()
+                    if name == "compile it":
+                        links = (str(bench.outside), str(bench.root / "away"))
                     watch.readable = (*READABLE, *links)
                     watch.is_on = True
                     try:
@@ -455,15 +554,17 @@ def main(first: int, count: int) -> int:
                     failures.append(
                         f"case {seed} ({', '.join(done)}), {name}:\n" + "\n".join(problems[:9])
                     )
+                    print(failures[-1], end="\n\n", flush=True)
                     for path in (bench.root / "tmp", bench.root / "cwd"):
                         for each in path.iterdir():
                             _remove(each)
             if len(failures) >= 20:
                 break
+            if (seed - first + 1) % 500 == 0:
+                print(seed - first + 1, "cases,", len(failures), "failures", file=sys.stderr)
         bench.clean()
         os.chdir("/")
     summary = {"cases": count, "failures": len(failures), "seconds": time.monotonic() - start}
-    print("\n\n".join(failures))
     print(json.dumps({**summary, "slowest": slowest, "ends": dict(sorted(ends.items()))}))
     return 1 if failures else 0
 

@@ -73,15 +73,16 @@ def test_a_board_has_every_port_once_and_a_device(key: str) -> None:
 @pytest.mark.parametrize("weights", ["rom", "loaded"])
 @pytest.mark.parametrize("key", BOARDS)
 def test_verilator_and_icarus_have_nothing_to_say_of_a_top(
-    key: str, weights: WeightSource, require_tool: RequireTool, tmp_path: Path
+    key: str,
+    weights: WeightSource,
+    require_tool: RequireTool,
+    lint_clean: Callable[..., None],
+    tmp_path: Path,
 ) -> None:
     require_tool("verilator", "iverilog")
     read = sources_of(compiled(tmp_path, key, weights))
     names = [*read.verilog, str(HARNESS / "primitives.v")]
-    lint = ["--lint-only", "-Wall", "--top-module", read.top, *names]
-    assert programs.run("verilator", lint, tmp_path / "rtl").stderr == ""
-    compile_ = ["-g2005", "-Wall", "-Wno-timescale", "-s", read.top, "-o", "top", *names]
-    assert programs.run("iverilog", compile_, tmp_path / "rtl").stderr == ""
+    lint_clean(tmp_path / "rtl", read.top, names, "-Wno-timescale")
 
 
 @pytest.mark.parametrize("key", BOARDS)

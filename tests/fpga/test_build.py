@@ -170,7 +170,7 @@ def test_every_family_makes_a_bitstream(
     device = find_device(key)
     placed = json.loads((tmp_path / f"build/{key}/reader.report.json").read_text())["utilization"]
     for resource, number in device.available.items():
-        for cell in device.flow.cells[resource]:
+        for cell in device.family.cells[resource]:
             assert placed[cell]["available"] == number
 
 

@@ -21,7 +21,8 @@ from sc_neurocore.fpga.flow import measure
 from sc_neurocore.fpga.sources import sources_of_core
 from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.hdl.geometry import plan
-from sc_neurocore.tools.devices import DEVICES, ECP5, ICE40, ICE40_ULTRA_PLUS, find_device
+from sc_neurocore.tools.devices import DEVICES, find_device
+from sc_neurocore.tools.families import ECP5, ICE40, ICE40_ULTRA_PLUS
 
 MakeNetwork = Callable[..., IntegerNetwork]
 
@@ -60,7 +61,7 @@ def test_assessment_is_what_the_tools_make_of_it(
     key: str, make_network: MakeNetwork, require_tool: Callable[..., None]
 ) -> None:
     device = find_device(key)
-    require_tool(*device.flow.programs)
+    require_tool(*device.family.programs)
     network = make_network([40, 24, 10], steps=20, seed=3)
     found = assess(network, device, 2)
     used = measure(sources_of_core(render_accelerator(network, lanes=2)), key, few_pins=True)
@@ -74,7 +75,7 @@ def test_assessment_is_what_the_tools_make_of_it(
 def test_fits_rise_with_every_size_and_miss_no_build_by_more_than_they_say() -> None:
     for device in DEVICES.values():
         for resource in FITTED:
-            found = fit(device.flow.family, resource)
+            found = fit(device.family.key, resource)
             assert all(weight >= 0 for weight in found.weights.values())
             assert found.weights["constant"] > 0
             assert found.error < 0.3

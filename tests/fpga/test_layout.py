@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 
 from sc_neurocore.fpga.layout import Layout, read_layout
+from sc_neurocore.tools.devices import find_device
 
 
-def read(tmp_path: Path, cells: dict[str, tuple[str, str]]) -> Layout:
+def read(tmp_path: Path, cells: dict[str, tuple[str, str]], device: str = "hx8k") -> Layout:
     netlist = {
         name: {"type": kind, "attributes": {"NEXTPNR_BEL": place} if place else {}}
         for name, (kind, place) in cells.items()
     }
     path = tmp_path / "placed.json"
     path.write_text(json.dumps({"modules": {"top": {"cells": netlist}}}))
-    return read_layout(path, (34, 34))
+    return read_layout(path, find_device(device))
 
 
 def test_cells_are_told_apart_below_what_they_share(tmp_path: Path) -> None:
@@ -57,7 +58,7 @@ def test_cells_are_told_apart_below_what_they_share(tmp_path: Path) -> None:
     ],
 )
 def test_logic_cells_of_ecp5(place: str, cell: int | None, tmp_path: Path) -> None:
-    layout = read(tmp_path, {"a.b": ("TRELLIS_COMB", f"X3/Y4/{place}")})
+    layout = read(tmp_path, {"a.b": ("TRELLIS_COMB", f"X3/Y4/{place}")}, "ecp5-25k")
     assert layout.cells == ((3, 4, cell, 0),)
 
 
@@ -68,6 +69,7 @@ def test_a_table_and_its_flip_flop_are_one_cell(tmp_path: Path) -> None:
             "z.q": ("TRELLIS_FF", "X3/Y4/SLICEA.FF0"),
             "a.d": ("TRELLIS_COMB", "X3/Y4/SLICEA.K0"),
         },
+        "ecp5-25k",
     )
     assert (layout.parts, layout.cells) == (("a",), ((3, 4, 0, 0),))
 

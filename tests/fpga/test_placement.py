@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from sc_neurocore.fpga.placement import read_demand, read_placement, read_statistics
-from sc_neurocore.tools.devices import ECP5, ICE40, XILINX_7
+from sc_neurocore.tools.families import ECP5, ICE40, XILINX_7
 
 LOG = """\
 Info: Packing LUT-FFs..

@@ -36,6 +36,7 @@ def test_verilator_and_icarus_have_nothing_to_say(
     options: dict[str, int],
     make_network: MakeNetwork,
     require_tool: RequireTool,
+    lint_clean: Callable[..., None],
     tmp_path: Path,
 ) -> None:
     require_tool("verilator", "iverilog")
@@ -47,11 +48,7 @@ def test_verilator_and_icarus_have_nothing_to_say(
     )
     network = make_network(sizes, readout="membrane" if lanes == 16 else "spike-count", **options)
     design = render_accelerator(network, lanes, weights=source, **engine).write(tmp_path)
-    names = [path.name for path in design.verilog]
-    lint = ["--lint-only", "-Wall", "--top-module", design.top, *names]
-    assert programs.run("verilator", lint, tmp_path / "rtl").stderr == ""
-    compile_ = ["-g2005", "-Wall", "-s", design.top, "-o", "core", *names]
-    assert programs.run("iverilog", compile_, tmp_path / "rtl").stderr == ""
+    lint_clean(tmp_path / "rtl", design.top, [path.name for path in design.verilog])
 
 
 def test_yosys_finds_one_clock_and_no_latch(
@@ -117,6 +114,24 @@ def test_the_weight_image_is_the_rows_in_words_of_16_bits(
     assert not (tmp_path / "loaded/rtl/weights.hex").exists()
 
 
+def test_a_parameter_of_the_top_says_where_the_memories_files_are(
+    make_network: MakeNetwork, require_tool: Callable[..., None], tmp_path: Path
+) -> None:
+    require_tool("iverilog", "vvp")
+    design = render_accelerator(make_network([5, 6, 3]), 2).write(tmp_path / "design")
+    names = [f"design/{path.as_posix()}" for path in design.verilog]
+
+    def said(folder: str) -> str:
+        place = f'-P{design.top}.MEMORY_FOLDER="{folder}"'
+        line = ["-g2005", "-s", design.top, place, "-o", "core", *names]
+        programs.run("iverilog", line, tmp_path)
+        return programs.run("vvp", ["core"], tmp_path).stdout
+
+    assert said("design/rtl") == ""
+    assert "Unable to open elsewhere/weights.hex" in said("elsewhere")
+    assert "Unable to open elsewhere/neurons.hex" in said("elsewhere")
+
+
 def test_the_neuron_memory_holds_biases_and_parameters(
     make_network: MakeNetwork, tmp_path: Path
 ) -> None:
@@ -144,7 +159,8 @@ def test_the_top_carries_the_networks_hash(make_network: MakeNetwork, tmp_path: 
     source = (tmp_path / design.verilog[0]).read_text()
     for word in range(8):
         digits = network.content_hash[8 * word : 8 * word + 8]
-        assert f"3'd{word}: hash_word = 32'h{digits};" in source
+        label = f"3'd{word}" if word < 7 else "default"
+        assert f"{label}: hash_word = 32'h{digits};" in source
 
 
 @pytest.mark.parametrize(

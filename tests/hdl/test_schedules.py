@@ -19,6 +19,7 @@ from sc_neurocore.network import (
     Dense,
     Flatten,
     InputEncoding,
+    MaxPool2d,
     NetworkDescription,
     Population,
     Recurrent,
@@ -37,15 +38,12 @@ def test_tools_have_nothing_to_say(
     lanes: int,
     make_step_network: MakeStepNetwork,
     require_tool: RequireTool,
+    lint_clean: Callable[..., None],
     tmp_path: Path,
 ) -> None:
     require_tool("verilator", "iverilog")
     design = render_accelerator(make_step_network(kind), lanes, "step-outer").write(tmp_path)
-    names = [path.name for path in design.verilog]
-    lint = ["--lint-only", "-Wall", "--top-module", design.top, *names]
-    assert programs.run("verilator", lint, tmp_path / "rtl").stderr == ""
-    compile_ = ["-g2005", "-Wall", "-s", design.top, "-o", "core", *names]
-    assert programs.run("iverilog", compile_, tmp_path / "rtl").stderr == ""
+    lint_clean(tmp_path / "rtl", design.top, [path.name for path in design.verilog])
 
 
 def test_yosys_finds_one_clock_and_no_latch(
@@ -88,11 +86,11 @@ def test_the_schedule_is_the_first_that_fits(
 
 
 def test_what_no_schedule_can_do_is_named() -> None:
-    layers = [Conv2d(weight=np.ones((2, 1, 3, 3))), Population(neuron=LIF)]
+    layers = [Conv2d(weight=np.ones((2, 1, 3, 3))), MaxPool2d(size=(2, 2)), Population(neuron=LIF)]
     image = InputEncoding(shape=(1, 4, 4), bits=5, fraction_bits=4)
     network = quantize(NetworkDescription(name="net", input=image, steps=2, layers=layers))
     with pytest.raises(
-        UserError, match=r"layer 1 is made of conv2d, population: accelerators have"
+        UserError, match=r"layer 1 is made of conv2d, max-pool2d, population: a max-pool2d of sums"
     ):
         plan(network, 2)
     with pytest.raises(

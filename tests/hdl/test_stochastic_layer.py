@@ -14,7 +14,7 @@ from sc_neurocore import load_description
 from sc_neurocore.cli.stages import test_part as part_for_testing
 from sc_neurocore.equation import CATALOGUE
 from sc_neurocore.errors import DataError, EquationError, UserError
-from sc_neurocore.hdl.stochastic_layer import StochasticVerilog, emit_layer
+from sc_neurocore.hdl.stochastic_layer import emit_layer
 from sc_neurocore.hdl.stochastic_network import emit_network
 from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
 from sc_neurocore.network.encoding import ENCODINGS, encode_weights
@@ -80,15 +80,6 @@ def make_description(sizes: list[int], neuron: str, seed: int = 0) -> NetworkDes
     return NetworkDescription(name="tiny", steps=6, input=encoding, layers=layers)
 
 
-def check_with_tools(verilog: StochasticVerilog, folder: Path) -> None:
-    verilog.write(folder)
-    names = list(verilog.files)
-    lint = ["--lint-only", "-Wall", "--top-module", verilog.top, *names]
-    assert programs.run("verilator", lint, folder).stderr == ""
-    compile_ = ["-g2005", "-Wall", "-s", verilog.top, "-o", "core", *names]
-    assert programs.run("iverilog", compile_, folder).stderr == ""
-
-
 @pytest.mark.parametrize(("source", "sharing", "encoding", "length", "weights"), LAYERS)
 def test_a_layer_counts_what_the_python_layer_counts(
     source: str,
@@ -97,6 +88,7 @@ def test_a_layer_counts_what_the_python_layer_counts(
     length: int,
     weights: Any,
     require_tool: RequireTool,
+    lint_clean: Callable[..., None],
     tmp_path: Path,
 ) -> None:
     require_tool("iverilog", "verilator")
@@ -107,7 +99,8 @@ def test_a_layer_counts_what_the_python_layer_counts(
     result = cosimulate_layer(verilog, values, "icarus")
     assert result.holds, result.first_mismatch
     assert result.compared == 4 * (3 + (encoding == "unipolar"))
-    check_with_tools(verilog, tmp_path)
+    verilog.write(tmp_path)
+    lint_clean(tmp_path, verilog.top, verilog.files)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -144,6 +137,7 @@ def test_a_network_has_the_spikes_and_states_of_python(
     source: str,
     sharing: Any,
     require_tool: RequireTool,
+    lint_clean: Callable[..., None],
     tmp_path: Path,
 ) -> None:
     require_tool("iverilog", "verilator")
@@ -155,7 +149,8 @@ def test_a_network_has_the_spikes_and_states_of_python(
     assert result.holds, result.first_mismatch
     # Five numbers for each update of a neuron; a class and the spike counts for each frame.
     assert result.compared == 4 * (5 * 6 * sum(sizes[1:]) + 1 + sizes[-1])
-    check_with_tools(verilog, tmp_path)
+    verilog.write(tmp_path)
+    lint_clean(tmp_path, verilog.top, verilog.files)
 
 
 def test_the_digits_network(require_tool: RequireTool) -> None:

@@ -22,8 +22,8 @@ import numpy as np
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.interop import from_nir, write_nir
+from sc_neurocore.interop.equations import equation
 from sc_neurocore.interop.hdf5 import FormatError, read_tree
-from sc_neurocore.interop.neurons import equation
 from sc_neurocore.network import (
     Conv2d,
     Delay,

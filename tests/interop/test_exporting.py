@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sc_neurocore.equation import CATALOGUE, parse_neuron
 from sc_neurocore.errors import DescriptionError, UserError
 from sc_neurocore.interop import differences, from_nir, read_nir, to_nir, write_nir
-from sc_neurocore.interop.neurons import equation
+from sc_neurocore.interop.equations import equation
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network import (
     AveragePool2d,

@@ -253,9 +253,9 @@ REFUSED = {
         lambda: through((4, 5, 2), nir.Flatten(np.array([4, 5, 2]), 0, 1)),
         r"'n0' \(Flatten\): start_dim = 0, end_dim = 1 .* expected all axes",
     ),
-    "Flatten of no axes": (
-        lambda: through((1, 8, 8), nir.Flatten(None, 0, 0)),
-        r"'n0' \(Flatten\): start_dim = 0, end_dim = 0",
+    "Flatten of the last axes": (
+        lambda: through((2, 8, 8), nir.Flatten(None, 1, -1)),
+        r"start_dim = 1, end_dim = 2 .* joins \(8, 8\) and leaves .*: expected all axes",
     ),
 }
 
@@ -265,3 +265,20 @@ def test_a_graph_that_cannot_be_held_names_its_node(name: str) -> None:
     graph, message = REFUSED[name]
     with pytest.raises(DescriptionError, match=message):
         from_nir(graph(), dt=DT, steps=3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "start", "end", "kinds"),
+    [
+        ((2, 8, 8), 0, 0, []),
+        ((2, 8, 8), -1, -1, []),
+        ((64,), 0, -1, []),
+        ((1, 8, 8), 1, -1, ["flatten"]),  # what is left beside it has the length 1
+        ((2, 8, 8), 0, -1, ["flatten"]),
+    ],
+)
+def test_a_flatten_of_nothing_is_nothing(
+    shape: tuple[int, ...], start: int, end: int, kinds: list[str]
+) -> None:
+    description = from_nir(through(shape, nir.Flatten(None, start, end)), dt=DT, steps=3)
+    assert [layer.kind for layer in description.layers][:-1] == kinds

@@ -18,7 +18,8 @@ from sc_neurocore.fixed import FixedPoint, QFormat, lower, quantize
 from sc_neurocore.hdl.design import load_design
 from sc_neurocore.hdl.equation_compiler import emit_neuron
 from sc_neurocore.interop import from_nir
-from sc_neurocore.interop.neurons import KINDS, equation
+from sc_neurocore.interop.equations import equation
+from sc_neurocore.interop.neurons import KINDS
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network import (
     Dense,

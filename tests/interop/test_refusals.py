@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -77,10 +78,6 @@ EYE = {"type": "Linear", "weight": np.eye(3)}
                 x={"type": "SumPool2d", "kernel_size": (2, 2), "stride": 2, "padding": 2},
             ),
             "at most half of kernel_size",
-        ),
-        (
-            tree(input=IMAGE, x={"type": "Flatten", "start_dim": 1, "end_dim": -1}),
-            r"start_dim = 1 leaves axes of length 1",
         ),
         (
             tree(input=IMAGE, x={"type": "Flatten", "start_dim": 0, "end_dim": 1}),
@@ -212,3 +209,76 @@ def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
         file["model_weights"] = 1.0
     with pytest.raises(DescriptionError, match=r"an HDF5 file with 'model_weights' in it, and not"):
         read_nir(tmp_path / "other.nir", dt=1, steps=1)
+
+
+def lif(tau: float, r: float, size: int = 3) -> dict[str, Any]:
+    ones = np.ones(size)
+    return nir.LIF(tau * ones, r * ones, 0 * ones, ones, 0 * ones).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("nodes", "framework", "dt"),
+    [
+        ({"a": lif(1e-3, 10), "b": lif(5e-4, 5)}, None, 1e-4),
+        ({"a": lif(2.5e-3, 2), "b": lif(5e-3, 4)}, None, 1.25e-3),  # two speak of the same
+        ({"a": lif(1e-3, 10)}, None, 1e-4),
+        ({"a": nir.IF(ONES, ONES, 0 * ONES).to_dict()}, None, 1.0),
+        ({"a": nir.IF(1e4 * ONES, ONES, 0 * ONES).to_dict()}, None, 1e-4),
+        ({"a": lif(1e-3, 1)}, "snntorch", 1e-4),
+        ({"a": lif(1e-3, 1)}, "spikingjelly", 1e-4),
+        ({"a": lif(10, 1)}, "sinabs", 1.0),
+        ({"a": lif(0.02, 0.02 / 1e-3 * np.exp(-1e-3 / 0.02))}, "rockpool", 1e-3),
+    ],
+)
+def test_the_time_step_is_found_where_the_file_gives_it_away(
+    nodes: dict[str, Any], framework: Any, dt: float
+) -> None:
+    spikes = 1 if framework in ("sinabs", "rockpool") else None
+    found = from_nir(tree(**nodes), steps=3, framework=framework, spikes=spikes)
+    assert found.metadata["nir_dt"] == dt
+    assert found.metadata["nir_dt_origin"]
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        {"a": lif(1e-3, 1)},  # as Norse and Sinabs write it
+        {"a": lif(2.5e-3, 2)},  # r may be a resistance
+        {"a": lif(1e-3, 10), "b": lif(5e-4, 3)},
+        {"a": lif(1e-3, 10), "b": lif(5e-6, 0.05)},  # a step longer than a time constant
+        {"a": lif(1e-3, 0)},
+    ],
+)
+def test_a_time_step_that_nothing_speaks_of_must_be_said(nodes: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"dt=None.*The shortest time constant is "):
+        from_nir(tree(**nodes), steps=3)
+
+
+def test_a_time_step_that_cannot_be_right_is_refused_and_the_one_that_fits_is_named() -> None:
+    graph = tree(a=lif(1e-2, 100), b=lif(5e-3, 50))
+    with pytest.raises(DescriptionError, match=r"multiplied by 10 in every neuron.* dt = 0.0001"):
+        from_nir(graph, steps=3, dt=1e-3)
+    assert from_nir(graph, steps=3, dt=1e-3, trust_dt=True).metadata["nir_dt"] == 1e-3
+    assert from_nir(graph, steps=3, dt=5e-5).metadata["nir_dt"] == 5e-5  # a finer step is fine
+    with pytest.raises(DescriptionError, match=r"turns its sign.*its r is tau/dt for dt = 0.0001"):
+        from_nir(graph, steps=3, dt=7e-3)
+    with pytest.raises(DescriptionError, match=r"diverges.*its r is tau/dt for dt = 0.0001"):
+        from_nir(graph, steps=3, dt=1.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"framework": "lava"}, "framework='lava': expected one of snntorch, norse, sinabs"),
+        ({"fires": "below"}, "fires='below': expected one of above, at"),
+        ({"gain": "two"}, "gain='two': expected one of file, one"),
+        ({"spikes": 17, "reset": "subtract"}, "spikes=17: expected 1 to 16"),
+        ({"spikes": 2}, "spikes=2 with reset='value': expected reset='subtract'"),
+        ({"reset": "delayed-subtract", "fires": "at"}, "expected fires='above' and no floor"),
+        ({"reset": "delayed-zero", "floor": -1.0}, "expected fires='above' and no floor"),
+        ({"floor": float("nan")}, "floor=nan: expected a number"),
+    ],
+)
+def test_choices_that_do_not_go_together(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        from_nir(GRAPH, dt=1.0, steps=3, **options)

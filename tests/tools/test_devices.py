@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from importlib.resources import files
+
 import pytest
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.fpga.clocks import clocks_up_to
+from sc_neurocore.fpga.constraints import FORMATS
 from sc_neurocore.tools.catalogue import PROGRAMS
-from sc_neurocore.tools.devices import DEVICES, RESOURCES, find_device
+from sc_neurocore.tools.devices import DEVICES, find_device
+from sc_neurocore.tools.families import FAMILIES, RESOURCES, find_models
 
 
 @pytest.mark.parametrize(
@@ -12,7 +17,7 @@ from sc_neurocore.tools.devices import DEVICES, RESOURCES, find_device
 )
 def test_block_rams_hold_what_the_data_sheet_says(key: str, kibibits: int) -> None:
     device = find_device(key)
-    (block,) = (each for each in device.flow.memories if each.resource == "brams")
+    (block,) = (each for each in device.family.memories if each.resource == "brams")
     bits = max(words * width for words, width in block.shapes)
     assert bits * device.available["brams"] / block.pieces == kibibits * 1024
 
@@ -36,6 +41,33 @@ def test_unknown_device_lists_the_known_ones() -> None:
 def test_entries_name_known_programs() -> None:
     for key, device in DEVICES.items():
         assert device.key == key
-        assert set(device.flow.programs) <= set(PROGRAMS)
+        assert set(device.family.programs) <= set(PROGRAMS)
         assert set(device.available) <= set(RESOURCES)
-        assert {each.resource for each in device.flow.memories} <= set(device.available)
+        assert {each.resource for each in device.family.memories} <= set(device.available)
+
+
+def test_each_family_has_a_device_that_stands_for_it_and_all_that_a_board_needs() -> None:
+    sources = files("sc_neurocore.fpga") / "rtl"
+    for key, family in FAMILIES.items():
+        assert family.key == key
+        assert find_device(family.representative).family is family
+        assert (sources / f"{family.clock_module}.v").is_file()
+        assert family.constraint_format in FORMATS
+        assert clocks_up_to(family.clock_module, 100, 1000)
+        if family.models and family.models.own:
+            assert (files("sc_neurocore.verify") / "harness" / family.models.own).is_file()
+    assert {device.family.key for device in DEVICES.values()} == set(FAMILIES)
+
+
+def test_placed_devices_have_a_floor() -> None:
+    for device in DEVICES.values():
+        assert (min(device.floor) > 0) == (device.family.place_and_route is not None)
+
+
+def test_only_families_with_models_have_netlists() -> None:
+    assert find_models("up5k").own == "up5k_cells.v"
+    with pytest.raises(UserError, match=r"netlist 'xc7': expected one of ice40, up5k, ecp5$"):
+        find_models("xc7")
+    # A step of the UP5K's is the iCE40's.
+    with pytest.raises(UserError, match=r"netlist 'up5k': expected one of ice40, ecp5$"):
+        find_models("up5k", of_steps=True)

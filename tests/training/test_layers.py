@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.interop.neurons import equation
+from sc_neurocore.interop.equations import equation
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network import (
     AveragePool2d,

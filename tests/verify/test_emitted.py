@@ -69,6 +69,12 @@ def _smaller(name: str) -> Callable[[str], str]:
     return change
 
 
+def _with_a_bomb(text: str, register: str) -> str:
+    """Have a module count to 2^30, and do something else then: here nothing that a proof sees."""
+    counts = f"    {register}\n    always @(posedge clk) waited <= waited + 30'd1;\n"
+    return text.replace("endmodule", f"{counts}    wire now = &waited;\nendmodule", 1)
+
+
 def _first_word(text: str) -> str:
     first, rest = text.split("\n", 1)
     return f"{int(first, 16) ^ 1:0{len(first)}x}\n{rest}"
@@ -123,6 +129,23 @@ def _first_word(text: str) -> str:
             "rtl/snn_ram.v",
             lambda text: text.replace("if (write) words", "if (write && !(&write_data)) words"),
             "snn_ram.v is another memory",
+        ),
+        # It waits for longer than any proof within a bound, and any sample.
+        (
+            "rtl/snn_readout.v",
+            lambda text: _with_a_bomb(text, "reg [29:0] waited = 30'd0;"),
+            "snn_readout (engine.readout) remembers what is not remembered in what is generated: w",
+        ),
+        (
+            "rtl/snn_readout.v",
+            lambda text: text.replace(
+                "endmodule",
+                "    reg [7:0] store [0:255];\n    reg [7:0] seen;\n"
+                "    always @(posedge clk) begin\n        store[seen] <= seen;\n"
+                "        seen <= store[seen] + 8'd1;\n    end\nendmodule",
+                1,
+            ),
+            "remembers what is not remembered in what is generated: seen, store",
         ),
         ("rtl/weights.hex", _first_word, "weights.hex"),
         ("rtl/neurons.hex", _first_word, "neurons.hex"),

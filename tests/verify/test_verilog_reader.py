@@ -177,12 +177,14 @@ HARMLESS = [
     "always @(posedge clk) if (reset) r <= 4'd0; else r[1:0] <= a[1:0];",
     "always @(posedge clk) words[a[3:0]] <= a;",
     "(* keep *) always @(posedge clk) r <= a;",
+    '(* keep = "true" *) reg more;',
     "always @* case (a) 4'd0, 4'd1: r = 4'd2; default: begin r = 4'd1; s = a; end endcase",
     "always @* begin r = a; for (i = 0; i < 4; i = i + 1) r[i] = a[WIDTH-1-i]; end",
     "generate for (g = 0; g < 2; g = g + 1) begin : each wire x = a[g]; end endgenerate",
     "generate if (WIDTH > 2) begin : wide wire x = a[2]; end else begin : slim end endgenerate",
     "/* verilator lint_off UNUSED */ wire x = a[0]; /* verilator lint_on UNUSED */",
     'part #(.WIDTH(4), .CONTENTS("x.hex")) p (.clk(clk), .reset(reset), .a(a), .q(), .w());',
+    'part #(.CONTENTS({CONTENTS, "/x.hex"})) p (.clk(clk), .reset(reset), .a(a), .q(), .w());',
     "// Synthesis makes a tree of this; see rtl/*.v \u203e\u203e\\\n\n",
     '(* ram_style = "huge" *) reg [3:0] more [0:3];',
     "(* ram_style = CONTENTS *) reg [3:0] more [0:3];",
@@ -248,7 +250,10 @@ REFUSED: list[tuple[str, str]] = [
     ("always @* $display;", "may act on"),
     # attributes
     ("(* full_case *) always @* r = a;", "of attributes, only"),
-    ("(* keep = 0 *) reg x;", "of attributes, only"),
+    ("(* keep = 0 *) reg x;", "expected true"),
+    ('(* keep = "soft" *) reg x;', "expected true"),
+    ("(* keep = CONTENTS *) reg x;", "expected true"),
+    ("(* ram_style *) reg [3:0] m [0:3];", "of attributes, only"),
     ("(* keep_hierarchy *) reg x;", "of attributes, only"),
     ("(* blackbox *) reg x;", "of attributes, only"),
     ("(* translate_off *) reg x;", "of attributes, only"),
@@ -414,6 +419,12 @@ REFUSED: list[tuple[str, str]] = [
     ("wire\x0cx;", "no place"),
     ('part #(.CONTENTS("../secret")) p (.clk(clk));', "plain file name"),
     ('part #(.CONTENTS("/etc/passwd")) p (.clk(clk));', "plain file name"),
+    ('part #(.CONTENTS("/secret")) p (.clk(clk));', "expected an operand"),
+    ('part #(.CONTENTS({"/etc", "/passwd"})) p (.clk(clk));', "expected an operand"),
+    ('part #(.CONTENTS({CONTENTS, "/../secret"})) p (.clk(clk));', "plain file name"),
+    ('part #(.CONTENTS({CONTENTS, "secret"})) p (.clk(clk));', "expected numbers and parameters"),
+    ('part #(.CONTENTS({WIDTH, "/secret"})) p (.clk(clk));', "expected an operand"),
+    ('part #(.CONTENTS("..")) p (.clk(clk));', "plain file name"),
     ('part #(.CONTENTS("a\\"b")) p (.clk(clk));', "refused"),
     ('part #(.CONTENTS({"a", "b"})) p (.clk(clk));', "expected an operand"),
     ('part #(.CONTENTS("a) p (.clk(clk));', "does not end on its line"),
@@ -554,8 +565,12 @@ def test_modules_that_contain_each_other_are_refused() -> None:
 def test_what_only_we_may_write_may_not_be_edited() -> None:
     ram = engine_files("rtl")["snn_ram.v"]
     check_verilog("snn_ram.v", b"// longer\n\n" + ram.replace(b"input", b"input "), [ram])
+    edited = ram.replace(b"if (read)", b"if (write)")
+    check_verilog("snn_ram.v", edited, [ram])  # the attribute stands in ours of that name
     with pytest.raises(UserError, match="no_rw_check"):
-        check_verilog("snn_ram.v", ram.replace(b"if (read)", b"if (write)"), [ram])
+        check_verilog("snn_ram.v", edited.replace(b"snn_ram", b"other_ram"), [ram])
+    with pytest.raises(UserError, match="keep_hierarchy"):
+        check_verilog("snn_ram.v", edited.replace(b"no_rw_check", b"keep_hierarchy"), [ram])
 
 
 PROPERTIES = """

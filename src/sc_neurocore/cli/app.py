@@ -4,48 +4,65 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from sc_neurocore import __version__
-from sc_neurocore.cli import (
-    boards,
-    comparing,
-    demo,
-    exchange,
-    hardware,
-    networks,
-    sweeping,
-    training,
-    upkeep,
-)
 from sc_neurocore.cli.console import EXIT_INTERRUPTED, EXIT_USER_ERROR, Report
 from sc_neurocore.errors import UserError
 
+# In the order of the road: where the function is, and an example. Each is imported when it is asked
+# for, so that no command waits for what only others need.
+_COMMANDS = {
+    "doctor": ("upkeep.doctor", "doctor --json"),
+    "demo": ("demo.demo", "demo --out runs/demo"),
+    "train": ("training.train", "train --dataset digits --epochs 10 --out runs/mine"),
+    "sweep": (
+        "sweeping.sweep",
+        "sweep --grid n_hidden=64,128 --grid seed=0,1 --set epochs=5 --out runs/sweep",
+    ),
+    "evaluate": ("networks.evaluate", "evaluate runs/mine --format Q8.8"),
+    "compare": ("comparing.compare", "compare neuron.txt --format auto --out runs/compared"),
+    "export": ("networks.export", "export runs/mine --to fixed --out runs/weights"),
+    "import": ("exchange.import_", "import network.nir --out runs/imported"),
+    "simulate": ("networks.simulate", "simulate runs/mine --length 256 --source sobol"),
+    "compile": ("hardware.compile_", "compile runs/mine --device hx8k --lanes auto --out design"),
+    "verify": ("hardware.verify", "verify design"),
+    "build": ("building.build", "build design --device hx8k --verified"),
+    "run": ("boards.run", "run design --port simulated"),
+    "bench": ("upkeep.bench", "bench --list"),
+    "report": ("upkeep.report", "report runs/demo"),
+}
+
+
+class _Commands(TyperGroup):
+    """The commands by name."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in _COMMANDS:
+            return None
+        place, example = _COMMANDS[cmd_name]
+        module, _, function = place.partition(".")
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        register = alone.command(cmd_name, epilog=f"For example: sc-neurocore {example}")
+        register(getattr(import_module(f"sc_neurocore.cli.{module}"), function))
+        return typer.main.get_command(alone)
+
+
 app = typer.Typer(
     name="sc-neurocore",
-    help="Spiking networks from PyTorch to an FPGA bitstream that is proved to compute the same "
-    "integers as the Python model.",
+    cls=_Commands,
+    help="Spiking networks from PyTorch to an FPGA bitstream that computes the same integers as "
+    "the Python model; a certificate says what of that is proved, and what is sampled.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(upkeep.doctor)
-app.command()(demo.demo)
-app.command()(training.train)
-app.command()(sweeping.sweep)
-app.command()(networks.evaluate)
-app.command()(comparing.compare)
-app.command()(networks.export)
-app.command(name="import")(exchange.import_)
-app.command()(networks.simulate)
-app.command(name="compile")(hardware.compile_)
-app.command()(hardware.verify)
-app.command()(hardware.build)
-app.command()(boards.run)
-app.command()(upkeep.bench)
-app.command()(upkeep.report)
 
 
 def _show_version(asked: bool) -> None:

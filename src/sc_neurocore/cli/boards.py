@@ -10,14 +10,14 @@ import typer
 
 from sc_neurocore.cli import options
 from sc_neurocore.cli.console import reporting
-from sc_neurocore.cli.stages import find_design, test_part
-from sc_neurocore.errors import BoardError, DataError
-from sc_neurocore.fixed import IntegerNetwork
+from sc_neurocore.cli.stages import find_design, find_samples, percent
+from sc_neurocore.errors import BoardError
 from sc_neurocore.fpga.boards import BOARDS, board_of
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.host import Host
 from sc_neurocore.fpga.protocol import Identity
 from sc_neurocore.fpga.simulated import SECONDS_OF_SILENCE, simulated_board
+from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.memories import weight_image
 from sc_neurocore.verify.standing import standing
 
@@ -36,8 +36,10 @@ def run(
     dataset: Annotated[
         str | None, typer.Option(help="Another data set than the one it was trained on.")
     ] = None,
+    data: options.Data = None,
+    scale: options.Scale = None,
     samples: Annotated[
-        int, typer.Option(min=0, help="At most so many images; 0: all there are.")
+        int, typer.Option(min=0, help="At most so many samples; 0: all there are.")
     ] = 0,
     allow_edited: options.AllowEdited = False,
     as_json: options.Json = False,
@@ -54,19 +56,17 @@ def run(
     ):
         board = board_of(design)
         accelerator, network = design.accelerator, design.network
-        data = test_part(design.description, dataset)
-        images = data.inputs.reshape(len(data), -1)[: samples or None].astype(np.int64)
-        labels = data.labels[: samples or None]
-        if len(images) == 0:
-            raise DataError(f"{data.name} has no images to classify")
+        asked = find_samples(design.description, dataset, data, scale).first(samples)
+        images = asked.inputs.reshape(len(asked), -1).astype(np.int64)
         with simulated_board(design) if is_simulated else nullcontext(port) as name:
             silence = SECONDS_OF_SILENCE if is_simulated else Host.SILENCE
             content_hash = accelerator.content_hash
             with Host(name, baud=board.baud, network_hash=content_hash, silence=silence) as host:
-                _check_sizes(host.identity, network)
+                _check_sizes(host.identity, accelerator)
                 if host.identity.weights_are_loaded and not host.condition().has_weights:
                     host.load_weights(weight_image(network, accelerator.geometry), report.progress)
-                answered = host.classify(images, report.progress)
+                fed = accelerator.geometry.arranged(images)
+                answered = host.classify(fed, report.progress)
         expected = network.run(images, progress=report.progress)
         wrong_classes = int((answered.classes != expected.classes).sum())
         wrong_counts = int((answered.spike_counts != expected.spike_counts).sum())
@@ -78,8 +78,9 @@ def run(
             "simulated": is_simulated,
             "content_hash": content_hash,
             "samples": len(images),
-            "accuracy": float((answered.classes == labels).mean()),
-            "integer_accuracy": expected.accuracy(labels),
+            "accuracy": asked.accuracy(answered.classes),
+            "integer_accuracy": asked.accuracy(expected.classes),
+            "inputs": asked.as_dict(),
             "class_mismatches": wrong_classes,
             "count_mismatches": wrong_counts,
             "clocks_per_sample": clocks,
@@ -90,8 +91,8 @@ def run(
         where = f"{BOARDS[board.board].title}, {'simulated' if is_simulated else port}"
         rows = [
             ("board", where),
-            ("images", str(len(images))),
-            ("accuracy", f"{content['accuracy']:.2%}"),
+            ("samples", asked.line),
+            ("accuracy", percent(asked.accuracy(answered.classes))),
             ("against the integer model", f"{wrong_classes} classes, {wrong_counts} counts differ"),
             ("time per image", f"{microseconds:.1f} µs ({clocks:.0f} clocks) in the core"),
             ("frames sent again", str(host.retries)),
@@ -101,10 +102,11 @@ def run(
         report.exit_code = 1 if wrong_classes or wrong_counts else 0
 
 
-def _check_sizes(board: Identity, network: IntegerNetwork) -> None:
+def _check_sizes(board: Identity, accelerator: Accelerator) -> None:
+    geometry = accelerator.geometry
     found, wanted = (
         (board.inputs, board.outputs),
-        (network.layers[0].inputs, network.layers[-1].outputs),
+        (geometry.frame_inputs, geometry.layers[-1].outputs),
     )
     if found != wanted:
         raise BoardError(

@@ -8,12 +8,17 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from sc_neurocore.cli import options
 from sc_neurocore.cli.console import reporting
-from sc_neurocore.cli.stages import find_network, is_neuron, network_inputs, read_equations
+from sc_neurocore.cli.stages import (
+    find_network,
+    find_samples,
+    integers_of,
+    is_neuron,
+    read_equations,
+)
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.parser import parse_neuron
 from sc_neurocore.errors import DataError
@@ -38,8 +43,6 @@ from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.fixed.stimulus import STEPS, Stimulus, given_stimulus, standard_stimulus
 from sc_neurocore.folders import sole_writer
 from sc_neurocore.network.description import NetworkDescription
-from sc_neurocore.report.comparison import both_over_time, error_by_width
-from sc_neurocore.report.style import to_svg
 
 Rows = list[tuple[str, ...]]
 
@@ -56,11 +59,12 @@ def compare(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Currents (steps, channels) of a neuron, or a network's inputs as integers: "
-            ".npy, or text with a line a step. By default steps, a ramp, noise and pulses, or the "
-            "network's own test samples.",
+            help="Currents (steps, channels) of a neuron: .npy, or text with a line a step; by "
+            "default steps, a ramp, noise and pulses. Or samples of a network, as evaluate takes "
+            "them; by default its own test samples.",
         ),
     ] = None,
+    scale: options.Scale = None,
     format: options.Format = "Q8.8",
     constant_bits: options.ConstantBits = None,
     weight_bits: options.WeightBits = 8,
@@ -87,29 +91,26 @@ def compare(
             stimulus = currents(neuron, data, steps)
             chosen = chosen_for_neuron(neuron, stimulus, format, constant_bits, target)
             found: NeuronComparison | NetworkComparison
-            found = of_neuron = compare_neuron(lower(neuron, chosen.formats), stimulus)
-            figures = _neuron_figures(of_neuron)
+            found = compare_neuron(lower(neuron, chosen.formats), stimulus)
         else:
             description = find_network(source)
-            inputs, origin = network_inputs(description, samples, _read(data) if data else None)
+            asked = find_samples(description, None, data, scale, samples)
+            inputs, origin = integers_of(asked)
             chosen = chosen_for_network(
                 description, format, constant_bits, weight_bits, (inputs, origin), target
             )
             formats = chosen.formats
             network = quantize(
                 description,
-                formats.state,
+                formats.text,
                 weight_bits,
                 constant_bits=formats.constant_fraction_bits,
             )
-            found = of_network = compare_network(description, network, inputs, origin)
-            figures = _network_figures(of_network)
+            found = compare_network(description, network, inputs, origin)
         content = {**found.as_dict(), "tried": [each.as_dict() for each in chosen.tried]}
         rows: Rows = [("format", describe(chosen)), *tried_rows(chosen), *_rows(found)]
-        if chosen.tried:
-            figures["formats"] = _trade_off(chosen)
         if out is not None:
-            rows += [("written", path.as_posix()) for path in _write(out, content, figures)]
+            rows += [("written", path.as_posix()) for path in _write(out, content, found, chosen)]
         report.result(content, rows)
 
 
@@ -137,7 +138,7 @@ def chosen_for_network(
     """Return the format that is named, or choose one on inputs, or on those of the network."""
     if not is_auto(format):
         return Chosen(FixedPoint.parse(format, constant_bits), ())
-    numbers, origin = inputs or network_inputs(description, COMPARED_SAMPLES)
+    numbers, origin = inputs or integers_of(find_samples(description, samples=COMPARED_SAMPLES))
     return choose_for_network(
         description, numbers, origin, weight_bits, format, target, constant_bits
     )
@@ -147,7 +148,7 @@ def describe(chosen: Chosen) -> str:
     """Say which format it is."""
     formats = chosen.formats
     return (
-        f"{formats.state}, the current {formats.current.plain}, constants with "
+        f"{formats.text}, the current {formats.current.plain}, constants with "
         f"{formats.constant_fraction_bits} fraction bits"
     )
 
@@ -208,62 +209,16 @@ def _rows(found: NeuronComparison | NetworkComparison) -> Rows:
     return [*rows, ("first divergence", "none" if first is None else str(first))]
 
 
-def _neuron_figures(found: NeuronComparison) -> dict[str, Figure]:
-    """Draw every channel of the stimulus."""
-    figures = {}
-    for channel, name in enumerate(found.stimulus.names):
-        both = found.floats, found.integers
-        different = np.flatnonzero(both[0].spikes[:, channel] != both[1].spikes[:, channel])
-        figures[name.replace(" ", "-")] = both_over_time(
-            f"{found.program.neuron.name} in {found.format}: {name}",
-            {
-                state: (trace[:, channel], both[1].states[state][:, channel])
-                for state, trace in both[0].states.items()
-            },
-            (
-                np.flatnonzero(both[0].spikes[:, channel]),
-                np.flatnonzero(both[1].spikes[:, channel]),
-            ),
-            int(different[0]) if different.size else None,
-        )
-    return figures
+def _write(
+    folder: Path,
+    content: dict[str, Any],
+    found: NeuronComparison | NetworkComparison,
+    chosen: Chosen,
+) -> list[Path]:
+    from sc_neurocore.cli.drawing import drawings  # matplotlib takes half a second to begin
 
-
-def _network_figures(found: NetworkComparison) -> dict[str, Figure]:
-    """Draw how many spikes each layer has in each step, all samples together."""
-    rows = {
-        layer.name.split(",")[0]: tuple(
-            run.spikes[number].reshape(len(run.spikes[number]), -1).sum(axis=1)
-            for run in (found.floats, found.integers)
-        )
-        for number, layer in enumerate(found.layers)
-    }
-    first = found.first_divergence
-    figure = both_over_time(
-        f"{found.network.name} in {found.format}: spikes of {found.samples} inputs",
-        {name: (floats, integers) for name, (floats, integers) in rows.items()},
-        divergence=first.step if first else None,
-    )
-    return {"spikes": figure}
-
-
-def _trade_off(chosen: Chosen) -> Figure:
-    tried = chosen.tried
-    return error_by_width(
-        [each.format for each in tried],
-        [FixedPoint.parse(each.format).state.width for each in tried],
-        [1 - each.spike_agreement for each in tried],
-        [each.mean_state_error for each in tried],
-        str(chosen.formats.state),
-    )
-
-
-def _write(folder: Path, content: dict[str, Any], figures: dict[str, Figure]) -> list[Path]:
     files = {"comparison.json": json.dumps(content, indent=2) + "\n"}
-    files |= {
-        f"{name}.svg": to_svg(figure, name, f"Floats and integers: {name}")
-        for name, figure in figures.items()
-    }
+    files |= {f"{name}.svg": svg for name, svg in drawings(found, chosen).items()}
     with sole_writer(folder, "compare"):
         for name, text in files.items():
             write_atomically(folder / name, text.encode())

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import __version__
 from sc_neurocore.cli import options, stages
 from sc_neurocore.cli.console import Report, describe_error, exit_code_of, reporting
-from sc_neurocore.data.dataset import Dataset
+from sc_neurocore.data.samples import Samples
 from sc_neurocore.errors import ToolMissingError
 from sc_neurocore.files import inside, write_atomically
 from sc_neurocore.fixed.network_comparison import COMPARED_SAMPLES, compare_network
@@ -125,7 +125,7 @@ class _Road:
         self.summary["exit_code"] = 0 if certificate.holds else 1
 
     def check_and_build(
-        self, design: Design, data: Dataset, reference: stages.Classes
+        self, design: Design, data: Samples, reference: stages.Classes
     ) -> Certificate:
         """Go on from the design: integers, co-simulation, proofs, bitstream."""
         with self.stage("quantize"):
@@ -138,7 +138,7 @@ class _Road:
         with self.stage("prove"):
             proofs = prove_design(design, self.report.progress)
             self.summary["proofs"] = [proof.as_dict() for proof in proofs]
-            certificate = certify(design, runs, proofs, inputs, f"{data.name}, test split")
+            certificate = certify(design, runs, proofs, inputs, data.origin)
             self.summary["verdict"] = certificate.verdict
         with self.stage("build"):
             self.build(design, inputs, runs[0].cycles_per_sample)
@@ -156,7 +156,7 @@ class _Road:
             raise
         self.seconds[name] = round(time.perf_counter() - began, 2)
 
-    def train(self) -> tuple[NetworkDescription, Dataset]:
+    def train(self) -> tuple[NetworkDescription, Samples]:
         """Train, or take the finished run that is there; measure on the test split, once."""
         from sc_neurocore.training import RunOptions, TrainingOptions, train_run
 
@@ -168,9 +168,9 @@ class _Road:
         self.summary["content_hash"] = description.content_hash
         self.summary["train"] = run.summary()
         self.results["history"] = run.history()
-        return description, stages.test_part(description)
+        return description, Samples.of(stages.test_part(description), True)
 
-    def simulate(self, description: NetworkDescription, data: Dataset) -> stages.Classes:
+    def simulate(self, description: NetworkDescription, data: Samples) -> stages.Classes:
         """Classify with bitstreams of many lengths; return the floating-point classes."""
         reference = stages.evaluate_float(description, data)
         streams, classes = stages.simulate_streams(
@@ -189,18 +189,17 @@ class _Road:
                     Progress("bitstreams", done, total, f"{source}, {length} bits")
                 )
         self.summary["sc"] = {**streams, "curve": curve}
+        assert data.labels is not None  # those of the digits
         self.results["labels"] = data.labels.tolist()
-        self.results["class_names"] = [str(number) for number in range(data.n_classes)]
+        self.results["class_names"] = [str(number) for number in range(description.outputs)]
         self.results["predictions"] = {"float": reference.tolist(), "sc": classes.tolist()}
         return reference
 
-    def quantize(self, design: Design, data: Dataset, reference: stages.Classes) -> None:
+    def quantize(self, design: Design, data: Samples, reference: stages.Classes) -> None:
         """Classify with the integers of the hardware; say what became of the numbers."""
         network, numerics = design.network, design.manifest.numerics
         fixed, classes = stages.evaluate_integers(network, data, reference, self.report.progress)
-        inputs, origin = stages.network_inputs(
-            design.description, COMPARED_SAMPLES, data.network_inputs()
-        )
+        inputs, origin = stages.integers_of(data, COMPARED_SAMPLES)
         both = compare_network(design.description, network, inputs, origin)
         self.summary["fixed"] = {
             **fixed,
@@ -218,15 +217,16 @@ class _Road:
             predictions = self.results["predictions"]
             predictions["rtl"] = predictions["integers"]
 
-    def show_sample(self, design: Design, data: Dataset) -> None:
+    def show_sample(self, design: Design, data: Samples) -> None:
         """Record one sample in floating point, in integers and in the RTL, for the figures."""
         network = design.network
         frame = data.inputs[:1].reshape(1, -1)
+        assert data.labels is not None  # those of the digits
         label = int(data.labels[0])
         floats = run_float(design.description, data.inputs[:1], record=True)
         integers = network.run(frame, record=True)
-        form = network.program.fixed_point.state
         state = network.program.neuron.membrane
+        form = network.program.fixed_point.of(state)
         last = len(network.layers) - 1
         rtl = _trace_neuron(design.accelerator, frame, last, label, state)
 

@@ -1,4 +1,4 @@
-"""Commands on hardware: compile, verify, build."""
+"""Commands on hardware: compile and verify. What builds is in `cli.building`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from sc_neurocore.cli import options
 from sc_neurocore.cli.comparing import (
@@ -21,38 +19,35 @@ from sc_neurocore.cli.console import Report, reporting
 from sc_neurocore.cli.stages import (
     find_design,
     find_network,
+    find_samples,
+    integers_of,
     is_neuron,
     read_equations,
-    test_part,
+    samples_or_random,
 )
 from sc_neurocore.equation.parser import parse_neuron
-from sc_neurocore.errors import CheckFailedError, UserError
+from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.choosing import is_auto
 from sc_neurocore.fixed.comparison import compare_neuron
 from sc_neurocore.fixed.judgement import judge_program
 from sc_neurocore.fixed.lowering import lower
+from sc_neurocore.fixed.network_comparison import COMPARED_SAMPLES, compare_network
 from sc_neurocore.fixed.numerics import check_kinds, refuse
 from sc_neurocore.fixed.qformat import FixedPoint
 from sc_neurocore.fixed.stimulus import standard_stimulus
-from sc_neurocore.fpga.boards import find_board, highest_clock
-from sc_neurocore.fpga.build import build as build_design
 from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
-from sc_neurocore.hdl.design import CERTIFICATE, Design
+from sc_neurocore.hdl.design import CERTIFICATE
 from sc_neurocore.hdl.geometry import AUTO
-from sc_neurocore.hdl.manifest import BoardPart
 from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST, compile_neuron
-from sc_neurocore.tools.devices import RESOURCES, find_device
+from sc_neurocore.tools.families import FAMILIES
 from sc_neurocore.verify.certificate import NETLIST_SAMPLES, SECOND_SAMPLES, verify_design
 from sc_neurocore.verify.cosimulation import CosimulationResult
 from sc_neurocore.verify.neuron_certificate import verify_neuron
-from sc_neurocore.verify.standing import standing
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the design goes.")]
-RANDOM_SEED = 0
-RANDOM_SAMPLES = 100
-DEFAULT_DEVICE, DEFAULT_FREQUENCY = "hx8k", 40.0
+MODELLED = ", ".join(family.key for family in FAMILIES.values() if family.models)
 
 
 def compile_(
@@ -79,6 +74,8 @@ def compile_(
     board: options.Board = None,
     clock: options.Clock = None,
     baud: options.Baud = DEFAULT_BAUD,
+    data: options.Data = None,
+    scale: options.Scale = None,
     as_json: options.Json = False,
 ) -> None:
     """Compile a network to an accelerator in Verilog, or a neuron's equations to a module."""
@@ -86,17 +83,23 @@ def compile_(
         if is_neuron(run):
             if board is not None:
                 raise UserError("--board is for a network; a single neuron has no board top")
+            if data is not None:
+                raise UserError("--data is for a network; compare takes a neuron's currents")
             _compile_neuron(run, out, format, pipeline, constant_bits, allow or (), report)
             return
         number: int | Literal["auto"] = "auto"
         if lanes != "auto":
             number = options.number_of_lanes(lanes)
         description = find_network(run)
-        taken = chosen_for_network(description, format, constant_bits, weight_bits)
+        asked = samples_or_random(description, data, scale, COMPARED_SAMPLES)
+        inputs, origin = integers_of(asked)
+        taken = chosen_for_network(
+            description, format, constant_bits, weight_bits, (inputs, origin)
+        )
         compiled = compile_design(
             description,
             out,
-            taken.formats.state,
+            taken.formats.text,
             weight_bits,
             number,
             schedule,
@@ -114,6 +117,7 @@ def compile_(
         manifest = compiled.design.manifest
         numerics = manifest.numerics
         assert numerics is not None  # of what was just compiled
+        both = compare_network(description, compiled.design.network, inputs, origin)
         verilog = [(out / path).as_posix() for path in manifest.paths("verilog")]
         content = {
             "top": manifest.top,
@@ -122,6 +126,7 @@ def compile_(
             **manifest.choices.model_dump(),
             "weight_bits": weight_bits,
             "numerics": numerics.as_dict(),
+            "comparison": both.as_dict(),
             "tried": [each.as_dict() for each in taken.tried],
             "estimates": [each.as_dict() for each in compiled.considered],
             "verilog": verilog,
@@ -134,6 +139,8 @@ def compile_(
             ("format", describe(taken)),
             *tried_rows(taken),
             *numerics.lines(),
+            ("float against integers", f"{both.line}; on {both.samples} of {origin}"),
+            *both.warnings,
         ]
         chosen = manifest.choices.lanes
         rows += [
@@ -180,13 +187,11 @@ def _compile_neuron(
     program = lower(model, formats)
     both = compare_neuron(program, stimulus)
     refuse(both.findings, allow)
-    neuron = compile_neuron(
-        model, out, formats.state, pipeline, formats.constant_fraction_bits, allow
-    )
+    neuron = compile_neuron(model, out, formats, pipeline, allow=allow)
     paths = [(out / name).as_posix() for name in neuron.verilog.files]
     content = {
         "module": neuron.verilog.name,
-        "format": str(formats.state),
+        "format": formats.text,
         "constant_bits": formats.constant_fraction_bits,
         "numerics": neuron.numerics.as_dict(),
         "comparison": both.as_dict(),
@@ -219,30 +224,36 @@ def verify(
         str,
         typer.Option(
             metavar="FAMILY,...",
-            help="Synthesise for ice40, up5k or ecp5, and run a few inputs through each netlist.",
+            help=f"Synthesise for {MODELLED}, and run a few inputs through each netlist.",
         ),
     ] = "",
     netlist_samples: Annotated[
         int, typer.Option(min=1, help="How many inputs go through a netlist.")
     ] = NETLIST_SAMPLES,
+    data: options.Data = None,
+    scale: options.Scale = None,
     allow_edited: options.AllowEdited = False,
     as_json: options.Json = False,
 ) -> None:
     """Co-simulate and prove a design, or prove a neuron; write DIR/certificate.json.
 
-    The inputs are the samples that the network was not trained on, or random ones for a network
-    that does not name its data. Exit code 1 if anything differed or a claim was not proved.
+    The inputs are those of --data; else the samples that the network was not trained on, or random
+    ones for a network that does not name its data. Exit code 1 if anything differed or a claim was
+    not proved.
     """
     with reporting(as_json) as report:
         if (directory / NEURON_MANIFEST).exists():
             _verify_neuron(directory, allow_edited, report)
             return
         with opened(find_design(directory), allow_edited=allow_edited) as design:
-            inputs, origin = _inputs(design, samples)
-            available = inputs.shape[design.network.batch_axis]
+            asked = find_samples(design.description, None, data, scale)
+            available = max(len(asked), samples if asked.name == "random" else 0)
+            if asked.name == "random":
+                asked = find_samples(design.description, samples=samples)
+            inputs, origin = integers_of(asked, samples)
             certificate = verify_design(
                 design,
-                inputs[(slice(None),) * design.network.batch_axis + (slice(samples or None),)],
+                inputs,
                 origin=origin,
                 available=available,
                 simulator=simulator,
@@ -280,20 +291,6 @@ def verify(
         report.exit_code = 0 if certificate.holds else 1
 
 
-def _inputs(design: Design, samples: int) -> tuple[NDArray[np.int64], str]:
-    """Return what goes through the co-simulation, and what it is."""
-    if "dataset" in design.description.metadata:
-        data = test_part(design.description)
-        return np.asarray(data.network_inputs(), dtype=np.int64), f"{data.name}, test split"
-    network = design.network
-    shape: tuple[int, ...] = (samples or RANDOM_SAMPLES, network.layers[0].inputs)
-    if network.batch_axis:
-        shape = (network.steps, *shape)
-    limit = 1 << network.input_bits
-    inputs = np.random.default_rng(RANDOM_SEED).integers(0, limit, size=shape)
-    return inputs, f"random, seed {RANDOM_SEED}"
-
-
 def _cycles(run: CosimulationResult) -> str:
     """Say how long a sample takes, and what a readout that ends early saves."""
     text = f"{run.cycles_per_sample:.0f} cycles"
@@ -321,84 +318,6 @@ def _verify_neuron(directory: Path, allow_edited: bool, report: Report) -> None:
     ]
     rows += [("edited by hand", name, "") for name in certificate.edited]
     rows.append(("certificate", (directory / CERTIFICATE).as_posix(), ""))
+    rows.append(("verdict", "holds" if certificate.holds else "fails", certificate.verdict))
     report.result(certificate.as_dict(), rows)
     report.exit_code = 0 if certificate.holds else 1
-
-
-def build(
-    directory: options.Design,
-    device: options.Device = None,
-    frequency: Annotated[
-        float | None,
-        typer.Option(help="Clock to aim at, in MHz; 40, or what the board runs at."),
-    ] = None,
-    verified: Annotated[
-        bool, typer.Option("--verified", help="Only if the certificate holds, of these files.")
-    ] = False,
-    allow_edited: options.AllowEdited = False,
-    as_json: options.Json = False,
-) -> None:
-    """Build a bitstream: synthesis, place and route, packing; utilisation and timing.
-
-    For Artix-7 the open tools end with a netlist: then a Vivado project is written, and not run.
-    """
-    with reporting(as_json) as report:
-        if device is not None:
-            find_device(device)
-        directory = find_design(directory)
-        with opened(directory, allow_edited=allow_edited) as design:
-            board = design.manifest.board
-            if board is not None and device not in (None, board.device):
-                raise UserError(
-                    f"{directory} is a design for {board.board}, whose device is {board.device}, "
-                    f"not {device}: leave --device out, or compile without --board"
-                )
-            if verified and (known := standing(design)).status != "verified":
-                raise CheckFailedError(f"{directory}: {known.line}; --verified was asked for")
-            built = build_design(
-                design,
-                board.device if board else device or design.manifest.device or DEFAULT_DEVICE,
-                frequency_mhz=frequency or (board.frequency_mhz if board else DEFAULT_FREQUENCY),
-                progress=report.progress,
-            )
-        fmax = "no clock" if built.bitstream else "known only after Vivado"
-        if built.fmax_mhz is not None:
-            verdict = "reached" if built.meets_timing else "missed"
-            fmax = f"{built.fmax_mhz:.1f} MHz; {built.frequency_mhz:g} MHz asked: {verdict}"
-        content = built.as_dict()
-        rows = [("device", built.device_title), ("module", built.top)]
-        rows += [
-            (RESOURCES[name], f"{content[name]:g} of {number}")
-            for name, number in built.available.items()
-            if name in content
-        ]
-        rows += [
-            ("look-up tables", f"{built.luts:g}"),
-            ("highest clock", fmax),
-        ]
-        if built.bitstream:
-            rows.append(("bitstream", (directory / built.bitstream).as_posix()))
-        if built.project:
-            path = (directory / built.project).as_posix()
-            rows.append(("Vivado project, written, not run", path))
-        rows += [("edited by hand", name) for name in built.edited]
-        rows.append(("design", built.verification))
-        if board is not None:
-            slow = built.fmax_mhz is not None and built.fmax_mhz < board.frequency_mhz
-            if slow and built.fmax_mhz is not None:
-                rows.append(("not for the board", _too_slow(board, built.fmax_mhz)))
-                report.exit_code = CheckFailedError.exit_code
-            elif built.bitstream:
-                path = (directory / built.bitstream).as_posix()
-                programmer = find_board(board.board).programmer
-                rows.append(("to the board", programmer.format(bitstream=path)))
-        report.result(content, rows)
-
-
-def _too_slow(board: BoardPart, fmax_mhz: float) -> str:
-    """Say what would help a design that misses its board's clock."""
-    clock = highest_clock(find_board(board.board), fmax_mhz, board.baud)
-    advice = "more --pipeline stages or fewer --lanes are needed"
-    if clock is not None:
-        advice = f"compile with --clock {clock:g}, or {advice}"
-    return f"it runs at {board.frequency_mhz:g} MHz, and the design is too slow for that: {advice}"

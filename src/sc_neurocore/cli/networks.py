@@ -11,13 +11,13 @@ from sc_neurocore.cli import options
 from sc_neurocore.cli.comparing import chosen_for_network
 from sc_neurocore.cli.console import reporting
 from sc_neurocore.cli.stages import (
-    accuracy,
     evaluate_float,
     evaluate_integers,
     find_network,
-    network_inputs,
+    find_samples,
+    integers_of,
+    percent,
     simulate_streams,
-    test_part,
 )
 from sc_neurocore.cli.writing import FORMS, write_export
 from sc_neurocore.errors import UserError
@@ -27,48 +27,53 @@ from sc_neurocore.folders import sole_writer
 from sc_neurocore.kernels.workload import measure_workload
 from sc_neurocore.network.encoding import WeightEncoding
 
-Dataset = Annotated[str | None, typer.Option(help="Another data set (its test part).")]
-
 
 def evaluate(
     run: options.Run,
-    dataset: Dataset = None,
+    dataset: options.Dataset = None,
+    data: options.Data = None,
+    scale: options.Scale = None,
     format: options.Format = "Q8.8",
     constant_bits: options.ConstantBits = None,
     weight_bits: options.WeightBits = 8,
     as_json: options.Json = False,
 ) -> None:
-    """Measure the accuracy on samples that the network was not trained on: float and integers."""
+    """Measure the accuracy in floats and in integers, and how well both agree.
+
+    The samples are those of --data or --dataset; else those that the network was not trained on,
+    or random ones for a network that does not name its data.
+    """
     with reporting(as_json) as report:
         description = find_network(run)
-        data = test_part(description, dataset)
-        classes = evaluate_float(description, data)
-        inputs, origin = network_inputs(description, COMPARED_SAMPLES, data.network_inputs())
+        asked = find_samples(description, dataset, data, scale)
+        classes = evaluate_float(description, asked)
+        inputs, origin = integers_of(asked, COMPARED_SAMPLES)
         chosen = chosen_for_network(
             description, format, constant_bits, weight_bits, (inputs, origin)
         )
         formats = chosen.formats
         network = quantize(
-            description, formats.state, weight_bits, constant_bits=formats.constant_fraction_bits
+            description, formats.text, weight_bits, constant_bits=formats.constant_fraction_bits
         )
-        fixed, _ = evaluate_integers(network, data, classes, report.progress)
+        fixed, _ = evaluate_integers(network, asked, classes, report.progress)
         workload = measure_workload(description, inputs)
         both = compare_network(description, network, inputs, origin)
         content = {
             "network": description.name,
             "content_hash": description.content_hash,
-            "dataset": data.name,
-            "accuracy": accuracy(classes, data),
-            "test_size": len(data),
+            "dataset": asked.name,
+            "accuracy": asked.accuracy(classes),
+            "test_size": len(asked),
+            "samples": asked.as_dict(),
             "fixed": fixed,
             "neurobench": workload.as_dict(),
             "comparison": both.as_dict(),
         }
         rows = [
             ("network", f"{description.name} {description.content_hash[:12]}…"),
-            ("data", f"{data.name}, {len(data)} samples that were not trained on"),
-            ("float", f"{content['accuracy']:.2%}"),
-            (f"{fixed['format']}, {weight_bits}-bit weights", f"{fixed['accuracy']:.2%}"),
+            ("data", asked.line),
+            ("float", percent(asked.accuracy(classes))),
+            (f"{fixed['format']}, {weight_bits}-bit weights", percent(fixed["accuracy"])),
             ("float against integers", both.line),
             ("memory", f"{workload.footprint:,} bytes in floats"),
             (
@@ -90,28 +95,32 @@ def simulate(
     length: options.Length = 256,
     source: options.Source = "lfsr",
     encoding: options.Encoding = "sign-magnitude",
-    dataset: Dataset = None,
+    dataset: options.Dataset = None,
+    data: options.Data = None,
+    scale: options.Scale = None,
     as_json: options.Json = False,
 ) -> None:
     """Classify with stochastic bitstreams and compare with floating point."""
     with reporting(as_json) as report:
         description = find_network(run)
-        data = test_part(description, dataset)
-        reference = evaluate_float(description, data)
+        asked = find_samples(description, dataset, data, scale)
+        reference = evaluate_float(description, asked)
         streams, classes = simulate_streams(
-            description, data, length, source, cast(WeightEncoding, encoding), report.progress
+            description, asked, length, source, cast(WeightEncoding, encoding), report.progress
         )
         content = {
             "network": description.name,
-            "dataset": data.name,
+            "dataset": asked.name,
+            "samples": asked.as_dict(),
             **streams,
-            "float_accuracy": accuracy(reference, data),
+            "float_accuracy": asked.accuracy(reference),
             "agreement": float((classes == reference).mean()),
         }
         rows = [
-            (f"{length} bits, {source}, {encoding}", f"{streams['accuracy']:.2%}"),
-            ("float", f"{content['float_accuracy']:.2%}"),
-            ("same answer", f"{content['agreement']:.2%} of {len(data)} samples"),
+            ("data", asked.line),
+            (f"{length} bits, {source}, {encoding}", percent(streams["accuracy"])),
+            ("float", percent(asked.accuracy(reference))),
+            ("same answer", f"{content['agreement']:.2%} of {len(asked)} samples"),
         ]
         report.result(content, rows)
 

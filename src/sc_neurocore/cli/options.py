@@ -81,11 +81,39 @@ AllowEdited = Annotated[
         "--allow-edited", help="Work with files that are not what the network and choices give."
     ),
 ]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Your own samples: .npy with inputs, or .npz with inputs and perhaps labels; "
+        "(samples, ...), or (samples, T, ...) for a network that takes a frame per step.",
+    ),
+]
+Scale = Annotated[
+    str | None,
+    typer.Option(
+        metavar="S",
+        help="What a number 1 in --data is worth to the network, such as 0.5 or 1/255; needed "
+        "for floats.",
+    ),
+]
+Dataset = Annotated[str | None, typer.Option(help="Another data set (its test part).")]
 Length = Annotated[int, typer.Option(help="Bits of a stream.")]
 Source = Annotated[
     str, typer.Option(help="Where the bits come from: lfsr, sobol, halton, counter, bernoulli.")
 ]
 Encoding = Annotated[str, typer.Option(help="sign-magnitude, bipolar or unipolar.")]
+
+
+def scale_of(text: str | None) -> float | None:
+    """Read a number of `--scale`, which may be a fraction."""
+    if text is None:
+        return None
+    above, _, below = text.partition("/")
+    try:
+        return float(above) / float(below or 1)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise UserError(f"--scale {text}: expected a number, such as 0.5 or 1/255") from None
 
 
 def number_of_lanes(text: str) -> int:

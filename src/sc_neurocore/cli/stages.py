@@ -12,24 +12,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore.cli.options import scale_of
 from sc_neurocore.data.catalogue import load_unseen, split_from_metadata
 from sc_neurocore.data.dataset import Dataset
+from sc_neurocore.data.samples import Samples, load_samples, random_samples
 from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.files import inside
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fpga.build import BuildReport
 from sc_neurocore.fpga.energy import Activity, estimate_energy
 from sc_neurocore.hdl.manifest import MANIFEST
+from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST
 from sc_neurocore.interop.importing import NIR_SUFFIX, read_nir
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.encoding import WeightEncoding
 from sc_neurocore.network.storage import JSON_NAME, load_description
 from sc_neurocore.progress import ProgressCallback, ignore_progress
-from sc_neurocore.stochastic.inference import run_network
 from sc_neurocore.verify.cosimulation import CosimulationResult
 
 Classes = NDArray[np.int64]
+RANDOM_SAMPLES = 100
 
 
 def find_network(run: Path) -> NetworkDescription:
@@ -58,46 +61,72 @@ def is_neuron(source: Path) -> bool:
     return source.is_file() and source.name != JSON_NAME and source.suffix != NIR_SUFFIX
 
 
-def network_inputs(
-    description: NetworkDescription, samples: int, given: NDArray[Any] | None = None
-) -> tuple[NDArray[np.int64], str]:
-    """Return inputs to compare a network's numbers on, and what they are.
+def find_samples(
+    description: NetworkDescription,
+    dataset: str | None = None,
+    data: Path | None = None,
+    scale: str | None = None,
+    samples: int = 0,
+) -> Samples:
+    """Return what a network is asked about.
 
     Args:
         description: The network.
-        samples: At most so many.
-        given: The user's, as whole numbers; by default samples that the network was not trained
-            on, or random ones for a network that does not name its data.
+        dataset: A data set by name: its test part where it has a fixed one, else all of it.
+        data: The user's own file, in place of a data set.
+        scale: What a number 1 in that file is worth to the network.
+        samples: At most so many; 0: all there are, or `RANDOM_SAMPLES` random ones for a network
+            that does not name its data, where nothing else is named.
 
     Raises:
-        DataError: If the given ones are not whole numbers.
+        DataError: If the data do not fit the network.
+        UserError: If two are named, or a scale without a file.
     """
-    axis = 0 if description.input.kind == "static" else 1
-    if given is not None:
-        if given.dtype.kind == "f" and (given == np.round(given)).all():
-            given = given.astype(np.int64)
-        if given.dtype.kind not in "iu" or given.ndim <= axis:
-            raise DataError(
-                f"inputs of type {given.dtype} and shape {given.shape}: expected whole numbers in "
-                f"the network's input encoding, {description.input}"
-            )
-        inputs, origin = given.astype(np.int64), "the user's inputs"
-    elif "dataset" in description.metadata:
-        data = test_part(description)
-        inputs, origin = np.asarray(data.network_inputs(), dtype=np.int64), f"{data.name}, test"
-    else:
-        shape = (samples, *description.input.shape)
-        shape = (description.steps, *shape) if axis else shape
-        high = 1 << description.input.bits
-        inputs = np.random.default_rng(0).integers(0, high, size=shape)
-        origin = "random inputs, seed 0"
-    return inputs[(slice(None),) * axis + (slice(samples),)], origin
+    if data is not None and dataset is not None:
+        raise UserError("--data and --dataset: give one of them")
+    if data is None and scale is not None:
+        raise UserError("--scale says what numbers in the file of --data are worth: give that too")
+    if data is not None:
+        return load_samples(data, description, scale_of(scale)).first(samples)
+    if dataset is None and "dataset" not in description.metadata:
+        return random_samples(description, samples or RANDOM_SAMPLES)
+    own = description.metadata.get("dataset")
+    part = test_part(description, dataset)
+    return Samples.of(part, None if own is None else True).first(samples)
+
+
+def samples_or_random(
+    description: NetworkDescription, data: Path | None, scale: str | None, samples: int
+) -> Samples:
+    """Return samples to compare floats and integers on: random ones where its own are not here."""
+    try:
+        return find_samples(description, None, data, scale, samples)
+    except DataError:
+        if data is not None:
+            raise
+        return random_samples(description, samples)
+
+
+def integers_of(samples: Samples, count: int = 0) -> tuple[NDArray[np.int64], str]:
+    """Return the first samples as networks read them, and what they are."""
+    inputs = np.asarray(samples.first(count).network_inputs(), dtype=np.int64)
+    return inputs, samples.origin
 
 
 def find_design(directory: Path) -> Path:
-    """Return the design folder: the one given, or the one inside a demo's folder."""
+    """Return the design folder: the one given, or the one inside a demo's folder.
+
+    Raises:
+        UserError: If it is the folder of a neuron, which has no inputs and outputs of its own.
+    """
     if (directory / MANIFEST).exists():
         return directory
+    if (directory / NEURON_MANIFEST).exists():
+        raise UserError(
+            f"{directory} is a compiled neuron, a module to stand in a design, and no network: "
+            f"verify proves it; to build or run one, compile a network whose layers have this "
+            f"neuron, and give that folder"
+        )
     inner = inside(directory, "design")
     return inner if (inner / MANIFEST).exists() else directory
 
@@ -131,31 +160,35 @@ def test_part(description: NetworkDescription, dataset: str | None = None) -> Da
     return part
 
 
-def accuracy(classes: Classes, data: Dataset) -> float:
-    """Return the share of right answers."""
-    return float((classes == data.labels).mean())
+def percent(share: float | None) -> str:
+    """Return a share of right answers for people."""
+    return "not known: the samples have no labels" if share is None else f"{share:.2%}"
 
 
-def evaluate_float(description: NetworkDescription, data: Dataset) -> Classes:
+def evaluate_float(description: NetworkDescription, data: Samples) -> Classes:
     """Classify in floating point."""
     return run_float(description, data.network_inputs()).classes
 
 
 def simulate_streams(
     description: NetworkDescription,
-    data: Dataset,
+    data: Samples,
     length: int,
     source: str,
     encoding: WeightEncoding,
     progress: ProgressCallback = ignore_progress,
 ) -> tuple[dict[str, Any], Classes]:
     """Classify with stochastic bitstreams."""
-    run = run_network(description, data.frames(), length, source, encoding, progress=progress)
+    from sc_neurocore.stochastic.inference import run_network  # numba takes half a second to begin
+
+    run = run_network(
+        description, data.network_inputs(), length, source, encoding, progress=progress
+    )
     summary = {
         "length": length,
         "source": source,
         "encoding": encoding,
-        "accuracy": accuracy(run.classes, data),
+        "accuracy": data.accuracy(run.classes),
         "test_size": len(data),
     }
     return summary, run.classes
@@ -163,16 +196,16 @@ def simulate_streams(
 
 def evaluate_integers(
     network: IntegerNetwork,
-    data: Dataset,
+    data: Samples,
     reference: Classes,
     progress: ProgressCallback = ignore_progress,
 ) -> tuple[dict[str, Any], Classes]:
     """Classify with the integers of the hardware; `reference` are the floating-point classes."""
     run = network.run(data.network_inputs(), progress=progress)
     summary = {
-        "format": str(network.fixed_point.state),
+        "format": network.fixed_point.text,
         "weight_bits": max(network.weight_bits, default=0),
-        "accuracy": accuracy(run.classes, data),
+        "accuracy": data.accuracy(run.classes),
         "test_size": len(data),
         "agreement": float((run.classes == reference).mean()),
     }

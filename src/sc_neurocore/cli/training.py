@@ -108,8 +108,8 @@ def _start(
     from sc_neurocore.training.start import Start
 
     sources = None if stream_length is None else make_sources(source)
-    of = None if stream_length is None else source
-    return Start(find_network(run), weight_bits, stream_length, of, sources)
+    drawn = None if stream_length is None else source
+    return Start(find_network(run), weight_bits, stream_length, drawn, sources)
 
 
 _GIVEN = {"ParameterSource.COMMANDLINE", "ParameterSource.ENVIRONMENT"}
@@ -299,15 +299,15 @@ def _with_few_bits(
     description: NetworkDescription, start: Start
 ) -> tuple[dict[str, Any], tuple[str, str]]:
     """Return the accuracy with the integers or the streams that a network was fitted to."""
-    from sc_neurocore.cli.stages import accuracy, simulate_streams, test_part
+    from sc_neurocore.cli.stages import find_samples, percent, simulate_streams
     from sc_neurocore.fixed.quantize import quantize
 
-    data = test_part(description)
+    data = find_samples(description)
     if start.weight_bits is not None:
         network = quantize(description, weight_bits=start.weight_bits)
-        found = accuracy(network.run(data.network_inputs()).classes, data)
+        found = data.accuracy(network.run(data.network_inputs()).classes)
         content = {"weight_bits": start.weight_bits, "integer_accuracy": found}
-        return content, (f"{start.weight_bits}-bit weights, Q8.8", f"{found:.2%}")
+        return content, (f"{start.weight_bits}-bit weights, Q8.8", percent(found))
     assert start.stream_length is not None and start.source is not None
     streams, _ = simulate_streams(
         description, data, start.stream_length, start.source, "sign-magnitude"

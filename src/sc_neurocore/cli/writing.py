@@ -121,7 +121,7 @@ def _integers(
         )
     formats = network.fixed_point
     content = {
-        "state_format": str(formats.state),
+        "state_format": formats.text,
         "current_format": str(formats.current),
         "constant_fraction_bits": formats.constant_fraction_bits,
         "neurons": [

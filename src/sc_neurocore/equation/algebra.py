@@ -17,6 +17,14 @@ def _sigmoid(x: Array) -> Array:
     return np.exp(-np.logaddexp(0, -x))
 
 
+def _exprel(x: Array) -> Array:
+    # Near 0 the series: the next term is beyond what float64 holds.
+    small = np.abs(x) < 1e-3
+    safe = np.where(small, np.ones_like(x), x)
+    series = 1 + x * (0.5 + x * (1 / 6 + x * (1 / 24 + x / 120)))
+    return np.where(small, series, np.expm1(safe) / safe)
+
+
 class ArrayAlgebra:
     """Interpret equations on NumPy arrays of any float type; scalars broadcast.
 
@@ -39,6 +47,13 @@ class ArrayAlgebra:
         "exp": np.exp,
         "tanh": np.tanh,
         "sigmoid": _sigmoid,
+        "exprel": _exprel,
+        "log": np.log,
+        "sqrt": np.sqrt,
+        "sin": np.sin,
+        "cos": np.cos,
+        "cosh": np.cosh,
+        "power": np.power,
         "select": np.where,
     }
 

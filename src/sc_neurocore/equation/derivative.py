@@ -35,6 +35,15 @@ ADJOINTS: Mapping[str, tuple[Expression, ...]] = {
         "exp": ("g*y",),
         "tanh": ("g*(1 - y*y)",),
         "sigmoid": ("g*(y*(1 - y))",),
+        "exprel": (
+            "g*select(abs(a) < 0.001, 0.5 + a*(1/3 + a*(0.125 + a/30)), (exp(a) - y)*(1/a))",
+        ),
+        "log": ("g*(1/a)",),
+        "sqrt": ("g*(0.5*(1/y))",),
+        "sin": ("g*cos(a)",),
+        "cos": ("-(g*sin(a))",),
+        "cosh": ("g*(0.5*(exp(a) - exp(-a)))",),
+        "power": ("g*(b*power(a, b - 1))", "g*(y*log(a))"),
     }.items()
 }
 """What each operand gets of the gradient g towards the result y of an operator on a and b."""

@@ -55,9 +55,17 @@ OPERATORS: Mapping[str, Operator] = {
     "exp": Operator(1, "call", CALL),
     "tanh": Operator(1, "call", CALL),
     "sigmoid": Operator(1, "call", CALL),
+    "exprel": Operator(1, "call", CALL),
+    "log": Operator(1, "call", CALL),
+    "sqrt": Operator(1, "call", CALL),
+    "sin": Operator(1, "call", CALL),
+    "cos": Operator(1, "call", CALL),
+    "cosh": Operator(1, "call", CALL),
+    "power": Operator(2, "call", CALL),
     "select": Operator(3, "call", CALL),
 }
-"""The language. `select(c, a, b)` is a where the condition c holds, otherwise b."""
+"""The language. `select(c, a, b)` is a where the condition c holds, otherwise b; `exprel(x)` is
+(exp(x) - 1)/x, and 1 at 0; `power(x, p)` is x**p."""
 
 FUNCTIONS = tuple(name for name, operator in OPERATORS.items() if operator.notation == "call")
 

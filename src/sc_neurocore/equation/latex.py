@@ -22,7 +22,18 @@ _GREEK = re.compile(
     "upsilon|phi|chi|psi|omega|Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Upsilon|Phi|Psi|Omega"
 )
 _INFIX = {">=": r"\ge", ">": ">", "<=": r"\le", "<": "<", "+": "+", "-": "-"}
-_FUNCTION = {"min": r"\min", "max": r"\max", "exp": r"\exp", "tanh": r"\tanh", "sigmoid": r"\sigma"}
+_FUNCTION = {
+    "min": r"\min",
+    "max": r"\max",
+    "exp": r"\exp",
+    "tanh": r"\tanh",
+    "sigmoid": r"\sigma",
+    "exprel": r"\operatorname{exprel}",
+    "log": r"\ln",
+    "sin": r"\sin",
+    "cos": r"\cos",
+    "cosh": r"\cosh",
+}
 
 
 def latex_name(name: str) -> str:
@@ -59,6 +70,10 @@ def _latex(expression: Expression) -> tuple[str, int]:
         condition, chosen, otherwise = (_latex(operand)[0] for operand in operands)
         rows = rf"{chosen} & {condition} \\ {otherwise} & \text{{otherwise}}"
         return rf"\begin{{cases}}{rows}\end{{cases}}", CALL
+    if name == "sqrt":
+        return rf"\sqrt{{{_latex(operands[0])[0]}}}", CALL
+    if name == "power":
+        return rf"{_wrapped(operands[0], CALL)}^{{{_latex(operands[1])[0]}}}", SIGN
     if name in _FUNCTION:
         arguments = ", ".join(_latex(operand)[0] for operand in operands)
         return rf"{_FUNCTION[name]}\left({arguments}\right)", CALL

@@ -93,8 +93,10 @@ class Neuron:
             left minus right for `>=` and `>`, right minus left for `<=` and `<`.
         reset: Assignments to states, done where the neuron fired.
         after: Assignments to states, done always and last.
-        input: The name of the input current.
+        input: The name of the input current, the first if there are several.
         description: One paragraph for people: what the model is, and the paper it comes from.
+        more_inputs: The names of further inputs. A neuron with several runs by itself; a network
+            has one current.
     """
 
     name: str
@@ -106,6 +108,7 @@ class Neuron:
     after: tuple[Assignment, ...] = ()
     input: str = "I"
     description: str = field(default="", compare=False)
+    more_inputs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "states", MappingProxyType(dict(self.states)))
@@ -115,7 +118,8 @@ class Neuron:
     def __reduce__(self) -> tuple[object, ...]:
         # Read-only mappings do not pickle; plain dictionaries do.
         fields = (self.name, dict(self.states), dict(self.parameters), self.update, self.spike)
-        return Neuron, (*fields, self.reset, self.after, self.input, self.description)
+        rest = (self.reset, self.after, self.input, self.description, self.more_inputs)
+        return Neuron, (*fields, *rest)
 
     def __hash__(self) -> int:
         return hash(str(self))
@@ -188,6 +192,19 @@ class Neuron:
         if method is not None:
             reader.read(f"method {method}")
         return replace(reader.neuron(), description=description)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of all inputs."""
+        return (self.input, *self.more_inputs)
+
+    def need_one_input(self, what: str) -> None:
+        """Raise `EquationError` if there are several inputs, for what has but one current."""
+        if self.more_inputs:
+            raise EquationError(
+                f"{self.name} has the inputs {_listed(self.inputs)}: {what} has one current; "
+                f"compile the neuron alone, or write the equation with one input"
+            )
 
     @property
     def membrane(self) -> str:
@@ -268,7 +285,7 @@ def _listed(names: Iterable[str]) -> str:
 
 def _check(neuron: Neuron) -> None:
     """Raise `EquationError` for a neuron that no interpretation could run."""
-    declared = [*neuron.states, *neuron.parameters, neuron.input]
+    declared = [*neuron.states, *neuron.parameters, *neuron.inputs]
     locals_ = [line.target for line in neuron.update if line.is_local]
     for name in [neuron.name, *declared, *locals_]:
         if not NAME_PATTERN.fullmatch(name):

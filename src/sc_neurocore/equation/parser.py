@@ -18,7 +18,9 @@ from sc_neurocore.equation.expression import (
     Constant,
     Expression,
     Operation,
+    Symbol,
     evaluate,
+    is_condition,
     substituted,
     symbols,
 )
@@ -31,20 +33,34 @@ from sc_neurocore.equation.neuron import (
     reserved,
 )
 from sc_neurocore.equation.ode import METHODS, TIME_STEP, Equation, Method, discretise, together
+from sc_neurocore.equation.refractory import REFRACTORY, Refractory
 from sc_neurocore.equation.syntax import (
     MAXIMUM_LINE,
     MAXIMUM_NESTING,
     MAXIMUM_NUMBER_LENGTH,
     MAXIMUM_OPERANDS,
+    Function,
     Place,
     check_plain,
     misleads,
     read_assignment,
     read_expression,
 )
+from sc_neurocore.equation.units import (
+    NONE,
+    UNITS,
+    Dimensions,
+    UnitError,
+    dimensions_of,
+    sizes,
+    written,
+)
+from sc_neurocore.equation.units import TIME as TIME_DIMENSIONS
 from sc_neurocore.errors import EquationError
 
 MAXIMUM_LINES = 200
+TIME = "t"
+"""The time since the start, where nobody declares it."""
 
 _STATE = re.compile(r"(?P<name>\w+)\s*=\s*(?P<value>\S.*)")
 _PARAMETER = re.compile(
@@ -53,6 +69,12 @@ _PARAMETER = re.compile(
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 _WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 _OPERATOR = re.compile(r"[\w.)]\s*[-+*/]|\(")
+_FUNCTION = re.compile(
+    r"(?P<name>\w+)\s*\(\s*(?P<argument>\w+)\s*\)\s*=(?P<value>[^=\[].*?)"
+    r"(\s+in\s*\[\s*(?P<low>\S+)\s*,\s*(?P<high>\S+)\s*\])?"
+)
+_REFRACTORY = re.compile(r"(?P<is_while>while\s+)?(?P<value>.+?)(\s+holds\s+(?P<held>\w[\w\s,]*))?")
+_UNIT = re.compile(r"\s*:\s*(?P<unit>[^:=]+)$")
 _EQUATION = re.compile(r"\s*d(?P<name>\w+)\s*/\s*dt\s*=(?!=)")
 
 
@@ -82,6 +104,21 @@ def parse_neuron(text: str) -> Neuron:
         method exponential-euler
         parameter dt = 1 in (0, inf)
         dv/dt = (-(v - v_rest) + R*I)/tau
+
+    More lines make equations as their authors write them::
+
+        input g_e, g_i
+        function minf(v) = 1/(1 + exp(-(v + 20)/15)) in [-90, 60]
+        local i_Na = g_Na*minf(v)*(v - E_Na)
+        refractory t_ref holds v
+
+    `local` is short for `update local`. A `function` has one argument; beyond its range, if it has
+    one, it stays as it is at the ends. While a neuron is `refractory`, for a time or `while` a
+    condition holds, it does not fire, and the states that this `holds` keep their values. A `t`
+    that nobody declares is the time since the start, in the unit of dt.
+
+    Numbers may have units, such as `parameter C = 281*pF`, and lines may end in one, as in
+    `dv/dt = … : volt`. Units are checked, then taken out (see `equation.units`).
 
     They become update lines in which every right-hand side reads the states from before the step.
     The method is `euler` unless a line says `exponential-euler` (see `equation.ode`), and `dt` is
@@ -120,13 +157,18 @@ class NeuronReader:
 
     def __init__(self) -> None:
         self.name: str | None = None
-        self.input = "I"
+        self.inputs: tuple[str, ...] = ("I",)
         self.method: Method | None = None
         self.states: dict[str, float] = {}
         self.parameters: dict[str, Parameter] = {}
         self.definitions: dict[str, Expression] = {}
+        self.functions: dict[str, Function] = {}
+        self.refractory: Refractory | None = None
+        self._dimensions: dict[str, Dimensions | None] = {}
+        self._has_units = False
         self._has_input = False
         self._spike: _Line | None = None
+        self._given: dict[tuple[str, int], Dimensions] = {}  # units of lines, by keyword and index
         self._lines: dict[str, list[_Line]] = {"update": [], "reset": [], "after": []}
 
     def read_text(self, text: str) -> None:
@@ -150,38 +192,55 @@ class NeuronReader:
             where = f"line {number}" if number else "a line"
             raise EquationError(f"{where} has {len(line)} characters, {MAXIMUM_LINE} at most")
         check_plain(line, Place(line, number))
+        unit, line = self._read_unit(line, number)
         equation = _EQUATION.match(line)
         if equation is not None:
-            self._read_equation(line, equation, Place(line, number))
+            self._read_equation(line, equation, Place(line, number, 0, self.functions), unit)
             return
         lead = re.match(r"\s*(\S+)\s*", line)
         assert lead is not None  # the line is not blank
         keyword, rest = lead[1], line[lead.end() :]
-        place = Place(line, number, lead.end())
+        place = Place(line, number, lead.end(), self.functions)
         if keyword == "neuron" and self.name is None:
             self.name = _name(rest, place)
         elif keyword == "input" and not self._has_input:
-            self.input, self._has_input = _name(rest, place), True
+            self._read_inputs(rest, place, unit)
+        elif keyword == "function":
+            self._read_function(rest, place)
+        elif keyword == "refractory" and self.refractory is None:
+            self._read_refractory(rest, place)
+        elif keyword == "local":
+            self._read_assignment(
+                "update", line[lead.start(1) :], place.after(-len("local ")), unit
+            )
         elif keyword == "method":
             self._read_method(rest, place)
         elif keyword == "state":
             found = _declaration(_STATE, rest, place, "state v = 0", self.states)
             self.states[found["name"]] = self._value(found, place)
+            self._note_unit(found["name"], unit, place)
         elif keyword == "parameter":
             hint = "parameter beta = 0.9 in (0, 1)"
             declared = {**self.parameters, **self.definitions}
             found = _declaration(_PARAMETER, rest, place, hint, declared)
             self._read_parameter(found, place)
+            self._note_unit(found["name"], unit, place)
         elif keyword in self._lines:
-            self._lines[keyword].append(_Line(place, read_assignment(rest, place)))
+            self._read_assignment(keyword, rest, place, unit)
         elif keyword == "spike" and self._spike is None:
             condition = read_expression(rest, place)
             if not isinstance(condition, Operation):
                 raise place.error("expected a comparison, such as v >= threshold")
             self._spike = _Line(place, condition)
         else:
-            known = "neuron, state, parameter, input, update, spike, reset, after, dv/dt, method"
-            twice = " (already given above)" if keyword in ("neuron", "spike", "input") else ""
+            known = (
+                "neuron, state, parameter, input, function, local, update, dv/dt, method, spike, "
+                "reset, after, refractory"
+            )
+            once = ("neuron", "spike", "input", "refractory")
+            twice = " (already given above)" if keyword in once else ""
+            if keyword == "input":
+                twice = f" (already given above: write 'input {self.inputs[0]}, {rest}' for both)"
             raise Place(line, number, lead.start(1)).error(
                 f"a line starts with {keyword!r}{twice}; expected one of: {known}"
             )
@@ -197,7 +256,11 @@ class NeuronReader:
             raise EquationError(
                 f"method {self.method}: the text has no differential equation, such as dv/dt = …"
             )
+        self._add_time()
         self._check_names()
+        self._check_units()
+        if self.refractory is not None:
+            self._add_refractory(self.refractory)
         self._put_definitions_in()
         condition = self._spike.content
         assert isinstance(condition, Operation)  # `read` puts nothing else there
@@ -209,25 +272,112 @@ class NeuronReader:
             spike=condition,
             reset=_assignments(self._lines["reset"]),
             after=_assignments(self._lines["after"]),
-            input=self.input,
+            input=self.inputs[0],
+            more_inputs=self.inputs[1:],
         )
 
     def _put_definitions_in(self) -> None:
         """Write what defined parameters stand for where they are used."""
         assigned = {line.target for line in _assignments(self._lines["update"])}
-        taken = ({*self.states, self.input} | assigned) & {*self.definitions}
+        taken = ({*self.states, *self.inputs} | assigned) & {*self.definitions}
         if taken:
             raise EquationError(f"the name {min(taken)!r} is declared twice in {self.name}")
-        if self.definitions:
-            self._spike = self._spike and self._spike.with_definitions(self.definitions)
+        definitions = {**self._unit_sizes, **self.definitions}
+        if definitions:
+            self._spike = self._spike and self._spike.with_definitions(definitions)
             self._lines = {
-                keyword: [line.with_definitions(self.definitions) for line in lines]
+                keyword: [line.with_definitions(definitions) for line in lines]
                 for keyword, lines in self._lines.items()
             }
 
     @property
     def _equations(self) -> list[_Line]:
         return [line for line in self._lines["update"] if isinstance(line.content, Equation)]
+
+    def _read_assignment(
+        self, keyword: str, text: str, place: Place, unit: Dimensions | None
+    ) -> None:
+        assignment = read_assignment(text, place)
+        if unit is not None:
+            self._given[keyword, len(self._lines[keyword])] = unit
+        self._lines[keyword].append(_Line(place, assignment))
+
+    def _read_inputs(self, text: str, place: Place, unit: Dimensions | None) -> None:
+        names = [name.strip() for name in text.split(",")]
+        self.inputs = tuple(_name(name, place, max(text.find(name), 0)) for name in names)
+        self._has_input = True
+        for name in self.inputs:
+            self._note_unit(name, unit, place)
+
+    def _read_function(self, text: str, place: Place) -> None:
+        found = _FUNCTION.fullmatch(text)
+        if found is None:
+            raise place.error(
+                "expected something like: function f(v) = 1/(1 + exp(-v)) in [-90, 60]"
+            )
+        name, argument = _name(found["name"], place), found["argument"]
+        declared = {*self.states, *self.parameters, *self.definitions, *self.functions, "clamp"}
+        if name in declared or argument in RESERVED_NAMES:
+            raise place.error(f"the name {name if name in declared else argument!r} is taken")
+        bounds = [_number(found, end, place) for end in ("low", "high") if found[end]]
+        if bounds and not bounds[0] < bounds[1]:
+            raise place.error("expected a range from low to high", found.start("low"))
+        value = place.after(found.start("value"))
+        body = read_expression(found["value"], value)
+        known = {*self.parameters, *self.definitions, *self.unit_names, argument}
+        _check_known(_Line(value, Assignment(name, body)), known)
+        # The argument hides what else has its name.
+        self.functions[name] = Function(argument, body, *bounds)
+
+    def _read_refractory(self, text: str, place: Place) -> None:
+        found = _REFRACTORY.fullmatch(text)
+        if found is None:
+            raise place.error("expected something like: refractory 2, or refractory t_ref holds v")
+        value = place.after(found.start("value"))
+        expression = read_expression(found["value"], value)
+        if is_condition(expression) != bool(found["is_while"]):
+            raise value.error("expected a time, or 'while' and a condition such as v > 0")
+        held = [name.strip() for name in (found["held"] or "").split(",") if name.strip()]
+        self.refractory = Refractory(expression, tuple(held), bool(found["is_while"]), value)
+
+    def _read_unit(self, line: str, number: int | None) -> tuple[Dimensions | None, str]:
+        """Return the dimensions that a line ends in, if it does, and the line without them."""
+        found = _UNIT.search(line)
+        if found is None:
+            return None, line
+        self._has_units = True
+        place = Place(line, number, found.start("unit"))
+        expression = read_expression(found["unit"], place)
+        _check_known(_Line(place, Assignment("unit", expression)), {*UNITS})
+        return self._dimensions_of(expression, place, {}), line[: found.start()]
+
+    def _note_unit(self, name: str, unit: Dimensions | None, place: Place) -> None:
+        known = self._dimensions.setdefault(name, None)
+        if unit is None:
+            return
+        if known is not None and known != unit:
+            raise place.error(
+                f"{name} is in {written(known)}, and is said to be in {written(unit)}"
+            )
+        self._dimensions[name] = unit
+
+    def _dimensions_of(
+        self, expression: Expression, place: Place, known: Mapping[str, Dimensions | None]
+    ) -> Dimensions | None:
+        try:
+            return dimensions_of(expression, known)
+        except UnitError as error:
+            raise place.error(str(error)) from None
+
+    @property
+    def unit_names(self) -> set[str]:
+        """The names that are units here: those that nobody declares."""
+        declared = {*self.states, *self.parameters, *self.definitions, *self.inputs}
+        return {*UNITS} - declared
+
+    @property
+    def _unit_sizes(self) -> dict[str, Expression]:
+        return sizes(self.unit_names)
 
     def _read_parameter(self, found: re.Match[str], place: Place) -> None:
         bounds = [_number(found, end, place) for end in ("low", "high") if found[end]]
@@ -245,15 +395,23 @@ class NeuronReader:
 
     def _expression(self, found: re.Match[str], place: Place) -> Expression | None:
         """Return a value that is written as an expression of parameters; None for a number."""
-        text = found["value"]
+        text, name = found["value"], found["name"]
         words = {*_WORD.findall(text)} - {"nan", "inf"}
         if _NUMBER.fullmatch(text) or not (words or _OPERATOR.search(text)):
+            self._dimensions[name] = None if re.fullmatch(r"[+-]?0*\.?0*", text) else NONE
             return None
         value = place.after(found.start("value"))
         expression = read_expression(text, value)
+        units = self.unit_names - {name}
         known = {*self.parameters, *self.definitions}
-        _check_known(_Line(value, Assignment(found["name"], expression)), known)
-        return expression
+        used = units & {*symbols(expression)}
+        self._has_units |= bool(used)
+        # Units that nobody uses are no guesses worth making.
+        _check_known(_Line(value, Assignment(name, expression)), known | used)
+        self._dimensions[name] = (
+            self._dimensions_of(expression, value, self._dimensions) if self._has_units else NONE
+        )
+        return substituted(expression, sizes(used))
 
     def _value(self, found: re.Match[str], place: Place) -> float:
         """Return a declared value; of an expression, that of the parameters' defaults."""
@@ -270,7 +428,104 @@ class NeuronReader:
                 f"number",
                 found.start("value"),
             )
-        return value
+        return float(f"{value:.15g}") if self._has_units else value
+
+    @property
+    def _used(self) -> set[str]:
+        """All names in expressions."""
+        lines = [line for lines in self._lines.values() for line in lines]
+        expressions = [line.expression for line in [*lines, *filter(None, [self._spike])]]
+        expressions += [self.refractory.value] if self.refractory else []
+        return {name for expression in expressions for name in symbols(expression)}
+
+    def _add_time(self) -> None:
+        """Make the state t, if lines use it and nobody declares it."""
+        declared = {*self.states, *self.parameters, *self.definitions, *self.inputs}
+        declared |= {line.target for line in _assignments(self._lines["update"])}
+        if TIME not in self._used or TIME in declared:
+            return
+        self.states[TIME] = 0.0
+        self.parameters.setdefault(TIME_STEP, Parameter(1.0, 0.0))
+        self._dimensions[TIME] = TIME_DIMENSIONS
+        place = Place(f"after {TIME} = {TIME} + {TIME_STEP}")
+        step = Assignment(TIME, Symbol(TIME) + Symbol(TIME_STEP))
+        self._lines["after"].append(_Line(place, step))
+
+    def _add_refractory(self, refractory: Refractory) -> None:
+        """Make the state that counts down, what it holds, and the lines that move it."""
+        if REFRACTORY in {*self.states, *self.parameters, *self.definitions, *self.inputs}:
+            raise refractory.place.error(f"the name {REFRACTORY!r} is taken by this line's state")
+        unknown = sorted({*refractory.held} - {*self.states})
+        if unknown:
+            raise refractory.place.error(
+                f"{unknown[0]!r} is no state: those that can be held are {', '.join(self.states)}"
+            )
+        assert self._spike is not None  # by who calls this
+        self.states[REFRACTORY] = 0.0
+        if not refractory.is_while:
+            self.parameters.setdefault(TIME_STEP, Parameter(1.0, 0.0))
+        condition = self._spike.content
+        assert isinstance(condition, Operation)  # `read` puts nothing else there
+        place = refractory.place
+        self._spike = _Line(self._spike.place, refractory.blocked(condition))
+        self._lines["update"] = [
+            _Line(line.place, replace(line.content, value=refractory.kept(line.content)))
+            if isinstance(line.content, Assignment) and line.content.target in refractory.held
+            else line
+            for line in self._lines["update"]
+        ]
+        self._lines["reset"].append(_Line(place, Assignment(REFRACTORY, refractory.start)))
+        self._lines["after"].append(_Line(place, Assignment(REFRACTORY, refractory.next)))
+
+    def _check_units(self) -> None:
+        """Raise, with a caret, where units do not fit together, if there are any."""
+        if not (self._has_units or self._used & self.unit_names):
+            return
+        known = dict(self._dimensions)
+        known.setdefault(TIME_STEP, TIME_DIMENSIONS)
+        known[SPIKE] = NONE
+        for name in (*self.states, *self.parameters, *self.inputs):
+            known.setdefault(name, None)
+        # What an equation says of its own state holds before it as well.
+        for (keyword, index), unit in self._given.items():
+            content = self._lines[keyword][index].content
+            if isinstance(content, Equation):
+                known[content.target] = self._agreed(
+                    self._lines[keyword][index], known.get(content.target), unit
+                )
+        for keyword in ("update", "spike", "reset", "after"):
+            group = [self._spike] if keyword == "spike" else self._lines[keyword]
+            for index, line in enumerate(group):
+                assert line is not None  # by who calls this
+                found = self._dimensions_of(line.expression, line.place, known)
+                if keyword == "spike" or isinstance(line.content, Operation):
+                    continue
+                target = line.content.target
+                if isinstance(line.content, Equation) and found is not None:
+                    found = tuple(a + b for a, b in zip(found, TIME_DIMENSIONS, strict=True))
+                given = self._given.get((keyword, index))
+                if given is not None and isinstance(line.content, Assignment):
+                    found = self._agreed(line, found, given)
+                known[target] = self._agreed(line, known.get(target), found)
+
+        if self.refractory is not None:
+            found = self._dimensions_of(self.refractory.value, self.refractory.place, known)
+            if not self.refractory.is_while and found not in (None, TIME_DIMENSIONS):
+                raise self.refractory.place.error(f"a time is expected, not {written(found)}")
+
+    def _agreed(
+        self, line: _Line, known: Dimensions | None, found: Dimensions | None
+    ) -> Dimensions | None:
+        if known is not None and found is not None and known != found:
+            content = line.content
+            assert not isinstance(content, Operation)  # a condition has no unit
+            of = (
+                f"d{content.target}/dt times dt"
+                if isinstance(content, Equation)
+                else content.target
+            )
+            raise line.place.error(f"{of} is in {written(found)}: expected {written(known)}")
+        return found if known is None else known
 
     def _read_method(self, text: str, place: Place) -> None:
         for method in METHODS:
@@ -279,7 +534,9 @@ class NeuronReader:
                 return
         raise place.error(f"unknown method {text!r}; known: {', '.join(METHODS)}")
 
-    def _read_equation(self, line: str, head: re.Match[str], start: Place) -> None:
+    def _read_equation(
+        self, line: str, head: re.Match[str], start: Place, unit: Dimensions | None
+    ) -> None:
         place = start.after(head.end())
         name, update = _name(head["name"], start, head.start("name")), self._lines["update"]
         if any(
@@ -292,11 +549,14 @@ class NeuronReader:
                 "others, with update lines before or after them"
             )
         equation = Equation(name, read_expression(line[head.end() :], place))
+        if unit is not None:
+            self._given["update", len(update)] = unit
         update.append(_Line(place, equation))
 
     def _check_names(self) -> None:
         """Raise, with a caret, for a name that is not known where it stands."""
-        known = {*self.states, *self.parameters, *self.definitions, self.input}
+        known = {*self.states, *self.parameters, *self.definitions, *self.inputs}
+        known |= self.unit_names & self._used
         for line in self._lines["update"]:
             _check_known(line, known)
             if isinstance(line.content, Equation) and line.content.target not in self.states:
@@ -310,6 +570,9 @@ class NeuronReader:
                 known.add(line.content.target)
         for line in [*filter(None, [self._spike]), *self._lines["reset"]]:
             _check_known(line, known)
+        if self.refractory is not None:
+            refractory = self.refractory
+            _check_known(_Line(refractory.place, Assignment(REFRACTORY, refractory.value)), known)
         for line in self._lines["after"]:
             _check_known(line, known | {SPIKE})
 
@@ -327,8 +590,10 @@ class NeuronReader:
                 value = discretise(line.content, self.method or "euler", self.parameters)
             except EquationError as error:
                 raise line.place.error(str(error), line.place.find(line.content.target)) from None
+            if self.refractory is not None and line.content.target in self.refractory.held:
+                value = self.refractory.kept(Assignment(line.content.target, value))
             steps.append((line.content.target, value))
-        names = {*self.states, *self.parameters, self.input}
+        names = {*self.states, *self.parameters, *self.inputs}
         names |= {line.target for line in (*_assignments(before), *_assignments(after))}
         return (*_assignments(before), *together(steps, names), *_assignments(after))
 

@@ -34,7 +34,7 @@ class StepAlgebra(Algebra[T], Protocol[T]):
 def step(
     neuron: Neuron,
     state: Mapping[str, T],
-    current: T,
+    current: T | Mapping[str, T],
     parameters: Mapping[str, T],
     algebra: StepAlgebra[T],
 ) -> tuple[T, dict[str, T]]:
@@ -43,14 +43,15 @@ def step(
     Args:
         neuron: The model.
         state: The value of each state before the step.
-        current: The input current of this step.
+        current: The input current of this step; of several inputs each, by name.
         parameters: The value of each parameter.
         algebra: The interpretation.
 
     Returns:
         The spike, and the state after reset and `after` lines.
     """
-    environment: dict[str, T] = {**parameters, **state, neuron.input: current}
+    inputs: Mapping[str, T] = current if isinstance(current, Mapping) else {neuron.input: current}
+    environment: dict[str, T] = {**parameters, **state, **inputs}
     for line in neuron.update:
         value = evaluate(line.value, environment, algebra)
         environment[line.target] = algebra.assign(line.target, value, is_local=line.is_local)

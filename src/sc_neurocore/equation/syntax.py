@@ -12,7 +12,8 @@ import keyword
 import math
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from sc_neurocore.equation.expression import (
     FUNCTIONS,
@@ -21,6 +22,7 @@ from sc_neurocore.equation.expression import (
     Operation,
     Symbol,
     operation,
+    substituted,
 )
 from sc_neurocore.equation.neuron import RESERVED_NAMES, Assignment, reserved
 from sc_neurocore.errors import EquationError
@@ -28,6 +30,8 @@ from sc_neurocore.errors import EquationError
 MAXIMUM_LINE = 1000
 MAXIMUM_NESTING = 40
 MAXIMUM_NUMBER_LENGTH = 32
+MAXIMUM_PRODUCT = 8
+"""Powers up to here, with a whole exponent, are products."""
 MAXIMUM_OPERANDS = 500
 """Of a power, which is written out as a product."""
 
@@ -42,12 +46,30 @@ _COMPARE: dict[type[ast.cmpop], str] = {ast.GtE: ">=", ast.Gt: ">", ast.LtE: "<=
 
 
 @dataclass(frozen=True)
+class Function:
+    """A function of one argument that a text defines; it stays as it is at low and high."""
+
+    argument: str
+    body: Expression
+    low: float | None = None
+    high: float | None = None
+
+    def of(self, argument: Expression) -> Expression:
+        """Return what it is of an argument."""
+        if self.low is not None and self.high is not None:
+            above = operation("max", argument, Constant(self.low))
+            argument = operation("min", above, Constant(self.high))
+        return substituted(self.body, {self.argument: argument})
+
+
+@dataclass(frozen=True)
 class Place:
     """Where a piece of text stands, so that an error can point into the line it came from."""
 
     line: str
     number: int | None = None
     offset: int = 0
+    functions: Mapping[str, Function] = field(default_factory=dict, compare=False)
 
     def error(self, message: str, column: int = 0) -> EquationError:
         """Return an error that shows the line with a caret `column` characters into the text."""
@@ -59,7 +81,7 @@ class Place:
 
     def after(self, columns: int) -> Place:
         """Return the place that many characters further on."""
-        return Place(self.line, self.number, self.offset + columns)
+        return Place(self.line, self.number, self.offset + columns, self.functions)
 
     def find(self, name: str) -> int:
         """Return how far into the text a name first stands; 0 if it does not."""
@@ -86,9 +108,10 @@ def check_plain(text: str, place: Place) -> None:
 def parse_expression(text: str) -> Expression:
     """Read one expression, such as `beta*v + I`.
 
-    The language: numbers, names, `+ - * /`, unary minus, powers with a whole exponent from 2 to 8
-    (written out as products), the comparisons `>= > <= <`, the constant `pi`, the functions of
-    `expression.FUNCTIONS`, and `clamp(x, low, high)`, which is `min(max(x, low), high)`.
+    The language: numbers, names, `+ - * /`, unary minus, powers `**` (with a whole exponent from 2
+    to 8 written out as products, else `power`), the comparisons `>= > <= <`, the constant `pi`, the
+    functions of `expression.FUNCTIONS`, and `clamp(x, low, high)`, which is
+    `min(max(x, low), high)`.
 
     Raises:
         EquationError: Showing the line and a caret under what cannot be read.
@@ -176,9 +199,9 @@ def _convert(node: ast.expr, place: Place, depth: int) -> Expression:
                 return operation("neg", convert(operand))
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return convert(operand)
-            case ast.BinOp(left=base, op=ast.Pow(), right=ast.Constant(value=int() as exponent)):
-                if not 2 <= exponent <= 8:
-                    raise refuse(f"the exponent is {exponent}: expected a whole number 2 to 8")
+            case ast.BinOp(
+                left=base, op=ast.Pow(), right=ast.Constant(value=int() as exponent)
+            ) if not isinstance(exponent, bool) and 2 <= exponent <= MAXIMUM_PRODUCT:
                 factor = convert(base)
                 if exponent * _operands(factor) > MAXIMUM_OPERANDS:
                     raise refuse("this power is too large once it is written out as a product")
@@ -186,6 +209,8 @@ def _convert(node: ast.expr, place: Place, depth: int) -> Expression:
                 for _ in range(exponent - 1):
                     power = operation("*", power, factor)
                 return power
+            case ast.BinOp(left=base, op=ast.Pow(), right=exponent):
+                return operation("power", convert(base), convert(exponent))
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
                 return operation(_BINARY[type(op)], convert(left), convert(right))
             case ast.Compare(left=left, ops=[comparison], comparators=[right]) if (
@@ -196,9 +221,16 @@ def _convert(node: ast.expr, place: Place, depth: int) -> Expression:
                 return operation(
                     "min", operation("max", convert(value), convert(low)), convert(high)
                 )
+            case ast.Call(func=ast.Name(id=function), args=[argument], keywords=[]) if (
+                function in place.functions
+            ):
+                found = place.functions[function].of(convert(argument))
+                if _operands(found) > MAXIMUM_OPERANDS:
+                    raise refuse(f"{function} is too large once it is written out")
+                return found
             case ast.Call(func=ast.Name(id=function), args=arguments, keywords=[]):
                 if function not in FUNCTIONS:
-                    known = ", ".join([*FUNCTIONS, "clamp(x, low, high)"])
+                    known = ", ".join([*FUNCTIONS, "clamp(x, low, high)", *place.functions])
                     raise refuse(f"unknown function {function!r}; known: {known}")
                 return operation(function, *(convert(argument) for argument in arguments))
             case _:

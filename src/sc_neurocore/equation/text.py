@@ -65,7 +65,7 @@ def format_neuron(neuron: Neuron) -> str:
     for name, parameter in neuron.parameters.items():
         interval = f"({format_number(parameter.low)}, {format_number(parameter.high)})"
         lines.append(f"parameter {name} = {format_number(parameter.default)} in {interval}")
-    lines.append(f"input {neuron.input}")
+    lines.append(f"input {', '.join(neuron.inputs)}")
     for keyword, assignments in (
         ("update", neuron.update),
         ("spike", None),

@@ -7,136 +7,35 @@ tried stands in the table.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.errors import UserError
-from sc_neurocore.fixed.comparison import compare_neuron
-from sc_neurocore.fixed.lowering import NeuronProgram, bits_for, lower
+from sc_neurocore.fixed.choosing_neuron import choose_for_neuron
+from sc_neurocore.fixed.logic import luts
+from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.fixed.network_comparison import compare_network
-from sc_neurocore.fixed.qformat import MAXIMUM_CONSTANT_BITS, MAXIMUM_WIDTH, FixedPoint, QFormat
+from sc_neurocore.fixed.qformat import MAXIMUM_WIDTH, FixedPoint, QFormat
 from sc_neurocore.fixed.quantize import quantize
-from sc_neurocore.fixed.stimulus import Stimulus, run_neuron
+from sc_neurocore.fixed.trials import (
+    AUTO_FORMAT,
+    USUAL_TARGET,
+    Chosen,
+    Target,
+    Tried,
+    integer_bits,
+    is_auto,
+)
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription
 
-AUTO_FORMAT = "auto"
+__all__ = ["AUTO_FORMAT", "USUAL_TARGET", "Chosen", "Target", "Tried", "choose_for_network",
+           "choose_for_neuron", "is_auto"]  # fmt: skip
+
 CURRENT_EXTRA_BITS = 4
-_CONSTANT_ERROR = 0.002
 _FIRST_GUESS = 8
-
-
-@dataclass(frozen=True)
-class Target:
-    """What is good enough.
-
-    Attributes:
-        agreement: Spike counts agree at least so far, as a share.
-        state_error: The mean difference of each state is at most this share of its range.
-    """
-
-    agreement: float = 0.98
-    state_error: float = 0.01
-
-    def __post_init__(self) -> None:
-        if not (0 < self.agreement <= 1 and self.state_error > 0):
-            raise UserError(
-                f"agreement {self.agreement}, state error {self.state_error}: expected more than "
-                f"0, and at most 1 for the agreement"
-            )
-
-
-USUAL_TARGET = Target()
-
-
-@dataclass(frozen=True)
-class Tried:
-    """A format that was tried."""
-
-    format: str
-    constant_bits: int
-    spike_agreement: float
-    mean_state_error: float
-    is_enough: bool
-
-    @property
-    def line(self) -> str:
-        """The format in a line."""
-        return (
-            f"spikes agree in {self.spike_agreement:.1%}, states differ by "
-            f"{self.mean_state_error:.2%}{'' if self.is_enough else ': not enough'}"
-        )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON values."""
-        return dict(vars(self))
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The format that was chosen, and all that were tried, by width."""
-
-    formats: FixedPoint
-    tried: tuple[Tried, ...]
-
-
-def is_auto(format: str | QFormat) -> bool:
-    """Whether a format is to be chosen: "auto", or "auto:nearest"."""
-    return isinstance(format, str) and format.split(":")[0] == AUTO_FORMAT
-
-
-def choose_for_neuron(
-    neuron: Neuron,
-    stimulus: Stimulus,
-    format: str = AUTO_FORMAT,
-    target: Target = USUAL_TARGET,
-    constant_bits: int | None = None,
-    parameters: Mapping[str, float] = MappingProxyType({}),
-) -> Chosen:
-    """Choose the format of a neuron: one for all its states.
-
-    Args:
-        neuron: The neuron.
-        stimulus: The currents on which floats and integers are compared.
-        format: "auto", and after it `:nearest` or `:wrap` where that is wanted.
-        target: What is good enough.
-        constant_bits: Fraction bits of constants; by default as the format and the constants ask.
-        parameters: Values of parameters; those not given take their default.
-
-    Raises:
-        UserError: If no format of at most 44 bits is good enough.
-    """
-    floats = run_neuron(neuron, stimulus.currents, parameters)
-    finite = np.all([np.isfinite(trace[-1]) for trace in floats.states.values()], axis=0)
-    if not finite.any():
-        raise UserError(
-            f"{neuron.name}: floats run away on {stimulus.origin}, so that no format can be "
-            f"chosen: make dt smaller, use method exponential-euler, or name a format"
-        )
-    largest = [np.abs(trace[:, finite]).max() for trace in floats.states.values()]
-    largest += [abs(value) for value in neuron.states.values()]
-    largest += [
-        values[finite].max() / (1 if name in neuron.states else 2**CURRENT_EXTRA_BITS)
-        for name, values in floats.largest.items()
-    ]
-    largest.append(np.abs(stimulus.currents[:, finite]).max() / 2**CURRENT_EXTRA_BITS)
-
-    def attempt(form: QFormat) -> Tried:
-        bits = constant_bits
-        if bits is None:
-            bits = _constant_bits(neuron, FixedPoint(form), parameters)
-        program = lower(neuron, FixedPoint.parse(form, bits), parameters)
-        found = compare_neuron(program, stimulus, floats)
-        return _tried(program, found.spike_agreement, found.mean_state_error, target)
-
-    return _search(neuron.name, format, max(largest), attempt, target)
 
 
 def choose_for_network(
@@ -175,8 +74,8 @@ def choose_for_network(
         found = compare_network(description, network, inputs, origin, floats)
         return network.layers[0].program, found.spike_agreement, found.mean_state_error
 
-    integer_bits = _integer_bits(largest)
-    _, best, least = compared(_form(format, integer_bits, max(24 - integer_bits, 8)))
+    whole = integer_bits(largest)
+    _, best, least = compared(_form(format, whole, max(24 - whole, 8)))
     reachable = Target(
         agreement=min(target.agreement, best - 0.005),
         state_error=max(target.state_error, 1.1 * least),
@@ -195,27 +94,10 @@ def _tried(program: NeuronProgram, agreement: float, error: float, target: Targe
         constant_bits=formats.constant_fraction_bits,
         spike_agreement=agreement,
         mean_state_error=error,
-        is_enough=agreement >= target.agreement and error <= target.state_error,
+        is_enough=target.met_by(agreement, error),
+        width=formats.state.width,
+        luts=luts(program.program),
     )
-
-
-def _constant_bits(neuron: Neuron, formats: FixedPoint, parameters: Mapping[str, float]) -> int:
-    """Return the format's fraction bits of constants, or more where a constant needs them."""
-    widest = FixedPoint(formats.state, constant_fraction_bits=MAXIMUM_CONSTANT_BITS)
-    program = lower(neuron, widest, parameters)
-    needed = [formats.constant_fraction_bits]
-    for each in program.constants:
-        leak = 1 - abs(each.value)
-        if each.value:
-            needed.append(bits_for(each.value, _CONSTANT_ERROR))
-        if each.multiplies and 0 < leak < 0.5:
-            needed.append(bits_for(leak, _CONSTANT_ERROR))
-    return min(max(needed), MAXIMUM_CONSTANT_BITS)
-
-
-def _integer_bits(largest: float) -> int:
-    """Return the bits before the point, the sign counted, for numbers up to the largest."""
-    return max(1, math.frexp(largest)[1] + 1) if largest > 0 else 1
 
 
 def _form(format: str, integer_bits: int, fraction_bits: int) -> QFormat:
@@ -230,8 +112,8 @@ def _search(
     attempt: Callable[[QFormat], Tried],
     target: Target,
 ) -> Chosen:
-    integer_bits = _integer_bits(largest)
-    most = MAXIMUM_WIDTH - CURRENT_EXTRA_BITS - integer_bits
+    whole = integer_bits(largest)
+    most = MAXIMUM_WIDTH - CURRENT_EXTRA_BITS - whole
     if most < 1:
         raise UserError(
             f"{name}: its numbers go up to {largest:.3g}, for which no format of "
@@ -241,7 +123,7 @@ def _search(
 
     def is_enough(bits: int) -> bool:
         if bits not in tried:
-            tried[bits] = attempt(_form(format, integer_bits, bits))
+            tried[bits] = attempt(_form(format, whole, bits))
         return tried[bits].is_enough
 
     low, high = 0, min(_FIRST_GUESS, most)  # low is not enough, high is to be

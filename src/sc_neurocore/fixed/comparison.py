@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from sc_neurocore.fixed.evaluate import NumpyIntegers, evaluate
 from sc_neurocore.fixed.judgement import format_for
-from sc_neurocore.fixed.lowering import CURRENT, NEXT, SPIKE, NeuronProgram
+from sc_neurocore.fixed.lowering import NEXT, SPIKE, NeuronProgram
 from sc_neurocore.fixed.numerics import Finding, Kind, Severity
 from sc_neurocore.fixed.qformat import QFormat
-from sc_neurocore.fixed.stimulus import NeuronRun, Numbers, Stimulus, run_neuron
+from sc_neurocore.fixed.stimulus import NeuronRun, Numbers, Stimulus, currents_of, run_neuron
 
 AGREEMENT = 0.98
 """Integers that fire as often as floats to within this share are not warned of."""
@@ -109,8 +109,8 @@ class NeuronComparison:
 
     @property
     def format(self) -> str:
-        """The format of the states."""
-        return str(self.program.fixed_point.state)
+        """The formats."""
+        return self.program.fixed_point.text
 
     @property
     def counts(self) -> dict[str, tuple[int, int]]:
@@ -221,9 +221,9 @@ class NeuronComparison:
                 f"fires {self.spikes_float} times in floats and {self.spikes_integer} times in "
                 f"{self.format}",
             )
-        form = self.program.fixed_point.state
         for state, each in self.states.items():
             if each.saturated:
+                form = self.program.fixed_point.of(state)
                 needed = (
                     math.floor(each.low * 2.0**form.fraction_bits),
                     math.ceil(each.high * 2.0**form.fraction_bits),
@@ -262,9 +262,9 @@ def compare_neuron(
     finite = np.all([np.isfinite(trace[-1]) for trace in floats.states.values()], axis=0)
     unstable = tuple(name for name, good in zip(stimulus.names, finite, strict=True) if not good)
     agree = np.logical_and.accumulate(floats.spikes == integers.spikes, axis=0) & finite
-    form = program.fixed_point.state
+    formats = program.fixed_point
     states = {
-        name: compare_states(trace, integers.states[name], agree, finite, form)
+        name: compare_states(trace, integers.states[name], agree, finite, formats.of(name))
         for name, trace in floats.states.items()
     }
     return NeuronComparison(
@@ -277,18 +277,23 @@ def run_integers(program: NeuronProgram, currents: Numbers) -> NeuronRun:
     """Run a neuron's integers on currents, (steps, channels); the states come back as numbers."""
     formats, names = program.fixed_point, program.neuron.states
     algebra = NumpyIntegers(program.program)
-    shape = currents.shape[1:]
+    shape = currents.shape[1:2]
     state: dict[str, NDArray[Any]] = {
-        name: np.full(shape, formats.state.quantize(value)) for name, value in names.items()
+        name: np.full(shape, formats.of(name).quantize(value)) for name, value in names.items()
     }
-    spikes = np.zeros(currents.shape, dtype=bool)
-    states = {name: np.zeros(currents.shape) for name in names}
-    for number, current in enumerate(formats.current.quantize(currents)):
-        outputs = evaluate(program.program, {**state, CURRENT: current}, algebra)
+    spikes = np.zeros(currents.shape[:2], dtype=bool)
+    states = {name: np.zeros(currents.shape[:2]) for name in names}
+    inputs = {
+        port: formats.current.quantize(currents_of(program.neuron, currents, name))
+        for name, port in zip(program.neuron.inputs, program.currents, strict=True)
+    }
+    for number in range(len(currents)):
+        arriving = {port: current[number] for port, current in inputs.items()}
+        outputs = evaluate(program.program, {**state, **arriving}, algebra)
         spikes[number] = outputs[SPIKE]
         for name in names:
             state[name] = np.broadcast_to(outputs[name + NEXT], shape)
-            states[name][number] = formats.state.to_float(state[name].astype(np.int64))
+            states[name][number] = formats.of(name).to_float(state[name].astype(np.int64))
     return NeuronRun(spikes, states)
 
 

@@ -17,12 +17,20 @@ from sc_neurocore.fixed.program import Node, Program
 
 T = TypeVar("T")
 
+_WORD, _OBJECT = np.dtype(np.int64), np.dtype(object)
+
 WORD = 63
 """The widest number, in bits, that is computed in 64-bit integers."""
 
 
 class IntegerAlgebra(Protocol[T]):
-    """A kind of integers. Python's operators on it compute in two's complement."""
+    """A kind of integers. Python's operators on it compute in two's complement.
+
+    Attributes:
+        has_widths: Whether `resize` does anything.
+    """
+
+    has_widths: bool
 
     def constant(self, value: int, width: int) -> T:
         """Return a number of `width` bits."""
@@ -65,19 +73,23 @@ def evaluate(
     """
     values: list[T] = []
     names = {node: port.name for port, node in program.inputs}
+    widths = program.working_widths
     for index, node in enumerate(program.nodes):
         if node.operator == "input":
             values.append(inputs[names[index]])
             continue
         # At the width of the widest number that takes part, no operation can overflow.
-        parts = [program.nodes[operand] for operand in node.operands]
-        width = max([node.width, *(part.width for part in parts)])
-        operands = [
-            values[operand] if part.is_condition else algebra.resize(values[operand], width)
-            for operand, part in zip(node.operands, parts, strict=True)
-        ]
+        width = widths[index]
+        operands = [values[operand] for operand in node.operands]
+        if algebra.has_widths:
+            parts = [program.nodes[operand] for operand in node.operands]
+            operands = [
+                operand if part.is_condition else algebra.resize(operand, width)
+                for operand, part in zip(operands, parts, strict=True)
+            ]
         value = _apply(node, operands, width, algebra)
-        value = value if node.is_condition else algebra.resize(value, node.width)
+        if algebra.has_widths and not node.is_condition:
+            value = algebra.resize(value, node.width)
         values.append(value if observe is None else observe(index, value))
     return {port.name: values[node] for port, node in program.outputs}
 
@@ -133,17 +145,22 @@ class NumpyIntegers:
 
     def __init__(self, program: Program) -> None:
         """Prepare for the nodes of a program."""
-        self._is_wide = program.width > WORD
+        self.has_widths = program.width > WORD
+        self._constants: dict[tuple[int, bool], NDArray[Any]] = {}
+        self._tables: dict[tuple[tuple[int, ...], bool], NDArray[Any]] = {}
 
     def constant(self, value: int, width: int) -> NDArray[Any]:
         """Return a zero-dimensional array."""
-        return np.array(value, dtype=np.int64 if width <= WORD else object)
+        key = value, width <= WORD
+        if key not in self._constants:
+            self._constants[key] = np.array(value, dtype=np.int64 if width <= WORD else object)
+        return self._constants[key]
 
     def resize(self, value: NDArray[Any], width: int) -> NDArray[Any]:
         """Return the value as an array whose elements hold `width` bits."""
-        if not self._is_wide:
-            return value
-        return np.asarray(value).astype(np.int64 if width <= WORD else object)
+        wanted = _WORD if width <= WORD else _OBJECT
+        array = np.asarray(value)
+        return array if array.dtype is wanted else array.astype(wanted)
 
     def low_bits(self, value: Any, bits: int, *, signed: bool) -> Any:
         """Return the low bits as a number."""
@@ -154,7 +171,10 @@ class NumpyIntegers:
     def lookup(self, index: Any, entries: tuple[int, ...], width: int) -> Any:
         """Choose entries by element."""
         places = np.asarray(index).astype(np.int64)  # few, where they come as wide numbers too
-        return np.array(entries, dtype=np.int64 if width <= WORD else object)[places]
+        key = entries, width <= WORD
+        if key not in self._tables:
+            self._tables[key] = np.array(entries, dtype=np.int64 if width <= WORD else object)
+        return self._tables[key][places]
 
     def select(self, condition: Any, chosen: Any, otherwise: Any) -> Any:
         """Choose element by element."""
@@ -163,6 +183,8 @@ class NumpyIntegers:
 
 class BitVectors:
     """z3 bit-vectors: a program evaluated on them is a formula over all inputs."""
+
+    has_widths = True
 
     def __init__(self) -> None:
         """Find z3, which the `fpga` extra installs."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from sc_neurocore.fixed.lowering import CURRENT, NEXT, RESET, SPIKE, NeuronProgram, Store, bits_for
+from sc_neurocore.fixed.lowering import NEXT, RESET, SPIKE, NeuronProgram, Store, bits_for
 from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
 from sc_neurocore.fixed.numerics import (
     AssignmentFact,
@@ -26,7 +26,12 @@ from sc_neurocore.fixed.numerics import (
     StateFact,
 )
 from sc_neurocore.fixed.program import COMPARISONS, Interval
-from sc_neurocore.fixed.qformat import MAXIMUM_CONSTANT_BITS, MAXIMUM_WIDTH, QFormat
+from sc_neurocore.fixed.qformat import (
+    MAXIMUM_CONSTANT_BITS,
+    MAXIMUM_TABLE_BITS,
+    MAXIMUM_WIDTH,
+    QFormat,
+)
 from sc_neurocore.fixed.ranges import Reachable, reachable
 from sc_neurocore.fixed.resolution import Numbers, Resolution, resolutions
 from sc_neurocore.network.description import NetworkDescription, Population
@@ -60,7 +65,9 @@ def judge_neuron(
     """
     formats, given = program.fixed_point, parameters or {}
     form = formats.current
-    inputs: dict[str, Interval] = {CURRENT: current or (form.minimum, form.maximum)}
+    inputs: dict[str, Interval] = dict.fromkeys(
+        program.currents, current or (form.minimum, form.maximum)
+    )
     for port in program.parameters:
         limit = 1 << (port.width - 1)
         inputs[port.name] = (-limit, limit - 1)
@@ -71,7 +78,7 @@ def judge_neuron(
             ]
             inputs[port.name] = (integers[0], integers[1])
     names = program.neuron.states
-    initial = {name: int(formats.state.quantize(value)) for name, value in names.items()}
+    initial = {name: int(formats.of(name).quantize(value)) for name, value in names.items()}
     reached = reachable(program.program, initial, {name: name + NEXT for name in names}, inputs)
     constants = [*_constants(program, given)]
     judge = _Judge(program, reached, where)
@@ -81,6 +88,7 @@ def judge_neuron(
         *judge.assignments(),
         *judge.firing(must_fire),
         *judge.branches(),
+        *judge.tables(),
         *judge.rounding(resolved),
     ]
     return NeuronNumerics(
@@ -141,7 +149,7 @@ def numerics_of(program: NeuronProgram, neurons: tuple[NeuronNumerics, ...]) -> 
     """Put accounts together that are in the formats of one program."""
     formats = program.fixed_point
     return Numerics(
-        format=str(formats.state),
+        format=formats.text,
         current_format=str(formats.current),
         constant_bits=formats.constant_fraction_bits,
         neurons=neurons,
@@ -307,10 +315,14 @@ class _Judge:
             for fact in (self.fact(store) for store in self._program.stores)
             if fact.saturation != "impossible" and fact.target in self._program.neuron.states
         ]
-        state = self._program.fixed_point.state
+        formats = self._program.fixed_point
         if not full:
-            return f"a threshold within what {state.plain} holds, or a larger current, is needed"
+            return (
+                f"a threshold within what {formats.state.plain} holds, or a larger current, is "
+                f"needed"
+            )
         named = ", ".join(dict.fromkeys(fact.target for fact in full))
+        state = formats.of(full[0].target)
         return (
             f"{named} can saturate in {state.plain}: a format with more integer bits (or "
             f"--format auto, which finds one), or smaller units"
@@ -337,11 +349,27 @@ class _Judge:
                 "check the range of what it compares, or leave it out",
             )
 
+    def tables(self) -> Iterator[Finding]:
+        for table in self._program.tables:
+            error = table.relative_error
+            if error > WARNED_ERROR:
+                formats = self._program.fixed_point
+                more = min(formats.table_bits + 2, MAXIMUM_TABLE_BITS)
+                yield self._finding(
+                    "table",
+                    _severity(error),
+                    self._program.neuron.name,
+                    f"{table}: that is {error:.1%} of what it spans",
+                    f"a narrower range, with clamp({table.of}, low, high) or as in the format "
+                    f"'{formats.state}:range -90..60={table.of}', or more segments, as in "
+                    f"'{formats.state}:tables={more}'",
+                )
+
     def rounding(self, resolved: Mapping[str, Resolution]) -> Iterator[Finding]:
-        form = self._program.fixed_point.state
         for name, each in resolved.items():
             if each.distance is None:
                 continue
+            form = self._program.fixed_point.of(name)
             line = next(
                 (
                     self._statements[store.statement].text
@@ -357,7 +385,7 @@ class _Judge:
                     str(self._program.neuron.spike),
                     f"{name} fires {each.distance:.4g} from where it starts, which is "
                     f"{each.distance / each.step:.2g} steps of {form.plain}",
-                    f"{self._finer(each.distance / COARSE)} has {COARSE} steps",
+                    f"{self._finer(name, each.distance / COARSE)} has {COARSE} steps",
                 )
             if each.lost is not None and each.lost > LOST * each.distance:
                 assert each.leak is not None  # where something is lost
@@ -368,19 +396,19 @@ class _Judge:
                     f"{name} can rest up to {each.lost:.3g} below its level, "
                     f"{each.lost / each.distance:.0%} of the way to where it fires: every step "
                     f"rounds by up to {each.step:.3g}, and its leak is {each.leak:.3g} a step",
-                    f"{self._finer(LOST / 2 * each.distance * each.leak)} keeps that below "
+                    f"{self._finer(name, LOST / 2 * each.distance * each.leak)} keeps that below "
                     f"{LOST / 2:.0%}",
                 )
 
-    def _finer(self, step: float) -> str:
-        """Return the state's format with a step that is small enough, as text."""
-        form = self._program.fixed_point.state
+    def _finer(self, name: str, step: float) -> str:
+        """Return a state's format with a step that is small enough, as text."""
+        form = self._program.fixed_point.of(name)
         bits = max(math.ceil(-math.log2(step)), form.fraction_bits) if step > 0 else MAXIMUM_WIDTH
         return f"{'' if form.signed else 'U'}Q{form.integer_bits}.{bits}"
 
     def states(self, resolved: Mapping[str, Resolution]) -> Iterator[StateFact]:
-        form = self._program.fixed_point.state
         for name, (low, high) in self._reached.states.items():
+            form = self._program.fixed_point.of(name)
             each = resolved[name]
             yield StateFact(
                 name=name,
@@ -394,7 +422,7 @@ class _Judge:
 
     def _form(self, store: Store) -> QFormat:
         formats = self._program.fixed_point
-        return formats.current if store.is_local else formats.state
+        return formats.of(store.target, is_local=store.is_local)
 
 
 def _interval(low: float, high: float) -> str:

@@ -3,28 +3,41 @@
 An expression is computed at full width. Rounding and saturation (or wrapping) happen once, at the
 assignment to a state or local. Constant parts are folded in float64 and rounded once, to nearest,
 ties to even, at the constants' own fraction width. Parameters that differ between neurons are
-input ports at that width. exp, tanh and sigmoid are tables (`fixed.tables`).
+input ports at that width.
+
+Functions are tables (`fixed.tables`). A table stands for the largest part of the equation that
+holds a function, or divides, and depends on one thing that changes: a state, an input, a local, or
+what a minimum, a choice or a sum of several of them gives. What is a sum of such a part and a
+polynomial of the same thing is computed as a sum: only the part is a table. Locals that are such
+parts are written in where a larger table needs them.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
 
 from sc_neurocore.equation.algebra import ArrayAlgebra
-from sc_neurocore.equation.expression import Constant, Expression, Operation, Symbol
+from sc_neurocore.equation.expression import (
+    OPERATORS,
+    Constant,
+    Expression,
+    Operation,
+    Symbol,
+    substituted,
+)
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.step import step
 from sc_neurocore.errors import EquationError
 from sc_neurocore.fixed.adders import adders, multiplied
 from sc_neurocore.fixed.program import LookupTable, Port, Program, ProgramBuilder
 from sc_neurocore.fixed.qformat import FixedPoint, QFormat
-from sc_neurocore.fixed.tables import EXTRA_ARGUMENT_BITS, FUNCTIONS, PiecewiseLinear, tabulate
+from sc_neurocore.fixed.tables import ARGUMENT, EXTRA_ARGUMENT_BITS, PiecewiseLinear, tabulate
 
 CURRENT = "current"
 SPIKE = "spike"
@@ -32,6 +45,14 @@ NEXT = "_next"
 RESET = "_reset"
 """What the statement of a reset line ends in."""
 MAXIMUM_CONSTANT = 2.0**31
+FUNCTIONS = tuple(
+    name
+    for name, operator in OPERATORS.items()
+    if operator.notation == "call" and name not in ("abs", "min", "max", "select")
+)
+"""What becomes a table."""
+
+_X = Symbol(ARGUMENT)
 
 
 @dataclass(frozen=True)
@@ -112,6 +133,11 @@ class NeuronProgram:
     stores: tuple[Store, ...] = ()
 
     @property
+    def currents(self) -> tuple[str, ...]:
+        """The ports of the input currents."""
+        return current_ports(self.neuron)
+
+    @property
     def inputs(self) -> tuple[Port, ...]:
         """The input ports in order."""
         return tuple(port for port, _ in self.program.inputs)
@@ -132,14 +158,62 @@ class _Folded:
 
 @dataclass(frozen=True)
 class _Fixed:
-    """A node, in units of 2 ** -fraction_bits; or a truth value."""
+    """A node, in units of 2 ** -fraction_bits; or a truth value. What it is, for people."""
 
     node: int
     fraction_bits: int = 0
     is_condition: bool = False
+    expression: Expression = field(default=_X, compare=False)
 
 
-_Value: TypeAlias = _Folded | _Fixed
+@dataclass(frozen=True, eq=False)
+class _Curve:
+    """What depends on one node alone, and has none of its own before it is needed.
+
+    Attributes:
+        base: The node.
+        function: An expression in `tables.ARGUMENT`.
+        operator: The outermost operator, and
+        operands: what it is applied to.
+        is_table: Whether it holds a function, so that it cannot be computed exactly.
+        size: Of the expression.
+        statement: The line that it belongs to.
+        local: The local that it was assigned to, if any.
+    """
+
+    base: _Fixed
+    function: Expression
+    operator: str
+    operands: tuple[_Value, ...]
+    is_table: bool
+    size: int
+    statement: int
+    local: str = ""
+
+    @property
+    def expression(self) -> Expression:
+        if self.local:
+            return Symbol(self.local)
+        return substituted(self.function, {ARGUMENT: self.base.expression})
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether it is a sum of a table and a polynomial."""
+        return (
+            self.operator in ("+", "-")
+            and self.is_table
+            and any(isinstance(each, _Fixed) or _is_polynomial(each) for each in self.operands)
+        )
+
+
+_Value: TypeAlias = _Folded | _Fixed | _Curve
+
+_CURVED = ("+", "-", "*", "/", "neg", *FUNCTIONS)
+_LARGEST_CURVE = 400
+
+
+def _is_polynomial(value: _Value) -> bool:
+    return isinstance(value, _Curve) and not value.is_table
 
 
 class _Lowering:
@@ -161,6 +235,7 @@ class _Lowering:
         self.tables: dict[PiecewiseLinear, None] = {}
         self.constants: dict[RoundedConstant, None] = {}
         self.stores: list[Store] = []
+        self._made: dict[int, tuple[_Curve, _Fixed]] = {}  # by identity of the curve
 
     def begin(self) -> None:
         """Start the next line of the equation; there is none after the last."""
@@ -168,9 +243,9 @@ class _Lowering:
         if target:
             self.builder.begin(target, text)
 
-    def input(self, form: QFormat) -> _Fixed:
+    def input(self, name: str, form: QFormat) -> _Fixed:
         node = self.builder.input(form.minimum, form.maximum, form.fraction_bits)
-        return _Fixed(node, form.fraction_bits)
+        return _Fixed(node, form.fraction_bits, expression=Symbol(name))
 
     def constant(self, value: float) -> _Value:
         return _Folded(value, Constant(value))
@@ -182,41 +257,131 @@ class _Lowering:
             with np.errstate(all="ignore"):
                 value = float(self._floats.apply(operator, values))
             return _Folded(value, Operation(operator, tuple(each.expression for each in folded)))
+        if operator == "/" and isinstance(operands[1], _Folded) and operands[1].value == 0:
+            raise self._error("division by zero in the constant part of an equation")
+        if operator in _CURVED:
+            curve = self._curve(operator, operands)
+            if curve is not None:
+                return curve
+        return self._exact(operator, operands)
+
+    def _curve(self, operator: str, operands: tuple[_Value, ...]) -> _Curve | None:
+        """Return what depends on one node as such; None if it depends on more."""
+        bases = {_base(operand) for operand in operands if not isinstance(operand, _Folded)}
+        if len(bases) > 1 or any(base.is_condition for base in bases):
+            return None
+        size = 1 + sum(each.size if isinstance(each, _Curve) else 1 for each in operands)
+        if size > _LARGEST_CURVE:
+            return None
+        divides = operator == "/" and not isinstance(operands[1], _Folded)
+        parts = tuple(
+            Constant(each.value)
+            if isinstance(each, _Folded)
+            else _X
+            if isinstance(each, _Fixed)
+            else each.function
+            for each in operands
+        )
+        if not all(math.isfinite(each.value) for each in operands if isinstance(each, _Folded)):
+            raise self._error("a constant part of it is not a finite number")
+        return _Curve(
+            base=next(iter(bases)),
+            function=Operation(operator, parts),
+            operator=operator,
+            operands=operands,
+            is_table=divides
+            or operator in FUNCTIONS
+            or any(isinstance(each, _Curve) and each.is_table for each in operands),
+            size=size,
+            statement=len(self.builder.statements) - 1,
+        )
+
+    def _exact(self, operator: str, operands: tuple[_Value, ...]) -> _Value:
+        """Return a result of integers."""
         if operator == "/":
             numerator, divisor = operands
             if not isinstance(divisor, _Folded):
-                raise self._error(
-                    "division by something that changes is not available in integers: "
-                    "divide by a constant or a fixed parameter, or multiply by a reciprocal"
-                )
-            if divisor.value == 0:
-                raise self._error("division by zero in the constant part of an equation")
+                return self.apply("*", (numerator, self._function("/", (_ONE, divisor))))
             inverse = Operation("/", (Constant(1.0), divisor.expression))
             return self.apply("*", (numerator, _Folded(1 / divisor.value, inverse)))
+        if operator == "power" and not isinstance(operands[1], _Folded):
+            base, exponent = operands
+            logarithm = self._function("log", (base,))
+            return self._function("exp", (self.apply("*", (exponent, logarithm)),))
+        if operator in FUNCTIONS:
+            return self._function(operator, operands)
+        expression = Operation(operator, tuple(each.expression for each in operands))
         if operator == "select":
             condition, chosen, otherwise = operands
             if isinstance(condition, _Folded):
                 return chosen if condition.value else otherwise
-            return self._aligned(operator, (chosen, otherwise), lead=(condition.node,))
-        if operator == "*":
-            a, b = (self._fixed(operand, multiplies=True) for operand in operands)
-            bits = a.fraction_bits + b.fraction_bits
-            if self._is_one(a) or self._is_one(b):
-                return _Fixed(b.node if self._is_one(a) else a.node, bits)
-            for constant, other in ((a, b), (b, a)):
-                node = self.builder.nodes[constant.node]
-                most = 99 if self._formats.multipliers == "adders" else 1
-                if node.operator == "constant" and 0 < adders(node.amount) <= most:
-                    return _Fixed(multiplied(self.builder, other.node, node.amount, bits), bits)
-            return _Fixed(self.builder.apply("*", a.node, b.node, fraction_bits=bits), bits)
-        if operator in ("+", "-", "neg", "abs", "min", "max", ">=", ">", "<=", "<"):
-            return self._aligned(operator, operands)
-        if operator in FUNCTIONS:
-            return self._tabulated(operator, self._fixed(operands[0]))
-        raise self._error(f"{operator} is not available in integers")
+            assert isinstance(condition, _Fixed)  # a curve is a number
+            found = self._aligned(operator, (chosen, otherwise), lead=(condition.node,))
+        elif operator == "*":
+            found = self._product(operands)
+        elif operator in ("+", "-", "neg", "abs", "min", "max", ">=", ">", "<=", "<"):
+            found = self._aligned(operator, operands)
+        else:
+            raise self._error(f"{operator} is not available in integers")
+        return replace(found, expression=expression)
+
+    def _product(self, operands: tuple[_Value, ...]) -> _Fixed:
+        a, b = (self._fixed(operand, multiplies=True) for operand in operands)
+        bits = a.fraction_bits + b.fraction_bits
+        if self._is_one(a) or self._is_one(b):
+            return _Fixed(b.node if self._is_one(a) else a.node, bits)
+        for constant, other in ((a, b), (b, a)):
+            node = self.builder.nodes[constant.node]
+            most = 99 if self._formats.multipliers == "adders" else 1
+            if node.operator == "constant" and 0 < adders(node.amount) <= most:
+                return _Fixed(multiplied(self.builder, other.node, node.amount, bits), bits)
+        return _Fixed(self.builder.apply("*", a.node, b.node, fraction_bits=bits), bits)
+
+    def _function(self, operator: str, operands: tuple[_Value, ...]) -> _Value:
+        """Return a function of what depends on several things: it becomes a node first."""
+        nodes = tuple(each if isinstance(each, _Folded) else self._fixed(each) for each in operands)
+        curve = self._curve(operator, nodes)
+        assert curve is not None  # at most one of them is a node
+        return curve
+
+    def _node_of(self, curve: _Curve) -> _Fixed:
+        """Return the node of what depends on one thing, made where it is first needed."""
+        if id(curve) not in self._made:
+            with self.builder.within(curve.statement):
+                self._made[id(curve)] = curve, self._made_of(curve)
+        return self._made[id(curve)][1]
+
+    def _made_of(self, curve: _Curve) -> _Fixed:
+        if curve.local:
+            return self._stored(curve.local, curve.operands[0], is_local=True)
+        is_scaled = curve.operator == "neg" or (
+            curve.operator in ("*", "/")
+            and any(isinstance(each, _Folded) for each in curve.operands)
+        )
+        sums = any(isinstance(each, _Curve) and each.is_sum for each in curve.operands)
+        if not curve.is_table or curve.is_sum or (is_scaled and sums):
+            found = self._exact(curve.operator, curve.operands)
+            if isinstance(found, _Curve):  # a quotient became a product
+                return self._made_of(found)
+            assert isinstance(found, _Fixed)  # not all are constants
+            return found
+        return replace(self._tabulated(curve), expression=curve.expression)
 
     def assign(self, target: str, value: _Value, *, is_local: bool) -> _Value:
-        form = self._formats.current if is_local else self._formats.state
+        stored: _Value
+        if is_local and isinstance(value, _Curve) and value.is_table:
+            # It may be part of a larger table, and then needs no node.
+            place = len(self.builder.statements) - 1
+            stored = replace(value, operands=(value,), local=target, statement=place)
+        else:
+            stored = self._stored(target, value, is_local=is_local)
+        if not self._resets:  # a reset line ends in `reset`
+            self.begin()
+        return stored
+
+    def _stored(self, target: str, value: _Value, *, is_local: bool) -> _Fixed:
+        """Return what a state or local holds of a value."""
+        form = self._formats.of(target, is_local=is_local)
         exact = self._fixed(value)
         rescaled = node = self._rescaled(exact, form.fraction_bits).node
         if form.overflow == "wrap":
@@ -224,11 +389,10 @@ class _Lowering:
         else:
             node = self.builder.clamp(node, form.minimum, form.maximum, stores=True)
         is_rounded = exact.fraction_bits > form.fraction_bits
-        place = len(self.builder.statements) - 1
-        self.stores.append(Store(place, target, is_local, rescaled, node, is_rounded))
-        if not self._resets:  # a reset line ends in `reset`
-            self.begin()
-        return _Fixed(node, form.fraction_bits)
+        self.stores.append(
+            Store(self.builder.statement, target, is_local, rescaled, node, is_rounded)
+        )
+        return _Fixed(node, form.fraction_bits, expression=Symbol(target))
 
     def fire(self, operator: str, left: _Value, right: _Value) -> _Value:
         if isinstance(left, _Folded) and isinstance(right, _Folded):
@@ -247,7 +411,7 @@ class _Lowering:
 
     def _error(self, message: str) -> EquationError:
         """Return an error that names the neuron and the line it is about."""
-        line = self.builder.statements[-1].text
+        line = self.builder.statements[self.builder.statement].text
         return EquationError(f"{self._neuron.name}, in {line!r}: {message}")
 
     def _rescaled(self, value: _Fixed, bits: int) -> _Fixed:
@@ -264,25 +428,28 @@ class _Lowering:
                 node = build.apply("+", node, build.constant(half, fine), fraction_bits=fine)
         return _Fixed(build.apply(">>", node, amount=surplus, fraction_bits=bits), bits)
 
-    def _tabulated(self, function: str, argument: _Fixed) -> _Value:
+    def _tabulated(self, curve: _Curve) -> _Fixed:
         """Return a function of a number, as `fixed.tables` defines it."""
         build = self.builder
-        finest = self._formats.state.fraction_bits + EXTRA_ARGUMENT_BITS
-        bits = min(argument.fraction_bits, finest)
-        node = self._rescaled(argument, bits).node
+        bits = min(curve.base.fraction_bits, self._formats.finest + EXTRA_ARGUMENT_BITS)
+        node = self._rescaled(curve.base, bits).node
         interval = (build.nodes[node].low, build.nodes[node].high)
-        table = tabulate(function, *interval, bits, self._formats)
+        try:
+            table = tabulate(curve.function, *interval, bits, self._formats, curve.base.expression)
+        except EquationError as error:
+            raise self._error(str(error)) from None
         self.tables[table] = None
         node = build.clamp(node, table.first, table.last)
         start = build.constant(table.first, bits)
         position = build.apply("-", node, start, fraction_bits=bits) if table.first else node
         index = build.apply(">>", position, amount=table.segment_bits)
-        values = LookupTable(f"{function}_value", table.entries[:-1], str(table))
+        values = LookupTable(f"{table.name}_value", table.entries[:-1], str(table))
         entry = build.lookup(index, values, table.entry_bits)
         if table.segment_bits == 0:
             return _Fixed(entry, table.entry_bits)
-        note = f"what {function} gains on each line"
-        gains = LookupTable(f"{function}_gain", table.differences, note)
+        gains = LookupTable(
+            f"{table.name}_gain", table.differences, f"what {table.written} gains on each line"
+        )
         gain = build.lookup(index, gains, table.entry_bits)
         offset = build.apply("low", position, amount=table.segment_bits, fraction_bits=bits)
         product_bits = table.entry_bits + table.segment_bits
@@ -299,9 +466,12 @@ class _Lowering:
         """Return a number's node: constants are rounded here, spikes become 0 or 1."""
         if isinstance(value, _Folded):
             return self._rounded(value, multiplies)
+        if isinstance(value, _Curve):
+            return self._node_of(value)
         if value.is_condition:
             one, zero = self.builder.constant(1, 0), self.builder.constant(0, 0)
-            return _Fixed(self.builder.apply("select", value.node, one, zero))
+            node = self.builder.apply("select", value.node, one, zero)
+            return _Fixed(node, expression=value.expression)
         return value
 
     def _rounded(self, constant: _Folded, multiplies: bool) -> _Fixed:
@@ -318,7 +488,7 @@ class _Lowering:
                 f"fraction bits: raise constant_fraction_bits (--constant-bits) to "
                 f"{bits_for(value, 0.01)}, with which it is at most 1 % off"
             )
-        place = len(self.builder.statements) - 1
+        place = self.builder.statement
         self.constants[
             RoundedConstant(place, constant.expression, value, integer, bits, multiplies)
         ] = None
@@ -345,6 +515,20 @@ class _Lowering:
         return _Fixed(node, bits)
 
 
+_ONE = _Folded(1.0, Constant(1.0))
+
+
+def _base(value: _Value) -> _Fixed:
+    """Return the node that a value depends on."""
+    assert not isinstance(value, _Folded)  # by how they are picked
+    return value.base if isinstance(value, _Curve) else value
+
+
+def current_ports(neuron: Neuron) -> tuple[str, ...]:
+    """Return the ports of a neuron's inputs: `current` for one, the inputs' names for several."""
+    return neuron.inputs if neuron.more_inputs else (CURRENT,)
+
+
 def bits_for(value: float, error: float) -> int:
     """Return the fraction bits with which rounding a number errs by less than a share of it."""
     return max(0, math.ceil(-math.log2(2 * error * abs(value))))
@@ -368,18 +552,27 @@ def lower(
         EquationError: If a parameter is unknown or out of its range, or the equation uses what
             integers do not have.
     """
-    for name in (*neuron.states, *neuron.parameters):
+    for name in (*neuron.states, *neuron.parameters, *neuron.more_inputs):
         if name in (CURRENT, SPIKE) or name.endswith(NEXT):
             raise EquationError(
                 f"{neuron.name}: the name {name!r} is taken by the ports of the integer model: "
                 f"rename it"
             )
     for name, value in neuron.states.items():
-        if abs(value - formats.state.to_float(formats.state.quantize(value))) >= 1:
+        form = formats.of(name)
+        if abs(value - form.to_float(form.quantize(value))) >= 1:
             raise EquationError(
-                f"{neuron.name}: state {name} = {value:g} lies outside {formats.state}: choose "
+                f"{neuron.name}: state {name} = {value:g} lies outside {form}: choose "
                 f"a format with more integer bits, or scale the equation"
             )
+    unknown = sorted(
+        {name for name, _ in formats.own}
+        - {*neuron.states, *(line.target for line in neuron.update if line.is_local)}
+    )
+    if unknown:
+        raise EquationError(
+            f"{neuron.name} has no state or local {unknown[0]!r}, for which a format is given"
+        )
     port_names = [port.name for port in ports]
     folded = {
         name: value for name, value in neuron.resolve(values).items() if name not in port_names
@@ -388,12 +581,16 @@ def lower(
     inputs: list[tuple[Port, _Fixed]] = []
 
     def add_input(name: str, form: QFormat) -> _Fixed:
-        value = lowering.input(form)
+        symbol = neuron.input if name == CURRENT else name
+        value = lowering.input(symbol, form)
         inputs.append((Port(name, form.width, form.fraction_bits, form.signed), value))
         return value
 
-    state: dict[str, _Value] = {name: add_input(name, formats.state) for name in neuron.states}
-    current = add_input(CURRENT, formats.current)
+    state: dict[str, _Value] = {name: add_input(name, formats.of(name)) for name in neuron.states}
+    currents: dict[str, _Value] = {
+        name: add_input(port, formats.current)
+        for name, port in zip(neuron.inputs, current_ports(neuron), strict=True)
+    }
     bits = formats.constant_fraction_bits
     parameters: dict[str, _Value] = {
         name: _Folded(value, Symbol(name)) for name, value in folded.items()
@@ -402,17 +599,11 @@ def lower(
         parameters[port.name] = add_input(port.name, QFormat(port.width - bits, bits))
 
     lowering.begin()
-    spike, new_state = step(neuron, state, current, parameters, lowering)
+    spike, new_state = step(neuron, state, currents, parameters, lowering)
     outputs = [(Port(SPIKE, 1, 0, signed=False), spike)]
-    outputs += [
-        (
-            Port(
-                name + NEXT, formats.state.width, formats.state.fraction_bits, formats.state.signed
-            ),
-            value,
-        )
-        for name, value in new_state.items()
-    ]
+    for name, following in new_state.items():
+        form = formats.of(name)
+        outputs.append((Port(name + NEXT, form.width, form.fraction_bits, form.signed), following))
     program = Program(
         nodes=tuple(lowering.builder.nodes),
         statements=tuple(lowering.builder.statements),

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sc_neurocore.equation.algebra import Array
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.evaluate import NumpyIntegers, evaluate
 from sc_neurocore.fixed.lowering import CURRENT, NEXT, SPIKE, NeuronProgram
 from sc_neurocore.fixed.program import Port, Program, ProgramBuilder
 from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.synapses import SPIKE_SIGNAL, Integers, IntegerSynapses, Signal
-from sc_neurocore.kernels.inference import Array, Chain, NetworkRun
+from sc_neurocore.kernels.inference import Chain, NetworkRun
 from sc_neurocore.kernels.reference_neurons import Neurons
 from sc_neurocore.kernels.wiring import Wires
 from sc_neurocore.network.description import InputEncoding, Shape
@@ -79,7 +80,7 @@ class IntegerLayer:
     @property
     def outgoing(self) -> Signal:
         """What the neurons hand on: spikes, or membranes in their format."""
-        form = self.program.fixed_point.state
+        form = self.program.fixed_point.of(self.program.neuron.membrane)
         if self.is_integrator:
             return Signal(form.fraction_bits, form.minimum, form.maximum)
         return SPIKE_SIGNAL
@@ -102,8 +103,8 @@ class IntegerLayer:
     @property
     def shift(self) -> int:
         """From the accumulator's unit to the current's, to the right."""
-        state = self.program.fixed_point.state
-        return self.accumulator.fraction_bits - state.fraction_bits
+        current = self.program.fixed_point.current
+        return self.accumulator.fraction_bits - current.fraction_bits
 
     @property
     def accumulator_bits(self) -> int:
@@ -248,8 +249,8 @@ class _IntegerNeurons(Neurons):
 
 
 def _initial_state(program: NeuronProgram) -> dict[str, int]:
-    form = program.fixed_point.state
-    return {name: int(form.quantize(value)) for name, value in program.neuron.states.items()}
+    formats, states = program.fixed_point, program.neuron.states
+    return {name: int(formats.of(name).quantize(value)) for name, value in states.items()}
 
 
 @dataclass(frozen=True)
@@ -274,7 +275,7 @@ class IntegerNetwork:
 
     @property
     def input_bits(self) -> int:
-        """Inputs are unsigned integers of this many bits."""
+        """Inputs are integers of this many bits."""
         return self.input.bits
 
     @property
@@ -290,8 +291,9 @@ class IntegerNetwork:
 
     @property
     def fixed_point(self) -> FixedPoint:
-        """The number formats, the same for all neurons."""
-        return self.layers[0].program.fixed_point
+        """The number formats, the same for all neurons but for their states' names."""
+        own = {name: form for program in self.programs for name, form in program.fixed_point.own}
+        return replace(self.layers[0].program.fixed_point, own=tuple(own.items()))
 
     @property
     def programs(self) -> tuple[NeuronProgram, ...]:
@@ -327,7 +329,7 @@ class IntegerNetwork:
         Samples are taken in slices: memory grows only with what is returned.
 
         Args:
-            inputs: Unsigned integers in the input encoding: (batch, *shape) where it is static,
+            inputs: Integers in the input encoding: (batch, *shape) where it is static,
                 else (steps, batch, *shape). Each frame may also be flat, row by row.
             record: Keep every spike and state.
             progress: Receives how many inputs are done.

@@ -29,6 +29,8 @@ class LayerComparison:
         spikes_integer: In integers.
         spike_agreement: 1 less the sum of the differences of the neurons' counts, sample by
             sample, over the larger of the two.
+        equal_spikes: The spikes that are in both, in the same step, over the larger number.
+        saturated: How many states of all neurons, samples and steps are at an end of the format.
         states: Each state, compared until the first spike of the sample that differs anywhere.
     """
 
@@ -36,6 +38,8 @@ class LayerComparison:
     spikes_float: int
     spikes_integer: int
     spike_agreement: float
+    equal_spikes: float
+    saturated: int
     states: Mapping[str, StateComparison]
 
     def as_dict(self) -> dict[str, Any]:
@@ -72,8 +76,8 @@ class NetworkComparison:
 
     @property
     def format(self) -> str:
-        """The format of the states."""
-        return str(self.network.fixed_point.state)
+        """The formats."""
+        return self.network.fixed_point.text
 
     @property
     def spikes_float(self) -> int:
@@ -93,6 +97,41 @@ class NetworkComparison:
         return float(np.average(shares, weights=weights)) if any(weights) else 1.0
 
     @property
+    def equal_spikes(self) -> float:
+        """The share of the spikes of all layers that are in both, in the same step."""
+        weights = [max(layer.spikes_float, layer.spikes_integer) for layer in self.layers]
+        shares = [layer.equal_spikes for layer in self.layers]
+        return float(np.average(shares, weights=weights)) if any(weights) else 1.0
+
+    @property
+    def saturated(self) -> int:
+        """How many states of all layers are at an end of the format."""
+        return sum(layer.saturated for layer in self.layers)
+
+    @property
+    def warnings(self) -> tuple[tuple[str, str], ...]:
+        """What a user should know before the integers are trusted."""
+        silent = tuple(
+            (
+                "warning",
+                f"{each.name}: never fires in integers, and {each.spikes_float} times in floats: "
+                f"choose a format with more fraction bits, or --format auto",
+            )
+            for each in self.layers
+            if each.spikes_float and not each.spikes_integer
+        )
+        ends = tuple(
+            (
+                "warning",
+                f"{each.name}: {each.saturated} states are at an end of {self.format}: choose a "
+                f"format with more integer bits, or --format auto",
+            )
+            for each in self.layers
+            if each.saturated
+        )
+        return silent + ends
+
+    @property
     def largest_state_error(self) -> float:
         """The largest difference of any state while the spikes agree."""
         return max(each.largest_error for layer in self.layers for each in layer.states.values())
@@ -107,9 +146,10 @@ class NetworkComparison:
         """The comparison in a line."""
         return (
             f"same answer for {self.same_answer:.1%} of {self.samples} inputs; {self.spikes_float} "
-            f"spikes in floats, {self.spikes_integer} in integers (they agree in "
-            f"{self.spike_agreement:.1%}); while they do, states differ by "
-            f"{self.mean_state_error:.2%} of their range"
+            f"spikes in floats, {self.spikes_integer} in integers ({self.equal_spikes:.1%} are the "
+            f"same; counts agree in {self.spike_agreement:.1%}); until the first that is not, "
+            f"states differ by {self.mean_state_error:.2%} of their range, by "
+            f"{self.largest_state_error:.3g} at most; {self.saturated} saturated"
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -129,6 +169,8 @@ class NetworkComparison:
             "spikes_float": self.spikes_float,
             "spikes_integer": self.spikes_integer,
             "spike_agreement": self.spike_agreement,
+            "equal_spikes": self.equal_spikes,
+            "saturated": self.saturated,
             "largest_state_error": self.largest_state_error,
             "mean_state_error": self.mean_state_error,
             "layers": [layer.as_dict() for layer in self.layers],
@@ -191,7 +233,7 @@ def _layer(
     number: int,
     agree: NDArray[np.bool_],
 ) -> LayerComparison:
-    form = network.fixed_point.state
+    formats = network.fixed_point
     a, b = (run.spikes[number] for run in (floats, integers))
     counts = np.stack([a.sum(axis=0).ravel(), b.sum(axis=0).ravel()], axis=1)
     neurons = a[0, 0].size
@@ -200,18 +242,24 @@ def _layer(
     def flat(values: NDArray[Any]) -> NDArray[np.float64]:
         return values.reshape(len(values), -1).astype(np.float64)
 
+    def at_the_end(state: str, trace: NDArray[Any]) -> int:
+        form = formats.of(state)
+        return int((trace == form.maximum).sum() + (form.signed and (trace == form.minimum).sum()))
+
     return LayerComparison(
         name=name,
         spikes_float=int(a.sum()),
         spikes_integer=int(b.sum()),
         spike_agreement=agreement(counts),
+        equal_spikes=float((a & b).sum() / max(a.sum(), b.sum(), 1)) if a.any() or b.any() else 1.0,
+        saturated=sum(at_the_end(*each) for each in integers.states[number].items()),
         states={
             state: compare_states(
                 flat(trace),
-                form.to_float(flat(integers.states[number][state])),
+                formats.of(state).to_float(flat(integers.states[number][state])),
                 wide,
                 np.isfinite(flat(trace)[-1]),
-                form,
+                formats.of(state),
             )
             for state, trace in floats.states[number].items()
         },
@@ -234,7 +282,7 @@ def _first(
     if not found:
         return None
     step, sample, neuron, layer = min(found, key=lambda each: (each[0], each[3]))
-    form = network.fixed_point.state
+    formats = network.fixed_point
 
     def at(values: NDArray[Any]) -> float:
         return float(values[step, sample].ravel()[neuron])
@@ -244,7 +292,7 @@ def _first(
         step=step,
         fired="float" if at(floats.spikes[layer]) else "integer",
         states={
-            name: (at(trace), float(form.to_float(at(integers.states[layer][name]))))
+            name: (at(trace), float(formats.of(name).to_float(at(integers.states[layer][name]))))
             for name, trace in floats.states[layer].items()
         },
     )

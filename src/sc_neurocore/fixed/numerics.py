@@ -16,7 +16,15 @@ from sc_neurocore.errors import UserError
 Severity: TypeAlias = Literal["warning", "error"]
 Saturation: TypeAlias = Literal["impossible", "possible", "certain"]
 Kind: TypeAlias = Literal[
-    "constant", "leak", "saturation", "silent", "always", "branch", "rounding", "disagreement"
+    "constant",
+    "leak",
+    "saturation",
+    "silent",
+    "always",
+    "branch",
+    "table",
+    "rounding",
+    "disagreement",
 ]
 
 KINDS: Mapping[Kind, str] = {
@@ -24,6 +32,7 @@ KINDS: Mapping[Kind, str] = {
     "leak": "a decay whose leak is gone or off by more than 10 %",
     "saturation": "a line that always saturates",
     "silent": "a neuron that can never fire",
+    "table": "a table that is wrong by more than 10 % of what it spans",
     "always": "a neuron that fires in every step",
     "disagreement": "integers that are silent where floats fire, or the other way round",
 }
@@ -117,7 +126,7 @@ class NeuronNumerics(_Part):
         constants: Each once per line.
         assignments: In written order.
         states: In the order of their declaration.
-        tables: What stands for exp, tanh or sigmoid, with its largest error.
+        tables: What stands for functions, each with its largest error.
         findings: What is worth a warning or is refused.
     """
 

@@ -7,8 +7,10 @@ what does not fit into a state is clamped, or wrapped, by a node of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from sc_neurocore.errors import EquationError
 
@@ -83,12 +85,12 @@ class Node:
     table: LookupTable | None = None
     stores: bool = False
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Bits of the node in two's complement."""
         return signed_width(self.low, self.high)
 
-    @property
+    @cached_property
     def is_condition(self) -> bool:
         """Whether the node is a truth value."""
         return self.operator in COMPARISONS
@@ -180,6 +182,14 @@ class Program:
     inputs: tuple[tuple[Port, int], ...]
     outputs: tuple[tuple[Port, int], ...]
 
+    @cached_property
+    def working_widths(self) -> tuple[int, ...]:
+        """Of each node the bits at which it cannot overflow: its own, or an operand's."""
+        return tuple(
+            max([node.width, *(self.nodes[operand].width for operand in node.operands)])
+            for node in self.nodes
+        )
+
     @property
     def width(self) -> int:
         """The width of the widest node."""
@@ -221,11 +231,22 @@ class ProgramBuilder:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.statements: list[Statement] = [Statement("", "inputs")]
+        self.statement = 0
         self._known: dict[Node, int] = {}
 
     def begin(self, target: str, text: str) -> None:
         """Start the statement that the next nodes belong to."""
         self.statements.append(Statement(target, text))
+        self.statement = len(self.statements) - 1
+
+    @contextmanager
+    def within(self, statement: int) -> Iterator[None]:
+        """Let what is made belong to an earlier statement."""
+        now, self.statement = self.statement, statement
+        try:
+            yield
+        finally:
+            self.statement = now
 
     def input(self, low: int, high: int, fraction_bits: int) -> int:
         """Make an input node; two calls make two."""
@@ -332,8 +353,9 @@ class ProgramBuilder:
     def _append(self, node: Node) -> int:
         if node.width > MAXIMUM_RESULT_BITS:
             raise EquationError(
-                f"{self.statements[-1].text}: an intermediate result needs {node.width} bits, at "
-                f"most {MAXIMUM_RESULT_BITS} are supported: lower the powers, or clamp before them"
+                f"{self.statements[self.statement].text}: an intermediate result needs "
+                f"{node.width} bits, at most {MAXIMUM_RESULT_BITS} are supported: lower the "
+                f"powers, or clamp before them"
             )
-        self.nodes.append(replace(node, statement=len(self.statements) - 1))
+        self.nodes.append(replace(node, statement=self.statement))
         return len(self.nodes) - 1

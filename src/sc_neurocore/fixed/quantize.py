@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.evaluate import NumpyIntegers
 from sc_neurocore.fixed.lowering import MAXIMUM_CONSTANT, NeuronProgram, ParameterPort, lower
@@ -42,7 +43,7 @@ _BITS_OF_FACTOR = 16
 
 def quantize(
     description: NetworkDescription,
-    format: str | QFormat = "Q8.8",
+    format: str | QFormat | FixedPoint = "Q8.8",
     weight_bits: int | Sequence[int] = 8,
     current_extra_bits: int = 4,
     constant_bits: int | None = None,
@@ -55,7 +56,7 @@ def quantize(
 
     Args:
         description: A trained network.
-        format: The format of the neurons' states.
+        format: The format of the neurons' states, or all formats as `FixedPoint.parse` reads them.
         weight_bits: Bits of a weight, 2 to 16: for all layers, or one number for each layer with
             weights, from input to output; recurrent neurons are one.
         current_extra_bits: Integer bits that the current has beyond the state.
@@ -69,7 +70,7 @@ def quantize(
     stages = list(description.stages())
     programs = _programs([stage.population for stage in stages], formats)
     coding = description.input
-    incoming = Signal(coding.fraction_bits, 0, (1 << coding.bits) - 1)
+    incoming = Signal(coding.fraction_bits, coding.low, coding.high)
     layers: list[IntegerLayer] = []
     signals: dict[int, Signal] = {}  # what each layer hands on, by its place
     for stage in stages:
@@ -113,12 +114,24 @@ def _widths(description: NetworkDescription, weight_bits: int | Sequence[int]) -
 def _programs(populations: Sequence[Population], formats: FixedPoint) -> dict[str, NeuronProgram]:
     """Return one program for each equation, by its text."""
     programs: dict[str, NeuronProgram] = {}
+    known = {name for each in populations for name in _stored(each.neuron)}
+    unknown = sorted({name for name, _ in formats.own} - known)
+    if unknown:
+        raise UserError(f"no neuron has a state or local {unknown[0]!r}, which has a format")
     for text in dict.fromkeys(str(population.neuron) for population in populations):
         alike = [population for population in populations if str(population.neuron) == text]
         values, ports = _parameters(alike, formats)
-        programs[text] = lower(alike[0].neuron, formats, values, ports)
+        neuron = alike[0].neuron
+        neuron.need_one_input("a network")
+        own = tuple(each for each in formats.own if each[0] in _stored(neuron))
+        programs[text] = lower(neuron, replace(formats, own=own), values, ports)
         NumpyIntegers(programs[text].program)  # refuses what the integer model could not run
     return programs
+
+
+def _stored(neuron: Neuron) -> set[str]:
+    """Return the names of states and locals."""
+    return {*neuron.states, *(line.target for line in neuron.update)}
 
 
 def _parameters(
@@ -153,7 +166,7 @@ def _integer_layer(
     signals: dict[int, Signal],
 ) -> IntegerLayer:
     formats = program.fixed_point
-    bits = formats.state.fraction_bits
+    bits = formats.current.fraction_bits
     synapses = _synapses(stage, incoming, widths, bits, signals)
     accumulator = synapses[-1].output if synapses else incoming
     feedback = None

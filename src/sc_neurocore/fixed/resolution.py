@@ -41,10 +41,6 @@ def resolutions(program: NeuronProgram, parameters: Mapping[str, Numbers]) -> di
         program: The neuron.
         parameters: The values of the parameters that are ports, an array for each.
     """
-    form = program.fixed_point.state
-    unit = 2.0**-form.fraction_bits
-    # Rounding to nearest errs by half a unit, downwards by a whole one.
-    error = unit / 2 if form.rounding == "nearest" else unit
     neuron = program.neuron
     values: dict[str, Any] = {**program.folded, **parameters}
     for name in neuron.parameters:
@@ -64,6 +60,10 @@ def resolutions(program: NeuronProgram, parameters: Mapping[str, Numbers]) -> di
             far = -crossing / gain
             distance = _worst(np.where(np.abs(gain) > _SMALL, np.abs(far), np.nan), least=True)
             is_rounded = leak is not None and 0 < leak < 1 and _is_rounded(program, name)
+            form = program.fixed_point.of(name)
+            unit = 2.0**-form.fraction_bits
+            # Rounding to nearest errs by half a unit, downwards by a whole one.
+            error = unit / 2 if form.rounding == "nearest" else unit
             found[name] = Resolution(
                 step=unit,
                 leak=leak if leak is not None and 0 < leak < 1 else None,
@@ -89,7 +89,7 @@ def _updated(
     algebra = Doubles()
     environment: dict[str, Any] = {
         name: np.float64(value) if np.ndim(value) == 0 else value
-        for name, value in {**parameters, **states, neuron.input: 0.0}.items()
+        for name, value in {**parameters, **states, **dict.fromkeys(neuron.inputs, 0.0)}.items()
     }
     for line in neuron.update:
         environment[line.target] = evaluate(line.value, environment, algebra)

@@ -163,28 +163,63 @@ class NeuronRun:
     Attributes:
         spikes: Bool, (steps, channels).
         states: Each state after the step, likewise.
-        largest: The largest magnitude that each state or local had before a reset, by channel;
-            empty where it was not looked at.
+        least: The least that each state or local was, also before a reset, by channel; empty where
+            it was not looked at.
+        most: The most.
+        locals: Each local after the step, (steps, channels).
     """
 
     spikes: NDArray[np.bool_]
     states: Mapping[str, Numbers]
-    largest: Mapping[str, Numbers] = field(default_factory=dict)
+    least: Mapping[str, Numbers] = field(default_factory=dict)
+    most: Mapping[str, Numbers] = field(default_factory=dict)
+    locals: Mapping[str, Numbers] = field(default_factory=dict)
+
+    @property
+    def finite(self) -> NDArray[np.bool_]:
+        """The channels in which every state is finite at the end."""
+        found: NDArray[np.bool_] = np.all(
+            [np.isfinite(trace[-1]) for trace in self.states.values()], axis=0
+        )
+        return found
+
+
+def currents_of(neuron: Neuron, currents: Numbers, name: str) -> Numbers:
+    """Return what one input of a neuron gets of currents.
+
+    Of currents that do not say it, the inputs behind the first get half, each a tenth of the time
+    later than the one before.
+
+    Args:
+        neuron: The neuron.
+        currents: (steps, channels), or (steps, channels, inputs): each its own.
+        name: The input.
+    """
+    place = neuron.inputs.index(name)
+    if currents.ndim == 3:
+        return currents[:, :, place]
+    if place == 0:
+        return currents
+    return np.roll(currents, place * (len(currents) // 10), axis=0) / 2
 
 
 class _Watching(Doubles):
-    """Arithmetic that remembers how large the results of update lines were."""
+    """Arithmetic that remembers how large the results of lines were, and what locals are."""
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.largest: dict[str, Numbers] = {}
+    def __init__(self, shape: tuple[int, ...], first: Mapping[str, float]) -> None:
+        self.least = {name: np.full(shape, value) for name, value in first.items()}
+        self.most = dict(self.least)
+        self.locals: dict[str, list[Any]] = {}
         self.is_updating = True
-        self._none = np.zeros(shape)
+        self._none = np.full(shape, np.nan)
 
     def assign(self, target: str, value: Any, *, is_local: bool) -> Any:
         """Return the value."""
-        if self.is_updating:
-            known = self.largest.get(target, self._none)
-            self.largest[target] = np.fmax(known, np.abs(value))
+        if self.is_updating:  # what a reset line would make counts only where it fired
+            self.least[target] = np.fmin(self.least.get(target, self._none), value)
+            self.most[target] = np.fmax(self.most.get(target, self._none), value)
+        if is_local:
+            self.locals.setdefault(target, []).append(np.broadcast_to(value, self._none.shape))
         return value
 
     def fire(self, operator: str, left: Any, right: Any) -> Any:
@@ -205,19 +240,25 @@ def run_neuron(
         currents: (steps, channels).
         parameters: Values of parameters; those not given take their default.
     """
-    shape = currents.shape[1:]
-    algebra = _Watching(shape)
+    shape = currents.shape[1:2]
+    algebra = _Watching(shape, neuron.states)
     values = {name: np.float64(value) for name, value in neuron.resolve(parameters).items()}
     state: Mapping[str, Any] = {
         name: np.full(shape, value) for name, value in neuron.states.items()
     }
-    spikes = np.zeros(currents.shape, dtype=bool)
-    states = {name: np.zeros(currents.shape) for name in state}
+    spikes = np.zeros(currents.shape[:2], dtype=bool)
+    states = {name: np.zeros(currents.shape[:2]) for name in state}
     with np.errstate(all="ignore"):
-        for number, current in enumerate(currents):
+        inputs = {name: currents_of(neuron, currents, name) for name in neuron.inputs}
+        for number in range(len(currents)):
             algebra.is_updating = True
-            spike, state = step(neuron, state, current, values, algebra)
+            arriving = {name: current[number] for name, current in inputs.items()}
+            spike, state = step(neuron, state, arriving, values, algebra)
             spikes[number] = np.asarray(spike) > 0
             for name, trace in states.items():
                 trace[number] = state[name]
-    return NeuronRun(spikes, states, algebra.largest)
+        for name, trace in states.items():
+            algebra.least[name] = np.fmin(algebra.least[name], trace.min(axis=0))
+            algebra.most[name] = np.fmax(algebra.most[name], trace.max(axis=0))
+    locals_ = {name: np.stack(values[-len(currents) :]) for name, values in algebra.locals.items()}
+    return NeuronRun(spikes, states, algebra.least, algebra.most, locals_)

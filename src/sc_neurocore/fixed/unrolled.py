@@ -162,9 +162,9 @@ class _Unrolling:
             self._input(Port(f"b{number}_{neuron}", bound.bit_length() + 1, 0), -bound, bound)
             for neuron in range(layer.outputs)
         ]
-        fraction_bits = layer.program.fixed_point.state.fraction_bits
+        formats = layer.program.fixed_point
         initial = {
-            name: self._builder.constant(value, fraction_bits)
+            name: self._builder.constant(value, formats.of(name).fraction_bits)
             for name, value in self._network.initial_state.items()
         }
         states = [initial] * layer.outputs
@@ -182,11 +182,10 @@ class _Unrolling:
                 states[neuron] = {name: found[name + NEXT] for name in initial}
                 fired.append(found[SPIKE])
                 self._outputs.append((Port(f"spike{place}", 1, 0, False), found[SPIKE]))
-                form = layer.program.fixed_point.state
-                self._outputs += [
-                    (Port(name + place, form.width, form.fraction_bits, form.signed), node)
-                    for name, node in states[neuron].items()
-                ]
+                for name, node in states[neuron].items():
+                    form = formats.of(name)
+                    port = Port(name + place, form.width, form.fraction_bits, form.signed)
+                    self._outputs.append((port, node))
             spikes.append(fired)
         return spikes
 

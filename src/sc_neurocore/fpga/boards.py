@@ -13,8 +13,8 @@ from importlib.resources import files
 from typing import Any
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.fpga.clocks import Clock, ClockFamily, clocks_up_to, plan_clock
-from sc_neurocore.fpga.constraints import FORMATS, ConstraintFormat, Pin
+from sc_neurocore.fpga.clocks import Clock, clocks_up_to, plan_clock
+from sc_neurocore.fpga.constraints import FORMATS, Pin
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.accelerator import BOARD_SOURCES, SOURCES, Accelerator
 from sc_neurocore.hdl.design import Design
@@ -22,7 +22,8 @@ from sc_neurocore.hdl.geometry import Geometry
 from sc_neurocore.hdl.manifest import BoardPart, Role
 from sc_neurocore.hdl.memories import weight_image
 from sc_neurocore.hdl.render import render
-from sc_neurocore.tools.devices import Counts, Device, find_device
+from sc_neurocore.tools.devices import Device, find_device
+from sc_neurocore.tools.families import Counts, Family
 
 LEAST_CLOCKS_PER_BIT = 8
 MOST_CLOCKS_PER_BIT = 1 << 16
@@ -47,10 +48,8 @@ class Board:
         key: The name that `--board` takes.
         title: The name that people know it by.
         device: Its device, a key of `tools.devices.DEVICES`.
-        clock_family: Which PLL the device has.
         oscillator_mhz: The clock on the board, in MHz.
         frequency_mhz: What the core runs at if nothing else is asked for, in MHz.
-        constraint_format: pcf, lpf or xdc.
         pins: Where the top's ports are: clk_pin, button, uart_rx, uart_tx (both seen from the
             device), led_ready, led_busy, and those of `held_high`.
         button_is_low: Whether the button pulls its pin down.
@@ -63,16 +62,19 @@ class Board:
     key: str
     title: str
     device: str
-    clock_family: ClockFamily
     oscillator_mhz: float
     frequency_mhz: float
-    constraint_format: ConstraintFormat
     pins: Mapping[str, Pin]
     button_is_low: bool
     leds_are_low: bool
     programmer: str
     held_high: tuple[str, ...] = field(default=())
     template: str = "board.v.j2"
+
+    @property
+    def family(self) -> Family:
+        """Its device's family."""
+        return find_device(self.device).family
 
 
 BOARDS: dict[str, Board] = {
@@ -82,10 +84,8 @@ BOARDS: dict[str, Board] = {
             key="icebreaker",
             title="1BitSquared iCEBreaker",
             device="up5k",
-            clock_family="ice40",
             oscillator_mhz=12,
             frequency_mhz=24,
-            constraint_format="pcf",
             pins={
                 "clk_pin": Pin("35"),
                 "button": Pin("10"),
@@ -102,10 +102,8 @@ BOARDS: dict[str, Board] = {
             key="ulx3s",
             title="Radiona ULX3S with an ECP5-85",
             device="ecp5-85k",
-            clock_family="ecp5",
             oscillator_mhz=25,
             frequency_mhz=50,
-            constraint_format="lpf",
             pins={
                 "clk_pin": Pin("G2"),
                 "button": Pin("R1", pull="down"),
@@ -125,10 +123,8 @@ BOARDS: dict[str, Board] = {
             key="arty-a7",
             title="Digilent Arty A7-35T",
             device="xc7a35t",
-            clock_family="xc7",
             oscillator_mhz=100,
             frequency_mhz=50,
-            constraint_format="xdc",
             pins={
                 "clk_pin": Pin("E3"),
                 "button": Pin("C2"),
@@ -182,7 +178,7 @@ def plan_line(
         UserError: If the board cannot have the frequency or the speed.
     """
     wanted = board.frequency_mhz if frequency_mhz is None else frequency_mhz
-    clock = plan_clock(board.clock_family, board.oscillator_mhz, wanted)
+    clock = plan_clock(board.family.clock_module, board.oscillator_mhz, wanted)
     return clock, _clocks_per_bit(clock, baud)
 
 
@@ -194,7 +190,7 @@ def highest_clock(board: Board, limit_mhz: float, baud: int) -> float | None:
         limit_mhz: What the design reaches.
         baud: Bits per second on the serial line, which not every clock can make.
     """
-    for each in clocks_up_to(board.clock_family, board.oscillator_mhz, limit_mhz):
+    for each in clocks_up_to(board.family.clock_module, board.oscillator_mhz, limit_mhz):
         asked = float(f"{each.frequency_mhz:.6g}")
         with suppress(UserError):
             if plan_line(board, asked, baud)[0].frequency_mhz <= limit_mhz:
@@ -229,10 +225,9 @@ def add_board(
     texts |= {f"{clock.module}.v": _source(f"{clock.module}.v"), **_shared_sources()}
     contents = {f"{SOURCES}/{BOARD_SOURCES}/{name}": text for name, text in texts.items()}
     roles: dict[str, Role] = dict.fromkeys(contents, "board")
-    constraints = f"{SOURCES}/{BOARD_SOURCES}/{top}.{board.constraint_format}"
-    contents[constraints] = FORMATS[board.constraint_format](
-        board.pins, board.oscillator_mhz
-    ).encode()
+    form = board.family.constraint_format
+    constraints = f"{SOURCES}/{BOARD_SOURCES}/{top}.{form}"
+    contents[constraints] = FORMATS[form](board.pins, board.oscillator_mhz).encode()
     part = BoardPart(
         board=key,
         top=top,
@@ -260,7 +255,7 @@ def board_of(design: Design) -> BoardPart:
 
 
 def _check_inputs(accelerator: Accelerator, geometry: Geometry) -> None:
-    inputs = geometry.layers[0].inputs
+    inputs = geometry.frame_inputs
     if accelerator.frames_per_sample > 1:
         raise UserError(
             f"{accelerator.top} takes {accelerator.frames_per_sample} frames per result, one per "
@@ -300,7 +295,7 @@ def _values(
     board: Board, accelerator: Accelerator, clock: Clock, top: str, image: bytes
 ) -> dict[str, Any]:
     geometry = accelerator.geometry
-    inputs = geometry.layers[0].inputs
+    inputs = geometry.frame_inputs
     silence = round(clock.hertz * _SECONDS_OF_SILENCE)
     return {
         "board": board,

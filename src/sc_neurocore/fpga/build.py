@@ -9,7 +9,6 @@ ends with the netlist and a project for the vendor's tools.
 from __future__ import annotations
 
 import json
-import math
 import tempfile
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from sc_neurocore.tools.programs import version
 from sc_neurocore.verify.standing import standing
 
 BUILDS, BUILD_REPORT = "build", "build.json"
+LEAST_MHZ, MOST_MHZ = 0.001, 10_000.0
 _LARGEST_REPORT = 1 << 24
 
 
@@ -207,6 +207,18 @@ def check_build(design: Design, device: str) -> str:
     return ""
 
 
+def check_frequency(frequency_mhz: float) -> None:
+    """Refuse a frequency to aim at that no device of ours could have.
+
+    Raises:
+        UserError: If it is not from 0.001 to 10,000 MHz.
+    """
+    if not LEAST_MHZ <= frequency_mhz <= MOST_MHZ:  # not a number is not, either
+        raise UserError(
+            f"frequency {frequency_mhz:g} MHz: expected a number from {LEAST_MHZ:g} to {MOST_MHZ:g}"
+        )
+
+
 def _build(
     sources: Sources,
     device: str,
@@ -217,13 +229,12 @@ def _build(
     progress: ProgressCallback,
 ) -> tuple[BuildReport, dict[str, bytes]]:
     """Build in a private folder; return the report, and the files by their paths from `home`."""
-    if not 0 < frequency_mhz < math.inf:
-        raise UserError(f"frequency {frequency_mhz} MHz: expected a number above 0")
+    check_frequency(frequency_mhz)
     target = find_device(device)
     with tempfile.TemporaryDirectory(prefix="sc-neurocore-") as place:
         job = start_job(sources, target, Path(place), few_pins, frequency_mhz, seed, progress)
         name = f"build/{target.key}/{job.sources.top}.xdc"
-        earlier = None if target.flow.place_and_route else read_inside(home, name)
+        earlier = None if target.family.place_and_route else read_inside(home, name)
         if earlier is not None:  # somebody may have assigned pins in it
             check_constraints(earlier, home / name)
             (Path(place) / name).write_bytes(earlier)
@@ -268,7 +279,7 @@ def _report(job: Job, product: Product) -> BuildReport:
         project=_relative(job, product.project),
         seed=job.seed,
         seconds=dict(job.seconds),
-        versions={name: version(name) for name in job.device.flow.programs},
+        versions={name: version(name) for name in job.device.family.programs},
     )
 
 

@@ -6,7 +6,7 @@ benchmarks/logic_estimate.py), one fit for each family and resource:
 
     1, lanes * bits of a sum, lanes * bits of a weight * bits of an input, products of the widths
     that the neuron units multiply, their states and currents in every stage, bits that choose
-    between memory blocks
+    between memory blocks, with delays lanes * (bits of a sum and of its address in the ring)
 
 The estimate is raised by the largest error that the fit makes on those builds before it is held
 against what the device has.
@@ -24,7 +24,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from sc_neurocore.errors import CheckFailedError
+from sc_neurocore.errors import CheckFailedError, UserError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.geometry import (
     AUTO,
@@ -35,7 +35,8 @@ from sc_neurocore.hdl.geometry import (
     plan,
 )
 from sc_neurocore.hdl.manifest import WeightSource
-from sc_neurocore.tools.devices import Device, Flow, Memory, find_device
+from sc_neurocore.tools.devices import Device, find_device
+from sc_neurocore.tools.families import Family, Memory
 
 MEASURED = Path(__file__).with_name("measured_builds.json")
 FITTED = ("logic_cells", "luts", "flip_flops")
@@ -76,9 +77,10 @@ def plan_memories(geometry: Geometry, weights: WeightSource = "rom") -> tuple[Pl
     columns = _columns(row) if is_loaded else [row // slices] * slices
     # One bit stands for no parameters at all; it is always zero, and synthesis leaves it out.
     own = geometry.bias_bits + (geometry.parameter_bits if geometry.parameter_bits > 1 else 0)
-    # Of several values in a beat, it is kept which are not zero.
-    flags = geometry.beat if geometry.beat > 1 else 0
-    event = geometry.event_bits + geometry.beat * geometry.input_bits + flags
+    # Of several values in a beat, and where each beat has its place, it is kept which are not zero.
+    flags = geometry.beat if geometry.beat > 1 or geometry.walks_frame else 0
+    number = 0 if geometry.walks_frame else geometry.event_bits
+    event = number + geometry.beat * geometry.input_bits + flags
     scores = 1 << (geometry.output_bits - geometry.unit_shift)
     of_units = (
         # A single state stands in a register.
@@ -94,7 +96,7 @@ def plan_memories(geometry: Geometry, weights: WeightSource = "rom") -> tuple[Pl
         *(PlannedMemory("weights", geometry.rows, bits, is_loaded, is_loaded) for bits in columns),
         PlannedMemory("neurons", geometry.slots, geometry.units * own, is_written=False),
         PlannedMemory("events", 2 << geometry.event_bits, event),
-        PlannedMemory("spikes", 2 << (geometry.place_bits + geometry.group_bits), geometry.lanes),
+        PlannedMemory("spikes", geometry.spike_store_words, geometry.lanes),
         *(rings * geometry.lanes if geometry.delay_bits else []),
         *(of_units * geometry.units),
     )
@@ -104,20 +106,20 @@ def _columns(row: int) -> list[int]:
     return [min(COLUMN_BITS, row - start) for start in range(0, row, COLUMN_BITS)]
 
 
-def ram_blocks(memories: tuple[PlannedMemory, ...], flow: Flow) -> dict[str, float]:
+def ram_blocks(memories: tuple[PlannedMemory, ...], family: Family) -> dict[str, float]:
     """Return how many blocks of each kind the memories take on a family."""
     blocks: dict[str, float] = {}
     for memory in memories:
-        found = _arrange(memory, flow)
+        found = _arrange(memory, family)
         if found is not None:
             kind, deep, wide = found
             blocks[kind.resource] = blocks.get(kind.resource, 0) + deep * wide * kind.pieces
     return blocks
 
 
-def _arrange(memory: PlannedMemory, flow: Flow) -> tuple[Memory, int, int] | None:
+def _arrange(memory: PlannedMemory, family: Family) -> tuple[Memory, int, int] | None:
     """Return the blocks that Yosys makes a memory of: kind, rows and columns; None for logic."""
-    for kind in flow.memories:
+    for kind in family.memories:
         if kind.is_initialised == memory.is_loaded:
             continue
         grids = [(*_grid(memory, shape), kind.cost) for shape in kind.shapes]
@@ -130,7 +132,7 @@ def _arrange(memory: PlannedMemory, flow: Flow) -> tuple[Memory, int, int] | Non
         deep, wide, _ = grids[prices.index(price)]
         return kind, deep, wide
     # Loaded weights on a device without single-port RAM lie in block RAM.
-    return _arrange(replace(memory, is_loaded=False), flow) if memory.is_loaded else None
+    return _arrange(replace(memory, is_loaded=False), family) if memory.is_loaded else None
 
 
 def _grid(memory: PlannedMemory, shape: tuple[int, int]) -> tuple[int, int]:
@@ -142,15 +144,15 @@ def _price(memory: PlannedMemory, deep: int, wide: int, cost: float) -> float:
     return deep * wide * cost + _MULTIPLEXER_BIT * (deep - 1) * memory.bits
 
 
-def features(network: IntegerNetwork, geometry: Geometry, flow: Flow) -> dict[str, float]:
+def features(network: IntegerNetwork, geometry: Geometry, family: Family) -> dict[str, float]:
     """Return the sizes that logic is estimated from; products only where they take logic."""
     programs = [each.program for each in network.programs]
     products = [widths for program in programs for widths in program.product_widths]
     product_bits = sum(first * second for first, second in products)
     wide = _OPERATION_BITS_OF_A_MULTIPLIER
     pieces = sum(ceil(first / wide) * ceil(second / wide) for first, second in products)
-    has_hard = flow.has_multipliers and (
-        geometry.weight_bits + geometry.value_bits >= flow.least_product_bits
+    has_hard = family.has_multipliers and (
+        geometry.weight_bits + geometry.value_bits >= family.least_product_bits
     )
     soft_lanes = geometry.soft_lanes if has_hard else geometry.lanes
     lane_product = soft_lanes * geometry.weight_bits * geometry.value_bits
@@ -159,19 +161,22 @@ def features(network: IntegerNetwork, geometry: Geometry, flow: Flow) -> dict[st
         "constant": 1,
         "lane_sum_bits": geometry.lanes * geometry.sum_bits,
         "lane_product_bits": lane_product,
-        "neuron_product_bits": 0 if flow.has_multipliers else geometry.units * product_bits,
+        "neuron_product_bits": 0 if family.has_multipliers else geometry.units * product_bits,
         "stage_bits": stages * (geometry.state_bits + geometry.current_bits),
-        "choice_bits": _choice_bits(geometry, flow),
+        "choice_bits": _choice_bits(geometry, family),
+        "ring_bits": geometry.lanes * (geometry.sum_bits + geometry.ring_bits + geometry.delay_bits)
+        if geometry.delay_bits
+        else 0,
         "multipliers": (
-            geometry.lanes - soft_lanes + pieces * geometry.units if flow.has_multipliers else 0
+            geometry.lanes - soft_lanes + pieces * geometry.units if family.has_multipliers else 0
         ),
     }
 
 
-def _choice_bits(geometry: Geometry, flow: Flow) -> float:
+def _choice_bits(geometry: Geometry, family: Family) -> float:
     """Return bits of a weight row times the blocks that each is chosen from, less one."""
     weights = plan_memories(geometry)[0]
-    found = _arrange(weights, flow)
+    found = _arrange(weights, family)
     return geometry.weight_slices * weights.bits * (found[1] - 1) if found else 0
 
 
@@ -197,10 +202,18 @@ def fit(family: str, resource: str) -> Fit:
     """Fit the builds of a family.
 
     Args:
-        family: A flow's family.
+        family: The key of a family.
         resource: One of `FITTED`.
+
+    Raises:
+        UserError: If nothing of the family was measured.
     """
-    rows = [row for row in _measured() if find_device(row["device"]).flow.family == family]
+    rows = [row for row in _measured() if find_device(row["device"]).family.key == family]
+    if not rows:
+        raise UserError(
+            f"family {family!r}: no builds in {MEASURED.name} to estimate logic from; measure some "
+            f"with benchmarks/logic_estimate.py"
+        )
     names = [name for name in rows[0]["features"] if name != "multipliers"]
     table = np.array([[row["features"][name] for name in names] for row in rows], dtype=float)
     seen = np.array([row["used"][resource] for row in rows], dtype=float)
@@ -269,9 +282,9 @@ def plan_for(
 ) -> Geometry:
     """Plan an engine for a device: of logic are the multipliers of lanes that it has none for."""
     geometry = plan(network, lanes, schedule, **options)
-    needed = int(features(network, geometry, device.flow)["multipliers"])
+    needed = int(features(network, geometry, device.family)["multipliers"])
     excess = needed - device.available.get("dsps", 0)
-    if not device.flow.has_multipliers or excess <= 0:
+    if not device.family.has_multipliers or excess <= 0:
         return geometry
     options["soft_lanes"] = min(lanes, geometry.soft_lanes + excess)
     return plan(network, lanes, schedule, **options)
@@ -298,14 +311,14 @@ def assess(
     Raises:
         UserError: If the engine does not have what the network needs.
     """
-    flow = device.flow
+    family = device.family
     geometry = plan_for(network, device, lanes, schedule, **options)
-    sizes = features(network, geometry, flow)
-    fits = {name: fit(flow.family, name) for name in FITTED}
-    blocks = dict.fromkeys((kind.resource for kind in flow.memories), 0.0)
-    blocks |= ram_blocks(plan_memories(geometry, weights), flow)
+    sizes = features(network, geometry, family)
+    fits = {name: fit(family.key, name) for name in FITTED}
+    blocks = dict.fromkeys((kind.resource for kind in family.memories), 0.0)
+    blocks |= ram_blocks(plan_memories(geometry, weights), family)
     used = {name: float(round(each(sizes))) for name, each in fits.items()} | blocks
-    if flow.has_multipliers:
+    if family.has_multipliers:
         used["dsps"] = sizes["multipliers"]
     largest = used | {name: used[name] * (1 + each.error) for name, each in fits.items()}
     return Assessment(
@@ -368,7 +381,7 @@ def _better_place(
 ) -> Assessment:
     """Assess with the weights where they fit, or fit better."""
     here = assess(network, device, lanes, schedule=schedule, **options)
-    has_single_port = any(not kind.is_initialised for kind in device.flow.memories)
+    has_single_port = any(not kind.is_initialised for kind in device.family.memories)
     if here.fits or not has_single_port:
         return here
     loaded = assess(network, device, lanes, "loaded", schedule, **options)

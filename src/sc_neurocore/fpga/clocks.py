@@ -10,11 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from sc_neurocore.errors import UserError
-
-ClockFamily = Literal["ice40", "ecp5", "xc7"]
 
 _TOLERANCE = 0.01
 # A phase detector up to so many MHz goes with the filter setting 1, 2, ..., and anything above
@@ -42,11 +39,11 @@ class Clock:
         return round(self.frequency_mhz * 1e6)
 
 
-def plan_clock(family: ClockFamily, oscillator_mhz: float, frequency_mhz: float) -> Clock:
+def plan_clock(module: str, oscillator_mhz: float, frequency_mhz: float) -> Clock:
     """Choose a clock module, and for a PLL the settings that come nearest.
 
     Args:
-        family: Whose PLL there is.
+        module: The family's module with a PLL.
         oscillator_mhz: What comes from the board, in MHz.
         frequency_mhz: What is wanted, in MHz; the oscillator's own frequency needs no PLL.
 
@@ -62,7 +59,7 @@ def plan_clock(family: ClockFamily, oscillator_mhz: float, frequency_mhz: float)
     if not 0 < frequency_mhz < math.inf:
         raise UserError(f"a clock of {frequency_mhz:g} MHz: expected a positive number")
     # Of equally near ones, min takes the first: the smallest division in front of the PLL.
-    best = min(_CANDIDATES[family](oscillator_mhz), key=error)
+    best = min(_CANDIDATES[module](oscillator_mhz), key=error)
     if not error(best) <= _TOLERANCE * frequency_mhz:
         raise UserError(
             f"a clock of {frequency_mhz:g} MHz: the nearest that the PLL makes of "
@@ -135,15 +132,16 @@ def _xc7(pin: float) -> Iterator[Clock]:
                     yield Clock("board_clock_xc7", parameters, output)
 
 
-def clocks_up_to(family: ClockFamily, oscillator_mhz: float, limit_mhz: float) -> list[Clock]:
+def clocks_up_to(module: str, oscillator_mhz: float, limit_mhz: float) -> list[Clock]:
     """Return the clocks that can be made, the highest first; none is above the limit."""
-    made = [Clock("board_clock_direct", {}, oscillator_mhz), *_CANDIDATES[family](oscillator_mhz)]
+    made = [Clock("board_clock_direct", {}, oscillator_mhz), *_CANDIDATES[module](oscillator_mhz)]
     fitting = [clock for clock in made if clock.frequency_mhz <= limit_mhz]
     return sorted(fitting, key=lambda clock: -clock.frequency_mhz)
 
 
-_CANDIDATES: Mapping[ClockFamily, Callable[[float], Iterator[Clock]]] = {
-    "ice40": _ice40,
-    "ecp5": _ecp5,
-    "xc7": _xc7,
+_CANDIDATES: Mapping[str, Callable[[float], Iterator[Clock]]] = {
+    "board_clock_ice40": _ice40,
+    "board_clock_ecp5": _ecp5,
+    "board_clock_xc7": _xc7,
 }
+"""For each clock module with a PLL, what it can make of an oscillator."""

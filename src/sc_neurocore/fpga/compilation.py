@@ -19,6 +19,7 @@ from sc_neurocore.hdl.design import Design, render_design
 from sc_neurocore.hdl.geometry import AUTO, MAXIMUM_LANES, EngineOptions, Schedule, plan
 from sc_neurocore.hdl.manifest import Choices, RamStyle, WeightSource
 from sc_neurocore.network.description import NetworkDescription
+from sc_neurocore.network.folding import one_map_each
 from sc_neurocore.tools.devices import Device, find_device
 
 
@@ -56,7 +57,8 @@ def compile_design(
     """Compile a network into a design folder.
 
     Args:
-        description: The network.
+        description: The network. Layers with weights that have no neurons between them become one,
+            and the design is of that network.
         directory: Where the design goes, in place of an earlier one.
         format: The format of the neurons' states.
         weight_bits: Bits of a weight, 2 to 16.
@@ -89,6 +91,7 @@ def compile_design(
         if device not in (None, wanted.device):
             raise UserError(f"--board {board} has {wanted.device}, not {device}: leave one out")
         target = device_for_core(wanted)
+    description = one_map_each(description)
     network = quantize(description, format, weight_bits, constant_bits=constant_bits)
     number = MAXIMUM_LANES if lanes == "auto" else lanes
     order = plan(network, number, schedule, **options).schedule
@@ -96,7 +99,7 @@ def compile_design(
     if placed is not None:
         lanes, options["soft_lanes"] = placed.lanes, placed.soft_lanes
     choices = Choices(
-        format=str(network.fixed_point.state),
+        format=network.fixed_point.text,
         constant_bits=network.fixed_point.constant_fraction_bits,
         weight_bits=tuple(network.weight_bits),
         lanes=int(lanes),

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from sc_neurocore.errors import UserError
-
-ConstraintFormat = Literal["pcf", "lpf", "xdc"]
+from sc_neurocore.tools.families import ConstraintFormat
 
 _CLOCK = "clk_pin"
 

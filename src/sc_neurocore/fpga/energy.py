@@ -101,12 +101,15 @@ def count_activity(network: IntegerNetwork, geometry: Geometry, inputs: ArrayLik
         inputs: (images, inputs) integers.
 
     Raises:
-        UserError: If there are no images.
+        UserError: If there are no images, or the network has convolutions, of which it is not
+            counted how often a spike is read.
         DataError: If they do not fit the network.
     """
     frames = np.asarray(inputs)
     if frames.ndim != 2 or len(frames) == 0:
         raise UserError(f"inputs of shape {frames.shape}: expected (images, inputs), not empty")
+    if geometry.windows:
+        raise UserError(f"{network.name} has windows: energy is estimated of dense layers only")
     events = np.count_nonzero(frames) / len(frames)
     spikes = np.zeros(len(network.layers))
     for start in range(0, len(frames), _SLICE):

@@ -24,7 +24,8 @@ from sc_neurocore.fpga.sources import Sources, quoted
 from sc_neurocore.fpga.vivado import write_project
 from sc_neurocore.hdl.accelerator import SOURCES
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
-from sc_neurocore.tools.devices import Counts, Device, PlaceAndRoute, find_device
+from sc_neurocore.tools.devices import Device, find_device
+from sc_neurocore.tools.families import Counts, PlaceAndRoute
 from sc_neurocore.tools.programs import run
 
 _TASK = "build"
@@ -89,7 +90,7 @@ class Job:
     @property
     def steps(self) -> tuple[str, ...]:
         """The names of the steps."""
-        return _STEPS if self.device.flow.place_and_route else _STEPS_TO_PROJECT
+        return _STEPS if self.device.family.place_and_route else _STEPS_TO_PROJECT
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -113,7 +114,7 @@ class Product:
 
 def run_steps(job: Job) -> Product:
     """Run the tools one after the other."""
-    last = job.device.flow.place_and_route
+    last = job.device.family.place_and_route
     with job.step("synthesis"):
         _synthesise(job)
     product = _finish(job, last) if last else _hand_over(job)
@@ -127,7 +128,7 @@ def _synthesise(job: Job) -> None:
     arguments = " ".join(job.device.synthesis_arguments)
     lines += [
         line.format(top=job.sources.top, arguments=arguments, base=job.argument(""))
-        for line in job.device.flow.synthesis
+        for line in job.device.family.synthesis
     ]
     job.file(".ys").write_text("\n".join([*lines, ""]), encoding="utf-8")
     run(
@@ -145,20 +146,20 @@ def _finish(job: Job, tools: PlaceAndRoute) -> Product:
     with job.step("bitstream"):
         files = [job.argument(tools.placed_suffix), job.argument(tools.bitstream_suffix)]
         run(tools.packer, [*tools.packer_arguments, *files], cwd=job.folder_of_sources)
-    return Product(placement, bitstream, _write_layout(job, tools))
+    return Product(placement, bitstream, _write_layout(job))
 
 
-def _write_layout(job: Job, tools: PlaceAndRoute) -> Path:
+def _write_layout(job: Job) -> Path:
     """Keep where the cells lie, and not the megabytes of the placed netlist."""
     placed, path = job.file(".placed.json"), job.folder / "layout.json"
-    layout = read_layout(placed, tools.floors[job.device.key])
+    layout = read_layout(placed, job.device)
     path.write_bytes((json.dumps(layout.as_dict()) + "\n").encode())
     placed.unlink()
     return path
 
 
 def _place(job: Job, tools: PlaceAndRoute) -> Placement:
-    flow = job.device.flow
+    family = job.device.family
     log = job.file(f".{tools.placer}.log")
     report = job.file(".report.json")
     try:
@@ -181,11 +182,11 @@ def _place(job: Job, tools: PlaceAndRoute) -> Placement:
             cwd=job.folder_of_sources,
         )
     except ToolFailedError as error:
-        demand = read_demand(flow, _read_text(log))
+        demand = read_demand(family, _read_text(log))
         if job.device.fits(demand):
             raise
         raise CheckFailedError(_explain_misfit(job, demand)) from error
-    return read_placement(flow, report, _read_text(log))
+    return read_placement(family, report, _read_text(log))
 
 
 def _constraints(job: Job, tools: PlaceAndRoute) -> list[str]:
@@ -197,7 +198,7 @@ def _constraints(job: Job, tools: PlaceAndRoute) -> list[str]:
 def _hand_over(job: Job) -> Product:
     """Write the project that goes on from here."""
     with job.step("project"):
-        placement = read_statistics(job.device.flow, job.file(".statistics.json"))
+        placement = read_statistics(job.device.family, job.file(".statistics.json"))
         if not job.device.fits(placement.used):
             raise CheckFailedError(_explain_misfit(job, placement.used))
         project = write_project(
@@ -236,10 +237,10 @@ def measure(sources: Sources, device: str, few_pins: bool = False) -> Counts:
         target = find_device(device)
         job = start_job(sources, target, Path(place), few_pins, 50.0, 1, ignore_progress)
         _synthesise(job)
-        flow = job.device.flow
-        tools = flow.place_and_route
+        family = job.device.family
+        tools = family.place_and_route
         if tools is None:
-            return read_statistics(flow, job.file(".statistics.json")).used
+            return read_statistics(family, job.file(".statistics.json")).used
         log = job.file(f".{tools.placer}.log")
         arguments = [
             *job.device.placer_arguments,
@@ -249,4 +250,4 @@ def measure(sources: Sources, device: str, few_pins: bool = False) -> Counts:
         ]
         arguments += ["--pack-only", "--quiet", "--log", job.argument(f".{tools.placer}.log")]
         run(tools.placer, arguments, cwd=job.folder_of_sources)
-        return read_demand(flow, _read_text(log))
+        return read_demand(family, _read_text(log))

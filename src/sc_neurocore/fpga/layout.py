@@ -10,11 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-# iCE40: "X7/Y11/lc0". ECP5: "X3/Y4/SLICEB.K1", FF1 for the flip-flop beside that look-up table,
-# and "SLICEC.RAMW" for what writes look-up tables that are used as RAM.
+from sc_neurocore.tools.devices import Device
+
 _PLACE = re.compile(r"X(\d+)/Y(\d+)/(.*)")
-_LOGIC_CELL = re.compile(r"lc(\d)|SLICE([A-D])\.(?:K|FF|RAMW)([01]?)")
-_PIN_CELLS = ("SB_IO", "TRELLIS_IO")
 _PINS = ("pins",)
 _NO_INSTANCE = "in no module"
 
@@ -42,33 +40,37 @@ class Layout:
         return asdict(self)
 
 
-def read_layout(placed: Path, floor: tuple[int, int]) -> Layout:
+def read_layout(placed: Path, device: Device) -> Layout:
     """Read the flat design that nextpnr's `--write` left.
 
     Args:
         placed: The JSON file.
-        floor: Columns and rows of the device's tiles.
+        device: A device of a family that has a placer.
     """
     (design,) = json.loads(placed.read_text(encoding="utf-8"))["modules"].values()
+    tools = device.family.place_and_route
+    pattern = tools.logic_cell if tools else ""
+    pins = device.family.cells["pins"]
     places: dict[tuple[int, int, int | None], tuple[str, ...]] = {}
     for name, cell in sorted(design["cells"].items()):
         if found := _PLACE.fullmatch(cell["attributes"].get("NEXTPNR_BEL", "")):
-            place = (int(found[1]), int(found[2]), _logic_cell(found[3]))
+            place = (int(found[1]), int(found[2]), _logic_cell(found[3], pattern))
             instances = () if name.startswith("$") else tuple(name.split(".")[:-1])
             # A look-up table and its flip-flop may be of two parts: the first by name is shown.
-            places.setdefault(place, _PINS if cell["type"] in _PIN_CELLS else instances)
+            places.setdefault(place, _PINS if cell["type"] in pins else instances)
     owners = _owners(list(places.values()))
     parts = tuple(name for name, _ in Counter(owners).most_common())
     rows = zip(places, owners, strict=True)
-    return Layout(floor, parts, tuple((*place, parts.index(owner)) for place, owner in rows))
+    return Layout(device.floor, parts, tuple((*place, parts.index(owner)) for place, owner in rows))
 
 
-def _logic_cell(name: str) -> int | None:
+def _logic_cell(name: str, pattern: str) -> int | None:
     """Return which logic cell of its tile a cell is."""
-    found = _LOGIC_CELL.fullmatch(name)
+    found = re.fullmatch(pattern, name)
     if found is None:
         return None
-    return int(found[1]) if found[1] else 2 * "ABCD".index(found[2]) + int(found[3] or 0)
+    number, *halves = found.groups()
+    return int(number) if number else 2 * "ABCD".index(halves[0]) + int(halves[1] or 0)
 
 
 def _owners(paths: Sequence[tuple[str, ...]]) -> list[str]:

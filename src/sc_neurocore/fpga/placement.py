@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from sc_neurocore.tools.devices import Counts, Flow
+from sc_neurocore.tools.families import Counts, Family
 
 # "Info: 	         ICESTORM_LC:      13/   7680     0%", printed after packing, before placing.
 _UTILISATION = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*\d+\s+\d+%", re.MULTILINE)
@@ -29,49 +29,49 @@ class Placement:
     fmax_mhz: float | None
 
 
-def read_placement(flow: Flow, report: Path, log: str) -> Placement:
+def read_placement(family: Family, report: Path, log: str) -> Placement:
     """Read nextpnr's JSON report, and its log for what the report lacks.
 
     Args:
-        flow: The tools of the family.
+        family: The family.
         report: The file that `--report` named.
         log: The text of nextpnr's log.
     """
     content = json.loads(report.read_text(encoding="utf-8"))
     cells = {name: int(entry["used"]) for name, entry in content["utilization"].items()}
     clocks = [float(entry["achieved"]) for entry in content["fmax"].values()]
-    used = {**flow.used(cells), **_logged(flow, log)}
+    used = {**family.used(cells), **_logged(family, log)}
     return Placement(_present(cells), used, min(clocks, default=None))
 
 
-def read_statistics(flow: Flow, statistics: Path) -> Placement:
+def read_statistics(family: Family, statistics: Path) -> Placement:
     """Read Yosys' count of the cells of a netlist.
 
     Args:
-        flow: The tools of the family.
+        family: The family.
         statistics: The file that `stat -json` wrote.
     """
     content = json.loads(statistics.read_text(encoding="utf-8"))
     cells = {name: int(count) for name, count in content["design"]["num_cells_by_type"].items()}
-    return Placement(_present(cells), flow.used(cells), None)
+    return Placement(_present(cells), family.used(cells), None)
 
 
-def read_demand(flow: Flow, log: str) -> dict[str, float]:
+def read_demand(family: Family, log: str) -> dict[str, float]:
     """Read from the log what the packed design asks for, also when placing it then failed.
 
     Args:
-        flow: The tools of the family.
+        family: The family.
         log: The text of nextpnr's log.
 
     Returns:
         Resources by name; empty when packing did not end.
     """
     cells = {name: int(used) for name, used in _UTILISATION.findall(log)}
-    return {**flow.used(cells), **_logged(flow, log)} if cells else {}
+    return {**family.used(cells), **_logged(family, log)} if cells else {}
 
 
-def _logged(flow: Flow, log: str) -> dict[str, int]:
-    patterns = flow.place_and_route.logged if flow.place_and_route else {}
+def _logged(family: Family, log: str) -> dict[str, int]:
+    patterns = family.place_and_route.logged if family.place_and_route else {}
     return {
         name: sum(int(number) for number in re.findall(pattern, log, re.MULTILINE))
         for name, pattern in patterns.items()

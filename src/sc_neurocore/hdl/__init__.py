@@ -1,1 +1,1 @@
-"""Verilog: the compiler of neuron equations, the network generator and its testbenches."""
+"""Verilog: the compiler of neuron equations, the generators of accelerators and of streams."""

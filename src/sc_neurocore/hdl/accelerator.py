@@ -13,7 +13,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Unpack
 
-from sc_neurocore import __version__
 from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.equation_compiler import default_name, emit_neuron
@@ -41,6 +40,7 @@ BENCH_MODULES = (
     "lane_currents",
     "small",
     "small_reference",
+    "windows",
 )
 """Modules that are put around the top to simulate it and to prove its claims."""
 
@@ -101,7 +101,7 @@ class Accelerator:
     @property
     def values_per_sample(self) -> int:
         """Numbers that go in for one result."""
-        return self.geometry.layers[0].inputs * self.frames_per_sample
+        return self.geometry.frame_inputs * self.frames_per_sample
 
 
 @dataclass(frozen=True)
@@ -166,6 +166,9 @@ def render_accelerator(
     verilog = {
         f"{top}.v": render_verilog("top.v.j2", values),
         f"{top}_layers.v": render_verilog("layers.v.j2", values),
+        **(
+            {f"{top}_windows.v": render_verilog("windows.v.j2", values)} if geometry.windows else {}
+        ),
         f"{top}_weights.v": render_verilog("weights.v.j2", values),
         **{f"{neuron.name}_step.v": neuron.step.encode() for neuron in neurons},
         **engine,
@@ -193,6 +196,7 @@ def _engine(geometry: Geometry, weights: WeightSource) -> dict[str, bytes]:
     """Return the engine's Verilog, without the modules that only other designs have."""
     unused = set() if geometry.delay_bits else {"snn_ring.v"}
     unused |= {"snn_column.v"} if weights == "rom" else set()
+    unused |= set() if geometry.windows else {"snn_window.v"}
     return {name: text for name, text in engine_files(SOURCES).items() if name not in unused}
 
 
@@ -229,7 +233,7 @@ def engine_files(*folder: str) -> dict[str, bytes]:
 
 def top_name(name: str, taken: set[str]) -> str:
     """Return the network's name, or one made from it where Verilog or another module has it."""
-    tables = ("layers", "weights")
+    tables = ("layers", "windows", "weights")
     modules = {name, *(f"{name}_{part}" for part in tables)}
     return f"network_{name}" if name.lower() in KEYWORDS or modules & taken else name
 
@@ -251,11 +255,10 @@ def _template_values(
         """The case label of a layer; the last one takes the numbers that no layer has."""
         return "default" if layer.is_last else f"{geometry.layer_bits}'d{layer.number}"
 
-    sizes = (geometry.layers[0].inputs, *(layer.outputs for layer in network.layers))
-    parameters = geometry.parameters | {"NEURONS_FILE": f'"{NEURONS_FILE}"'}
+    sizes = (geometry.frame.size, *(layer.outputs for layer in network.layers))
+    parameters = geometry.parameters | {"NEURONS_FILE": f'{{MEMORY_FOLDER, "/{NEURONS_FILE}"}}'}
     return {
         "top": top,
-        "version": __version__,
         "g": geometry,
         "label": label,
         "network_name": network.name,
@@ -267,15 +270,52 @@ def _template_values(
         "outputs": sizes[-1],
         "input_kind": network.input.kind,
         "readout": network.readout,
-        "state_format": network.fixed_point.state,
+        "state_format": network.fixed_point.text,
         "current_format": network.fixed_point.current,
         "equations": [
             _equation(program, module, geometry)
             for program, module in zip(network.programs, modules, strict=True)
         ],
+        "window_wires": window_wires(geometry),
+        "window_ports": _window_ports(geometry),
         "has_parameters": any(program.parameters for program in network.programs),
         "engine_parameters": list(parameters.items()),
     }
+
+
+def window_wires(g: Geometry) -> list[tuple[str, int]]:
+    """Return the ports of the table of windows beside the layer: name and width."""
+    asked = {"row": g.coordinate_bits, "column": g.coordinate_bits}
+    asked |= {"row_tap": g.tap_bits, "column_tap": g.tap_bits}
+    found: dict[str, int] = {}
+    for axis in ("row", "column"):
+        found |= dict.fromkeys((f"first_{axis}_tap", f"last_{axis}_tap"), g.tap_bits)
+        found |= {
+            f"{axis}_tap_offset": g.address_bits,
+            f"{axis}_tap_rows": g.row_bits,
+            f"{axis}_tap_joined": g.joined_bits,
+        }
+    return list((asked | g.window_widths | found).items())
+
+
+_OF_LAYERS = ("last_block", "first_row", "shares_rows", "shares_slots", "first_state")
+
+
+def _window_ports(g: Geometry) -> list[tuple[str, str, int]]:
+    """Return the engine's ports for them: name there, name, and width; 0 for an output."""
+    ports = []
+    for name, width in window_wires(g):
+        if name in _OF_LAYERS:
+            ports.append((f"layer_{name}", name, width))
+        elif name in ("row", "column", "row_tap", "column_tap"):
+            ports.append((f"window_{name}", name, 0))
+        elif name.endswith("_tap"):
+            ports.append((f"place_{name}", name, width))
+        elif "_tap_" in name:
+            ports.append((name, name, width))
+        else:
+            ports.append((f"window_{name}", name, width))
+    return ports
 
 
 def _equation(program: NeuronProgram, module: str, geometry: Geometry) -> dict[str, Any]:
@@ -293,9 +333,10 @@ def _equation(program: NeuronProgram, module: str, geometry: Geometry) -> dict[s
 
 def packed_initial_state(program: NeuronProgram) -> int:
     """Return a neuron's states at rest, packed into one number."""
-    form = program.fixed_point.state
+    formats = program.fixed_point
     states = pack(port for port in program.inputs if port.name in program.neuron.states)
-    return sum(
-        (int(form.quantize(program.neuron.states[each.name])) % (1 << each.width)) << each.low
-        for each in states
-    )
+
+    def bits(name: str, width: int) -> int:
+        return int(formats.of(name).quantize(program.neuron.states[name])) % (1 << width)
+
+    return sum(bits(each.name, each.width) << each.low for each in states)

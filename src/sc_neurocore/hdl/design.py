@@ -19,7 +19,7 @@ from sc_neurocore.files import LARGEST_FILE, read_inside, sha256
 from sc_neurocore.fixed.judgement import judge_network
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.numerics import check_kinds, refuse
-from sc_neurocore.fixed.qformat import QFormat
+from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.folders import read_together, replace_files, sole_writer, written_files
 from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
@@ -37,6 +37,7 @@ from sc_neurocore.hdl.manifest import (
     read_manifest,
 )
 from sc_neurocore.network.description import NetworkDescription
+from sc_neurocore.network.folding import one_map_each
 from sc_neurocore.network.storage import (
     JSON_NAME,
     TENSORS_NAME,
@@ -158,7 +159,7 @@ def render_design(
     Raises:
         UserError: If the integers or the engine do not have what the network needs.
     """
-    if not QFormat.parse(choices.format).signed:
+    if not FixedPoint.parse(choices.format).state.signed:
         raise UserError(f"format {choices.format}: the engine's states are signed; expected Qm.n")
     network = network or quantize(
         description,
@@ -222,7 +223,8 @@ def compile_network(
     """Compile a network into a design folder, for no particular device.
 
     Args:
-        description: A network of dense or delay-dense layers with neurons behind each.
+        description: A network. Layers with weights that have no neurons between them become one,
+            and the design is of that network.
         directory: Where network.json, design.json and rtl/ go; made if needed.
         format: The format of the neurons' states.
         weight_bits: Width of a weight, 2 to 16: for all layers, or one number for each.
@@ -239,9 +241,10 @@ def compile_network(
             what is certainly not meant.
     """
     check_kinds(allow)
+    description = one_map_each(description)
     network = quantize(description, format, weight_bits, constant_bits=constant_bits)
     choices = Choices(
-        format=str(network.fixed_point.state),
+        format=network.fixed_point.text,
         constant_bits=network.fixed_point.constant_fraction_bits,
         weight_bits=tuple(network.weight_bits),
         lanes=lanes,

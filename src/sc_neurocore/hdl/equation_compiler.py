@@ -20,6 +20,7 @@ from sc_neurocore.hdl.names import check_identifier
 from sc_neurocore.hdl.pipeline import MAXIMUM_STAGES, Stages, split
 from sc_neurocore.hdl.registers import OWN_NAMES, registered_module
 from sc_neurocore.hdl.step_module import LINE, StepModule
+from sc_neurocore.hdl.verilog_text import as_file
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ def compile_equations(
 def default_name(program: NeuronProgram) -> str:
     """Return the module name made from the neuron and the format, such as `lif_q8_8`."""
     form = str(program.fixed_point.state).lower()
+    if program.fixed_point.own:
+        form = "mixed"
     return f"{program.neuron.name.lower()}_{form.replace('.', '_').replace(':', '_')}"
 
 
@@ -93,7 +96,7 @@ def emit_neuron(
     if not (isinstance(pipeline, int) and 0 <= pipeline <= MAXIMUM_STAGES):
         raise UserError(f"pipeline={pipeline!r}: expected 0 to {MAXIMUM_STAGES} stages")
     step = StepModule(program.program, f"{module}_step", split(program.program, pipeline))
-    text = _header(program, pipeline) + "\n" + step.text()
+    text = as_file(_about(program, pipeline), step.text())
     return NeuronVerilog(module, text, registered_module(program, module, pipeline), pipeline)
 
 
@@ -104,15 +107,17 @@ def wire_names(program: NeuronProgram) -> dict[int, str]:
     return step.wires
 
 
-def _header(program: NeuronProgram, pipeline: int) -> str:
+def _about(program: NeuronProgram, pipeline: int) -> list[str]:
     formats, neuron = program.fixed_point, program.neuron
     state = formats.state
     rounding = {"floor": "towards minus infinity", "nearest": "to nearest, ties upwards,"}
     overflow = {"saturate": "saturated", "wrap": "wrapped"}
-    lines = [f"The {neuron.name} neuron, generated from its equation:", ""]
+    lines = [f"The {neuron.name} neuron, from its equation:", ""]
     lines += [f"    {line}" for line in str(neuron).strip().splitlines()]
+    own = ", ".join(f"{name} is {form.plain}" for name, form in formats.own)
     lines += [
         "",
+        *textwrap.wrap(own and f"Formats of their own: {own}.", LINE - 3),
         f"States are {state.plain}, the current is {formats.current.plain} (m.n: m bits before the",
         "point with the sign, n after it). A line is computed at full width; the result is",
         f"rounded {rounding[state.rounding]} and {overflow[state.overflow]} once, where it is "
@@ -137,4 +142,4 @@ def _header(program: NeuronProgram, pipeline: int) -> str:
         )
     if pipeline:
         lines += ["", f"Pipelined: outputs belong to the inputs of {pipeline} clocks before."]
-    return "".join(f"// {line}".rstrip() + "\n" for line in lines)
+    return lines

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Literal, TypeAlias, TypedDict, Unpack, get_args
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.program import signed_width
-from sc_neurocore.hdl.layers import EngineLayer, engine_layers
+from sc_neurocore.hdl.layers import EngineLayer, engine_layers, frame_layout
+from sc_neurocore.hdl.sight import Layout
+from sc_neurocore.hdl.windows import Plan, Tap, Window, plan_windows
 from sc_neurocore.network.description import spikes_that_suffice
 
 MAXIMUM_LANES = 128
@@ -29,7 +34,40 @@ Schedule: TypeAlias = Literal["group-stationary", "step-outer"]
 after the other."""
 AUTO = "auto"
 
-_NOT_PARAMETERS = ("schedule", "weight_slices", "rows", "layers")
+_NOT_PARAMETERS = (
+    "schedule",
+    "weight_slices",
+    "rows",
+    "frame",
+    "layers",
+    "row_taps",
+    "column_taps",
+)
+_OF_WINDOWS = (
+    "windows",
+    "walks_frame",
+    "joins",
+    "walk_bits",
+    "coordinate_bits",
+    "tap_bits",
+    "joined_bits",
+    "address_bits",
+    "spike_words",
+    "state_words",
+    "state_slot_bits",
+)
+"""Parameters that only networks with windows have."""
+_ADDRESSES = (
+    "row_step",
+    "column_step",
+    "row_apart",
+    "column_apart",
+    "word_step",
+    "last_word",
+    "block_step",
+    "first_input",
+    "first_output",
+)
 
 
 def index_bits(count: int) -> int:
@@ -43,13 +81,19 @@ class LayerGeometry:
 
     Attributes:
         number: Position in the network, from 0.
-        inputs: Inputs that come in; the rows of weights that a group has for them.
+        inputs: Rows of weights that a group has for what comes in: an input each, or one of the
+            kernel's.
         outputs: Neurons; if they are recurrent, the rows that a group has for their own spikes.
-        groups: Groups of `lanes` neurons; the last one may be padded.
+        layout: Where they stand.
+        groups: Groups of `lanes` neurons, place after place; the last one of a place may be padded.
+        blocks: Groups of a place.
         words: Spike words that hold the inputs; unused where a frame comes in.
         first_row: Where the layer's weights begin in the weight memory.
+        shares_rows: Whether all places have the same weights.
         first_slot: Where the layer's neurons begin in the neuron memory, one word per turn.
-        last_lane: Last lane of the last group that is a neuron.
+        shares_slots: Whether all places have the same words there.
+        first_state: Where its states begin, step-outer, one word per turn.
+        last_lane: Last lane of the last group of a place that is a neuron.
         gain: Left shift of what comes in.
         own_gain: Left shift of the layer's own spikes.
         shift: Right shift that remains after the engine's common left shift.
@@ -59,15 +103,21 @@ class LayerGeometry:
         is_recurrent: Whether the layer's own spikes come back.
         is_delayed: Whether what comes in has delays.
         is_last: Whether the neurons are the network's output.
+        window: How what comes in is walked, in a network with windows.
     """
 
     number: int
     inputs: int
     outputs: int
+    layout: Layout
     groups: int
+    blocks: int
     words: int
     first_row: int
+    shares_rows: bool
     first_slot: int
+    shares_slots: bool
+    first_state: int
     last_lane: int
     gain: int
     own_gain: int
@@ -78,11 +128,18 @@ class LayerGeometry:
     is_recurrent: bool
     is_delayed: bool
     is_last: bool
+    window: Window | None
 
     @property
     def rows(self) -> int:
         """Rows of the weight memory."""
-        return self.groups * (self.inputs + self.is_recurrent * self.outputs)
+        groups = self.blocks if self.shares_rows else self.groups
+        return groups * (self.inputs + self.is_recurrent * self.outputs)
+
+    @property
+    def slot_groups(self) -> int:
+        """Groups that have words of their own in the neuron memory."""
+        return self.blocks if self.shares_slots else self.groups
 
 
 @dataclass(frozen=True)
@@ -125,14 +182,94 @@ class Geometry:
     membrane_low: int
     count_bits: int
     enough: int
+    windows: int
+    walks_frame: int
+    joins: int
+    walk_bits: int
+    coordinate_bits: int
+    tap_bits: int
+    joined_bits: int
+    address_bits: int
+    spike_words: int
+    state_words: int
+    state_slot_bits: int
+    frame: Layout
     layers: tuple[LayerGeometry, ...]
+    row_taps: tuple[Tap, ...]
+    column_taps: tuple[Tap, ...]
 
     @property
     def parameters(self) -> dict[str, int]:
         """The engine's parameters by their Verilog names."""
         sizes = {each.name: getattr(self, each.name) for each in fields(self)}
         kept = {"step_outer": self.step_outer} | sizes
-        return {name.upper(): kept[name] for name in kept if name not in _NOT_PARAMETERS}
+        left_out = {*_NOT_PARAMETERS, *(() if self.windows else _OF_WINDOWS)}
+        return {name.upper(): kept[name] for name in kept if name not in left_out}
+
+    @property
+    def window_widths(self) -> dict[str, int]:
+        """The widths of what the table of windows says of a layer, by name."""
+        address = dict.fromkeys(_ADDRESSES, self.address_bits)
+        return {
+            "last_block": self.group_bits,
+            "first_row": self.row_bits,
+            "shares_rows": 1,
+            "shares_slots": 1,
+            "first_state": self.state_slot_bits,
+            "last_column": self.coordinate_bits,
+            **address,
+            "joins": 1,
+        }
+
+    def window_rows(self) -> list[dict[str, int]]:
+        """Return what the table of windows says of each layer, by name."""
+        return [self._window_row(layer) for layer in self.layers]
+
+    def _window_row(self, layer: LayerGeometry) -> dict[str, int]:
+        window = layer.window
+        assert window is not None
+        numbers = {
+            "last_block": layer.blocks - 1,
+            "first_row": layer.first_row,
+            "shares_rows": int(layer.shares_rows),
+            "shares_slots": int(layer.shares_slots),
+            "first_state": layer.first_state if self.step_outer else 0,
+            "last_column": window.columns.last,
+            "row_step": window.rows.step,
+            "column_step": window.columns.step,
+            "row_apart": window.rows.apart,
+            "column_apart": window.columns.apart,
+            "word_step": window.word_step,
+            "last_word": window.last_word,
+            "block_step": window.block_step,
+            "first_input": window.first_input,
+            "first_output": window.first_output,
+            "joins": int(window.joins),
+        }
+        return {name: numbers[name] % (1 << width) for name, width in self.window_widths.items()}
+
+    def place_taps(
+        self, axis: str
+    ) -> list[tuple[tuple[int, int], list[tuple[int, tuple[int, int]]]]]:
+        """Return for each layer the usual first and last taps, and the places with others.
+
+        Args:
+            axis: "row" or "column".
+        """
+        found = []
+        for layer in self.layers:
+            assert layer.window is not None
+            ranges = getattr(layer.window, f"{axis}s").ranges
+            usual = max(dict.fromkeys(ranges), key=ranges.count)
+            others = [(number, each) for number, each in enumerate(ranges) if each != usual]
+            found.append((usual, others))
+        return found
+
+    def tap_rows(self, axis: str) -> list[Tap]:
+        """Return the table of the taps along an axis, "row" or "column", as unsigned numbers."""
+        taps = self.row_taps if axis == "row" else self.column_taps
+        words, rows = 1 << self.address_bits, 1 << self.row_bits
+        return [Tap(each.offset % words, each.rows % rows, each.joined) for each in taps]
 
     @property
     def step_outer(self) -> int:
@@ -189,10 +326,35 @@ class Geometry:
         """Width of the address that weights are loaded with."""
         return self.row_bits + self.column_bits
 
+    def word_width(self, layer: LayerGeometry) -> int:
+        """Return the channels of a word that comes in to a layer."""
+        return self.beat if layer.takes_frame else self.lanes
+
     @property
     def beats(self) -> int:
         """Beats of a frame."""
-        return -(-self.layers[0].inputs // self.beat)
+        return self.frame.positions * self.frame.words(self.beat)
+
+    @property
+    def frame_inputs(self) -> int:
+        """Values that go in for a frame: padding goes in too, if it lies between them."""
+        return self.beats * self.beat if self.walks_frame else self.frame.size
+
+    def arranged(self, frames: NDArray[Any]) -> NDArray[Any]:
+        """Bring frames into the order in which their values go in.
+
+        Args:
+            frames: (..., values), in the description's order.
+
+        Returns:
+            (..., `frame_inputs`). A convolution takes all channels of a place, then those of the
+            next place, row by row; channels that the last beat of a place has too many are zeros.
+        """
+        if not self.walks_frame:
+            return frames
+        fed = np.zeros((*frames.shape[:-1], self.frame_inputs), dtype=frames.dtype)
+        fed[..., self.frame.numbers(self.beat)] = frames
+        return fed
 
     @property
     def neuron_bits(self) -> int:
@@ -210,11 +372,11 @@ class Geometry:
         return self.layer_bits if self.step_outer else self.step_bits
 
     @property
-    def state_words(self) -> int:
-        """Words of the memory of states beside each unit; 1 is a register."""
-        if self.step_outer:
-            return 1 << self.slot_bits
-        return 1 << self.turn_bits if self.turns > 1 else 1
+    def spike_store_words(self) -> int:
+        """Words of the memory of spikes between the layers."""
+        if not self.windows:
+            return 2 << (self.place_bits + self.group_bits)
+        return self.spike_words + (self.step_outer << self.address_bits)
 
     @property
     def clear_clocks(self) -> int:
@@ -280,17 +442,33 @@ def plan(
     delay_bits = _delay_bits(network, parts)
     order = _choose_schedule(network, parts, schedule)
     turns = lanes // units
-    layers = _plan_layers(network, parts, lanes, turns)
+    frame = frame_layout(network, parts)
+    has_windows = any(each.incoming.is_window for each in parts)
+    walks_frame = has_windows and parts[0].incoming.is_window
+    if walks_frame and beat >= 2 * frame.channels:
+        raise UserError(
+            f"inputs_per_beat={beat}: a convolution takes the {frame.channels} channels of a place "
+            f"together: expected at most {1 << (frame.channels - 1).bit_length()}"
+        )
+    windows = None
+    if has_windows:
+        steps_inside = 1 if order == "step-outer" else network.steps
+        windows = plan_windows(parts, frame, lanes, beat, steps_inside)
+    layers = _plan_layers(network, parts, lanes, turns, windows)
     lane_shift = lanes.bit_length() - 1
     unit_shift = units.bit_length() - 1
     group_bits = index_bits(max(layer.groups for layer in layers))
-    event_bits = index_bits(-(-layers[0].inputs // beat))
-    # The first index of a word, which is the word's own times its width, must fit too.
-    input_index_bits = max(event_bits + beat.bit_length() - 1, group_bits + lane_shift)
+    event_bits = index_bits(frame.positions * frame.words(beat))
+    # The first index of a word, which is the word's own times its width, must fit too; words that
+    # are walked say their row themselves, and the index is that in the word.
+    of_events = (0 if walks_frame else event_bits) + beat.bit_length() - 1
+    input_index_bits = max(of_events, (0 if has_windows else group_bits) + lane_shift, 1)
     rows, row_bits = _memory_depth(sum(layer.rows for layer in layers), input_index_bits)
+    block_bits = index_bits(max(layer.slot_groups for layer in layers))
     slots, slot_bits = _memory_depth(
-        sum(layer.groups for layer in layers) * turns, max(group_bits, index_bits(turns))
+        sum(layer.slot_groups for layer in layers) * turns, max(block_bits, index_bits(turns))
     )
+    state_slot_bits, state_words = _state_places(layers, order, turns, slot_bits, has_windows)
     value_bits = max(
         network.input_bits,
         *(part.largest.bit_length() + part.gain for each in parts for part in each.parts),
@@ -345,8 +523,72 @@ def plan(
         membrane_low=membrane_low,
         count_bits=max(2, membrane_bits + network.steps.bit_length()),
         enough=suffice if suffice <= network.steps else 0,
+        walk_bits=max(event_bits, group_bits),
+        state_words=state_words,
+        state_slot_bits=state_slot_bits,
+        frame=frame,
         layers=layers,
+        **_window_sizes(windows),
     )
+
+
+class _WindowSizes(TypedDict):
+    windows: int
+    walks_frame: int
+    joins: int
+    coordinate_bits: int
+    tap_bits: int
+    joined_bits: int
+    address_bits: int
+    spike_words: int
+    row_taps: tuple[Tap, ...]
+    column_taps: tuple[Tap, ...]
+
+
+def _window_sizes(plan: Plan | None) -> _WindowSizes:
+    """Return the sizes of what walks windows; the least that there are where nothing does."""
+    if plan is None:
+        return _WindowSizes(
+            windows=0,
+            walks_frame=0,
+            joins=0,
+            coordinate_bits=1,
+            tap_bits=1,
+            joined_bits=1,
+            address_bits=1,
+            spike_words=1,
+            row_taps=(),
+            column_taps=(),
+        )
+    taps = (*plan.row_taps, *plan.column_taps)
+    axes = [axis for each in plan.layers for axis in (each.rows, each.columns)]
+    return _WindowSizes(
+        windows=1,
+        walks_frame=int(plan.frame_words > 0),
+        joins=int(any(each.joins for each in plan.layers)),
+        coordinate_bits=index_bits(max(len(axis.ranges) for axis in axes)),
+        tap_bits=index_bits(max(len(plan.row_taps), len(plan.column_taps))),
+        joined_bits=index_bits(1 + max(tap.joined for tap in taps)),
+        address_bits=index_bits(max(plan.spike_words, plan.frame_words)),
+        spike_words=plan.spike_words,
+        row_taps=plan.row_taps,
+        column_taps=plan.column_taps,
+    )
+
+
+def _state_places(
+    layers: Sequence[LayerGeometry], order: Schedule, turns: int, slot_bits: int, has_windows: bool
+) -> tuple[int, int]:
+    """Return the bits of a state's address, step-outer, and words of the memory beside each unit.
+
+    Group-stationary the memory has a word per turn, of which a single one is a register.
+    """
+    if order == "group-stationary":
+        return slot_bits, 1 << index_bits(turns) if turns > 1 else 1
+    if not has_windows:
+        return slot_bits, 1 << slot_bits
+    words = sum(layer.groups for layer in layers) * turns
+    return index_bits(words), words
 
 
 def _choose_schedule(
@@ -430,23 +672,37 @@ def _delay_bits(network: IntegerNetwork, layers: Sequence[EngineLayer]) -> int:
 
 
 def _plan_layers(
-    network: IntegerNetwork, parts: Sequence[EngineLayer], lanes: int, turns: int
+    network: IntegerNetwork,
+    parts: Sequence[EngineLayer],
+    lanes: int,
+    turns: int,
+    windows: Plan | None,
 ) -> tuple[LayerGeometry, ...]:
     programs = [id(program) for program in network.programs]
     layers: list[LayerGeometry] = []
-    row = slot = 0
+    row = slot = state = 0
     ring = 1  # ring 0 is for the layers without delays
     for number, (layer, part) in enumerate(zip(network.layers, parts, strict=True)):
-        groups = -(-layer.outputs // lanes)
+        blocks = part.layout.words(lanes)
+        window = windows.layers[number] if windows else None
+        inputs = part.incoming.inputs
+        if window is not None:
+            kernel = part.incoming.weight.shape[3:]
+            inputs = kernel[0] * kernel[1] * window.kernel_inputs
         planned = LayerGeometry(
             number=number,
-            inputs=part.incoming.inputs,
+            inputs=inputs,
             outputs=layer.outputs,
-            groups=groups,
+            layout=part.layout,
+            groups=part.layout.positions * blocks,
+            blocks=blocks,
             words=layers[-1].groups if layers else 1,
             first_row=row,
+            shares_rows=part.incoming.is_shared,
             first_slot=slot,
-            last_lane=(layer.outputs - 1) % lanes,
+            shares_slots=part.is_shared,
+            first_state=state,
+            last_lane=(part.layout.channels - 1) % lanes,
             gain=part.incoming.gain,
             own_gain=part.own.gain if part.own else 0,
             shift=layer.shift + _common_left_shift(network),
@@ -456,9 +712,11 @@ def _plan_layers(
             is_recurrent=part.own is not None,
             is_delayed=part.incoming.delays is not None,
             is_last=number == len(network.layers) - 1,
+            window=window,
         )
         layers.append(planned)
         row += planned.rows
-        slot += groups * turns
-        ring += groups * planned.is_delayed
+        slot += planned.slot_groups * turns
+        state += planned.groups * turns
+        ring += planned.groups * planned.is_delayed
     return tuple(layers)

@@ -1,35 +1,42 @@
-"""A network's layers as the engine sees them: arrays of weights, delays and gains.
+"""A network's layers as the engine sees them: what is seen, arrays of weights, delays and gains.
 
-Each layer of neurons has one part that comes in, and a second one if its own spikes come back.
+Each layer of neurons has one part that comes in, and a second one if its own spikes come back. What
+stands between two layers of neurons is one linear map here, whatever it was composed of.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
-from sc_neurocore.fixed.synapses import Integers, IntegerSynapses
-from sc_neurocore.network.description import Delay, DelayDense, Dense, along_channels
+from sc_neurocore.fixed.synapses import Integers
+from sc_neurocore.hdl.composition import Composed, compose
+from sc_neurocore.hdl.sight import Axis, Layout
 
 
 @dataclass(frozen=True)
 class Part:
-    """Inputs of a layer that come from one place, through one matrix of weights.
+    """Inputs of a layer that come from one place, through one array of weights.
 
     Attributes:
-        weight: (outputs, inputs), integers.
-        bias: (outputs,), in the unit of the part's sums.
-        delays: (outputs, inputs) in steps, or None where there are none.
+        sight: Along rows and columns, which inputs are in front of which position of the kernel.
+        joins: Whether inputs in front of one position are joined by OR; they are added up if not.
+        weight: (places, outputs, inputs, kernel rows, kernel columns), integers; outputs and inputs
+            are channels, and where all places share their weights there is one.
+        delays: In steps, in the shape of the weight, or None where there are none.
         weight_bits: Width of a weight.
         gain: Left shift that brings the part's sums to the unit of the layer's accumulator.
         largest: The largest input before that.
     """
 
+    sight: tuple[Axis, Axis]
+    joins: bool
     weight: Integers
-    bias: Integers
     delays: Integers | None
     weight_bits: int
     gain: int
@@ -37,14 +44,32 @@ class Part:
 
     @property
     def inputs(self) -> int:
-        """Number of inputs."""
-        return int(self.weight.shape[1])
+        """Inputs of the kernel: the rows of weights that a group of neurons has."""
+        return math.prod(self.weight.shape[2:])
+
+    @property
+    def is_window(self) -> bool:
+        """Whether not all neurons see all inputs, once each, through weights of their own."""
+        return not all(axis.is_plain for axis in self.sight)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether all places share their weights."""
+        return len(self.weight) == 1
 
     def range(self) -> tuple[Integers, Integers]:
-        """Return the least and the largest sum of each output, over all subsets of the inputs."""
-        least, most = np.minimum(self.weight, 0).sum(axis=1), np.maximum(self.weight, 0).sum(axis=1)
+        """Return the least and the largest sum over all subsets of the inputs.
+
+        Returns:
+            Both (places, outputs), the places one where they share their weights.
+        """
         scale = self.largest << self.gain
-        return least * scale, most * scale
+        joined = np.ones(self.weight.shape[3:], dtype=np.int64)
+        if not self.joins:
+            joined = np.multiply.outer(*(axis.joined() for axis in self.sight))
+        both = (np.minimum(self.weight, 0), np.maximum(self.weight, 0))
+        least, most = ((each * joined).sum(axis=(2, 3, 4)) * scale for each in both)
+        return least, most
 
 
 @dataclass(frozen=True)
@@ -52,12 +77,14 @@ class EngineLayer:
     """A layer of neurons.
 
     Attributes:
+        layout: Where its neurons stand.
         incoming: What comes in, from the frame or from the layer before.
         own: Its own spikes of the step before, if they come back.
-        bias: (neurons,), in the unit of the accumulator.
-        parameters: (neurons, parameter ports).
+        bias: (places, channels), in the unit of the accumulator; one place where they share it.
+        parameters: (places, channels, parameter ports), alike.
     """
 
+    layout: Layout
     incoming: Part
     own: Part | None
     bias: Integers
@@ -71,16 +98,28 @@ class EngineLayer:
     @property
     def outputs(self) -> int:
         """Number of neurons."""
-        return len(self.bias)
+        return self.layout.size
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether neurons of a channel have the same bias and parameters at all places."""
+        return len(self.bias) == 1 and len(self.parameters) == 1
+
+    def sum_ranges(self) -> tuple[Integers, Integers]:
+        """Return bounds of every partial sum of the neurons, with and without the bias.
+
+        Returns:
+            The least and the largest, (places, channels); one place where all are alike.
+        """
+        ranges = [part.range() for part in self.parts]
+        low = sum((each[0] for each in ranges), np.minimum(self.bias, 0))
+        high = sum((each[1] for each in ranges), np.maximum(self.bias, 0))
+        return np.asarray(low), np.asarray(high)
 
     def sum_range(self) -> tuple[int, int]:
         """Return bounds of every partial sum of every neuron, with and without the bias."""
-        ranges = [part.range() for part in self.parts]
-        low = sum((each[0] for each in ranges), np.zeros_like(self.bias))
-        high = sum((each[1] for each in ranges), np.zeros_like(self.bias))
-        return int((low + np.minimum(self.bias, 0)).min()), int(
-            (high + np.maximum(self.bias, 0)).max()
-        )
+        low, high = self.sum_ranges()
+        return int(low.min()), int(high.max())
 
 
 def engine_layers(network: IntegerNetwork) -> tuple[EngineLayer, ...]:
@@ -102,6 +141,12 @@ def engine_layers(network: IntegerNetwork) -> tuple[EngineLayer, ...]:
                 f"accelerators pass spikes from each layer to the next one only; networks with a "
                 f"second path are computed in floating point, integers and streams so far"
             )
+    if network.input.signed:
+        raise UserError(
+            f"{network.name}: its inputs have a sign: accelerators take unsigned inputs; simulate "
+            f"and evaluate take signed ones. Split each into two inputs, one for rises and one for "
+            f"falls, whose weights are w and -w"
+        )
     return tuple(_engine_layer(network, number) for number in range(len(network.layers)))
 
 
@@ -114,51 +159,49 @@ def _engine_layer(network: IntegerNetwork, number: int) -> EngineLayer:
             f"{name} hands on membranes: accelerators pass spikes from layer to layer; neurons "
             f"that never fire can be the last ones, with membranes read out"
         )
-    incoming = _incoming(layer, largest, name)
+    is_last = number == len(network.layers) - 1
+    composed = compose(layer, largest, name, is_first=number == 0, is_last=is_last)
+    incoming = _incoming(layer, composed, largest)
+    bias = composed.bias << incoming.gain
     own = None
     if layer.feedback is not None:
-        own = _part(layer, layer.feedback, None, 1)
-    bias = sum(
-        (part.bias << part.gain for part in (incoming, own) if part is not None),
-        np.zeros(layer.outputs, dtype=np.int64),
-    )
-    return EngineLayer(incoming, own, np.asarray(bias), layer.neuron_parameters)
+        feedback = layer.feedback
+        own = Part(
+            sight=(Axis.whole(1), Axis.whole(1)),
+            joins=False,
+            weight=feedback.weight[np.newaxis, :, :, np.newaxis, np.newaxis],
+            delays=None,
+            weight_bits=feedback.weight_bits,
+            gain=layer.accumulator.fraction_bits - feedback.output.fraction_bits,
+            largest=1,
+        )
+        bias = bias + (feedback.bias << own.gain)
+    return EngineLayer(composed.layout, incoming, own, bias, _parameters(layer, composed.layout))
 
 
-def _incoming(layer: IntegerLayer, largest: int, name: str) -> Part:
-    """Return what comes in; a delay of the inputs goes into the weights behind it."""
-    synapses = [each for each in layer.synapses if each.layer.kind != "flatten"]
-    if not synapses:  # every neuron has one input, as it is
-        weight = np.eye(layer.outputs, dtype=np.int64)
-        gain = layer.accumulator.fraction_bits - layer.incoming.fraction_bits
-        return Part(weight, np.zeros(layer.outputs, dtype=np.int64), None, 2, gain, largest)
-    if len(synapses) == 2 and isinstance(synapses[0].layer, Delay):
-        last = synapses[1].layer
-        if isinstance(last, Dense):
-            late = along_channels(synapses[0].layer.delays, len(layer.input_shape))
-            late = np.broadcast_to(late, layer.input_shape).ravel()
-            delays = np.broadcast_to(late, last.weight.shape)
-            return _part(layer, synapses[1], delays, largest)
-    if len(synapses) == 1:
-        last = synapses[0].layer
-        if isinstance(last, Dense | DelayDense):
-            given = last.delays if isinstance(last, DelayDense) else None
-            return _part(layer, synapses[0], given, largest)
-    raise UserError(
-        f"{name} is made of {', '.join(layer.kinds)}: accelerators have layers of neurons, with "
-        f"weights of their own or none, a dense or delay-dense layer or nothing in front of each; "
-        f"convolutions and pooling are computed in floating point, integers and streams so far"
-    )
-
-
-def _part(
-    layer: IntegerLayer, synapses: IntegerSynapses, delays: Integers | None, largest: int
-) -> Part:
+def _incoming(layer: IntegerLayer, composed: Composed, largest: int) -> Part:
+    sums = layer.synapses[-1].output if layer.synapses else layer.incoming
+    delays = composed.delays
     return Part(
-        weight=synapses.weight,
-        bias=synapses.bias,
+        sight=composed.sight,
+        joins=composed.joins,
+        weight=composed.weight,
         delays=delays if delays is not None and delays.any() else None,
-        weight_bits=synapses.weight_bits,
-        gain=layer.accumulator.fraction_bits - synapses.output.fraction_bits,
+        weight_bits=composed.weight_bits,
+        gain=layer.accumulator.fraction_bits - sums.fraction_bits,
         largest=largest,
     )
+
+
+def _parameters(layer: IntegerLayer, layout: Layout) -> Integers:
+    """Return (places, channels, ports), one place where a channel's neurons are alike."""
+    if len(layer.parameters) == layout.channels:
+        return layer.parameters[np.newaxis]
+    own = layer.neuron_parameters.reshape(layout.channels, layout.positions, -1)
+    return own.swapaxes(0, 1)
+
+
+def frame_layout(network: IntegerNetwork, layers: Sequence[EngineLayer]) -> Layout:
+    """Return where the values of a frame stand: at one place if a dense layer takes them."""
+    layout = Layout.of(network.layers[0].input_shape)
+    return layout if layers[0].incoming.is_window else layout.flat()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore.fixed.network import IntegerNetwork
-from sc_neurocore.hdl.geometry import COLUMN_BITS, Geometry
+from sc_neurocore.hdl.geometry import COLUMN_BITS, Geometry, LayerGeometry
 from sc_neurocore.hdl.layers import EngineLayer, Part, engine_layers
+from sc_neurocore.hdl.windows import Window
 
 WEIGHTS_FILE = "weights.hex"
 WEIGHT_IMAGE = "weights.bin"
@@ -86,11 +88,17 @@ def _weights_texts(network: IntegerNetwork, geometry: Geometry) -> list[bytes]:
 
 
 def weight_rows(layers: Sequence[EngineLayer], geometry: Geometry) -> Words:
-    """Lay out the weights: for each group, for each input, a weight per lane, with its delay."""
+    """Lay out the weights: for each group, for each input, a weight per lane, with its delay.
+
+    Where all places share their weights, there are groups of one place. The inputs of a kernel come
+    row by row, column by column, channel by channel.
+    """
     lanes = geometry.lanes
     blocks = []
     for layer, form in zip(layers, geometry.layers, strict=True):
-        parts = [_lane_words(part, form.groups, lanes) for part in layer.parts]
+        parts = [_lane_words(layer.incoming, form, geometry)]
+        if layer.own is not None:
+            parts.append(_lane_words(layer.own, replace(form, window=None), geometry))
         # A group's rows follow each other: all inputs of its first part, then of its second.
         blocks.append(np.concatenate(parts, axis=1).reshape(-1, lanes * 2))
     words = np.concatenate(blocks).reshape(-1, lanes, 2)
@@ -100,11 +108,32 @@ def weight_rows(layers: Sequence[EngineLayer], geometry: Geometry) -> Words:
     return words.reshape(-1, lanes * 2), widths * lanes
 
 
-def _lane_words(part: Part, groups: int, lanes: int) -> Any:
-    """Return (groups, inputs, lanes, 2): weight and delay."""
+def _lane_words(part: Part, form: LayerGeometry, geometry: Geometry) -> Any:
+    """Return (groups, rows of weights, lanes, 2): weight and delay."""
     delays = np.zeros_like(part.weight) if part.delays is None else part.delays
-    both = [_padded(each, groups, lanes).transpose(0, 2, 1) for each in (part.weight, delays)]
+    lanes = geometry.lanes
+    both = []
+    for each in (part.weight, delays):
+        places = len(each)
+        # (places, blocks, lanes, channels, rows, columns), then in the order of the walk.
+        padded = _padded(each.swapaxes(0, 1), form.blocks, lanes)
+        walked = padded.transpose(2, 0, 4, 5, 3, 1)
+        blocks = [
+            _seen_channels(walked[:, block], form.window, block, geometry.word_width(form))
+            for block in range(form.blocks)
+        ]
+        both.append(np.stack(blocks, axis=1).reshape(places * form.blocks, -1, lanes))
     return np.stack(both, axis=-1)
+
+
+def _seen_channels(kernel: Any, window: Window | None, block: int, width: int) -> Any:
+    """Cut (places, rows, columns, channels, lanes) to the channels that a block's words have."""
+    if window is None:
+        return kernel
+    first, count = block * window.first_channel(width), window.kernel_inputs
+    seen = kernel[..., first : first + count, :]
+    missing = count - seen.shape[-2]
+    return np.pad(seen, ((0, 0), (0, 0), (0, 0), (0, missing), (0, 0)))
 
 
 def neuron_slots(
@@ -116,22 +145,26 @@ def neuron_slots(
     """
     blocks = []
     for layer, form, source in zip(layers, geometry.layers, network.layers, strict=True):
-        packed = np.zeros(layer.outputs, dtype=object)
+        places = form.slot_groups // form.blocks
+        shape = (places, form.layout.channels)
+        packed = np.zeros(shape, dtype=object)
         low = 0
-        for values, port in zip(layer.parameters.T, source.program.parameters, strict=True):
-            packed += (values % (1 << port.width)).astype(object) << low
+        ports = source.program.parameters
+        for values, port in zip(np.moveaxis(layer.parameters, -1, 0), ports, strict=True):
+            packed = packed + ((values % (1 << port.width)).astype(object) << low)
             low += port.width
-        own = np.column_stack([layer.bias.astype(object), packed])
-        groups = _padded(own, form.groups, geometry.lanes)
+        bias = np.broadcast_to(layer.bias.astype(object), shape)
+        own = np.stack([bias.T, packed.T], axis=-1)  # (channels, places, 2)
+        groups = _padded(own, form.blocks, geometry.lanes).transpose(2, 0, 1, 3)
         blocks.append(groups.reshape(-1, geometry.units * 2))
     return np.concatenate(blocks), [geometry.bias_bits, geometry.parameter_bits] * geometry.units
 
 
 def _padded(values: NDArray[Any], groups: int, lanes: int) -> NDArray[Any]:
-    """Bring (neurons, columns) to (groups, lanes, columns), zeros where there is no neuron."""
-    padded = np.zeros((groups * lanes, values.shape[1]), dtype=values.dtype)
+    """Bring (channels, ...) to (groups, lanes, ...), zeros where there is no channel."""
+    padded = np.zeros((groups * lanes, *values.shape[1:]), dtype=values.dtype)
     padded[: len(values)] = values
-    return padded.reshape(groups, lanes, -1)
+    return padded.reshape(groups, lanes, *values.shape[1:])
 
 
 def _memory_text(words: NDArray[Any], widths: list[int], depth: int) -> bytes:

@@ -73,7 +73,7 @@ class CompiledNeuron:
 def compile_neuron(
     neuron: Neuron | str,
     directory: Path,
-    format: str | QFormat = "Q8.8",
+    format: str | QFormat | FixedPoint = "Q8.8",
     pipeline: int = 0,
     constant_bits: int | None = None,
     allow: Sequence[str] = (),
@@ -83,7 +83,7 @@ def compile_neuron(
     Args:
         neuron: The neuron, or its text as `parse_neuron` reads it.
         directory: Where the files go; made if needed.
-        format: The format of the states.
+        format: The format of the states, or all formats as `FixedPoint.parse` reads them.
         pipeline: Register stages inside the step.
         constant_bits: Fraction bits of constants; by default they follow the format.
         allow: Kinds of findings to let pass that are refused otherwise, see `fixed.numerics.KINDS`.
@@ -157,7 +157,7 @@ def _render(
     manifest = NeuronManifest(
         generator=__version__,
         module=verilog.name,
-        format=str(program.fixed_point.state),
+        format=program.fixed_point.text,
         constant_bits=program.fixed_point.constant_fraction_bits,
         pipeline=pipeline,
         allow=allow,

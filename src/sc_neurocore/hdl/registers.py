@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sc_neurocore.fixed.lowering import NEXT, SPIKE, NeuronProgram
-from sc_neurocore.hdl.verilog_text import declaration, literal
+from sc_neurocore.hdl.verilog_text import as_file, declaration, literal
 
 _INSTANCE = "datapath"
 OWN_NAMES = frozenset({"clk", "reset", "enable", "ready", "pending", "unused", _INSTANCE})
@@ -29,16 +29,15 @@ def registered_module(program: NeuronProgram, module: str, latency: int) -> str:
         for port, register in zip(program.outputs, registers, strict=True)
     }
     connections = [f"        .{name}({wire})" for name, wire in connected.items()]
-    about = [f"// {module}_step with registers: each clock with `enable` is one time step."]
+    about = [f"{module}_step with registers: each clock with `enable` is one time step."]
     if latency:
         about = [
-            f"// {module}_step with registers: a clock with `enable` and `ready` starts a time",
-            f"// step, whose results are there {latency + 1} clocks later.",
+            f"{module}_step with registers: a clock with `enable` and `ready` starts a time",
+            f"step, whose results are there {latency + 1} clocks later.",
         ]
     results = [f"{port.name} <= {nexts[port.name]};" for port in registers]
-    return "\n".join(
+    text = "\n".join(
         [
-            *about,
             f"module {module} (",
             ",\n".join(ports),
             ");",
@@ -64,17 +63,18 @@ def registered_module(program: NeuronProgram, module: str, latency: int) -> str:
             "",
         ]
     )
+    return as_file(about, text)
 
 
 def reset_values(program: NeuronProgram) -> dict[str, str]:
     """Return what reset puts into each register, as Verilog."""
-    form = program.fixed_point.state
 
-    def number(value: float) -> str:
+    def number(name: str, value: float) -> str:
+        form = program.fixed_point.of(name)
         integer = int(form.quantize(value))
         return literal(integer, form.width) if form.signed else f"{form.width}'d{integer}"
 
-    states = {name: number(value) for name, value in program.neuron.states.items()}
+    states = {name: number(name, value) for name, value in program.neuron.states.items()}
     return {SPIKE: "1'b0"} | states
 
 

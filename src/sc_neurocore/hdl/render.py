@@ -8,9 +8,11 @@ from typing import Any
 
 import jinja2
 
+from sc_neurocore import __version__
+
 
 def render(package: str, folder: str, name: str, values: Mapping[str, Any]) -> str:
-    """Fill in a template; a name that the values do not have is an error.
+    """Fill in a template, which also knows our `version`; an unknown name is an error.
 
     Args:
         package: The package that the template belongs to.
@@ -24,10 +26,12 @@ def render(package: str, folder: str, name: str, values: Mapping[str, Any]) -> s
 @cache
 def _environment(package: str, folder: str) -> jinja2.Environment:
     """Return the environment that compiles each of a folder's templates once."""
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader(package, folder),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.globals["version"] = __version__
+    return environment

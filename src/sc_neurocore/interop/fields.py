@@ -39,7 +39,14 @@ def numbers(node: Node, name: str, shape: Shape | None = None, axes: int | None 
     if axes is not None and array.ndim != axes:
         raise node.error(f"{name} has shape {array.shape}: expected {axes} axes")
     if shape is not None and array.shape != shape:
+        if array.shape[-len(shape) :] == shape and array.size == math.prod(shape):
+            return array.reshape(shape)  # axes of length 1 before it: a batch of one sample
         if array.size != 1:
+            if array.shape[1:] == shape:
+                raise node.error(
+                    f"{name} has shape {array.shape}, but values of shape {shape} arrive: its "
+                    f"first axis is a batch or time axis; export the network with one sample"
+                )
             raise node.error(
                 f"{name} has shape {array.shape}, but values of shape {shape} arrive: expected "
                 f"that shape, or one number"

@@ -7,20 +7,25 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
-from sc_neurocore.equation.ode import METHODS, Method
+from sc_neurocore.equation.ode import Method
 from sc_neurocore.errors import DescriptionError, UserError
+from sc_neurocore.interop.conventions import Convention, Framework, Gain, convention
+from sc_neurocore.interop.copies import with_copies
 from sc_neurocore.interop.delays import to_delay_dense
-from sc_neurocore.interop.fields import numbers, weights
+from sc_neurocore.interop.equations import Fires, Reset, equation
+from sc_neurocore.interop.fields import numbers, weights, whole
 from sc_neurocore.interop.graph import LINEAR, Node, Stage, chain
 from sc_neurocore.interop.hdf5 import FormatError, read_tree
 from sc_neurocore.interop.layers import READ, to_layers
-from sc_neurocore.interop.neurons import FIELDS, KINDS, Reset, equation
+from sc_neurocore.interop.neurons import FIELDS, KINDS
 from sc_neurocore.interop.notes import graph_note, node_note
-from sc_neurocore.interop.populations import Options, fires, to_population
+from sc_neurocore.interop.populations import Options, to_population
+from sc_neurocore.interop.populations import fires as can_fire
+from sc_neurocore.interop.timing import check_dt, find_dt, shortest_tau
 from sc_neurocore.network.description import (
     InputEncoding,
     NetworkDescription,
@@ -29,9 +34,13 @@ from sc_neurocore.network.description import (
     spikes_that_suffice,
 )
 from sc_neurocore.network.layers import Layer, Population
-from sc_neurocore.network.schema import MAXIMUM_STEPS, MAXIMUM_VALUES
+from sc_neurocore.network.schema import MAXIMUM_AXES, MAXIMUM_STEPS, MAXIMUM_VALUES
 
 NIR_SUFFIX = ".nir"
+MAXIMUM_DROPPED = 2
+"""Axes before a frame's: batch and time."""
+_SHAPELESS = ("Scale", "Delay", "Flatten")
+"""Nodes that take what arrives, whatever its shape."""
 
 
 def read_nir(path: str | os.PathLike[str], **options: Any) -> NetworkDescription:
@@ -77,12 +86,18 @@ def from_nir(
     dt: float | None = None,
     steps: int | None = None,
     input: InputEncoding | None = None,
+    framework: Framework | None = None,
     method: Method | None = None,
     reset: Reset | None = None,
+    fires: Fires | None = None,
+    floor: float | None = None,
+    gain: Gain | None = None,
+    spikes: int | None = None,
     initial: float = 0.0,
     readout: Readout | None = None,
     name: str | None = None,
     use_notes: bool = True,
+    trust_dt: bool = False,
 ) -> NetworkDescription:
     """Turn a NIR graph into a network description.
 
@@ -92,19 +107,29 @@ def from_nir(
 
     Args:
         graph: A `nir.NIRGraph`, or the same as dictionaries (`graph.to_dict()`).
-        dt: Length of a time step, in the unit of the graph's time constants.
+        dt: Length of a time step, in the unit of the graph's time constants. It may be left out
+            where the graph gives it away (see `timing`), or the framework always takes the same.
         steps: Time steps per input.
         input: What comes in, in as many values as the graph's Input has, whose shape they take;
             by default spikes.
+        framework: Whose exporter wrote the graph: "snntorch", "norse", "sinabs", "spikingjelly" or
+            "rockpool"; it is then read as that framework computes by default. Without, as NIR says.
         method: "euler", the forward Euler step of the NIR paper, is the default;
             "exponential-euler" is exact for an input that is constant during a step.
         reset: "value" sets the membrane to v_reset where it fired, which is NIR's definition and
-            the default; "subtract" takes v_threshold off it, for graphs of frameworks that do so
-            without a word in the file. A graph without v_reset (before nir 1.0.5) has 0.
+            the default; "subtract" takes v_threshold off it; others are said in
+            `equations.Firing`. A graph without v_reset (before nir 1.0.5) has 0.
+        fires: "above" the threshold, as NIR says, or "at" it too.
+        floor: The membrane does not fall below it.
+        gain: "file" multiplies what comes in by what the graph says; "one" does not multiply it.
+        spikes: How often a neuron fires in one step, at most; with more than 1 it becomes as many
+            neurons, each of which fires once.
         initial: The membrane before the first step, of which NIR says nothing.
         readout: By default "spike-count", or "membrane" if the last neurons do not fire.
         name: The description's name.
         use_notes: Whether to use the notes that `to_nir` left. They are checked against the nodes.
+        trust_dt: Whether to take a time step with which all that comes in is multiplied by more
+            than 1, as happens where the step is not the exporter's.
 
     Raises:
         DescriptionError: Naming node, field and value of what cannot be represented.
@@ -120,18 +145,25 @@ def from_nir(
                     f"{key}={value!r}: the graph's notes say {key}={notes[key]!r}; leave it out, "
                     f"or give use_notes=False to read the nodes alone"
                 )
-    dt = notes.get("dt") if dt is None else dt
     steps = notes.get("steps") if steps is None else steps
-    method = notes.get("method", "euler") if method is None else method
-    if method not in METHODS:
-        raise UserError(f"method={method!r}: expected one of {', '.join(METHODS)}")
-    if reset not in (None, *get_args(Reset)):
-        raise UserError(f"reset={reset!r}: expected one of {', '.join(get_args(Reset))}")
+    how = convention(
+        framework,
+        notes.get("method") if method is None else method,
+        reset,
+        fires,
+        floor,
+        gain,
+        spikes,
+    )
+    stages = chain(tree)
+    nodes = [stage.node for stage in stages]
+    dt, origin = _time_step(notes.get("dt") if dt is None else dt, nodes, how)
+    if dt is None:
+        raise UserError(_which_dt(nodes, how))
     if not isinstance(dt, int | float) or not 0 < dt < math.inf:
         raise UserError(
             f"dt={dt!r}: expected the length of a time step in the unit of the graph's time "
-            f"constants, which NIR does not say (snnTorch and SpikingJelly take 1e-4, Norse 1e-3, "
-            f"Sinabs 1); on the command line: sc-neurocore import FILE.nir --dt … --steps …"
+            f"constants, more than 0"
         )
     if not isinstance(steps, int) or not 1 <= steps <= MAXIMUM_STEPS:
         raise UserError(
@@ -145,10 +177,14 @@ def from_nir(
             f"readout={readout!r}: expected spike-count, membrane, or first-to-N, such as "
             f"first-to-3"
         )
-    options = Options(float(dt), method, reset or "value", initial, bool(notes))
-    layers, shape = _layers(chain(tree), options)
+    options = Options(float(dt), how, initial, bool(notes), find_dt(nodes, how))
+    layers, shape = _layers(stages, options)
+    if not notes and not trust_dt:
+        check_dt(dt, nodes, how)
+    if how.firing.spikes > 1:
+        layers, readout = with_copies(layers, shape, how.firing.spikes, readout)
     last = layers[-1]
-    silent = isinstance(last, Population) and not fires(last)
+    silent = isinstance(last, Population) and not can_fire(last)
     noted = notes.get("input")
     if input is not None:
         if math.prod(input.shape) != math.prod(shape):
@@ -159,7 +195,15 @@ def from_nir(
         input = InputEncoding(**{**dict(input), "shape": shape})
     elif noted:
         input = _noted_input(noted, shape)
-    metadata = {"nir_dt": float(dt), "nir_method": method, "nir_reset": options.reset}
+    metadata: dict[str, str | int | float | bool | None] = {
+        "nir_dt": float(dt),
+        "nir_method": how.method,
+        "nir_reset": how.firing.reset,
+    }
+    if origin:
+        metadata["nir_dt_origin"] = origin
+    if framework:
+        metadata["nir_framework"] = framework
     return NetworkDescription(
         name=notes.get("name") or name or "nir_network",
         input=input or InputEncoding(kind="spikes", shape=shape, bits=1, fraction_bits=0),
@@ -168,6 +212,32 @@ def from_nir(
         readout=readout or ("membrane" if silent else "spike-count"),
         metadata=notes.get("metadata", metadata),
     )
+
+
+def _time_step(dt: Any, nodes: Sequence[Node], how: Convention) -> tuple[Any, str | None]:
+    """Return the time step that is given, or found, and where it is from if it was not given."""
+    if dt is not None:
+        return dt, None
+    found = find_dt(nodes, how)
+    if found is not None:
+        return found, "the file's own r = tau/dt"
+    if how.dt is not None:
+        return how.dt, f"what {how.framework}'s exporter writes with by default"
+    return None, None
+
+
+def _which_dt(nodes: Sequence[Node], how: Convention) -> str:
+    """Ask for the time step."""
+    text = (
+        "dt=None: expected the length of a time step in the unit of the graph's time constants, "
+        "which NIR does not say, nor does this graph give it away (snnTorch and SpikingJelly take "
+        "1e-4, Sinabs 1; Norse's to_nir, with its default dt, writes 1e-6, and with dt=1 1e-3); on "
+        "the command line: sc-neurocore import FILE.nir --dt … --steps …"
+    )
+    shortest = shortest_tau(nodes)
+    if shortest is not None:
+        text += f". The shortest time constant is {shortest:g}: dt must not be longer"
+    return text
 
 
 def _noted_input(noted: Any, shape: Shape) -> InputEncoding:
@@ -184,7 +254,7 @@ def _identifier(text: str) -> str:
 
 def _layers(stages: list[Stage], options: Options) -> tuple[list[Layer], Shape]:
     """Return the layers and the shape of the input."""
-    shape, has_batch = _input_shape(stages)
+    shape, dropped = _input_shape(stages)
     start = shape
     layers: list[Layer] = []
     skipped: Stage | None = None
@@ -192,8 +262,10 @@ def _layers(stages: list[Stage], options: Options) -> tuple[list[Layer], Shape]:
         node = stage.node
         if node.kind in ("Input", "Output"):
             declared = _declared(node)
-            if declared != (1, *shape)[not has_batch :]:
+            if declared[-len(shape) :] != shape:
                 raise node.error(f"its shape is {declared}, but values of shape {shape} arrive")
+            if node.kind == "Output" and not 0 <= len(declared) - len(shape) <= MAXIMUM_DROPPED:
+                raise node.error(f"its shape is {declared}: expected {shape}")
             continue
         if stage is skipped:
             continue
@@ -211,7 +283,7 @@ def _layers(stages: list[Stage], options: Options) -> tuple[list[Layer], Shape]:
                 skipped = following if node.kind == "Delay" else None
                 new = [_fan(joined, shape, options)]
             else:
-                new = to_layers(node, shape, options.dt, note)
+                new = to_layers(_without_axes(node, dropped), shape, options.dt, note)
         else:
             known = ", ".join((*READ, *KINDS, "Input", "Output", "NIRGraph"))
             raise node.error(f"this primitive is not known; known: {known}")
@@ -260,21 +332,46 @@ def _fan(stage: Stage, shape: Shape, options: Options) -> Layer:
     return to_delay_dense(list(stage.fan), shape, options.dt, given)
 
 
-def _input_shape(stages: list[Stage]) -> tuple[Shape, bool]:
-    """Return the shape of the values that come in, and whether a batch was declared with it.
+def _input_shape(stages: list[Stage]) -> tuple[Shape, int]:
+    """Return the shape of the values that come in, and how many axes before it were left out.
 
-    Exporters that trace a network with a batch of one sample, such as Norse's, leave its axis in
-    the shapes of Input and Output; where the first node says otherwise, it is left out.
+    Exporters that trace a network with samples leave the axes of batch and time in the shapes of
+    Input and Output; the first node that says what it takes tells them from the others.
     """
-    node, first = stages[0].node, stages[1].node if len(stages) > 1 else None
+    node = stages[0].node
+    following = next(
+        (stage.node for stage in stages[1:] if stage.node.kind not in _SHAPELESS), None
+    )
     if node.kind != "Input":
         wanted = _wanted(node)
         if wanted is None:
             raise node.error("the graph has no Input node that says the shape of its input")
-        return wanted, False
+        return wanted, 0
     shape = _declared(node)
-    has_batch = first is not None and shape[0] == 1 and _wanted(first) == shape[1:]
-    return (shape[1:] if has_batch else shape), has_batch
+    if following is None:
+        return shape, 0
+    wanted = _wanted(following)
+    if wanted is not None and len(stages) > 1 and stages[1].node is following:
+        extra = len(shape) - len(wanted)
+        is_within = 1 <= extra <= MAXIMUM_DROPPED and shape[extra:] == wanted
+        return (shape[extra:], extra) if is_within else (shape, 0)
+    axes = {"Conv1d": 2, "Conv2d": 3, "SumPool2d": 3, "AvgPool2d": 3}.get(following.kind)
+    if axes is None or not axes < len(shape) <= axes + MAXIMUM_DROPPED:
+        return shape, 0
+    extra = len(shape) - axes
+    return shape[extra:], extra
+
+
+def _without_axes(node: Node, dropped: int) -> Node:
+    """Return a Flatten that counts axes without those of batch and time, where it did."""
+    if node.kind != "Flatten" or not dropped:
+        return node
+    fields = {name: value for name, value in node.fields.items() if name != "input_type"}
+    for name in ("start_dim", "end_dim"):
+        (position,) = whole(node, name, 1, -MAXIMUM_AXES)
+        if position >= 0:
+            fields[name] = max(position - dropped, 0)
+    return Node(node.name, node.kind, fields)
 
 
 def _wanted(node: Node) -> Shape | None:

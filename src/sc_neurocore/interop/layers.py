@@ -79,8 +79,8 @@ def to_layers(node: Node, shape: Shape, dt: float, note: Mapping[str, Any]) -> l
         DescriptionError: Naming the node, the field and the value that cannot be represented.
     """
     primitive = READ[node.kind]
-    first, *more = primitive.read(node, shape, dt)
-    return [primitive.noted(first, note, shape), *more]
+    found = primitive.read(node, shape, dt)
+    return [primitive.noted(each, note, shape) if not i else each for i, each in enumerate(found)]
 
 
 def _read_dense(node: Node, shape: Shape, dt: float) -> list[Layer]:
@@ -189,23 +189,34 @@ def _read_flatten(node: Node, shape: Shape, dt: float) -> list[Layer]:
     if given is not None and not isinstance(given, Unreadable):
         found = tuple(np.asarray(given).ravel().tolist())
         if found != shape:
-            raise node.error(f"input_type = {found}, but values of shape {shape} arrive")
+            advice = _batch_advice(found, shape)
+            raise node.error(f"input_type = {found}, but values of shape {shape} arrive{advice}")
     ends = []
     for name in ("start_dim", "end_dim"):
         (position,) = whole(node, name, 1, -len(shape))
         ends.append(position + len(shape) if position < 0 else position)
     joined = shape[ends[0] : ends[1] + 1]
-    if not joined or ends[1] >= len(shape) or math.prod(joined) != math.prod(shape):
+    if ends[1] >= len(shape) or ends[0] > ends[1]:
         raise node.error(
-            f"start_dim = {ends[0]}, end_dim = {ends[1]} of values of shape {shape}: expected all "
-            f"axes to become one (axes are counted without the batch)"
+            f"start_dim = {ends[0]}, end_dim = {ends[1]} of values of shape {shape}: expected "
+            f"axes that are there (they are counted without the batch)"
         )
-    if len(joined) < len(shape):
-        raise node.error(
-            f"start_dim = {ends[0]} leaves axes of length 1 in {shape}: expected all axes to "
-            f"become one (axes are counted without the batch)"
-        )
-    return [kinds.Flatten()]
+    if len(shape) == 1 or len(joined) == 1 < max(shape) == math.prod(shape):
+        return [] if len(shape) == 1 else [kinds.Flatten()]
+    if math.prod(joined) == math.prod(shape):  # axes of length 1 beside it hold nothing
+        return [kinds.Flatten()]
+    if len(joined) == 1:
+        return []
+    raise node.error(
+        f"start_dim = {ends[0]}, end_dim = {ends[1]} of values of shape {shape} joins {joined} "
+        f"and leaves other axes: expected all axes to become one, or none (axes are counted "
+        f"without the batch: torch's start_dim=1 is 0 here)"
+    )
+
+
+def _batch_advice(found: Shape, shape: Shape) -> str:
+    is_batch = len(found) > len(shape) and found[-len(shape) :] == shape
+    return "; its first axis is a batch axis, which NIR does not count" * is_batch
 
 
 def _write_flatten(layer: kinds.Flatten, shape: Shape, dt: float) -> list[Branch]:

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,14 +32,13 @@ from sc_neurocore.equation.derivative import ZERO
 from sc_neurocore.equation.expression import Expression, Symbol, evaluate, symbols
 from sc_neurocore.equation.neuron import Neuron, Parameter
 from sc_neurocore.equation.ode import Equation, Method, discretise
-from sc_neurocore.equation.parser import parse_neuron
 from sc_neurocore.equation.syntax import parse_expression
 from sc_neurocore.equation.text import format_number
 from sc_neurocore.errors import EquationError
+from sc_neurocore.interop.equations import SILENT
 from sc_neurocore.network.description import Population
 
-Array: TypeAlias = NDArray[np.float64]
-Reset: TypeAlias = Literal["value", "subtract"]
+Reals: TypeAlias = NDArray[np.float64]
 Values: TypeAlias = dict[str, Any]
 
 _MEMBRANE = "(v_leak - v + r*{drive})/{tau}"
@@ -63,49 +62,6 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "Threshold": ("threshold",),
 }
 
-_BODIES: Mapping[str, str] = {
-    "I": """
-        parameter gain = 1
-        update v = v + gain*I
-        """,
-    "LI": """
-        parameter decay = 0.9 in (-1, 1)
-        parameter gain = 1
-        parameter leak = 0
-        update v = decay*v + gain*I + leak
-        """,
-    "CubaLI": """
-        state i = 0
-        parameter synapse_decay = 0.9 in (-1, 1)
-        parameter synapse_gain = 1
-        parameter decay = 0.9 in (-1, 1)
-        parameter gain = 1
-        parameter leak = 0
-        update i = synapse_decay*i + synapse_gain*I
-        update v = decay*v + gain*i + leak
-        """,
-    "Readout": """
-        update v = I
-        """,
-}
-_SILENT = {"IF": "I", "LIF": "LI", "CubaLIF": "CubaLI", "Threshold": "Readout"}
-"""The neuron that is the same but for its spikes."""
-_SPIKE = """
-        parameter v_threshold = 1
-        spike v > v_threshold
-        """
-_NO_SPIKE = """
-        spike v > v
-        """
-_RESETS: Mapping[Reset, str] = {
-    "value": """
-        parameter v_reset = 0
-        reset v = v_reset
-        """,
-    "subtract": """
-        reset v = v - v_threshold
-        """,
-}
 _COEFFICIENTS = {
     "i": ("synapse_decay", "synapse_gain", ""),
     "v": ("decay", "gain", "leak"),
@@ -113,25 +69,8 @@ _COEFFICIENTS = {
 """What the slope, the drive's factor and the rest of each state's step are called."""
 
 
-@cache
-def equation(kind: str, reset: Reset = "value", initial: float = 0.0) -> Neuron:
-    """Return the equation of one of NIR's neurons.
-
-    Args:
-        kind: The primitive, such as "LIF"; "Readout" hands on its input as its membrane.
-        reset: What becomes of the membrane where it fired: "value" sets it to v_reset, NIR's
-            definition; "subtract" takes v_threshold off.
-        initial: The membrane before the first step.
-    """
-    text = f"neuron NIR_{kind}\nstate v = {format_number(initial)}\n"
-    text += _BODIES[_SILENT.get(kind, kind)]
-    if kind not in _SILENT:
-        return parse_neuron(text + _NO_SPIKE)
-    return parse_neuron(text + _SPIKE + ("" if kind == "Threshold" else _RESETS[reset]))
-
-
-def coefficients(kind: str, fields: Mapping[str, Array], dt: float, method: Method) -> Values:
-    """Return the parameters of `equation(kind)`, of the fields' shape.
+def coefficients(kind: str, fields: Mapping[str, Reals], dt: float, method: Method) -> Values:
+    """Return the parameters of the kind's equation, and perhaps more, of the fields' shape.
 
     Args:
         kind: The primitive.
@@ -144,11 +83,10 @@ def coefficients(kind: str, fields: Mapping[str, Array], dt: float, method: Meth
     for state, parts in _steps(kind, method).items():
         for name, part in zip(_COEFFICIENTS[state], parts, strict=True):
             values[name] = _number(part, environment)
-    neuron = equation(kind)
-    if kind in _SILENT:
+    if kind in SILENT:
         values["v_threshold"] = fields["threshold" if kind == "Threshold" else "v_threshold"]
         values["v_reset"] = fields.get("v_reset")
-    return {name: values[name] for name in neuron.parameters}
+    return values
 
 
 @cache

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore.equation.ode import Method
+from sc_neurocore.interop.conventions import Convention, simple
+from sc_neurocore.interop.equations import equation
 from sc_neurocore.interop.fields import numbers, reduced, weights
 from sc_neurocore.interop.graph import Node, Stage
-from sc_neurocore.interop.neurons import FIELDS, Reset, coefficients, equation, to_form
+from sc_neurocore.interop.neurons import FIELDS, coefficients, to_form
 from sc_neurocore.network.description import (
     Integrator,
     Layer,
@@ -28,10 +30,20 @@ class Options:
     """How nodes become layers; see `from_nir`."""
 
     dt: float
-    method: Method
-    reset: Reset
+    convention: Convention
     initial: float
     trusts_notes: bool
+    fitting_dt: float | None = None
+
+    @property
+    def advice(self) -> str:
+        """Name the time step that the graph itself speaks of, if there is one."""
+        return "" if self.fitting_dt is None else f"; its r is tau/dt for dt = {self.fitting_dt:g}"
+
+    @property
+    def method(self) -> Method:
+        """How a differential equation becomes a step."""
+        return self.convention.method
 
 
 def node_fields(
@@ -68,7 +80,7 @@ def to_population(
     node = stage.node
     content = _noted_neurons(node, shape, options, note)
     if content is None:
-        content = _read_neurons(node, shape, options)
+        content = _read_neurons(node, shape, options, is_recurrent=stage.loop is not None)
     if stage.loop is not None:
         return _recurrent(stage, shape, content, options)
     layer = Population(**content)
@@ -117,8 +129,9 @@ def _noted_neurons(
     return content
 
 
-def _read_neurons(node: Node, shape: Shape, options: Options) -> dict[str, Any]:
+def _read_neurons(node: Node, shape: Shape, options: Options, is_recurrent: bool) -> dict[str, Any]:
     fields = {}
+    is_single = False
     for name in FIELDS[node.kind]:
         if name == "v_reset" and node.fields.get(name) is None:
             fields[name] = np.zeros(())
@@ -126,23 +139,60 @@ def _read_neurons(node: Node, shape: Shape, options: Options) -> dict[str, Any]:
             fields[name] = np.ones(())
         else:
             given = numbers(node, name, shape)
+            is_single = is_single or given.dtype == np.float32
             # One number stays one, for it may have to serve millions of neurons.
             fields[name] = np.asarray(given if any(given.strides) else given.flat[0], np.float64)
         if name.startswith("tau") and not (fields[name] > 0).all():
             raise node.error(f"{name} = {fields[name].min():g}: expected more than 0")
-    neuron = equation(node.kind, options.reset, options.initial)
+    convention = options.convention
+    firing = convention.firing
+    if firing.reset == "delayed-zero" and (is_recurrent or node.kind == "CubaLIF"):
+        firing = replace(firing, forgets_input=True)  # so does snnTorch, but for its Leaky
+    initial = options.initial
+    if convention.starts_at_reset and "v_reset" in fields:
+        starts = np.unique(fields["v_reset"])
+        if starts.size > 1:
+            raise node.error(
+                f"v_reset is {starts[0]:g} to {starts[-1]:g}, and there {convention.framework}'s "
+                f"membranes start: expected one number for all neurons of a layer"
+            )
+        initial = float(starts[0])
+    neuron = equation(node.kind, initial=initial, firing=firing)
     with np.errstate(all="ignore"):
-        values = coefficients(node.kind, fields, options.dt, options.method)
+        found = coefficients(node.kind, fields, options.dt, options.method)
+        found = convention.adjusted(node.kind, _simplified(found, is_single))
+    found |= {"v_fire": found.get("v_threshold"), "v_floor": convention.floor}
     parameters = {}
     for name in neuron.parameters:
-        value = np.broadcast_to(np.asarray(values[name], np.float64), shape)
+        value = np.broadcast_to(np.asarray(found[name], np.float64), shape)
         if not np.isfinite(value).all():
             raise node.error(f"with dt = {options.dt:g} its {name} overflows")
-        if name.endswith("decay") and not (np.abs(value) < 1).all():
-            raise node.error(_decay_error(fields, value, options))
+        if name.endswith("decay"):
+            if not (np.abs(value) < 1).all():
+                raise node.error(_decay_error(fields, value, options))
+            if (value < 0).any():
+                raise node.error(_negative_error(fields, value, options))
         small = reduced(value, shape)
         parameters[name] = float(small) if small.ndim == 0 else small
     return {"neuron": neuron, "parameters": parameters}
+
+
+def _simplified(values: Mapping[str, Any], is_single: bool) -> dict[str, Any]:
+    """Return coefficients with what the file's rounding took from simple numbers put back.
+
+    What is multiplied to a decay or gain was rounded a few times, in float32 or float64, before it
+    was written. Where a tie decides about a spike, beta = 0.5 must be 0.5.
+    """
+    relative = 2.0 ** (-21 if is_single else -50)
+    result = dict(values)
+    for name, value in values.items():
+        if name.endswith("decay"):
+            number = np.asarray(value, np.float64)
+            result[name] = simple(number, np.abs(1 - number) * relative)
+        elif name.endswith("gain"):
+            number = np.asarray(value, np.float64)
+            result[name] = simple(number, np.abs(number) * relative)
+    return result
 
 
 def _decay_error(fields: Mapping[str, Any], decay: NDArray[np.float64], options: Options) -> str:
@@ -157,9 +207,19 @@ def _decay_error(fields: Mapping[str, Any], decay: NDArray[np.float64], options:
         return (
             f"tau = {min(taus):g} with dt = {options.dt:g}: forward Euler leaves "
             f"{decay.min():g} of the state after a step and diverges: expected dt < 2 tau; choose "
-            f"a smaller dt, or method='exponential-euler'"
+            f"a smaller dt, or method='exponential-euler'{options.advice}"
         )
     return (
         f"tau = {max(taus):g} with dt = {options.dt:g}: float64 does not tell what is left of the "
         f"state after a step from all of it: expected dt / tau of more than 1e-16"
+    )
+
+
+def _negative_error(fields: Mapping[str, Any], decay: NDArray[np.float64], options: Options) -> str:
+    """Say which time constant is shorter than the time step."""
+    shortest = min(float(value.min()) for name, value in fields.items() if name.startswith("tau"))
+    return (
+        f"tau = {shortest:g} with dt = {options.dt:g}: a step leaves {decay.min():g} of the state, "
+        f"and turns its sign, which no exporter means: expected dt <= {shortest:g}; another dt, or "
+        f"method='exponential-euler'{options.advice}"
     )

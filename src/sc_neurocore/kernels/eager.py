@@ -91,6 +91,16 @@ def _maximum(left: Any, right: Any) -> Tensor:
     return torch.where(left >= right, left, right)
 
 
+def _exprel(x: Tensor) -> Tensor:
+    small = torch.abs(x) < _SERIES
+    safe = torch.where(small, 1.0, x)
+    # Also its derivative needs the series near 0, where the quotient's loses its digits.
+    series = 1 + x * (0.5 + x * (1 / 6 + x * (1 / 24 + x / 120)))
+    return torch.where(small, series, torch.expm1(safe) / safe)
+
+
+_SERIES = 1e-3
+
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **ArrayAlgebra.functions,  # Python's operators work on tensors as they are
     "abs": torch.abs,
@@ -99,6 +109,13 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "exp": exponential,
     "tanh": torch.tanh,
     "sigmoid": sigmoid,
+    "exprel": _exprel,
+    "log": torch.log,
+    "sqrt": torch.sqrt,
+    "sin": torch.sin,
+    "cos": torch.cos,
+    "cosh": torch.cosh,
+    "power": torch.pow,
     "select": torch.where,
 }
 

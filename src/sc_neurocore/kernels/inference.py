@@ -6,18 +6,17 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sc_neurocore.equation.algebra import Array
 from sc_neurocore.errors import DataError
 from sc_neurocore.kernels.reference_neurons import Neurons
 from sc_neurocore.network.description import InputEncoding, spikes_that_suffice
 from sc_neurocore.network.layers import Runner, WithMemory
 from sc_neurocore.progress import Progress, ProgressCallback
-
-Array: TypeAlias = NDArray[Any]
 
 _VALUES_AT_WORK = 1 << 20
 """So many numbers of the largest layer are computed at once: they fit into the caches."""
@@ -54,18 +53,21 @@ def check_inputs(encoding: InputEncoding, inputs: Array, steps: int) -> None:
     lead = ("batch",) if encoding.kind == "static" else (steps, "batch")
     wanted = f"({', '.join(str(size) for size in (*lead, *encoding.shape))})"
     if inputs.dtype.kind not in "ui":
+        kind = "integers" if encoding.signed else "unsigned integers"
         raise DataError(
-            f"inputs have type {inputs.dtype}: expected unsigned integers {wanted}; multiply "
+            f"inputs have type {inputs.dtype}: expected {kind} {wanted}; multiply "
             f"values by 2 ** fraction_bits of the input encoding and round them"
         )
     has_shape = inputs.ndim == len(lead) + len(encoding.shape)
     has_shape = has_shape and inputs.shape[len(lead) :] == encoding.shape
     if not has_shape or (encoding.kind != "static" and inputs.shape[0] != steps):
         raise DataError(f"inputs have shape {inputs.shape}: expected {wanted}")
-    if inputs.size and (inputs.min() < 0 or int(inputs.max()) >= 2**encoding.bits):
+    if not inputs.size:
+        return
+    if int(inputs.min()) < encoding.low or int(inputs.max()) > encoding.high:
         raise DataError(
-            f"inputs range from {inputs.min()} to {inputs.max()}: expected 0 to "
-            f"{2**encoding.bits - 1} ({encoding.bits} bits)"
+            f"inputs range from {inputs.min()} to {inputs.max()}: expected {encoding.low} to "
+            f"{encoding.high} ({encoding.bits} bits{', signed' if encoding.signed else ''})"
         )
 
 
@@ -97,7 +99,7 @@ class Chain:
         Layers before the first one with a memory are computed once where the input is static.
 
         Args:
-            inputs: Unsigned integers in the encoding: (batch, *shape) where it is static, else
+            inputs: Integers in the encoding: (batch, *shape) where it is static, else
                 (T, batch, *shape).
             task: What the progress is reported as.
             progress: Receives how many samples are done, after every slice.

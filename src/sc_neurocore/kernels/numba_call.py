@@ -82,7 +82,7 @@ class Plan(NamedTuple):
         return cls(key, inner, steps, pool, bool(spikes), bool(counts), trace, sums, sizes)
 
 
-class Layout:
+class ScanShape:
     """The shapes of a scan, and how its neurons are cut into blocks and chunks.
 
     Args:
@@ -168,9 +168,9 @@ class Layout:
 
 
 @lru_cache(maxsize=4096)
-def layout_of(plan: Plan, shape: torch.Size, stored: torch.dtype) -> Layout:
+def shape_of(plan: Plan, shape: torch.Size, stored: torch.dtype) -> ScanShape:
     """Return the layout of a scan, made once; not for shapes that are symbols."""
-    return Layout(plan, shape, stored)
+    return ScanShape(plan, shape, stored)
 
 
 class Call:
@@ -178,7 +178,7 @@ class Call:
 
     def __init__(
         self,
-        layout: Layout,
+        layout: ScanShape,
         currents: Tensor,
         initial: Tensor,
         values: Tensor,

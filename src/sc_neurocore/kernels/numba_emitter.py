@@ -300,6 +300,13 @@ class _Python:
             "exp": f"exp_{code.real}",
             "tanh": "np.tanh",
             "sigmoid": f"sigmoid_{code.real}",
+            "exprel": f"exprel_{code.real}",
+            "log": "np.log",
+            "sqrt": "np.sqrt",
+            "sin": "np.sin",
+            "cos": "np.cos",
+            "cosh": "np.cosh",
+            "power": "np.power",
             "select": "where",
         }
 

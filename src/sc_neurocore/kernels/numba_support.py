@@ -200,6 +200,25 @@ def sigmoid_float64(x: Any) -> Any:
     return 1.0 / (1.0 + exp_float64(-x))
 
 
+@inlined
+def exprel_float32(x: Any) -> Any:
+    """Return (e^x - 1)/x, and 1 at 0, as `kernels.eager` does."""
+    small = abs(x) < np.float32(1e-3)
+    safe = where(small, np.float32(1), x)
+    series = np.float32(1 / 24) + x / np.float32(120)
+    series = np.float32(0.5) + x * (np.float32(1 / 6) + x * series)
+    return where(small, np.float32(1) + x * series, np.expm1(safe) / safe)
+
+
+@inlined
+def exprel_float64(x: Any) -> Any:
+    """Return (e^x - 1)/x, and 1 at 0, as `kernels.eager` does."""
+    small = abs(x) < 1e-3
+    safe = where(small, 1.0, x)
+    series = 1.0 + x * (0.5 + x * (1 / 6 + x * (1 / 24 + x / 120.0)))
+    return where(small, series, np.expm1(safe) / safe)
+
+
 @inner
 def copy_row(row: Any, out: Any) -> None:
     """Copy a row of the same type."""

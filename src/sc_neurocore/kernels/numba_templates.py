@@ -20,7 +20,7 @@ NUMBERS = (
     "taken", "chunks", "chunk", "block", "neurons", "steps", "inner", "columns", "pooled",
     "length_inner",
 )  # fmt: skip
-"""The next chunk that a thread can take, what a scan's `Layout` says, and the neurons of a sample.
+"""The next chunk that a thread can take, what a `ScanShape` says, and a sample's neurons.
 """
 
 _INPUTS: tuple[tuple[str, int, Element], ...] = (

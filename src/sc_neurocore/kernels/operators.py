@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.kernels.numba_call import Call, Layout, Plan, layout_of
+from sc_neurocore.kernels.numba_call import Call, Plan, ScanShape, shape_of
 
 
 def run_scan(
@@ -42,7 +42,7 @@ def run_scan(
 def _forward(
     currents: Tensor, initial: Tensor, values: Tensor, lengths: Tensor | None, plan: Plan
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    layout = layout_of(plan, currents.shape, currents.dtype)
+    layout = shape_of(plan, currents.shape, currents.dtype)
     results = layout.results(currents)
     spikes, counts, trace, sums, final = results
     if plan.counts:
@@ -67,7 +67,7 @@ def _backward(
     lengths: Tensor | None,
     plan: Plan,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    layout = layout_of(plan, currents.shape, currents.dtype)
+    layout = shape_of(plan, currents.shape, currents.dtype)
     grad_spikes, grad_counts, grad_trace, grad_sums, grad_final = gradients
     results = layout.gradients(currents, values)
     grad_currents, grad_initial, grad_values = results
@@ -162,12 +162,12 @@ def _refuse_twice(ctx: Any, *gradients: Any) -> Any:
 
 def _empty_results(*arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     currents, _, _, _, key, plan = arguments
-    return Layout(Plan.unpacked(key, plan), currents.shape, currents.dtype).results(currents)
+    return ScanShape(Plan.unpacked(key, plan), currents.shape, currents.dtype).results(currents)
 
 
 def _empty_gradients(*arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
     currents, _, values, _, key, plan = arguments[5:]
-    layout = Layout(Plan.unpacked(key, plan), currents.shape, currents.dtype)
+    layout = ScanShape(Plan.unpacked(key, plan), currents.shape, currents.dtype)
     return layout.gradients(currents, values)
 
 

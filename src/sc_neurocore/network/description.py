@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from sc_neurocore.network import layers as _layers
 from sc_neurocore.network.layers import *  # noqa: F403  # they are part of the description
@@ -54,16 +54,45 @@ def spikes_that_suffice(readout: str) -> int | None:
 
 
 class InputEncoding(Model):
-    """What comes in: unsigned integers of `bits` bits, each worth 2 ** -fraction_bits.
+    """What comes in: integers of `bits` bits, each worth 2 ** -fraction_bits.
 
     A static input is one frame that acts as the same current in every step; a sequence is one frame
-    per step, and a spike input a sequence of zeros and ones.
+    per step, and a spike input a sequence of zeros and ones. Integers are unsigned, or, if they are
+    `signed`, in two's complement.
     """
 
     kind: Literal["static", "sequence", "spikes"] = "static"
     shape: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1, max_length=MAXIMUM_AXES)
     bits: int = Field(ge=1, le=16)
     fraction_bits: int = Field(ge=0, le=16)
+    signed: bool = False
+
+    @model_validator(mode="after")
+    def _check_sign(self) -> InputEncoding:
+        if self.signed and (self.bits < 2 or self.kind == "spikes"):
+            raise ValueError(
+                f"signed input of kind {self.kind!r} with {self.bits} bits: expected static or "
+                f"sequence, and 2 bits or more"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave the sign out where there is none: the content keeps the hash that it always had."""
+        content: dict[str, Any] = dump(self)
+        if not self.signed:
+            content.pop("signed", None)
+        return content
+
+    @property
+    def low(self) -> int:
+        """The least integer."""
+        return -(1 << (self.bits - 1)) if self.signed else 0
+
+    @property
+    def high(self) -> int:
+        """The largest integer."""
+        return (1 << (self.bits - self.signed)) - 1
 
 
 def _check_size(shape: Shape, what: str) -> None:

@@ -43,6 +43,18 @@ def fold_linear(description: NetworkDescription) -> NetworkDescription:
     return description.with_layers(layer for _, layer in folded_layers(description))
 
 
+def one_map_each(description: NetworkDescription) -> NetworkDescription:
+    """Return the network itself where `fold_linear` has nothing to do, and what it makes if not.
+
+    Raises:
+        UserError: As `fold_linear` does.
+    """
+    for stage in description.stages():
+        if sum(isinstance(layer, Weighted) for _, layer in stage.between) > 1:
+            return fold_linear(description)
+    return description
+
+
 def folded_layers(description: NetworkDescription) -> Iterator[tuple[int, BaseLayer]]:
     """Yield the layers of `fold_linear`, each with its place, or that of its first part.
 
@@ -99,7 +111,7 @@ def _fold(run: Sequence[tuple[int, Connection]], start: Shape, end: Shape) -> li
             raise _error(run, place, layer, what)
         channels = len(convolution.weight) * whole.weight.shape[1] * whole.groups
         _check_size(run, place, layer, channels * math.prod(_span(whole, convolution)))
-        whole = _composed(whole, convolution)
+        whole = composed_convolutions(whole, convolution)
     assert whole is not None  # a run has layers
     return [whole if len(end) == 3 else _on_lines(whole)]
 
@@ -147,8 +159,8 @@ def _applied(layers: Sequence[Connection], values: Values) -> Values:
     return values
 
 
-def _composed(first: Conv2d, second: Conv2d) -> Conv2d:
-    """Return two convolutions as one; the second has no padding.
+def composed_convolutions(first: Conv2d, second: Conv2d) -> Conv2d:
+    """Return two convolutions as one, its numbers in float64; the second has no padding.
 
     Its position (a, b) sees the first one's at a x stride, which sees the image.
     """

@@ -79,7 +79,7 @@ def _as_neuron(value: Any) -> Neuron:
     raise ValueError(f"a neuron is equation text or a Neuron, not {type(value).__name__}")
 
 
-Array = Annotated[NDArray[Any], BeforeValidator(_as_array)]
+CheckedArray = Annotated[NDArray[Any], BeforeValidator(_as_array)]
 Delays = Annotated[NDArray[np.int64], BeforeValidator(_as_delays)]
 Parameter = Annotated[float | NDArray[np.float64], BeforeValidator(_as_parameter)]
 NeuronText = Annotated[Neuron, BeforeValidator(_as_neuron), PlainSerializer(str)]

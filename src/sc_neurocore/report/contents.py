@@ -132,7 +132,7 @@ class Energy(_Part):
     dynamic_mw: float | None = None
 
 
-class Layout(_Part):
+class FloorPlan(_Part):
     """Where a design lies on its device; see `sc_neurocore.fpga.layout.Layout`."""
 
     floor: tuple[int, int]
@@ -316,7 +316,7 @@ def read_results(folder: Path) -> Results:
     return _read_optional(Results, folder, RESULTS_NAME) or Results()
 
 
-def read_layout(folder: Path, summary: Summary) -> Layout | None:
+def read_layout(folder: Path, summary: Summary) -> FloorPlan | None:
     """Read the floor plan of a run's build; None where there is none in the run's folder.
 
     Raises:
@@ -325,7 +325,7 @@ def read_layout(folder: Path, summary: Summary) -> Layout | None:
     if summary.fpga is None or summary.fpga.layout is None:
         return None
     name = summary.fpga.layout
-    return _read_optional(Layout, folder, name) if stays_inside(name) else None
+    return _read_optional(FloorPlan, folder, name) if stays_inside(name) else None
 
 
 _Model = TypeVar("_Model", bound=_Part)

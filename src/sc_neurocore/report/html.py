@@ -11,7 +11,7 @@ from markupsafe import Markup
 from sc_neurocore import __version__
 from sc_neurocore.folders import replace_files, sole_writer
 from sc_neurocore.report.contents import (
-    Layout,
+    FloorPlan,
     Results,
     Summary,
     read_layout,
@@ -57,7 +57,7 @@ def render(
     summary: Summary,
     results: Results,
     files: list[FileLink],
-    layout: Layout | None = None,
+    layout: FloorPlan | None = None,
     design: Standing | None = None,
 ) -> str:
     """Return the report as HTML."""

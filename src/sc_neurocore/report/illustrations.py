@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from sc_neurocore.report import figures
-from sc_neurocore.report.contents import Layout, Results, Sample, StochasticInference, Summary
+from sc_neurocore.report.contents import FloorPlan, Results, Sample, StochasticInference, Summary
 from sc_neurocore.report.ladder import missing
 from sc_neurocore.report.style import to_svg
 from sc_neurocore.report.wording import MODELS, percent, plural
@@ -32,7 +32,7 @@ class Illustration:
 
 
 def illustrate(
-    summary: Summary, results: Results, layout: Layout | None = None
+    summary: Summary, results: Results, layout: FloorPlan | None = None
 ) -> dict[str, Illustration]:
     """Draw every figure for which a run has the data; the others say what is missing."""
     return {
@@ -165,7 +165,7 @@ def _utilisation(summary: Summary) -> Illustration:
     return _drawn(figure, "utilisation", f"What the network takes of the {part.device}.")
 
 
-def _floor(summary: Summary, layout: Layout | None) -> Illustration:
+def _floor(summary: Summary, layout: FloorPlan | None) -> Illustration:
     part = summary.fpga
     if part is None or layout is None:
         return _nothing("floor plan", summary, "build", part)

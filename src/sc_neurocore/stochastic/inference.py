@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from sc_neurocore.equation.algebra import Array
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerLayer
 from sc_neurocore.fixed.qformat import QFormat
@@ -34,8 +35,6 @@ from sc_neurocore.stochastic.sharing import Sharing, SourcePair
 from sc_neurocore.stochastic.sources import check_length
 from sc_neurocore.stochastic.streams import check_values
 from sc_neurocore.stochastic.synapses import Arriving, Streams, stream_synapses
-
-Array: TypeAlias = NDArray[Any]
 
 _FLOATS: Mapping[str, type[np.floating[Any]]] = {"float64": np.float64, "float32": np.float32}
 
@@ -61,8 +60,9 @@ def run_network(
     Args:
         description: Layers that see the input itself are dense or convolutional; behind the first
             spiking neurons delays and recurrent layers work too.
-        inputs: (batch, *shape) where the input is static, else (T, batch, *shape): unsigned
-            integers in the description's input encoding, or real values in [0, 1].
+        inputs: (batch, *shape) where the input is static, else (T, batch, *shape): integers in
+            the description's input encoding, or real values in [0, 1]. Integers that are not
+            static and worth 1 each are so many spikes in a step.
         length: Bits per stream, at least 1.
         source: "lfsr", "sobol", "halton", "counter" or "bernoulli", or a `SourcePair`; all layers
             use the same.
@@ -104,7 +104,7 @@ def run_network(
         steps=description.steps,
         readout=description.readout,
         convert=lambda frame: frame * np.float64(unit),
-        runners=list(_runners(folded, places, streams, integers, record)),
+        runners=list(_runners(folded, places, streams, integers, record, is_real)),
         values_at_work=max(
             layer.values_at_work(*shapes)
             for layer, shapes in zip(layers, pairwise(folded.shapes()), strict=True)
@@ -130,10 +130,14 @@ def _runners(
     streams: Streams,
     integers: Iterator[IntegerLayer] | None,
     record: bool,
+    is_real: bool,
 ) -> Iterator[Runner]:
     """Yield each layer as a function, or raise `UserError` for what is not supported."""
-    are_spikes = description.input.kind == "spikes" and description.input.fraction_bits == 0
-    arriving = Arriving("spikes" if are_spikes else "values")
+    coding = description.input
+    arriving = Arriving("values", is_signed=coding.signed)
+    are_counts = coding.kind == "sequence" and coding.fraction_bits == 0 and not is_real
+    if are_counts or (coding.kind == "spikes" and coding.fraction_bits == 0):
+        arriving = Arriving("spikes", window=coding.high, is_signed=coding.signed)
     held = None  # the neurons in integers that the layers so far lead to
     wires, behind = Wires(description.layers), list[Arriving]()
     for number, (index, layer) in enumerate(zip(places, description.layers, strict=True)):

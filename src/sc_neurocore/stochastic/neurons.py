@@ -79,7 +79,7 @@ def to_current(
     Raises:
         UserError: If a count is not worth a power of two, or the sums are too wide.
     """
-    state = layer.program.fixed_point.state
+    state = layer.program.fixed_point.current
     if weights.encoding != "sign-magnitude":
         raise UserError(
             f"neurons in {state} with {weights.encoding} weights: a count becomes their current by "

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import singledispatch
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sc_neurocore.equation.algebra import Array
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerLayer
 from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding, encode_weights
@@ -32,8 +32,6 @@ from sc_neurocore.stochastic.layer import SCDenseLayer
 from sc_neurocore.stochastic.neurons import to_current
 from sc_neurocore.stochastic.sharing import SourcePair
 
-Array: TypeAlias = NDArray[Any]
-
 
 @dataclass(frozen=True)
 class Arriving:
@@ -43,11 +41,14 @@ class Arriving:
         kind: "values" in [0, 1], "spikes" or sums of some, or "numbers" of any kind.
         window: How many spikes each number is made of.
         divisor: What their sum is divided by.
+        is_signed: Whether there are numbers below 0: then a stream holds the magnitude, and the
+            sign stands beside it, as with sign-magnitude weights.
     """
 
     kind: Literal["values", "spikes", "numbers"]
     window: int = 1
     divisor: int = 1
+    is_signed: bool = False
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,11 @@ class _Currents:
         arriving: Arriving,
         neurons: IntegerLayer | None,
     ) -> None:
+        if arriving.is_signed and layer.weights.encoding == "bipolar":
+            raise UserError(
+                "signed inputs with bipolar weights: a stream that is XNORed has no sign beside "
+                "it; use sign-magnitude or unipolar"
+            )
         self._layer, self._arriving, self._real = layer, arriving, real
         self._convert: Callable[[Array], Array] | None = None
         if neurons is not None:
@@ -179,7 +185,10 @@ class _Currents:
     def __call__(self, values: Array) -> Array:
         window, divisor = 1, 1
         if self._arriving.kind == "values":
-            counts, ones = self._layer.count(values)
+            counts, ones = self._layer.count(np.maximum(values, 0))
+            if self._arriving.is_signed:
+                down, down_ones = self._layer.count(np.maximum(-values, 0))
+                counts, ones = counts - down, ones - down_ones
         else:
             window, divisor = self._arriving.window, self._arriving.divisor
             if divisor > 1:  # means of other windows than 2^k were rounded

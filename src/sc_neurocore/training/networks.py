@@ -518,5 +518,5 @@ def _make_cell(choice: CellChoice, width: int, options: dict[str, Any]) -> Cell:
         )
     if isinstance(maker, type) and issubclass(maker, RecurrentCell):
         options = {"n_neurons": width, **options}
-    cell: Cell = maker(**options)
-    return cell
+    made: Cell = maker(**options)
+    return made

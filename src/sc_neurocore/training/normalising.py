@@ -7,7 +7,7 @@ in front of one, into that one. In float64, then rounded once to the type of the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -28,6 +28,8 @@ from sc_neurocore.network.layers import (
     Weighted,
 )
 from sc_neurocore.network.schema import Shape
+
+W = TypeVar("W", bound=Weighted)
 
 
 class Normalize(nn.Module):
@@ -147,7 +149,7 @@ class Affine:
             )
         )
 
-    def into_next(self, layer: Weighted) -> Weighted:
+    def into_next(self, layer: W) -> W:
         """Return a layer that takes values as they were before.
 
         Raises:
@@ -174,7 +176,7 @@ class Affine:
         added = (weight.sum(axis=tuple(range(2, weight.ndim))) * shifts).sum(axis=1)
         return _with_numbers(layer, weight * own.reshape(*own.shape, *rest), layer.bias, added)
 
-    def into_last(self, layer: Weighted) -> Weighted:
+    def into_last(self, layer: W) -> W:
         """Return a layer whose outputs are what they are behind this."""
         outputs = len(layer.weight)
         for each in (self.scale, self.shift):
@@ -186,7 +188,7 @@ class Affine:
         return _with_numbers(layer, weight, bias * scale, self.shift)
 
 
-def _with_numbers(layer: Weighted, weight: Any, bias: Any, added: Any) -> Weighted:
+def _with_numbers(layer: W, weight: Any, bias: Any, added: Any) -> W:
     dtype = layer.weight.dtype
     total = np.broadcast_to((0.0 if bias is None else bias) + added, (len(weight),))
     folded = {"weight": weight.astype(dtype), "bias": total.astype(dtype)}

@@ -20,6 +20,7 @@ from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.render import render
 from sc_neurocore.tools import programs
 from sc_neurocore.tools.programs import ToolTimeoutError
+from sc_neurocore.verify.contracts import CONTRACTS, without_contract
 from sc_neurocore.verify.result import ProofResult, ProofStatus
 from sc_neurocore.verify.unrolling import VacuousError, engine, induction_depth
 
@@ -87,6 +88,8 @@ def prepare(
             is_free = equations_are_free and path.stem in accelerator.neuron_modules
             if is_free or (data_are_free and path.stem == _CURRENTS):
                 text = free_module(text, path.stem)
+            if path.stem in CONTRACTS:  # of which wires are joined where it is proved alone
+                text = without_contract(text)
             (folder / path.name).write_text(text, encoding="utf-8")
     for module, text in (further or {}).items():
         (folder / f"{module}.v").write_text(text, encoding="utf-8")

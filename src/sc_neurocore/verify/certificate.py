@@ -17,6 +17,7 @@ from sc_neurocore.folders import replace_files, sole_writer, written_files
 from sc_neurocore.hdl.accelerator import SOURCES, Accelerator
 from sc_neurocore.hdl.design import CERTIFICATE, Design
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
+from sc_neurocore.tools.families import find_models
 from sc_neurocore.verify.control import prove_control
 from sc_neurocore.verify.cosimulation import (
     CosimulationResult,
@@ -27,11 +28,7 @@ from sc_neurocore.verify.cosimulation import (
 from sc_neurocore.verify.emitted import check_emitted
 from sc_neurocore.verify.equivalence import prove_step
 from sc_neurocore.verify.lane import prove_lane
-from sc_neurocore.verify.netlist_simulation import (
-    NetlistSimulation,
-    check_families,
-    simulate_netlist,
-)
+from sc_neurocore.verify.netlist_simulation import NetlistSimulation, simulate_netlist
 from sc_neurocore.verify.provenance import environment
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.simulators import SIMULATORS, SimulatorName
@@ -154,8 +151,8 @@ def verify_design(
         available: How many such inputs there are, if `inputs` are not all.
         simulator: verilator, cxxrtl, icarus or auto.
         second_samples: How many of the inputs Icarus runs as well.
-        netlists: Families that the design is synthesised for, ice40, up5k or ecp5, to run a few
-            inputs through each netlist.
+        netlists: Families that the design is synthesised for, such as ecp5, to run a few inputs
+            through each netlist.
         netlist_samples: How many.
         progress: Receives the co-simulation's progress and the name of each proof.
 
@@ -164,7 +161,8 @@ def verify_design(
         CheckFailedError: If the folder's files changed meanwhile; then no certificate is written.
         ToolMissingError: If a simulator or a prover is not installed.
     """
-    check_families(netlists)
+    for family in netlists:
+        find_models(family)
     assert design.home is not None
     with sole_writer(design.home, "verify"):
         runs = cosimulate_design(design, inputs, simulator, progress, second_samples=second_samples)

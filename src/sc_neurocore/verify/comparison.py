@@ -30,6 +30,7 @@ class Comparison:
         steps: Time steps, at most.
         readout: What the class is read from.
         fields: For each layer, its states on the trace port.
+        numbering: Which neuron each number on the trace port is, see `Core`.
         samples: Inputs that went through, so far.
         steps_taken: Time steps that the model took.
         updates: Updates that the model made.
@@ -52,6 +53,7 @@ class Comparison:
     steps: int
     readout: str
     fields: tuple[tuple[Field, ...], ...]
+    numbering: tuple[Integers, ...] | None = None
     samples: int = 0
     steps_taken: int = 0
     updates: int = 0
@@ -198,15 +200,27 @@ class Comparison:
         """Return for each traced update which of the model's it is, or -1."""
         sizes = np.array(self.sizes)
         layer = np.minimum(seen.layer, len(sizes) - 1)
+        neuron = self._neurons(seen.neuron, layer)
         exists = (
             (seen.sample < batch)
             & (seen.layer == layer)
             & (seen.step < self.steps)
-            & (seen.neuron < sizes[layer])
+            & (neuron >= 0)
+            & (neuron < sizes[layer])
         )
         key = seen.sample * self._offsets[-1] + self._offsets[layer]
-        key += seen.step * sizes[layer] + seen.neuron
+        key += seen.step * sizes[layer] + neuron
         return np.where(exists, key, -1)
+
+    def _neurons(self, seen: Integers, layer: Integers) -> Integers:
+        """Return the description's numbers of neurons, -1 where there is none."""
+        if self.numbering is None:
+            return seen
+        found = np.full_like(seen, -1)
+        for number, neurons in enumerate(self.numbering):
+            here = np.flatnonzero((layer == number) & (seen < len(neurons)))
+            found[here] = neurons[seen[here]]
+        return found
 
     def _place(self, key: int, numbers: Integers) -> str:
         sample, rest = divmod(key, int(self._offsets[-1]))

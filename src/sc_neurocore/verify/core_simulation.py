@@ -6,10 +6,11 @@ with stochastic synapses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,16 @@ from numpy.typing import NDArray
 from sc_neurocore.errors import UserError
 from sc_neurocore.files import read_inside
 from sc_neurocore.hdl.accelerator import Accelerator, Field
+from sc_neurocore.hdl.geometry import Geometry, LayerGeometry
 from sc_neurocore.hdl.render import render
 from sc_neurocore.tools.programs import workshop
 from sc_neurocore.verify.recording import Recording, read_recording
 from sc_neurocore.verify.simulators import Bench, Simulator
+
+
+def _as_they_are(frames: NDArray[Any]) -> NDArray[Any]:
+    return frames
+
 
 MOST_STALL = 4
 """Clocks that a disturbed input takes on average, at most, for one of an undisturbed one."""
@@ -54,6 +61,9 @@ class Core:
         streams_in: Whether a sample is taken while the one before is at work.
         weight_words: Words of 16 bits of weights.bin that go through a write port, or 0.
         weight_address_bits: Width of that port's address.
+        numbering: For each layer which neuron of the description each number on the trace port is,
+            -1 for none; None where they are the same.
+        arrange: Brings frames, (..., values), into the order in which their values go in.
     """
 
     title: str
@@ -79,6 +89,8 @@ class Core:
     streams_in: bool = False
     weight_words: int = 0
     weight_address_bits: int = 1
+    numbering: tuple[NDArray[np.int64], ...] | None = None
+    arrange: Callable[[NDArray[Any]], NDArray[Any]] = _as_they_are
 
     @property
     def beats(self) -> int:
@@ -172,7 +184,9 @@ def core_of(accelerator: Accelerator) -> Core:
         verilog=read(accelerator.verilog),
         memories=read(accelerator.memories),
         content_hash=accelerator.content_hash,
-        inputs=layers[0].inputs,
+        inputs=geometry.frame_inputs,
+        numbering=numbering_of(geometry),
+        arrange=geometry.arranged,
         frames=accelerator.frames_per_sample,
         input_bits=geometry.input_bits,
         beat=geometry.beat,
@@ -193,6 +207,18 @@ def core_of(accelerator: Accelerator) -> Core:
     )
 
 
+def numbering_of(geometry: Geometry) -> tuple[NDArray[np.int64], ...] | None:
+    """Return which neuron of the description each of the engine's numbers is, layer by layer."""
+    if not geometry.windows:
+        return None
+    found = []
+    for layer in geometry.layers:
+        numbers = np.full(layer.groups * geometry.lanes, -1)
+        numbers[layer.layout.numbers(geometry.lanes)] = np.arange(layer.outputs)
+        found.append(numbers)
+    return tuple(found)
+
+
 def _read(directory: Path, paths: tuple[Path, ...]) -> dict[str, bytes]:
     """Return files by their names, which are those that Verilog calls memories by."""
     found: dict[str, bytes] = {}
@@ -206,6 +232,15 @@ def _read(directory: Path, paths: tuple[Path, ...]) -> dict[str, bytes]:
     return found
 
 
+def _most_fetched(layer: LayerGeometry, geometry: Geometry) -> int:
+    """Return the values of the words that a group fetches for what comes in, at most."""
+    if layer.window is None:
+        return layer.inputs
+    return layer.window.most_words(geometry.row_taps, geometry.column_taps) * geometry.word_width(
+        layer
+    )
+
+
 def _limit(accelerator: Accelerator) -> int:
     """Return clocks that no sample can need: every input active, nothing overlapping, twice."""
     geometry = accelerator.geometry
@@ -213,6 +248,9 @@ def _limit(accelerator: Accelerator) -> int:
     group = geometry.lanes + geometry.period + 32
     # A recurrent layer has its own spikes for inputs too, and a step-outer design may clear rings.
     clocks = sum(
-        layer.groups * steps * (layer.inputs + layer.outputs + group) for layer in geometry.layers
+        layer.groups
+        * steps
+        * (_most_fetched(layer, geometry) + layer.is_recurrent * layer.outputs + group)
+        for layer in geometry.layers
     )
     return 2 * (clocks + geometry.clear_clocks + 4 * accelerator.values_per_sample) + 1000

@@ -173,7 +173,14 @@ def cosimulate_core(
     simulation = simulate_core(core, choose_simulator(simulator))
     sizes = [layer.outputs for layer in network.layers]
     calm, rough = (
-        Comparison(network.content_hash, sizes, network.steps, network.readout, core.states)
+        Comparison(
+            network.content_hash,
+            sizes,
+            network.steps,
+            network.readout,
+            core.states,
+            core.numbering,
+        )
         for _ in range(2)
     )
     jobs = _plan(len(frames), simulation.simulator.batch, disturbed, seed)
@@ -249,7 +256,8 @@ def _run_ahead(
     simulations = ThreadPoolExecutor(at_once)
     try:
         for job in jobs:
-            values = frames[job.numbers].reshape(len(job.numbers), -1).astype(np.int64)
+            chosen = simulation.core.arrange(frames[job.numbers])
+            values = chosen.reshape(len(job.numbers), -1).astype(np.int64)
             started.append((job, simulations.submit(simulation.run, values, job.seed)))
             if len(started) > at_once:
                 yield started[0]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 
-from sc_neurocore.errors import ToolFailedError
+from sc_neurocore.errors import CheckFailedError, ToolFailedError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.accelerator import SOURCES, Accelerator, Rendered, render_accelerator
 from sc_neurocore.hdl.design import Design
@@ -17,11 +17,19 @@ from sc_neurocore.hdl.geometry import Geometry, LayerGeometry
 from sc_neurocore.hdl.memories import memory_files
 from sc_neurocore.tools import programs
 from sc_neurocore.verify.bench import MEMORIES
-from sc_neurocore.verify.elaborated import Elaboration, compare, elaborate, same_circuit, table
+from sc_neurocore.verify.elaborated import (
+    Elaboration,
+    compare,
+    elaborate,
+    new_state,
+    same_circuit,
+    table,
+)
 from sc_neurocore.verify.result import ProofResult
+from sc_neurocore.verify.windows import RANDOM_BITS, TRIALS, Tables, other_sums, read_tables
 
 NAME = "files: sizes, tables and numbers are those of the network"
-ENGINE, LAYERS = "engine", "layers"
+ENGINE, LAYERS, WINDOWS = "engine", "layers", "windows"
 _MOST_NAMED = 4
 
 
@@ -33,8 +41,9 @@ def check_emitted(design: Design) -> ProofResult:
     asynchronous resets, a second clock, black boxes, wires with no driver or several. Where
     somebody edited the files, the circuits of the top module and of the memories must also be the
     ones that would be written: the top connects what the other proofs speak of, and these put
-    memories of their own in place of the design's. No proof and no simulation looks at a board's
-    Verilog, so none of that may be edited.
+    memories of their own in place of the design's. Nor may the files remember more than would be
+    written: no proof within a bound and no sample waits as long as a counter can. No proof and no
+    simulation looks at a board's Verilog, so none of that may be edited.
 
     Raises:
         ToolMissingError: If Yosys is not installed.
@@ -58,6 +67,13 @@ def check_emitted(design: Design) -> ProofResult:
         f"words of memory read back from the files and compared, each; one clock, no latch, no "
         f"falling edge, no asynchronous reset, nothing undriven"
     )
+    if accelerator.geometry.windows:
+        detail += (
+            f"; and what the tables of windows and the weights make of {TRIALS} arrays of random "
+            f"numbers in front of each layer is what the integer model's layers make of them: a "
+            f"tap that is missing, twice or elsewhere, or another weight, would stay unseen with a "
+            f"probability below 2 ** -{TRIALS * RANDOM_BITS - 24}"
+        )
     if differences:
         rest = len(differences) - _MOST_NAMED
         more = f"; and {rest} more" if rest > 0 else ""
@@ -82,9 +98,14 @@ def _differences(design: Design, expected: Mapping[str, tuple[int, ...]]) -> Ite
     yield from _other_words(found, expected)
     yield from _other_image(accelerator, design.network)
     yield from _other_rows(files, found, accelerator.geometry)
+    if accelerator.geometry.windows:
+        yield from _other_windows(files, found, accelerator, design.network)
     if design.edited:
         yield from found.warnings
-        yield from _other_circuits(design, files)
+        ours = _generated(design)
+        yield from _other_circuits(files, ours, accelerator.top)
+        for each in new_state(found, elaborate(ours, accelerator.top)):
+            yield f"{each}: what waits there for longer than anybody looks is not found"
         yield from _edited_board(design)
 
 
@@ -116,7 +137,7 @@ def _other_words(found: Elaboration, expected: Mapping[str, tuple[int, ...]]) ->
         for memory in instance.memories:
             if memory.words is None:
                 continue
-            names = expected.keys() & set(instance.texts)
+            names = {name for name in expected if f"./{name}" in instance.texts}
             seen |= names
             if len(names) != 1:
                 yield f"{instance.path} is filled from no file of this network"
@@ -143,7 +164,7 @@ def _row(geometry: Geometry, number: int) -> dict[str, int]:
         "takes_frame": int(layer.takes_frame),
         "is_recurrent": int(layer.is_recurrent),
         "is_delayed": int(layer.is_delayed),
-        "last_word": layer.words - 1,
+        "last_word": 0 if geometry.windows else layer.words - 1,
         "last_group": layer.groups - 1,
         "last_lane": layer.last_lane,
         "inputs": layer.inputs & mask,
@@ -175,8 +196,34 @@ def _other_rows(
                 )
 
 
-def _other_circuits(design: Design, files: Mapping[str, bytes]) -> Iterator[str]:
-    """Yield what was edited into another circuit, of those files that no other proof looks at."""
+def _other_windows(
+    files: Mapping[str, bytes],
+    found: Elaboration,
+    accelerator: Accelerator,
+    network: IntegerNetwork,
+) -> Iterator[str]:
+    """Yield what the table of windows says that is not of this network.
+
+    The map from what comes in to the sums, which tables and weights make, is compared with the
+    integer model's own layers: see `verify.windows`.
+    """
+    if WINDOWS not in found.instances:
+        yield f"{found.top} has no table of windows"
+        return
+    try:
+        tables = read_tables(files, found, WINDOWS, accelerator.geometry)
+    except CheckFailedError as error:
+        yield str(error)
+        return
+    planned = Tables.planned(accelerator.geometry)
+    if tables != planned:
+        yield f"the table of windows says {tables.first_difference(planned)}"
+    else:
+        yield from other_sums(tables, accelerator.geometry, network)
+
+
+def _generated(design: Design) -> dict[str, bytes]:
+    """Return the core's files as this version writes them."""
     choices = design.manifest.choices
     expected: Rendered = render_accelerator(
         design.network,
@@ -186,12 +233,17 @@ def _other_circuits(design: Design, files: Mapping[str, bytes]) -> Iterator[str]
         ram_style=choices.ram_style,
         **choices.engine_options,
     )
-    ours = {
+    return {
         name.removeprefix(f"{SOURCES}/"): content
         for name, content in expected.contents.items()
         if name.endswith((".v", ".hex"))
     }
-    name = expected.accelerator.top
+
+
+def _other_circuits(
+    files: Mapping[str, bytes], ours: Mapping[str, bytes], name: str
+) -> Iterator[str]:
+    """Yield what was edited into another circuit, of those files that no other proof looks at."""
     top = f"{name}.v"
     reasons = {top: "connects engine, tables and equations in another way than is generated"}
     memories = (f"{name}_weights.v", *MEMORIES)

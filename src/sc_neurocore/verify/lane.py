@@ -52,7 +52,7 @@ def prove_lane(
         "ring_bits": g.ring_bits + g.delay_bits,
         "of_bits": g.group_bits + g.turn_bits + g.step_bits,
         "reach": index_bits(2 * g.period + g.unit_latency + 5),
-        "state_bits": g.slot_bits if g.step_outer else g.turn_bits,
+        "state_bits": g.state_slot_bits if g.step_outer else g.turn_bits,
     }
     values["inside"] = [*values["inside"], *_inside(g)]
     reference = _currents(network, g.sum_bits)

@@ -10,36 +10,20 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.lowering import NeuronProgram
+from sc_neurocore.tools.families import FAMILIES, find_models
 from sc_neurocore.tools.programs import run
 from sc_neurocore.verify.equivalence import prove_step
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.step_simulation import StepCosimulation, cosimulate_step
 
-
-@dataclass(frozen=True)
-class Family:
-    """How a family is synthesised so that its cells have models.
-
-    Attributes:
-        synthesis: The command of Yosys. Multipliers become adders: not every family's multiplier
-            has a model.
-        cells: Arguments of `read_verilog` for the models.
-    """
-
-    synthesis: str
-    cells: str
-
-
-FAMILIES: Mapping[str, Family] = {
-    "ice40": Family("synth_ice40", "-DNO_ICE40_DEFAULT_ASSIGNMENTS +/ice40/cells_sim.v"),
-    "ecp5": Family("synth_ecp5 -nodsp", "+/ecp5/cells_sim.v"),
-}
+STEP_FAMILIES = tuple(
+    key for key, family in FAMILIES.items() if family.models and family.models.step_synthesis
+)
+"""The families that a neuron's step is synthesised for."""
 
 
 def synthesise(verilog: str, module: str, family: str, timeout: float | None = None) -> str:
@@ -51,16 +35,14 @@ def synthesise(verilog: str, module: str, family: str, timeout: float | None = N
         ToolTimeoutError: If it takes longer than `timeout` seconds.
         ToolFailedError: If it refuses the module.
     """
-    if family not in FAMILIES:
-        raise UserError(f"family {family!r}: expected {' or '.join(FAMILIES)}")
-    flow = FAMILIES[family]
+    models = find_models(family, of_steps=True)
     steps = [
         "read_verilog module.v",
-        f"{flow.synthesis} -top {module}",
+        f"{models.step_synthesis} -top {module}",
         "write_verilog -noattr mapped.v",
         "design -reset",
         "read_verilog mapped.v",
-        f"read_verilog -defer -nooverwrite {flow.cells}",
+        f"read_verilog -defer -nooverwrite {models.library}",
         f"hierarchy -check -top {module}",
         "proc",
         "flatten",
@@ -91,7 +73,7 @@ def check_netlist(
         program: The neuron in integers.
         verilog: The source of the step.
         module: Its name.
-        family: A key of `FAMILIES`.
+        family: One of `STEP_FAMILIES`.
         latency: Clocks from the inputs to the outputs.
         timeout: Seconds for the proof.
         synthesis_timeout: Seconds for Yosys; large products as adders can take it many minutes.
@@ -118,7 +100,7 @@ def check_netlist(
     return (
         replace(
             proof,
-            name=f"{module} after {FAMILIES[family].synthesis}: every output equals the "
+            name=f"{module} after {find_models(family).step_synthesis}: every output equals the "
             f"integer evaluator's",
             seconds=round(time.perf_counter() - began, 3),
             assumptions=(*proof.assumptions, "Yosys' models of the cells are right"),

@@ -8,18 +8,17 @@ knows nothing of placement or timing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from typing import Any
 
 from numpy.typing import ArrayLike
 
-from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.tools.devices import find_device
+from sc_neurocore.tools.families import FAMILIES, find_models
 from sc_neurocore.tools.programs import run, workshop
 from sc_neurocore.verify.core_simulation import Core, core_of
 from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate_core
@@ -28,53 +27,11 @@ NETLIST = "netlist.v"
 
 
 @dataclass(frozen=True)
-class NetlistFlow:
-    """How a family is synthesised, and where the models of its cells are.
-
-    Attributes:
-        device: A device of the family.
-        cells: Arguments of `read_verilog` for Yosys' own models.
-        own_cells: A file of this package with models that Yosys lacks or cannot read in time.
-        trust: What a comparison takes for granted.
-    """
-
-    device: str
-    cells: str
-    own_cells: str = ""
-    trust: str = "Yosys' models of the cells"
-
-    @property
-    def synthesis(self) -> str:
-        """The command of Yosys that builds for the device use."""
-        device = find_device(self.device)
-        command = device.flow.synthesis[0].partition(" -top")[0]
-        return command.format(arguments=" ".join(device.synthesis_arguments)).strip()
-
-
-_ICE40_CELLS = "-DNO_ICE40_DEFAULT_ASSIGNMENTS +/ice40/cells_sim.v"
-NETLIST_FLOWS: Mapping[str, NetlistFlow] = {
-    "ice40": NetlistFlow("hx8k", _ICE40_CELLS),
-    "up5k": NetlistFlow(
-        "up5k",
-        _ICE40_CELLS,
-        "up5k_cells.v",
-        "Yosys' models of the cells, and this project's of the single-port RAM",
-    ),
-    "ecp5": NetlistFlow(
-        "ecp5-25k",
-        "+/ecp5/cells_sim.v",
-        "ecp5_cells.v",
-        "Yosys' models of the cells, and this project's of block RAM and multipliers",
-    ),
-}
-
-
-@dataclass(frozen=True)
 class NetlistSimulation:
     """What a netlist computed.
 
     Attributes:
-        family: A key of `NETLIST_FLOWS`.
+        family: The family's key.
         synthesis: The command it was made with.
         assumptions: What the comparison takes for granted.
         run: The comparison with the integer model.
@@ -95,42 +52,34 @@ class NetlistSimulation:
         }
 
 
-def check_families(families: Iterable[str]) -> None:
-    """Raise UserError unless all are keys of `NETLIST_FLOWS`."""
-    for family in families:
-        if family not in NETLIST_FLOWS:
-            raise UserError(f"netlist {family!r}: expected one of {', '.join(NETLIST_FLOWS)}")
-
-
 def map_core(core: Core, family: str) -> Core:
     """Synthesise a core, and return its netlist as a core with the same ports.
 
     Args:
         core: The core.
-        family: ice40, up5k or ecp5.
+        family: The key of a family whose cells have models, such as ecp5.
 
     Raises:
         UserError: If the family is not known.
         ToolMissingError: If Yosys is not installed.
         ToolFailedError: If it refuses the design.
     """
-    check_families([family])
-    flow = NETLIST_FLOWS[family]
+    models = find_models(family)
     steps = [
         f"read_verilog -defer {' '.join(core.verilog)}",
-        f"{flow.synthesis} -top {core.top}",
+        f"{_synthesis(family)} -top {core.top}",
         "write_verilog -noattr mapped.v",
         "design -reset",
         "read_verilog mapped.v",
-        *([f"read_verilog {flow.own_cells}"] if flow.own_cells else []),
-        f"read_verilog -defer -nooverwrite {flow.cells}",
+        *([f"read_verilog {models.own}"] if models.own else []),
+        f"read_verilog -defer -nooverwrite {models.library}",
         f"hierarchy -check -top {core.top}",
         "proc",
         "flatten",
         "opt_clean -purge",
         f"write_verilog -noattr {NETLIST}",
     ]
-    own = {flow.own_cells} - {""}
+    own = {models.own} - {""}
     cells = {name: (files("sc_neurocore.verify") / "harness" / name).read_bytes() for name in own}
     with workshop() as folder:
         for name, content in {**core.verilog, **core.memories, **cells}.items():
@@ -155,7 +104,7 @@ def simulate_netlist(
         accelerator: The design.
         network: The network that it was written for.
         inputs: As `cosimulate` takes them; a few are enough to show a wrong netlist.
-        family: ice40, up5k or ecp5.
+        family: The key of a family whose cells have models, such as ecp5.
         simulator: verilator, cxxrtl, icarus or auto.
         progress: Receives how many inputs are done.
 
@@ -166,5 +115,9 @@ def simulate_netlist(
     """
     netlist = map_core(core_of(accelerator), family)
     compared = cosimulate_core(netlist, network, inputs, simulator, progress=progress)
-    flow = NETLIST_FLOWS[family]
-    return NetlistSimulation(family, flow.synthesis, (flow.trust,), compared)
+    return NetlistSimulation(family, _synthesis(family), (find_models(family).trust,), compared)
+
+
+def _synthesis(family: str) -> str:
+    """Return the command of Yosys that builds use."""
+    return find_device(FAMILIES[family].representative).synthesis_command

@@ -18,7 +18,7 @@ from sc_neurocore.tools.programs import ToolTimeoutError
 from sc_neurocore.verify.certificate import SCHEMA, as_bytes
 from sc_neurocore.verify.elaborated import elaborate, same_circuit
 from sc_neurocore.verify.equivalence import prove_step
-from sc_neurocore.verify.netlist import FAMILIES, check_netlist
+from sc_neurocore.verify.netlist import STEP_FAMILIES, check_netlist
 from sc_neurocore.verify.properties import prove_properties
 from sc_neurocore.verify.provenance import environment
 from sc_neurocore.verify.result import ProofResult
@@ -50,16 +50,43 @@ class NeuronCertificate:
     @property
     def holds(self) -> bool:
         """Whether the proofs are proved, and nothing after synthesis contradicts them."""
+        return not self._failures()
+
+    def _failures(self) -> list[str]:
+        found = [f"{each.name}: {each.status}" for each in self.proofs if each.status != "proved"]
+        if not self.proofs:
+            found.append("nothing was proved")
+        found += [
+            f"{each.name}: {each.status}" for each in self.netlists if each.status == "refuted"
+        ]
+        return [
+            *found,
+            *(f"{run.module}: {run.first_mismatch}" for run in self.sampled if not run.holds),
+        ]
+
+    @property
+    def verdict(self) -> str:
+        """The certificate in one line: what holds, and of how much that is only a sample."""
+        edited = f"files edited by hand ({', '.join(self.edited)}): " if self.edited else ""
+        if failures := self._failures():
+            return f"{edited}does not hold: {'; '.join(failures)}"
+        proved = sum(each.status == "proved" for each in self.netlists)
+        netlists = ""
+        if self.netlists:
+            netlists = f"; of {len(self.netlists)} netlists {proved} proved, the others sampled"
+        sampled = "; no simulator was here to sample it"
+        for run in self.sampled[:1]:
+            sampled = f"; sampled as well: {run.steps} random inputs in {run.simulator}"
         return (
-            all(proof.status == "proved" for proof in self.proofs)
-            and all(proof.status != "refuted" for proof in self.netlists)
-            and all(run.holds for run in self.sampled)
+            f"{edited}holds: {len(self.proofs)} claims proved for all inputs, of the step and of "
+            f"its registers{netlists}{sampled}"
         )
 
     def as_dict(self) -> dict[str, Any]:
         """Return what certificate.json holds."""
         return {
             "schema": SCHEMA,
+            "verdict": self.verdict,
             "holds": self.holds,
             "edited": list(self.edited),
             **self.neuron,
@@ -114,7 +141,7 @@ def verify_neuron(
 def _verify_neuron(compiled: CompiledNeuron, progress: ProgressCallback) -> NeuronCertificate:
     verilog, program, latency = compiled.verilog, compiled.program, compiled.verilog.latency
     module = f"{verilog.name}_step"
-    stages = ("step", "properties", *FAMILIES)
+    stages = ("step", "properties", *STEP_FAMILIES)
 
     def report(done: int) -> None:
         note = stages[done] if done < len(stages) else ""
@@ -129,7 +156,7 @@ def _verify_neuron(compiled: CompiledNeuron, progress: ProgressCallback) -> Neur
     has_simulator = any(each.is_available for each in SIMULATORS.values())
     if has_simulator and all(proof.status == "proved" for proof in proofs):
         sampled.append(cosimulate_step(program, verilog.step, module, latency=latency))
-        for done, family in enumerate(FAMILIES, start=2):
+        for done, family in enumerate(STEP_FAMILIES, start=2):
             report(done)
             proof, run = check_netlist(program, verilog.step, module, family, latency=latency)
             netlists.append(proof)
@@ -139,7 +166,7 @@ def _verify_neuron(compiled: CompiledNeuron, progress: ProgressCallback) -> Neur
         neuron={
             "module": verilog.name,
             "neuron": str(program.neuron),
-            "state_format": str(program.fixed_point.state),
+            "state_format": program.fixed_point.text,
             "pipeline": latency,
             "files": compiled.hashes,
             "tables": [str(table) for table in program.tables],

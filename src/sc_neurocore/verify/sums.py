@@ -96,14 +96,16 @@ def prove_sums(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult
     status: ProofStatus = "proved"
     other = _changed_memory(accelerator, network)
     wrong = edited_parameters(accelerator)
-    ranges = [_ranges(layer) for layer in engine_layers(network)]
+    engine = engine_layers(network)
+    ranges = [_ranges(layer) for layer in engine]
     widths = [[signed_width(int(a), int(b)) for a, b in zip(*each, strict=True)] for each in ranges]
     needed = [max(each) for each in widths]
     layer = int(np.argmax([max(-int(low.min()), int(high.max())) for low, high in ranges]))
     neuron = int(np.argmax(np.maximum(-ranges[layer][0], ranges[layer][1])))
     low, high = (int(each[neuron]) for each in ranges[layer])
-    count = sum(map(len, widths))
-    place = f"layer {layer}, neuron {neuron}: {low} to {high}, {needed[layer]} bits"
+    count = sum(each.layout.size for each in engine)
+    what = "channel" if engine[layer].layout.positions > 1 else "neuron"
+    place = f"layer {layer}, {what} {neuron}: {low} to {high}, {needed[layer]} bits"
     detail = f"computed for each of {count} neurons; the largest is {place} of {width}"
     if other:
         status, detail = "refuted", f"{other} does not hold this network's numbers"
@@ -123,11 +125,12 @@ def prove_sums(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult
 
 
 def _ranges(layer: EngineLayer) -> tuple[Integers, Integers]:
-    """Return the least and the largest sum of each neuron, with and without its bias."""
-    parts = [part.range() for part in layer.parts]
-    low = np.sum([part[0] for part in parts], axis=0)
-    high = np.sum([part[1] for part in parts], axis=0)
-    return low + np.minimum(layer.bias, 0), high + np.maximum(layer.bias, 0)
+    """Return the least and the largest sum of each neuron, with and without its bias.
+
+    Where places share weights and bias, of each channel: its neurons' sums are bounded alike.
+    """
+    low, high = layer.sum_ranges()
+    return low.ravel(), high.ravel()
 
 
 def _changed_memory(accelerator: Accelerator, network: IntegerNetwork) -> str:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +28,7 @@ _Literal = int | str
 
 _SCRIPT = (
     "read_verilog -formal -defer {sources}",
-    "prep -top {top} -flatten",
+    "{setup}",
     "memory_map -formal",
     "async2sync",
     "chformal -lower",
@@ -37,6 +38,8 @@ _SCRIPT = (
     "techmap",
     "simplemap",
     "opt -full -nodffe -nosdff",
+    "formalff -anyinit2ff",
+    "simplemap",
     "aigmap",
     "opt_clean",
     "write_aiger -ascii -symbols {top}.aag",
@@ -102,7 +105,12 @@ def first_failure(
 
 
 def induction_depth(
-    folder: Path, top: str, sources: list[str], depth: int, timeout: float
+    folder: Path,
+    top: str,
+    sources: list[str],
+    depth: int,
+    timeout: float,
+    setup: Sequence[str] = (),
 ) -> int | None:
     """Prove what a module asserts, by k-induction: return k, or None if no k up to `depth` does it.
 
@@ -116,6 +124,7 @@ def induction_depth(
         sources: Its files, relative to the folder.
         depth: The largest k that is tried.
         timeout: Seconds for the solver, which runs in a process of its own.
+        setup: Commands of Yosys that make the sources one flat module, if not the usual ones.
 
     Raises:
         TimeoutError: If there was no answer in time.
@@ -123,7 +132,7 @@ def induction_depth(
         ToolMissingError: If Yosys or python-sat is not installed.
         ToolFailedError: If Yosys cannot read the sources, or the process fails.
     """
-    graph = _write_graph(folder, top, sources)
+    graph = _write_graph(folder, top, sources, setup)
     found, unreached = _ask("induction", graph, depth, timeout)
     if unreached:
         raise VacuousError(f"{', '.join(unreached)} cannot happen")
@@ -171,9 +180,11 @@ def _induct(graph: _Graph, depth: int) -> tuple[int | None, list[str]]:
     return None, []
 
 
-def _write_graph(folder: Path, top: str, sources: list[str]) -> Path:
+def _write_graph(folder: Path, top: str, sources: list[str], setup: Sequence[str] = ()) -> Path:
     """Have Yosys write the graph of a module; return its file."""
-    steps = [step.format(sources=" ".join(sources), top=top) for step in _SCRIPT]
+    values = {"sources": " ".join(sources), "top": top}
+    values["setup"] = "; ".join(setup or [f"prep -top {top} -flatten"])
+    steps = [step.format(**values) for step in _SCRIPT]
     programs.run("yosys", ["-q", "-p", "; ".join(steps)], cwd=folder)
     return folder / f"{top}.aag"
 
@@ -220,10 +231,14 @@ def _read(path: Path) -> _Graph:
     claims = list(zip(found.names, found.outputs, strict=True))
     return replace(
         found,
-        covers={name: literal for name, literal in claims if name.startswith(COVER)},
-        outputs=[literal for name, literal in claims if not name.startswith(COVER)],
-        names=[name for name in found.names if not name.startswith(COVER)],
+        covers={name: literal for name, literal in claims if _is_cover(name)},
+        outputs=[literal for name, literal in claims if not _is_cover(name)],
+        names=[name for name in found.names if not _is_cover(name)],
     )
+
+
+def _is_cover(name: str) -> bool:
+    return name.rsplit(".", 1)[-1].startswith(COVER)
 
 
 class _Unrolled:

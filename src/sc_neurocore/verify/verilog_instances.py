@@ -51,6 +51,10 @@ class InstanceReader(StatementReader):
         self.expect(")")
 
     def _given_parameter(self) -> str:
+        if self._at_path():
+            for _ in range(5):
+                self.take()
+            return "file"
         token, following = self.token, self.tokens[self.position + 1]
         if following.text == ")" and following.kind == "symbol":
             kind = self.kind_of(token) if token.kind == "name" else token.kind
@@ -59,6 +63,15 @@ class InstanceReader(StatementReader):
                 return "file" if kind == "string" else kind
         self.constant()
         return "value"
+
+    def _at_path(self) -> bool:
+        """Tell whether `{FOLDER, "/name"}` stands here, where FOLDER is a parameter."""
+        tokens = self.tokens[self.position : self.position + 6]
+        return (
+            [each.text for each in tokens[::2]] == ["{", ",", "}"]
+            and [each.kind for each in tokens[1::2]] == ["name", "tail", "symbol"]
+            and self.kind_of(tokens[1]) == "file"
+        )
 
     def _given_port(self, name: Token) -> str:
         if self.at(")"):

@@ -9,12 +9,13 @@ from sc_neurocore.verify.verilog_instances import InstanceReader
 from sc_neurocore.verify.verilog_interface import Module
 from sc_neurocore.verify.verilog_tokens import Token, tokenise
 
-ATTRIBUTES: Mapping[str, Collection[str]] = {
-    "keep": (),
+ATTRIBUTES: Mapping[str, Collection[str | None]] = {
+    "keep": (None, "true"),
     "ram_style": ("block", "huge"),
     "rom_style": ("block",),
 }
-"""The attributes that are read, and their values; none of them changes what a circuit does."""
+"""The attributes that are read, and their values, None for none at all; none of them changes what a
+circuit does."""
 
 _DIRECTIONS = ("input", "output")
 
@@ -28,6 +29,8 @@ class ModuleReader(InstanceReader):
         ours: Modules of ours, as tokens. What equals one of them may have what only we may write:
             cells of a device, and the attributes that fit them.
         properties: Blocks of properties that may stand in others, by module.
+        attributes: Attributes without a value that may stand in others, by module: what our module
+            of that name has, such as a memory's `no_rw_check`.
     """
 
     def __init__(
@@ -36,10 +39,12 @@ class ModuleReader(InstanceReader):
         text: bytes,
         ours: Collection[tuple[str, ...]] = (),
         properties: Mapping[str, Collection[tuple[str, ...]]] | None = None,
+        attributes: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         super().__init__(name, tokenise(name, text))
         self.ours = ours
         self.allowed_properties = properties or {}
+        self.allowed_attributes = attributes or {}
         self._initialised: set[str] = set()
         self._property_names: set[str] = set()
         self._owners: dict[str, int] = {}
@@ -182,23 +187,27 @@ class ModuleReader(InstanceReader):
             name = self.take_name("an attribute")
             value = self.take() if self.accept("=") else None
             known = ATTRIBUTES.get(name.text)
+            if value is None:
+                self.module.attributes.add(name.text)
+                if name.text in self.allowed_attributes.get(self.module.name.text, ()):
+                    known = ()
             if not self.is_trusted and not (
                 self.property_scope is not None and name.text in ("anyconst", "anyseq")
             ):
-                if known is None or (value is None) != (not known):
+                if known is None or (value is None and None not in known):
                     allowed = ", ".join(ATTRIBUTES)
                     self.refuse(f"of attributes, only {allowed} are read", name)
                 if value is not None and not self._is_value(value, known):
-                    self.refuse(f"expected {' or '.join(known)}", value)
+                    self.refuse(f"expected {' or '.join(filter(None, known))}", value)
             if not self.accept(","):
                 break
         self.expect("*)")
         return True
 
-    def _is_value(self, value: Token, known: Collection[str]) -> bool:
+    def _is_value(self, value: Token, known: Collection[str | None]) -> bool:
         """Tell whether an attribute may have this value: a known one, or a parameter's."""
         if value.kind == "name":
-            return self.kind_of(value) == "file"
+            return None not in known and self.kind_of(value) == "file"
         return value.kind == "string" and value.text in known
 
     def _local_parameters(self) -> None:

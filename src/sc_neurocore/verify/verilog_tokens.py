@@ -80,7 +80,8 @@ _TOKEN = re.compile(
 _BASED = re.compile(r"([0-9_]+)'([sS]?)([A-Za-z])([A-Za-z0-9_?]+)")
 _BASES = {"b": 2, "o": 8, "d": 10, "h": 16}
 _GLUED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_$'\\`\"")
-_PLAIN_STRING = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*|")
+_PLAIN_STRING = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*|\.|")
+_TAIL = re.compile(r"/[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 _LINT_COMMENT = re.compile(
     r"/\* verilator lint_(?:on|off) (?:PINCONNECTEMPTY|PINMISSING|UNSIGNED|UNUSED|WIDTH) \*/"
@@ -102,8 +103,8 @@ class Token(NamedTuple):
     """One token.
 
     Attributes:
-        kind: "name", "keyword", "number", "real", "string", "system", "directive", "symbol", or
-            "end" behind the last one.
+        kind: "name", "keyword", "number", "real", "string", "tail", "system", "directive",
+            "symbol", or "end" behind the last one. A tail is a string "/name", for behind a folder.
         text: As it stands in the file; of a string without its quotes.
         line: Its line, from 1.
     """
@@ -183,6 +184,8 @@ def _token(name: str, line: int, kind: str, text: str, source: str, position: in
             refuse(name, line, text, "a number without a width has 31 bits; give it a width")
     elif kind == "string":
         text = text[1:-1]
+        if _TAIL.fullmatch(text):
+            return Token("tail", text, line)
         if not _PLAIN_STRING.fullmatch(text):
             refuse(
                 name, line, repr(text), "expected a plain file name: letters, digits, '_', '.', '-'"

@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 // The vendors' primitives that the board tops contain, for simulation and lint: every PLL passes its
 // clock through, since a simulation has no time but the clock's own.
 
 /* verilator lint_off DECLFILENAME */
 /* verilator lint_off UNUSED */
+
+`default_nettype none
 
 module SB_PLL40_PAD #(
     parameter       FEEDBACK_PATH = "SIMPLE",
@@ -78,3 +81,5 @@ module BUFG (
 );
     assign O = I;
 endmodule
+
+`default_nettype wire

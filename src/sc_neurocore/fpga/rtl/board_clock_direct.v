@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // board_clock_direct: the oscillator's clock as it is.
 //
 // Contract
@@ -6,6 +7,8 @@
 //   pin     _/‾\_/‾\_/‾\_
 //   clk     _/‾\_/‾\_/‾\_
 //   locked  ‾‾‾‾‾‾‾‾‾‾‾‾‾
+
+`default_nettype none
 
 module board_clock_direct (
     input  wire pin,
@@ -17,3 +20,5 @@ module board_clock_direct (
     assign locked = 1'b1;
 
 endmodule
+
+`default_nettype wire

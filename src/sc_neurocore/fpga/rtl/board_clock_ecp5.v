@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // board_clock_ecp5: another clock from the oscillator's, through a PLL of an ECP5.
 //
 // The PLL's output is fed back, so that clk = pin * FEEDBACK_DIVIDER / INPUT_DIVIDER; its oscillator
@@ -10,6 +11,8 @@
 //   pin     _/‾‾‾\___/‾‾‾\___/‾‾‾\___
 //   clk     ________ ... /‾\_/‾\_/‾\_
 //   locked  ________ ... ____/‾‾‾‾‾‾‾
+
+`default_nettype none
 
 module board_clock_ecp5 #(
     parameter INPUT_DIVIDER    = 1,
@@ -54,3 +57,5 @@ module board_clock_ecp5 #(
     /* verilator lint_on PINMISSING */
 
 endmodule
+
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // board_clock_ice40: another clock from the oscillator's, through the PLL of an iCE40.
 //
 // The PLL multiplies by DIVF + 1 and divides by (DIVR + 1) * 2**DIVQ. FILTER_RANGE goes with the
@@ -10,6 +11,8 @@
 //   pin     _/‾‾‾\___/‾‾‾\___/‾‾‾\___
 //   clk     ________ ... /‾\_/‾\_/‾\_
 //   locked  ________ ... ____/‾‾‾‾‾‾‾
+
+`default_nettype none
 
 module board_clock_ice40 #(
     parameter [3:0] DIVR         = 4'd0,
@@ -37,3 +40,5 @@ module board_clock_ice40 #(
     );
 
 endmodule
+
+`default_nettype wire

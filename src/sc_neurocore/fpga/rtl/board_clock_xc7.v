@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // board_clock_xc7: another clock from the oscillator's, through a PLL of a 7-series device.
 //
 // clk = pin * MULTIPLIER / (INPUT_DIVIDER * OUTPUT_DIVIDER). fpga/clocks.py chooses the three.
@@ -9,6 +10,8 @@
 //   pin     _/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_
 //   clk     ________ ... /‾‾‾\___/‾‾‾
 //   locked  ________ ... ____/‾‾‾‾‾‾‾
+
+`default_nettype none
 
 module board_clock_xc7 #(
     parameter INPUT_PERIOD   = 10.0,
@@ -43,3 +46,5 @@ module board_clock_xc7 #(
     BUFG network (.I(output_clock), .O(clk));
 
 endmodule
+
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // board_commands: what each request does to the core, and the answer to it.
 //
 //   request           payload                   answer's payload
@@ -38,6 +39,8 @@
 //   answer_start   _________________________/‾\ ... ________
 //   answer_ready   ‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾\ ... __/‾‾‾‾‾
 //   request_taken  ____________________________ ... __/‾\___
+
+`default_nettype none
 
 module board_commands #(
     parameter        INPUTS           = 64,
@@ -281,3 +284,5 @@ module board_commands #(
         endcase
 
 endmodule
+
+`default_nettype wire

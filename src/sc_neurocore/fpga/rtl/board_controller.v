@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // board_controller: a core at the end of a serial line.
 //
 //   uart_rx ──> receiver ──> frame receiver ──payload──> buffer ──┬──> commands ──> core
@@ -17,6 +18,8 @@
 //   uart_rx  ‾‾\request/‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾
 //   busy     __________/‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾\___
 //   uart_tx  ‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾\answer/‾‾‾‾‾‾
+
+`default_nettype none
 
 module board_controller #(
     parameter        CLOCKS_PER_BIT      = 24,
@@ -60,6 +63,14 @@ module board_controller #(
     output wire                           ready,
     output wire                           busy
 );
+
+    // Where a condition does not hold, a module is missing that has its name.
+    generate
+        if (CLOCKS_PER_BIT < 4) a_bit_must_last_4_clocks stop ();
+        if (BUFFER_BITS > 15 || INPUTS > (1 << BUFFER_BITS))
+            the_buffer_must_hold_the_inputs_in_15_bits stop ();
+        if (INPUT_BITS > 8) inputs_must_be_bytes stop ();
+    endgenerate
 
     // ---------------------------------------------------------------------------- serial line in
     wire       heard_valid, heard_broken;
@@ -235,3 +246,5 @@ module board_controller #(
     );
 
 endmodule
+
+`default_nettype wire

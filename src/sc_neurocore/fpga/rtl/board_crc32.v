@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // board_crc32: the CRC-32 of Ethernet and zip files, one bit per clock.
 //
 // Contract
@@ -11,6 +12,8 @@
 //   load   _____/‾\________________/‾\_______
 //   data         a                  b
 //   busy   _______/‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾\___/‾‾‾‾ ...
+
+`default_nettype none
 
 module board_crc32 (
     input  wire        clk,
@@ -51,3 +54,5 @@ module board_crc32 (
     end
 
 endmodule
+
+`default_nettype wire

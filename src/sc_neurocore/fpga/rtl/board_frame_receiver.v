@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // board_frame_receiver: frames out of a stream of bytes that may lose, change or invent some.
 //
 //   0xA5 | command | tag | length, 2 bytes | payload | CRC-32 of command to payload, 4 bytes
@@ -21,6 +22,8 @@
 //   store       ________________ ... ___________________________
 //   valid       ________________ ... __________/‾‾‾‾‾‾‾‾\_______
 //   taken       ________________ ... ______________/‾‾‾\________
+
+`default_nettype none
 
 module board_frame_receiver #(
     parameter BUFFER_BITS  = 10,
@@ -108,7 +111,7 @@ module board_frame_receiver #(
                     end
                 CHECKSUM:
                     if (position[1:0] == 2'd3) state <= WHOLE;
-                WHOLE: ;
+                default: ;  // WHOLE
             endcase
         if (in_frame && (byte_broken || &silence)) state <= HUNT;
         if (valid && taken) state <= HUNT;
@@ -116,3 +119,5 @@ module board_frame_receiver #(
     end
 
 endmodule
+
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // board_frame_transmitter: answers as frames.
 //
 //   0x5A | status | tag | length, 2 bytes | payload | CRC-32 of status to payload, 4 bytes
@@ -17,6 +18,8 @@
 //   byte_valid     _____/‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾ ... ‾‾‾\____
 //   byte_ready     ‾‾‾‾‾‾‾‾‾\__________/‾\____ ... /‾‾\____
 //   byte_data            5A    status     tag      last of CRC
+
+`default_nettype none
 
 module board_frame_transmitter (
     input  wire        clk,
@@ -98,3 +101,5 @@ module board_frame_transmitter (
     /* verilator lint_on UNUSED */
 
 endmodule
+
+`default_nettype wire

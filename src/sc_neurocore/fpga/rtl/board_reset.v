@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // board_reset: the reset of everything behind it: after power-on, while the clock is not steady,
 // and while the button is pressed.
 //
@@ -13,6 +14,8 @@
 //   locked  ______/‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾
 //   button  __________________________/‾\____
 //   reset   ‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾\___________/‾‾‾‾
+
+`default_nettype none
 
 module board_reset #(
     parameter LENGTH_BITS = 11
@@ -35,3 +38,5 @@ module board_reset #(
     end
 
 endmodule
+
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // board_uart_receiver: bytes from an asynchronous serial line, 8 data bits, no parity, 1 stop bit.
 //
 // The line is brought into the clock by two flip-flops. A start bit is believed if the line is still
@@ -13,6 +14,8 @@
 //   line    ‾‾\_start_X__0__X__1__X ... X__7__/‾stop‾‾‾‾
 //   valid   ______________________ ... _________/‾\______   one clock, in the middle of the stop bit
 
+`default_nettype none
+
 module board_uart_receiver #(
     parameter CLOCKS_PER_BIT = 24
 ) (
@@ -23,6 +26,11 @@ module board_uart_receiver #(
     output reg        broken,
     output reg  [7:0] data
 );
+
+    // Where a condition does not hold, a module is missing that has its name.
+    generate
+        if (CLOCKS_PER_BIT < 4) a_bit_must_last_4_clocks stop ();
+    endgenerate
 
     localparam COUNT_BITS = $clog2(CLOCKS_PER_BIT);
     localparam [31:0] WHOLE_BIT = CLOCKS_PER_BIT - 1;
@@ -65,7 +73,7 @@ module board_uart_receiver #(
                         state  <= level ? IDLE : BREAK;
                     end
                 end
-            BREAK:
+            default:  // BREAK
                 if (level) state <= IDLE;
         endcase
         if (reset) begin
@@ -77,3 +85,5 @@ module board_uart_receiver #(
     end
 
 endmodule
+
+`default_nettype wire

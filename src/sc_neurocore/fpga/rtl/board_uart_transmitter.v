@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // board_uart_transmitter: bytes to an asynchronous serial line, 8 data bits, no parity, 1 stop bit.
 //
 // Contract
@@ -9,6 +10,8 @@
 //   ready   ‾‾‾‾‾\______________________________/‾‾‾‾
 //   line    ‾‾‾‾‾\_start_X__0__X ... X__7__/‾stop‾‾‾‾
 
+`default_nettype none
+
 module board_uart_transmitter #(
     parameter CLOCKS_PER_BIT = 24
 ) (
@@ -19,6 +22,11 @@ module board_uart_transmitter #(
     input  wire [7:0] data,
     output wire       line
 );
+
+    // Where a condition does not hold, a module is missing that has its name.
+    generate
+        if (CLOCKS_PER_BIT < 2) a_bit_must_last_2_clocks stop ();
+    endgenerate
 
     localparam COUNT_BITS = $clog2(CLOCKS_PER_BIT);
     localparam [31:0] WHOLE_BIT = CLOCKS_PER_BIT - 1;
@@ -50,3 +58,5 @@ module board_uart_transmitter #(
     end
 
 endmodule
+
+`default_nettype wire

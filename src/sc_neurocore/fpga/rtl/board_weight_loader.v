@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // board_weight_loader: weights that come in pieces, each checked by its frame, all checked at the end.
 //
 // A piece lies in the buffer: the offset of its first byte in the whole, 4 bytes, then bytes. Offset 0
@@ -17,6 +18,8 @@
 //   ready           ‾‾‾\__________________________ ... ___/‾‾
 //   buffer_address      0   1   2   3   4             last
 //   weight_write    ______________________________ ... /‾\___   after each whole word
+
+`default_nettype none
 
 module board_weight_loader #(
     parameter        BUFFER_BITS  = 10,
@@ -128,7 +131,7 @@ module board_weight_loader #(
                                   ? {PLACE_BITS{1'b0}} : place + 1'b1;
                 end
             end
-            SETTLE:
+            default:  // SETTLE
                 if (!busy) state <= position >= length ? IDLE : READ;
         endcase
         if (reset) begin
@@ -144,3 +147,5 @@ module board_weight_loader #(
     /* verilator lint_on UNUSED */
 
 endmodule
+
+`default_nettype wire

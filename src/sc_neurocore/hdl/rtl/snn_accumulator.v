@@ -186,33 +186,24 @@ module snn_accumulator #(
     genvar copy, lane;
     generate
         for (copy = 0; copy < COPIES; copy = copy + 1) begin : copies
-            reg [VALUE_BITS-1:0] value;
+            // Copies stay copies: Vivado reads the register's attribute, Yosys that of what drives it.
+            (* keep = "true" *) reg [VALUE_BITS-1:0] value;
             (* keep *) always @(posedge clk)
                 if (advance) value <= read_add ? read_value : {VALUE_BITS{1'b0}};
             assign weighted_values[copy*VALUE_BITS +: VALUE_BITS] = value;
         end
 
         for (lane = 0; lane < LANES; lane = lane + 1) begin : lanes
-            wire signed [WEIGHT_BITS-1:0]  weight = weighted_row[lane*WORD_BITS +: WEIGHT_BITS];
-            wire signed [VALUE_BITS:0]     factor =
-                {1'b0, weighted_values[(lane/SHARED)*VALUE_BITS +: VALUE_BITS]};
             reg  signed [PRODUCT_BITS-1:0] product;
             wire signed [PRODUCT_BITS-1:0] times;
 
-            if (lane < SOFT_LANES) begin : in_logic
-                // One addition per bit of the value: nothing that synthesis takes for a multiplier.
-                wire [PRODUCT_BITS-1:0] wide = {{VALUE_BITS{weight[WEIGHT_BITS-1]}}, weight};
-                reg  [PRODUCT_BITS-1:0] partial;
-                integer                 place;
-                always @* begin
-                    partial = {PRODUCT_BITS{1'b0}};
-                    for (place = 0; place < VALUE_BITS; place = place + 1)
-                        partial = partial + (factor[place] ? wide << place : {PRODUCT_BITS{1'b0}});
-                end
-                assign times = partial;
-            end else begin : block
-                assign times = weight * factor;
-            end
+            snn_product #(
+                .WEIGHT_BITS(WEIGHT_BITS), .VALUE_BITS(VALUE_BITS), .IN_LOGIC(lane < SOFT_LANES ? 1 : 0)
+            ) multiplier (
+                .weight (weighted_row[lane*WORD_BITS +: WEIGHT_BITS]),
+                .value  (weighted_values[(lane/SHARED)*VALUE_BITS +: VALUE_BITS]),
+                .times  (times)
+            );
 
             always @(posedge clk)
                 if (advance) product <= times;
@@ -245,6 +236,159 @@ module snn_accumulator #(
             end
         end
     endgenerate
+
+`ifdef FORMAL
+    // A handover hands over, in every lane, the sum of what its multiplier made of each token since the
+    // last one, weight and value of that token; with rings, since the sum of that step was taken out.
+    // Of the lanes' multipliers, sums and rings, by the contracts of snn_product.v and snn_ring.v:
+    localparam PLACE_BITS = RING_BITS + DELAY_BITS;
+    wire [LANES*WEIGHT_BITS-1:0]  all_weights;
+    wire [LANES*VALUE_BITS-1:0]   all_values;
+    wire [LANES*PRODUCT_BITS-1:0] all_times, all_products;
+    wire [LANES*SUM_BITS-1:0]     all_sums;
+    wire [LANES*PLACE_BITS-1:0]   all_watched, all_places;
+    wire [LANES-1:0]              all_reading;
+    wire [GROUP_BITS-1:0]         ring_group;
+
+    // Tokens on their way, clock by clock. With rings one that adds and hands over comes as two.
+    reg half = 1'b0, add_1 = 1'b0, add_2 = 1'b0, add_3 = 1'b0, add_4 = 1'b0;
+    reg handover_1 = 1'b0, handover_2 = 1'b0, handover_3 = 1'b0, handover_4 = 1'b0;
+    reg [VALUE_BITS-1:0]    value_1, value_2, value_3;
+    reg [ROW_BITS-1:0]      row_1, row_2, row_read;
+    reg [GROUP_BITS-1:0]    group_0 = {GROUP_BITS{1'b0}}, group_1, group_2, group_3;
+    wire moves          = !handover_4 || job_ready;
+    wire is_two         = DELAY_BITS != 0 && token_add && token_handover && !half;
+    wire comes_add      = token_add && !half;
+    wire comes_handover = token_handover && !is_two;
+    always @(posedge clk) begin
+        if (moves) begin
+            half <= is_two;
+            {add_1, add_2, add_3, add_4} <= {comes_add, add_1, add_2, add_3};
+            {handover_1, handover_2, handover_3, handover_4} <= {comes_handover, handover_1, handover_2, handover_3};
+            {value_1, value_2, value_3} <= {token_value, value_1, value_2};
+            {row_1, row_2} <= {token_row, row_1};
+            {group_1, group_2, group_3} <= {group_0, group_1, group_2};
+            if (comes_handover) group_0 <= group_0 == layer_last_group ? {GROUP_BITS{1'b0}} : group_0 + 1'b1;
+        end
+        if (weights_read) row_read <= weights_row;
+        if (reset) begin
+            half    <= 1'b0;
+            group_0 <= {GROUP_BITS{1'b0}};
+            {add_1, add_2, add_3, add_4}                     <= 4'd0;
+            {handover_1, handover_2, handover_3, handover_4} <= 4'd0;
+        end
+    end
+
+    // Behind a handover comes the next group.
+    localparam [GROUP_BITS-1:0] FIRST = 0;
+    wire [GROUP_BITS-1:0] last = layer_last_group;
+    wire [GROUP_BITS-1:0] after_1 = !handover_1 ? group_1 : group_1 == last ? FIRST : group_1 + 1'b1;
+    wire [GROUP_BITS-1:0] after_2 = !handover_2 ? group_2 : group_2 == last ? FIRST : group_2 + 1'b1;
+    wire [GROUP_BITS-1:0] after_3 = !handover_3 ? group_3 : group_3 == last ? FIRST : group_3 + 1'b1;
+    // What is the oldest on its way, behind each place.
+    wire [GROUP_BITS-1:0] behind_1 = add_1 || handover_1 ? group_1 : group_0;
+    wire [GROUP_BITS-1:0] behind_2 = add_2 || handover_2 ? group_2 : behind_1;
+    wire [GROUP_BITS-1:0] behind_3 = add_3 || handover_3 ? group_3 : behind_2;
+
+    // The world's side of the contract. A token stands until it is taken; what belongs to the layer and
+    // the step stays while anything is on its way or a layer is half done; rings are cleared while idle.
+    reg begun = 1'b0, stands;
+    reg [ROW_BITS+VALUE_BITS+1:0] stood;
+    reg [STEP_BITS+RING_BITS+GROUP_BITS:0] of_layer;
+    wire under_way = {add_1, add_2, add_3, add_4, handover_1, handover_2, handover_3, handover_4} != 8'd0;
+    always @(posedge clk) begin
+        begun    <= 1'b1;
+        stands   <= (token_add || token_handover) && !token_ready && !reset;
+        stood    <= {token_add, token_handover, token_row, token_value};
+        of_layer <= {step, layer_is_delayed, layer_first_ring, layer_last_group};
+    end
+    wire fair_now = begun
+        ? (!stands || stood == {token_add, token_handover, token_row, token_value})
+          && (DELAY_BITS == 0 || (!(clear && (under_way || token_add || token_handover))
+              && ((!under_way && group_0 == 0 && !half) || of_layer == {step, layer_is_delayed, layer_first_ring, layer_last_group})
+              && group_0 <= layer_last_group))
+        : reset;
+    reg fair = 1'b1;
+    always @(posedge clk) fair <= fair && fair_now;
+    wire holds = begun && fair && fair_now;
+
+    always @(posedge clk)
+        if (holds) begin
+            assert (token_ready == (moves && !is_two));
+            assert (job_valid == handover_4);
+            assert (idle == !under_way);
+            if (add_1 && weights_read) assert (weights_row == row_1);
+            if (add_2) assert (row_read == row_2);  // the weights that come are of the token's row
+            // Invariants.
+            assert ({addressed_add, read_add, weighted_add, multiplied_add} == {add_1, add_2, add_3, add_4});
+            assert ({addressed_handover, read_handover, weighted_handover, multiplied_handover}
+                    == {handover_1, handover_2, handover_3, handover_4});
+            if (add_1) assert (weights_row == row_1 && addressed_value == value_1);
+            if (add_2) assert (read_value == value_2);
+            assert (added == half);
+            if (DELAY_BITS != 0) begin
+                assert (({add_1, add_2, add_3, add_4} & {handover_1, handover_2, handover_3, handover_4}) == 0);
+                assert (ring_group == behind_3);
+                if (add_3 || handover_3) assert (after_3 == behind_2);
+                if (add_2 || handover_2) assert (after_2 == behind_1);
+                if (add_1 || handover_1) assert (after_1 == group_0);
+            end
+        end
+
+    // Lane by lane; with rings of one place of them, which may be any.
+    localparam DUE = DELAY_BITS > 0 ? DELAY_BITS : 1;
+    wire [RING_BITS-1:0] ring_3 = layer_is_delayed ? layer_first_ring + group_3 : {RING_BITS{1'b0}};
+    wire [LANES-1:0]     reached_by_lane;
+    generate
+        for (lane = 0; lane < LANES; lane = lane + 1) begin : claims
+            wire [WEIGHT_BITS-1:0]         weight  = all_weights[lane*WEIGHT_BITS +: WEIGHT_BITS];
+            wire [VALUE_BITS-1:0]          value   = all_values[lane*VALUE_BITS +: VALUE_BITS];
+            wire signed [PRODUCT_BITS-1:0] product = all_products[lane*PRODUCT_BITS +: PRODUCT_BITS];
+            wire [PLACE_BITS-1:0]          watched = all_watched[lane*PLACE_BITS +: PLACE_BITS];
+            wire [SUM_BITS-1:0]            out     = job_sums[lane*SUM_BITS +: SUM_BITS];
+            reg  [WORD_BITS-1:0]           word_3;
+            reg  signed [PRODUCT_BITS-1:0] product_4;
+            reg  [PLACE_BITS-1:0]          place;
+            reg                            known = 1'b0;
+            reg  [SUM_BITS-1:0]            sum;
+            wire [DUE-1:0]      due_3  = handover_3 ? step : step + (word_3 >> WEIGHT_BITS);
+            wire                here   = DELAY_BITS == 0 || place == watched;
+            wire                clears = DELAY_BITS == 0 ? reset : clear && clear_address == watched;
+            // With the registers of the lane, which are shown to be those of this block: a solver that had
+            // to show two adders equal would take a while.
+            wire [SUM_BITS-1:0] before = all_sums[lane*SUM_BITS +: SUM_BITS];
+            wire [SUM_BITS-1:0] whole  = before + {{(SUM_BITS-PRODUCT_BITS){product[PRODUCT_BITS-1]}}, product};
+            always @(posedge clk) begin
+                if (moves) begin
+                    word_3    <= weights[lane*WORD_BITS +: WORD_BITS];
+                    product_4 <= all_times[lane*PRODUCT_BITS +: PRODUCT_BITS];
+                    place     <= {ring_3, due_3};
+                end
+                if (clears)                                      sum <= {SUM_BITS{1'b0}};
+                else if (moves && here && (add_4 || handover_4)) sum <= handover_4 ? {SUM_BITS{1'b0}} : whole;
+                if (clears)                        known <= 1'b1;
+                else if (reset && DELAY_BITS != 0) known <= 1'b0;
+            end
+            always @(posedge clk)
+                if (holds) begin
+                    if (handover_4 && here && known) assert (out == whole);
+                    if (add_3) assert (weight == word_3[WEIGHT_BITS-1:0] && value == value_3);
+                    // Invariants.
+                    if (add_3) assert (weighted_row[lane*WORD_BITS +: WORD_BITS] == word_3);
+                    if (handover_3 && !add_3) assert (value == 0);
+                    if (add_4) assert (product == product_4);
+                    if (handover_4 && !add_4) assert (product == 0);
+                    if (known) assert (before == sum);
+                    if (DELAY_BITS != 0) begin
+                        assert (all_reading[lane] == (add_4 || handover_4));
+                        if (add_4 || handover_4) assert (all_places[lane*PLACE_BITS +: PLACE_BITS] == place);
+                    end
+                end
+            assign reached_by_lane[lane] = holds && known && here && handover_4 && add_3 && out != 0;
+        end
+    endgenerate
+    wire reached_a_sum = reached_by_lane[LANES-1];
+`endif
 
 endmodule
 

@@ -39,6 +39,32 @@ module snn_column #(
         if (write)     words[address] <= write_data;
         else if (read) read_data <= words[address];
 
+`ifdef FORMAL
+    // Of one word, `watched`, which may be any: `kept` is what was written there last, or stood there from
+    // the first clock on, and what is read there is that. The output stays until something else is read.
+    (* anyconst *) wire [ADDRESS_BITS-1:0] watched;
+    reg             begun = 1'b0, known = 1'b0, stays = 1'b0;
+    reg [WIDTH-1:0] kept, answer, before;
+    wire [WIDTH-1:0] there = begun ? kept : words[watched];
+    always @(posedge clk) begin
+        begun <= 1'b1;
+        kept  <= write && address == watched ? write_data : there;
+        if (read && !write) begin
+            known  <= address == watched;
+            answer <= there;
+        end
+        stays  <= !read || write;
+        before <= read_data;
+    end
+    always @(posedge clk)
+        if (watched < DEPTH) begin
+            if (begun) assert (words[watched] == kept);
+            if (known) assert (read_data == answer);
+            if (stays) assert (read_data == before);
+        end
+    wire reached_an_answer = known && watched < DEPTH && answer != kept;
+`endif
+
 endmodule
 
 `default_nettype wire

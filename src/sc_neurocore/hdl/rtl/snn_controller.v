@@ -25,6 +25,10 @@
 // STEP_OUTER = 1 all layers of a step come before the next step: word, then part, then group, then
 // layer, then step. A sample may end early then, after a step in which there is `enough`.
 //
+// With WINDOWS the words of what comes in are named by snn_window.v, place after place: this gives it
+// groups, and is told which word is the last of a walk. Places may share their weights: the rows of a
+// layer's blocks of channels then come again at every place.
+//
 // Contract
 //   - out_valid/out_ready, fetch_valid/fetch_ready: a transfer happens in a clock in which both are
 //     high; a `valid` once raised stays until then, its data unchanged.
@@ -52,6 +56,8 @@ module snn_controller #(
     parameter STEP_OUTER = 0,
     parameter IS_STATIC  = 1,
     parameter HAS_RINGS  = 0,
+    parameter WINDOWS    = 0,
+    parameter WALKS_FRAME = 0,
     parameter CLEAR_BITS = 1,
     parameter LAYER_BITS = 2,
     parameter GROUP_BITS = 4,
@@ -85,10 +91,13 @@ module snn_controller #(
     input  wire [GROUP_BITS-1:0] layer_last_group,
     input  wire [ROW_BITS-1:0]   layer_inputs,
     input  wire [ROW_BITS-1:0]   layer_outputs,
+    input  wire [GROUP_BITS-1:0] layer_last_block,
+    input  wire [ROW_BITS-1:0]   layer_first_row,
+    input  wire                  layer_shares_rows,
     output reg  [STEP_BITS-1:0]  step,
     input  wire [STEP_BITS-1:0]  last_step,
 
-    // Words for the scanner.
+    // Words for the scanner, or for the window module.
     output wire                  fetch_valid,
     input  wire                  fetch_ready,
     output reg                   fetch_is_own,
@@ -97,6 +106,10 @@ module snn_controller #(
     output wire                  fetch_is_empty,
     output wire                  fetch_is_last,
     output reg  [ROW_BITS-1:0]   fetch_row,
+    output wire                  fetch_is_walked,
+    output wire                  fetch_ends_group,
+    output wire                  fetch_ends_place,
+    input  wire                  walk_ends,
     input  wire                  pipeline_idle,
 
     input  wire                  enough,
@@ -123,10 +136,11 @@ module snn_controller #(
     wire [INDEX_BITS-1:0] last_word     = fetch_is_own ? last_own_word
                                         : layer_takes_frame ? {{(INDEX_BITS-EVENT_BITS){1'b0}}, last_event}
                                         : layer_last_word;
-    wire at_last_word  = fetch_word == last_word;
+    wire at_last_word  = fetch_is_walked ? walk_ends : fetch_word == last_word;
     wire at_last_part  = STEP_OUTER == 0 || fetch_is_own || !layer_is_recurrent;
     wire at_last_step  = STEP_OUTER != 0 || layer_takes_frame || step == last_step;
     wire at_last_group = group == layer_last_group;
+    wire at_last_block;
     wire fetch         = fetch_valid && fetch_ready;
     wire layer_done    = state == DRAIN && pipeline_idle;
     wire step_done     = layer_done && layer_is_last;
@@ -139,6 +153,9 @@ module snn_controller #(
     assign fetch_is_event = layer_takes_frame && !fetch_is_own;
     assign fetch_is_empty = fetch_is_own ? at_first_step : layer_takes_frame && blank;
     assign fetch_is_last  = at_last_word && at_last_part;
+    assign fetch_is_walked  = WINDOWS != 0 && !fetch_is_own && (WALKS_FRAME != 0 || !layer_takes_frame);
+    assign fetch_ends_group = fetch_is_last && at_last_step;
+    assign fetch_ends_place = at_last_block;
     assign choose         = state == CHOOSE;
     assign out_valid      = state == RESULT;
 
@@ -175,6 +192,7 @@ module snn_controller #(
     // The loops. `fetch_row` is where the weights begin: they lie in the weight memory in the order in
     // which they are needed, layer by layer, group by group, those of own spikes behind those of what
     // comes in, so that one running sum serves the whole network.
+    wire again;
     wire begins = state == IDLE || (STEP_OUTER != 0 && step_done);
     always @(posedge clk) begin
         if (fetch) begin
@@ -184,7 +202,8 @@ module snn_controller #(
                 if (at_last_part && at_last_step)
                     group <= at_last_group ? {GROUP_BITS{1'b0}} : group + 1'b1;
                 if (at_last_step)
-                    fetch_row <= fetch_row + (fetch_is_own ? layer_outputs : layer_inputs);
+                    fetch_row <= again ? layer_first_row
+                               : fetch_row + (fetch_is_own ? layer_outputs : layer_inputs);
             end
         end
         if (layer_done) layer <= layer + 1'b1;
@@ -196,6 +215,21 @@ module snn_controller #(
             fetch_row    <= {ROW_BITS{1'b0}};
         end
     end
+
+    generate
+        if (WINDOWS != 0) begin : by_place
+            reg [GROUP_BITS-1:0] block;
+            always @(posedge clk)
+                if (begins)                         block <= {GROUP_BITS{1'b0}};
+                else if (fetch && fetch_ends_group) block <= at_last_block ? {GROUP_BITS{1'b0}} : block + 1'b1;
+            assign at_last_block = block == layer_last_block;
+            assign again         = layer_shares_rows && at_last_part && at_last_block && !at_last_group;
+        end else begin : one_place
+            assign at_last_block = 1'b0;
+            assign again         = 1'b0;
+            wire unused = &{layer_last_block, layer_first_row, layer_shares_rows, walk_ends, 1'b0};
+        end
+    endgenerate
 
     generate
         if (STEP_OUTER != 0) begin : step_by_step

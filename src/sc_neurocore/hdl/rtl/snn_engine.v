@@ -87,6 +87,17 @@ module snn_engine #(
     parameter MEMBRANE_LOW    = 0,                 // where in the state
     parameter COUNT_BITS      = 5,                 // of a score
     parameter ENOUGH          = 0,                 // spikes that end a sample; needs STEP_OUTER = 1
+    parameter WINDOWS         = 0,                 // whether words are walked by snn_window.v
+    parameter WALKS_FRAME     = 0,                 // those of the frame too
+    parameter JOINS           = 0,                 // whether some are joined by OR
+    parameter COORDINATE_BITS = 1,                 // of a row or column of places
+    parameter TAP_BITS        = 1,                 // of an entry of a table of taps
+    parameter JOINED_BITS     = 1,
+    parameter ADDRESS_BITS    = 1,                 // of a word that is walked
+    parameter SPIKE_WORDS     = 1,                 // in each bank, with STEP_OUTER = 1
+    parameter WALK_BITS       = INDEX_BITS,        // of the number of a word that is not walked
+    parameter STATE_SLOT_BITS = SLOT_BITS,         // of a state's place, with STEP_OUTER = 1
+    parameter STATE_WORDS     = STEP_OUTER != 0 ? 1 << SLOT_BITS : LANES / UNITS,
     parameter NEURONS_FILE    = "",
     // Derived, and not to be set.
     parameter LANE_BITS       = LANES > 1 ? $clog2(LANES) : 1
@@ -124,6 +135,38 @@ module snn_engine #(
     input  wire [RING_BITS-1:0]      layer_first_ring,
     input  wire [SLOT_BITS-1:0]      layer_first_slot,
     input  wire [SHIFT_BITS-1:0]     layer_shift,
+    input  wire [GROUP_BITS-1:0]     layer_last_block,
+    input  wire [ROW_BITS-1:0]       layer_first_row,
+    input  wire                      layer_shares_rows,
+    input  wire                      layer_shares_slots,
+    input  wire [STATE_SLOT_BITS-1:0] layer_first_state,
+
+    // Tables of the windows, see snn_window.v.
+    output wire [COORDINATE_BITS-1:0] window_row,
+    output wire [COORDINATE_BITS-1:0] window_column,
+    output wire [TAP_BITS-1:0]        window_row_tap,
+    output wire [TAP_BITS-1:0]        window_column_tap,
+    input  wire [TAP_BITS-1:0]        place_first_row_tap,
+    input  wire [TAP_BITS-1:0]        place_last_row_tap,
+    input  wire [TAP_BITS-1:0]        place_first_column_tap,
+    input  wire [TAP_BITS-1:0]        place_last_column_tap,
+    input  wire [ADDRESS_BITS-1:0]    row_tap_offset,
+    input  wire [ROW_BITS-1:0]        row_tap_rows,
+    input  wire [JOINED_BITS-1:0]     row_tap_joined,
+    input  wire [ADDRESS_BITS-1:0]    column_tap_offset,
+    input  wire [ROW_BITS-1:0]        column_tap_rows,
+    input  wire [JOINED_BITS-1:0]     column_tap_joined,
+    input  wire [COORDINATE_BITS-1:0] window_last_column,
+    input  wire [ADDRESS_BITS-1:0]    window_row_step,
+    input  wire [ADDRESS_BITS-1:0]    window_column_step,
+    input  wire [ADDRESS_BITS-1:0]    window_row_apart,
+    input  wire [ADDRESS_BITS-1:0]    window_column_apart,
+    input  wire [ADDRESS_BITS-1:0]    window_word_step,
+    input  wire [ADDRESS_BITS-1:0]    window_last_word,
+    input  wire [ADDRESS_BITS-1:0]    window_block_step,
+    input  wire [ADDRESS_BITS-1:0]    window_first_input,
+    input  wire [ADDRESS_BITS-1:0]    window_first_output,
+    input  wire                       window_joins,
 
     // The weight memory.
     output wire                           weights_read,
@@ -158,9 +201,14 @@ module snn_engine #(
             the_period_is_too_short stop ();
         if (SUM_BITS <= WEIGHT_BITS + VALUE_BITS || SUM_BITS < BIAS_BITS || VALUE_BITS < INPUT_BITS)
             sums_and_values_are_too_narrow stop ();
-        if (INDEX_BITS < EVENT_BITS + $clog2(BEAT) || INDEX_BITS < GROUP_BITS + $clog2(LANES)
-            || ROW_BITS < INDEX_BITS || SLOT_BITS < GROUP_BITS || OUTPUT_BITS <= $clog2(UNITS))
+        if (WINDOWS == 0 && (INDEX_BITS < GROUP_BITS + $clog2(LANES) || SLOT_BITS < GROUP_BITS))
             an_index_is_too_narrow stop ();
+        if ((WALKS_FRAME == 0 && INDEX_BITS < EVENT_BITS + $clog2(BEAT)) || INDEX_BITS < $clog2(BEAT)
+            || INDEX_BITS < $clog2(LANES) || WALK_BITS < EVENT_BITS || WALK_BITS < GROUP_BITS
+            || ROW_BITS < INDEX_BITS || OUTPUT_BITS <= $clog2(UNITS))
+            an_index_is_too_narrow_somewhere stop ();
+        if (WINDOWS == 0 && (WALKS_FRAME != 0 || JOINS != 0))
+            words_are_walked_and_joined_with_windows_only stop ();
     endgenerate
 
     // --------------------------------------------------------------------- loader, controller
@@ -170,7 +218,9 @@ module snn_engine #(
     wire [EVENT_BITS-1:0] frame_last_event;
     wire                  waits;
 
-    snn_loader #(.INPUT_BITS(INPUT_BITS), .BEAT(BEAT), .EVENT_BITS(EVENT_BITS)) loader (
+    snn_loader #(
+        .INPUT_BITS(INPUT_BITS), .BEAT(BEAT), .EVENT_BITS(EVENT_BITS), .EVERY_BEAT(WALKS_FRAME)
+    ) loader (
         .clk              (clk),
         .reset            (reset),
         .hold             (IS_STATIC == 0 && ENOUGH > 0 && !waits),
@@ -192,17 +242,18 @@ module snn_engine #(
     wire                  clear;
     wire [CLEAR_BITS-1:0] clear_address;
     wire [STEP_BITS-1:0]  step;
-    wire                  fetch_valid, fetch_ready;
-    wire [INDEX_BITS-1:0] fetch_word;
-    wire                  fetch_is_own, fetch_is_event, fetch_is_empty, fetch_is_last;
-    wire [ROW_BITS-1:0]   fetch_row;
-    wire                  scanner_idle, accumulator_idle, neurons_idle;
+    wire                  ask_valid, ask_ready, ask_is_own, ask_is_event, ask_is_empty, ask_is_last;
+    wire                  ask_is_walked, ask_ends, ask_ends_group, ask_ends_place;
+    wire [WALK_BITS-1:0]  ask_word;
+    wire [ROW_BITS-1:0]   ask_row;
+    wire                  window_idle, scanner_idle, accumulator_idle, neurons_idle;
     wire                  enough, choose, chosen;
 
     snn_controller #(
-        .STEP_OUTER(STEP_OUTER), .IS_STATIC(IS_STATIC), .HAS_RINGS(DELAY_BITS), .CLEAR_BITS(CLEAR_BITS),
-        .LAYER_BITS(LAYER_BITS), .GROUP_BITS(GROUP_BITS), .STEP_BITS(STEP_BITS),
-        .INDEX_BITS(INDEX_BITS), .EVENT_BITS(EVENT_BITS), .ROW_BITS(ROW_BITS)
+        .STEP_OUTER(STEP_OUTER), .IS_STATIC(IS_STATIC), .HAS_RINGS(DELAY_BITS), .WINDOWS(WINDOWS),
+        .WALKS_FRAME(WALKS_FRAME), .CLEAR_BITS(CLEAR_BITS), .LAYER_BITS(LAYER_BITS),
+        .GROUP_BITS(GROUP_BITS), .STEP_BITS(STEP_BITS), .INDEX_BITS(WALK_BITS),
+        .EVENT_BITS(EVENT_BITS), .ROW_BITS(ROW_BITS)
     ) controller (
         .clk                (clk),
         .reset              (reset),
@@ -219,27 +270,135 @@ module snn_engine #(
         .layer_is_last      (layer_is_last),
         .layer_takes_frame  (layer_takes_frame),
         .layer_is_recurrent (layer_is_recurrent),
-        .layer_last_word    (layer_last_word),
+        .layer_last_word    (last_counted_word),
         .layer_last_group   (layer_last_group),
         .layer_inputs       (layer_inputs),
         .layer_outputs      (layer_outputs),
+        .layer_last_block   (layer_last_block),
+        .layer_first_row    (layer_first_row),
+        .layer_shares_rows  (layer_shares_rows),
         .step               (step),
         .last_step          (last_step),
-        .fetch_valid        (fetch_valid),
-        .fetch_ready        (fetch_ready),
-        .fetch_is_own       (fetch_is_own),
-        .fetch_is_event     (fetch_is_event),
-        .fetch_word         (fetch_word),
-        .fetch_is_empty     (fetch_is_empty),
-        .fetch_is_last      (fetch_is_last),
-        .fetch_row          (fetch_row),
-        .pipeline_idle      (scanner_idle && accumulator_idle && neurons_idle),
+        .fetch_valid        (ask_valid),
+        .fetch_ready        (ask_ready),
+        .fetch_is_own       (ask_is_own),
+        .fetch_is_event     (ask_is_event),
+        .fetch_word         (ask_word),
+        .fetch_is_empty     (ask_is_empty),
+        .fetch_is_last      (ask_is_last),
+        .fetch_row          (ask_row),
+        .fetch_is_walked    (ask_is_walked),
+        .fetch_ends_group   (ask_ends_group),
+        .fetch_ends_place   (ask_ends_place),
+        .walk_ends          (ask_ends),
+        .pipeline_idle      (window_idle && scanner_idle && accumulator_idle && neurons_idle),
         .enough             (enough),
         .choose             (choose),
         .chosen             (chosen),
         .out_valid          (out_valid),
         .out_ready          (out_ready)
     );
+
+    // ------------------------------------------------------------- which words: counted, or walked
+    // Of a word: its address, the number by which the scanner knows its first input, and its row.
+    localparam FETCH_BITS = WINDOWS != 0 ? ADDRESS_BITS : WALK_BITS;
+    wire                  fetch_valid, fetch_ready;
+    wire                  fetch_is_own, fetch_is_event, fetch_is_empty, fetch_is_last, fetch_is_partial;
+    wire [FETCH_BITS-1:0] fetch_word;
+    wire [INDEX_BITS-1:0] fetch_index;
+    wire [ROW_BITS-1:0]   fetch_row;
+    wire [WALK_BITS-1:0]  last_counted_word;
+
+    generate
+        if (WINDOWS != 0) begin : walked
+            snn_window #(
+                .LANES(LANES), .BEAT(BEAT), .STEP_BITS(STEP_BITS), .WALK_BITS(WALK_BITS),
+                .COORDINATE_BITS(COORDINATE_BITS), .TAP_BITS(TAP_BITS), .JOINED_BITS(JOINED_BITS),
+                .ADDRESS_BITS(ADDRESS_BITS), .ROW_BITS(ROW_BITS), .STEPS_INSIDE(STEP_OUTER == 0)
+            ) window (
+                .clk                    (clk),
+                .reset                  (reset),
+                .idle                   (window_idle),
+                .ask_valid              (ask_valid),
+                .ask_ready              (ask_ready),
+                .ask_is_walked          (ask_is_walked),
+                .ask_is_own             (ask_is_own),
+                .ask_is_event           (ask_is_event),
+                .ask_word               (ask_word),
+                .ask_is_empty           (ask_is_empty),
+                .ask_is_last            (ask_is_last),
+                .ask_ends_group         (ask_ends_group),
+                .ask_ends_place         (ask_ends_place),
+                .ask_row                (ask_row),
+                .ask_step               (step),
+                .ask_ends               (ask_ends),
+                .row                    (window_row),
+                .column                 (window_column),
+                .row_tap                (window_row_tap),
+                .column_tap             (window_column_tap),
+                .place_first_row_tap    (place_first_row_tap),
+                .place_last_row_tap     (place_last_row_tap),
+                .place_first_column_tap (place_first_column_tap),
+                .place_last_column_tap  (place_last_column_tap),
+                .row_tap_offset         (row_tap_offset),
+                .row_tap_rows           (row_tap_rows),
+                .row_tap_joined         (row_tap_joined),
+                .column_tap_offset      (column_tap_offset),
+                .column_tap_rows        (column_tap_rows),
+                .column_tap_joined      (column_tap_joined),
+                .last_column            (window_last_column),
+                .row_step               (window_row_step),
+                .column_step            (window_column_step),
+                .row_apart              (window_row_apart),
+                .column_apart           (window_column_apart),
+                .word_step              (window_word_step),
+                .last_word              (window_last_word),
+                .block_step             (window_block_step),
+                .first_input            (window_first_input),
+                .first_output           (window_first_output),
+                .joins                  (window_joins),
+                .fetch_valid            (fetch_valid),
+                .fetch_ready            (fetch_ready),
+                .fetch_is_own           (fetch_is_own),
+                .fetch_is_event         (fetch_is_event),
+                .fetch_word             (fetch_word),
+                .fetch_is_empty         (fetch_is_empty),
+                .fetch_is_partial       (fetch_is_partial),
+                .fetch_is_last          (fetch_is_last),
+                .fetch_row              (fetch_row)
+            );
+            // The row says it all.
+            assign fetch_index       = {INDEX_BITS{1'b0}};
+            assign last_counted_word = {WALK_BITS{1'b0}};
+            wire unused_words = &{layer_last_word, 1'b0};
+        end else begin : counted
+            assign fetch_valid       = ask_valid;
+            assign ask_ready         = fetch_ready;
+            assign fetch_is_own      = ask_is_own;
+            assign fetch_is_event    = ask_is_event;
+            assign fetch_word        = ask_word;
+            assign fetch_index       = ask_word;
+            assign fetch_is_empty    = ask_is_empty;
+            assign fetch_is_partial  = 1'b0;
+            assign fetch_is_last     = ask_is_last;
+            assign fetch_row         = ask_row;
+            assign ask_ends          = 1'b0;
+            assign window_idle       = 1'b1;
+            assign last_counted_word = layer_last_word;
+            assign window_row        = {COORDINATE_BITS{1'b0}};
+            assign window_column     = {COORDINATE_BITS{1'b0}};
+            assign window_row_tap    = {TAP_BITS{1'b0}};
+            assign window_column_tap = {TAP_BITS{1'b0}};
+            wire unused_windows = &{ask_is_walked, ask_ends_group, ask_ends_place,
+                                    place_first_row_tap, place_last_row_tap, place_first_column_tap,
+                                    place_last_column_tap, row_tap_offset, row_tap_rows, row_tap_joined,
+                                    column_tap_offset, column_tap_rows, column_tap_joined,
+                                    window_last_column, window_row_step, window_column_step,
+                                    window_row_apart, window_column_apart, window_word_step,
+                                    window_last_word, window_block_step, window_first_input,
+                                    window_first_output, window_joins, 1'b0};
+        end
+    endgenerate
 
     // ------------------------------------------------------------- events, spikes and scanner
     wire                       memory_read;
@@ -249,17 +408,30 @@ module snn_engine #(
     wire [LANES-1:0]           spikes;
 
     // Beside the values of an event stands which of them are not zero: a memory's output is late in
-    // the clock, too late to find out. Of a beat with one value, that one is not.
-    localparam EVENT_WIDTH = (BEAT > 1 ? BEAT : 0) + EVENT_BITS + BEAT*INPUT_BITS;
+    // the clock, too late to find out. Of a beat with one value, that one is not, unless every beat is
+    // written. Then the address says which beat it is, and it does not stand in the memory.
+    localparam BEAT_BITS   = WALKS_FRAME != 0 ? 0 : EVENT_BITS;
+    localparam HAS_FLAGS   = BEAT > 1 || WALKS_FRAME != 0;
+    localparam EVENT_WIDTH = (HAS_FLAGS ? BEAT : 0) + BEAT_BITS + BEAT*INPUT_BITS;
     wire [EVENT_WIDTH-1:0] event_written, event_read;
-    assign event_written[EVENT_BITS+BEAT*INPUT_BITS-1:0] = {event_beat, in_data};
-    assign {event_index, event_value} = event_read[EVENT_BITS+BEAT*INPUT_BITS-1:0];
+    assign event_written[BEAT*INPUT_BITS-1:0] = in_data;
+    assign event_value                        = event_read[BEAT*INPUT_BITS-1:0];
+
+    generate
+        if (WALKS_FRAME != 0) begin : found
+            assign event_index = {EVENT_BITS{1'b0}};
+            wire unused_beat = &{event_beat, event_index, 1'b0};
+        end else begin : listed
+            assign event_written[BEAT*INPUT_BITS +: EVENT_BITS] = event_beat;
+            assign event_index = event_read[BEAT*INPUT_BITS +: EVENT_BITS];
+        end
+    endgenerate
 
     genvar each;
     generate
-        if (BEAT > 1) begin : several
+        if (HAS_FLAGS) begin : several
             for (each = 0; each < BEAT; each = each + 1) begin : values
-                localparam PLACE = EVENT_BITS + BEAT*INPUT_BITS + each;
+                localparam PLACE = BEAT_BITS + BEAT*INPUT_BITS + each;
                 assign event_written[PLACE] = in_data[each*INPUT_BITS +: INPUT_BITS] != {INPUT_BITS{1'b0}};
                 assign event_active[each]   = event_read[PLACE];
             end
@@ -268,13 +440,19 @@ module snn_engine #(
         end
     endgenerate
 
+    // Its width is that of the longer of two numbers.
+    localparam FRAME_WIDE = FETCH_BITS > EVENT_BITS ? FETCH_BITS : EVENT_BITS;
+    wire [FRAME_WIDE-1:0] wide_word  = {{(FRAME_WIDE-FETCH_BITS){1'b0}}, fetch_word};
+    wire [EVENT_BITS-1:0] event_word = wide_word[EVENT_BITS-1:0];
+    wire                  unused_bits = &{wide_word, 1'b0};  // of a number of spikes, the high ones
+
     snn_ram #(.WIDTH(EVENT_WIDTH), .ADDRESS_BITS(1 + EVENT_BITS)) events (
         .clk           (clk),
         .write         (event_write),
         .write_address ({event_bank, event_address}),
         .write_data    (event_written),
         .read          (memory_read && fetch_is_event),
-        .read_address  ({frame_bank, fetch_word[EVENT_BITS-1:0]}),
+        .read_address  ({frame_bank, event_word}),
         .read_data     (event_read)
     );
 
@@ -282,9 +460,12 @@ module snn_engine #(
     wire [ROW_BITS-1:0]   token_row;
     wire [INPUT_BITS-1:0] token_input;
 
+    // Of what is walked the index is that inside of the word.
+    localparam SCANNED_BITS = WALKS_FRAME != 0 ? 1 : EVENT_BITS;
+
     snn_scanner #(
-        .LANES(LANES), .INPUT_BITS(INPUT_BITS), .BEAT(BEAT), .INDEX_BITS(INDEX_BITS),
-        .EVENT_BITS(EVENT_BITS), .ROW_BITS(ROW_BITS)
+        .LANES(LANES), .INPUT_BITS(INPUT_BITS), .BEAT(BEAT), .JOINS(JOINS), .INDEX_BITS(INDEX_BITS),
+        .EVENT_BITS(SCANNED_BITS), .ROW_BITS(ROW_BITS)
     ) scanner (
         .clk            (clk),
         .reset          (reset),
@@ -292,13 +473,14 @@ module snn_engine #(
         .fetch_valid    (fetch_valid),
         .fetch_ready    (fetch_ready),
         .fetch_is_event (fetch_is_event),
-        .fetch_word     (fetch_word),
+        .fetch_word     (fetch_index),
         .fetch_is_empty (fetch_is_empty),
         .fetch_is_last  (fetch_is_last),
         .fetch_row      (fetch_row),
         .fetch_is_own   (fetch_is_own),
+        .fetch_is_partial (fetch_is_partial),
         .memory_read    (memory_read),
-        .event_index    (event_index),
+        .event_index    (event_index[SCANNED_BITS-1:0]),
         .event_value    (event_value),
         .event_active   (event_active),
         .spikes         (spikes),
@@ -364,11 +546,11 @@ module snn_engine #(
     wire [GROUP_BITS+LANE_BITS-1:0] result_neuron;
 
     snn_neurons #(
-        .STEP_OUTER(STEP_OUTER), .LANES(LANES), .UNITS(UNITS), .UNIT_LATENCY(UNIT_LATENCY),
-        .PERIOD(PERIOD), .SUM_BITS(SUM_BITS), .BIAS_BITS(BIAS_BITS), .LEFT_SHIFT(LEFT_SHIFT),
-        .SHIFT_BITS(SHIFT_BITS), .CURRENT_BITS(CURRENT_BITS), .STATE_BITS(STATE_BITS),
+        .STEP_OUTER(STEP_OUTER), .WINDOWS(WINDOWS), .LANES(LANES), .UNITS(UNITS),
+        .UNIT_LATENCY(UNIT_LATENCY), .PERIOD(PERIOD), .SUM_BITS(SUM_BITS), .BIAS_BITS(BIAS_BITS),
+        .LEFT_SHIFT(LEFT_SHIFT), .SHIFT_BITS(SHIFT_BITS), .CURRENT_BITS(CURRENT_BITS), .STATE_BITS(STATE_BITS),
         .PARAMETER_BITS(PARAMETER_BITS), .GROUP_BITS(GROUP_BITS), .STEP_BITS(STEP_BITS),
-        .SLOT_BITS(SLOT_BITS)
+        .SLOT_BITS(SLOT_BITS), .STATE_SLOT_BITS(STATE_SLOT_BITS), .STATE_WORDS(STATE_WORDS)
     ) neurons (
         .clk               (clk),
         .reset             (reset),
@@ -378,8 +560,11 @@ module snn_engine #(
         .job_sums          (job_sums),
         .layer_takes_frame (layer_takes_frame),
         .layer_last_group  (layer_last_group),
+        .layer_last_block  (layer_last_block),
+        .layer_shares_slots (layer_shares_slots),
         .layer_last_lane   (layer_last_lane),
         .layer_first_slot  (layer_first_slot),
+        .layer_first_state (layer_first_state),
         .layer_shift       (layer_shift),
         .layer_step        (step),
         .last_step         (last_step),
@@ -407,39 +592,55 @@ module snn_engine #(
     assign trace_layer = layer;
 
     // --------------------------------------------------- where spikes go: next layer, readout
-    // Which bank and place: see snn_spikes.v.
+    // Where words lie. There are two banks. Group by group they take turns by layer; step by step they take
+    // turns by step: a layer reads the layer before it in this step's bank, and itself in the other one.
+    // With places, they lie one after the other. Otherwise each bank has one for every group of every
+    // step or, step by step, of every layer.
     localparam PLACE_BITS = STEP_OUTER != 0 ? LAYER_BITS : STEP_BITS;
-    wire                  gather_bank, read_bank;
-    wire [PLACE_BITS-1:0] gather_place, read_place;
+    localparam STORE_BITS = WINDOWS == 0 ? 1 + PLACE_BITS + GROUP_BITS
+                          : ADDRESS_BITS + (STEP_OUTER != 0 ? 1 : 0);
+    localparam STORE      = WINDOWS == 0 ? 1 << STORE_BITS
+                          : SPIKE_WORDS + (STEP_OUTER != 0 ? 1 << ADDRESS_BITS : 0);
+    wire [STORE_BITS-1:0] gather_address, read_address;
     generate
-        if (STEP_OUTER != 0) begin : banks_by_step
+        if (WINDOWS != 0) begin : words_in_a_row
+            // Groups, and the steps of a group, come in order: so words do.
+            reg  [ADDRESS_BITS-1:0] next_word;
+            wire                    is_first  = update_group == {GROUP_BITS{1'b0}}
+                                              && (STEP_OUTER != 0 || trace_step == {STEP_BITS{1'b0}});
+            wire [ADDRESS_BITS-1:0] this_word = is_first ? window_first_output : next_word;
+            // A beat of a frame may have a number that no word of spikes has.
+            wire [ADDRESS_BITS-1:0] word      = fetch_is_event ? {ADDRESS_BITS{1'b0}} : fetch_word;
+            always @(posedge clk)
+                if (update_turn && update_ends_word) next_word <= this_word + 1'b1;
+            if (STEP_OUTER != 0) begin : banks_by_step
+                assign gather_address = {step[0], this_word};
+                assign read_address   = {fetch_is_own ? !step[0] : step[0], word};
+            end else begin : regions_by_layer
+                assign gather_address = this_word;
+                assign read_address   = word;
+            end
+        end else if (STEP_OUTER != 0) begin : banks_by_step
             wire [LAYER_BITS-1:0] layer_before = layer - 1'b1;
-            assign gather_bank  = step[0];
-            assign gather_place = layer;
-            assign read_bank    = fetch_is_own ? !step[0] : step[0];
-            assign read_place   = fetch_is_own ? layer : layer_before;
+            assign gather_address = {step[0], layer, update_group};
+            assign read_address   = {fetch_is_own ? !step[0] : step[0], fetch_is_own ? layer : layer_before,
+                                     fetch_word[GROUP_BITS-1:0]};
         end else begin : banks_by_layer
-            assign gather_bank  = layer[0];
-            assign gather_place = trace_step;
-            assign read_bank    = !layer[0];
-            assign read_place   = step;
+            assign gather_address = {layer[0], trace_step, update_group};
+            assign read_address   = {!layer[0], step, fetch_word[GROUP_BITS-1:0]};
         end
     endgenerate
 
     snn_spikes #(
-        .LANES(LANES), .UNITS(UNITS), .GROUP_BITS(GROUP_BITS), .PLACE_BITS(PLACE_BITS)
+        .LANES(LANES), .UNITS(UNITS), .ADDRESS_BITS(STORE_BITS), .DEPTH(STORE)
     ) spike_store (
         .clk              (clk),
         .gather           (update_turn && (STEP_OUTER != 0 || !layer_is_last)),
         .gather_ends_word (update_ends_word),
         .gather_spike     (trace_spike),
-        .gather_bank      (gather_bank),
-        .gather_place     (gather_place),
-        .gather_group     (update_group),
+        .gather_address   (gather_address),
         .read             (memory_read && !fetch_is_event),
-        .read_bank        (read_bank),
-        .read_place       (read_place),
-        .read_group       (fetch_word[GROUP_BITS-1:0]),
+        .read_address     (read_address),
         .read_word        (spikes)
     );
 

@@ -4,7 +4,8 @@
 // A frame comes in beats of BEAT unsigned values. A beat with anything in it becomes an event,
 // (index of the beat, its values), at the next free address of one half of the event memory; silent
 // beats leave nothing. When the last beat is in, the frame is offered to the controller; when the
-// controller takes it, the next frame goes to the other half.
+// controller takes it, the next frame goes to the other half. With EVERY_BEAT silent ones are written
+// too: an event's address is that of its beat, and can be found.
 //
 // Contract
 //   - in_valid/in_ready: a beat is taken in a clock in which both are high. in_ready is low from a
@@ -24,7 +25,8 @@
 module snn_loader #(
     parameter INPUT_BITS = 8,
     parameter BEAT       = 1,
-    parameter EVENT_BITS = 6
+    parameter EVENT_BITS = 6,
+    parameter EVERY_BEAT = 0
 ) (
     input  wire                       clk,
     input  wire                       reset,
@@ -52,7 +54,7 @@ module snn_loader #(
 
     assign in_ready    = !full && !hold;
     assign frame_valid = full;
-    assign event_write = take && in_data != {BEAT*INPUT_BITS{1'b0}};
+    assign event_write = take && (EVERY_BEAT != 0 || in_data != {BEAT*INPUT_BITS{1'b0}});
 
     always @(posedge clk) begin
         if (take) begin

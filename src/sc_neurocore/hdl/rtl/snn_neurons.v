@@ -13,6 +13,9 @@
 // turn). With STEP_OUTER = 1 it has a word for every turn of every group. The first step starts from
 // `unit_initial` instead of what the memory holds.
 //
+// With WINDOWS a layer's groups stand at places, each place with all of its blocks of channels, of which the
+// last may be padded. What neurons have of their own then is that of their block, or that of their group.
+//
 // Contract
 //   - A job is taken in a clock with job_valid and job_ready, and takes PERIOD clocks per step; the next
 //     may follow without a gap. Nothing stalls behind `job_ready`.
@@ -22,7 +25,7 @@
 //   - PERIOD >= LANES / UNITS and, with STEP_OUTER = 0, PERIOD >= UNIT_LATENCY + 3: the state of a turn is
 //     written before the turn comes round again. Turns beyond the lanes are idle. With STEP_OUTER = 1 a
 //     neuron has one turn before the next step, which begins when this is `idle`; PERIOD >= 2.
-//   - The neuron memory has one word per turn of every group, UNITS neurons side by side: bias in the
+//   - The neuron memory has one word per turn of every group (or block), UNITS neurons side by side: bias in the
 //     low BIAS_BITS, above it the parameters that differ from neuron to neuron (one zero bit where
 //     none do).
 //   - `update_turn` marks a turn whose updates leave. `update_valid` says which of its lanes are
@@ -51,6 +54,7 @@
 
 module snn_neurons #(
     parameter STEP_OUTER     = 0,
+    parameter WINDOWS        = 0,
     parameter LANES          = 8,
     parameter UNITS          = 1,     // a power of two, up to LANES
     parameter UNIT_LATENCY   = 0,
@@ -65,6 +69,8 @@ module snn_neurons #(
     parameter GROUP_BITS     = 4,
     parameter STEP_BITS      = 5,
     parameter SLOT_BITS      = 8,
+    parameter STATE_SLOT_BITS = 8,    // of a state's place, with STEP_OUTER = 1
+    parameter STATE_WORDS    = 8,
     // Derived, and not to be set.
     parameter LANE_BITS      = LANES > 1 ? $clog2(LANES) : 1
 ) (
@@ -79,8 +85,11 @@ module snn_neurons #(
     // Of the layer at work.
     input  wire                       layer_takes_frame,
     input  wire [GROUP_BITS-1:0]      layer_last_group,
+    input  wire [GROUP_BITS-1:0]      layer_last_block,
+    input  wire                       layer_shares_slots,
     input  wire [LANE_BITS-1:0]       layer_last_lane,
     input  wire [SLOT_BITS-1:0]       layer_first_slot,
+    input  wire [STATE_SLOT_BITS-1:0] layer_first_state,
     input  wire [SHIFT_BITS-1:0]      layer_shift,
     input  wire [STEP_BITS-1:0]       layer_step,
     input  wire [STEP_BITS-1:0]       last_step,
@@ -175,14 +184,41 @@ module snn_neurons #(
     wire [TURN_BITS-1:0] turn = place[TURN_BITS-1:0];
     wire [LANE_BITS-1:0] lane = {{(LANE_BITS-TURN_BITS){1'b0}}, turn} << UNIT_SHIFT;
 
-    wire [SLOT_BITS-1:0] group_slot = {{(SLOT_BITS-GROUP_BITS){1'b0}}, group} << (LANE_SHIFT - UNIT_SHIFT);
-    wire [SLOT_BITS-1:0] turn_slot  = {{(SLOT_BITS-TURN_BITS){1'b0}}, turn};
+    // Which of the neuron memory's words are the group's, where its states are, and whether it is padded.
+    localparam WIDER = (SLOT_BITS > GROUP_BITS ? SLOT_BITS : GROUP_BITS) > STATE_SLOT_BITS
+                     ? (SLOT_BITS > GROUP_BITS ? SLOT_BITS : GROUP_BITS) : STATE_SLOT_BITS;
+    wire [GROUP_BITS-1:0]      slot_group;
+    wire                       is_padded;
+    wire [WIDER-1:0]           wide_slot  = {{(WIDER-GROUP_BITS){1'b0}}, slot_group} << (LANE_SHIFT - UNIT_SHIFT);
+    wire [WIDER-1:0]           wide_state = {{(WIDER-GROUP_BITS){1'b0}}, group} << (LANE_SHIFT - UNIT_SHIFT);
+    wire [SLOT_BITS-1:0]       turn_slot  = {{(SLOT_BITS-TURN_BITS){1'b0}}, turn};
+    wire [STATE_SLOT_BITS-1:0] state_slot;
 
     assign memory_read = issue;
-    assign memory_slot = layer_first_slot + (group_slot | turn_slot);
+    assign memory_slot = layer_first_slot + (wide_slot[SLOT_BITS-1:0] | turn_slot);
+
+    generate
+        if (WINDOWS != 0) begin : by_place
+            reg [GROUP_BITS-1:0] block;
+            always @(posedge clk) begin
+                if (busy && at_end && at_last_step)
+                    block <= block == layer_last_block ? {GROUP_BITS{1'b0}} : block + 1'b1;
+                if (reset) block <= {GROUP_BITS{1'b0}};
+            end
+            assign slot_group = layer_shares_slots ? block : group;
+            assign is_padded  = block == layer_last_block;
+            assign state_slot = layer_first_state + (wide_state[STATE_SLOT_BITS-1:0]
+                              | {{(STATE_SLOT_BITS-TURN_BITS){1'b0}}, turn});
+        end else begin : one_place
+            assign slot_group = group;
+            assign is_padded  = group == layer_last_group;
+            assign state_slot = memory_slot;
+            wire unused_places = &{layer_last_block, layer_shares_slots, layer_first_state, 1'b0};
+        end
+    endgenerate
+    wire unused_bits = &{wide_slot, wide_state, state_slot, 1'b0};  // the high ones; the states have registers
 
     // Which lanes of the turn are neurons.
-    wire             in_last_group = group == layer_last_group;
     wire [UNITS-1:0] are_neurons;
     genvar unit;
     generate
@@ -190,7 +226,7 @@ module snn_neurons #(
             localparam [LANE_BITS-1:0] UNIT = unit;
             /* verilator lint_off UNSIGNED */
             // Lane 0 is never padding, which makes its comparison a constant.
-            assign are_neurons[unit] = !in_last_group || (lane | UNIT) <= layer_last_lane;
+            assign are_neurons[unit] = !is_padded || (lane | UNIT) <= layer_last_lane;
             /* verilator lint_on UNSIGNED */
         end
     endgenerate
@@ -207,12 +243,12 @@ module snn_neurons #(
 
     // What the later stages must know about this turn, in one bundle that travels along: at its low
     // end what changes from turn to turn of the other order, the step or the slot.
-    localparam OTHER_BITS = STEP_OUTER != 0 ? SLOT_BITS : STEP_BITS;
+    localparam OTHER_BITS = STEP_OUTER != 0 ? STATE_SLOT_BITS : STEP_BITS;
     localparam FLAGS_BITS = UNITS + GROUP_BITS + TURN_BITS + OTHER_BITS;
     wire [OTHER_BITS-1:0] other;
     generate
         if (STEP_OUTER != 0) begin : slot_travels
-            assign other = memory_slot;
+            assign other = state_slot;
         end else begin : step_travels
             assign other = step;
         end
@@ -279,7 +315,7 @@ module snn_neurons #(
                          | ({{(GROUP_BITS+LANE_BITS-TURN_BITS){1'b0}}, result_turn} << UNIT_SHIFT);
 
     // Of which step a turn is, and where its states are.
-    localparam ADDRESS_BITS = STEP_OUTER != 0 ? SLOT_BITS : TURN_BITS;
+    localparam ADDRESS_BITS = STEP_OUTER != 0 ? STATE_SLOT_BITS : TURN_BITS;
     wire                    biased_is_first;
     wire [STEP_BITS-1:0]    result_step;
     wire [ADDRESS_BITS-1:0] fetched_address, result_address;
@@ -287,7 +323,7 @@ module snn_neurons #(
         if (STEP_OUTER != 0) begin : by_slot
             assign biased_is_first = layer_step == {STEP_BITS{1'b0}};
             assign result_step     = layer_step;
-            assign fetched_address = fetched_flags[SLOT_BITS-1:0];
+            assign fetched_address = fetched_flags[STATE_SLOT_BITS-1:0];
             assign result_address  = result_other;
         end else begin : by_turn
             assign biased_is_first = biased_flags[STEP_BITS-1:0] == {STEP_BITS{1'b0}};
@@ -298,7 +334,7 @@ module snn_neurons #(
     endgenerate
 
     generate
-        for (unit = 0; unit < UNITS; unit = unit + 1) begin : units
+        for (unit = 0; unit < UNITS; unit = unit + 1) begin : neuron_units
             wire [PARAMETER_BITS+BIAS_BITS-1:0] own =
                 fetched_word[unit*(PARAMETER_BITS+BIAS_BITS) +: PARAMETER_BITS+BIAS_BITS];
             reg         [SUM_BITS-1:0]       total;
@@ -331,7 +367,7 @@ module snn_neurons #(
                 assign state = kept;
                 wire unused = &{fetched_address, result_address, 1'b0};
             end else begin : several_states
-                snn_ram #(.WIDTH(STATE_BITS), .ADDRESS_BITS(ADDRESS_BITS)) states (
+                snn_ram #(.WIDTH(STATE_BITS), .ADDRESS_BITS(ADDRESS_BITS), .DEPTH(STATE_WORDS)) states (
                     .clk           (clk),
                     .write         (result_valid),
                     .write_address (result_address),
@@ -363,6 +399,265 @@ module snn_neurons #(
 
     assign idle = !(busy || read_turn || fetched_turn || biased_turn
                     || under_way != {(UNIT_LATENCY+1){1'b0}} || update_turn);
+
+`ifdef FORMAL
+    // Jobs, counted here once more: a turn is issued in each of the first TURNS clocks of a period.
+    reg                   served = 1'b0;
+    reg [PERIOD_BITS-1:0] clocks;                             // of the period
+    reg [GROUP_BITS-1:0]  group_now = {GROUP_BITS{1'b0}};
+    reg [STEP_BITS-1:0]   counted_steps = {STEP_BITS{1'b0}};
+    wire [STEP_BITS-1:0]  step_now = STEP_OUTER != 0 ? layer_step : counted_steps;
+    wire ends_period = served && clocks == PERIOD - 1;
+    wire ends_steps  = STEP_OUTER != 0 || step_now == last_step;
+    wire ends_here   = ends_period && (STEP_OUTER != 0 || !layer_takes_frame || step_now == last_step);
+    wire takes       = job_valid && (!served || ends_here);
+    wire issues      = served && clocks <= TURNS - 1;
+    wire [TURN_BITS-1:0]  turn_now  = clocks;
+    wire [GROUP_BITS-1:0] group_after = !(ends_period && ends_steps) ? group_now
+        : group_now == layer_last_group ? {GROUP_BITS{1'b0}} : group_now + 1'b1;
+    wire [SLOT_BITS-1:0]  slot_now  = layer_first_slot + group_now*TURNS + turn_now;
+    always @(posedge clk) begin
+        served    <= takes || (served && !ends_here);
+        clocks    <= takes || ends_period ? {PERIOD_BITS{1'b0}} : clocks + served;
+        group_now <= group_after;
+        if (ends_period) counted_steps <= ends_steps ? {STEP_BITS{1'b0}} : counted_steps + 1'b1;
+        if (reset) begin
+            served        <= 1'b0;
+            group_now     <= {GROUP_BITS{1'b0}};
+            counted_steps <= {STEP_BITS{1'b0}};
+        end
+    end
+
+    // The turns on their way, by the clocks since they were issued: age 1 in the low bits.
+    localparam AGES = UNIT_LATENCY + 5;
+    reg [AGES-1:0]            there = {AGES{1'b0}};
+    reg [AGES*GROUP_BITS-1:0] groups;
+    reg [AGES*TURN_BITS-1:0]  turns;
+    reg [AGES*STEP_BITS-1:0]  steps;
+    reg [AGES*SLOT_BITS-1:0]  slots;
+    always @(posedge clk) begin
+        there  <= reset ? {AGES{1'b0}} : {there, issues};
+        groups <= {groups, group_now};
+        turns  <= {turns, turn_now};
+        steps  <= {steps, step_now};
+        slots  <= {slots, slot_now};
+    end
+    wire nothing = !served && there == {AGES{1'b0}};
+
+    // The world's side: what belongs to the layer, and its step, stays while anything is on its way and
+    // until each group had its jobs; a layer begins when nothing is on its way.
+    localparam LAYER_WIDTH = 1 + GROUP_BITS + LANE_BITS + SLOT_BITS + SHIFT_BITS + STATE_BITS
+                           + (STEP_OUTER != 0 ? STEP_BITS : 0);
+    reg begun = 1'b0, may_change = 1'b0;
+    reg [LAYER_WIDTH-1:0] of_layer;
+    reg [STEP_BITS-1:0]   last_step_before;
+    wire [LAYER_WIDTH-1:0] of_layer_now;
+    wire [LAYER_WIDTH+STEP_BITS-1:0] of_layer_and_step = {layer_step, layer_takes_frame, layer_last_group,
+        layer_last_lane, layer_first_slot, layer_shift, unit_initial};
+    assign of_layer_now = of_layer_and_step;
+    always @(posedge clk) begin
+        begun            <= 1'b1;
+        may_change       <= reset || (nothing && group_now == 0 && counted_steps == 0 && !takes);
+        of_layer         <= of_layer_now;
+        last_step_before <= last_step;
+    end
+    wire fair_now = begun
+        ? (may_change || of_layer == of_layer_now) && last_step == last_step_before
+          && group_now <= layer_last_group && step_now <= last_step
+          && (STEP_OUTER != 0 || !layer_takes_frame || served || counted_steps == 0)
+          && (STEP_OUTER == 0 || !takes || group_after != 0 || (nothing && !ends_period))
+        : reset;
+    reg fair = 1'b1;
+    always @(posedge clk) fair <= fair && fair_now;
+    wire holds = begun && fair && fair_now;
+
+    // ------------------------------------------------------------ tags, and that no turn meets itself
+    wire [(UNIT_LATENCY+4)*(1+FLAGS_BITS)-1:0] flags_there =
+        {stages, biased_turn, biased_flags, fetched_turn, fetched_flags, read_turn, read_flags};
+    integer age, older;
+    always @(posedge clk)
+        if (holds) begin
+            assert (job_ready == (!served || ends_here));
+            assert (memory_read == issues);
+            if (issues) assert (memory_slot == slot_now);
+            assert (idle == nothing);
+            if (there[AGES-2]) assert (result_neuron == groups[(AGES-2)*GROUP_BITS +: GROUP_BITS]*LANES
+                                                        + turns[(AGES-2)*TURN_BITS +: TURN_BITS]*UNITS);
+            assert (update_turn == there[AGES-1]);
+            if (update_turn) begin
+                assert (update_group == groups[(AGES-1)*GROUP_BITS +: GROUP_BITS]);
+                assert (update_step == steps[(AGES-1)*STEP_BITS +: STEP_BITS]);
+                assert (update_is_first == (steps[(AGES-1)*STEP_BITS +: STEP_BITS] == 0));
+                assert (update_ends_word == (turns[(AGES-1)*TURN_BITS +: TURN_BITS] == TURNS - 1));
+                assert (update_neuron == groups[(AGES-1)*GROUP_BITS +: GROUP_BITS]*LANES
+                                         + turns[(AGES-1)*TURN_BITS +: TURN_BITS]*UNITS);
+            end else
+                assert (update_valid == 0);
+
+            // Invariants.
+            assert (busy == served && ends_job == ends_here && group == group_now);
+            if (served) assert (place == clocks && clocks < PERIOD);
+            assert (step == step_now);
+            for (age = 1; age < AGES; age = age + 1) begin
+                assert (flags_there[(age-1)*(1+FLAGS_BITS) + FLAGS_BITS] == there[age-1]);
+                if (there[age-1]) begin
+                    assert (flags_there[(age-1)*(1+FLAGS_BITS) + OTHER_BITS +: GROUP_BITS + TURN_BITS]
+                            == {groups[(age-1)*GROUP_BITS +: GROUP_BITS], turns[(age-1)*TURN_BITS +: TURN_BITS]});
+                    assert (flags_there[(age-1)*(1+FLAGS_BITS) +: OTHER_BITS] == (STEP_OUTER != 0
+                        ? slots[(age-1)*SLOT_BITS +: OTHER_BITS] : steps[(age-1)*STEP_BITS +: OTHER_BITS]));
+                    assert (slots[(age-1)*SLOT_BITS +: SLOT_BITS] == ((layer_first_slot
+                        + groups[(age-1)*GROUP_BITS +: GROUP_BITS]*TURNS + turns[(age-1)*TURN_BITS +: TURN_BITS])
+                        & ((1 << SLOT_BITS) - 1)));
+                    assert (turns[(age-1)*TURN_BITS +: TURN_BITS] < TURNS);
+                    assert (groups[(age-1)*GROUP_BITS +: GROUP_BITS] <= layer_last_group);
+                    if (STEP_OUTER != 0) begin
+                        // In a step every turn of every group comes once, one after the other.
+                        assert (steps[(age-1)*STEP_BITS +: STEP_BITS] == layer_step);
+                        if (served || group_now != 0)
+                            assert ({1'b0, groups[(age-1)*GROUP_BITS +: GROUP_BITS]} < group_now
+                                    || (served && groups[(age-1)*GROUP_BITS +: GROUP_BITS] == group_now
+                                        && turns[(age-1)*TURN_BITS +: TURN_BITS] < clocks));
+                        for (older = age + 1; older < AGES; older = older + 1)
+                            if (there[older-1])
+                                assert ({groups[(older-1)*GROUP_BITS +: GROUP_BITS], turns[(older-1)*TURN_BITS +: TURN_BITS]}
+                                        < {groups[(age-1)*GROUP_BITS +: GROUP_BITS], turns[(age-1)*TURN_BITS +: TURN_BITS]});
+                    end else begin
+                        // It was issued so many clocks ago: in this period, or in one that has ended.
+                        if (served) assert (clocks == age + turns[(age-1)*TURN_BITS +: TURN_BITS]
+                                            || PERIOD + clocks <= age + turns[(age-1)*TURN_BITS +: TURN_BITS]);
+                        else        assert (age + turns[(age-1)*TURN_BITS +: TURN_BITS] >= PERIOD);
+                        for (older = age + 1; older < AGES && older < age + PERIOD; older = older + 1)
+                            if (there[older-1])
+                                assert (turns[(older-1)*TURN_BITS +: TURN_BITS] != turns[(age-1)*TURN_BITS +: TURN_BITS]);
+                    end
+                end
+            end
+        end
+
+    // ------------------------------------------------ numbers: those of turn `which`, which may be any
+    // Of the units' memories, registers and requantisers, by the contracts of snn_ram.v and snn_requantize.v.
+    localparam IS_ONE = TURNS == 1 && STEP_OUTER == 0;
+    localparam OWN    = PARAMETER_BITS + BIAS_BITS;
+    (* anyconst *) wire [TURN_BITS-1:0] which;
+    wire [UNITS*ADDRESS_BITS-1:0]   all_watched;
+    wire [UNITS*STATE_BITS-1:0]     all_kept, all_states;
+    wire [UNITS*SUM_BITS-1:0]       all_totals;
+    wire [UNITS*PARAMETER_BITS-1:0] all_parameters;
+    wire [UNITS*SHIFT_BITS-1:0]     all_shifts;
+    wire [UNITS*CURRENT_BITS-1:0]   all_currents;
+    wire [LANES*SUM_BITS-1:0]       standing;            // in the carousel
+
+    // The sums of that turn's neurons; where they stand in the carousel.
+    reg  [UNITS*SUM_BITS-1:0] sums_of_job, sums_1, sums_2, sums_there, sums_coming;
+    wire [TURN_BITS-1:0]      slot_there = clocks <= TURNS - 1 ? which - clocks : which;
+    integer one;
+    always @* begin
+        sums_there  = {(UNITS*SUM_BITS){1'b0}};
+        sums_coming = {(UNITS*SUM_BITS){1'b0}};
+        for (one = 0; one < TURNS; one = one + 1) begin
+            sums_there  = sums_there  | (standing[one*UNITS*SUM_BITS +: UNITS*SUM_BITS] & {(UNITS*SUM_BITS){slot_there == one}});
+            sums_coming = sums_coming | (job_sums[one*UNITS*SUM_BITS +: UNITS*SUM_BITS] & {(UNITS*SUM_BITS){which == one}});
+        end
+    end
+    wire mine_1 = there[0] && turns[0 +: TURN_BITS] == which;
+    wire mine_2 = there[1] && turns[TURN_BITS +: TURN_BITS] == which;
+    wire mine_3 = there[2] && turns[2*TURN_BITS +: TURN_BITS] == which;
+    wire mine_4 = there[3] && turns[3*TURN_BITS +: TURN_BITS] == which;
+    reg [UNITS*OWN-1:0]        own_2, own_3, own_4;
+    reg [UNITS*STATE_BITS-1:0] next_state;
+    reg [UNITS-1:0]            next_spike;
+    always @(posedge clk) begin
+        if (takes) sums_of_job <= sums_coming;
+        sums_1     <= sums_of_job;
+        sums_2     <= sums_1;
+        own_2      <= memory_word;
+        own_3      <= own_2;
+        own_4      <= own_3;
+        next_state <= unit_next_state;
+        next_spike <= unit_spike;
+    end
+    always @(posedge clk)
+        if (holds && which < TURNS) begin
+            if (served) assert (sums_there == sums_of_job);
+            if (mine_1) assert (read_sums == sums_1);
+            if (mine_2) assert (fetched_sums == sums_2);
+            if (there[1]) assert (fetched_word == own_2);
+            if (there[AGES-1]) assert (update_state == next_state);   // what the units answered leaves
+        end
+
+    // Where each turn's state is, and where a result goes.
+    wire [ADDRESS_BITS-1:0] address_3, address_4, address_of_result;
+    wire [GROUP_BITS-1:0]   group_4 = groups[3*GROUP_BITS +: GROUP_BITS];
+    wire [STEP_BITS-1:0]    step_4  = steps[3*STEP_BITS +: STEP_BITS];
+    genvar genvar_age;
+    generate
+        if (STEP_OUTER != 0) begin : addresses_are_slots
+            assign address_3         = slots[2*SLOT_BITS +: SLOT_BITS];
+            assign address_4         = slots[3*SLOT_BITS +: SLOT_BITS];
+            assign address_of_result = slots[(AGES-2)*SLOT_BITS +: SLOT_BITS];
+        end else begin : addresses_are_turns
+            assign address_3         = turns[2*TURN_BITS +: TURN_BITS];
+            assign address_4         = turns[3*TURN_BITS +: TURN_BITS];
+            assign address_of_result = turns[(AGES-2)*TURN_BITS +: TURN_BITS];
+        end
+        for (unit = 0; unit < UNITS; unit = unit + 1) begin : claims
+            wire [ADDRESS_BITS-1:0] watched = IS_ONE ? 1'b0 : all_watched[unit*ADDRESS_BITS +: ADDRESS_BITS];
+            wire [OWN-1:0]          own_of_2 = fetched_word[unit*OWN +: OWN];
+            wire signed [BIAS_BITS-1:0] bias = own_of_2[BIAS_BITS-1:0];
+            reg  [SUM_BITS-1:0]     total_3;
+            reg  [CURRENT_BITS-1:0] current_4;
+            reg  [STATE_BITS-1:0]   left;                     // by the last update
+            reg                     written = 1'b0;
+            wire                    is_neuron = groups[(AGES-1)*GROUP_BITS +: GROUP_BITS] != layer_last_group
+                                     || turns[(AGES-1)*TURN_BITS +: TURN_BITS]*UNITS + unit <= layer_last_lane;
+            always @(posedge clk) begin
+                // With the registers that are shown to hold sum and bias: no adder is shown equal to another.
+                total_3   <= fetched_sums[unit*SUM_BITS +: SUM_BITS]
+                           + {{(SUM_BITS-BIAS_BITS){bias[BIAS_BITS-1]}}, own_of_2[BIAS_BITS-1:0]};
+                current_4 <= all_currents[unit*CURRENT_BITS +: CURRENT_BITS];
+                if (there[AGES-2] && address_of_result == watched) begin
+                    left    <= unit_next_state[unit*STATE_BITS +: STATE_BITS];
+                    written <= 1'b1;
+                end
+                if (reset) written <= 1'b0;
+            end
+            always @(posedge clk)
+                if (holds) begin
+                    // A unit gets the current made of sum and bias, its neuron's own parameters,
+                    if (there[2]) assert (all_totals[unit*SUM_BITS +: SUM_BITS] == total_3
+                                          && all_shifts[unit*SHIFT_BITS +: SHIFT_BITS] == layer_shift);
+                    if (there[3]) begin
+                        assert (unit_current[unit*CURRENT_BITS +: CURRENT_BITS] == current_4);
+                        assert (unit_parameters[unit*PARAMETER_BITS +: PARAMETER_BITS]
+                                == own_4[unit*OWN + BIAS_BITS +: PARAMETER_BITS]);
+                        // and the state that the last update left there, or at the first step that at rest.
+                        if (step_4 == 0) assert (unit_state[unit*STATE_BITS +: STATE_BITS] == unit_initial);
+                        else if (written && address_4 == watched)
+                            assert (unit_state[unit*STATE_BITS +: STATE_BITS] == left);
+                    end
+                    if (there[AGES-1]) begin
+                        assert (update_valid[unit] == is_neuron);
+                        assert (update_spike[unit] == (is_neuron && next_spike[unit]));
+                    end
+                    // Invariants.
+                    if (there[2]) assert (all_parameters[unit*PARAMETER_BITS +: PARAMETER_BITS]
+                                          == own_3[unit*OWN + BIAS_BITS +: PARAMETER_BITS]);
+                    if (written) assert (all_kept[unit*STATE_BITS +: STATE_BITS] == left);
+                    if (written && there[2] && address_3 == watched)
+                        assert (all_states[unit*STATE_BITS +: STATE_BITS] == left);
+                end
+            for (genvar_age = 1; genvar_age < AGES; genvar_age = genvar_age + 1) begin : of_each_age
+                always @(posedge clk)
+                    if (holds && there[genvar_age-1])
+                        assert (flags_there[(genvar_age-1)*(1+FLAGS_BITS) + FLAGS_BITS - UNITS + unit]
+                                == (groups[(genvar_age-1)*GROUP_BITS +: GROUP_BITS] != layer_last_group
+                                    || turns[(genvar_age-1)*TURN_BITS +: TURN_BITS]*UNITS + unit <= layer_last_lane));
+            end
+        end
+    endgenerate
+    wire reached_an_update = holds && update_turn && !update_is_first;
+    wire reached_a_state   = holds && mine_4 && step_4 != 0;
+`endif
 
 endmodule
 

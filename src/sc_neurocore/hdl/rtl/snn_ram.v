@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// snn_ram: memory with one write port and one read port, 2**ADDRESS_BITS words.
+// snn_ram: memory with one write port and one read port.
 //
 // Contract
+//   - Addresses are below DEPTH.
 //   - A word written in one clock can be read from the next clock on.
 //   - `read_data` is words[read_address], one clock after `read` was high; it holds while `read` is low.
 //   - What is read from the address that is being written is meaningless, and nobody looks at it:
@@ -21,7 +22,8 @@
 
 module snn_ram #(
     parameter WIDTH        = 8,
-    parameter ADDRESS_BITS = 8
+    parameter ADDRESS_BITS = 8,
+    parameter DEPTH        = 1 << ADDRESS_BITS
 ) (
     input  wire                    clk,
     input  wire                    write,
@@ -33,12 +35,39 @@ module snn_ram #(
 );
 
     (* no_rw_check *)
-    reg [WIDTH-1:0] words [0:(1 << ADDRESS_BITS)-1];
+    reg [WIDTH-1:0] words [0:DEPTH-1];
 
     always @(posedge clk) begin
         if (write) words[write_address] <= write_data;
         if (read) read_data <= words[read_address];
     end
+
+`ifdef FORMAL
+    // Of one word, `watched`, which may be any: `kept` is what was written there last, or stood there from
+    // the first clock on, and what is read there is that. The output stays until something else is read.
+    (* anyconst *) wire [ADDRESS_BITS-1:0] any_address;
+    wire [ADDRESS_BITS-1:0] watched = any_address < DEPTH ? any_address : {ADDRESS_BITS{1'b0}};
+    reg             begun = 1'b0, known = 1'b0, stays = 1'b0;
+    reg [WIDTH-1:0] kept, answer, before;
+    wire [WIDTH-1:0] there = begun ? kept : words[watched];
+    wire             is_written = write && write_address == watched;
+    always @(posedge clk) begin
+        begun <= 1'b1;
+        kept  <= is_written ? write_data : there;
+        if (read) begin
+            known  <= read_address == watched && !is_written;
+            answer <= there;
+        end
+        stays  <= !read;
+        before <= read_data;
+    end
+    always @(posedge clk) begin
+        if (begun) assert (words[watched] == kept);
+        if (known) assert (read_data == answer);
+        if (stays) assert (read_data == before);
+    end
+    wire reached_an_answer = known && answer != kept;
+`endif
 
 endmodule
 

@@ -63,7 +63,7 @@ module snn_readout #(
 
     genvar unit;
     generate
-        for (unit = 0; unit < UNITS; unit = unit + 1) begin : units
+        for (unit = 0; unit < UNITS; unit = unit + 1) begin : neuron_units
             wire [SCORE_BITS-1:0] earlier = scores[unit*SCORE_BITS +: SCORE_BITS];
             wire [SCORE_BITS-1:0] more;
             if (MEMBRANE_BITS > 0) begin : membrane
@@ -128,6 +128,141 @@ module snn_readout #(
             best_score  <= score;
         end
     end
+
+`ifdef FORMAL
+    // What is said of output neuron n, which may be any: its score is the sum of what it had since its
+    // first turn; the class has the largest score, and no lower neuron has as much: so it is the lowest
+    // among the largest. `kept` is the word of n in its unit's memory, by the contract of snn_ram.v.
+    (* anyconst *) wire [OUTPUT_BITS-1:0] n;
+    wire [UNITS*ADDRESS_BITS-1:0] watched;
+    wire [UNITS*SCORE_BITS-1:0]   kept;
+    wire [OUTPUT_BITS-1:0]  unit_of_n  = n & (UNITS - 1);
+    wire [OUTPUT_BITS-1:0]  first_of_n = n & ~(UNITS - 1);
+    wire [ADDRESS_BITS-1:0] watched_n  = watched >> (unit_of_n*ADDRESS_BITS);
+    wire [SCORE_BITS-1:0]   kept_n     = kept >> (unit_of_n*SCORE_BITS);
+    wire [SCORE_BITS-1:0]   read_n     = scores >> (unit_of_n*SCORE_BITS);
+    wire                    turn_of_n  = turn && neuron == first_of_n;
+    wire                    spike_of_n = (spike >> unit_of_n) & 1'b1;
+    wire [STATE_BITS-1:0]   state_of_n = state >> (unit_of_n*STATE_BITS);
+    wire [SCORE_BITS-1:0]   more_of_n;
+    generate
+        if (MEMBRANE_BITS > 0) begin : sums_of_states
+            wire signed [MEMBRANE_BITS-1:0] membrane = state_of_n[MEMBRANE_LOW +: MEMBRANE_BITS];
+            wire signed [SCORE_BITS-1:0]    wider    = membrane;
+            assign more_of_n = wider;
+        end else begin : counts
+            assign more_of_n = spike_of_n;
+        end
+    endgenerate
+
+    // The score that n must have, once its first turn was; and whether it was in this sample.
+    reg                  known = 1'b0, counts = 1'b0;
+    reg [SCORE_BITS-1:0] must;
+    always @(posedge clk)
+        if (turn_of_n && (is_first || known)) begin
+            must  <= (is_first ? {SCORE_BITS{1'b0}} : must) + more_of_n;
+            known <= 1'b1;
+        end
+    always @(posedge clk)
+        if (turn_of_n)                                              counts <= is_first || counts;
+        else if (turn && is_first && neuron == {OUTPUT_BITS{1'b0}}) counts <= 1'b0;
+
+    // The world's side of the contract. A turn is the one that `look` named the clock before, while
+    // nothing else was read; a sample begins with the first turn of neuron 0, and every neuron's first
+    // turn comes before its others.
+    reg                   begun = 1'b0, was_look, was_turn, was_choose, was_chosen, begins = 1'b0;
+    reg [OUTPUT_BITS-1:0] looked, turned, last;
+    always @(posedge clk) begin
+        begun      <= 1'b1;
+        was_look   <= !choose && !ask;
+        was_turn   <= turn;
+        was_choose <= choose;
+        was_chosen <= chosen && choose;
+        looked     <= look;
+        turned     <= neuron;
+        last       <= last_output;
+        if (choose || (turn && !is_first)) begins <= 1'b0;
+        else if (turn && neuron == {OUTPUT_BITS{1'b0}}) begins <= 1'b1;
+    end
+    wire fair_now =
+        (begun ? last_output == last : !turn && !choose)
+        && !(choose && (turn || ask)) && !(turn && ask)
+        && (!turn || (was_look && neuron == looked && neuron <= last_output && (neuron & (UNITS - 1)) == 0))
+        && (!turn || (spike >> (last_output - neuron)) >> 1 == 0)  // no neuron behind the last
+        && (!turn || !was_turn || neuron != turned)
+        && (!turn || !is_first || neuron == 0 || begins)
+        && (!turn_of_n || neuron == 0 || is_first != counts) && (!turn_of_n || is_first || counts)
+        && (!begun || !was_choose || choose != was_chosen)
+        && (MEMBRANE_BITS > 0 || !turn_of_n || is_first || !(&must));
+    reg fair = 1'b1;
+    always @(posedge clk) fair <= fair && fair_now;
+    wire holds = fair && fair_now && watched_n == n >> UNIT_SHIFT && n <= last_output;
+
+    // From a choice to the next turn there is a result.
+    reg is_result = 1'b0, was_asked = 1'b0;
+    reg [OUTPUT_BITS-1:0] port;
+    always @(posedge clk) begin
+        is_result <= (is_result || (choose && chosen)) && !turn && !(choose && !chosen);
+        was_asked <= ask;
+        port      <= score_neuron;
+    end
+    wire is_less = MEMBRANE_BITS > 0 ? $signed(must) < $signed(best_score) : must < best_score;
+
+    always @(posedge clk)
+        if (holds && known) begin
+            if (is_result && !turn && !choose) begin
+                assert (best_neuron <= last_output);
+                assert (n < best_neuron ? is_less : n == best_neuron ? must == best_score
+                                        : is_less || must == best_score);
+                if (was_asked && port == n) assert (score == must);
+            end
+            // Invariants.
+            assert (kept_n == must);
+            if (was_look && looked == first_of_n && !(was_turn && turned == first_of_n)) assert (read_n == must);
+            if (was_choose && compare && asked == n) assert (score == must);
+            if (was_choose && compare && asked > n)
+                assert (n < best_neuron ? is_less : n == best_neuron ? must == best_score
+                                        : is_less || must == best_score);
+        end
+    always @(posedge clk)
+        if (holds && begun) begin
+            if (was_asked) assert (asked == port);
+            if (was_choose && !was_chosen) begin
+                assert (compare && asked <= last_output && index <= last_output);
+                assert (asked == index ? index == last_output : asked + 1'b1 == index);
+                assert (asked == 0 || best_neuron < asked);
+            end else
+                assert (!compare && (was_choose || index == 0));
+            assert (known || !counts);
+            if (is_result) assert (!compare && best_neuron <= last_output);
+        end
+
+    // Whether some neuron has had enough, and who it was.
+    generate
+        if (ENOUGH > 0) begin : some_has_enough
+            reg [OUTPUT_BITS-1:0] who, lowest;
+            integer               one;
+            always @* begin
+                lowest = {OUTPUT_BITS{1'b0}};
+                for (one = UNITS - 1; one >= 0; one = one - 1)
+                    if (reaches[one]) lowest = one;
+            end
+            reg ever = 1'b0;   // a sample began
+            always @(posedge clk) begin
+                if (turn && reaches != {UNITS{1'b0}}) who <= neuron | lowest;
+                if (turn && is_first && neuron == {OUTPUT_BITS{1'b0}}) ever <= 1'b1;
+            end
+            always @(posedge clk)
+                if (holds && ever) begin
+                    if (known && counts && must >= ENOUGH) assert (enough);
+                    if (enough && who == n)                assert (known && counts && must >= ENOUGH);
+                    if (enough)                            assert (who <= last_output);
+                end
+            wire reached_enough = holds && known && enough;
+        end
+    endgenerate
+    wire reached_a_result = holds && known && is_result && was_asked && port == n && n != best_neuron;
+`endif
 
 endmodule
 

@@ -68,6 +68,44 @@ module snn_ring #(
         .read_data     (held)
     );
 
+`ifdef FORMAL
+    // What is said of one place, `watched`, which may be any: `must` is what was written there last, or
+    // zero since it was cleared. `kept` is the memory's word there, by the contract of snn_ram.v.
+    wire [ADDRESS_BITS-1:0] watched;
+    wire [WIDTH-1:0]        kept;
+    reg                     reading = 1'b0, begun = 1'b0;
+    reg [WIDTH-1:0]         must;
+    reg [ADDRESS_BITS-1:0]  place;
+    always @(posedge clk) begin
+        begun <= 1'b1;
+        if (advance) begin
+            place   <= read_address;
+            reading <= read;
+        end
+        must <= clear && clear_address == watched    ? {WIDTH{1'b0}}
+              : advance && write && place == watched ? write_word
+              : begun                                ? must : kept;
+        if (reset) reading <= 1'b0;
+    end
+
+    // The world's side: what is written was read before; while a ring is cleared, nothing else is done.
+    wire fair_now = (begun || reset) && (!write || reading) && !(clear && (reading || read || write));
+    reg  fair = 1'b1;
+    always @(posedge clk) fair <= fair && fair_now;
+
+    always @(posedge clk)
+        if (begun && fair && fair_now) begin
+            if (reading && place == watched) assert (word == must);
+            // Invariants.
+            if (reading) assert (address == place);
+            assert (kept == must);
+            if (last_valid && last_address == watched) assert (last_word == must);
+            if (reading && place == watched && !(last_valid && last_address == watched))
+                assert (held == must);
+        end
+    wire reached_a_sum = begun && fair && fair_now && reading && place == watched && must != 0;
+`endif
+
 endmodule
 
 `default_nettype wire

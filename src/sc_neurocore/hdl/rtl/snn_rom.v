@@ -4,7 +4,7 @@
 // Contract
 //   - `read_data` is words[read_address], one clock after `read` was high; it holds while `read` is low.
 //   - The reader never asks for an address of DEPTH or more.
-//   - CONTENTS names a $readmemh file of DEPTH words, relative to the working directory; the empty
+//   - CONTENTS is the path of a $readmemh file of DEPTH words, from where the tool works; the empty
 //     name leaves the memory undefined.
 //
 //   clk          _/‾\_/‾\_/‾\_
@@ -36,6 +36,21 @@ module snn_rom #(
 
     always @(posedge clk)
         if (read) read_data <= words[read_address];
+
+`ifdef FORMAL
+    // What is read is the word of the address that was asked for last; that there is such a word, is for
+    // the reader to see to.
+    reg [ADDRESS_BITS-1:0] address;
+    reg                    asked = 1'b0;
+    always @(posedge clk)
+        if (read) begin
+            address <= read_address;
+            asked   <= 1'b1;
+        end
+    always @(posedge clk)
+        if (asked && address < DEPTH) assert (read_data == words[address]);
+    wire reached_an_answer = asked && address < DEPTH && read_data != 0 && !read;
+`endif
 
 endmodule
 

@@ -8,6 +8,9 @@
 // `handover` on its last token (or on a token that adds nothing): the sums are then complete and go
 // to the neuron unit.
 //
+// With JOINS a word may be partial: it is joined by OR with the words that come after it, up to one that
+// is not, and taken apart with that one.
+//
 // Contract
 //   - Tokens leave in the order of the fetches. Every token carries what later stages need to know
 //     about it (weight address, value, whose spikes its word held): nothing is looked up in the
@@ -43,6 +46,7 @@ module snn_scanner #(
     parameter LANES      = 8,
     parameter INPUT_BITS = 8,
     parameter BEAT       = 1,    // values in an event
+    parameter JOINS      = 0,    // whether words may be partial; events with several bits per value are not
     parameter INDEX_BITS = 7,
     parameter EVENT_BITS = 6,
     parameter ROW_BITS   = 11
@@ -59,6 +63,7 @@ module snn_scanner #(
     input  wire                  fetch_is_last,
     input  wire [ROW_BITS-1:0]   fetch_row,
     input  wire                  fetch_is_own,
+    input  wire                  fetch_is_partial,
 
     output wire                  memory_read,
     input  wire [EVENT_BITS-1:0] event_index,
@@ -109,8 +114,11 @@ module snn_scanner #(
     assign memory_read = fetch_valid && move;
     assign idle        = !fetched_valid && !arrived_valid && !current_valid;
 
-    // What the current stage takes next: the bits behind the lowest, or the next word.
-    wire [WORD-1:0] source      = finished ? arrived : rest;
+    // What the current stage takes next: the bits behind the lowest, or the next word, if it is whole.
+    wire            is_partial;
+    wire [WORD-1:0] whole       = is_partial ? {WORD{1'b0}} : arrived;
+    wire [WORD-1:0] joined      = is_partial ? arrived : {WORD{1'b0}};
+    wire [WORD-1:0] source      = finished ? whole : rest;
     wire [WORD-1:0] next_lowest = source & (~source + 1'b1);
 
     // Is there a bit in it; are there two? Pairs, then pairs of pairs, in a tree laid out in an array:
@@ -160,13 +168,13 @@ module snn_scanner #(
             fetched_is_own   <= fetch_is_own;
 
             arrived_valid    <= fetched_valid;
-            arrived          <= fetched_is_empty ? {WORD{1'b0}}
+            arrived          <= joined | (fetched_is_empty ? {WORD{1'b0}}
                               : fetched_is_event ? {{(WORD-BEAT){1'b0}}, event_active}
-                              : {{(WORD-LANES){1'b0}}, spikes};
+                              : {{(WORD-LANES){1'b0}}, spikes});
             arrived_index    <= fetched_is_event
                               ? {{(INDEX_BITS-EVENT_BITS){1'b0}}, event_index} << BEAT_SHIFT
                               : fetched_word << LANE_SHIFT;
-            arrived_values   <= fetched_is_event ? event_value : {BEAT{SPIKE}};
+            arrived_values   <= fetched_is_event && (JOINS == 0 || INPUT_BITS > 1) ? event_value : {BEAT{SPIKE}};
             arrived_is_last  <= fetched_is_last;
             arrived_row      <= fetched_row;
             arrived_is_own   <= fetched_is_own;
@@ -194,6 +202,23 @@ module snn_scanner #(
         end
     end
 
+    generate
+        if (JOINS != 0) begin : partial_words
+            reg fetched_is_partial, arrived_is_partial;
+            always @(posedge clk) begin
+                if (move) begin
+                    fetched_is_partial <= fetch_is_partial;
+                    if (fetched_valid) arrived_is_partial <= fetched_is_partial;
+                end
+                if (reset) arrived_is_partial <= 1'b0;
+            end
+            assign is_partial = arrived_is_partial;
+        end else begin : whole_words
+            assign is_partial = 1'b0;
+            wire unused_partial = &{fetch_is_partial, 1'b0};
+        end
+    endgenerate
+
 `ifdef FORMAL
     // One input of the word stands at the exit, the rest above it; where there is no word, nothing looks
     // like one. There was a reset.
@@ -203,7 +228,7 @@ module snn_scanner #(
     always @(posedge clk)
         if (begun && !reset) begin
             assert (fetched_valid || fetched_is_empty);
-            assert (arrived_valid || arrived == 0);
+            assert (arrived_valid || is_partial || arrived == 0);
             assert (current_valid || !token_add);
             assert (finished == (behind == 0) && (finished || current_valid));
             if (current_valid) begin

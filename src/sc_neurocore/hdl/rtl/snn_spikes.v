@@ -2,10 +2,7 @@
 // snn_spikes: the spikes between two layers.
 //
 // The spikes of one group and step arrive from UNITS lanes per clock and are gathered into a word of
-// LANES bits, lane 0 in bit 0. With the last lanes the word is written. There are two banks, and in each a
-// word for every place and group. Group by group, banks take turns by layer, and a place is a step. Step
-// by step, banks take turns by step, and a place is a layer: it reads the layer before it in this step's
-// bank, and itself in the other one.
+// LANES bits, lane 0 in bit 0. With the last lanes the word is written, to gather_address.
 //
 // Contract
 //   - `gather` marks lanes; those of a word come in order, and `gather_ends_word`
@@ -20,25 +17,21 @@
 `default_nettype none
 
 module snn_spikes #(
-    parameter LANES      = 8,
-    parameter UNITS      = 1,
-    parameter GROUP_BITS = 4,
-    parameter PLACE_BITS = 5
+    parameter LANES        = 8,
+    parameter UNITS        = 1,
+    parameter ADDRESS_BITS = 10,
+    parameter DEPTH        = 1 << ADDRESS_BITS
 ) (
-    input  wire                  clk,
+    input  wire                          clk,
 
-    input  wire                  gather,
-    input  wire                  gather_ends_word,
-    input  wire [UNITS-1:0]      gather_spike,
-    input  wire                  gather_bank,
-    input  wire [PLACE_BITS-1:0] gather_place,
-    input  wire [GROUP_BITS-1:0] gather_group,
+    input  wire                          gather,
+    input  wire                          gather_ends_word,
+    input  wire [UNITS-1:0]              gather_spike,
+    input  wire [ADDRESS_BITS-1:0]       gather_address,
 
-    input  wire                  read,
-    input  wire                  read_bank,
-    input  wire [PLACE_BITS-1:0] read_place,
-    input  wire [GROUP_BITS-1:0] read_group,
-    output wire [LANES-1:0]      read_word
+    input  wire                          read,
+    input  wire [ADDRESS_BITS-1:0]       read_address,
+    output wire [LANES-1:0]              read_word
 );
 
     reg  [LANES-1:0]       gathered;
@@ -49,15 +42,64 @@ module snn_spikes #(
     always @(posedge clk)
         if (gather) gathered <= word;
 
-    snn_ram #(.WIDTH(LANES), .ADDRESS_BITS(1 + PLACE_BITS + GROUP_BITS)) memory (
+    snn_ram #(.WIDTH(LANES), .ADDRESS_BITS(ADDRESS_BITS), .DEPTH(DEPTH)) memory (
         .clk           (clk),
         .write         (gather && gather_ends_word),
-        .write_address ({gather_bank, gather_place, gather_group}),
+        .write_address (gather_address),
         .write_data    (word),
         .read          (read),
-        .read_address  ({read_bank, read_place, read_group}),
+        .read_address  (read_address),
         .read_data     (read_word)
     );
+
+`ifdef FORMAL
+    // What is said of lane `which` in one word, `watched`, which may both be any: the bit that is read is
+    // the spike that was gathered. `kept` is the memory's word there, by the contract of snn_ram.v.
+    localparam LANE_BITS = LANES > 1 ? $clog2(LANES) : 1;
+    localparam TURNS     = LANES / UNITS;
+    (* anyconst *) wire [LANE_BITS-1:0] any_lane;
+    wire [LANE_BITS-1:0] which = any_lane < LANES ? any_lane : {LANE_BITS{1'b0}};
+    wire [ADDRESS_BITS-1:0] watched;
+    wire [LANES-1:0]        kept;
+
+    reg [LANE_BITS:0] turn = {(LANE_BITS+1){1'b0}};   // turns of the word that are gathered
+    reg               spiked, must, answer, known = 1'b0, is_answer = 1'b0;
+    wire [LANE_BITS:0] turn_of_which = which / UNITS;
+    wire               spikes_now    = (gather_spike >> (which % UNITS)) & 1'b1;
+    wire               is_turn       = turn == turn_of_which;
+    wire               writes        = gather && turn == TURNS - 1
+                                     && gather_address == watched;
+    always @(posedge clk) begin
+        if (gather) begin
+            turn <= turn == TURNS - 1 ? {(LANE_BITS+1){1'b0}} : turn + 1'b1;
+            if (is_turn) spiked <= spikes_now;
+        end
+        if (writes) begin
+            must  <= is_turn ? spikes_now : spiked;
+            known <= 1'b1;
+        end
+        if (read) begin
+            answer    <= must;
+            is_answer <= known && read_address == watched && !writes;
+        end
+    end
+
+    // The world's side: the lanes come in their order, and the last ones are marked.
+    wire fair_now = !gather || gather_ends_word == (turn == TURNS - 1);
+    reg  fair = 1'b1;
+    always @(posedge clk) fair <= fair && fair_now;
+
+    always @(posedge clk)
+        if (fair && fair_now) begin
+            if (is_answer) assert ((read_word >> which) % 2 == answer);
+            // Invariants.
+            if (known) assert ((kept >> which) % 2 == must);
+            if (turn > turn_of_which)
+                assert ((gathered >> (LANES - UNITS*(turn - turn_of_which) + which % UNITS)) % 2 == spiked);
+            assert (turn < TURNS);
+        end
+    wire reached_an_answer = fair && fair_now && is_answer && answer && !must;
+`endif
 
 endmodule
 

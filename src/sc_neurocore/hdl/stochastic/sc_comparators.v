@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sc_comparators: the bits of COUNT streams.
 //
 // A bit is `number < threshold`: thresholds are 0..65536, so that 0 gives no ones and 65536 nothing
@@ -21,6 +22,8 @@
 //   enable   /‾‾‾‾‾‾‾\____
 //   bits          a<t b<t 0
 
+`default_nettype none
+
 module sc_comparators #(
     parameter COUNT       = 1,
     parameter SEQUENCES   = 1,
@@ -36,6 +39,12 @@ module sc_comparators #(
     /* verilator lint_on UNUSED */
     output reg  [COUNT-1:0]        bits
 );
+
+    // Where a condition does not hold, a module is missing that has its name.
+    generate
+        if ((SEQUENCES != 1 && SEQUENCES != COUNT) || GRAIN_BITS > 15)
+            there_must_be_one_sequence_or_one_for_each_stream stop ();
+    endgenerate
 
     localparam WIDTH = GRAIN_BITS == 0 ? 17 : 18 - GRAIN_BITS;
 
@@ -73,3 +82,5 @@ module sc_comparators #(
         bits <= enable ? below : {COUNT{1'b0}};
 
 endmodule
+
+`default_nettype wire

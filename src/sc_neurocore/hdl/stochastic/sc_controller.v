@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sc_controller: the order of events in a stochastic network with a static input.
 //
 //   load     INPUTS values come in, one per transfer
@@ -21,6 +22,8 @@
 //   turn        ____________/‾‾‾‾‾‾‾\____
 //   neuron       0   0   0   0   1   0
 //   layer        l   l   l   l   l   l+1
+
+`default_nettype none
 
 module sc_controller #(
     parameter                          INPUT_BITS   = 6,
@@ -114,3 +117,5 @@ module sc_controller #(
             endcase
 
 endmodule
+
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sc_counter: one output of a stochastic layer: gates, a parallel counter, and an exact sum.
 //
 // A product is an AND, or with IS_BIPOLAR an XNOR. All products of a clock are counted at once (an
@@ -17,6 +18,8 @@
 //   add       _________/‾‾‾‾‾‾‾
 //   sum        X   S   S   S+c0  (S+c0+c1 follows)
 
+`default_nettype none
+
 module sc_counter #(
     parameter INPUTS     = 64,
     parameter IS_BIPOLAR = 0,
@@ -34,6 +37,12 @@ module sc_counter #(
     input  wire signed [SUM_BITS-1:0] following,
     output reg  signed [SUM_BITS-1:0] sum
 );
+
+    // Where a condition does not hold, a module is missing that has its name.
+    generate
+        if (SUM_BITS <= COUNT_BITS || (INPUTS >> COUNT_BITS) != 0)
+            sum_bits_must_exceed_count_bits_which_hold_inputs stop ();
+    endgenerate
 
     wire [INPUTS-1:0] products = (IS_BIPOLAR != 0 ? ~(x ^ w) : x & w) ^ negative;
 
@@ -56,3 +65,5 @@ module sc_counter #(
     end
 
 endmodule
+
+`default_nettype wire

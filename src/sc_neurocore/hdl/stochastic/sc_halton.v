@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sc_halton: numbers from one dimension of the Halton sequence; base 2 is van der Corput's.
 //
 // A counter of DIGITS digits in base BASE is read with its digits reversed, as a fraction: digit d
@@ -15,6 +16,8 @@
 //   digits   00  00  01  02
 //   number   0   0   1/3 2/3      (times 65536, plus SHIFT)
 
+`default_nettype none
+
 module sc_halton #(
     parameter        BASE       = 2,
     parameter        DIGITS     = 16,
@@ -25,6 +28,11 @@ module sc_halton #(
     input  wire        run,
     output wire [15:0] number
 );
+
+    // Where a condition does not hold, a module is missing that has its name.
+    generate
+        if (BASE < 2 || BASE > (1 << DIGIT_BITS)) digit_bits_must_hold_a_digit stop ();
+    endgenerate
 
     localparam [31:0]           LAST_DIGIT = BASE - 1;
     localparam [DIGIT_BITS-1:0] LAST       = LAST_DIGIT[DIGIT_BITS-1:0];
@@ -66,3 +74,5 @@ module sc_halton #(
         digits <= run ? next_digits : {DIGITS*DIGIT_BITS{1'b0}};
 
 endmodule
+
+`default_nettype wire

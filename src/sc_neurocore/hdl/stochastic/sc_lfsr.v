@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sc_lfsr: numbers from a Fibonacci linear-feedback shift register of 16 bits.
 //
 // Each clock shifts left, and the XOR of the tapped bits enters at the bottom; TAPS has a one for
@@ -12,6 +13,8 @@
 //   clk     _/‾\_/‾\_/‾\_/‾\_
 //   run     ____/‾‾‾‾‾‾‾‾‾‾‾
 //   number   s0  s0  s1  s2
+
+`default_nettype none
 
 module sc_lfsr #(
     parameter [15:0] SEED = 16'h0001,
@@ -31,3 +34,5 @@ module sc_lfsr #(
         inverted <= run ? {inverted[14:0], !feedback} : ~SEED;
 
 endmodule
+
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sc_pass: one pass of a stream: LENGTH bits through comparators and counters.
 //
 // Contract
@@ -16,6 +17,8 @@
 //   add     ____________/‾‾‾‾‾‾‾\____
 //   done    ____________________/‾‾‾\
 
+`default_nettype none
+
 module sc_pass #(
     parameter LENGTH      = 256,
     parameter LENGTH_BITS = 8
@@ -28,6 +31,11 @@ module sc_pass #(
     output reg  add,
     output reg  done
 );
+
+    // Where a condition does not hold, a module is missing that has its name.
+    generate
+        if (LENGTH < 1 || LENGTH > (1 << LENGTH_BITS)) length_bits_must_hold_the_length stop ();
+    endgenerate
 
     localparam [31:0]            LAST_NUMBER = LENGTH - 1;
     localparam [LENGTH_BITS-1:0] LAST        = LAST_NUMBER[LENGTH_BITS-1:0];
@@ -57,3 +65,5 @@ module sc_pass #(
     end
 
 endmodule
+
+`default_nettype wire

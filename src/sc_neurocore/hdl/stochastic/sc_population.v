@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 // sc_population: the neurons of a layer, which pass one neuron unit in turn.
 //
-// The sums of the layer's counters stand in a ring (sc_counter), and so do the states: with each `turn` the sum and the state of the next neuron are at the exit. The
-// sum becomes the current, and the equation, the combinational module that the equation compiler
-// made, is plugged into the `unit_*` ports. NEURONS turns are one time step.
+// The sums of the layer's counters stand in a ring (sc_counter), and so do the states: with each `turn`
+// the sum and the state of the next neuron are at the exit. The sum becomes the current, and the
+// equation, the combinational module that the equation compiler made, is plugged into the `unit_*`
+// ports. NEURONS turns are one time step.
 //
 // Contract
 //   - With `is_first_step` the unit sees INITIAL_STATE instead of what the ring holds.
@@ -14,6 +16,8 @@
 //   turn      ____/‾‾‾‾‾‾‾\_
 //   sum            n0  n1  n0
 //   spikes    old  old  X   s1 s0
+
+`default_nettype none
 
 module sc_population #(
     parameter                  NEURONS       = 2,
@@ -73,3 +77,5 @@ module sc_population #(
         end
 
 endmodule
+
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sc_ramp: numbers that rise once from bottom to top over a stream: unary streams.
 //
 // Number k is floor(65536 * (k + 1/2) / LENGTH) + SHIFT, modulo 65536. A step is 65536 / LENGTH:
@@ -12,6 +13,8 @@
 //   run     ____/‾‾‾‾‾‾‾‾‾‾‾
 //   number   1/8 1/8 3/8 5/8      (times 65536)
 
+`default_nettype none
+
 module sc_ramp #(
     parameter        LENGTH    = 256,
     parameter        REST_BITS = 9,
@@ -21,6 +24,11 @@ module sc_ramp #(
     input  wire        run,
     output reg  [15:0] number
 );
+
+    // Where a condition does not hold, a module is missing that has its name.
+    generate
+        if (2 * LENGTH > (1 << REST_BITS)) rest_bits_must_hold_twice_the_length stop ();
+    endgenerate
 
     localparam         UNITS      = 2 * LENGTH;
     localparam [31:0]  FIRST      = 65536 / UNITS;
@@ -44,3 +52,5 @@ module sc_ramp #(
         end
 
 endmodule
+
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sc_readout: spike counts of the output neurons, and the class: the neuron with most spikes.
 //
 // The counts of the group that is being served turn in a carousel like the states. With a neuron's
@@ -14,6 +15,8 @@
 //   clk            _/‾\_/‾\_/‾\_
 //   count_address   a
 //   count_value         n[a]
+
+`default_nettype none
 
 module sc_readout #(
     parameter LANES       = 8,
@@ -67,3 +70,5 @@ module sc_readout #(
     );
 
 endmodule
+
+`default_nettype wire

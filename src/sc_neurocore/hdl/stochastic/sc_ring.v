@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sc_ring: the numbers of a whole stream in a ring, so that each input can have another rotation.
 //
 // The ring is filled with constants while it rests, and needs no generator. Place m is m numbers
@@ -11,6 +12,8 @@
 //   run      ____/‾‾‾‾‾‾‾‾‾‾‾
 //   place 0   w0  w0  w1  w2
 //   place 1   w1  w1  w2  w0
+
+`default_nettype none
 
 module sc_ring #(
     parameter                    LENGTH = 4,
@@ -39,3 +42,5 @@ module sc_ring #(
         inverted <= run ? turned : ~WORDS;
 
 endmodule
+
+`default_nettype wire

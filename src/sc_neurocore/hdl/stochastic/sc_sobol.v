@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sc_sobol: numbers from one dimension of the Sobol sequence, in the order of the Gray code.
 //
 // From point k to point k + 1 the number is XORed with one direction number: the c-th, where c is
@@ -15,6 +16,8 @@
 //   index    0   0   1   2
 //   number   p0  p0  p1  p2
 
+`default_nettype none
+
 module sc_sobol #(
     parameter         INDEX_BITS = 16,
     parameter [255:0] DIRECTIONS = 256'h0,
@@ -24,6 +27,11 @@ module sc_sobol #(
     input  wire        run,
     output reg  [15:0] number
 );
+
+    // Where a condition does not hold, a module is missing that has its name.
+    generate
+        if (INDEX_BITS < 2 || INDEX_BITS > 16) index_bits_must_be_2_to_16 stop ();
+    endgenerate
 
     localparam TOP = INDEX_BITS - 1;
 
@@ -51,3 +59,5 @@ module sc_sobol #(
         end
 
 endmodule
+
+`default_nettype wire

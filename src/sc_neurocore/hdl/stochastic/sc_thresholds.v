@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sc_thresholds: from fractions to the thresholds of their streams. Combinational, and only wires.
 //
 // Contract
@@ -8,6 +9,8 @@
 //
 //   values      x1 x0         (BITS each)
 //   thresholds  t1 t0         (17 bits each)
+
+`default_nettype none
 
 module sc_thresholds #(
     parameter INPUTS        = 1,
@@ -20,6 +23,12 @@ module sc_thresholds #(
     /* verilator lint_on UNUSED */
     output wire [INPUTS*17-1:0]   thresholds
 );
+
+    // Where a condition does not hold, a module is missing that has its name.
+    generate
+        if (FRACTION_BITS > (IS_BIPOLAR != 0 ? 15 : 16))
+            fractions_must_not_be_finer_than_thresholds stop ();
+    endgenerate
 
     localparam LEFT = IS_BIPOLAR != 0 ? 15 - FRACTION_BITS : 16 - FRACTION_BITS;
 
@@ -37,3 +46,5 @@ module sc_thresholds #(
     endgenerate
 
 endmodule
+
+`default_nettype wire

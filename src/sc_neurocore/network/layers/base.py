@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
-from sc_neurocore.network.schema import MAXIMUM_AT_WORK, Array, Model, Shape
+from sc_neurocore.network.schema import MAXIMUM_AT_WORK, CheckedArray, Model, Shape
 
 if TYPE_CHECKING:
     from sc_neurocore.network.layers.convolution import Conv2d
@@ -100,8 +100,8 @@ class Connection(BaseLayer):
 class Weighted(Connection):
     """A connection with a weight, whose first axis is the outputs, and perhaps a bias for each."""
 
-    weight: Array
-    bias: Array | None = None
+    weight: CheckedArray
+    bias: CheckedArray | None = None
 
     weight_axes: ClassVar[int]
 

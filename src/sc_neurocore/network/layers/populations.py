@@ -18,7 +18,7 @@ from sc_neurocore.network.layers.base import (
 )
 from sc_neurocore.network.layers.convolution import Conv2d
 from sc_neurocore.network.layers.dense import Dense
-from sc_neurocore.network.schema import Array, NeuronText, Parameter, Shape
+from sc_neurocore.network.schema import CheckedArray, NeuronText, Parameter, Shape
 
 _ARRAYS_OF_A_STEP = 4  # current, crossing, spikes and an intermediate result, beside the states
 
@@ -40,6 +40,7 @@ class Population(BaseLayer):
 
     @model_validator(mode="after")
     def _check(self) -> Population:
+        self.neuron.need_one_input("a layer")
         for name, value in self.parameters.items():
             known = self.neuron.parameters
             if name not in known:
@@ -91,8 +92,8 @@ class RecurrentConv2d(Population):
     """
 
     kind: Literal["recurrent-conv2d"] = "recurrent-conv2d"  # type: ignore[assignment]
-    weight: Array
-    bias: Array | None = None
+    weight: CheckedArray
+    bias: CheckedArray | None = None
 
     @model_validator(mode="after")
     def _check_weight(self) -> RecurrentConv2d:
@@ -126,8 +127,8 @@ class Recurrent(Population):
     """Neurons whose own spikes of the step before come back through weights (neurons, neurons)."""
 
     kind: Literal["recurrent"] = "recurrent"  # type: ignore[assignment]
-    weight: Array
-    bias: Array | None = None
+    weight: CheckedArray
+    bias: CheckedArray | None = None
 
     @model_validator(mode="after")
     def _check_weight(self) -> Recurrent:

@@ -9,7 +9,7 @@ import numpy as np
 
 from sc_neurocore.network.layers.base import Connection, Runner, along_channels, check_spread
 from sc_neurocore.network.layers.convolution import Conv2d
-from sc_neurocore.network.schema import Array, Shape
+from sc_neurocore.network.schema import CheckedArray, Shape
 
 
 class Scale(Connection):
@@ -17,7 +17,7 @@ class Scale(Connection):
 
     kind: Literal["scale"] = "scale"
     keeps_counts: ClassVar[bool] = False
-    factor: Array
+    factor: CheckedArray
 
     @property
     def gain(self) -> float:

@@ -1,0 +1,217 @@
+"""Arrays from a stranger's .npy or .npz file: checked before anything is allocated, and mapped.
+
+An array that is stored as it is stays on disk and is read where it is looked at; one that was
+packed is unpacked, up to a limit. Nothing in a file can run code: objects are refused.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import math
+import os
+import struct
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore.errors import DataError
+
+Array = NDArray[Any]
+
+MAXIMUM_UNPACKED = 1 << 30
+"""Bytes of an array that was packed, which memory must hold."""
+MAXIMUM_ARRAYS = 1000
+_MAXIMUM_HEADER = 10_000
+_MAXIMUM_AXES = 10
+_AT_ONCE = 1 << 24
+_NPY, _ZIP = b"\x93NUMPY", b"PK"
+_ADVICE = "expected a file of np.save or np.savez"
+_DAMAGES = (
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What Python and NumPy raise where bytes are not what they claim to be."""
+
+
+def read_arrays(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str, Array]:
+    """Read arrays of numbers from a file.
+
+    Args:
+        path: An .npy file, which has one array, or an .npz file.
+        names: The arrays that are wanted. The first is what an .npy file, or an .npz file with one
+            array of another name, has.
+
+    Returns:
+        Those that are there, by name, read-only.
+
+    Raises:
+        DataError: If the file cannot be read, is damaged, has no array of the first name, or holds
+            something else than numbers.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_NPY))
+            size = file.seek(0, os.SEEK_END)
+            if start == _NPY:
+                return {names[0]: _mapped(path, file, 0, size, str(path))}
+            if start.startswith(_ZIP):
+                return _members(path, file, names)
+    except DataError:
+        raise
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}; {_ADVICE}") from None
+    except _DAMAGES as error:
+        raise DataError(f"{path}: damaged ({_said(error)}); {_ADVICE}") from None
+    raise DataError(f"{path}: {_named(start)}; {_ADVICE}")
+
+
+def blocks(array: Array) -> Iterator[Array]:
+    """Yield an array's rows in parts of some megabytes, so that a mapped one stays on disk."""
+    row = max(1, math.prod(array.shape[1:]) * array.itemsize)
+    size = max(1, _AT_ONCE // row)
+    for start in range(0, len(array), size):
+        yield array[start : start + size]
+
+
+def _members(path: Path, file: IO[bytes], names: Sequence[str]) -> dict[str, Array]:
+    with zipfile.ZipFile(file) as archive:
+        members = {
+            info.filename.removesuffix(".npy"): info
+            for info in archive.infolist()
+            if info.filename.endswith(".npy")
+        }
+        if len(archive.infolist()) > MAXIMUM_ARRAYS or not members:
+            raise DataError(
+                f"{path}: a zip file with {len(archive.infolist())} entries, {len(members)} of "
+                f"them arrays; {_ADVICE}"
+            )
+        if names[0] not in members and len(members) == 1:
+            members = {names[0]: next(iter(members.values()))}
+        if names[0] not in members:
+            found = ", ".join(map(repr, list(members)[:10]))
+            raise DataError(
+                f"{path}: it holds {found}, and no {names[0]!r}: expected np.savez(FILE, "
+                f"{', '.join(f'{name}=…' for name in names)}), of which {names[0]} must be there"
+            )
+        return {
+            name: _member(path, file, archive, members[name]) for name in names if name in members
+        }
+
+
+def _member(path: Path, file: IO[bytes], archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
+    where = f"{path}, {info.filename!r}"
+    if info.flag_bits & 1:
+        raise DataError(f"{where}: it is encrypted; {_ADVICE}")
+    if info.compress_type != zipfile.ZIP_STORED:
+        if info.file_size > MAXIMUM_UNPACKED:
+            raise DataError(
+                f"{where}: packed, and {info.file_size} bytes unpacked: at most {MAXIMUM_UNPACKED} "
+                f"are unpacked; write it with np.savez, or as .npy, which is read where it lies"
+            )
+        with archive.open(info) as packed:
+            content = packed.read(info.file_size + 1)
+        stream = io.BytesIO(content)
+        shape, order, dtype = _header(stream, len(content), where)
+        array = np.frombuffer(content, dtype, math.prod(shape), stream.tell())
+        return array.reshape(shape, order=order)
+    # The archive's own reader has no place of a member's first byte to map.
+    file.seek(info.header_offset)
+    signature, name, extra = struct.unpack("<4s22xHH", file.read(30))
+    if signature != b"PK\x03\x04":
+        raise DataError(f"{where}: no entry where the zip file says one is; {_ADVICE}")
+    start = info.header_offset + 30 + name + extra
+    total = file.seek(0, os.SEEK_END)
+    if start + info.file_size > total:
+        raise DataError(f"{where}: cut short; {_ADVICE}")
+    file.seek(start)
+    check, left = 0, info.file_size
+    while left:
+        part = file.read(min(left, _AT_ONCE))
+        check, left = zlib.crc32(part, check), left - len(part)
+        if not part:
+            raise DataError(f"{where}: cut short; {_ADVICE}")
+    if check != info.CRC:
+        raise DataError(f"{where}: its checksum is not that of the zip file: damaged; {_ADVICE}")
+    return _mapped(path, file, start, start + info.file_size, where)
+
+
+def _mapped(path: Path, file: IO[bytes], start: int, end: int, where: str) -> Array:
+    file.seek(start)
+    shape, order, dtype = _header(file, end, where)
+    if not math.prod(shape):
+        return np.zeros(shape, dtype)
+    return np.memmap(path, dtype, "r", file.tell(), shape, order)
+
+
+def _header(file: IO[bytes], end: int, where: str) -> tuple[tuple[int, ...], Any, np.dtype[Any]]:
+    """Read the header of an .npy file up to its data, which are checked to be there."""
+    start = file.read(8)
+    if start not in (_NPY + b"\x01\x00", _NPY + b"\x02\x00"):
+        raise DataError(f"{where}: starts with {start!r}: expected .npy of version 1.0 or 2.0")
+    width = "<H" if start[6] == 1 else "<I"
+    (length,) = struct.unpack(width, file.read(struct.calcsize(width)))
+    if length > _MAXIMUM_HEADER:
+        raise DataError(f"{where}: a header of {length} bytes: damaged?")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of damaged literals
+        header = ast.literal_eval(file.read(length).decode("latin-1"))
+        description, fortran, shape = (header[key] for key in ("descr", "fortran_order", "shape"))
+        if not isinstance(description, str):
+            raise DataError(f"{where}: it holds {description!r}; {_of_numbers()}")
+        dtype = np.dtype(description)
+    if not isinstance(shape, tuple) or any(type(each) is not int for each in shape):
+        raise DataError(f"{where}: shape {shape!r}: expected whole numbers; damaged?")
+    if dtype.hasobject:
+        raise DataError(f"{where}: it holds Python objects, which are not read; {_of_numbers()}")
+    if dtype.kind not in "buif" or dtype.itemsize > 8 or dtype.shape:
+        raise DataError(f"{where}: it holds {dtype}; {_of_numbers()}")
+    if len(shape) > _MAXIMUM_AXES or any(not 0 <= each < 1 << 48 for each in shape):
+        raise DataError(f"{where}: shape {shape}: expected at most {_MAXIMUM_AXES} axes; damaged?")
+    needed, there = math.prod(shape) * dtype.itemsize, end - file.tell()
+    if needed > there:
+        raise DataError(
+            f"{where}: shape {shape} of {dtype} is {needed} bytes, and {there} are there: cut short"
+        )
+    return shape, "F" if fortran else "C", dtype
+
+
+def _of_numbers() -> str:
+    return "expected whole numbers, bools or floats of up to 64 bits"
+
+
+def _said(error: BaseException) -> str:
+    text = str(error).splitlines()
+    return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__
+
+
+def _named(start: bytes) -> str:
+    """Say what a file is that starts so."""
+    if not start:
+        return "an empty file"
+    if start == b"versio":
+        return "a Git LFS pointer: the file itself was not fetched (git lfs pull)"
+    if start == b"\x89HDF\r\n":
+        return "an HDF5 file"
+    if start[:1] in b"0123456789-+.#[({" or start[:1].isalpha():
+        return "a text"
+    return f"a file that starts with {start!r}"

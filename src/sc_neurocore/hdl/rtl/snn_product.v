@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// snn_product: a lane's multiplier. Combinational.
+//
+// Contract
+//   times = weight * value
+//   `weight` and `times` are signed, `value` is not. With IN_LOGIC it is made of logic, where DSP blocks
+//   are few: one addition per bit of the value, nothing that synthesis takes for a multiplier.
+
+`default_nettype none
+
+module snn_product #(
+    parameter WEIGHT_BITS = 8,
+    parameter VALUE_BITS  = 8,
+    parameter IN_LOGIC    = 0
+) (
+    input  wire signed [WEIGHT_BITS-1:0]            weight,
+    input  wire        [VALUE_BITS-1:0]             value,
+    output wire signed [WEIGHT_BITS+VALUE_BITS-1:0] times
+);
+
+    localparam PRODUCT_BITS = WEIGHT_BITS + VALUE_BITS;
+
+    generate
+        if (IN_LOGIC != 0) begin : in_logic
+            wire [PRODUCT_BITS-1:0] wide = {{VALUE_BITS{weight[WEIGHT_BITS-1]}}, weight};
+            reg  [PRODUCT_BITS-1:0] partial;
+            integer                 place;
+            always @* begin
+                partial = {PRODUCT_BITS{1'b0}};
+                for (place = 0; place < VALUE_BITS; place = place + 1)
+                    partial = partial + (value[place] ? wide << place : {PRODUCT_BITS{1'b0}});
+            end
+            assign times = partial;
+        end else begin : block
+            wire signed [VALUE_BITS:0] factor = {1'b0, value};
+            assign times = weight * factor;
+        end
+    endgenerate
+
+`ifdef FORMAL
+    wire signed [VALUE_BITS:0]     unsigned_value = {1'b0, value};
+    wire signed [PRODUCT_BITS-1:0] product        = weight * unsigned_value;
+    always @* assert (times == product);
+    wire reached_a_product = times != 0;
+`endif
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+// snn_window: names the words that a group of neurons sees, and the rows of their weights.
+//
+// A convolution's neurons see a window of what comes in. It stands between controller and scanner: the
+// controller goes from group to group, and for each of them this goes from word to word. Words lie place
+// after place, row by row. The window is walked in five loops, the innermost last:
+//
+//    positions of the kernel from row to row          row_tap
+//    positions of the kernel from column to column    column_tap
+//    words of channels at a place                     word
+//    inputs that are joined there, from row to row    joined_row
+//    inputs that are joined, from column to column    joined_column
+//
+// Inputs are joined where there is pooling: those in front of one position of the kernel have the same row of
+// weights. What lies outside of the image is in no list of taps, and so costs no clock. A dense layer has one
+// place and sees all of the layer before; words that are not walked (a layer's own spikes, and the
+// events of a frame) pass through with the number that the controller gives them.
+//
+// Tables (combinational, of the layer at work; widths wrap, and so steps may be negative):
+//    a tap             offset, from where the group stands to its first word; rows, from the kernel's first
+//                      row of weights; joined, the index of the last input that is joined there
+//    a group's place   first and last of the taps that it sees, for its row and for its column
+//    the layer         everything else
+//
+// Contract
+//   - ask_valid/ask_ready: a word is taken in a clock in which both are high. `ask_ends` says then
+//     whether it is the last one of the walk. Where ask_is_walked is low, nothing is walked.
+//   - `ask_ends_group` marks the last word of a group, and ask_ends_place that of the last group of a
+//     place: the next group is at the next place then. While ask_valid is low, the first place is next.
+//   - ask_row is the row of the first weight of the part; it holds for all of its words.
+//   - fetch_word is the address of the word; fetch_row the row of the weights of its first input.
+//     fetch_is_partial: it is joined by OR with the word that comes next. Words leave in order; the
+//     pipeline moves in every clock in which fetch_ready is high.
+//   - ask_ready is low for a clock at each place, in which the lists of taps are looked up.
+//
+//   clk          _/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_      windows of two words
+//   ask_valid    _____/‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾
+//   ask_ready    _________/‾‾‾‾‾‾‾\___/‾‾‾‾‾‾
+//   ask_ends     _____________/‾‾‾\_______/‾‾
+//   fetch_valid  _________________/‾‾‾‾‾‾‾\__
+
+`default_nettype none
+
+module snn_window #(
+    parameter LANES           = 8,
+    parameter BEAT            = 1,
+    parameter STEP_BITS       = 5,
+    parameter WALK_BITS       = 6,     // of the number of a word that is not walked
+    parameter COORDINATE_BITS = 1,     // of a row or column of places
+    parameter TAP_BITS        = 1,     // of an entry of a table of taps
+    parameter JOINED_BITS     = 1,
+    parameter ADDRESS_BITS    = 6,     // of a word
+    parameter ROW_BITS        = 11,
+    parameter STEPS_INSIDE    = 1      // whether all steps lie at each word of spikes
+) (
+    input  wire                       clk,
+    input  wire                       reset,
+    output wire                       idle,
+
+    // What the controller asks for.
+    input  wire                       ask_valid,
+    output wire                       ask_ready,
+    input  wire                       ask_is_walked,
+    input  wire                       ask_is_own,
+    input  wire                       ask_is_event,
+    input  wire [WALK_BITS-1:0]       ask_word,
+    input  wire                       ask_is_empty,
+    input  wire                       ask_is_last,
+    input  wire                       ask_ends_group,
+    input  wire                       ask_ends_place,
+    input  wire [ROW_BITS-1:0]        ask_row,
+    input  wire [STEP_BITS-1:0]       ask_step,
+    output wire                       ask_ends,
+
+    // Tables.
+    output reg  [COORDINATE_BITS-1:0] row,
+    output reg  [COORDINATE_BITS-1:0] column,
+    output reg  [TAP_BITS-1:0]        row_tap,
+    output reg  [TAP_BITS-1:0]        column_tap,
+    input  wire [TAP_BITS-1:0]        place_first_row_tap,
+    input  wire [TAP_BITS-1:0]        place_last_row_tap,
+    input  wire [TAP_BITS-1:0]        place_first_column_tap,
+    input  wire [TAP_BITS-1:0]        place_last_column_tap,
+    input  wire [ADDRESS_BITS-1:0]    row_tap_offset,
+    input  wire [ROW_BITS-1:0]        row_tap_rows,
+    input  wire [JOINED_BITS-1:0]     row_tap_joined,
+    input  wire [ADDRESS_BITS-1:0]    column_tap_offset,
+    input  wire [ROW_BITS-1:0]        column_tap_rows,
+    input  wire [JOINED_BITS-1:0]     column_tap_joined,
+    input  wire [COORDINATE_BITS-1:0] last_column,
+    input  wire [ADDRESS_BITS-1:0]    row_step,
+    input  wire [ADDRESS_BITS-1:0]    column_step,
+    input  wire [ADDRESS_BITS-1:0]    row_apart,
+    input  wire [ADDRESS_BITS-1:0]    column_apart,
+    input  wire [ADDRESS_BITS-1:0]    word_step,
+    input  wire [ADDRESS_BITS-1:0]    last_word,
+    input  wire [ADDRESS_BITS-1:0]    block_step,
+    input  wire [ADDRESS_BITS-1:0]    first_input,
+    input  wire [ADDRESS_BITS-1:0]    first_output,
+    input  wire                       joins,
+
+    // Words for the scanner.
+    output reg                        fetch_valid,
+    input  wire                       fetch_ready,
+    output reg                        fetch_is_own,
+    output reg                        fetch_is_event,
+    output reg  [ADDRESS_BITS-1:0]    fetch_word,
+    output reg                        fetch_is_empty,
+    output reg                        fetch_is_partial,
+    output reg                        fetch_is_last,
+    output reg  [ROW_BITS-1:0]        fetch_row
+);
+
+    localparam LANE_SHIFT = $clog2(LANES);
+
+    // -------------------------------------------------------------------------- where the group stands
+    reg                    placed;      // the lists of taps are looked up
+    reg [ADDRESS_BITS-1:0] at_row, at_column, at_block;
+    reg [TAP_BITS-1:0]     first_row_tap, last_row_tap, first_column_tap, last_column_tap;
+
+    assign ask_ready = fetch_ready && placed;
+    wire take       = ask_valid && ask_ready;
+    wire next_group = take && ask_ends_group;
+    wire next_place = next_group && ask_ends_place;
+    wire row_ends   = column == last_column;
+
+    always @(posedge clk) begin
+        if (ask_valid && !placed) placed <= 1'b1;
+        if (!placed) begin
+            first_row_tap    <= place_first_row_tap;
+            last_row_tap     <= place_last_row_tap;
+            first_column_tap <= place_first_column_tap;
+            last_column_tap  <= place_last_column_tap;
+        end
+        if (next_group) at_block <= ask_ends_place ? {ADDRESS_BITS{1'b0}} : at_block + block_step;
+        if (next_place) begin
+            placed    <= 1'b0;
+            column    <= row_ends ? {COORDINATE_BITS{1'b0}} : column + 1'b1;
+            at_column <= row_ends ? {ADDRESS_BITS{1'b0}} : at_column + column_step;
+            if (row_ends) begin
+                row    <= row + 1'b1;
+                at_row <= at_row + row_step;
+            end
+        end
+        if (reset || !ask_valid) begin
+            placed    <= 1'b0;
+            row       <= {COORDINATE_BITS{1'b0}};
+            column    <= {COORDINATE_BITS{1'b0}};
+            at_row    <= {ADDRESS_BITS{1'b0}};
+            at_column <= {ADDRESS_BITS{1'b0}};
+            at_block  <= {ADDRESS_BITS{1'b0}};
+        end
+    end
+
+    // ---------------------------------------------------------------------------------------- the walk
+    reg [ADDRESS_BITS-1:0] word, word_at;                   // its index, and how far on it is
+    reg [ROW_BITS-1:0]     word_rows;
+    reg [JOINED_BITS-1:0]  joined_row, joined_column;
+    reg [ADDRESS_BITS-1:0] joined_row_at, joined_column_at;
+
+    wire walk         = take && ask_is_walked;
+    wire columns_join = joined_column == column_tap_joined;
+    wire rows_join    = columns_join && joined_row == row_tap_joined;
+    wire words_end    = rows_join && word == last_word;
+    wire columns_end  = words_end && column_tap == last_column_tap;
+    wire walk_ends    = columns_end && row_tap == last_row_tap;
+
+    assign ask_ends = walk_ends;
+
+    localparam [ROW_BITS-1:0] ROWS_OF_SPIKES = LANES, ROWS_OF_BEAT = BEAT;
+
+    always @(posedge clk) begin
+        if (walk) begin
+            joined_column    <= columns_join ? {JOINED_BITS{1'b0}} : joined_column + 1'b1;
+            joined_column_at <= columns_join ? {ADDRESS_BITS{1'b0}} : joined_column_at + column_apart;
+            if (columns_join) begin
+                joined_row    <= rows_join ? {JOINED_BITS{1'b0}} : joined_row + 1'b1;
+                joined_row_at <= rows_join ? {ADDRESS_BITS{1'b0}} : joined_row_at + row_apart;
+            end
+            if (rows_join) begin
+                word      <= words_end ? {ADDRESS_BITS{1'b0}} : word + 1'b1;
+                word_at   <= words_end ? {ADDRESS_BITS{1'b0}} : word_at + word_step;
+                word_rows <= words_end ? {ROW_BITS{1'b0}}
+                           : word_rows + (ask_is_event ? ROWS_OF_BEAT : ROWS_OF_SPIKES);
+            end
+            if (words_end) column_tap <= columns_end ? first_column_tap : column_tap + 1'b1;
+            if (columns_end) row_tap  <= walk_ends ? first_row_tap : row_tap + 1'b1;
+        end
+        if (!placed) begin
+            row_tap    <= place_first_row_tap;
+            column_tap <= place_first_column_tap;
+        end
+        if (reset || !ask_valid) begin
+            joined_column    <= {JOINED_BITS{1'b0}};
+            joined_column_at <= {ADDRESS_BITS{1'b0}};
+            joined_row       <= {JOINED_BITS{1'b0}};
+            joined_row_at    <= {ADDRESS_BITS{1'b0}};
+            word             <= {ADDRESS_BITS{1'b0}};
+            word_at          <= {ADDRESS_BITS{1'b0}};
+            word_rows        <= {ROW_BITS{1'b0}};
+        end
+    end
+
+    // ---------------------------------------------------------- what is added up, a few at a time
+    localparam WIDE = (ADDRESS_BITS > WALK_BITS ? ADDRESS_BITS : WALK_BITS) > STEP_BITS
+                    ? (ADDRESS_BITS > WALK_BITS ? ADDRESS_BITS : WALK_BITS) : STEP_BITS;
+    localparam BROAD = ROW_BITS > WALK_BITS ? ROW_BITS : WALK_BITS;
+    wire [WIDE-1:0]  wide_word  = {{(WIDE-WALK_BITS){1'b0}}, ask_word};
+    wire [WIDE-1:0]  wide_step  = STEPS_INSIDE != 0 && !ask_is_event ? {{(WIDE-STEP_BITS){1'b0}}, ask_step}
+                                : {WIDE{1'b0}};
+    wire [BROAD-1:0] broad_word = {{(BROAD-WALK_BITS){1'b0}}, ask_word};
+    wire [ADDRESS_BITS-1:0] given = wide_word[ADDRESS_BITS-1:0];
+    wire [ADDRESS_BITS-1:0] later = wide_step[ADDRESS_BITS-1:0];
+    wire unused = &{wide_word, wide_step, broad_word, 1'b0};  // their high bits
+
+    reg                    named_valid, named_is_own, named_is_event, named_is_empty, named_is_partial;
+    reg                    named_is_last;
+    reg [ADDRESS_BITS-1:0] named_row, named_column, named_word;
+    reg [ROW_BITS-1:0]     named_base, named_rows;
+
+    assign idle = !named_valid && !fetch_valid;
+
+    always @(posedge clk) begin
+        if (fetch_ready) begin
+            named_valid <= take;
+            fetch_valid <= named_valid;
+        end
+        if (reset) begin
+            named_valid <= 1'b0;
+            fetch_valid <= 1'b0;
+        end
+    end
+
+    // Addresses stay where nothing is asked for: no memory sees one that does not exist.
+    always @(posedge clk) begin
+        if (take) begin
+            named_is_own     <= ask_is_own;
+            named_is_event   <= ask_is_event;
+            named_is_empty   <= ask_is_empty;
+            named_is_partial <= ask_is_walked && joins && !rows_join;
+            named_is_last    <= ask_is_last;
+            named_row        <= ask_is_walked ? at_row + row_tap_offset + joined_row_at
+                              : {ADDRESS_BITS{1'b0}};
+            named_column     <= ask_is_walked ? at_column + column_tap_offset + joined_column_at
+                              : {ADDRESS_BITS{1'b0}};
+            named_word       <= ask_is_walked ? first_input + at_block + word_at + later
+                              : ask_is_own ? first_output + given : given;
+            named_base       <= ask_row;
+            named_rows       <= ask_is_walked ? row_tap_rows + column_tap_rows + word_rows
+                              : ask_is_own ? broad_word[ROW_BITS-1:0] << LANE_SHIFT : {ROW_BITS{1'b0}};
+        end
+        if (fetch_ready && named_valid) begin
+            fetch_is_own     <= named_is_own;
+            fetch_is_event   <= named_is_event;
+            fetch_is_empty   <= named_is_empty;
+            fetch_is_partial <= named_is_partial;
+            fetch_is_last    <= named_is_last;
+            fetch_word       <= named_row + named_column + named_word;
+            fetch_row        <= named_base + named_rows;
+        end
+        if (reset) fetch_word <= {ADDRESS_BITS{1'b0}};
+    end
+
+endmodule
+
+`default_nettype wire

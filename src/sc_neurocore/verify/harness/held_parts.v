@@ -1,0 +1,82 @@
+// Parts of the engine as their contracts say, and no more: each answers with anything where its contract
+// is silent. A memory and a ring are real at one word, `watched`, which may be any.
+
+module snn_ram #(
+    parameter WIDTH        = 8,
+    parameter ADDRESS_BITS = 8,
+    parameter DEPTH        = 1 << ADDRESS_BITS
+) (
+    input  wire                    clk,
+    input  wire                    write,
+    input  wire [ADDRESS_BITS-1:0] write_address,
+    input  wire [WIDTH-1:0]        write_data,
+    input  wire                    read,
+    input  wire [ADDRESS_BITS-1:0] read_address,
+    output reg  [WIDTH-1:0]        read_data
+);
+    (* anyconst *) wire [ADDRESS_BITS-1:0] watched;
+    (* anyseq *)   wire [WIDTH-1:0]        anything;
+    reg [WIDTH-1:0] kept;
+    wire is_written = write && write_address == watched;
+    always @(posedge clk) begin
+        if (is_written) kept <= write_data;
+        // What is read from the address that is being written is anything.
+        if (read) read_data <= read_address == watched && !is_written ? kept : anything;
+    end
+endmodule
+
+module snn_ring #(
+    parameter WIDTH        = 20,
+    parameter ADDRESS_BITS = 4
+) (
+    input  wire                    clk,
+    input  wire                    reset,
+    input  wire                    clear,
+    input  wire [ADDRESS_BITS-1:0] clear_address,
+    input  wire                    advance,
+    input  wire                    read,
+    input  wire [ADDRESS_BITS-1:0] read_address,
+    output wire [WIDTH-1:0]        word,
+    input  wire                    write,
+    input  wire [WIDTH-1:0]        write_word
+);
+    (* anyconst *) wire [ADDRESS_BITS-1:0] watched;
+    (* anyseq *)   wire [WIDTH-1:0]        anything;
+    reg [WIDTH-1:0]        kept;
+    reg [ADDRESS_BITS-1:0] place;
+    reg                    reading = 1'b0;
+    assign word = reading && place == watched ? kept : anything;
+    always @(posedge clk) begin
+        if (advance) {place, reading} <= {read_address, read};
+        if (clear && clear_address == watched)         kept <= {WIDTH{1'b0}};
+        else if (advance && write && place == watched) kept <= write_word;
+        if (reset) reading <= 1'b0;
+    end
+endmodule
+
+module snn_product #(
+    parameter WEIGHT_BITS = 8,
+    parameter VALUE_BITS  = 8,
+    parameter IN_LOGIC    = 0
+) (
+    input  wire signed [WEIGHT_BITS-1:0]            weight,
+    input  wire        [VALUE_BITS-1:0]             value,
+    output wire signed [WEIGHT_BITS+VALUE_BITS-1:0] times
+);
+    (* anyseq *) wire [WEIGHT_BITS+VALUE_BITS-1:0] anything;
+    assign times = value == {VALUE_BITS{1'b0}} ? {(WEIGHT_BITS+VALUE_BITS){1'b0}} : anything;
+endmodule
+
+module snn_requantize #(
+    parameter TOTAL_BITS   = 20,
+    parameter LEFT_SHIFT   = 0,
+    parameter SHIFT_BITS   = 4,
+    parameter CURRENT_BITS = 20
+) (
+    input  wire signed [TOTAL_BITS-1:0]   total,
+    input  wire        [SHIFT_BITS-1:0]   shift,
+    output wire signed [CURRENT_BITS-1:0] current
+);
+    (* anyseq *) wire [CURRENT_BITS-1:0] anything;
+    assign current = anything;
+endmodule

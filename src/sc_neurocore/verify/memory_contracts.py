@@ -1,0 +1,111 @@
+"""The engine's memories, proved to keep the contracts that stand in their files, at their real depth.
+
+A memory is an array to the solver, not thousands of registers: so a deep one takes no longer than a
+small one. The contracts are inductive as they stand.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sc_neurocore.errors import ToolFailedError
+from sc_neurocore.tools import programs
+
+MEMORY_MODULES = ("snn_rom", "snn_ram", "snn_column")
+_CLOCKS = 3  # after which an answer must be possible
+_MILLISECONDS = 100_000
+
+
+@dataclass(frozen=True)
+class MemoryAnswer:
+    """What the solver says of one memory.
+
+    Attributes:
+        status: `proved`, `refuted`, or `unknown`.
+        reason: Why it is not proved.
+    """
+
+    status: str
+    reason: str = ""
+
+
+def prove_memories(
+    memories: Sequence[tuple[str, Mapping[str, int]]], sources: Mapping[str, str]
+) -> list[MemoryAnswer]:
+    """Prove of each memory what its file claims.
+
+    Args:
+        memories: Modules of `MEMORY_MODULES` with their parameters.
+        sources: The text of each module by name.
+
+    Raises:
+        ToolMissingError: If Yosys or z3 is not installed.
+        ToolFailedError: If Yosys cannot read a module.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        script = []
+        for number, (module, parameters) in enumerate(memories):
+            (folder / f"{module}.v").write_text(sources[module], encoding="utf-8")
+            given = " ".join(f"-chparam {name} {value}" for name, value in parameters.items())
+            script += [
+                "design -reset",
+                f"read_verilog -formal -defer {module}.v",
+                f"hierarchy -check -top {module} {given}",
+                "proc -noopt",
+                "expose w:reached_*",
+                f"prep -top {module} -nordff",
+                "async2sync",
+                "dffunmap",
+                f"write_smt2 -wires {number}.smt2",
+            ]
+        programs.run("yosys", ["-q", "-p", "; ".join(script)], cwd=folder)
+        return [
+            _prove((folder / f"{number}.smt2").read_text(encoding="utf-8"), module)
+            for number, (module, _) in enumerate(memories)
+        ]
+
+
+def _prove(text: str, module: str) -> MemoryAnswer:
+    """Prove a contract by induction, and that what it speaks of can happen."""
+    states = [f"s{clock}" for clock in range(_CLOCKS + 1)]
+    head = [f"(declare-fun {state} () |{module}_s|)" for state in states]
+    head += [f"(assert (|{module}_u| {state}))" for state in states]
+    step = [f"(assert (|{module}_t| {a} {b}))" for a, b in zip(states, states[1:], strict=False)]
+    begins = f"(assert (|{module}_i| s0))"
+    # Yosys has an assertion speak of the clock before: so two of them make the invariant.
+    good = [f"(assert (|{module}_a| {state}))" for state in states]
+    bad = [f"(assert (not (|{module}_a| {state})))" for state in states]
+    questions = {
+        "it is broken from the start": [begins, step[0], _any_of(module, states[:2])],
+        "it is broken later": [*step[:2], *good[:2], bad[2]],
+    }
+    for reason, question in questions.items():
+        answer = _ask(text, [*head, *question])
+        if answer != "unsat":
+            return MemoryAnswer("refuted" if answer == "sat" else "unknown", reason)
+    cover = f"(assert (|{module}_n reached_an_answer| s{_CLOCKS}))"
+    if _ask(text, [*head, begins, *step, cover]) != "sat":
+        return MemoryAnswer("unknown", "nothing can be read")
+    return MemoryAnswer("proved")
+
+
+def _any_of(module: str, states: Sequence[str]) -> str:
+    broken = " ".join(f"(not (|{module}_a| {state}))" for state in states)
+    return f"(assert (or {broken}))"
+
+
+def _ask(text: str, question: Sequence[str]) -> str:
+    import z3
+
+    solver: Any = z3.Solver()
+    solver.set("timeout", _MILLISECONDS)
+    try:
+        solver.add(z3.parse_smt2_string(text + "\n" + "\n".join(question)))
+    except z3.Z3Exception as error:
+        raise ToolFailedError(f"z3 does not read what Yosys wrote: {error}") from None
+    return str(solver.check())

@@ -1,0 +1,195 @@
+"""Convolutional networks on the engine against the integer model, in every spike and state."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.hdl.small_convolutions import draw_network
+
+from sc_neurocore.equation import LIF
+from sc_neurocore.errors import ToolFailedError
+from sc_neurocore.fixed import IntegerNetwork, quantize
+from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
+from sc_neurocore.network import (
+    AveragePool2d,
+    Conv2d,
+    Dense,
+    Flatten,
+    InputEncoding,
+    MaxPool2d,
+    NetworkDescription,
+    Population,
+)
+from sc_neurocore.network.folding import one_map_each
+from sc_neurocore.tools.programs import run
+from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate, extreme_inputs
+from sc_neurocore.verify.simulators import SIMULATORS, SimulatorName
+
+RequireTool = Callable[..., None]
+Change = Callable[[Path, str, str], None]
+
+CASES, IN_CI = 40, 8
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(i, marks=() if i < IN_CI else pytest.mark.soak) for i in range(CASES)],
+)
+def test_random_networks_compute_what_the_model_computes(
+    seed: int, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("iverilog")
+    random = np.random.default_rng(seed)
+    lanes = 1 << random.integers(0, 5)
+    options: dict[str, Any] = {
+        "units": 1 << random.integers(0, int(lanes).bit_length()),
+        "pipeline": random.integers(0, 3),
+        "weights": random.choice(["rom", "loaded"]),
+    }
+    options = {name: each if name == "weights" else int(each) for name, each in options.items()}
+    network = quantize(one_map_each(draw_network(seed)), "Q8.8", 6)
+    schedule = "step-outer" if seed % 2 else "auto"
+    accelerator = render_accelerator(network, int(lanes), schedule, **options).write(tmp_path)
+    inputs = extreme_inputs(network, 6, seed)
+    result = cosimulate(accelerator, network, inputs, "icarus", disturbed=0.5, seed=seed)
+    assert result.first_mismatch is None
+    assert result.updates == 6 * network.steps * sum(layer.outputs for layer in network.layers)
+
+
+def _small(pool: type[AveragePool2d] | type[MaxPool2d] = MaxPool2d) -> IntegerNetwork:
+    random = np.random.default_rng(3)
+    description = NetworkDescription(
+        name="small_images",
+        input=InputEncoding(shape=(2, 7, 6), bits=3, fraction_bits=2),
+        steps=3,
+        layers=(
+            Conv2d(weight=random.normal(0, 0.5, (5, 2, 3, 2)), padding=(1, 1), stride=(1, 2)),
+            Population(neuron=LIF, parameters={"threshold": np.linspace(0.5, 1.5, 5)}),
+            pool(size=(2, 2)),
+            Conv2d(weight=random.normal(0, 0.5, (6, 5, 2, 1)), bias=random.normal(0, 0.3, 6)),
+            Population(neuron=LIF),
+            Flatten(),
+            Dense(weight=random.normal(0, 0.4, (4, 24))),
+            Population(neuron=LIF),
+        ),
+    )
+    return quantize(description, "Q8.8", 8)
+
+
+@pytest.fixture(scope="module")
+def small() -> IntegerNetwork:
+    return _small()
+
+
+@pytest.mark.parametrize("simulator", ["verilator", "cxxrtl"])
+@pytest.mark.parametrize("schedule", ["group-stationary", "step-outer"])
+def test_the_simulators_agree_to_the_clock(
+    simulator: SimulatorName,
+    schedule: str,
+    small: IntegerNetwork,
+    require_tool: RequireTool,
+    tmp_path: Path,
+) -> None:
+    require_tool("iverilog", *SIMULATORS[simulator].tools)
+    accelerator = render_accelerator(small, 4, schedule, units=2).write(tmp_path)
+    runs = [
+        cosimulate(accelerator, small, extreme_inputs(small, 8), each)
+        for each in ("icarus", simulator)
+    ]
+    assert all(each.holds for each in runs)
+    assert runs[0].cycles_per_sample == runs[1].cycles_per_sample
+
+
+def test_verilator_and_icarus_have_nothing_to_say(
+    small: IntegerNetwork, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("iverilog", "verilator")
+    for number, schedule in enumerate(("group-stationary", "step-outer")):
+        accelerator = render_accelerator(small, 4 << number, schedule, units=1 + number).write(
+            tmp_path / schedule
+        )
+        names = [path.name for path in accelerator.verilog]
+        folder = accelerator.directory / "rtl"
+        run("verilator", ["--lint-only", "-Wall", "--top-module", accelerator.top, *names], folder)
+        icarus = ["-g2005", "-Wall", "-s", accelerator.top, "-o", "linted", *names]
+        done = run("iverilog", icarus, folder)
+        assert not (done.stdout + done.stderr).strip()
+
+
+FAULTS = {
+    "a tap's words are elsewhere": (
+        "small_images_windows.v",
+        "column_step  = ",
+        "column_step  = 1 + ",
+    ),
+    "a tap is left out": (
+        "snn_window.v",
+        "column_tap == last_column_tap;",
+        "column_tap == first_column_tap;",
+    ),
+    "the rows of another tap": (
+        "snn_window.v",
+        "row_tap_rows + column_tap_rows + word_rows",
+        "row_tap_rows + word_rows",
+    ),
+    "weights of the next block": (
+        "snn_controller.v",
+        "fetch_row <= again ? layer_first_row",
+        "fetch_row <= 1'b0 ? layer_first_row",
+    ),
+    "padding is a neuron": (
+        "snn_neurons.v",
+        "assign is_padded  = block == layer_last_block;",
+        "assign is_padded  = 1'b0;",
+    ),
+    "the bias of another block": (
+        "snn_neurons.v",
+        "layer_shares_slots ? block : group",
+        "layer_shares_slots ? group : block",
+    ),
+    "a joined word is lost": (
+        "snn_scanner.v",
+        "wire [WORD-1:0] joined      = is_partial ? arrived : {WORD{1'b0}};",
+        "wire [WORD-1:0] joined      = {WORD{1'b0}};",
+    ),
+    "a joined word is taken apart alone": (
+        "snn_scanner.v",
+        "wire [WORD-1:0] whole       = is_partial ? {WORD{1'b0}} : arrived;",
+        "wire [WORD-1:0] whole       = arrived;",
+    ),
+    "silent beats are not written": (
+        "snn_loader.v",
+        "(EVERY_BEAT != 0 ||",
+        "(EVERY_BEAT == 2 ||",
+    ),
+    "the words of another step": (
+        "snn_window.v",
+        "at_block + word_at + later",
+        "at_block + word_at",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_are_found(
+    fault: str, small: IntegerNetwork, change: Change, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("iverilog")
+    accelerator = render_accelerator(small, 4, units=2).write(tmp_path)
+    assert _result(accelerator, small).holds
+    file, old, new = FAULTS[fault]
+    path = tmp_path / "rtl" / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    try:
+        holds = _result(accelerator, small).holds
+    except ToolFailedError as error:  # it gets stuck, or something unknown is in what it says
+        holds = "no result" not in str(error) and "unknown" not in str(error)
+    assert not holds
+
+
+def _result(accelerator: Accelerator, network: IntegerNetwork) -> CosimulationResult:
+    return cosimulate(accelerator, network, extreme_inputs(network, 6), "icarus", disturbed=0)
