@@ -10,6 +10,7 @@ import typer
 
 from sc_neurocore.cli import options
 from sc_neurocore.cli.comparing import (
+    USUAL_FORMAT,
     chosen_for_network,
     chosen_for_neuron,
     describe,
@@ -17,6 +18,7 @@ from sc_neurocore.cli.comparing import (
 )
 from sc_neurocore.cli.console import Report, reporting
 from sc_neurocore.cli.stages import (
+    compared_samples,
     find_design,
     find_network,
     find_samples,
@@ -31,7 +33,7 @@ from sc_neurocore.fixed.choosing import is_auto
 from sc_neurocore.fixed.comparison import compare_neuron
 from sc_neurocore.fixed.judgement import judge_program
 from sc_neurocore.fixed.lowering import lower
-from sc_neurocore.fixed.network_comparison import COMPARED_SAMPLES, compare_network
+from sc_neurocore.fixed.network_comparison import compare_network
 from sc_neurocore.fixed.numerics import check_kinds, refuse
 from sc_neurocore.fixed.qformat import FixedPoint
 from sc_neurocore.fixed.stimulus import standard_stimulus
@@ -60,10 +62,10 @@ def compile_(
         ),
     ],
     out: Out,
-    format: options.Format = "Q8.8",
+    format: options.NetworkFormat = None,
     constant_bits: options.ConstantBits = None,
     allow: options.Allow = None,
-    weight_bits: options.WeightBits = 8,
+    weight_bits: options.NetworkWeightBits = None,
     lanes: options.Lanes = "8",
     device: options.TargetDevice = None,
     schedule: options.Schedule = AUTO,
@@ -85,23 +87,26 @@ def compile_(
                 raise UserError("--board is for a network; a single neuron has no board top")
             if data is not None:
                 raise UserError("--data is for a network; compare takes a neuron's currents")
-            _compile_neuron(run, out, format, pipeline, constant_bits, allow or (), report)
+            _compile_neuron(
+                run, out, format or USUAL_FORMAT, pipeline, constant_bits, allow or (), report
+            )
             return
-        number: int | Literal["auto"] = "auto"
+        lane_count: int | Literal["auto"] = "auto"
         if lanes != "auto":
-            number = options.number_of_lanes(lanes)
+            lane_count = options.number_of_lanes(lanes)
         description = find_network(run)
-        asked = samples_or_random(description, data, scale, COMPARED_SAMPLES)
+        asked = samples_or_random(description, data, scale, compared_samples(description))
         inputs, origin = integers_of(asked)
-        taken = chosen_for_network(
+        numbers = chosen_for_network(
             description, format, constant_bits, weight_bits, (inputs, origin)
         )
+        taken, weight_bits = numbers.chosen, numbers.weight_bits
         compiled = compile_design(
             description,
             out,
             taken.formats.text,
             weight_bits,
-            number,
+            lane_count,
             schedule,
             device=device,
             board=board,
@@ -136,7 +141,7 @@ def compile_(
             ("top module", manifest.top),
             ("network", manifest.network.sha256),
             ("schedule", manifest.choices.schedule),
-            ("format", describe(taken)),
+            ("format", f"{describe(taken)}; weights of {weight_bits} bits"),
             *tried_rows(taken),
             *numerics.lines(),
             ("float against integers", f"{both.line}; on {both.samples} of {origin}"),

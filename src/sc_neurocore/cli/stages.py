@@ -5,6 +5,7 @@ The single commands and the demo run the same functions.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from sc_neurocore.data.samples import Samples, load_samples, random_samples
 from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.files import inside
 from sc_neurocore.fixed.network import IntegerNetwork
+from sc_neurocore.fixed.network_comparison import COMPARED_SAMPLES
 from sc_neurocore.fpga.build import BuildReport
 from sc_neurocore.fpga.energy import Activity, estimate_energy
 from sc_neurocore.hdl.manifest import MANIFEST
@@ -33,6 +35,7 @@ from sc_neurocore.verify.cosimulation import CosimulationResult
 
 Classes = NDArray[np.int64]
 RANDOM_SAMPLES = 100
+_STATES_COMPARED = 1 << 24
 
 
 def find_network(run: Path) -> NetworkDescription:
@@ -105,6 +108,13 @@ def samples_or_random(
         if data is not None:
             raise
         return random_samples(description, samples)
+
+
+def compared_samples(description: NetworkDescription) -> int:
+    """Return how many samples are compared: fewer of a network whose every state fills memory."""
+    neurons = sum(math.prod(stage.shape) for stage in description.stages())
+    most = _STATES_COMPARED // (description.steps * neurons)
+    return max(1, min(COMPARED_SAMPLES, most))
 
 
 def integers_of(samples: Samples, count: int = 0) -> tuple[NDArray[np.int64], str]:

@@ -31,7 +31,7 @@ from sc_neurocore.fixed.qformat import (
     FixedPoint,
     QFormat,
 )
-from sc_neurocore.fixed.stimulus import Stimulus, run_neuron
+from sc_neurocore.fixed.stimulus import Stimulus, currents_of, run_neuron
 from sc_neurocore.fixed.trials import (
     AUTO_FORMAT,
     USUAL_TARGET,
@@ -45,8 +45,10 @@ _CONSTANT_ERROR = 0.002
 _MARGIN = 0.05
 """What a table covers beyond what was seen, as a share of it, to either side."""
 _TABLE_ERROR = 2.0**-9
-_TRIALS, _LEAST_TRIALS = 1200, 9
-"""Times the operations of a step: about ten seconds on one core."""
+_SOUND = 0.01
+"""Nothing that is chosen is farther off: of more, people are warned."""
+_TRIALS, _LEAST_TRIALS, _MOST_TRIALS = 5000, 20, 60
+"""So many by the operations of a step, which make a trial long: some seconds on one core."""
 _LEAST_PRECISION, _FIRST_GUESS, _MOST = 2, 14, 40
 _LEFT_FOR_EACH = 4
 """So many trials are kept for what single states can do without."""
@@ -160,7 +162,7 @@ class _Search:
         plan = self._with_tables(self._first())
         program = self._program(plan)
         # A run takes as long as the program is; large ones are tried fewer times.
-        self._left = min(max(_TRIALS // len(program.program.nodes), _LEAST_TRIALS), 40)
+        self._left = min(max(_TRIALS // len(program.program.nodes), _LEAST_TRIALS), _MOST_TRIALS)
         spans = {name: self._span(name, largest) for name, largest in plan.largest.items()}
         plan = self._narrowest(plan, spans)
         plan = self._given_up(plan)
@@ -218,7 +220,9 @@ class _Search:
         """Return what something spans in floats, with a margin, in few digits; None if unknown."""
         neuron, floats = self._neuron, self._floats
         values: dict[str, Any] = dict(neuron.resolve(self._parameters))
-        values |= dict.fromkeys(neuron.inputs, self._stimulus.currents)
+        values |= {
+            name: currents_of(neuron, self._stimulus.currents, name) for name in neuron.inputs
+        }
         values |= floats.locals
         before = {
             name: np.concatenate([np.full((1, trace.shape[1]), neuron.states[name]), trace[:-1]])
@@ -288,7 +292,8 @@ class _Search:
                 constant_bits=formats.constant_fraction_bits,
                 spike_agreement=found.spike_agreement,
                 mean_state_error=found.mean_state_error,
-                is_enough=self._target.met_by(found.spike_agreement, found.mean_state_error),
+                is_enough=self._target.met_by(found.spike_agreement, found.mean_state_error)
+                and _is_sound(program),
                 width=plan.width,
                 luts=luts(program.program),
             )
@@ -332,6 +337,18 @@ class _Search:
                 if fewer.formats != plan.formats and self._attempt(fewer):
                     plan = fewer
         return plan
+
+
+def _is_sound(program: NeuronProgram) -> bool:
+    """Return whether constants and tables are as close as judges of them want."""
+    for each in program.constants:
+        became = abs(each.integer) * 2.0**-each.fraction_bits
+        error, leak = abs(became - abs(each.value)), 1 - abs(each.value)
+        if error > _SOUND * abs(each.value):
+            return False
+        if each.multiplies and 0 < leak < 0.5 and error > _SOUND * leak:
+            return False
+    return all(table.relative_error <= _SOUND for table in program.tables)
 
 
 def _is_whole(trace: NDArray[np.float64]) -> bool:
