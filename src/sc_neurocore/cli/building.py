@@ -82,6 +82,9 @@ def build(
             path = (directory / built.project).as_posix()
             rows.append(("Vivado project, written, not run", path))
         rows += [("edited by hand", name) for name in built.edited]
+        pins = [path.as_posix() for path in design.manifest.paths("constraints")]
+        rows += [("of the pins", each) for name in pins for each in design.changed_lines(name)]
+        rows += [("as it was there", name) for name in built.kept]
         rows.append(("design", built.verification))
         if frequency is not None and built.fmax_mhz is not None and not built.meets_timing:
             rows.append(("missed", _missed(frequency, built.fmax_mhz)))

@@ -32,6 +32,8 @@ from sc_neurocore.verify.windows import RANDOM_BITS, TRIALS, Tables, other_sums,
 
 NAME = "files: sizes, tables and numbers are those of the network"
 ENGINE, LAYERS, WINDOWS = "engine", "layers", "windows"
+READOUT = "snn_readout.v"
+"""Who edits it can edit its contract, too."""
 _MOST_NAMED = 4
 _ONE_AT_A_TIME = Lock()
 
@@ -43,10 +45,11 @@ def check_emitted(design: Design) -> ProofResult:
     files; and that there is nothing which clocked proofs cannot see: latches, falling edges,
     asynchronous resets, a second clock, black boxes, wires with no driver or several. Where
     somebody edited the files, the circuits of the top module, of the engine that connects its
-    parts and of the memories must also be the ones that would be written: they connect what the
-    other proofs speak of, and these put memories of their own in place of the design's. Nor may
-    the files remember more than would be written: no proof within a bound and no sample waits as
-    long as a counter can. No proof and no simulation looks at a board's Verilog, so none of that
+    parts, of the memories and of the readout must also be the ones that would be written: they
+    connect what the other proofs speak of, these put memories of their own in place of the
+    design's, and a contract beside an edited circuit may be edited with it. Nor may the files
+    remember more than would be written: no proof within a bound and no sample waits as long as a
+    counter can. No proof and no simulation looks at a board's Verilog and pins, so none of that
     may be edited.
 
     Raises:
@@ -285,6 +288,7 @@ def _other_circuits(
     memories = (f"{name}_weights.v", *MEMORIES)
     reasons |= dict.fromkeys(memories, "is another memory than is generated")
     reasons["snn_engine.v"] = "connects the engine's modules in another way than is generated"
+    reasons[READOUT] = "is another readout than is generated, of classes and counts,"
     for file, reason in reasons.items():
         is_edited = file in ours and ours[file] != files[file]
         if is_edited and not same_circuit({**ours, file: files[file]}, ours, name):
@@ -292,7 +296,14 @@ def _other_circuits(
 
 
 def _edited_board(design: Design) -> Iterator[str]:
-    """Yield what was edited of the modules between the accelerator and the board's pins."""
+    """Yield what was edited between the accelerator and the board's pins, and of the pins."""
+    for path in design.manifest.paths("constraints"):
+        name = path.as_posix()
+        if changed := design.changed_lines(name):
+            yield (
+                f"{name}, which says where pins are and how fast the clock is, was edited "
+                f"({'; '.join(changed[:_MOST_NAMED])}): of that nothing is proved or simulated"
+            )
     for path in design.manifest.paths("board"):
         if path.as_posix() in (design.edited or ()):
             yield (

@@ -16,7 +16,7 @@ from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.tools import programs
 from sc_neurocore.tools.programs import ToolTimeoutError
 from sc_neurocore.verify.certificate import SCHEMA, as_bytes
-from sc_neurocore.verify.elaborated import elaborate, same_circuit
+from sc_neurocore.verify.elaborated import elaborate, new_state, same_circuit
 from sc_neurocore.verify.equivalence import prove_step
 from sc_neurocore.verify.netlist import STEP_FAMILIES, check_netlist
 from sc_neurocore.verify.properties import prove_properties
@@ -193,8 +193,8 @@ def _as_bytes(verilog: NeuronVerilog) -> dict[str, bytes]:
 def _other_registers(compiled: CompiledNeuron) -> ProofResult | None:
     """Return what is wrong with registers that somebody edited, beyond what is claimed of them.
 
-    That a state becomes what the step answers is no property of the bench: the module with the
-    registers must be the circuit that is generated, around whatever the step is.
+    The module with the registers must be the circuit that is generated, around whatever the step
+    is, and neither may remember more: a step that counts would answer rightly until it does not.
     """
     began = time.perf_counter()
     verilog, ours = compiled.verilog, _generated(compiled)
@@ -202,7 +202,9 @@ def _other_registers(compiled: CompiledNeuron) -> ProofResult | None:
         return None
     edited = replace(ours, registered=verilog.registered)
     try:
-        faults = list(elaborate(_as_bytes(verilog), verilog.name).faults)
+        found = elaborate(_as_bytes(verilog), verilog.name)
+        generated = elaborate(_as_bytes(ours), verilog.name)
+        faults = [*found.faults, *new_state(found, generated)]
         if not same_circuit(_as_bytes(edited), _as_bytes(ours), verilog.name):
             faults.append(
                 f"{verilog.name}.v is another circuit around the step than is generated: of that "

@@ -535,8 +535,10 @@ module snn_neurons #(
                                         && turns[(age-1)*TURN_BITS +: TURN_BITS] < clocks));
                         for (older = age + 1; older < AGES; older = older + 1)
                             if (there[older-1])
-                                assert ({groups[(older-1)*GROUP_BITS +: GROUP_BITS], turns[(older-1)*TURN_BITS +: TURN_BITS]}
-                                        < {groups[(age-1)*GROUP_BITS +: GROUP_BITS], turns[(age-1)*TURN_BITS +: TURN_BITS]});
+                                assert ({groups[(older-1)*GROUP_BITS +: GROUP_BITS],
+                                         turns[(older-1)*TURN_BITS +: TURN_BITS]}
+                                        < {groups[(age-1)*GROUP_BITS +: GROUP_BITS],
+                                           turns[(age-1)*TURN_BITS +: TURN_BITS]});
                     end else begin
                         // It was issued so many clocks ago: in this period, or in one that has ended.
                         if (served) assert (clocks == age + turns[(age-1)*TURN_BITS +: TURN_BITS]
@@ -544,7 +546,8 @@ module snn_neurons #(
                         else        assert (age + turns[(age-1)*TURN_BITS +: TURN_BITS] >= PERIOD);
                         for (older = age + 1; older < AGES && older < age + PERIOD; older = older + 1)
                             if (there[older-1])
-                                assert (turns[(older-1)*TURN_BITS +: TURN_BITS] != turns[(age-1)*TURN_BITS +: TURN_BITS]);
+                                assert (turns[(older-1)*TURN_BITS +: TURN_BITS]
+                                        != turns[(age-1)*TURN_BITS +: TURN_BITS]);
                     end
                 end
             end
@@ -571,8 +574,10 @@ module snn_neurons #(
         sums_there  = {(UNITS*SUM_BITS){1'b0}};
         sums_coming = {(UNITS*SUM_BITS){1'b0}};
         for (one = 0; one < TURNS; one = one + 1) begin
-            sums_there  = sums_there  | (standing[one*UNITS*SUM_BITS +: UNITS*SUM_BITS] & {(UNITS*SUM_BITS){slot_there == one}});
-            sums_coming = sums_coming | (job_sums[one*UNITS*SUM_BITS +: UNITS*SUM_BITS] & {(UNITS*SUM_BITS){which == one}});
+            sums_there  = sums_there
+                | (standing[one*UNITS*SUM_BITS +: UNITS*SUM_BITS] & {(UNITS*SUM_BITS){slot_there == one}});
+            sums_coming = sums_coming
+                | (job_sums[one*UNITS*SUM_BITS +: UNITS*SUM_BITS] & {(UNITS*SUM_BITS){which == one}});
         end
     end
     wire mine_1 = there[0] && turns[0 +: TURN_BITS] == which;
