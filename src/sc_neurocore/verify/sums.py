@@ -39,8 +39,8 @@ def prove_additions(
 
     The claims: the words of a sum come one after the other from the first, all for one group; no
     word brings an input twice, and no two words bring the same; an input's weights are those of its
-    group's row, and no row is read that there is not; a spike counts as one. They are about the
-    tokens at the door of the accumulator, which handles them in order.
+    group's row, and no row is read that there is not; a spike counts as one; each value of a frame
+    that is not zero goes into each of the sums, as it came in. They are about the tokens at the door of the accumulator, which handles them in order.
 
     Args:
         accelerator: The design; the proof's files go to its folder proof/additions.
@@ -62,7 +62,9 @@ def prove_additions(
         "for every frame, every content of the weight memory, every answer of the neuron units and "
         "every handshake, without bound: between two handovers each input of the layer, and each "
         "of its own spikes, enters the accumulator at most once, with its own row of the group's "
-        "weights, which is inside their memory, and with the value 1 if it is a spike"
+        "weights, which is inside their memory, and with the value 1 if it is a spike; each value "
+        "of the frame that is not zero enters, as it came in, through the event memory, which is "
+        "real by its contract"
     )
     return prove(folder, ADDITIONS, claims, RESET + _ASSUMED, depth, timeout)
 
