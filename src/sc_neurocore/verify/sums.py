@@ -40,7 +40,8 @@ def prove_additions(
     The claims: the words of a sum come one after the other from the first, all for one group; no
     word brings an input twice, and no two words bring the same; an input's weights are those of its
     group's row, and no row is read that there is not; a spike counts as one; each value of a frame
-    that is not zero goes into each of the sums, as it came in. They are about the tokens at the door of the accumulator, which handles them in order.
+    that is not zero goes into each of the sums, as it came in. They are about the
+    tokens at the door of the accumulator, which handles them in order.
 
     Args:
         accelerator: The design; the proof's files go to its folder proof/additions.

@@ -145,15 +145,13 @@ module snn_readout #(
     wire                    spike_of_n = (spike >> unit_of_n) & 1'b1;
     wire [STATE_BITS-1:0]   state_of_n = state >> (unit_of_n*STATE_BITS);
     wire [SCORE_BITS-1:0]   more_of_n;
-    generate
-        if (MEMBRANE_BITS > 0) begin : sums_of_states
-            wire signed [MEMBRANE_BITS-1:0] membrane = state_of_n[MEMBRANE_LOW +: MEMBRANE_BITS];
-            wire signed [SCORE_BITS-1:0]    wider    = membrane;
-            assign more_of_n = wider;
-        end else begin : counts
-            assign more_of_n = spike_of_n;
-        end
-    endgenerate
+    if (MEMBRANE_BITS > 0) begin : sums_of_states
+        wire signed [MEMBRANE_BITS-1:0] membrane = state_of_n[MEMBRANE_LOW +: MEMBRANE_BITS];
+        wire signed [SCORE_BITS-1:0]    wider    = membrane;
+        assign more_of_n = wider;
+    end else begin : sums_of_spikes
+        assign more_of_n = spike_of_n;
+    end
 
     // The score that n must have, once its first turn was; and whether it was in this sample.
     reg                  known = 1'b0, counts = 1'b0;
@@ -238,29 +236,27 @@ module snn_readout #(
         end
 
     // Whether some neuron has had enough, and who it was.
-    generate
-        if (ENOUGH > 0) begin : some_has_enough
-            reg [OUTPUT_BITS-1:0] who, lowest;
-            integer               one;
-            always @* begin
-                lowest = {OUTPUT_BITS{1'b0}};
-                for (one = UNITS - 1; one >= 0; one = one - 1)
-                    if (reaches[one]) lowest = one;
-            end
-            reg ever = 1'b0;   // a sample began
-            always @(posedge clk) begin
-                if (turn && reaches != {UNITS{1'b0}}) who <= neuron | lowest;
-                if (turn && is_first && neuron == {OUTPUT_BITS{1'b0}}) ever <= 1'b1;
-            end
-            always @(posedge clk)
-                if (holds && ever) begin
-                    if (known && counts && must >= ENOUGH) assert (enough);
-                    if (enough && who == n)                assert (known && counts && must >= ENOUGH);
-                    if (enough)                            assert (who <= last_output);
-                end
-            wire reached_enough = holds && known && enough;
+    if (ENOUGH > 0) begin : some_has_enough
+        reg [OUTPUT_BITS-1:0] who, lowest;
+        integer               each;
+        always @* begin
+            lowest = {OUTPUT_BITS{1'b0}};
+            for (each = UNITS - 1; each >= 0; each = each - 1)
+                if (reaches[each]) lowest = each;
         end
-    endgenerate
+        reg ever = 1'b0;   // a sample began
+        always @(posedge clk) begin
+            if (turn && reaches != {UNITS{1'b0}}) who <= neuron | lowest;
+            if (turn && is_first && neuron == {OUTPUT_BITS{1'b0}}) ever <= 1'b1;
+        end
+        always @(posedge clk)
+            if (holds && ever) begin
+                if (known && counts && must >= ENOUGH) assert (enough);
+                if (enough && who == n)                assert (known && counts && must >= ENOUGH);
+                if (enough)                            assert (who <= last_output);
+            end
+        wire reached_enough = holds && known && enough;
+    end
     wire reached_a_result = holds && known && is_result && was_asked && port == n && n != best_neuron;
 `endif
 
