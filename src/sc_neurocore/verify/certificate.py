@@ -34,6 +34,7 @@ from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.simulators import SIMULATORS, SimulatorName
 from sc_neurocore.verify.small_network import prove_small
 from sc_neurocore.verify.sums import prove_additions, prove_sums
+from sc_neurocore.verify.walking import prove_windows
 from sc_neurocore.verify.workers import prove_all
 
 SECOND_SIMULATOR: SimulatorName = "icarus"
@@ -208,11 +209,14 @@ def prove_design(
         (module, partial(_prove_datapath, accelerator, program, module))
         for program, module in zip(network.programs, accelerator.neuron_modules, strict=True)
     ]
+    has_windows = bool(accelerator.geometry.windows)
+    windows = {"windows": partial(prove_windows, accelerator)} if has_windows else {}
     others: dict[str, Callable[[], ProofResult]] = {
         "files": partial(check_emitted, design),
         "control": partial(prove_control, accelerator),
         "widths of the sums": partial(prove_sums, accelerator, network),
         "sums": partial(prove_additions, accelerator),
+        **windows,
         "lanes": partial(prove_lane, accelerator, network),
         "a small network": partial(prove_small, accelerator),
     }

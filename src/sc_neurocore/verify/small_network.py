@@ -153,7 +153,8 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
 
     The small engine has 2 lanes, or 1, and of neuron units, inputs per beat, pipeline registers and
     soft lanes none, or as many as make the engine's Verilog take the same branches as the design's.
-    Scores are counts of spikes, and every sample takes all its steps.
+    Scores are counts of spikes, and every sample takes all its steps. It has no windows, whatever
+    the design has: then the result says so.
 
     Args:
         accelerator: The design; the bench goes to its folder proof/small.
@@ -164,7 +165,7 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
         ToolFailedError: If Yosys cannot read the design.
     """
     g = accelerator.geometry
-    return prove_small_network(
+    result = prove_small_network(
         accelerator.directory / "proof" / "small",
         min(g.lanes, 2),
         Kind(
@@ -180,6 +181,9 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
         inputs_per_beat=min(g.beat, 2),
         soft_lanes=min(g.soft_lanes, 1),
     )
+    if not g.windows:
+        return result
+    return replace(result, bound=f"{result.bound}; a network of dense layers, without windows")
 
 
 def _take_engine(accelerator: Accelerator, directory: Path) -> None:
@@ -256,17 +260,23 @@ def _marked(network: IntegerNetwork, number: int, layer: EngineLayer, marks: Mar
     source = network.layers[number]
     limits, longest = (-_WEIGHT_LIMIT, _WEIGHT_LIMIT), longest_delay(source)
     bound = int(np.abs(accumulator_bias(source)).max())
-    shape = layer.incoming.weight.shape
-    weight = marks.make(f"w{number}", shape, limits)
-    delays = marks.make(f"d{number}", shape, (0, longest)) if longest else None
+    shape = (
+        layer.incoming.weight.shape
+    )  # of a dense layer, with axes of one place before and behind
+
+    def made(kind: str, shape: tuple[int, ...], limits: tuple[int, int]) -> NDArray[np.int64]:
+        return marks.make(f"{kind}{number}", shape[1:3], limits).reshape(shape)
+
+    weight = made("w", shape, limits)
+    delays = made("d", shape, (0, longest)) if longest else None
     own = layer.own
     if own is not None:
-        own = replace(own, weight=marks.make(f"r{number}", own.weight.shape, limits))
+        own = replace(own, weight=made("r", own.weight.shape, limits))
     return replace(
         layer,
         incoming=replace(layer.incoming, weight=weight, delays=delays),
         own=own,
-        bias=marks.make(f"b{number}", layer.bias.shape, (-bound, bound)),
+        bias=marks.make(f"b{number}", layer.bias.shape[1:], (-bound, bound))[np.newaxis],
     )
 
 

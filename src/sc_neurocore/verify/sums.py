@@ -23,6 +23,7 @@ from sc_neurocore.hdl.memories import memory_files
 from sc_neurocore.verify.bench import RESET, edited_parameters, prepare, prove
 from sc_neurocore.verify.control import bench_values
 from sc_neurocore.verify.result import ProofResult, ProofStatus
+from sc_neurocore.verify.walking import prove_tokens
 
 ADDITIONS = "sums: no input is added twice"
 BOUND = "sums: no accumulator can wrap with this network's weights"
@@ -41,7 +42,9 @@ def prove_additions(
     The claims: the words of a sum come one after the other from the first, all for one group; no
     word brings an input twice, and no two words bring the same; an input's weights are those of its
     group's row, and no row is read that there is not; a spike counts as one. They are about the
-    tokens at the door of the accumulator, which handles them in order.
+    tokens at the door of the accumulator, which handles them in order. Of a network with windows
+    the same is said in two claims, of which this proves the one on the scanner; which words are
+    fetched is the other one's, `verify.walking.prove_windows`.
 
     Args:
         accelerator: The design; the proof's files go to its folder proof/additions.
@@ -53,6 +56,8 @@ def prove_additions(
         ToolFailedError: If one of them cannot read the design.
     """
     g = accelerator.geometry
+    if g.windows:
+        return prove_tokens(accelerator, ADDITIONS, depth=depth, timeout=timeout)
     values = bench_values(g) | {"inside_paths": _weight_memories(g, accelerator.weights)}
     folder = prepare(accelerator, "additions", values, data_are_free=True)
     claims = (
