@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,13 @@ Format = Annotated[
         help="Format of the neurons' states: Q8.8, UQ8.8, Q8.8:nearest, Q8.8:wrap, …; or auto."
     ),
 ]
+NetworkFormat = Annotated[
+    str | None,
+    typer.Option(
+        help="Format of the neurons' states: Q8.8, UQ8.8, Q8.8:nearest, …; or auto, which is the "
+        "default of a network that was imported. Else Q8.8."
+    ),
+]
 ConstantBits = Annotated[
     int | None,
     typer.Option(help="Fraction bits of constants; by default they follow the format: 15 in Q8.8."),
@@ -39,6 +47,13 @@ Allow = Annotated[
     ),
 ]
 WeightBits = Annotated[int, typer.Option(help="Bits of a weight, 2 to 16.")]
+NetworkWeightBits = Annotated[
+    int | None,
+    typer.Option(
+        help="Bits of a weight, 2 to 16: 8, or, where the format of an imported network is chosen, "
+        "as few as do what its floats do."
+    ),
+]
 Lanes = Annotated[
     str,
     typer.Option(
@@ -63,6 +78,15 @@ WeightSlices = Annotated[
     int,
     typer.Option(metavar="N", help="Memories that the weights lie in side by side, for the clock."),
 ]
+
+
+def refuse_for_neuron(given: Mapping[str, bool]) -> None:
+    """Raise `UserError` for options that only networks have, if they are given."""
+    named = [name for name, is_given in given.items() if is_given]
+    if named:
+        raise UserError(f"{', '.join(named)}: for networks only, and this is a single neuron")
+
+
 Device = Annotated[
     str | None,
     typer.Option(help=f"The FPGA: {', '.join(DEVICES)}; that of the design or its board, or hx8k."),
