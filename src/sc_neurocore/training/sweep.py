@@ -81,12 +81,12 @@ def trials(dataset: str, options: RunOptions, grid: Mapping[str, Sequence[Any]])
             raise UserError(f"grid: {name} = {shown(values)}: expected a list of values")
     found = []
     for point in itertools.product(*grid.values()):
-        values = dict(zip(grid, point, strict=True))
-        training = {name: value for name, value in values.items() if name in of_training}
-        run = {name: value for name, value in values.items() if name in of_run}
+        chosen: dict[str, Any] = dict(zip(grid, point, strict=True))
+        training = {name: value for name, value in chosen.items() if name in of_training}
+        run = {name: value for name, value in chosen.items() if name in of_run}
         each = replace(options, training=replace(options.training, **training), **run)
         text = json.dumps([dataset, plain(each)], sort_keys=True)
-        found.append(Trial(values, each, hashlib.sha256(text.encode()).hexdigest()[:12]))
+        found.append(Trial(chosen, each, hashlib.sha256(text.encode()).hexdigest()[:12]))
     return found
 
 
@@ -191,7 +191,7 @@ def _cluster(backend: str, jobs: int, scheduler: str | None) -> Iterator[None]:
     """Have the workers of a backend ready."""
     if backend == "dask":
         try:
-            from distributed import Client
+            import distributed
         except ImportError as error:
             raise _missing("dask", "distributed", error) from None
         where: dict[str, Any] = {
@@ -199,7 +199,8 @@ def _cluster(backend: str, jobs: int, scheduler: str | None) -> Iterator[None]:
             "threads_per_worker": 1,
             "dashboard_address": None,
         }
-        with Client(scheduler) if scheduler else Client(**where):
+        client: Any = distributed.Client
+        with client(scheduler) if scheduler else client(**where):
             yield
     elif backend == "ray":
         try:
