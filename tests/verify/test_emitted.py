@@ -196,3 +196,35 @@ def test_an_edited_board_is_not_vouched_for(tmp_path: Path, require_tool: Requir
         result = check_emitted(design)
     assert result.status == "refuted"
     assert "rtl/board/board_commands.v" in result.detail
+
+
+def test_edited_pins_are_shown_and_not_vouched_for(
+    tmp_path: Path, require_tool: RequireTool
+) -> None:
+    require_tool("yosys")
+    compile_design(describe(), tmp_path, lanes=2, board="icebreaker")
+    path = tmp_path / "rtl" / "board" / "tiny_icebreaker.pcf"
+    ours = path.read_text()
+    path.write_text(f"# as on my desk\n{ours}")
+    with opened(tmp_path, allow_edited=True) as design:
+        assert check_emitted(design).status == "proved"
+    path.write_text(re.sub(r"set_io uart_tx \w+", "set_io uart_tx 45", ours))
+    with opened(tmp_path, allow_edited=True) as design:
+        result = check_emitted(design)
+    assert result.status == "refuted"
+    assert "+ set_io uart_tx 45" in result.detail and "- set_io uart_tx" in result.detail
+
+
+def test_an_edited_image_of_loaded_weights_is_refuted(
+    tmp_path: Path, require_tool: RequireTool
+) -> None:
+    require_tool("yosys")
+    compile_design(describe(), tmp_path, lanes=2, weights="loaded")
+    with opened(tmp_path) as design:
+        (path,) = [tmp_path / each for each in design.accelerator.memories if each.suffix != ".hex"]
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with opened(tmp_path, allow_edited=True) as design:
+        result = check_emitted(design)
+    assert result.status == "refuted"
+    assert f"{path.name} does not hold this network's numbers" in result.detail

@@ -62,6 +62,8 @@ class BuildReport:
         versions: Version by tool.
         edited: Files that are not what the network and the choices give, and were built as they
             are.
+        kept: Constraints that lay in the build's folder and were used as they are: somebody
+            assigned pins there.
         verification: Whether the design is verified, in a line.
         design: The SHA-256 of every file of the design that was built.
         files: The SHA-256 of every file that the build made.
@@ -88,6 +90,7 @@ class BuildReport:
     seconds: dict[str, float]
     versions: dict[str, str]
     edited: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
     verification: str = ""
     design: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
@@ -244,6 +247,8 @@ def _build(
             for path in sorted(job.folder.iterdir())
         }
         report = _report(job, product)
+        if earlier is not None and files.get(name) == earlier:
+            report = replace(report, kept=(name,))
     made = {name: sha256(content) for name, content in files.items()}
     return replace(report, files=made), files
 

@@ -36,7 +36,7 @@ BENCH_MODULES = (
     "testbench",
     "control",
     "additions",
-    "lanes",
+    "currents",
     "lane_currents",
     "small",
     "small_reference",

@@ -85,7 +85,7 @@ def prove_control(accelerator: Accelerator, *, depth: int = 8, timeout: float = 
             f"every clock"
         )
     folder = prepare(accelerator, "control", values, data_are_free=True)
-    return prove(accelerator, folder, NAME, claims, RESET, depth, timeout, figures)
+    return prove(folder, NAME, claims, RESET, depth, timeout, figures)
 
 
 def most_clocks(geometry: Geometry, steps: int) -> int:

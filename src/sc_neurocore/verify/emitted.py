@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from threading import Lock
 
 from sc_neurocore.errors import CheckFailedError, ToolFailedError
 from sc_neurocore.fixed.network import IntegerNetwork
@@ -30,7 +32,10 @@ from sc_neurocore.verify.windows import RANDOM_BITS, TRIALS, Tables, other_sums,
 
 NAME = "files: sizes, tables and numbers are those of the network"
 ENGINE, LAYERS, WINDOWS = "engine", "layers", "windows"
+READOUT = "snn_readout.v"
+"""Who edits it can edit its contract, too."""
 _MOST_NAMED = 4
+_ONE_AT_A_TIME = Lock()
 
 
 def check_emitted(design: Design) -> ProofResult:
@@ -39,11 +44,13 @@ def check_emitted(design: Design) -> ProofResult:
     Every parameter of the engine, every entry of the layers' table, every word of the memories'
     files; and that there is nothing which clocked proofs cannot see: latches, falling edges,
     asynchronous resets, a second clock, black boxes, wires with no driver or several. Where
-    somebody edited the files, the circuits of the top module and of the memories must also be the
-    ones that would be written: the top connects what the other proofs speak of, and these put
-    memories of their own in place of the design's. Nor may the files remember more than would be
-    written: no proof within a bound and no sample waits as long as a counter can. No proof and no
-    simulation looks at a board's Verilog, so none of that may be edited.
+    somebody edited the files, the circuits of the top module, of the engine that connects its
+    parts, of the memories and of the readout must also be the ones that would be written: they
+    connect what the other proofs speak of, these put memories of their own in place of the
+    design's, and a contract beside an edited circuit may be edited with it. Nor may the files
+    remember more than would be written: no proof within a bound and no sample waits as long as a
+    counter can. No proof and no simulation looks at a board's Verilog and pins, so none of that
+    may be edited.
 
     Raises:
         ToolMissingError: If Yosys is not installed.
@@ -92,7 +99,7 @@ def check_emitted(design: Design) -> ProofResult:
 def _differences(design: Design, expected: Mapping[str, tuple[int, ...]]) -> Iterator[str]:
     accelerator = design.accelerator
     files = _files(accelerator)
-    found = elaborate(files, accelerator.top)
+    found = elaborated(accelerator)
     yield from found.faults
     yield from compare(found, {ENGINE: accelerator.geometry.parameters})
     yield from _other_words(found, expected)
@@ -107,6 +114,38 @@ def _differences(design: Design, expected: Mapping[str, tuple[int, ...]]) -> Ite
         for each in new_state(found, elaborate(ours, accelerator.top)):
             yield f"{each}: what waits there for longer than anybody looks is not found"
         yield from _edited_board(design)
+
+
+def elaborated(accelerator: Accelerator) -> Elaboration:
+    """Return the emitted core as Yosys elaborates it: once, as long as its files are the same.
+
+    Raises:
+        ToolMissingError, ToolTimeoutError, ToolFailedError: As `elaborate`.
+    """
+    with _ONE_AT_A_TIME:
+        return _elaborated(tuple(_files(accelerator).items()), accelerator.top)
+
+
+@lru_cache(maxsize=2)
+def _elaborated(files: tuple[tuple[str, bytes], ...], top: str) -> Elaboration:
+    return elaborate(dict(files), top)
+
+
+def parameters_of(accelerator: Accelerator, module: str) -> list[dict[str, int]]:
+    """Return the numbers that the emitted core gives a module's parameters.
+
+    Returns:
+        One set for each way in which the module is there; none if it is not.
+
+    Raises:
+        ToolMissingError, ToolTimeoutError, ToolFailedError: As `elaborate`.
+    """
+    found: list[dict[str, int]] = []
+    for instance in elaborated(accelerator).instances.values():
+        numbers = {k: v for k, v in instance.parameters.items() if isinstance(v, int)}
+        if instance.module == module and numbers not in found:
+            found.append(numbers)
+    return found
 
 
 def _files(accelerator: Accelerator) -> dict[str, bytes]:
@@ -248,6 +287,8 @@ def _other_circuits(
     reasons = {top: "connects engine, tables and equations in another way than is generated"}
     memories = (f"{name}_weights.v", *MEMORIES)
     reasons |= dict.fromkeys(memories, "is another memory than is generated")
+    reasons["snn_engine.v"] = "connects the engine's modules in another way than is generated"
+    reasons[READOUT] = "is another readout than is generated, of classes and counts,"
     for file, reason in reasons.items():
         is_edited = file in ours and ours[file] != files[file]
         if is_edited and not same_circuit({**ours, file: files[file]}, ours, name):
@@ -255,7 +296,14 @@ def _other_circuits(
 
 
 def _edited_board(design: Design) -> Iterator[str]:
-    """Yield what was edited of the modules between the accelerator and the board's pins."""
+    """Yield what was edited between the accelerator and the board's pins, and of the pins."""
+    for path in design.manifest.paths("constraints"):
+        name = path.as_posix()
+        if changed := design.changed_lines(name):
+            yield (
+                f"{name}, which says where pins are and how fast the clock is, was edited "
+                f"({'; '.join(changed[:_MOST_NAMED])}): of that nothing is proved or simulated"
+            )
     for path in design.manifest.paths("board"):
         if path.as_posix() in (design.edited or ()):
             yield (

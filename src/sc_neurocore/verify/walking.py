@@ -52,7 +52,7 @@ def prove_windows(accelerator: Accelerator, *, depth: int = 4, timeout: float = 
         "the controller asks for all blocks of a place, then for the next place: shown by “control”",
     )
     folder = prepare(accelerator, "windows", values)
-    return prove(accelerator, folder, NAME, claims, assumed, depth, timeout)
+    return prove(folder, NAME, claims, assumed, depth, timeout)
 
 
 def _window(layer: LayerGeometry) -> Window:
