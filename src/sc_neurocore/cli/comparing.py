@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from sc_neurocore.cli import options
 from sc_neurocore.cli.console import reporting
 from sc_neurocore.cli.stages import (
+    compared_samples,
     find_network,
     find_samples,
     integers_of,
@@ -24,6 +26,8 @@ from sc_neurocore.equation.parser import parse_neuron
 from sc_neurocore.errors import DataError
 from sc_neurocore.files import write_atomically
 from sc_neurocore.fixed.choosing import (
+    AUTO_FORMAT,
+    CLOSE_TARGET,
     USUAL_TARGET,
     Chosen,
     Target,
@@ -33,6 +37,7 @@ from sc_neurocore.fixed.choosing import (
 )
 from sc_neurocore.fixed.comparison import NeuronComparison, compare_neuron
 from sc_neurocore.fixed.lowering import lower
+from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.network_comparison import (
     COMPARED_SAMPLES,
     NetworkComparison,
@@ -45,6 +50,7 @@ from sc_neurocore.folders import sole_writer
 from sc_neurocore.network.description import NetworkDescription
 
 Rows = list[tuple[str, ...]]
+USUAL_FORMAT = "Q8.8"
 
 
 def compare(
@@ -65,9 +71,9 @@ def compare(
         ),
     ] = None,
     scale: options.Scale = None,
-    format: options.Format = "Q8.8",
+    format: options.NetworkFormat = None,
     constant_bits: options.ConstantBits = None,
-    weight_bits: options.WeightBits = 8,
+    weight_bits: options.NetworkWeightBits = None,
     steps: Annotated[int, typer.Option(min=10, help="Steps of the standard currents.")] = STEPS,
     samples: Annotated[
         int, typer.Option(min=1, help="At most so many inputs of a network.")
@@ -89,23 +95,24 @@ def compare(
         if is_neuron(source):
             neuron = parse_neuron(read_equations(source))
             stimulus = currents(neuron, data, steps)
-            chosen = chosen_for_neuron(neuron, stimulus, format, constant_bits, target)
+            chosen = chosen_for_neuron(
+                neuron, stimulus, format or USUAL_FORMAT, constant_bits, target
+            )
             found: NeuronComparison | NetworkComparison
             found = compare_neuron(lower(neuron, chosen.formats), stimulus)
         else:
             description = find_network(source)
             asked = find_samples(description, None, data, scale, samples)
             inputs, origin = integers_of(asked)
-            chosen = chosen_for_network(
-                description, format, constant_bits, weight_bits, (inputs, origin), target
-            )
-            formats = chosen.formats
-            network = quantize(
+            numbers = chosen_for_network(
                 description,
-                formats.text,
+                format,
+                constant_bits,
                 weight_bits,
-                constant_bits=formats.constant_fraction_bits,
+                (inputs, origin),
+                None if target == USUAL_TARGET else target,
             )
+            chosen, network = numbers.chosen, numbers.network(description)
             found = compare_network(description, network, inputs, origin)
         content = {**found.as_dict(), "tried": [each.as_dict() for each in chosen.tried]}
         rows: Rows = [("format", describe(chosen)), *tried_rows(chosen), *_rows(found)]
@@ -127,21 +134,55 @@ def chosen_for_neuron(
     return choose_for_neuron(neuron, stimulus, format, target, constant_bits)
 
 
+@dataclass(frozen=True)
+class Numbers:
+    """What a network's numbers become: the format that was chosen, and the bits of its weights."""
+
+    chosen: Chosen
+    weight_bits: int
+
+    def network(self, description: NetworkDescription) -> IntegerNetwork:
+        """Return the network in integers."""
+        formats = self.chosen.formats
+        return quantize(
+            description,
+            formats.text,
+            self.weight_bits,
+            constant_bits=formats.constant_fraction_bits,
+        )
+
+
 def chosen_for_network(
     description: NetworkDescription,
-    format: str,
+    format: str | None,
     constant_bits: int | None,
-    weight_bits: int,
+    weight_bits: int | None,
     inputs: tuple[NDArray[np.int64], str] | None = None,
-    target: Target = USUAL_TARGET,
-) -> Chosen:
-    """Return the format that is named, or choose one on inputs, or on those of the network."""
+    target: Target | None = None,
+) -> Numbers:
+    """Return the format that is named, or choose one on inputs, or on those of the network.
+
+    Of a network that was imported, format and weights are chosen where nothing is named, so that
+    integers do what its floats do.
+    """
+    is_imported = "nir_dt" in description.metadata
+    if format is None:
+        format = AUTO_FORMAT if is_imported else USUAL_FORMAT
     if not is_auto(format):
-        return Chosen(FixedPoint.parse(format, constant_bits), ())
-    numbers, origin = inputs or integers_of(find_samples(description, samples=COMPARED_SAMPLES))
-    return choose_for_network(
-        description, numbers, origin, weight_bits, format, target, constant_bits
+        return Numbers(Chosen(FixedPoint.parse(format, constant_bits), ()), weight_bits or 8)
+    numbers, origin = inputs or integers_of(
+        find_samples(description, samples=compared_samples(description))
     )
+    chosen = choose_for_network(
+        description,
+        numbers,
+        origin,
+        None if is_imported and weight_bits is None else weight_bits or 8,
+        format,
+        target or (CLOSE_TARGET if is_imported else USUAL_TARGET),
+        constant_bits,
+    )
+    return Numbers(chosen, chosen.weight_bits or weight_bits or 8)
 
 
 def describe(chosen: Chosen) -> str:

@@ -9,6 +9,7 @@ import typer
 
 from sc_neurocore.cli import options
 from sc_neurocore.cli.comparing import (
+    USUAL_FORMAT,
     chosen_for_network,
     describe,
     tried_rows,
@@ -16,6 +17,7 @@ from sc_neurocore.cli.comparing import (
 from sc_neurocore.cli.console import reporting
 from sc_neurocore.cli.neurons import compile_neuron_of, verify_neuron_of
 from sc_neurocore.cli.stages import (
+    compared_samples,
     find_design,
     find_network,
     find_samples,
@@ -23,7 +25,7 @@ from sc_neurocore.cli.stages import (
     is_neuron,
     samples_or_random,
 )
-from sc_neurocore.fixed.network_comparison import COMPARED_SAMPLES, compare_network
+from sc_neurocore.fixed.network_comparison import compare_network
 from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
@@ -48,10 +50,10 @@ def compile_(
         ),
     ],
     out: Out,
-    format: options.Format = "Q8.8",
+    format: options.NetworkFormat = None,
     constant_bits: options.ConstantBits = None,
     allow: options.Allow = None,
-    weight_bits: options.WeightBits = 8,
+    weight_bits: options.NetworkWeightBits = None,
     lanes: options.Lanes = "8",
     device: options.TargetDevice = None,
     schedule: options.Schedule = AUTO,
@@ -71,7 +73,7 @@ def compile_(
         if is_neuron(run):
             options.refuse_for_neuron(
                 {
-                    "--weight-bits": weight_bits != 8,
+                    "--weight-bits": weight_bits is not None,
                     "--lanes": lanes != "8",
                     "--schedule": schedule != AUTO,
                     "--units": units != 1,
@@ -85,24 +87,32 @@ def compile_(
                 }
             )
             compile_neuron_of(
-                run, out, format, pipeline, constant_bits, allow or (), device, report
+                run,
+                out,
+                format or USUAL_FORMAT,
+                pipeline,
+                constant_bits,
+                allow or (),
+                device,
+                report,
             )
             return
-        number: int | Literal["auto"] = "auto"
+        lane_count: int | Literal["auto"] = "auto"
         if lanes != "auto":
-            number = options.number_of_lanes(lanes)
+            lane_count = options.number_of_lanes(lanes)
         description = find_network(run)
-        asked = samples_or_random(description, data, scale, COMPARED_SAMPLES)
+        asked = samples_or_random(description, data, scale, compared_samples(description))
         inputs, origin = integers_of(asked)
-        taken = chosen_for_network(
+        numbers = chosen_for_network(
             description, format, constant_bits, weight_bits, (inputs, origin)
         )
+        taken, weight_bits = numbers.chosen, numbers.weight_bits
         compiled = compile_design(
             description,
             out,
             taken.formats.text,
             weight_bits,
-            number,
+            lane_count,
             schedule,
             device=device,
             board=board,
@@ -137,7 +147,7 @@ def compile_(
             ("top module", manifest.top),
             ("network", manifest.network.sha256),
             ("schedule", manifest.choices.schedule),
-            ("format", describe(taken)),
+            ("format", f"{describe(taken)}; weights of {weight_bits} bits"),
             *tried_rows(taken),
             *numerics.lines(),
             ("float against integers", f"{both.line}; on {both.samples} of {origin}"),

@@ -11,6 +11,7 @@ from sc_neurocore.cli import options
 from sc_neurocore.cli.comparing import chosen_for_network
 from sc_neurocore.cli.console import reporting
 from sc_neurocore.cli.stages import (
+    compared_samples,
     evaluate_float,
     evaluate_integers,
     find_network,
@@ -21,9 +22,9 @@ from sc_neurocore.cli.stages import (
 )
 from sc_neurocore.cli.writing import FORMS, write_export
 from sc_neurocore.errors import UserError
-from sc_neurocore.fixed.network_comparison import COMPARED_SAMPLES, compare_network
-from sc_neurocore.fixed.quantize import quantize
+from sc_neurocore.fixed.network_comparison import compare_network
 from sc_neurocore.folders import sole_writer
+from sc_neurocore.kernels.workload import measure_workload
 from sc_neurocore.network.encoding import WeightEncoding
 
 
@@ -32,9 +33,9 @@ def evaluate(
     dataset: options.Dataset = None,
     data: options.Data = None,
     scale: options.Scale = None,
-    format: options.Format = "Q8.8",
+    format: options.NetworkFormat = None,
     constant_bits: options.ConstantBits = None,
-    weight_bits: options.WeightBits = 8,
+    weight_bits: options.NetworkWeightBits = None,
     as_json: options.Json = False,
 ) -> None:
     """Measure the accuracy in floats and in integers, and how well both agree.
@@ -46,15 +47,13 @@ def evaluate(
         description = find_network(run)
         asked = find_samples(description, dataset, data, scale)
         classes = evaluate_float(description, asked)
-        inputs, origin = integers_of(asked, COMPARED_SAMPLES)
-        chosen = chosen_for_network(
+        inputs, origin = integers_of(asked, compared_samples(description))
+        numbers = chosen_for_network(
             description, format, constant_bits, weight_bits, (inputs, origin)
         )
-        formats = chosen.formats
-        network = quantize(
-            description, formats.text, weight_bits, constant_bits=formats.constant_fraction_bits
-        )
+        network = numbers.network(description)
         fixed, _ = evaluate_integers(network, asked, classes, report.progress)
+        workload = measure_workload(description, inputs)
         both = compare_network(description, network, inputs, origin)
         content = {
             "network": description.name,
@@ -64,14 +63,28 @@ def evaluate(
             "test_size": len(asked),
             "samples": asked.as_dict(),
             "fixed": fixed,
+            "neurobench": workload.as_dict(),
             "comparison": both.as_dict(),
+            "tried": [each.as_dict() for each in numbers.chosen.tried],
         }
         rows = [
             ("network", f"{description.name} {description.content_hash[:12]}…"),
             ("data", asked.line),
             ("float", percent(asked.accuracy(classes))),
-            (f"{fixed['format']}, {weight_bits}-bit weights", percent(fixed["accuracy"])),
+            (f"{fixed['format']}, {numbers.weight_bits}-bit weights", percent(fixed["accuracy"])),
             ("float against integers", both.line),
+            ("memory", f"{workload.footprint:,} bytes in floats"),
+            (
+                "sparsity",
+                f"{workload.activation_sparsity:.1%} of activations and "
+                f"{workload.connection_sparsity:.1%} of weights are 0",
+            ),
+            (
+                "operations per sample",
+                f"{workload.effective_macs:,.0f} multiply-accumulates and "
+                f"{workload.effective_acs:,.0f} additions of {workload.dense_operations:,.0f}",
+            ),
+            *both.warnings,
         ]
         report.result(content, rows)
 
@@ -120,6 +133,13 @@ def export(
     encoding: options.Encoding = "sign-magnitude",
     format: options.Format = "Q8.8",
     weight_bits: options.WeightBits = 8,
+    dt: Annotated[
+        float | None,
+        typer.Option(help="With --to nir: length of a time step; that of the file it came from."),
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option(help="With --to nir: euler or exponential-euler, likewise.")
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Write the weights as probabilities (sc) or as integers (fixed)."""
@@ -129,6 +149,6 @@ def export(
         description = find_network(run)
         folder = out or (run.parent if run.is_file() else run) / "export" / to
         with sole_writer(folder, "export"):
-            paths = write_export(description, to, folder, encoding, format, weight_bits)
+            paths = write_export(description, to, folder, encoding, format, weight_bits, dt, method)
         names = [path.as_posix() for path in paths]
         report.result({"to": to, "files": names}, [("written", name) for name in names])

@@ -121,5 +121,6 @@ def verify_neuron_of(
     ]
     rows += [("edited by hand", name, "") for name in certificate.edited]
     rows.append(("certificate", (directory / CERTIFICATE).as_posix(), ""))
+    rows.append(("verdict", "holds" if certificate.holds else "fails", certificate.verdict))
     report.result(certificate.as_dict(), rows)
     report.exit_code = 0 if certificate.holds else 1

@@ -28,6 +28,13 @@ Format = Annotated[
         help="Format of the neurons' states: Q8.8, UQ8.8, Q8.8:nearest, Q8.8:wrap, …; or auto."
     ),
 ]
+NetworkFormat = Annotated[
+    str | None,
+    typer.Option(
+        help="Format of the neurons' states: Q8.8, UQ8.8, Q8.8:nearest, …; or auto, which is the "
+        "default of a network that was imported. Else Q8.8."
+    ),
+]
 ConstantBits = Annotated[
     int | None,
     typer.Option(help="Fraction bits of constants; by default they follow the format: 15 in Q8.8."),
@@ -40,6 +47,13 @@ Allow = Annotated[
     ),
 ]
 WeightBits = Annotated[int, typer.Option(help="Bits of a weight, 2 to 16.")]
+NetworkWeightBits = Annotated[
+    int | None,
+    typer.Option(
+        help="Bits of a weight, 2 to 16: 8, or, where the format of an imported network is chosen, "
+        "as few as do what its floats do."
+    ),
+]
 Lanes = Annotated[
     str,
     typer.Option(

@@ -5,6 +5,7 @@ The single commands and the demo run the same functions.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from sc_neurocore.data.samples import Samples, load_samples, random_samples
 from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.files import inside
 from sc_neurocore.fixed.network import IntegerNetwork
+from sc_neurocore.fixed.network_comparison import COMPARED_SAMPLES
 from sc_neurocore.fpga.build import BuildReport
 from sc_neurocore.fpga.energy import Activity, estimate_energy
 from sc_neurocore.hdl.manifest import MANIFEST
+from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST
 from sc_neurocore.interop.importing import NIR_SUFFIX, read_nir
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription
@@ -32,6 +35,7 @@ from sc_neurocore.verify.cosimulation import CosimulationResult
 
 Classes = NDArray[np.int64]
 RANDOM_SAMPLES = 100
+_STATES_COMPARED = 1 << 24
 
 
 def find_network(run: Path) -> NetworkDescription:
@@ -106,6 +110,13 @@ def samples_or_random(
         return random_samples(description, samples)
 
 
+def compared_samples(description: NetworkDescription) -> int:
+    """Return how many samples are compared: fewer of a network whose every state fills memory."""
+    neurons = sum(math.prod(stage.shape) for stage in description.stages())
+    most = _STATES_COMPARED // (description.steps * neurons)
+    return max(1, min(COMPARED_SAMPLES, most))
+
+
 def integers_of(samples: Samples, count: int = 0) -> tuple[NDArray[np.int64], str]:
     """Return the first samples as networks read them, and what they are."""
     inputs = np.asarray(samples.first(count).network_inputs(), dtype=np.int64)
@@ -113,9 +124,19 @@ def integers_of(samples: Samples, count: int = 0) -> tuple[NDArray[np.int64], st
 
 
 def find_design(directory: Path) -> Path:
-    """Return the design folder: the one given, or the one inside a demo's folder."""
+    """Return the design folder: the one given, or the one inside a demo's folder.
+
+    Raises:
+        UserError: If it is the folder of a neuron, which has no inputs and outputs of its own.
+    """
     if (directory / MANIFEST).exists():
         return directory
+    if (directory / NEURON_MANIFEST).exists():
+        raise UserError(
+            f"{directory} is a compiled neuron, a module to stand in a design, and no network: "
+            f"verify proves it; to build or run one, compile a network whose layers have this "
+            f"neuron, and give that folder"
+        )
     inner = inside(directory, "design")
     return inner if (inner / MANIFEST).exists() else directory
 

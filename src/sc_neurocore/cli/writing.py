@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save as save_tensors
 
+from sc_neurocore.equation.ode import Method
+from sc_neurocore.errors import UserError
 from sc_neurocore.files import write_atomically
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.folders import replace_files
-from sc_neurocore.interop.exporting import TIME_STEP, differences, write_nir
+from sc_neurocore.interop.exporting import differences, time_step, write_nir
 from sc_neurocore.network.description import DelayDense, NetworkDescription, WeightedLayer
 from sc_neurocore.network.encoding import WeightEncoding, encode_weights
 
@@ -29,6 +31,8 @@ def write_export(
     encoding: str,
     format: str,
     weight_bits: int,
+    dt: float | None = None,
+    method: str | None = None,
 ) -> list[Path]:
     """Write FORM.json and FORM.safetensors, or nir.json and network.nir; return their paths.
 
@@ -38,7 +42,9 @@ def write_export(
         UserError: For a network that has no such form.
     """
     if form == "nir":
-        return _write_nir(description, folder)
+        return _write_nir(description, folder, dt, cast("Method | None", method))
+    if dt is not None or method is not None:
+        raise UserError(f"--dt and --method are for --to nir: {form} has no time constants")
     if form == "sc":
         content, arrays = _probabilities(description, cast(WeightEncoding, encoding))
     else:
@@ -52,16 +58,17 @@ def write_export(
     return [folder / meaning, folder / tensors]
 
 
-def _write_nir(description: NetworkDescription, folder: Path) -> list[Path]:
+def _write_nir(
+    description: NetworkDescription, folder: Path, dt: float | None, method: Method | None
+) -> list[Path]:
     network, meaning = folder / "network.nir", folder / "nir.json"
     content = {
         "network": description.name,
         "sha256": description.content_hash,
-        "dt": TIME_STEP,
-        "method": "euler",
-        "a_reader_that_ignores_our_notes_differs_in": differences(description),
+        **time_step(description, dt, method),
+        "a_reader_that_ignores_our_notes_differs_in": differences(description, dt, method),
     }
-    write_nir(description, network, dt=TIME_STEP, allow_differences=True)
+    write_nir(description, network, dt=dt, method=method, allow_differences=True)
     write_atomically(meaning, (json.dumps(content, indent=2) + "\n").encode())
     return [meaning, network]
 

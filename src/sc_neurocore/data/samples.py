@@ -102,11 +102,19 @@ class Samples:
 
 
 def random_samples(description: NetworkDescription, count: int, seed: int = 0) -> Samples:
-    """Return random inputs of a network, any integer as likely as any other."""
+    """Return random inputs of a network, any integer as likely as any other.
+
+    Of frames per step, each sample has its own share of zeros, from half of its values to all: real
+    spikes are rarer than chance.
+    """
     coding = description.input
     steps = () if coding.kind == "static" else (description.steps,)
     shape = (count, *steps, *coding.shape)
-    inputs = np.random.default_rng(seed).integers(coding.low, coding.high + 1, size=shape)
+    random = np.random.default_rng(seed)
+    inputs = random.integers(coding.low, coding.high + 1, size=shape)
+    if steps:
+        shares = random.random((count, *(1,) * (len(shape) - 1)))
+        inputs *= random.random(shape) < shares
     return Samples("random", inputs, coding, None, f"random inputs, seed {seed}")
 
 

@@ -7,7 +7,8 @@ tried stands in the table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,12 +17,14 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.choosing_neuron import choose_for_neuron
 from sc_neurocore.fixed.logic import luts
 from sc_neurocore.fixed.lowering import NeuronProgram
-from sc_neurocore.fixed.network_comparison import compare_network
+from sc_neurocore.fixed.network_comparison import NetworkComparison, compare_network
 from sc_neurocore.fixed.qformat import MAXIMUM_WIDTH, FixedPoint, QFormat
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.fixed.trials import (
     AUTO_FORMAT,
+    CLOSE_TARGET,
     USUAL_TARGET,
+    WEIGHT_CHOICES,
     Chosen,
     Target,
     Tried,
@@ -31,23 +34,33 @@ from sc_neurocore.fixed.trials import (
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription
 
-__all__ = ["AUTO_FORMAT", "USUAL_TARGET", "Chosen", "Target", "Tried", "choose_for_network",
-           "choose_for_neuron", "is_auto"]  # fmt: skip
+__all__ = [
+    "AUTO_FORMAT",
+    "CLOSE_TARGET",
+    "USUAL_TARGET",
+    "Chosen",
+    "Target",
+    "Tried",
+    "choose_for_network",
+    "choose_for_neuron",
+    "is_auto",
+]
 
 CURRENT_EXTRA_BITS = 4
 _FIRST_GUESS = 8
+_APART = 2
 
 
 def choose_for_network(
     description: NetworkDescription,
     inputs: ArrayLike,
     origin: str,
-    weight_bits: int | Sequence[int] = 8,
+    weight_bits: int | Sequence[int] | None = 8,
     format: str = AUTO_FORMAT,
     target: Target = USUAL_TARGET,
     constant_bits: int | None = None,
 ) -> Chosen:
-    """Choose the format of a network's neurons.
+    """Choose the format of a network's neurons, and the bits of its weights.
 
     What the weights' own rounding costs no format brings back: the agreement that is asked for is
     at most that of the widest format.
@@ -56,7 +69,7 @@ def choose_for_network(
         description: The network.
         inputs: Integers of its input encoding; a few dozen.
         origin: What they are.
-        weight_bits: Bits of a weight.
+        weight_bits: Bits of a weight; None for the fewest of `WEIGHT_CHOICES` that are enough.
         format: "auto", and after it `:nearest` or `:wrap` where that is wanted.
         target: What is good enough.
         constant_bits: Fraction bits of constants; by default they follow the format.
@@ -69,34 +82,57 @@ def choose_for_network(
         float(np.abs(trace).max()) for states in floats.states for trace in states.values()
     )
 
-    def compared(form: QFormat) -> tuple[NeuronProgram, float, float]:
-        network = quantize(description, form, weight_bits, constant_bits=constant_bits)
-        found = compare_network(description, network, inputs, origin, floats)
-        return network.layers[0].program, found.spike_agreement, found.mean_state_error
-
     whole = integer_bits(largest)
-    _, best, least = compared(_form(format, whole, max(24 - whole, 8)))
+    widest_bits = max(24 - whole, 8)
+    widest_form = _form(format, whole, widest_bits)
+    next_form = _form(format, whole, widest_bits - _APART)
+
+    def attempt(form: QFormat, bits: int | Sequence[int], wanted: Target) -> Tried:
+        network = quantize(description, form, bits, constant_bits=constant_bits)
+        found = compare_network(description, network, inputs, origin, floats)
+        own = bits if weight_bits is None and isinstance(bits, int) else None
+        return _tried(network.layers[0].program, found, own, wanted)
+
+    choices = WEIGHT_CHOICES if weight_bits is None else (weight_bits,)
+    for bits in choices:
+        widest = attempt(widest_form, bits, target)
+        # A recurrent network may come out right by chance; hardly twice.
+        is_enough = widest.is_enough and attempt(next_form, bits, target).is_enough
+        if is_enough:
+            break
     reachable = Target(
-        agreement=min(target.agreement, best - 0.005),
-        state_error=max(target.state_error, 1.1 * least),
+        agreement=min(target.agreement, widest.spike_agreement - 0.005),
+        state_error=max(target.state_error, 1.1 * widest.mean_state_error),
+        equal_spikes=min(target.equal_spikes, (widest.equal_spikes or 0.0) - 0.005),
     )
+    wanted = target if is_enough else reachable
+    best = attempt(widest_form, bits, wanted)
+    chosen = _search(
+        description.name,
+        format,
+        largest,
+        lambda form: attempt(form, bits, wanted),
+        wanted,
+        {widest_bits: best} if best.is_enough else {},
+    )
+    return replace(chosen, weight_bits=best.weight_bits)
 
-    def attempt(form: QFormat) -> Tried:
-        return _tried(*compared(form), reachable)
 
-    return _search(description.name, format, largest, attempt, reachable)
-
-
-def _tried(program: NeuronProgram, agreement: float, error: float, target: Target) -> Tried:
+def _tried(
+    program: NeuronProgram, found: NetworkComparison, weight_bits: int | None, target: Target
+) -> Tried:
     formats = program.fixed_point
+    agreement, error = found.spike_agreement, found.mean_state_error
     return Tried(
         format=str(formats.state),
         constant_bits=formats.constant_fraction_bits,
         spike_agreement=agreement,
         mean_state_error=error,
-        is_enough=target.met_by(agreement, error),
+        is_enough=target.met_by(agreement, error, found.equal_spikes),
         width=formats.state.width,
         luts=luts(program.program),
+        equal_spikes=found.equal_spikes,
+        weight_bits=weight_bits,
     )
 
 
@@ -111,6 +147,7 @@ def _search(
     largest: float,
     attempt: Callable[[QFormat], Tried],
     target: Target,
+    enough: Mapping[int, Tried],
 ) -> Chosen:
     whole = integer_bits(largest)
     most = MAXIMUM_WIDTH - CURRENT_EXTRA_BITS - whole
@@ -119,7 +156,9 @@ def _search(
             f"{name}: its numbers go up to {largest:.3g}, for which no format of "
             f"{MAXIMUM_WIDTH - CURRENT_EXTRA_BITS} bits is wide enough: use larger units"
         )
-    tried: dict[int, Tried] = {}
+    tried: dict[int, Tried] = dict(enough)
+    if enough:  # more fraction bits than are known to be enough are not looked at
+        most = min(most, *enough)
 
     def is_enough(bits: int) -> bool:
         if bits not in tried:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore.fixed.comparison import Divergence, StateComparison, agreement, compare_states
-from sc_neurocore.fixed.network import IntegerNetwork
+from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
 from sc_neurocore.kernels.inference import NetworkRun
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription
@@ -111,6 +111,16 @@ class NetworkComparison:
     @property
     def warnings(self) -> tuple[tuple[str, str], ...]:
         """What a user should know before the integers are trusted."""
+        mute = tuple(
+            (
+                "warning",
+                f"{each.name}: never fires on {self.origin}, in floats or integers: is it the "
+                f"right data, with the right scale, and for a network that was imported the right "
+                f"time step?",
+            )
+            for each, layer in zip(self.layers, self.network.layers, strict=True)
+            if not each.spikes_float and not each.spikes_integer and _can_fire(layer)
+        )
         silent = tuple(
             (
                 "warning",
@@ -129,7 +139,7 @@ class NetworkComparison:
             for each in self.layers
             if each.saturated
         )
-        return silent + ends
+        return mute + silent + ends
 
     @property
     def largest_state_error(self) -> float:
@@ -176,6 +186,12 @@ class NetworkComparison:
             "layers": [layer.as_dict() for layer in self.layers],
             "first_divergence": None if first is None else first.as_dict(),
         }
+
+
+def _can_fire(layer: IntegerLayer) -> bool:
+    """Whether the neurons of a layer are meant to fire: others are read out by their membrane."""
+    left, right = layer.program.neuron.spike.operands
+    return left != right
 
 
 def compare_network(

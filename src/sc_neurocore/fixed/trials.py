@@ -19,10 +19,12 @@ class Target:
     Attributes:
         agreement: Spike counts agree at least so far, as a share.
         state_error: The mean difference of each state is at most this share of its range.
+        equal_spikes: Of a network: at least this share of the spikes is in the same step in both.
     """
 
     agreement: float = 0.98
     state_error: float = 0.01
+    equal_spikes: float = 0.0
 
     def __post_init__(self) -> None:
         if not (0 < self.agreement <= 1 and self.state_error > 0):
@@ -31,12 +33,16 @@ class Target:
                 f"0, and at most 1 for the agreement"
             )
 
-    def met_by(self, agreement: float, state_error: float) -> bool:
+    def met_by(self, agreement: float, state_error: float, equal_spikes: float = 1.0) -> bool:
         """Whether that is good enough."""
-        return agreement >= self.agreement and state_error <= self.state_error
+        is_close = agreement >= self.agreement and state_error <= self.state_error
+        return is_close and equal_spikes >= self.equal_spikes
 
 
 USUAL_TARGET = Target()
+CLOSE_TARGET = Target(agreement=0.99, state_error=0.02, equal_spikes=0.998)
+"""For a network from elsewhere, whose floats are what it is known by."""
+WEIGHT_CHOICES = (8, 10, 12, 14, 16)
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,8 @@ class Tried:
         width: Bits of all states, locals and currents together, and of a constant; of a network
             those of a state.
         luts: About how many look-up tables a step takes; 0 if that is not known.
+        equal_spikes: Of a network: the share of spikes that are in the same step in both.
+        weight_bits: Of a network: bits of a weight, where they are chosen too.
     """
 
     format: str
@@ -61,15 +69,24 @@ class Tried:
     is_enough: bool
     width: int = 0
     luts: int = 0
+    equal_spikes: float | None = None
+    weight_bits: int | None = None
 
     @property
     def line(self) -> str:
         """The format in a line."""
         return (
             f"{f'{self.width} bits, about {self.luts} LUTs: ' if self.luts else ''}"
-            f"spikes agree in {self.spike_agreement:.1%}, states differ by "
+            f"spikes agree in {self.spike_agreement:.1%}{self._equal}, states differ by "
             f"{self.mean_state_error:.2%}{'' if self.is_enough else ': not enough'}"
         )
+
+    @property
+    def _equal(self) -> str:
+        if self.equal_spikes is None:
+            return ""
+        weights = f", weights of {self.weight_bits} bits" if self.weight_bits else ""
+        return f" ({self.equal_spikes:.1%} are the same{weights})"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
@@ -78,10 +95,17 @@ class Tried:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The format that was chosen, and all that were tried, by width."""
+    """The format that was chosen, and all that were tried, by width.
+
+    Attributes:
+        formats: The format.
+        tried: What was tried.
+        weight_bits: Bits of a weight, where they were chosen too.
+    """
 
     formats: FixedPoint
     tried: tuple[Tried, ...]
+    weight_bits: int | None = None
 
 
 def is_auto(format: str | QFormat) -> bool:

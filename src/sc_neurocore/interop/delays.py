@@ -57,12 +57,6 @@ def to_delay_dense(
                     f"weight{where}: two branches with different delays carry this synapse: "
                     f"expected one delay for each"
                 )
-            if both.any():
-                where = np.argwhere(both)[0].tolist()
-                raise linear.error(
-                    f"weight{where}: two branches with equal delays carry this synapse: expected "
-                    f"one; add their weights up in one node"
-                )
             reach = np.where(weight != 0, here, reach)
             total = total + weight
         if own is not None:

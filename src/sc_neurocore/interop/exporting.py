@@ -26,19 +26,32 @@ TIME_STEP = 1e-4
 """The length of a step in seconds that snnTorch and SpikingJelly assume."""
 
 
-def differences(description: NetworkDescription, dt: float = TIME_STEP) -> list[str]:
+def time_step(
+    description: NetworkDescription, dt: float | None = None, method: Method | None = None
+) -> dict[str, Any]:
+    """Return the time step and the rule with which a network is written: given, or its own."""
+    read = description.metadata
+    return {
+        "dt": read.get("nir_dt", TIME_STEP) if dt is None else dt,
+        "method": read.get("nir_method", "euler") if method is None else method,
+    }
+
+
+def differences(
+    description: NetworkDescription, dt: float | None = None, method: Method | None = None
+) -> list[str]:
     """Return what a reader that follows NIR's definitions, and not our notes, would do otherwise.
 
     Nothing, where the list is empty.
     """
-    return _Writer(description, dt, "euler").differences
+    return _Writer(description, dt, method).differences
 
 
 def to_nir(
     description: NetworkDescription,
     *,
-    dt: float = TIME_STEP,
-    method: Method = "euler",
+    dt: float | None = None,
+    method: Method | None = None,
     allow_differences: bool = False,
 ) -> Any:
     """Turn a network description into a `nir.NIRGraph`.
@@ -48,10 +61,12 @@ def to_nir(
 
     Args:
         description: The network.
-        dt: Length of a time step, in the unit that the time constants shall have: seconds, with
-            1e-4 as snnTorch and SpikingJelly assume it.
+        dt: Length of a time step, in the unit that the time constants shall have: by default that
+            of the file that the network was read from, or 1e-4 seconds, as snnTorch and
+            SpikingJelly assume it.
         method: The rule by which decays become time constants: "euler", as in the NIR paper
-            (decay = 1 - dt/tau), or "exponential-euler" (decay = exp(-dt/tau)).
+            (decay = 1 - dt/tau), or "exponential-euler" (decay = exp(-dt/tau)); by default that by
+            which the network was read, or "euler".
         allow_differences: Whether to write a network that NIR's definitions change; see
             `differences`.
 
@@ -99,8 +114,11 @@ def write_nir(
 class _Writer:
     """Collects nodes and edges."""
 
-    def __init__(self, description: NetworkDescription, dt: float, method: Method) -> None:
-        if not 0 < dt < math.inf:
+    def __init__(
+        self, description: NetworkDescription, dt: float | None, method: Method | None
+    ) -> None:
+        dt, method = time_step(description, dt, method).values()
+        if not isinstance(dt, int | float) or not 0 < dt < math.inf:
             raise UserError(f"dt={dt!r}: expected the length of a time step, more than 0")
         if method not in METHODS:
             raise UserError(f"method={method!r}: expected one of {', '.join(METHODS)}")

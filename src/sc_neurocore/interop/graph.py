@@ -313,7 +313,10 @@ def _walk(graph: Graph, loops: Mapping[str, tuple[Node, bool]]) -> Iterator[Stag
             sources = ", ".join(map(repr, sorted(graph.before[name])))
             raise graph.nodes[name].error(
                 f"it gets the sum of {sources}, which is neither recurrent nor a fan of Linear "
-                f"nodes from one source: that cannot be represented"
+                f"nodes from one source: that cannot be represented. Populations in a loop, such "
+                f"as excitatory and inhibitory ones, become one population whose spikes come back "
+                f"through one Linear node with a block for each pair; sums of several sources, one "
+                f"source with their weights side by side"
             )
 
 
@@ -323,7 +326,15 @@ def _end(graph: Graph, kind: str, edges: Mapping[str, set[str]]) -> str:
         found = [name for name in graph.nodes if not edges[name]]
     if len(found) != 1:
         names = ", ".join(map(repr, found[:10])) or "none"
-        raise DescriptionError(f"the graph has {len(found)} {kind} nodes ({names}): expected one")
+        advice = (
+            "; join them into one, with their values in a row and one Linear node behind it"
+            if kind == "Input"
+            else "; join them into one: the last neurons in a row, in one population"
+        )
+        advice *= len(found) > 1
+        raise DescriptionError(
+            f"the graph has {len(found)} {kind} nodes ({names}): expected one{advice}"
+        )
     if edges[found[0]]:
         raise graph.nodes[found[0]].error("an edge leads through it: expected an end of the graph")
     return found[0]
@@ -340,7 +351,9 @@ def _fan(graph: Graph, source: Node, starts: list[str]) -> tuple[Stage, str]:
         if linear.kind not in LINEAR or any(len(graph.before[each]) != 1 for each in steps):
             raise source.error(
                 f"it leads to {', '.join(map(repr, starts))}: branches can be represented where "
-                f"each is a Linear or Affine node, perhaps behind a Delay, and all meet in one node"
+                f"each is a Linear or Affine node, perhaps behind a Delay, and all meet in one "
+                f"node. A residual connection past neurons cannot: train without it, or let more "
+                f"neurons beside those hand on what goes past them"
             )
         ends.add(tuple(graph.after[linear.name]))
         branches.append((delay, linear))

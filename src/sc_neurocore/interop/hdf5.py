@@ -33,6 +33,14 @@ _MAXIMUM_DEFLATION = 1040  # deflate packs at most 1032 bytes into one
 _MAXIMUM_OVERHEAD = 1 << 12  # far more than deflate adds to what it cannot pack
 _UNDEFINED = (1 << 64) - 1
 
+_FILTERS = {3: "fletcher32", 4: "szip", 5: "nbit", 6: "scale-offset", 32000: "lzf"}
+_CLASSES = {
+    5: " (opaque bytes)",
+    6: " (a compound)",
+    7: " (a reference)",
+    8: " (an enumeration, as h5py writes booleans)",
+}
+
 Tree: TypeAlias = dict[str, Any]
 """Groups as dictionaries; data sets as arrays, or as text where they hold one string."""
 
@@ -65,7 +73,7 @@ def read_tree(content: bytes) -> Tree:
             this reader does not know.
     """
     if not content.startswith(SIGNATURE):
-        raise FormatError("not an HDF5 file")
+        raise FormatError(_named(content))
     if len(content) > MAXIMUM_BYTES:
         raise FormatError(f"{len(content)} bytes, {MAXIMUM_BYTES} at most")
     try:
@@ -87,8 +95,9 @@ class _Reader:
         version, offset_size, length_size = (self.content[place] for place in (8, 13, 14))
         if version > 1 or (offset_size, length_size) != (8, 8):
             raise FormatError(
-                f"superblock version {version}: this reader knows versions 0 and 1 with addresses "
-                f"of 8 bytes; write the file again with h5py's default settings"
+                f"superblock version {version}{_of_libver(version)}: this reader knows versions 0 "
+                f"and 1 with addresses of 8 bytes; write the file again with h5py's default "
+                f"settings"
             )
         start = 24 + 4 * version
         base, _, end = self.unpack("<QQQ", start)
@@ -352,7 +361,25 @@ def _element(message: bytes) -> _Type | Unreadable:
         return _Type(np.dtype(f"V{size}"), is_string=True)
     if kind == 9 and bits & 15 == 1 and size == 16:
         return _Type(np.dtype("V16"), is_string=True, is_variable=True)
-    return Unreadable(f"HDF5 data type of class {kind}, {size} bytes")
+    known = _CLASSES.get(kind, "")
+    return Unreadable(f"HDF5 data type of class {kind}{known}, {size} bytes")
+
+
+def _named(content: bytes) -> str:
+    """Say what a file is that is not HDF5."""
+    if not content:
+        return "an empty file"
+    if content.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer, and not the file that it stands for: run git lfs pull"
+    if content.startswith(b"\x93NUMPY") or content.startswith(b"PK\x03\x04"):
+        return "a file of NumPy or a zip archive, not an HDF5 file"
+    if content[:512].isascii() and b"\0" not in content[:512]:
+        return "a text, not an HDF5 file"
+    return "not an HDF5 file"
+
+
+def _of_libver(version: int) -> str:
+    return " (h5py's libver='latest')" if version in (2, 3) else ""
 
 
 def _filters(message: bytes | None) -> list[int]:
@@ -376,7 +403,11 @@ def _filters(message: bytes | None) -> list[int]:
             name, values = -(-name // 8) * 8, values + values % 2
         place += name + 4 * values
         if identifier not in (1, 2):
-            raise FormatError(f"filter {identifier}: only deflate and shuffle are read")
+            known = _FILTERS.get(identifier, "an unknown filter")
+            raise FormatError(
+                f"filter {identifier} ({known}): only deflate (gzip) and shuffle are read; write "
+                f"the file again with nir.write's defaults, or compression='gzip'"
+            )
         filters.append(identifier)
     return filters
 

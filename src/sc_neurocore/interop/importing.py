@@ -33,7 +33,7 @@ from sc_neurocore.network.description import (
     Shape,
     spikes_that_suffice,
 )
-from sc_neurocore.network.layers import Layer, Population
+from sc_neurocore.network.layers import Dense, Layer, Population
 from sc_neurocore.network.schema import MAXIMUM_AXES, MAXIMUM_STEPS, MAXIMUM_VALUES
 
 NIR_SUFFIX = ".nir"
@@ -67,6 +67,11 @@ def read_nir(path: str | os.PathLike[str], **options: Any) -> NetworkDescription
         raise DescriptionError(
             f"{path}: {error}; expected a file such as nir.write makes"
         ) from None
+    if "node" not in tree and "layer" in tree:
+        raise DescriptionError(
+            f"{path}: an HDF5 file with 'layer' in it: a network of Lava (.net), not a .nir file; "
+            f"Lava's neurons are not read: export the network as NIR from where it was trained"
+        )
     if "node" not in tree:
         found = ", ".join(map(repr, list(tree)[:5])) or "nothing"
         raise DescriptionError(
@@ -329,7 +334,10 @@ def _fan(stage: Stage, shape: Shape, options: Options) -> Layer:
                 given = np.array(each, dtype=np.int64)
             except (TypeError, ValueError, OverflowError):
                 raise stage.node.error("the noted delays are not whole numbers") from None
-    return to_delay_dense(list(stage.fan), shape, options.dt, given)
+    layer = to_delay_dense(list(stage.fan), shape, options.dt, given)
+    if given is None and not layer.delays.any():  # parallel weights are one
+        return Dense(weight=layer.weight, bias=layer.bias)
+    return layer
 
 
 def _input_shape(stages: list[Stage]) -> tuple[Shape, int]:
@@ -379,7 +387,8 @@ def _wanted(node: Node) -> Shape | None:
     if node.kind in LINEAR:
         return (weights(node, 2)[0].shape[1],)
     if node.kind in KINDS:
-        return tuple(numbers(node, FIELDS[node.kind][0]).shape)
+        first = numbers(node, FIELDS[node.kind][0])
+        return tuple(first.shape) if first.size > 1 else None  # one number serves any shape
     return None
 
 

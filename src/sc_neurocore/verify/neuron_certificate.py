@@ -17,7 +17,7 @@ from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.tools import programs
 from sc_neurocore.tools.programs import ToolTimeoutError
 from sc_neurocore.verify.certificate import SCHEMA, as_bytes
-from sc_neurocore.verify.elaborated import elaborate, same_circuit
+from sc_neurocore.verify.elaborated import elaborate, new_state, same_circuit
 from sc_neurocore.verify.equivalence import prove_step
 from sc_neurocore.verify.netlist import STEP_FAMILIES, check_netlist
 from sc_neurocore.verify.properties import prove_properties
@@ -53,17 +53,45 @@ class NeuronCertificate:
     @property
     def holds(self) -> bool:
         """Whether the proofs are proved, and nothing after synthesis contradicts them."""
+        return not self._failures()
+
+    def _failures(self) -> list[str]:
+        found = [f"{each.name}: {each.status}" for each in self.proofs if each.status != "proved"]
+        if not self.proofs:
+            found.append("nothing was proved")
+        if self.is_interrupted:
+            found.append("it was interrupted")
+        found += [
+            f"{each.name}: {each.status}" for each in self.netlists if each.status == "refuted"
+        ]
+        return [
+            *found,
+            *(f"{run.module}: {run.first_mismatch}" for run in self.sampled if not run.holds),
+        ]
+
+    @property
+    def verdict(self) -> str:
+        """The certificate in one line: what holds, and of how much that is only a sample."""
+        edited = f"files edited by hand ({', '.join(self.edited)}): " if self.edited else ""
+        if failures := self._failures():
+            return f"{edited}does not hold: {'; '.join(failures)}"
+        proved = sum(each.status == "proved" for each in self.netlists)
+        netlists = ""
+        if self.netlists:
+            netlists = f"; of {len(self.netlists)} netlists {proved} proved, the others sampled"
+        sampled = "; no simulator was here to sample it"
+        for run in self.sampled[:1]:
+            sampled = f"; sampled as well: {run.steps} random inputs in {run.simulator}"
         return (
-            not self.is_interrupted
-            and all(proof.status == "proved" for proof in self.proofs)
-            and all(proof.status != "refuted" for proof in self.netlists)
-            and all(run.holds for run in self.sampled)
+            f"{edited}holds: {len(self.proofs)} claims proved for all inputs, of the step and of "
+            f"its registers{netlists}{sampled}"
         )
 
     def as_dict(self) -> dict[str, Any]:
         """Return what certificate.json holds."""
         return {
             "schema": SCHEMA,
+            "verdict": self.verdict,
             "holds": self.holds,
             "interrupted": self.is_interrupted,
             "edited": list(self.edited),
@@ -209,8 +237,8 @@ def _as_bytes(verilog: NeuronVerilog) -> dict[str, bytes]:
 def _other_registers(compiled: CompiledNeuron) -> ProofResult | None:
     """Return what is wrong with registers that somebody edited, beyond what is claimed of them.
 
-    That a state becomes what the step answers is no property of the bench: the module with the
-    registers must be the circuit that is generated, around whatever the step is.
+    The module with the registers must be the circuit that is generated, around whatever the step
+    is, and neither may remember more: a step that counts would answer rightly until it does not.
     """
     began = time.perf_counter()
     verilog, ours = compiled.verilog, _generated(compiled)
@@ -218,7 +246,9 @@ def _other_registers(compiled: CompiledNeuron) -> ProofResult | None:
         return None
     edited = replace(ours, registered=verilog.registered)
     try:
-        faults = list(elaborate(_as_bytes(verilog), verilog.name).faults)
+        found = elaborate(_as_bytes(verilog), verilog.name)
+        generated = elaborate(_as_bytes(ours), verilog.name)
+        faults = [*found.faults, *new_state(found, generated)]
         if not same_circuit(_as_bytes(edited), _as_bytes(ours), verilog.name):
             faults.append(
                 f"{verilog.name}.v is another circuit around the step than is generated: of that "
