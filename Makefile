@@ -45,6 +45,8 @@ $(STAMP): pyproject.toml constraints.txt
 	    echo "$$python could not make .venv. On Debian and Ubuntu: apt install python3-venv" >&2; exit 3; }
 	@echo "Installing the tested versions into .venv (the first time takes some minutes) ..."
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[fpga,dev]'
+	@# Its measures alone: what else it asks for, torchaudio, is for data that nobody here loads.
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt --no-deps neurobench
 	@echo "Compiling the FPGA tools for this machine (a minute, once; they come as WebAssembly) ..."
 	@$(BIN)/python -m sc_neurocore.tools
 	@touch $@

@@ -114,7 +114,7 @@ def test_the_command_line_trains_with_all_its_options_and_goes_on(tmp_path: Path
 def test_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 8
     monkeypatch.chdir(tmp_path)
     exec("\n".join(blocks), {})
 

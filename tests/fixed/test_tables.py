@@ -170,7 +170,7 @@ def table_bits_of(table: PiecewiseLinear) -> int:
 
 
 def test_a_sum_with_a_polynomial_keeps_it_exact() -> None:
-    """v + exp(v) is no table of v + exp(v), which would lose v beyond the ends of exp's."""
+    """V + exp(v) is no table of v + exp(v), which would lose v beyond the ends of exp's."""
     text = "neuron N\nstate v = 0\nupdate v = 0.5*(exp(-abs(v)) - v + exp(v))\nspike v >= 1"
     program = lower(parse_neuron(text), Q8_8)
     assert [table.written for table in program.tables] == ["exp(-abs(v))", "exp"]

@@ -386,10 +386,10 @@ class RememberingReader:
 
     known: ClassVar[dict[Any, Any]] = {}
 
-    def __init__(self, name: str, text: bytes, ours: Any = (), properties: Any = None) -> None:
-        of_ours = tuple((name, tuple(blocks)) for name, blocks in (properties or {}).items())
+    def __init__(self, name: str, text: bytes, ours: Any = (), *by_module: Any) -> None:
+        of_ours = pickle.dumps(by_module)
         self.key = (name, text, type(ours), frozenset(ours), of_ours)
-        self.arguments = (name, text, ours, properties)
+        self.arguments = (name, text, ours, *by_module)
 
     def read(self) -> Any:
         if self.key not in self.known:
@@ -535,7 +535,9 @@ def main(first: int, count: int) -> int:
                 began = time.monotonic()
                 with _pretending(bench, choice.random() < 0.5):
                     # A network to compile may be links into a store elsewhere; a design may not.
-                    links = (str(bench.outside),) if name == "compile it" else ()
+                    links: tuple[str, ...] = ()
+                    if name == "compile it":
+                        links = (str(bench.outside), str(bench.root / "away"))
                     watch.readable = (*READABLE, *links)
                     watch.is_on = True
                     try:

@@ -19,6 +19,7 @@ from sc_neurocore.network import (
     Dense,
     Flatten,
     InputEncoding,
+    MaxPool2d,
     NetworkDescription,
     Population,
     Recurrent,
@@ -85,11 +86,11 @@ def test_the_schedule_is_the_first_that_fits(
 
 
 def test_what_no_schedule_can_do_is_named() -> None:
-    layers = [Conv2d(weight=np.ones((2, 1, 3, 3))), Population(neuron=LIF)]
+    layers = [Conv2d(weight=np.ones((2, 1, 3, 3))), MaxPool2d(size=(2, 2)), Population(neuron=LIF)]
     image = InputEncoding(shape=(1, 4, 4), bits=5, fraction_bits=4)
     network = quantize(NetworkDescription(name="net", input=image, steps=2, layers=layers))
     with pytest.raises(
-        UserError, match=r"layer 1 is made of conv2d, population: accelerators have"
+        UserError, match=r"layer 1 is made of conv2d, max-pool2d, population: a max-pool2d of sums"
     ):
         plan(network, 2)
     with pytest.raises(

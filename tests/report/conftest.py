@@ -58,6 +58,15 @@ def make_summary() -> dict[str, Any]:
             "seed": 0,
             "architecture": "64-128-10",
             "parameters": 9610,
+            "neurobench": {
+                "footprint": 38504,
+                "connection_sparsity": 0.0,
+                "activation_sparsity": 0.875,
+                "effective_macs": 4100.5,
+                "effective_acs": 3900.25,
+                "dense_operations": 40192.0,
+                "samples": 64,
+            },
         },
         "sc": {
             "length": 256,

@@ -3,6 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sc_neurocore.report.contents import Summary
 from sc_neurocore.report.files import list_files
 
@@ -45,3 +47,18 @@ def test_links_in_a_circle_are_not_followed(tmp_path: Path, summary: dict[str, A
     (sources / "a.v").symlink_to(sources / "a.v")
     summary["fpga"]["bitstream"] = "design/rtl/a.v"
     assert {link.href for link in list_files(tmp_path, Summary.model_validate(summary))} == {""}
+
+
+@pytest.mark.parametrize("name", ["design", "design/rtl"])
+def test_a_folder_that_is_a_link_is_not_looked_into(
+    name: str, tmp_path: Path, summary: dict[str, Any]
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "rtl").mkdir(parents=True)
+    for place in (elsewhere, elsewhere / "rtl"):
+        (place / "secret.v").write_text("x")
+    run = tmp_path / "run"
+    (run / name).parent.mkdir(parents=True)
+    (run / name).symlink_to(elsewhere)
+    summary["fpga"] = None
+    assert list_files(run, Summary.model_validate(summary)) == []

@@ -87,3 +87,13 @@ def test_what_became_of_the_numbers_is_told(
     )
     del summary["fixed"]["numerics"]
     assert "not recorded" in _tables(summary, results)["numerics"].missing
+
+
+def test_neurobench_measures_are_told(summary: dict[str, Any], results: dict[str, Any]) -> None:
+    rows = _notes(_tables(summary, results)["training"])
+    assert rows["Footprint"][0] == "38,504 bytes"
+    assert rows["Activation sparsity"][0].startswith("87.5")
+    operations, note = rows["Synaptic operations"]
+    assert operations == "8,001" and "3,900 of them additions, of 40,192" in note
+    del summary["train"]["neurobench"]
+    assert "Footprint" not in _notes(_tables(summary, results)["training"])

@@ -23,18 +23,25 @@ from sc_neurocore.equation import LIF, parse_neuron
 from sc_neurocore.equation.surrogate import Surrogate
 from sc_neurocore.equation.syntax import parse_expression
 from sc_neurocore.errors import ScNeurocoreError
+from sc_neurocore.kernels.workload import measure_workload
 from sc_neurocore.network import InputEncoding
+from sc_neurocore.stochastic import make_sources
 from sc_neurocore.training import (
     Cell,
     ConvSpikingNet,
     CrossEntropy,
     DelayLinear,
     LIFCell,
+    Normalize,
     RateError,
     RatePenalty,
     Readout,
+    RecurrentConvCell,
     RecurrentLIFCell,
+    Residual,
     RunOptions,
+    Sharpening,
+    SpectralDistortion,
     SpikingNet,
     SpikingSequential,
     TrainingOptions,
@@ -47,6 +54,7 @@ from sc_neurocore.training import (
     membrane_loss,
     rate_encode,
     record,
+    run_sweep,
     seeded,
     spike_count_loss,
     spike_l1_loss,
@@ -56,6 +64,9 @@ from sc_neurocore.training import (
     train_run,
 )
 from sc_neurocore.training.augmentation import Distortion
+from sc_neurocore.training.integer_aware import integer_aware
+from sc_neurocore.training.sc_aware import stream_aware
+from sc_neurocore.training.start import Start
 from sc_neurocore.training.surrogate import atan_surrogate
 
 pytestmark = [
@@ -146,6 +157,35 @@ def needy(answer: Any, targets: Any) -> Any:
 
 
 needy.needs = ("u",)  # type: ignore[attr-defined]
+
+
+class Same:
+    """Batches of which nobody knows how many there are."""
+
+    def __iter__(self) -> Any:
+        return iter([(x, y)])
+
+
+class Own(nn.Module):
+    """A network of one's own that goes on from no state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = net()
+
+    def forward(self, x: Any, steps: Any = None) -> Any:
+        return self.net(x, steps=steps)
+
+
+class Shift(nn.Module):
+    """A layer of one's own that works over time, and cannot be run in parts."""
+
+    over_time = True
+
+    def forward(self, x: Any, steps: Any = None) -> Any:
+        return x if steps is None else x.expand(steps, *x.shape)
+
+
 Call = Callable[[], Any]
 
 FIRST: dict[str, Call] = {
@@ -583,17 +623,128 @@ FOURTH: dict[str, Call] = {
 }
 
 
+FIFTH: dict[str, Call] = {
+    "residual class": lambda: Residual(nn.Linear),
+    "residual empty": lambda: Residual(),
+    "residual list": lambda: Residual([nn.Linear(6, 6), LIFCell()]),
+    "residual how": lambda: Residual(nn.Linear(6, 6), LIFCell(), how="or"),
+    "residual alone": lambda: Residual(nn.Linear(6, 6), LIFCell())(x),
+    "residual last": lambda: SpikingSequential(nn.Linear(6, 6), LIFCell(), Residual(LIFCell())),
+    "residual shapes": lambda: SpikingSequential(
+        nn.Linear(6, 5), LIFCell(), Residual(nn.Linear(5, 4), LIFCell()), LIFCell()
+    )(x, steps=2),
+    "residual shortcut class": lambda: Residual(nn.Linear(6, 6), shortcut=nn.Identity),
+    "residual with lstm": lambda: SpikingSequential(
+        nn.Linear(6, 5), LIFCell(), Residual(nn.LSTM(5, 5), LIFCell()), LIFCell()
+    ),
+    "residual of currents": lambda: SpikingSequential(
+        nn.Linear(6, 5), LIFCell(), Residual(nn.Linear(5, 5)), LIFCell()
+    ).to_description("a", enc, 3),
+    "and-not of counts": lambda: SpikingSequential(
+        nn.Linear(6, 5),
+        LIFCell(),
+        Residual(nn.Linear(5, 5), LIFCell()),
+        Residual(nn.Linear(5, 5), LIFCell(), how="and-not"),
+        nn.Linear(5, 3),
+        LIFCell(),
+    ).to_description("a", enc, 3),
+    "normalize zero": lambda: Normalize(0.5, 0.0),
+    "normalize str": lambda: Normalize("mean"),
+    "normalize channels": lambda: SpikingSequential(
+        Normalize([0.5, 0.5]), nn.Linear(6, 3), LIFCell()
+    )(x, steps=2),
+    "normalize matrix": lambda: Normalize([[0.5]]),
+    "normalize padded": lambda: SpikingSequential(
+        Normalize(0.5), nn.Conv2d(1, 2, 3, padding=1), LIFCell()
+    ).to_description("a", InputEncoding(shape=(1, 4, 4), bits=4, fraction_bits=4), 2),
+    "recurrent conv even": lambda: RecurrentConvCell(LIF, 3, 2),
+    "recurrent conv no neuron": lambda: RecurrentConvCell(3, 3),
+    "recurrent conv on vectors": lambda: SpikingSequential(
+        nn.Linear(6, 3), RecurrentConvCell(LIF, 3)
+    )(x, steps=2),
+    "recurrent conv in SpikingNet": lambda: SpikingNet(6, 5, 3, cell=RecurrentConvCell),
+    "recurrent conv numba": lambda: RecurrentConvCell(LIF, 3, backend="numba"),
+    "recurrent conv weight": lambda: RecurrentConvCell(LIF, 3).set_weight(torch.zeros(3, 3)),
+    "sharpen true": lambda: TrainingOptions(sharpen=True),
+    "sharpen nothing": lambda: fit(
+        net(), ds(), options=TrainingOptions(epochs=1, steps=3, sharpen=Sharpening())
+    ),
+    "sharpen class": lambda: TrainingOptions(sharpen=Sharpening),
+    "sharpen start": lambda: Sharpening(start="wide"),
+    "sharpen kernel class": lambda: Sharpening(kernel=["gaussian"]),
+    "sharpen hold": lambda: Sharpening(hold=1.5),
+    "sharpen stream": lambda: fit(
+        net(max_delay=2),
+        Same(),
+        options=TrainingOptions(epochs=1, steps=3, sharpen=Sharpening()),
+    ),
+    "soften": lambda: DelayLinear(6, 3, 2).soften("gaussian", -1.0),
+    "truncate 0": lambda: TrainingOptions(truncate=0),
+    "truncate float": lambda: TrainingOptions(truncate=2.5),
+    "truncate own": lambda: fit(
+        Own(), ds(), options=TrainingOptions(epochs=1, steps=4, truncate=2)
+    ),
+    "truncate own over time": lambda: fit(
+        SpikingSequential(nn.Linear(6, 3), Shift(), LIFCell()),
+        ds(),
+        options=TrainingOptions(epochs=1, steps=4, truncate=2),
+    ),
+    "run loss": lambda: RunOptions(loss="mse"),
+    "run loss object": lambda: RunOptions(loss=CrossEntropy()),
+    "run data": lambda: RunOptions(data="root"),
+    "run data unknown": lambda: train_run("digits", Path(fresh()), RunOptions(data={"bands": 3})),
+    "run data type": lambda: train_run(
+        "spoken-digits", Path(fresh()), RunOptions(data={"bands": "many"})
+    ),
+    "events nowhere": lambda: train_run(
+        "shd", Path(fresh()), RunOptions(data={"root": "/nonexistent"})
+    ),
+    "events root path": lambda: load_split("shd", root=Path("/nonexistent")),
+    "sweep grid": lambda: run_sweep("digits", Path(fresh()), RunOptions(), {"hidden": [1]}),
+    "sweep grid list": lambda: run_sweep("digits", Path(fresh()), RunOptions(), [1]),
+    "sweep grid value": lambda: run_sweep("digits", Path(fresh()), RunOptions(), {"seed": 3}),
+    "sweep options": lambda: run_sweep("digits", Path(fresh()), TrainingOptions(), {"seed": [1]}),
+    "sweep jobs": lambda: run_sweep(
+        "digits", Path(fresh()), RunOptions(), {"seed": [1]}, jobs="all"
+    ),
+    "sweep backend": lambda: run_sweep(
+        "digits", Path(fresh()), RunOptions(), {"seed": [1]}, backend="multiprocessing"
+    ),
+    "sweep dataset": lambda: run_sweep("digit", Path(fresh()), RunOptions(), {"seed": [1]}),
+    "start both": lambda: Start(net().to_description("a", enc, 3), 4, 16),
+    "start no sources": lambda: Start(net().to_description("a", enc, 3), None, 16),
+    "start network": lambda: Start(net(), 4),
+    "start no data": lambda: train_run(
+        "digits", Path(fresh()), RunOptions(), start=Start(net().to_description("a", enc, 3), 4)
+    ),
+    "weight bits str": lambda: integer_aware(net(), "4").__enter__(),
+    "weight bits net": lambda: integer_aware(nn.Linear(3, 3), 4).__enter__(),
+    "stream net": lambda: stream_aware(nn.Linear(3, 3), 16, make_sources("sobol")).__enter__(),
+    "stream source name": lambda: stream_aware(net(), 16, "sobol").__enter__(),
+    "spectral on images": lambda: SpectralDistortion(warp=0.1)(
+        torch.rand(2, 1, 4, 4), torch.Generator()
+    ),
+    "spectral share": lambda: SpectralDistortion(warp=1.5),
+    "spectral str": lambda: SpectralDistortion(noise="white"),
+    "workload float": lambda: measure_workload(net().to_description("a", enc, 3), x.numpy()),
+    "workload net": lambda: measure_workload(net(), x.numpy()),
+    "workload none": lambda: measure_workload(
+        net().to_description("a", enc, 3), np.zeros((0, 6), np.uint8)
+    ),
+}
+
+
 @pytest.mark.parametrize(
     ("place", "name"),
     [
         pytest.param(place, name, id=name)
-        for place, calls in enumerate((FIRST, SECOND, THIRD, FOURTH))
+        for place, calls in enumerate((FIRST, SECOND, THIRD, FOURTH, FIFTH))
         for name in calls
     ],
 )
 def test_a_mistake_is_answered_in_our_own_words(place: int, name: str) -> None:
     with pytest.raises(ScNeurocoreError) as caught:
-        (FIRST, SECOND, THIRD, FOURTH)[place][name]()
+        (FIRST, SECOND, THIRD, FOURTH, FIFTH)[place][name]()
     message = str(caught.value)
     assert len(message) > 20
 

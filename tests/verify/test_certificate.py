@@ -210,13 +210,21 @@ def test_a_compiled_neuron_is_proved_by_itself(
 ) -> None:
     require_tool("yosys", "z3", "sby", "iverilog", "vvp")
     verilog = compile_neuron(find_neuron("IF"), tmp_path, "Q4.4:nearest", pipeline=2).verilog
-    certificate = verify_neuron(tmp_path)
+    plain = verify_neuron(tmp_path)
+    assert plain.holds
+    assert plain.netlists == ()  # they take longer than the proofs, and are made when asked for
+    certificate = verify_neuron(tmp_path, netlists=("ice40", "ecp5"))
     assert [proof.status for proof in certificate.proofs] == ["proved"] * 2
     assert [proof.status for proof in certificate.netlists] == ["proved"] * 2
     assert [run.mismatches for run in certificate.sampled] == [0] * 3
+    with pytest.raises(UserError, match="no netlist of a neuron for 'z80'"):
+        verify_neuron(tmp_path, netlists=("z80",))
     written = json.loads((tmp_path / "certificate.json").read_text())
     assert written == certificate.as_dict()
     assert written["holds"] is True
+    assert list(written)[:2] == ["schema", "verdict"]
+    assert written["verdict"].startswith("holds: 2 claims proved for all inputs")
+    assert "of 2 netlists 2 proved" in written["verdict"]
     assert any("saturates" in place for place in written["overflows"])
     path = tmp_path / f"{verilog.name}_step.v"
     path.write_text(path.read_text().replace("? 8'sd127", "? 8'sd126"))
@@ -225,8 +233,27 @@ def test_a_compiled_neuron_is_proved_by_itself(
     certificate = verify_neuron(tmp_path, allow_edited=True)
     assert certificate.edited == (f"{verilog.name}_step.v",)
     assert certificate.proofs[0].status == "refuted"
+    edited = f"files edited by hand ({verilog.name}_step.v): does not hold: "
+    assert certificate.verdict.startswith(edited)
     assert certificate.sampled == ()  # a refuted neuron is not synthesised
     assert json.loads((tmp_path / "certificate.json").read_text())["holds"] is False
+
+
+def test_a_proof_that_is_interrupted_leaves_what_was_done(
+    tmp_path: Path, require_tool: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_tool("yosys", "z3")
+    compile_neuron(find_neuron("IF"), tmp_path, "Q4.4")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sc_neurocore.verify.neuron_certificate.prove_properties", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        verify_neuron(tmp_path)
+    written = json.loads((tmp_path / "certificate.json").read_text())
+    assert [each["status"] for each in written["proved_for_all_inputs"]] == ["proved"]
+    assert (written["interrupted"], written["holds"]) == (True, False)
 
 
 @pytest.mark.parametrize("pipeline", [0, 2])
@@ -248,6 +275,25 @@ def test_registers_that_do_not_take_what_the_step_answers_are_refuted(
     assert not certificate.holds
     assert [proof.status for proof in certificate.proofs] == ["proved", "refuted"]
     assert "another circuit around the step" in certificate.proofs[1].detail
+
+
+def test_a_step_that_counts_is_refuted(tmp_path: Path, require_tool: Callable[..., None]) -> None:
+    """It answers rightly for longer than anybody waits."""
+    require_tool("yosys", "sby", "z3")
+    verilog = compile_neuron(find_neuron("IF"), tmp_path, "Q4.4", pipeline=2).verilog
+    bomb = (
+        "    reg [29:0] waited = 30'd0;\n    always @(posedge clk) waited <= waited + 30'd1;\n"
+        "    assign spike = waited != 30'h3fffffff && "
+    )
+    changed = verilog.step.replace("    assign spike = ", bomb)
+    assert changed != verilog.step
+    (tmp_path / f"{verilog.name}_step.v").write_text(changed)
+    certificate = verify_neuron(tmp_path, allow_edited=True)
+    assert not certificate.holds
+    assert (
+        "remembers what is not remembered in what is generated: waited"
+        in certificate.proofs[1].detail
+    )
 
 
 @pytest.mark.parametrize(

@@ -104,14 +104,3 @@ def test_what_an_edited_file_assumes_is_refused(
     change(tmp_path / "rtl/snn_controller.v", "endmodule", text)
     with pytest.raises(CheckFailedError, match=r"snn_controller\.v assumes something"):
         prove_control(accelerator)
-
-
-def test_a_top_with_other_parameters_is_refuted(
-    make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path, change: Change
-) -> None:
-    require_tool("yosys")
-    accelerator = render_accelerator(make_network([2, 1], steps=1), lanes=2).write(tmp_path)
-    change(tmp_path / "rtl/tiny.v", ".IS_STATIC(1)", ".IS_STATIC(0)")
-    result = prove_control(accelerator)
-    assert result.status == "refuted"
-    assert "IS_STATIC = 0, and the network needs 1" in result.detail

@@ -69,6 +69,12 @@ def _smaller(name: str) -> Callable[[str], str]:
     return change
 
 
+def _with_a_bomb(text: str, register: str) -> str:
+    """Have a module count to 2^30, and do something else then: here nothing that a proof sees."""
+    counts = f"    {register}\n    always @(posedge clk) waited <= waited + 30'd1;\n"
+    return text.replace("endmodule", f"{counts}    wire now = &waited;\nendmodule", 1)
+
+
 def _first_word(text: str) -> str:
     first, rest = text.split("\n", 1)
     return f"{int(first, 16) ^ 1:0{len(first)}x}\n{rest}"
@@ -124,6 +130,23 @@ def _first_word(text: str) -> str:
             lambda text: text.replace("if (write) words", "if (write && !(&write_data)) words"),
             "snn_ram.v is another memory",
         ),
+        # It waits for longer than any proof within a bound, and any sample.
+        (
+            "rtl/snn_readout.v",
+            lambda text: _with_a_bomb(text, "reg [29:0] waited = 30'd0;"),
+            "snn_readout (engine.readout) remembers what is not remembered in what is generated: w",
+        ),
+        (
+            "rtl/snn_readout.v",
+            lambda text: text.replace(
+                "endmodule",
+                "    reg [7:0] store [0:255];\n    reg [7:0] seen;\n"
+                "    always @(posedge clk) begin\n        store[seen] <= seen;\n"
+                "        seen <= store[seen] + 8'd1;\n    end\nendmodule",
+                1,
+            ),
+            "remembers what is not remembered in what is generated: seen, store",
+        ),
         ("rtl/weights.hex", _first_word, "weights.hex"),
         ("rtl/neurons.hex", _first_word, "neurons.hex"),
         (
@@ -173,3 +196,35 @@ def test_an_edited_board_is_not_vouched_for(tmp_path: Path, require_tool: Requir
         result = check_emitted(design)
     assert result.status == "refuted"
     assert "rtl/board/board_commands.v" in result.detail
+
+
+def test_edited_pins_are_shown_and_not_vouched_for(
+    tmp_path: Path, require_tool: RequireTool
+) -> None:
+    require_tool("yosys")
+    compile_design(describe(), tmp_path, lanes=2, board="icebreaker")
+    path = tmp_path / "rtl" / "board" / "tiny_icebreaker.pcf"
+    ours = path.read_text()
+    path.write_text(f"# as on my desk\n{ours}")
+    with opened(tmp_path, allow_edited=True) as design:
+        assert check_emitted(design).status == "proved"
+    path.write_text(re.sub(r"set_io uart_tx \w+", "set_io uart_tx 45", ours))
+    with opened(tmp_path, allow_edited=True) as design:
+        result = check_emitted(design)
+    assert result.status == "refuted"
+    assert "+ set_io uart_tx 45" in result.detail and "- set_io uart_tx" in result.detail
+
+
+def test_an_edited_image_of_loaded_weights_is_refuted(
+    tmp_path: Path, require_tool: RequireTool
+) -> None:
+    require_tool("yosys")
+    compile_design(describe(), tmp_path, lanes=2, weights="loaded")
+    with opened(tmp_path) as design:
+        (path,) = [tmp_path / each for each in design.accelerator.memories if each.suffix != ".hex"]
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with opened(tmp_path, allow_edited=True) as design:
+        result = check_emitted(design)
+    assert result.status == "refuted"
+    assert f"{path.name} does not hold this network's numbers" in result.detail

@@ -111,3 +111,25 @@ def test_a_broken_handshake_is_refuted() -> None:
     result = prove_properties(program, replace(verilog, registered=text))
     assert result.status == "refuted"
     assert "// holds" in result.detail
+
+
+@pytest.mark.parametrize("stages", [0, 2])
+@pytest.mark.parametrize(
+    ("before", "after", "claim"),
+    [
+        ("v <= v_next", "v <= v_next + 16'sd1", "// becomes the step's answer"),
+        ("spike <= spike_next", "spike <= spike_next && !v[3]", "// becomes the step's answer"),
+        (".v(v)", ".v(v & 16'h7fff)", "// asked of the step"),
+        (".current(current)", ".current({current[18:0], 1'b0})", "// asked of the step"),
+    ],
+)
+def test_registers_that_are_not_the_step_s_are_refuted(
+    stages: int, before: str, after: str, claim: str
+) -> None:
+    program = lower(LIF, Q8_8)
+    verilog = emit_neuron(program, pipeline=stages)
+    assert before in verilog.registered
+    wrong = replace(verilog, registered=verilog.registered.replace(before, after))
+    result = prove_properties(program, wrong)
+    assert result.status == "refuted"
+    assert claim in result.detail

@@ -20,6 +20,10 @@ _COMMANDS = {
     "doctor": ("upkeep.doctor", "doctor --json"),
     "demo": ("demo.demo", "demo --out runs/demo"),
     "train": ("training.train", "train --dataset digits --epochs 10 --out runs/mine"),
+    "sweep": (
+        "sweeping.sweep",
+        "sweep --grid n_hidden=64,128 --grid seed=0,1 --set epochs=5 --out runs/sweep",
+    ),
     "evaluate": ("networks.evaluate", "evaluate runs/mine --format Q8.8"),
     "compare": ("comparing.compare", "compare neuron.txt --format auto --out runs/compared"),
     "export": ("networks.export", "export runs/mine --to fixed --out runs/weights"),

@@ -92,6 +92,7 @@ def run(
             "clocks_per_sample": clocks,
             "microseconds_per_sample": round(microseconds, 2),
             "frames_sent_again": host.retries,
+            "edited": list(design.edited or ()),
             "design": standing(design).line,
         }
         where = f"{BOARDS[board.board].title}, {'simulated' if is_simulated else port}"
@@ -102,6 +103,7 @@ def run(
             ("against the integer model", f"{wrong_classes} classes, {wrong_counts} counts differ"),
             ("time per sample", f"{microseconds:.1f} µs ({clocks:.0f} clocks) in the core"),
             ("frames sent again", str(host.retries)),
+            *(("edited by hand", name) for name in design.edited or ()),
             ("design", str(content["design"])),
         ]
         report.result(content, rows)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import typer
 
 from sc_neurocore.cli import options
 from sc_neurocore.cli.console import reporting
+from sc_neurocore.cli.neurons import device_rows
 from sc_neurocore.cli.stages import find_design
 from sc_neurocore.errors import CheckFailedError, UserError
 from sc_neurocore.fpga.boards import find_board, highest_clock
 from sc_neurocore.fpga.build import build as build_design
+from sc_neurocore.fpga.build import check_frequency
 from sc_neurocore.fpga.folder import opened
+from sc_neurocore.fpga.neurons import build_neuron
 from sc_neurocore.hdl.manifest import BoardPart
+from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST
 from sc_neurocore.tools.devices import find_device
 from sc_neurocore.tools.families import RESOURCES
 from sc_neurocore.verify.standing import standing
@@ -41,6 +46,22 @@ def build(
     with reporting(as_json) as report:
         if device is not None:
             find_device(device)
+        if frequency is not None:
+            check_frequency(frequency)
+        if (directory / NEURON_MANIFEST).exists():
+            options.refuse_for_neuron({"--verified": verified})
+            of_neuron = build_neuron(
+                directory,
+                device or DEFAULT_DEVICE,
+                frequency or DEFAULT_FREQUENCY,
+                report.progress,
+                allow_edited=allow_edited,
+            )
+            figures = [("module", of_neuron.top), *device_rows(of_neuron)]
+            if of_neuron.bitstream:
+                figures.append(("bitstream", (directory / of_neuron.bitstream).as_posix()))
+            report.result(of_neuron.as_dict(), figures)
+            return
         directory = find_design(directory)
         with opened(directory, allow_edited=allow_edited) as design:
             board = design.manifest.board
@@ -78,7 +99,13 @@ def build(
             path = (directory / built.project).as_posix()
             rows.append(("Vivado project, written, not run", path))
         rows += [("edited by hand", name) for name in built.edited]
+        pins = [path.as_posix() for path in design.manifest.paths("constraints")]
+        rows += [("of the pins", each) for name in pins for each in design.changed_lines(name)]
+        rows += [("as it was there", name) for name in built.kept]
         rows.append(("design", built.verification))
+        if frequency is not None and built.fmax_mhz is not None and not built.meets_timing:
+            rows.append(("missed", _missed(frequency, built.fmax_mhz)))
+            report.exit_code = CheckFailedError.exit_code
         if board is not None:
             slow = built.fmax_mhz is not None and built.fmax_mhz < board.frequency_mhz
             if slow and built.fmax_mhz is not None:
@@ -89,6 +116,15 @@ def build(
                 programmer = find_board(board.board).programmer
                 rows.append(("to the board", programmer.format(bitstream=path)))
         report.result(content, rows)
+
+
+def _missed(asked_mhz: float, fmax_mhz: float) -> str:
+    """Say what would help a design that misses the clock that was asked for."""
+    return (
+        f"{asked_mhz:g} MHz were asked for, and the design is too slow for that: ask for "
+        f"--frequency {math.floor(fmax_mhz * 10) / 10:g}, or compile with more --pipeline stages "
+        f"or fewer --lanes"
+    )
 
 
 def _too_slow(board: BoardPart, fmax_mhz: float) -> str:

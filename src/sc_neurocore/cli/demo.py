@@ -32,6 +32,7 @@ from sc_neurocore.fpga.folder import opened
 from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.design import Design, compile_network
 from sc_neurocore.kernels.reference import run_float
+from sc_neurocore.kernels.workload import measure_workload
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.encoding import WeightEncoding
 from sc_neurocore.progress import Progress
@@ -166,9 +167,12 @@ class _Road:
         description = run.description
         self.summary["name"] = description.name
         self.summary["content_hash"] = description.content_hash
-        self.summary["train"] = run.summary()
+        data = Samples.of(stages.test_part(description), True)
+        inputs, _ = stages.integers_of(data, COMPARED_SAMPLES)
+        costs = measure_workload(description, inputs)
+        self.summary["train"] = {**run.summary(), "neurobench": costs.as_dict()}
         self.results["history"] = run.history()
-        return description, Samples.of(stages.test_part(description), True)
+        return description, data
 
     def simulate(self, description: NetworkDescription, data: Samples) -> stages.Classes:
         """Classify with bitstreams of many lengths; return the floating-point classes."""

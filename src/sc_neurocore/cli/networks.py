@@ -24,6 +24,7 @@ from sc_neurocore.cli.writing import FORMS, write_export
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network_comparison import compare_network
 from sc_neurocore.folders import sole_writer
+from sc_neurocore.kernels.workload import measure_workload
 from sc_neurocore.network.encoding import WeightEncoding
 
 
@@ -52,6 +53,7 @@ def evaluate(
         )
         network = numbers.network(description)
         fixed, _ = evaluate_integers(network, asked, classes, report.progress)
+        workload = measure_workload(description, inputs)
         both = compare_network(description, network, inputs, origin)
         content = {
             "network": description.name,
@@ -61,6 +63,7 @@ def evaluate(
             "test_size": len(asked),
             "samples": asked.as_dict(),
             "fixed": fixed,
+            "neurobench": workload.as_dict(),
             "comparison": both.as_dict(),
             "tried": [each.as_dict() for each in numbers.chosen.tried],
         }
@@ -70,6 +73,17 @@ def evaluate(
             ("float", percent(asked.accuracy(classes))),
             (f"{fixed['format']}, {numbers.weight_bits}-bit weights", percent(fixed["accuracy"])),
             ("float against integers", both.line),
+            ("memory", f"{workload.footprint:,} bytes in floats"),
+            (
+                "sparsity",
+                f"{workload.activation_sparsity:.1%} of activations and "
+                f"{workload.connection_sparsity:.1%} of weights are 0",
+            ),
+            (
+                "operations per sample",
+                f"{workload.effective_macs:,.0f} multiply-accumulates and "
+                f"{workload.effective_acs:,.0f} additions of {workload.dense_operations:,.0f}",
+            ),
             *both.warnings,
         ]
         report.result(content, rows)

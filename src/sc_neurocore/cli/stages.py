@@ -24,6 +24,7 @@ from sc_neurocore.fixed.network_comparison import COMPARED_SAMPLES
 from sc_neurocore.fpga.build import BuildReport
 from sc_neurocore.fpga.energy import Activity, estimate_energy
 from sc_neurocore.hdl.manifest import MANIFEST
+from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST
 from sc_neurocore.interop.importing import NIR_SUFFIX, read_nir
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription
@@ -123,9 +124,19 @@ def integers_of(samples: Samples, count: int = 0) -> tuple[NDArray[np.int64], st
 
 
 def find_design(directory: Path) -> Path:
-    """Return the design folder: the one given, or the one inside a demo's folder."""
+    """Return the design folder: the one given, or the one inside a demo's folder.
+
+    Raises:
+        UserError: If it is the folder of a neuron, which has no inputs and outputs of its own.
+    """
     if (directory / MANIFEST).exists():
         return directory
+    if (directory / NEURON_MANIFEST).exists():
+        raise UserError(
+            f"{directory} is a compiled neuron, a module to stand in a design, and no network: "
+            f"verify proves it; to build or run one, compile a network whose layers have this "
+            f"neuron, and give that folder"
+        )
     inner = inside(directory, "design")
     return inner if (inner / MANIFEST).exists() else directory
 

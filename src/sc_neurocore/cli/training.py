@@ -47,9 +47,37 @@ def _augmentation(text: str | None) -> Distortion | None:
     return Distortion(shape, **numbers)
 
 
+def _data_options(
+    dataset: str, root: Path | None, given: list[str]
+) -> dict[str, str | int | float]:
+    """Return what the loader is asked for, each in the type that it has."""
+    from sc_neurocore.data.catalogue import DATASETS
+
+    entry = DATASETS.get(dataset)
+    known = {} if entry is None else entry.options
+    options: dict[str, str | int | float] = {}
+    if root is not None:
+        options["root"] = str(root.absolute())
+        if "root" not in known and entry is not None:
+            raise UserError(f"--root: {dataset} is found without; the option is for event data")
+    for each in given:
+        name, _, value = each.partition("=")
+        kind = type(known.get(name, ""))
+        try:
+            if name not in known:
+                raise ValueError
+            options[name] = kind(value)
+        except ValueError:
+            raise UserError(
+                f"--data {each}: expected NAME=VALUE with a name among "
+                f"{', '.join(known) or 'none'}, and a value like {known.get(name, '…')}"
+            ) from None
+    return options
+
+
 _OF_A_NEW_NETWORK = {
-    "dataset", "split", "net", "hidden", "layers", "neuron", "per_channel", "max_delay",
-    "dropout", "encoder", "steps",
+    "dataset", "root", "data", "split", "net", "hidden", "layers", "neuron", "per_channel",
+    "max_delay", "dropout", "encoder", "steps",
 }  # fmt: skip
 
 
@@ -90,7 +118,18 @@ _GIVEN = {"ParameterSource.COMMANDLINE", "ParameterSource.ENVIRONMENT"}
 def train(
     context: typer.Context,
     out: Annotated[Path, typer.Option(metavar="RUN", help="The run's folder.")],
-    dataset: Annotated[str, _option("The data set: digits, mnist or spoken-digits.")] = "digits",
+    dataset: Annotated[
+        str, _option("The data set: digits, mnist, spoken-digits, shd, ssc, nmnist or dvs-gesture.")
+    ] = "digits",
+    root: Annotated[
+        Path | None, _option("The folder of event data: DIR/SHD, DIR/NMNIST, DIR/DVSGesture, ….")
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="What its loader takes, such as steps=50; may be repeated."
+        ),
+    ] = None,
     split: Annotated[
         str | None,
         _option("Its split, such as random of spoken-digits; else the usual one."),
@@ -218,6 +257,7 @@ def train(
             validation_fraction=validation,
             device=device,
             loss=loss or "spike-count",
+            data=_data_options(dataset, root, data or []),
         )
         start = _start(context, start_from, weight_bits, stream_length, source)
         if start is not None:

@@ -9,6 +9,7 @@ from sc_neurocore.data.catalogue import (
 )
 from sc_neurocore.data.dataset import Dataset, Split, hold_out, split
 from sc_neurocore.data.digits import load_digits
+from sc_neurocore.data.events import load_dvs_gesture, load_nmnist, load_shd, load_ssc
 from sc_neurocore.data.features import LogMel, delta_events
 from sc_neurocore.data.mnist import load_mnist
 from sc_neurocore.data.samples import Samples, find_encoding, load_samples, random_samples
@@ -25,10 +26,14 @@ __all__ = [
     "hold_out",
     "load_dataset",
     "load_digits",
+    "load_dvs_gesture",
     "load_mnist",
+    "load_nmnist",
     "load_samples",
+    "load_shd",
     "load_split",
     "load_spoken_digits",
+    "load_ssc",
     "load_unseen",
     "random_samples",
     "split",

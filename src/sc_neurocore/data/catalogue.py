@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore.data.dataset import OPTION_PREFIX, Dataset, Split, split
 from sc_neurocore.data.digits import load_digits
+from sc_neurocore.data.events import is_test, load_dvs_gesture, load_nmnist, load_shd, load_ssc
 from sc_neurocore.data.mnist import TRAIN_SIZE, load_mnist
 from sc_neurocore.data.spoken_digits import TAKES, load_spoken_digits
 from sc_neurocore.errors import DataError
@@ -53,6 +54,10 @@ DATASETS: Mapping[str, Entry] = {
             "random": lambda data: np.arange(len(data)) % TAKES < 5,
         },
     ),
+    "nmnist": Entry(load_nmnist, {"official": is_test}),
+    "dvs-gesture": Entry(load_dvs_gesture, {"official": is_test}),
+    "shd": Entry(load_shd, {"official": is_test}),
+    "ssc": Entry(load_ssc, {"official": is_test}),
 }
 
 
@@ -94,8 +99,9 @@ def load_split(
 
     Args:
         name: A name in `DATASETS`.
-        kind: "stratified" draws a split; the fixed ones are "official" of mnist, and "speakers" and
-            "random" of spoken-digits. None takes the first fixed one, or draws where there is none.
+        kind: "stratified" draws a split; the fixed ones are "official" of mnist and of event data,
+            and "speakers" and "random" of spoken-digits. None takes the first fixed one, or draws
+            where there is none.
         seed: Draws the stratified split; a fixed one does not depend on it.
         test_fraction: The part of the samples in the test of a stratified split.
         progress: Receives events while something is downloaded or computed.
@@ -111,8 +117,8 @@ def load_split(
     dataset = load_dataset(name, progress, **options)
     if kind == STRATIFIED:
         return split(dataset, seed, test_fraction)
-    is_test = fixed[kind](dataset)
-    return Split(dataset.take(~is_test), dataset.take(is_test), seed, float(is_test.mean()), kind)
+    held = fixed[kind](dataset)
+    return Split(dataset.take(~held), dataset.take(held), seed, float(held.mean()), kind)
 
 
 def load_unseen(name: str, progress: ProgressCallback = ignore_progress) -> Dataset:

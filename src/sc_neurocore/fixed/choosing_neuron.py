@@ -31,7 +31,7 @@ from sc_neurocore.fixed.qformat import (
     FixedPoint,
     QFormat,
 )
-from sc_neurocore.fixed.stimulus import Stimulus, run_neuron
+from sc_neurocore.fixed.stimulus import Stimulus, currents_of, run_neuron
 from sc_neurocore.fixed.trials import (
     AUTO_FORMAT,
     USUAL_TARGET,
@@ -45,8 +45,12 @@ _CONSTANT_ERROR = 0.002
 _MARGIN = 0.05
 """What a table covers beyond what was seen, as a share of it, to either side."""
 _TABLE_ERROR = 2.0**-9
-_TRIALS, _LEAST_TRIALS = 1200, 9
-"""Times the operations of a step: about ten seconds on one core."""
+_PROBED = 40
+"""Fraction bits of constants while nothing is known of them."""
+_SOUND = 0.01
+"""Nothing that is chosen is farther off: of more, people are warned."""
+_TRIALS, _LEAST_TRIALS, _MOST_TRIALS = 5000, 20, 60
+"""So many by the operations of a step, which make a trial long: some seconds on one core."""
 _LEAST_PRECISION, _FIRST_GUESS, _MOST = 2, 14, 40
 _LEFT_FOR_EACH = 4
 """So many trials are kept for what single states can do without."""
@@ -73,7 +77,7 @@ class _Plan:
     largest: Mapping[str, float]
     modes: str
     fraction_bits: Mapping[str, int]
-    constant_bits: int = LEAST_CONSTANT_BITS
+    constant_bits: int = _PROBED
     table_bits: int = 6
     ranges: tuple[tuple[str, float, float], ...] = ()
 
@@ -160,7 +164,7 @@ class _Search:
         plan = self._with_tables(self._first())
         program = self._program(plan)
         # A run takes as long as the program is; large ones are tried fewer times.
-        self._left = min(max(_TRIALS // len(program.program.nodes), _LEAST_TRIALS), 40)
+        self._left = min(max(_TRIALS // len(program.program.nodes), _LEAST_TRIALS), _MOST_TRIALS)
         spans = {name: self._span(name, largest) for name, largest in plan.largest.items()}
         plan = self._narrowest(plan, spans)
         plan = self._given_up(plan)
@@ -193,32 +197,35 @@ class _Search:
         """Choose what tables cover, in how many segments, and the bits of constants."""
         for _ in range(2):  # a table may need its range before another one is seen
             ranges = dict.fromkeys(plan.ranges)
+            before: frozenset[str] = frozenset()
             try:
-                tables = self._program(replace(plan, table_bits=4)).tables
-                missing = {table.of for table in tables}
+                program = self._program(replace(plan, table_bits=4))
+                missing, before = {table.of for table in program.tables}, program.read_before
             except EquationError:
                 names = (*self._neuron.states, *self._neuron.inputs, *self._floats.locals)
                 missing = {Symbol(name) for name in names}
             known = {name for name, _, _ in ranges}
             for of in sorted(missing, key=str):
-                ends = self._seen(of)
+                ends = self._seen(of, only_before=str(of) in before)
                 if str(of) not in known and ends is not None:
                     ranges[str(of), *ends] = None
             plan = replace(plan, ranges=tuple(ranges))
         used = {str(table.of) for table in self._program(replace(plan, table_bits=4)).tables}
         plan = replace(plan, ranges=tuple(each for each in plan.ranges if each[0] in used))
         for bits in range(4, MAXIMUM_TABLE_BITS + 1):
-            plan = replace(plan, table_bits=bits, constant_bits=28)
+            plan = replace(plan, table_bits=bits, constant_bits=_PROBED)
             errors = [table.relative_error for table in self._program(plan).tables]
             if max(errors, default=0.0) <= _TABLE_ERROR:
                 break
         return replace(plan, constant_bits=self._constants(plan))
 
-    def _seen(self, of: Expression) -> tuple[float, float] | None:
+    def _seen(self, of: Expression, *, only_before: bool) -> tuple[float, float] | None:
         """Return what something spans in floats, with a margin, in few digits; None if unknown."""
         neuron, floats = self._neuron, self._floats
         values: dict[str, Any] = dict(neuron.resolve(self._parameters))
-        values |= dict.fromkeys(neuron.inputs, self._stimulus.currents)
+        values |= {
+            name: currents_of(neuron, self._stimulus.currents, name) for name in neuron.inputs
+        }
         values |= floats.locals
         before = {
             name: np.concatenate([np.full((1, trace.shape[1]), neuron.states[name]), trace[:-1]])
@@ -226,11 +233,11 @@ class _Search:
         }
         found = []
         name = str(of)
-        if name in floats.least:
+        if name in floats.least and not only_before:
             found += [floats.least[name], floats.most[name]]
         try:
             with np.errstate(all="ignore"):
-                for states in (before, floats.states):
+                for states in (before,) if only_before else (before, floats.states):
                     value = np.asarray(evaluate(of, {**values, **states}, Doubles()), np.float64)
                     value = np.broadcast_to(value, self._stimulus.currents.shape[:2])
                     found += [value[:, self._finite].min(), value[:, self._finite].max()]
@@ -288,7 +295,8 @@ class _Search:
                 constant_bits=formats.constant_fraction_bits,
                 spike_agreement=found.spike_agreement,
                 mean_state_error=found.mean_state_error,
-                is_enough=self._target.met_by(found.spike_agreement, found.mean_state_error),
+                is_enough=self._target.met_by(found.spike_agreement, found.mean_state_error)
+                and _is_sound(program),
                 width=plan.width,
                 luts=luts(program.program),
             )
@@ -312,6 +320,7 @@ class _Search:
                     f"less, or name a format"
                 )
             low, high = high, min(high + 4, _MOST)
+            plan = replace(plan, table_bits=min(plan.table_bits + 1, MAXIMUM_TABLE_BITS))
         while high - low > 1 and self._left > _LEFT_FOR_EACH:
             middle = (low + high) // 2
             low, high = (low, middle) if self._attempt(at(middle)) else (middle, high)
@@ -332,6 +341,18 @@ class _Search:
                 if fewer.formats != plan.formats and self._attempt(fewer):
                     plan = fewer
         return plan
+
+
+def _is_sound(program: NeuronProgram) -> bool:
+    """Return whether constants and tables are as close as judges of them want."""
+    for each in program.constants:
+        became = abs(each.integer) * 2.0**-each.fraction_bits
+        error, leak = abs(became - abs(each.value)), 1 - abs(each.value)
+        if error > _SOUND * abs(each.value):
+            return False
+        if each.multiplies and 0 < leak < 0.5 and error > _SOUND * leak:
+            return False
+    return all(table.relative_error <= _SOUND for table in program.tables)
 
 
 def _is_whole(trace: NDArray[np.float64]) -> bool:

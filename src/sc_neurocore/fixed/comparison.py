@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sc_neurocore.fixed.evaluate import NumpyIntegers, evaluate
+from sc_neurocore.fixed.compiled import CompiledSteps
 from sc_neurocore.fixed.judgement import format_for
 from sc_neurocore.fixed.lowering import NEXT, SPIKE, NeuronProgram
 from sc_neurocore.fixed.numerics import Finding, Kind, Severity
@@ -275,25 +275,22 @@ def compare_neuron(
 
 def run_integers(program: NeuronProgram, currents: Numbers) -> NeuronRun:
     """Run a neuron's integers on currents, (steps, channels); the states come back as numbers."""
-    formats, names = program.fixed_point, program.neuron.states
-    algebra = NumpyIntegers(program.program)
-    shape = currents.shape[1:2]
-    state: dict[str, NDArray[Any]] = {
-        name: np.full(shape, formats.of(name).quantize(value)) for name, value in names.items()
-    }
-    spikes = np.zeros(currents.shape[:2], dtype=bool)
-    states = {name: np.zeros(currents.shape[:2]) for name in names}
+    formats, neuron = program.fixed_point, program.neuron
+    steps, channels = currents.shape[:2]
+    compiled = CompiledSteps(program.program, {name: name + NEXT for name in neuron.states}, SPIKE)
     inputs = {
-        port: formats.current.quantize(currents_of(program.neuron, currents, name))
-        for name, port in zip(program.neuron.inputs, program.currents, strict=True)
+        port: formats.current.quantize(currents_of(neuron, currents, name))
+        for name, port in zip(neuron.inputs, program.currents, strict=True)
     }
-    for number in range(len(currents)):
-        arriving = {port: current[number] for port, current in inputs.items()}
-        outputs = evaluate(program.program, {**state, **arriving}, algebra)
-        spikes[number] = outputs[SPIKE]
-        for name in names:
-            state[name] = np.broadcast_to(outputs[name + NEXT], shape)
-            states[name][number] = formats.of(name).to_float(state[name].astype(np.int64))
+    initial = {name: int(formats.of(name).quantize(value)) for name, value in neuron.states.items()}
+    spikes = np.zeros((steps, channels), dtype=bool)
+    states = {name: np.zeros((steps, channels)) for name in neuron.states}
+    for channel in range(channels):
+        arriving = {port: current[:, channel].tolist() for port, current in inputs.items()}
+        fired, traces = compiled.run(initial, arriving, steps)
+        spikes[:, channel] = fired
+        for name, trace in traces.items():
+            states[name][:, channel] = formats.of(name).to_float(trace)
     return NeuronRun(spikes, states)
 
 

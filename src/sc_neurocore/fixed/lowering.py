@@ -121,6 +121,7 @@ class NeuronProgram:
         tables: The tables that stand for functions, with their errors.
         constants: The constants, as they are met.
         stores: What is stored, in the order of the equation's lines.
+        read_before: The states of which tables only read what they were before the step.
     """
 
     neuron: Neuron
@@ -131,6 +132,7 @@ class NeuronProgram:
     tables: tuple[PiecewiseLinear, ...] = ()
     constants: tuple[RoundedConstant, ...] = ()
     stores: tuple[Store, ...] = ()
+    read_before: frozenset[str] = frozenset()
 
     @property
     def currents(self) -> tuple[str, ...]:
@@ -234,6 +236,8 @@ class _Lowering:
         self._resets = 0  # reset lines still to come, after the spike is known
         self.tables: dict[PiecewiseLinear, None] = {}
         self.constants: dict[RoundedConstant, None] = {}
+        # Whether what tables are over was there before the step, by what it is.
+        self.bases: dict[str, set[bool]] = {}
         self.stores: list[Store] = []
         self._made: dict[int, tuple[_Curve, _Fixed]] = {}  # by identity of the curve
 
@@ -439,6 +443,8 @@ class _Lowering:
         except EquationError as error:
             raise self._error(str(error)) from None
         self.tables[table] = None
+        is_before = build.nodes[curve.base.node].operator == "input"
+        self.bases.setdefault(str(curve.base.expression), set()).add(is_before)
         node = build.clamp(node, table.first, table.last)
         start = build.constant(table.first, bits)
         position = build.apply("-", node, start, fraction_bits=bits) if table.first else node
@@ -619,4 +625,5 @@ def lower(
         tuple(lowering.tables),
         tuple(lowering.constants),
         tuple(lowering.stores),
+        frozenset(name for name, kinds in lowering.bases.items() if kinds == {True}),
     )

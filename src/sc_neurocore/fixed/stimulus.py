@@ -25,6 +25,8 @@ STEPS = 2000
 SEED = 0
 _DECADES = 2.0 ** np.arange(-12, 18)
 _FINER = 12
+_GROWS = 1.6
+"""Where twice the current fires fewer times this, more current says nothing more."""
 _FIRES = 3
 """So many spikes more than without input are called firing."""
 
@@ -73,6 +75,7 @@ def standard_stimulus(
     neuron: Neuron,
     parameters: Mapping[str, float] = MappingProxyType({}),
     steps: int = STEPS,
+    unit: float | None = None,
 ) -> Stimulus:
     """Make the standard currents for a neuron: the same each time.
 
@@ -80,9 +83,11 @@ def standard_stimulus(
         neuron: The neuron.
         parameters: Values of parameters; those not given take their default.
         steps: Length.
+        unit: The current in whose units the channels are; by default the smallest that fires.
     """
-    threshold = firing_current(neuron, parameters, steps)
-    unit = 1.0 if threshold is None else threshold
+    threshold = firing_current(neuron, parameters, steps) if unit is None else None
+    is_found = threshold is not None or unit is not None
+    unit = unit or threshold or 1.0
     on = np.arange(steps) >= _REST * steps
     random = np.random.default_rng(SEED)
     held = np.repeat(random.normal(size=-(-steps // 10)), 10)[:steps]  # ten steps each
@@ -101,7 +106,7 @@ def standard_stimulus(
         currents=unit * np.stack(list(channels.values()), axis=1),
         threshold=threshold,
         origin="steps, ramp, noise and pulses"
-        + (", in units of 1: no constant current made it fire" if threshold is None else ""),
+        + ("" if is_found else ", in units of 1: no constant current made it fire"),
     )
 
 
@@ -139,7 +144,11 @@ def _onset(
     last = int(np.flatnonzero(counts[1 : 1 + _FINER] >= _FIRES)[-1])
     if counts[1 + _FINER + last] < 2.5 * counts[1 + last]:
         # As many spikes as current: there is no onset.
-        while index + 1 < len(firing) and firing[index] < steps / 20:
+        while (
+            index + 1 < len(firing)
+            and firing[index] < steps / 20
+            and firing[index + 1] > _GROWS * firing[index]
+        ):
             index += 1
         return float(sign * _DECADES[index])
     return float(f"{float(finer[last]):.3g}")

@@ -9,7 +9,6 @@ ends with the netlist and a project for the vendor's tools.
 from __future__ import annotations
 
 import json
-import math
 import tempfile
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from sc_neurocore.tools.programs import version
 from sc_neurocore.verify.standing import standing
 
 BUILDS, BUILD_REPORT = "build", "build.json"
+LEAST_MHZ, MOST_MHZ = 0.001, 10_000.0
 _LARGEST_REPORT = 1 << 24
 
 
@@ -62,6 +62,8 @@ class BuildReport:
         versions: Version by tool.
         edited: Files that are not what the network and the choices give, and were built as they
             are.
+        kept: Constraints that lay in the build's folder and were used as they are: somebody
+            assigned pins there.
         verification: Whether the design is verified, in a line.
         design: The SHA-256 of every file of the design that was built.
         files: The SHA-256 of every file that the build made.
@@ -88,6 +90,7 @@ class BuildReport:
     seconds: dict[str, float]
     versions: dict[str, str]
     edited: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
     verification: str = ""
     design: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
@@ -207,6 +210,18 @@ def check_build(design: Design, device: str) -> str:
     return ""
 
 
+def check_frequency(frequency_mhz: float) -> None:
+    """Refuse a frequency to aim at that no device of ours could have.
+
+    Raises:
+        UserError: If it is not from 0.001 to 10,000 MHz.
+    """
+    if not LEAST_MHZ <= frequency_mhz <= MOST_MHZ:  # not a number is not, either
+        raise UserError(
+            f"frequency {frequency_mhz:g} MHz: expected a number from {LEAST_MHZ:g} to {MOST_MHZ:g}"
+        )
+
+
 def _build(
     sources: Sources,
     device: str,
@@ -217,8 +232,7 @@ def _build(
     progress: ProgressCallback,
 ) -> tuple[BuildReport, dict[str, bytes]]:
     """Build in a private folder; return the report, and the files by their paths from `home`."""
-    if not 0 < frequency_mhz < math.inf:
-        raise UserError(f"frequency {frequency_mhz} MHz: expected a number above 0")
+    check_frequency(frequency_mhz)
     target = find_device(device)
     with tempfile.TemporaryDirectory(prefix="sc-neurocore-") as place:
         job = start_job(sources, target, Path(place), few_pins, frequency_mhz, seed, progress)
@@ -233,6 +247,8 @@ def _build(
             for path in sorted(job.folder.iterdir())
         }
         report = _report(job, product)
+        if earlier is not None and files.get(name) == earlier:
+            report = replace(report, kept=(name,))
     made = {name: sha256(content) for name, content in files.items()}
     return replace(report, files=made), files
 

@@ -73,7 +73,13 @@ def _compared(found: Found, expected: Design) -> Design:
     edited = tuple(
         name for name in expected.contents if found.contents[name] != expected.contents[name]
     )
-    return replace(expected, contents=found.contents, home=found.directory, edited=edited)
+    return replace(
+        expected,
+        contents=found.contents,
+        home=found.directory,
+        edited=edited,
+        originals={name: expected.contents[name] for name in edited},
+    )
 
 
 def _check_edited(design: Design, expected: Design) -> None:

@@ -36,10 +36,11 @@ BENCH_MODULES = (
     "testbench",
     "control",
     "additions",
-    "lanes",
+    "currents",
     "lane_currents",
     "small",
     "small_reference",
+    "windows",
 )
 """Modules that are put around the top to simulate it and to prove its claims."""
 
@@ -275,14 +276,14 @@ def _template_values(
             _equation(program, module, geometry)
             for program, module in zip(network.programs, modules, strict=True)
         ],
-        "window_wires": _window_wires(geometry),
+        "window_wires": window_wires(geometry),
         "window_ports": _window_ports(geometry),
         "has_parameters": any(program.parameters for program in network.programs),
         "engine_parameters": list(parameters.items()),
     }
 
 
-def _window_wires(g: Geometry) -> list[tuple[str, int]]:
+def window_wires(g: Geometry) -> list[tuple[str, int]]:
     """Return the ports of the table of windows beside the layer: name and width."""
     asked = {"row": g.coordinate_bits, "column": g.coordinate_bits}
     asked |= {"row_tap": g.tap_bits, "column_tap": g.tap_bits}
@@ -303,7 +304,7 @@ _OF_LAYERS = ("last_block", "first_row", "shares_rows", "shares_slots", "first_s
 def _window_ports(g: Geometry) -> list[tuple[str, str, int]]:
     """Return the engine's ports for them: name there, name, and width; 0 for an output."""
     ports = []
-    for name, width in _window_wires(g):
+    for name, width in window_wires(g):
         if name in _OF_LAYERS:
             ports.append((f"layer_{name}", name, width))
         elif name in ("row", "column", "row_tap", "column_tap"):

@@ -8,7 +8,7 @@ hold.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Unpack
@@ -60,6 +60,7 @@ class Design:
         contents: The content of every file, the manifest included, by its path.
         home: The folder that it was written to or read from.
         edited: The files that are not what network and choices give; None where nobody compared.
+        originals: What network and choices give in place of these.
     """
 
     manifest: Manifest
@@ -69,6 +70,7 @@ class Design:
     contents: Mapping[str, bytes]
     home: Path | None = None
     edited: tuple[str, ...] | None = None
+    originals: Mapping[str, bytes] = field(default_factory=dict)
 
     @cached_property
     def hashes(self) -> dict[str, str]:
@@ -113,6 +115,25 @@ class Design:
     def name(self) -> str:
         """Where it is from, for messages."""
         return str(self.home or self.manifest.top)
+
+    def changed_lines(self, name: str) -> tuple[str, ...]:
+        """Return what an edited text has that its original has not, and the other way round.
+
+        Lines behind "+" and "-", in their order; blank ones and comments behind # do not count.
+        """
+
+        def lines(content: bytes) -> list[str]:
+            found = (each.strip() for each in content.decode(errors="replace").split("\n"))
+            return [each for each in found if each and not each.startswith("#")]
+
+        ours = lines(self.originals.get(name, self.contents[name]))
+        theirs = lines(self.contents[name])
+        if sorted(ours) == sorted(theirs):
+            return () if ours == theirs else ("+ the same lines in another order",)
+        return (
+            *(f"- {each}" for each in ours if each not in theirs),
+            *(f"+ {each}" for each in theirs if each not in ours),
+        ) or ("+ lines that are there twice",)
 
     def refuse_nonsense(self) -> None:
         """Raise `UserError` for integers that are certainly not what is meant, unless allowed."""

@@ -54,7 +54,7 @@ def run_float(
         steps=description.steps,
         readout=description.readout,
         convert=convert,
-        runners=list(_runners(description, dtype, record)),
+        runners=[each for group in float_runners(description, dtype, record) for each in group],
         values_at_work=max(
             layer.values_at_work(*each)
             for layer, each in zip(description.layers, shapes, strict=True)
@@ -63,11 +63,17 @@ def run_float(
     return chain.run(inputs, "floating-point inference", progress)
 
 
-def _runners(description: NetworkDescription, dtype: Any, record: bool) -> Iterator[Runner]:
+def float_runners(
+    description: NetworkDescription, dtype: Any, record: bool
+) -> Iterator[tuple[Runner, ...]]:
+    """Yield each layer as functions of one step's values: itself, and what keeps them for joins.
+
+    Args:
+        description: The network.
+        dtype: The type of its numbers.
+        record: Whether neurons keep all spikes and states.
+    """
     wires = Wires(description.layers)
     for place, layer in enumerate(description.layers):
-        if isinstance(layer, Join):
-            yield wires.join(layer)
-        else:
-            yield make_runner(layer, dtype, record)
-        yield from wires.behind(place)
+        runner = wires.join(layer) if isinstance(layer, Join) else make_runner(layer, dtype, record)
+        yield (runner, *wires.behind(place))

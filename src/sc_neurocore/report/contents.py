@@ -24,6 +24,18 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class NeuroBench(_Part):
+    """NeuroBench's measures; see `sc_neurocore.kernels.workload.Workload`."""
+
+    footprint: int
+    connection_sparsity: float
+    activation_sparsity: float
+    effective_macs: float
+    effective_acs: float
+    dense_operations: float
+    samples: int
+
+
 class Training(_Part):
     """The floating-point network; accuracies are fractions of the test samples, 0 to 1."""
 
@@ -35,6 +47,7 @@ class Training(_Part):
     epochs: int | None = None
     steps: int | None = None
     seed: int | None = None
+    neurobench: NeuroBench | None = None
 
 
 class CurvePoint(_Part):

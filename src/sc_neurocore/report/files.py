@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
+from sc_neurocore.errors import UserError
+from sc_neurocore.files import inside
 from sc_neurocore.report.contents import RESULTS_NAME, SUMMARY_NAME, Summary
 from sc_neurocore.report.wording import size
 
@@ -45,9 +47,20 @@ def list_files(folder: Path, summary: Summary) -> list[FileLink]:
     if summary.fpga is not None and summary.fpga.bitstream is not None:
         links.append(_link(folder, "Bitstream", summary.fpga.bitstream))
     for kind, pattern in _PATTERNS:
-        for path in sorted(folder.glob(pattern)):
+        for path in _matches(folder, pattern):
             links.append(_link(folder, kind, path.relative_to(folder).as_posix()))
     return links
+
+
+def _matches(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a pattern; none if one of its folders is a link to elsewhere."""
+    parts = PurePosixPath(pattern)
+    parent = parts.parent.as_posix()
+    try:
+        place = folder if parent == "." else inside(folder, parent)
+        return sorted(place.glob(parts.name))
+    except (UserError, OSError):
+        return []
 
 
 def _link(folder: Path, kind: str, path: str) -> FileLink:

@@ -8,7 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from sc_neurocore.report.contents import Build, CoSimulation, Energy, Results, Summary, Training
+from sc_neurocore.report.contents import (
+    Build,
+    CoSimulation,
+    Energy,
+    NeuroBench,
+    Results,
+    Summary,
+    Training,
+)
 from sc_neurocore.report.ladder import ladder, missing
 from sc_neurocore.report.wording import (
     MODELS,
@@ -229,7 +237,23 @@ def _training_rows(part: Training | None) -> list[Row]:
         rows.append(("Steps", count(part.steps), "time steps for one sample"))
     if part.seed is not None:
         rows.append(("Seed", str(part.seed), "of the split and the first weights"))
-    return [*rows, ("Accuracy", percent(part.accuracy), _samples(part.float_test_size))]
+    rows.append(("Accuracy", percent(part.accuracy), _samples(part.float_test_size)))
+    return rows if part.neurobench is None else [*rows, *_neurobench_rows(part.neurobench)]
+
+
+def _neurobench_rows(part: NeuroBench) -> list[Row]:
+    operations = round(part.effective_macs + part.effective_acs)
+    zeros = f"of all spikes that could be; {percent(part.connection_sparsity)} of the weights"
+    return [
+        ("Footprint", f"{count(part.footprint)} bytes", "of all numbers, in floating point"),
+        ("Activation sparsity", percent(part.activation_sparsity), zeros),
+        (
+            "Synaptic operations",
+            count(operations),
+            f"per sample, {count(round(part.effective_acs))} of them additions, of "
+            f"{count(round(part.dense_operations))} if nothing were 0",
+        ),
+    ]
 
 
 def _cosimulation_rows(part: CoSimulation | None) -> list[Row]:

@@ -55,6 +55,8 @@ from sc_neurocore.training.recording import record
 from sc_neurocore.training.recurrent import RecurrentCell, RecurrentConvCell
 from sc_neurocore.training.run import TrainedRun, train, train_run
 from sc_neurocore.training.sharpening import Sharpening
+from sc_neurocore.training.spectral import SpectralDistortion
+from sc_neurocore.training.sweep import run_sweep
 
 __all__ = [
     "ENCODERS",
@@ -86,6 +88,7 @@ __all__ = [
     "RunOptions",
     "SecondOrderLIFCell",
     "Sharpening",
+    "SpectralDistortion",
     "SpikingNet",
     "SpikingOutput",
     "SpikingSequential",
@@ -104,6 +107,7 @@ __all__ = [
     "membrane_loss",
     "rate_encode",
     "record",
+    "run_sweep",
     "seeded",
     "spike_count_loss",
     "spike_l1_loss",

@@ -25,7 +25,7 @@ from sc_neurocore.network.encoding import best_scale_bits
 from sc_neurocore.training.delays import DelayLinear
 from sc_neurocore.training.export import flattened
 from sc_neurocore.training.layers import Factor
-from sc_neurocore.training.networks import SpikingSequential
+from sc_neurocore.training.networks import SpikingSequential, check_sequential
 from sc_neurocore.training.recurrent import RecurrentCell
 from sc_neurocore.training.straight_through import straight_through
 
@@ -52,6 +52,7 @@ def integer_aware(net: _Net, weight_bits: int | Sequence[int]) -> Iterator[_Net]
         UserError: If a number of bits is not one, or numbers do not match the layers, or a layer
             scales what its integers are worth by something else than a power of two.
     """
+    check_sequential(net)
     layers = list(_weights(net))
     widths = [weight_bits] * len(layers) if isinstance(weight_bits, int) else list(weight_bits)
     if len(widths) != len(layers):

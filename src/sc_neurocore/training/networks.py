@@ -487,6 +487,14 @@ def _images_as_they_are_fast(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
+def check_sequential(net: Any) -> None:
+    """Raise unless this is a network whose layers stand in a row."""
+    if not isinstance(net, SpikingSequential):
+        raise UserError(
+            f"net: found a {type(net).__name__}, expected a SpikingSequential, such as SpikingNet"
+        )
+
+
 def detached(state: Any) -> Any:
     """Return a state of a cell or a network that sends no gradient back."""
     return tree_map(lambda value: value.detach() if isinstance(value, Tensor) else value, state)

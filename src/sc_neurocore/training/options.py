@@ -160,6 +160,8 @@ class RunOptions:
         device: "cpu", "cuda", or another device of PyTorch.
         loss: A name in `LOSSES` whose readout a description can hold: "spike-count", "spike-rate",
             "membrane" or "first-spike".
+        data: What the data set's loader is asked for, by name, such as {"steps": 50} or {"root":
+            "folder"}.
     """
 
     n_hidden: int = 128
@@ -179,6 +181,7 @@ class RunOptions:
     validation_fraction: float = 0.0
     device: str = "cpu"
     loss: str = "spike-count"
+    data: Mapping[str, str | int | float] = field(default_factory=dict)
 
     @property
     def readout(self) -> str:
@@ -197,6 +200,11 @@ class RunOptions:
         for name in ("n_hidden", "n_layers", "kernel_size"):
             as_whole(name, getattr(self, name))
         as_whole("max_delay", self.max_delay, 0)
+        if not isinstance(self.data, Mapping):
+            raise UserError(
+                f"data = {shown(self.data)}: expected what the loader takes, by name, such as "
+                f"{{'steps': 50}}"
+            )
         if not isinstance(self.loss, str) or self.loss not in READOUTS:
             raise UserError(
                 f"loss = {shown(self.loss)}: expected one of {', '.join(READOUTS)}, whose readouts "
@@ -218,6 +226,8 @@ def check_run_options(options: Any) -> None:
 
 def plain(value: Any) -> Any:
     """Return options as plain JSON values, as records and checkpoints keep and compare them."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     if is_dataclass(value) and not isinstance(value, type):

@@ -326,6 +326,7 @@ def _load(
                 options.training.seed,
                 options.test_fraction,
                 progress if group.is_first else ignore_progress,
+                **options.data,
             )
         group.from_first(None)
     return parts

@@ -27,9 +27,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.kernels.arguments import shown
 from sc_neurocore.network.encoding import clipping_limit
 from sc_neurocore.training.cells import Cell
-from sc_neurocore.training.networks import SpikingSequential
+from sc_neurocore.training.networks import SpikingSequential, check_sequential
 from sc_neurocore.training.paths import Join, Mark
 from sc_neurocore.training.recurrent import RecurrentCell
 from sc_neurocore.training.straight_through import straight_through
@@ -91,6 +92,12 @@ def stream_aware(
         raise UserError(f"stream length {length!r}: expected 1 to {_MAXIMUM_LENGTH}, whole")
     if products not in ("streams", "levels"):
         raise UserError(f"products={products!r}: expected streams or levels")
+    check_sequential(net)
+    given: Any = sources
+    if not hasattr(given, "sequences"):
+        raise UserError(
+            f"sources: found {shown(given)}, expected stochastic.make_sources('sobol') or the like"
+        )
     before = list(net.layers)
     replaced = list(_replaced(before, length, sources, products))
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -68,10 +69,9 @@ class SpectralDistortion:
             )
         batch, steps, bands = frames.shape
 
-        def drawn(most: float, *shape: int) -> Tensor:
-            size = (batch, *shape)
-            kind, device = frames.dtype, frames.device
-            return most * (2 * torch.rand(size, generator=generator, dtype=kind, device=device) - 1)
+        def drawn(most: float) -> Tensor:
+            where: Any = {"device": frames.device, "dtype": frames.dtype}
+            return (2 * torch.rand(batch, generator=generator, **where) - 1) * most
 
         x = _resampled(frames, 2, 1 + drawn(self.warp), drawn(self.tilt))
         x = _resampled(x, 1, 1 + drawn(self.stretch), drawn(self.shift))

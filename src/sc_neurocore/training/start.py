@@ -40,6 +40,12 @@ class Start:
     sources: StreamSources | None = None
 
     def __post_init__(self) -> None:
+        given: Any = self.description
+        if not isinstance(given, NetworkDescription):
+            raise UserError(
+                f"description: found a {type(given).__name__}, expected a NetworkDescription: "
+                f"load_description(folder) reads that of a run"
+            )
         if self.weight_bits is not None and self.stream_length is not None:
             raise UserError(
                 "weight_bits and stream_length: a weight is an integer or a stream; fit the "

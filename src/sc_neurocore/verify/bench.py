@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,9 @@ from sc_neurocore.verify.unrolling import VacuousError, engine, induction_depth
 RESET = ("reset is high in the first clock",)
 MEMORIES = ("snn_rom.v", "snn_ram.v", "snn_column.v")
 _CURRENTS = "snn_requantize"
+_BLOCK = re.compile(r"^`ifdef FORMAL$.*?^`endif$", re.DOTALL | re.MULTILINE)
+_OF_CONTROL = ("snn_loader", "snn_scanner")
+"""Modules whose contracts say what the benches build on; those of others are proved apart."""
 _FAILURE = re.compile(r"Assert failed in .*")
 
 _SCRIPT = """\
@@ -38,7 +41,7 @@ smtbmc z3
 
 [script]
 read_verilog -formal -defer {sources}
-prep -top {top} -flatten
+{setup}
 
 [files]
 {sources_by_line}
@@ -79,6 +82,8 @@ def prepare(
     for path in accelerator.verilog:
         if path.name not in free:
             text = (accelerator.directory / path).read_text(encoding="utf-8")
+            if path.stem not in _OF_CONTROL:
+                text = _BLOCK.sub("", text)
             if re.search(r"\b(assume|restrict)\b", _code(accelerator, path)):
                 raise CheckFailedError(
                     f"{accelerator.directory / path} assumes something: what the files of a design "
@@ -98,10 +103,11 @@ def prepare(
     return folder
 
 
-def bench_sources(folder: Path) -> list[str]:
-    """Return the Verilog of a bench that `prepare` wrote, the bench itself first."""
-    others = sorted(path.name for path in folder.glob("*.v") if path.stem != folder.name)
-    return [f"{folder.name}.v", *others]
+def bench_sources(folder: Path, top: str = "") -> list[str]:
+    """Return the Verilog of a bench, the bench first: it has the folder's name, or `top`."""
+    name = top or folder.name
+    others = sorted(path.name for path in folder.glob("*.v") if path.stem != name)
+    return [f"{name}.v", *others]
 
 
 def free_module(text: str, name: str) -> str:
@@ -115,17 +121,9 @@ def free_module(text: str, name: str) -> str:
     return "\n".join([ports, *lines, "endmodule", ""])
 
 
-def edited_parameters(accelerator: Accelerator) -> str:
-    """Return how the parameters that the emitted top gives its engine differ, or nothing."""
-    given = re.findall(r"\.([A-Z_]+)\((\d+)\)", _code(accelerator, accelerator.verilog[0]))
-    for parameter, planned in accelerator.geometry.parameters.items():
-        found = ", ".join(value for name, value in given if name == parameter)
-        if found != str(planned):
-            return (
-                f"{accelerator.top} gives its engine {parameter} = {found or 'nothing'}, and the "
-                f"network needs {planned}"
-            )
-    return ""
+def blocks(text: str) -> list[str]:
+    """Return the blocks of properties in a Verilog file."""
+    return _BLOCK.findall(text)
 
 
 def _code(accelerator: Accelerator, path: Path) -> str:
@@ -135,7 +133,6 @@ def _code(accelerator: Accelerator, path: Path) -> str:
 
 
 def prove(
-    accelerator: Accelerator,
     folder: Path,
     title: str,
     claims: str,
@@ -143,11 +140,13 @@ def prove(
     depth: int,
     timeout: float,
     figures: Mapping[str, int] | None = None,
+    *,
+    top: str = "",
+    setup: Sequence[str] = (),
 ) -> ProofResult:
     """Prove a bench that `prepare` wrote by induction, or else look for a counterexample.
 
     Args:
-        accelerator: The design.
         folder: Where the bench lies.
         title: What the result is called.
         claims: What is proved, if it is.
@@ -155,24 +154,24 @@ def prove(
         depth: Clocks of the search for a counterexample, and longest induction.
         timeout: Seconds for each of the two, after which the answer is `unknown`.
         figures: Numbers that belong to the claim, by name.
+        top: The bench's module, if it has not the folder's name.
+        setup: Commands of Yosys that make the sources one flat module, if not the usual ones.
     """
     began = time.perf_counter()
-    name = folder.name
-    sources = bench_sources(folder)
+    name = top or folder.name
+    sources = bench_sources(folder, name)
     used = engine()
     status: ProofStatus
     try:
-        found = None
-        if wrong := edited_parameters(accelerator):
-            status, detail = "refuted", wrong
-        elif (found := induction_depth(folder, name, sources, depth, timeout)) is not None:
+        found = induction_depth(folder, name, sources, depth, timeout, setup)
+        if found is not None:
             status, detail = "proved", claims
             used = f"k-induction with k = {found}, {used}"
         else:
             used = f"SymbiYosys {programs.version('sby')}, z3 {programs.version('z3')}"
             script = _SCRIPT.format(
                 depth=depth,
-                top=name,
+                setup="\n".join(setup or [f"prep -top {name} -flatten"]),
                 sources=" ".join(sources),
                 sources_by_line="\n".join(sources),
             )

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from sc_neurocore.hdl.accelerator import SOURCES, Accelerator
 from sc_neurocore.hdl.design import CERTIFICATE, Design
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.tools.families import find_models
+from sc_neurocore.verify.contract_table import CONTRACTS
+from sc_neurocore.verify.contracts import prove_contract
 from sc_neurocore.verify.control import prove_control
 from sc_neurocore.verify.cosimulation import (
     CosimulationResult,
@@ -25,9 +28,10 @@ from sc_neurocore.verify.cosimulation import (
     extreme_inputs,
     samples_first,
 )
+from sc_neurocore.verify.currents import prove_currents
 from sc_neurocore.verify.emitted import check_emitted
 from sc_neurocore.verify.equivalence import prove_step
-from sc_neurocore.verify.lane import prove_lane
+from sc_neurocore.verify.memory_contracts import prove_memories
 from sc_neurocore.verify.netlist_simulation import NetlistSimulation, simulate_netlist
 from sc_neurocore.verify.provenance import environment
 from sc_neurocore.verify.result import ProofResult
@@ -208,17 +212,25 @@ def prove_design(
         (module, partial(_prove_datapath, accelerator, program, module))
         for program, module in zip(network.programs, accelerator.neuron_modules, strict=True)
     ]
+    # z3 knows one thread at a time.
+    steps.append(("memories", partial(prove_memories, accelerator)))
+    contracts = {
+        contract.module: partial(prove_contract, accelerator, contract)
+        for contract in CONTRACTS.values()
+        if Path(SOURCES) / f"{contract.module}.v" in accelerator.verilog
+    }
     others: dict[str, Callable[[], ProofResult]] = {
         "files": partial(check_emitted, design),
-        "control": partial(prove_control, accelerator),
         "widths of the sums": partial(prove_sums, accelerator, network),
+        "currents": partial(prove_currents, accelerator, network),
+        **contracts,
         "sums": partial(prove_additions, accelerator),
-        "lanes": partial(prove_lane, accelerator, network),
+        "control": partial(prove_control, accelerator),
         "a small network": partial(prove_small, accelerator),
     }
     first, *rest = others
     names = [first, *(name for name, _ in steps), *rest]
-    # z3 knows one thread at a time. What takes longest stands last, and is begun first.
+    # What takes longest stands last, and is begun first.
     tasks = [[(name, others[name])] for name in reversed(others)]
     return prove_all([tasks[0], steps, *tasks[1:]], names, progress)
 

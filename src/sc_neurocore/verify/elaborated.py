@@ -32,6 +32,7 @@ _FAULTY_WARNING = re.compile(
     r"|[Ll]atch inferred|implicitly declared|Replacing memory|not part of the design"
     r"|assigned in a block|Ignoring"
 )
+_REGISTER = re.compile(r"\$(?:[as]|al)?(?:dff|dlatch)(?:e|ce|sr|sre)?|\$sr|\$ff")
 _LINES = re.compile(r"\$[^$\\]*\.v:[0-9.|-]+\$")
 """The file and line in a name that Yosys made up."""
 _RESULT = re.compile(r"^Eval result: \\?(\S+) = (?:\d+')?([01xz-]+|\d+)\.$", re.MULTILINE)
@@ -65,6 +66,7 @@ class Instance:
         parameters: The value of each: an integer, or text for a string. An integer of 32 bits is
             signed, as in Verilog; others are not.
         memories: Its own memories.
+        registers: Its own registers, bit by bit: all names of each, with the place in the name.
         elaborated: The module's name in Yosys.
     """
 
@@ -73,6 +75,7 @@ class Instance:
     file: str
     parameters: Mapping[str, Value]
     memories: tuple[Memory, ...]
+    registers: tuple[frozenset[tuple[str, int]], ...]
     elaborated: str
 
     @property
@@ -175,6 +178,37 @@ def compare(design: Elaboration, plan: Mapping[str, Mapping[str, Value]]) -> lis
     return differences
 
 
+def new_state(design: Elaboration, ours: Elaboration) -> list[str]:
+    """Say what a design remembers in registers and memories that another one does not have.
+
+    A register that was only renamed counts as new.
+
+    Returns:
+        A sentence for each instance; none if there is none.
+    """
+    found = []
+    for path, instance in design.instances.items():
+        known = ours.instances.get(path)
+        registers = known.registers if known else ()
+        bits = frozenset().union(*registers)
+        names = {min(each)[0] for each in instance.registers if each and not each & bits}
+        unnamed = instance.registers.count(frozenset()) > registers.count(frozenset())
+        if not names and (unnamed or len(instance.registers) > len(registers)):
+            names = {"more bits of registers"}
+        sizes = {(each.name, each.width, each.depth) for each in known.memories} if known else set()
+        names |= {
+            each.name
+            for each in instance.memories
+            if (each.name, each.width, each.depth) not in sizes
+        }
+        if names:
+            found.append(
+                f"{instance.module} ({path or 'the top'}) remembers what is not remembered in what "
+                f"is generated: {', '.join(sorted(names)[:4])}"
+            )
+    return found
+
+
 def table(
     files: Mapping[str, bytes],
     design: Elaboration,
@@ -203,19 +237,46 @@ def table(
         CheckFailedError: If an output does not depend on these inputs alone, or is not defined.
         UserError, ToolFailedError: As `elaborate`.
     """
+    settings = [dict.fromkeys(inputs, number) for number in range(rows)]
+    return evaluate(files, design, path, settings, timeout=timeout)
+
+
+def evaluate(
+    files: Mapping[str, bytes],
+    design: Elaboration,
+    path: str,
+    settings: Sequence[Mapping[str, int]],
+    *,
+    timeout: float = TIMEOUT,
+) -> list[dict[str, int]]:
+    """Evaluate a module without registers where its inputs are set in so many ways.
+
+    Args:
+        files: The design's files.
+        design: The same, elaborated.
+        path: The instance.
+        settings: The number at each of its inputs; it has no others.
+        timeout: Seconds for Yosys.
+
+    Returns:
+        For each setting the value of each output.
+
+    Raises:
+        CheckFailedError: If an output does not depend on these inputs alone, or is not defined.
+        UserError, ToolFailedError: As `elaborate`.
+    """
     instance = design.instances[path]
     commands = [f"hierarchy -top {instance.elaborated}", "flatten", "opt_clean"]
-    for number in range(rows):
-        sets = " ".join(f"-set {each} {number}" for each in inputs)
+    for number, setting in enumerate(settings):
+        sets = " ".join(f"-set {name} {value}" for name, value in setting.items())
         commands += [f"log row {number}", f"eval {sets}"]
+    inputs = ", ".join(settings[0])
     try:
         _, said = _run(files, design.top, commands, (), timeout, is_quiet=False)
     except programs.ToolTimeoutError:
         raise
     except ToolFailedError as error:
-        raise CheckFailedError(
-            f"{instance.module} is no table of {', '.join(inputs)}: {error}"
-        ) from None
+        raise CheckFailedError(f"{instance.module} is no table of {inputs}: {error}") from None
     result: list[dict[str, int]] = []
     for part in "\n".join(said).split("\nrow ")[1:]:
         row = {}
@@ -226,8 +287,8 @@ def table(
                 )
             row[name] = int(bits, 2)
         result.append(row)
-    if len(result) != rows or not all(result):
-        raise CheckFailedError(f"{instance.module} is no table of {', '.join(inputs)}")
+    if len(result) != len(settings) or not all(result):
+        raise CheckFailedError(f"{instance.module} is no table of {inputs}")
     return result
 
 
@@ -305,6 +366,7 @@ def _instances(modules: Mapping[str, Any], top: str) -> dict[str, Instance]:
             file=source.split("|")[0].rsplit(":", 1)[0],
             parameters={name: _value(each) for name, each in values.items()},
             memories=_memories(module),
+            registers=_registers(module),
             elaborated=elaborated,
         )
         for name, cell in sorted(module["cells"].items(), reverse=True):
@@ -332,6 +394,22 @@ def _memories(module: Mapping[str, Any]) -> tuple[Memory, ...]:
         Memory(name, int(each["width"]), int(each["size"]), contents.get(name))
         for name, each in module.get("memories", {}).items()
     )
+
+
+def _registers(module: Mapping[str, Any]) -> tuple[frozenset[tuple[str, int]], ...]:
+    bits = [
+        bit
+        for cell in module["cells"].values()
+        if _REGISTER.fullmatch(cell["type"])
+        for bit in cell["connections"]["Q"]
+        if isinstance(bit, int)
+    ]
+    names: dict[int, set[tuple[str, int]]] = {bit: set() for bit in bits}
+    for name, net in module["netnames"].items():
+        for place, bit in enumerate(net["bits"]):
+            if bit in names and not net.get("hide_name"):
+                names[bit].add((name, place))
+    return tuple(frozenset(names[bit]) for bit in bits)
 
 
 def _value(text: str) -> Value:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from threading import Lock
 
-from sc_neurocore.errors import ToolFailedError
+from sc_neurocore.errors import CheckFailedError, ToolFailedError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.accelerator import SOURCES, Accelerator, Rendered, render_accelerator
 from sc_neurocore.hdl.design import Design
@@ -17,12 +19,23 @@ from sc_neurocore.hdl.geometry import Geometry, LayerGeometry
 from sc_neurocore.hdl.memories import memory_files
 from sc_neurocore.tools import programs
 from sc_neurocore.verify.bench import MEMORIES
-from sc_neurocore.verify.elaborated import Elaboration, compare, elaborate, same_circuit, table
+from sc_neurocore.verify.elaborated import (
+    Elaboration,
+    compare,
+    elaborate,
+    new_state,
+    same_circuit,
+    table,
+)
 from sc_neurocore.verify.result import ProofResult
+from sc_neurocore.verify.windows import RANDOM_BITS, TRIALS, Tables, other_sums, read_tables
 
 NAME = "files: sizes, tables and numbers are those of the network"
-ENGINE, LAYERS = "engine", "layers"
+ENGINE, LAYERS, WINDOWS = "engine", "layers", "windows"
+READOUT = "snn_readout.v"
+"""Who edits it can edit its contract, too."""
 _MOST_NAMED = 4
+_ONE_AT_A_TIME = Lock()
 
 
 def check_emitted(design: Design) -> ProofResult:
@@ -31,10 +44,13 @@ def check_emitted(design: Design) -> ProofResult:
     Every parameter of the engine, every entry of the layers' table, every word of the memories'
     files; and that there is nothing which clocked proofs cannot see: latches, falling edges,
     asynchronous resets, a second clock, black boxes, wires with no driver or several. Where
-    somebody edited the files, the circuits of the top module and of the memories must also be the
-    ones that would be written: the top connects what the other proofs speak of, and these put
-    memories of their own in place of the design's. No proof and no simulation looks at a board's
-    Verilog, so none of that may be edited.
+    somebody edited the files, the circuits of the top module, of the engine that connects its
+    parts, of the memories and of the readout must also be the ones that would be written: they
+    connect what the other proofs speak of, these put memories of their own in place of the
+    design's, and a contract beside an edited circuit may be edited with it. Nor may the files
+    remember more than would be written: no proof within a bound and no sample waits as long as a
+    counter can. No proof and no simulation looks at a board's Verilog and pins, so none of that
+    may be edited.
 
     Raises:
         ToolMissingError: If Yosys is not installed.
@@ -58,6 +74,13 @@ def check_emitted(design: Design) -> ProofResult:
         f"words of memory read back from the files and compared, each; one clock, no latch, no "
         f"falling edge, no asynchronous reset, nothing undriven"
     )
+    if accelerator.geometry.windows:
+        detail += (
+            f"; and what the tables of windows and the weights make of {TRIALS} arrays of random "
+            f"numbers in front of each layer is what the integer model's layers make of them: a "
+            f"tap that is missing, twice or elsewhere, or another weight, would stay unseen with a "
+            f"probability below 2 ** -{TRIALS * RANDOM_BITS - 24}"
+        )
     if differences:
         rest = len(differences) - _MOST_NAMED
         more = f"; and {rest} more" if rest > 0 else ""
@@ -76,16 +99,53 @@ def check_emitted(design: Design) -> ProofResult:
 def _differences(design: Design, expected: Mapping[str, tuple[int, ...]]) -> Iterator[str]:
     accelerator = design.accelerator
     files = _files(accelerator)
-    found = elaborate(files, accelerator.top)
+    found = elaborated(accelerator)
     yield from found.faults
     yield from compare(found, {ENGINE: accelerator.geometry.parameters})
     yield from _other_words(found, expected)
     yield from _other_image(accelerator, design.network)
     yield from _other_rows(files, found, accelerator.geometry)
+    if accelerator.geometry.windows:
+        yield from _other_windows(files, found, accelerator, design.network)
     if design.edited:
         yield from found.warnings
-        yield from _other_circuits(design, files)
+        ours = _generated(design)
+        yield from _other_circuits(files, ours, accelerator.top)
+        for each in new_state(found, elaborate(ours, accelerator.top)):
+            yield f"{each}: what waits there for longer than anybody looks is not found"
         yield from _edited_board(design)
+
+
+def elaborated(accelerator: Accelerator) -> Elaboration:
+    """Return the emitted core as Yosys elaborates it: once, as long as its files are the same.
+
+    Raises:
+        ToolMissingError, ToolTimeoutError, ToolFailedError: As `elaborate`.
+    """
+    with _ONE_AT_A_TIME:
+        return _elaborated(tuple(_files(accelerator).items()), accelerator.top)
+
+
+@lru_cache(maxsize=2)
+def _elaborated(files: tuple[tuple[str, bytes], ...], top: str) -> Elaboration:
+    return elaborate(dict(files), top)
+
+
+def parameters_of(accelerator: Accelerator, module: str) -> list[dict[str, int]]:
+    """Return the numbers that the emitted core gives a module's parameters.
+
+    Returns:
+        One set for each way in which the module is there; none if it is not.
+
+    Raises:
+        ToolMissingError, ToolTimeoutError, ToolFailedError: As `elaborate`.
+    """
+    found: list[dict[str, int]] = []
+    for instance in elaborated(accelerator).instances.values():
+        numbers = {k: v for k, v in instance.parameters.items() if isinstance(v, int)}
+        if instance.module == module and numbers not in found:
+            found.append(numbers)
+    return found
 
 
 def _files(accelerator: Accelerator) -> dict[str, bytes]:
@@ -175,8 +235,34 @@ def _other_rows(
                 )
 
 
-def _other_circuits(design: Design, files: Mapping[str, bytes]) -> Iterator[str]:
-    """Yield what was edited into another circuit, of those files that no other proof looks at."""
+def _other_windows(
+    files: Mapping[str, bytes],
+    found: Elaboration,
+    accelerator: Accelerator,
+    network: IntegerNetwork,
+) -> Iterator[str]:
+    """Yield what the table of windows says that is not of this network.
+
+    The map from what comes in to the sums, which tables and weights make, is compared with the
+    integer model's own layers: see `verify.windows`.
+    """
+    if WINDOWS not in found.instances:
+        yield f"{found.top} has no table of windows"
+        return
+    try:
+        tables = read_tables(files, found, WINDOWS, accelerator.geometry)
+    except CheckFailedError as error:
+        yield str(error)
+        return
+    planned = Tables.planned(accelerator.geometry)
+    if tables != planned:
+        yield f"the table of windows says {tables.first_difference(planned)}"
+    else:
+        yield from other_sums(tables, accelerator.geometry, network)
+
+
+def _generated(design: Design) -> dict[str, bytes]:
+    """Return the core's files as this version writes them."""
     choices = design.manifest.choices
     expected: Rendered = render_accelerator(
         design.network,
@@ -186,16 +272,23 @@ def _other_circuits(design: Design, files: Mapping[str, bytes]) -> Iterator[str]
         ram_style=choices.ram_style,
         **choices.engine_options,
     )
-    ours = {
+    return {
         name.removeprefix(f"{SOURCES}/"): content
         for name, content in expected.contents.items()
         if name.endswith((".v", ".hex"))
     }
-    name = expected.accelerator.top
+
+
+def _other_circuits(
+    files: Mapping[str, bytes], ours: Mapping[str, bytes], name: str
+) -> Iterator[str]:
+    """Yield what was edited into another circuit, of those files that no other proof looks at."""
     top = f"{name}.v"
     reasons = {top: "connects engine, tables and equations in another way than is generated"}
     memories = (f"{name}_weights.v", *MEMORIES)
     reasons |= dict.fromkeys(memories, "is another memory than is generated")
+    reasons["snn_engine.v"] = "connects the engine's modules in another way than is generated"
+    reasons[READOUT] = "is another readout than is generated, of classes and counts,"
     for file, reason in reasons.items():
         is_edited = file in ours and ours[file] != files[file]
         if is_edited and not same_circuit({**ours, file: files[file]}, ours, name):
@@ -203,7 +296,14 @@ def _other_circuits(design: Design, files: Mapping[str, bytes]) -> Iterator[str]
 
 
 def _edited_board(design: Design) -> Iterator[str]:
-    """Yield what was edited of the modules between the accelerator and the board's pins."""
+    """Yield what was edited between the accelerator and the board's pins, and of the pins."""
+    for path in design.manifest.paths("constraints"):
+        name = path.as_posix()
+        if changed := design.changed_lines(name):
+            yield (
+                f"{name}, which says where pins are and how fast the clock is, was edited "
+                f"({'; '.join(changed[:_MOST_NAMED])}): of that nothing is proved or simulated"
+            )
     for path in design.manifest.paths("board"):
         if path.as_posix() in (design.edited or ()):
             yield (

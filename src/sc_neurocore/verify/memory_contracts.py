@@ -1,4 +1,4 @@
-"""The engine's memories, proved to keep the contracts that stand in their files, at their real depth.
+"""The engine's memories, proved to keep the contracts in their files, at their real depth.
 
 A memory is an array to the solver, not thousands of registers: so a deep one takes no longer than a
 small one. The contracts are inductive as they stand.
@@ -7,15 +7,24 @@ small one. The contracts are inductive as they stand.
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from sc_neurocore.errors import ToolFailedError
+from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.tools import programs
+from sc_neurocore.verify.contract_table import Numbers
+from sc_neurocore.verify.contracts import check_block, sources_of
+from sc_neurocore.verify.emitted import parameters_of
+from sc_neurocore.verify.result import ProofResult
 
 MEMORY_MODULES = ("snn_rom", "snn_ram", "snn_column")
+NAME = "memories: what is read is what was written"
 _CLOCKS = 3  # after which an answer must be possible
 _MILLISECONDS = 100_000
 
@@ -33,8 +42,50 @@ class MemoryAnswer:
     reason: str = ""
 
 
-def prove_memories(
-    memories: Sequence[tuple[str, Mapping[str, int]]], sources: Mapping[str, str]
+def prove_memories(accelerator: Accelerator) -> ProofResult:
+    """Prove of each kind of memory in an accelerator, at its depth, what its file claims.
+
+    Raises:
+        ToolMissingError: If Yosys or z3 is not installed.
+        ToolFailedError: If Yosys cannot read a module.
+    """
+    began = time.perf_counter()
+    sources = sources_of(accelerator)
+    found = [
+        (module, parameters)
+        for module in MEMORY_MODULES
+        for parameters in parameters_of(accelerator, module)
+    ]
+    for module in {module for module, _ in found}:
+        check_block(module, sources[module])
+    answers = answers_of(found, sources)
+    bad = [(at, answer) for at, answer in zip(found, answers, strict=True) if answer.reason]
+    detail = (
+        f"for every sequence of writes and reads, without bound: what is read is the word that was "
+        f"written there last, or stood there, and the output stays until the next reading; of "
+        f"{len(found)} kinds, with up to {max(map(_depth, found))} words"
+    )
+    if bad:
+        (module, parameters), answer = bad[0]
+        detail = f"{module} with {dict(parameters)}: {answer.reason}"
+    return ProofResult(
+        name=NAME,
+        status=next((answer.status for _, answer in bad), "proved"),
+        engine=f"Yosys {programs.version('yosys')}, z3 {version('z3-solver')}, arrays",
+        seconds=round(time.perf_counter() - began, 3),
+        detail=detail,
+        assumptions=("no word is asked for that there is not: see control and sums",),
+        figures={"memories": len(found)},
+    )
+
+
+def _depth(memory: tuple[str, Numbers]) -> int:
+    parameters = memory[1]
+    return parameters.get("DEPTH", 1 << parameters["ADDRESS_BITS"])
+
+
+def answers_of(
+    memories: Sequence[tuple[str, Numbers]], sources: Mapping[str, str]
 ) -> list[MemoryAnswer]:
     """Prove of each memory what its file claims.
 
@@ -75,7 +126,7 @@ def _prove(text: str, module: str) -> MemoryAnswer:
     states = [f"s{clock}" for clock in range(_CLOCKS + 1)]
     head = [f"(declare-fun {state} () |{module}_s|)" for state in states]
     head += [f"(assert (|{module}_u| {state}))" for state in states]
-    step = [f"(assert (|{module}_t| {a} {b}))" for a, b in zip(states, states[1:], strict=False)]
+    step = [f"(assert (|{module}_t| {a} {b}))" for a, b in pairwise(states)]
     begins = f"(assert (|{module}_i| s0))"
     # Yosys has an assertion speak of the clock before: so two of them make the invariant.
     good = [f"(assert (|{module}_a| {state}))" for state in states]

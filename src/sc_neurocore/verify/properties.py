@@ -1,8 +1,9 @@
 """Properties of a compiled neuron's registered module, for all time.
 
 SymbiYosys proves the claims of harness/neuron_properties.v.j2 by induction: what reset does, that
-states stay in the intervals that the compiler computed, that a spike implies a crossing, and that
-nothing moves while the module is not enabled. The crossing is seen by a module of its own, made
+states stay in the intervals that the compiler computed, that a spike implies a crossing, that the
+registers become what the step answers when it is asked of them, and that nothing moves while the
+module is not enabled. The crossing is seen by a module of its own, made
 from the same integer program, whose outputs are the two sides of the firing condition.
 
 Of a pipelined neuron the handshake is proved, with a step that may answer anything: that its
@@ -138,18 +139,20 @@ def _prepare(
         encoding="utf-8",
     )
     reset = "after reset every register has its initial value"
+    answers = "the step is asked of these registers and inputs, and they become what it answers"
     if verilog.latency:
         return (
             reset,
             "a step starts only when none is under way",
             f"registers change only when it ends, {verilog.latency} clocks later",
-            "for every answer of the step",
+            f"{answers}, whatever that is",
         )
     bounds = ", ".join(f"{name} in [{low}, {high}]" for name, low, high in values["ranges"])
     return (
         reset,
         f"for all time {bounds} (integers)",
         f"a spike implies {program.neuron.spike}",
+        answers,
         "without enable nothing moves",
     )
 
@@ -185,6 +188,12 @@ def _values(program: NeuronProgram, verilog: NeuronVerilog, relation: str) -> di
         for operand in program.program.nodes[nodes[SPIKE]].operands
     ]
 
+    def of_step(port: Port) -> str:
+        return declaration("wire", replace(port, name=f"\\_neuron.datapath.{port.name} ")).lstrip()
+
+    def answer(kind: str, port: Port, suffix: str = "") -> str:
+        return declaration(kind, replace(port, name=f"_answer_{port.name}{suffix}"))
+
     def bound(name: str, value: int) -> str:
         form = formats.of(name)
         return literal(value, form.width) if form.signed else f"{form.width}'d{value}"
@@ -198,6 +207,13 @@ def _values(program: NeuronProgram, verilog: NeuronVerilog, relation: str) -> di
         "declarations_before": [
             declaration("reg ", replace(port, name=f"_{port.name}_before")) for port in states
         ],
+        "seen_of_step": [of_step(port) for port in (*program.inputs, *program.outputs)],
+        "asked": [port.name for port in program.inputs],
+        "answers": [
+            (port.name, answer("wire", port), answer("reg ", port, "_before"))
+            for port in program.outputs
+        ],
+        "becomes": [(port.name.removesuffix(NEXT), port.name) for port in program.outputs],
         "initial": initial,
         "ranges": ranges,
         "bounds": [(name, bound(name, low), bound(name, high)) for name, low, high in ranges],

@@ -69,14 +69,12 @@ class Kind:
     @property
     def sizes(self) -> tuple[int, ...]:
         """Inputs, and neurons of each layer; two lanes have two groups of three neurons."""
-        if self.is_delayed:
-            return (2, 2, 2)
-        return (2, 3, 3)
+        return (2, 2, 2) if self.is_delayed else (2, 3, 2, 3)
 
     @property
     def input_bits(self) -> int:
-        """Bits of an input: one where inputs of several steps meet in a sum."""
-        return 1 if self.is_delayed else 2
+        """Bits of an input; that lanes multiply wider ones rightly is a claim of its own."""
+        return 1
 
     @property
     def samples(self) -> int:

@@ -9,19 +9,18 @@ width that the emitted top gives the accumulators.
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import numpy as np
 
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.program import signed_width
 from sc_neurocore.fixed.synapses import Integers
-from sc_neurocore.hdl.accelerator import SOURCES, Accelerator
+from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.geometry import Geometry
 from sc_neurocore.hdl.layers import EngineLayer, engine_layers
-from sc_neurocore.hdl.memories import memory_files
-from sc_neurocore.verify.bench import RESET, edited_parameters, prepare, prove
+from sc_neurocore.verify.bench import RESET, prepare, prove
 from sc_neurocore.verify.control import bench_values
+from sc_neurocore.verify.emitted import parameters_of
 from sc_neurocore.verify.result import ProofResult, ProofStatus
 
 ADDITIONS = "sums: no input is added twice"
@@ -61,7 +60,7 @@ def prove_additions(
         "of its own spikes, enters the accumulator at most once, with its own row of the group's "
         "weights, which is inside their memory, and with the value 1 if it is a spike"
     )
-    return prove(accelerator, folder, ADDITIONS, claims, RESET + _MEMORIES, depth, timeout)
+    return prove(folder, ADDITIONS, claims, RESET + _MEMORIES, depth, timeout)
 
 
 def _weight_memories(g: Geometry, weights: str) -> list[str]:
@@ -78,38 +77,36 @@ def prove_sums(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult
     way is covered, in whatever order inputs come.
 
     Args:
-        accelerator: The design; its memories must hold this network's numbers.
-        network: The network.
+        accelerator: The design.
+        network: The network, whose numbers its memories hold: see `check_emitted`.
 
     Returns:
-        `proved`, or `refuted` with the first neuron whose sum does not fit, or the memory that
-        holds other numbers.
+        `proved`, or `refuted` with the neuron whose sum does not fit.
+
+    Raises:
+        ToolMissingError, ToolFailedError: As `elaborate`.
     """
     began = time.perf_counter()
-    width = accelerator.geometry.sum_bits
+    width = parameters_of(accelerator, "snn_accumulator")[0]["SUM_BITS"]
     assumed = [
         "the numbers of the network are exact in 64 bits",
         f"“{ADDITIONS}”, which is proved apart",
     ]
     if accelerator.geometry.delay_bits:
-        assumed.append("a ring place is zero again when its sum is taken: see “lanes”")
+        assumed.append("a ring place is zero again when its sum is taken: see “accumulator”")
     status: ProofStatus = "proved"
-    other = _changed_memory(accelerator, network)
-    wrong = edited_parameters(accelerator)
-    ranges = [_ranges(layer) for layer in engine_layers(network)]
+    engine = engine_layers(network)
+    ranges = [_ranges(layer) for layer in engine]
     widths = [[signed_width(int(a), int(b)) for a, b in zip(*each, strict=True)] for each in ranges]
     needed = [max(each) for each in widths]
     layer = int(np.argmax([max(-int(low.min()), int(high.max())) for low, high in ranges]))
     neuron = int(np.argmax(np.maximum(-ranges[layer][0], ranges[layer][1])))
     low, high = (int(each[neuron]) for each in ranges[layer])
-    count = sum(map(len, widths))
-    place = f"layer {layer}, neuron {neuron}: {low} to {high}, {needed[layer]} bits"
+    count = sum(each.layout.size for each in engine)
+    what = "channel" if engine[layer].layout.positions > 1 else "neuron"
+    place = f"layer {layer}, {what} {neuron}: {low} to {high}, {needed[layer]} bits"
     detail = f"computed for each of {count} neurons; the largest is {place} of {width}"
-    if other:
-        status, detail = "refuted", f"{other} does not hold this network's numbers"
-    elif wrong:
-        status, detail = "refuted", wrong
-    elif max(needed) > width:
+    if max(needed) > width:
         status, detail = "refuted", f"{place}, and the accumulators have {width}"
     return ProofResult(
         name=BOUND,
@@ -123,17 +120,9 @@ def prove_sums(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult
 
 
 def _ranges(layer: EngineLayer) -> tuple[Integers, Integers]:
-    """Return the least and the largest sum of each neuron, with and without its bias."""
-    parts = [part.range() for part in layer.parts]
-    low = np.sum([part[0] for part in parts], axis=0)
-    high = np.sum([part[1] for part in parts], axis=0)
-    return low + np.minimum(layer.bias, 0), high + np.maximum(layer.bias, 0)
+    """Return the least and the largest sum of each neuron, with and without its bias.
 
-
-def _changed_memory(accelerator: Accelerator, network: IntegerNetwork) -> str:
-    """Return the first memory of a design that does not hold the network's numbers, or nothing."""
-    for name, content in memory_files(network, accelerator.geometry, accelerator.weights).items():
-        path = Path(SOURCES) / name
-        if (accelerator.directory / path).read_bytes() != content:
-            return path.as_posix()
-    return ""
+    Where places share weights and bias, of each channel: its neurons' sums are bounded alike.
+    """
+    low, high = layer.sum_ranges()
+    return low.ravel(), high.ravel()

@@ -79,7 +79,12 @@ def engine() -> str:
 
 
 def first_failure(
-    folder: Path, top: str, sources: list[str], clocks: int, timeout: float = 3600
+    folder: Path,
+    top: str,
+    sources: list[str],
+    clocks: int,
+    timeout: float = 3600,
+    setup: Sequence[str] = (),
 ) -> Failure | None:
     """Look for the first clock in which an output can be high.
 
@@ -90,6 +95,7 @@ def first_failure(
         sources: Its files, relative to the folder.
         clocks: How many clocks are looked at.
         timeout: Seconds for the solver, which runs in a process of its own.
+        setup: See `induction_depth`.
 
     Raises:
         TimeoutError: If there was no answer in time.
@@ -97,11 +103,27 @@ def first_failure(
         ToolMissingError: If Yosys or python-sat is not installed.
         ToolFailedError: If Yosys cannot read the sources, or the process fails.
     """
-    graph = _write_graph(folder, top, sources)
+    graph = _write_graph(folder, top, sources, setup)
     found, names = _ask("failure", graph, clocks, timeout)
     if names == _IMPOSSIBLE:
         raise VacuousError("its assumptions contradict each other")
     return None if found is None else Failure(found, tuple(names))
+
+
+def unreached(
+    folder: Path,
+    top: str,
+    sources: list[str],
+    clocks: int,
+    timeout: float = 3600,
+    setup: Sequence[str] = (),
+) -> tuple[str, ...]:
+    """Return what a module says is reached and is not within so many clocks from the reset on.
+
+    Args and errors as of `first_failure`.
+    """
+    graph = _write_graph(folder, top, sources, setup)
+    return tuple(_ask("reach", graph, clocks, timeout)[1])
 
 
 def induction_depth(
@@ -163,6 +185,18 @@ def _fail(graph: _Graph, clocks: int) -> tuple[int | None, list[str]]:
             return clock, [graph.names[index] for index in failing]
         unrolled.advance()
     return None, [] if unrolled.is_possible() else _IMPOSSIBLE
+
+
+def _reach(graph: _Graph, clocks: int) -> tuple[None, list[str]]:
+    """Return the covers that no clock reaches."""
+    unrolled = _Unrolled(graph)
+    missing = set(graph.covers)
+    for _ in range(clocks):
+        missing &= set(unrolled.unreached())
+        if not missing:
+            break
+        unrolled.advance()
+    return None, sorted(missing)
 
 
 def _induct(graph: _Graph, depth: int) -> tuple[int | None, list[str]]:
@@ -355,5 +389,5 @@ def _solver() -> Any:
 
 
 if __name__ == "__main__":
-    answer = {"failure": _fail, "induction": _induct}[sys.argv[1]]
+    answer = {"failure": _fail, "induction": _induct, "reach": _reach}[sys.argv[1]]
     print(json.dumps(answer(_read(Path(sys.argv[2])), int(sys.argv[3]))))

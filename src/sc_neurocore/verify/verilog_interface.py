@@ -36,6 +36,7 @@ class Module:
         instances: What stands in it.
         guards: Modules that no design has: their instances stand under conditions that never hold.
         properties: The tokens of each block of properties.
+        attributes: The attributes without a value that stand in it.
         is_trusted: Whether it is, but for comments and blanks, one of ours.
     """
 
@@ -48,3 +49,4 @@ class Module:
     instances: list[Instance] = field(default_factory=list)
     guards: list[Token] = field(default_factory=list)
     properties: list[tuple[str, ...]] = field(default_factory=list)
+    attributes: set[str] = field(default_factory=set)

@@ -29,6 +29,8 @@ class ModuleReader(InstanceReader):
         ours: Modules of ours, as tokens. What equals one of them may have what only we may write:
             cells of a device, and the attributes that fit them.
         properties: Blocks of properties that may stand in others, by module.
+        attributes: Attributes without a value that may stand in others, by module: what our module
+            of that name has, such as a memory's `no_rw_check`.
     """
 
     def __init__(
@@ -37,10 +39,12 @@ class ModuleReader(InstanceReader):
         text: bytes,
         ours: Collection[tuple[str, ...]] = (),
         properties: Mapping[str, Collection[tuple[str, ...]]] | None = None,
+        attributes: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         super().__init__(name, tokenise(name, text))
         self.ours = ours
         self.allowed_properties = properties or {}
+        self.allowed_attributes = attributes or {}
         self._initialised: set[str] = set()
         self._property_names: set[str] = set()
         self._owners: dict[str, int] = {}
@@ -183,6 +187,10 @@ class ModuleReader(InstanceReader):
             name = self.take_name("an attribute")
             value = self.take() if self.accept("=") else None
             known = ATTRIBUTES.get(name.text)
+            if value is None:
+                self.module.attributes.add(name.text)
+                if name.text in self.allowed_attributes.get(self.module.name.text, ()):
+                    known = ()
             if not self.is_trusted and not (
                 self.property_scope is not None and name.text in ("anyconst", "anyseq")
             ):

@@ -33,7 +33,8 @@ def check_verilog(name: str, text: bytes, ours: Iterable[bytes] = ()) -> None:
         name: The file's name, for messages.
         text: Its content.
         ours: Files as this version of the package writes them. A module that equals one of
-            theirs but for comments and blanks may hold what only we may write.
+            theirs but for comments and blanks may hold what only we may write; one that only has
+            the name of one of theirs, the attributes without a value that stand there.
 
     Raises:
         UserError: If it has anything that is not on the list; with file, line, what was found and
@@ -109,16 +110,18 @@ def _read(
     names: set[str] = set()
     texts: set[tuple[str, ...]] = set()
     properties: dict[str, list[tuple[str, ...]]] = {}
+    attributes: dict[str, set[str]] = {}
     for content in ours:
         for module in ModuleReader("a file of ours", content, _Everything()).read():
             names.add(module.name.text)
             texts.add(module.text)
             properties.setdefault(module.name.text, []).extend(module.properties)
+            attributes.setdefault(module.name.text, set()).update(module.attributes)
     modules: list[Module] = []
     for name, content in files.items():
         if not _FILE_NAME.fullmatch(name):
             raise UserError(f"{name!r}: a Verilog file has a plain name that ends in .v")
-        modules += ModuleReader(name, content, texts, properties).read()
+        modules += ModuleReader(name, content, texts, properties, attributes).read()
     return modules, names
 
 

@@ -17,11 +17,16 @@ from numpy.typing import NDArray
 
 from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
 from sc_neurocore.hdl.geometry import Geometry, LayerGeometry
+from sc_neurocore.hdl.layers import engine_layers
+from sc_neurocore.hdl.memories import weight_rows
+from sc_neurocore.verify.elaborated import Elaboration, evaluate
 
 Integers = NDArray[np.int64]
 
 RANDOM_BITS = 24
 """Of a random number; sums of these times weights are exact in float64."""
+TRIALS = 4
+_AXES = ("row", "column")
 
 
 @dataclass(frozen=True)
@@ -42,16 +47,94 @@ class Tables:
     def planned(cls, g: Geometry) -> Tables:
         """Return what a design's plan says."""
         places: dict[str, list[list[tuple[int, int]]]] = {}
-        for axis in ("row", "column"):
+        for axis in _AXES:
             places[axis] = []
             for layer, (usual, others) in zip(g.layers, g.place_taps(axis), strict=True):
                 count = layer.layout.rows if axis == "row" else layer.layout.columns
                 places[axis].append([dict(others).get(number, usual) for number in range(count)])
         taps = {
-            axis: [(tap.offset, tap.rows, tap.joined) for tap in g.tap_rows(axis)]
-            for axis in ("row", "column")
+            axis: [(tap.offset, tap.rows, tap.joined) for tap in g.tap_rows(axis)] for axis in _AXES
         }
         return cls(g.window_rows(), places, taps)
+
+    def first_difference(self, other: Tables) -> str:
+        """Return in words the first entry that differs from another table's."""
+        for number, (mine, wanted) in enumerate(zip(self.layers, other.layers, strict=True)):
+            for name, value in mine.items():
+                if value != wanted[name]:
+                    need = f"the network needs {wanted[name]}"
+                    return f"{name} = {value} of layer {number}, {need}"
+        for axis in _AXES:
+            entries: list[tuple[str, Sequence[object], Sequence[object]]] = []
+            entries.append(("tap", self.taps[axis], other.taps[axis]))
+            for number, (these, those) in enumerate(
+                zip(self.places[axis], other.places[axis], strict=True)
+            ):
+                entries.append((f"place of layer {number}", these, those))
+            for what, found, wanted_ in entries:
+                for place, (one, another) in enumerate(zip(found, wanted_, strict=True)):
+                    if one != another:
+                        return f"{one} of {axis} {what} {place}, the network needs {another}"
+        return "nothing else"
+
+
+def read_tables(files: Mapping[str, bytes], design: Elaboration, path: str, g: Geometry) -> Tables:
+    """Read the table of windows back from a design's files, through Yosys.
+
+    Raises:
+        CheckFailedError: If the module is no table.
+    """
+    sizes = [(layer.layout.rows, layer.layout.columns) for layer in g.layers]
+    taps = len(g.row_taps), len(g.column_taps)
+    most = max(max(max(size) for size in sizes), *taps)
+
+    def setting(layer: int, number: int) -> dict[str, int]:
+        at = {"row": sizes[layer][0], "column": sizes[layer][1]}
+        at |= {"row_tap": taps[0], "column_tap": taps[1]}
+        return {"layer": layer} | {name: min(number, count - 1) for name, count in at.items()}
+
+    asked = [(layer, number) for layer in range(len(sizes)) for number in range(most)]
+    found = dict(
+        zip(asked, evaluate(files, design, path, [setting(*each) for each in asked]), strict=True)
+    )
+    places = {
+        axis: [
+            [
+                (found[layer, at][f"first_{axis}_tap"], found[layer, at][f"last_{axis}_tap"])
+                for at in range(count)
+            ]
+            for layer, count in enumerate(size[number] for size in sizes)
+        ]
+        for number, axis in enumerate(_AXES)
+    }
+    of_taps: dict[str, list[tuple[int, int, int]]] = {}
+    for axis, count in zip(_AXES, taps, strict=True):
+        names = [f"{axis}_tap_{what}" for what in ("offset", "rows", "joined")]
+        rows = [[found[0, at][name] for name in names] for at in range(count)]
+        of_taps[axis] = [(offset, rows_, joined) for offset, rows_, joined in rows]
+    layers = [
+        {name: found[layer, 0][name] for name in g.window_widths} for layer in range(len(sizes))
+    ]
+    return Tables(layers, places, of_taps)
+
+
+def other_sums(tables: Tables, g: Geometry, network: IntegerNetwork) -> Iterator[str]:
+    """Yield for which layers tables and weights make other sums than the integer model's layers."""
+    words, _ = weight_rows(engine_layers(network), g)
+    fields = words.reshape(len(words), g.lanes, -1)
+    weights = fields[..., 0]
+    delays = fields[..., 1] if g.delay_bits else np.zeros_like(weights)
+    for number, layer in enumerate(g.layers):
+        if layer.takes_frame and not g.walks_frame:
+            continue
+        values = random_values(network, number, TRIALS, seed=number)
+        try:
+            sums = walked_sums(tables, g, weights, delays, number, values)
+        except ValueError as error:
+            yield str(error)
+            continue
+        if (sums != modelled_sums(network.layers[number], values, len(sums))).any():
+            yield f"the windows of layer {number} see other inputs than its neurons do"
 
 
 @dataclass(frozen=True)

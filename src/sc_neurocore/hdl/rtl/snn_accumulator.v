@@ -305,7 +305,8 @@ module snn_accumulator #(
     wire fair_now = begun
         ? (!stands || stood == {token_add, token_handover, token_row, token_value})
           && (DELAY_BITS == 0 || (!(clear && (under_way || token_add || token_handover))
-              && ((!under_way && group_0 == 0 && !half) || of_layer == {step, layer_is_delayed, layer_first_ring, layer_last_group})
+              && ((!under_way && group_0 == 0 && !half)
+                  || of_layer == {step, layer_is_delayed, layer_first_ring, layer_last_group})
               && group_0 <= layer_last_group))
         : reset;
     reg fair = 1'b1;

@@ -547,8 +547,8 @@ module snn_engine #(
 
     snn_neurons #(
         .STEP_OUTER(STEP_OUTER), .WINDOWS(WINDOWS), .LANES(LANES), .UNITS(UNITS),
-        .UNIT_LATENCY(UNIT_LATENCY), .PERIOD(PERIOD), .SUM_BITS(SUM_BITS), .BIAS_BITS(BIAS_BITS), .LEFT_SHIFT(LEFT_SHIFT),
-        .SHIFT_BITS(SHIFT_BITS), .CURRENT_BITS(CURRENT_BITS), .STATE_BITS(STATE_BITS),
+        .UNIT_LATENCY(UNIT_LATENCY), .PERIOD(PERIOD), .SUM_BITS(SUM_BITS), .BIAS_BITS(BIAS_BITS),
+        .LEFT_SHIFT(LEFT_SHIFT), .SHIFT_BITS(SHIFT_BITS), .CURRENT_BITS(CURRENT_BITS), .STATE_BITS(STATE_BITS),
         .PARAMETER_BITS(PARAMETER_BITS), .GROUP_BITS(GROUP_BITS), .STEP_BITS(STEP_BITS),
         .SLOT_BITS(SLOT_BITS), .STATE_SLOT_BITS(STATE_SLOT_BITS), .STATE_WORDS(STATE_WORDS)
     ) neurons (
@@ -597,7 +597,8 @@ module snn_engine #(
     // With places, they lie one after the other. Otherwise each bank has one for every group of every
     // step or, step by step, of every layer.
     localparam PLACE_BITS = STEP_OUTER != 0 ? LAYER_BITS : STEP_BITS;
-    localparam STORE_BITS = WINDOWS == 0 ? 1 + PLACE_BITS + GROUP_BITS : ADDRESS_BITS + (STEP_OUTER != 0 ? 1 : 0);
+    localparam STORE_BITS = WINDOWS == 0 ? 1 + PLACE_BITS + GROUP_BITS
+                          : ADDRESS_BITS + (STEP_OUTER != 0 ? 1 : 0);
     localparam STORE      = WINDOWS == 0 ? 1 << STORE_BITS
                           : SPIKE_WORDS + (STEP_OUTER != 0 ? 1 << ADDRESS_BITS : 0);
     wire [STORE_BITS-1:0] gather_address, read_address;

@@ -415,15 +415,25 @@ module snn_neurons #(
     wire [TURN_BITS-1:0]  turn_now  = clocks;
     wire [GROUP_BITS-1:0] group_after = !(ends_period && ends_steps) ? group_now
         : group_now == layer_last_group ? {GROUP_BITS{1'b0}} : group_now + 1'b1;
-    wire [SLOT_BITS-1:0]  slot_now  = layer_first_slot + group_now*TURNS + turn_now;
+    // The group's place among those of its layer, counted in blocks; which words and states are its own.
+    reg  [GROUP_BITS-1:0] block_now = {GROUP_BITS{1'b0}};
+    wire [GROUP_BITS-1:0] own_group  = WINDOWS != 0 && layer_shares_slots ? block_now : group_now;
+    wire                  padded_now = WINDOWS != 0 ? block_now == layer_last_block : group_now == layer_last_group;
+    wire [SLOT_BITS-1:0]  slot_now   = layer_first_slot + own_group*TURNS + turn_now;
+    wire [31:0]           first_state = WINDOWS != 0 ? layer_first_state : layer_first_slot;
+    wire [31:0]           last_state  = first_state + layer_last_group*TURNS + TURNS - 1;
+    wire [STATE_SLOT_BITS-1:0] state_now = first_state + group_now*TURNS + turn_now;
     always @(posedge clk) begin
         served    <= takes || (served && !ends_here);
         clocks    <= takes || ends_period ? {PERIOD_BITS{1'b0}} : clocks + served;
         group_now <= group_after;
+        if (ends_period && ends_steps)
+            block_now <= block_now == layer_last_block ? {GROUP_BITS{1'b0}} : block_now + 1'b1;
         if (ends_period) counted_steps <= ends_steps ? {STEP_BITS{1'b0}} : counted_steps + 1'b1;
         if (reset) begin
             served        <= 1'b0;
             group_now     <= {GROUP_BITS{1'b0}};
+            block_now     <= {GROUP_BITS{1'b0}};
             counted_steps <= {STEP_BITS{1'b0}};
         end
     end
@@ -434,26 +444,29 @@ module snn_neurons #(
     reg [AGES*GROUP_BITS-1:0] groups;
     reg [AGES*TURN_BITS-1:0]  turns;
     reg [AGES*STEP_BITS-1:0]  steps;
-    reg [AGES*SLOT_BITS-1:0]  slots;
+    reg [AGES-1:0]            padded;
+    reg [AGES*STATE_SLOT_BITS-1:0] slots;
     always @(posedge clk) begin
         there  <= reset ? {AGES{1'b0}} : {there, issues};
         groups <= {groups, group_now};
         turns  <= {turns, turn_now};
         steps  <= {steps, step_now};
-        slots  <= {slots, slot_now};
+        padded <= {padded, padded_now};
+        slots  <= {slots, state_now};
     end
     wire nothing = !served && there == {AGES{1'b0}};
 
     // The world's side: what belongs to the layer, and its step, stays while anything is on its way and
     // until each group had its jobs; a layer begins when nothing is on its way.
-    localparam LAYER_WIDTH = 1 + GROUP_BITS + LANE_BITS + SLOT_BITS + SHIFT_BITS + STATE_BITS
-                           + (STEP_OUTER != 0 ? STEP_BITS : 0);
+    localparam LAYER_WIDTH = 2 + 2*GROUP_BITS + LANE_BITS + SLOT_BITS + STATE_SLOT_BITS + SHIFT_BITS
+                           + STATE_BITS + (STEP_OUTER != 0 ? STEP_BITS : 0);
     reg begun = 1'b0, may_change = 1'b0;
     reg [LAYER_WIDTH-1:0] of_layer;
     reg [STEP_BITS-1:0]   last_step_before;
     wire [LAYER_WIDTH-1:0] of_layer_now;
-    wire [LAYER_WIDTH+STEP_BITS-1:0] of_layer_and_step = {layer_step, layer_takes_frame, layer_last_group,
-        layer_last_lane, layer_first_slot, layer_shift, unit_initial};
+    wire [LAYER_WIDTH+STEP_BITS-1:0] of_layer_and_step = {layer_step, layer_takes_frame, layer_shares_slots,
+        layer_last_group, layer_last_block, layer_last_lane, layer_first_slot, layer_first_state, layer_shift,
+        unit_initial};
     assign of_layer_now = of_layer_and_step;
     always @(posedge clk) begin
         begun            <= 1'b1;
@@ -463,7 +476,8 @@ module snn_neurons #(
     end
     wire fair_now = begun
         ? (may_change || of_layer == of_layer_now) && last_step == last_step_before
-          && group_now <= layer_last_group && step_now <= last_step
+          && group_now <= layer_last_group && (WINDOWS == 0 || group_now != 0 || block_now == 0)
+          && (STEP_OUTER == 0 || last_state < STATE_WORDS) && step_now <= last_step
           && (STEP_OUTER != 0 || !layer_takes_frame || served || counted_steps == 0)
           && (STEP_OUTER == 0 || !takes || group_after != 0 || (nothing && !ends_period))
         : reset;
@@ -472,6 +486,7 @@ module snn_neurons #(
     wire holds = begun && fair && fair_now;
 
     // ------------------------------------------------------------ tags, and that no turn meets itself
+    wire [GROUP_BITS-1:0] block_in;
     wire [(UNIT_LATENCY+4)*(1+FLAGS_BITS)-1:0] flags_there =
         {stages, biased_turn, biased_flags, fetched_turn, fetched_flags, read_turn, read_flags};
     integer age, older;
@@ -496,6 +511,7 @@ module snn_neurons #(
 
             // Invariants.
             assert (busy == served && ends_job == ends_here && group == group_now);
+            assert (WINDOWS == 0 || block_in == block_now);
             if (served) assert (place == clocks && clocks < PERIOD);
             assert (step == step_now);
             for (age = 1; age < AGES; age = age + 1) begin
@@ -504,10 +520,10 @@ module snn_neurons #(
                     assert (flags_there[(age-1)*(1+FLAGS_BITS) + OTHER_BITS +: GROUP_BITS + TURN_BITS]
                             == {groups[(age-1)*GROUP_BITS +: GROUP_BITS], turns[(age-1)*TURN_BITS +: TURN_BITS]});
                     assert (flags_there[(age-1)*(1+FLAGS_BITS) +: OTHER_BITS] == (STEP_OUTER != 0
-                        ? slots[(age-1)*SLOT_BITS +: OTHER_BITS] : steps[(age-1)*STEP_BITS +: OTHER_BITS]));
-                    assert (slots[(age-1)*SLOT_BITS +: SLOT_BITS] == ((layer_first_slot
-                        + groups[(age-1)*GROUP_BITS +: GROUP_BITS]*TURNS + turns[(age-1)*TURN_BITS +: TURN_BITS])
-                        & ((1 << SLOT_BITS) - 1)));
+                        ? slots[(age-1)*STATE_SLOT_BITS +: OTHER_BITS] : steps[(age-1)*STEP_BITS +: OTHER_BITS]));
+                    if (STEP_OUTER != 0)
+                        assert (slots[(age-1)*STATE_SLOT_BITS +: STATE_SLOT_BITS] == first_state
+                            + groups[(age-1)*GROUP_BITS +: GROUP_BITS]*TURNS + turns[(age-1)*TURN_BITS +: TURN_BITS]);
                     assert (turns[(age-1)*TURN_BITS +: TURN_BITS] < TURNS);
                     assert (groups[(age-1)*GROUP_BITS +: GROUP_BITS] <= layer_last_group);
                     if (STEP_OUTER != 0) begin
@@ -519,8 +535,10 @@ module snn_neurons #(
                                         && turns[(age-1)*TURN_BITS +: TURN_BITS] < clocks));
                         for (older = age + 1; older < AGES; older = older + 1)
                             if (there[older-1])
-                                assert ({groups[(older-1)*GROUP_BITS +: GROUP_BITS], turns[(older-1)*TURN_BITS +: TURN_BITS]}
-                                        < {groups[(age-1)*GROUP_BITS +: GROUP_BITS], turns[(age-1)*TURN_BITS +: TURN_BITS]});
+                                assert ({groups[(older-1)*GROUP_BITS +: GROUP_BITS],
+                                         turns[(older-1)*TURN_BITS +: TURN_BITS]}
+                                        < {groups[(age-1)*GROUP_BITS +: GROUP_BITS],
+                                           turns[(age-1)*TURN_BITS +: TURN_BITS]});
                     end else begin
                         // It was issued so many clocks ago: in this period, or in one that has ended.
                         if (served) assert (clocks == age + turns[(age-1)*TURN_BITS +: TURN_BITS]
@@ -528,7 +546,8 @@ module snn_neurons #(
                         else        assert (age + turns[(age-1)*TURN_BITS +: TURN_BITS] >= PERIOD);
                         for (older = age + 1; older < AGES && older < age + PERIOD; older = older + 1)
                             if (there[older-1])
-                                assert (turns[(older-1)*TURN_BITS +: TURN_BITS] != turns[(age-1)*TURN_BITS +: TURN_BITS]);
+                                assert (turns[(older-1)*TURN_BITS +: TURN_BITS]
+                                        != turns[(age-1)*TURN_BITS +: TURN_BITS]);
                     end
                 end
             end
@@ -555,8 +574,10 @@ module snn_neurons #(
         sums_there  = {(UNITS*SUM_BITS){1'b0}};
         sums_coming = {(UNITS*SUM_BITS){1'b0}};
         for (one = 0; one < TURNS; one = one + 1) begin
-            sums_there  = sums_there  | (standing[one*UNITS*SUM_BITS +: UNITS*SUM_BITS] & {(UNITS*SUM_BITS){slot_there == one}});
-            sums_coming = sums_coming | (job_sums[one*UNITS*SUM_BITS +: UNITS*SUM_BITS] & {(UNITS*SUM_BITS){which == one}});
+            sums_there  = sums_there
+                | (standing[one*UNITS*SUM_BITS +: UNITS*SUM_BITS] & {(UNITS*SUM_BITS){slot_there == one}});
+            sums_coming = sums_coming
+                | (job_sums[one*UNITS*SUM_BITS +: UNITS*SUM_BITS] & {(UNITS*SUM_BITS){which == one}});
         end
     end
     wire mine_1 = there[0] && turns[0 +: TURN_BITS] == which;
@@ -589,12 +610,12 @@ module snn_neurons #(
     wire [ADDRESS_BITS-1:0] address_3, address_4, address_of_result;
     wire [GROUP_BITS-1:0]   group_4 = groups[3*GROUP_BITS +: GROUP_BITS];
     wire [STEP_BITS-1:0]    step_4  = steps[3*STEP_BITS +: STEP_BITS];
-    genvar genvar_age;
+    genvar at_age;
     generate
         if (STEP_OUTER != 0) begin : addresses_are_slots
-            assign address_3         = slots[2*SLOT_BITS +: SLOT_BITS];
-            assign address_4         = slots[3*SLOT_BITS +: SLOT_BITS];
-            assign address_of_result = slots[(AGES-2)*SLOT_BITS +: SLOT_BITS];
+            assign address_3         = slots[2*STATE_SLOT_BITS +: STATE_SLOT_BITS];
+            assign address_4         = slots[3*STATE_SLOT_BITS +: STATE_SLOT_BITS];
+            assign address_of_result = slots[(AGES-2)*STATE_SLOT_BITS +: STATE_SLOT_BITS];
         end else begin : addresses_are_turns
             assign address_3         = turns[2*TURN_BITS +: TURN_BITS];
             assign address_4         = turns[3*TURN_BITS +: TURN_BITS];
@@ -608,7 +629,7 @@ module snn_neurons #(
             reg  [CURRENT_BITS-1:0] current_4;
             reg  [STATE_BITS-1:0]   left;                     // by the last update
             reg                     written = 1'b0;
-            wire                    is_neuron = groups[(AGES-1)*GROUP_BITS +: GROUP_BITS] != layer_last_group
+            wire                    is_neuron = !padded[AGES-1]
                                      || turns[(AGES-1)*TURN_BITS +: TURN_BITS]*UNITS + unit <= layer_last_lane;
             always @(posedge clk) begin
                 // With the registers that are shown to hold sum and bias: no adder is shown equal to another.
@@ -646,12 +667,12 @@ module snn_neurons #(
                     if (written && there[2] && address_3 == watched)
                         assert (all_states[unit*STATE_BITS +: STATE_BITS] == left);
                 end
-            for (genvar_age = 1; genvar_age < AGES; genvar_age = genvar_age + 1) begin : of_each_age
+            for (at_age = 1; at_age < AGES; at_age = at_age + 1) begin : of_each_age
                 always @(posedge clk)
-                    if (holds && there[genvar_age-1])
-                        assert (flags_there[(genvar_age-1)*(1+FLAGS_BITS) + FLAGS_BITS - UNITS + unit]
-                                == (groups[(genvar_age-1)*GROUP_BITS +: GROUP_BITS] != layer_last_group
-                                    || turns[(genvar_age-1)*TURN_BITS +: TURN_BITS]*UNITS + unit <= layer_last_lane));
+                    if (holds && there[at_age-1])
+                        assert (flags_there[(at_age-1)*(1+FLAGS_BITS) + FLAGS_BITS - UNITS + unit]
+                                == (!padded[at_age-1]
+                                    || turns[(at_age-1)*TURN_BITS +: TURN_BITS]*UNITS + unit <= layer_last_lane));
             end
         end
     endgenerate

@@ -45,7 +45,8 @@ module snn_ram #(
 `ifdef FORMAL
     // Of one word, `watched`, which may be any: `kept` is what was written there last, or stood there from
     // the first clock on, and what is read there is that. The output stays until something else is read.
-    (* anyconst *) wire [ADDRESS_BITS-1:0] watched;
+    (* anyconst *) wire [ADDRESS_BITS-1:0] any_address;
+    wire [ADDRESS_BITS-1:0] watched = any_address < DEPTH ? any_address : {ADDRESS_BITS{1'b0}};
     reg             begun = 1'b0, known = 1'b0, stays = 1'b0;
     reg [WIDTH-1:0] kept, answer, before;
     wire [WIDTH-1:0] there = begun ? kept : words[watched];

@@ -84,8 +84,9 @@ module snn_spikes #(
         end
     end
 
-    // The world's side: the lanes come in their order, and the last ones are marked.
-    wire fair_now = !gather || gather_ends_word == (turn == TURNS - 1);
+    // The world's side: the lanes come in their order, and the last ones are marked; there are the words.
+    wire fair_now = (!gather || (gather_ends_word == (turn == TURNS - 1) && gather_address < DEPTH))
+                 && (!read || read_address < DEPTH);
     reg  fair = 1'b1;
     always @(posedge clk) fair <= fair && fair_now;
 

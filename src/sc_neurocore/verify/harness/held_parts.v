@@ -3,7 +3,8 @@
 
 module snn_ram #(
     parameter WIDTH        = 8,
-    parameter ADDRESS_BITS = 8
+    parameter ADDRESS_BITS = 8,
+    parameter DEPTH        = 1 << ADDRESS_BITS
 ) (
     input  wire                    clk,
     input  wire                    write,

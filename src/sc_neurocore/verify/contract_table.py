@@ -1,0 +1,199 @@
+"""Which modules of the engine have a contract, and what of other modules it speaks of.
+
+A new module of the engine states its contract in its file and has one entry here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+Numbers = Mapping[str, int]
+"""A module's parameters by their Verilog names."""
+
+
+@dataclass(frozen=True)
+class Join:
+    """A wire of a contract that stands for wires inside the instances of a submodule.
+
+    Attributes:
+        wire: The wire, which nothing drives in the file: one part for each instance, the first in
+            the low bits.
+        path: Where a part comes from; `{}` is the instance's number.
+        width: Bits of a part.
+        count: How many instances there are.
+    """
+
+    wire: str
+    path: str
+    width: int
+    count: int = 1
+
+    def commands(self) -> Iterator[str]:
+        """Yield the commands of Yosys that connect it."""
+        for number in range(self.count):
+            bits = f"[{self.width * (number + 1) - 1}:{self.width * number}]"
+            yield f"connect -nounset -set {self.wire}{bits} {self.path.format(number)}"
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A module with a contract.
+
+    Attributes:
+        module: The module, whose file has its name.
+        name: What the claim is called.
+        says: What is proved, in words.
+        joins: What it says of modules inside it, given the parameters.
+        parts: The modules inside it that are taken as they are in the design; others are as their
+            own contracts say (harness/held_parts.v).
+        shown: Parameters that the claim names.
+        rests_on: What it takes for granted, in words.
+        depth: The longest induction that is tried.
+    """
+
+    module: str
+    name: str
+    says: str
+    joins: Callable[[Numbers], tuple[Join, ...]] = lambda _: ()
+    parts: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
+    rests_on: tuple[str, ...] = ()
+    depth: int = 4
+
+
+def _readout(p: Numbers) -> tuple[Join, ...]:
+    memory, units = "neuron_units[{}].memory", p["UNITS"]
+    return (
+        Join("watched", f"{memory}.watched", p["OUTPUT_BITS"] - _log(units), units),
+        Join("kept", f"{memory}.kept", p["SCORE_BITS"], units),
+    )
+
+
+def _spikes(p: Numbers) -> tuple[Join, ...]:
+    return (
+        Join("watched", "memory.watched", p["ADDRESS_BITS"]),
+        Join("kept", "memory.kept", p["LANES"]),
+    )
+
+
+def _ring(p: Numbers) -> tuple[Join, ...]:
+    return (
+        Join("watched", "memory.watched", p["ADDRESS_BITS"]),
+        Join("kept", "memory.kept", p["WIDTH"]),
+    )
+
+
+def _accumulator(p: Numbers) -> tuple[Join, ...]:
+    lane, lanes = "lanes[{}].", p["LANES"]
+    product, place = p["WEIGHT_BITS"] + p["VALUE_BITS"], p["RING_BITS"] + p["DELAY_BITS"]
+    has_rings = p["DELAY_BITS"] > 0
+    ring = f"{lane}delayed.sums."
+    joins = (
+        Join("all_weights", f"{lane}multiplier.weight", p["WEIGHT_BITS"], lanes),
+        Join("all_values", f"{lane}multiplier.value", p["VALUE_BITS"], lanes),
+        Join("all_times", f"{lane}multiplier.times", product, lanes),
+        Join("all_products", f"{lane}product", product, lanes),
+        Join("all_sums", f"{ring}kept" if has_rings else f"{lane}kept.sum", p["SUM_BITS"], lanes),
+    )
+    of_rings = (
+        Join("all_watched", f"{ring}watched", place, lanes),
+        Join("all_places", f"{ring}place", place, lanes),
+        Join("all_reading", f"{ring}reading", 1, lanes),
+        Join("ring_group", "with_rings.group", p["GROUP_BITS"]),
+    )
+    return joins + (of_rings if has_rings else ())
+
+
+def _neurons(p: Numbers) -> tuple[Join, ...]:
+    unit, units, turns = "neuron_units[{}].", p["UNITS"], p["LANES"] // p["UNITS"]
+    is_register = turns == 1 and not p["STEP_OUTER"]
+    states = f"{unit}several_states.states"
+    joins: tuple[Join, ...] = (
+        Join("standing", "carousel.ring", p["LANES"] * p["SUM_BITS"]),
+        Join(
+            "all_kept",
+            f"{unit}one_state.kept" if is_register else f"{states}.kept",
+            p["STATE_BITS"],
+            units,
+        ),
+        Join("all_states", f"{unit}state", p["STATE_BITS"], units),
+        Join("all_totals", f"{unit}requantize.total", p["SUM_BITS"], units),
+        Join("all_shifts", f"{unit}requantize.shift", p["SHIFT_BITS"], units),
+        Join("all_currents", f"{unit}requantize.current", p["CURRENT_BITS"], units),
+        Join("all_parameters", f"{unit}biased_parameters", p["PARAMETER_BITS"], units),
+    )
+    if p["WINDOWS"]:
+        joins += (Join("block_in", "by_place.block", p["GROUP_BITS"]),)
+    if is_register:
+        return joins
+    address = p["STATE_SLOT_BITS"] if p["STEP_OUTER"] else max(1, _log(turns))
+    return (*joins, Join("all_watched", f"{states}.watched", address, units))
+
+
+def _log(number: int) -> int:
+    """Return the logarithm of a power of two."""
+    return number.bit_length() - 1
+
+
+_HELD = "memories are as their own contract says"
+CONTRACTS = {
+    each.module: each
+    for each in (
+        Contract(
+            "snn_accumulator",
+            "accumulator: each lane hands over the sum of weight times value",
+            "in every lane a handover hands over the sum, over the tokens since the last one, of "
+            "the weight in the token's row times its value; with delays, over the tokens whose "
+            "delay leads to this step, and nothing that stood there before the sample",
+            _accumulator,
+            shown=("LANES", "WEIGHT_BITS", "VALUE_BITS", "SUM_BITS", "DELAY_BITS"),
+            rests_on=("multipliers and rings are as their own contracts say",),
+        ),
+        Contract(
+            "snn_neurons",
+            "neurons: sums, parameters and states of their own",
+            "each neuron gets the current that is made of its sum and its bias, its own "
+            "parameters, and the state that the last update of its place left, at step 0 the state "
+            "at rest; what a unit answers leaves with its own tag, in order, and padding never "
+            "spikes; no state is read before it is written",
+            _neurons,
+            parts=("snn_carousel",),
+            shown=("LANES", "UNITS", "UNIT_LATENCY", "SUM_BITS", "STATE_BITS"),
+            rests_on=(_HELD,),
+        ),
+        Contract(
+            "snn_readout",
+            "readout: scores, and the class that has the largest",
+            "the score of each output neuron is the sum over its turns of a sample; the class is "
+            "the lowest index among the largest; `enough` says whether one was reached; reading a "
+            "score disturbs nothing",
+            _readout,
+            shown=("UNITS", "SCORE_BITS", "MEMBRANE_BITS", "ENOUGH"),
+            rests_on=(_HELD, "a score does not leave its register"),
+        ),
+        Contract(
+            "snn_spikes",
+            "spike store: a bit that is read is the spike that was gathered",
+            "of each lane, at each address; the output stays until the next reading",
+            _spikes,
+            shown=("LANES", "UNITS", "DEPTH"),
+            rests_on=(_HELD,),
+        ),
+        Contract(
+            "snn_ring",
+            "rings: a place holds what was written there, and zero since it was cleared",
+            "also where it is read again while it is being written",
+            _ring,
+            shown=("WIDTH", "ADDRESS_BITS"),
+            rests_on=(_HELD,),
+        ),
+        Contract(
+            "snn_product",
+            "multipliers: weight times value",
+            "for every weight and value, in a block and in logic",
+            shown=("WEIGHT_BITS", "VALUE_BITS", "IN_LOGIC"),
+        ),
+    )
+}
+"""The contracts by module. Those of memories are in `memory_contracts`."""

@@ -1,0 +1,198 @@
+"""Faults to plant in the engine's modules, and the sizes at which contracts are proved.
+
+Each fault is one changed place of a module; the contract of `module` must refute it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Fault(NamedTuple):
+    """One changed place.
+
+    Attributes:
+        module: Whose contract must notice.
+        size: At which sizes, a key of `SIZES[module]`.
+        old: What stands there.
+        new: What is put there.
+        file: The module that is changed, if it is another one.
+    """
+
+    module: str
+    size: str
+    old: str
+    new: str
+    file: str = ""
+
+
+_NEURON = {
+    "SUM_BITS": 8,
+    "BIAS_BITS": 5,
+    "LEFT_SHIFT": 0,
+    "SHIFT_BITS": 2,
+    "CURRENT_BITS": 5,
+    "STATE_BITS": 4,
+    "PARAMETER_BITS": 2,
+    "GROUP_BITS": 2,
+    "STEP_BITS": 2,
+    "SLOT_BITS": 5,
+    "STATE_SLOT_BITS": 5,
+    "STATE_WORDS": 32,
+    "WINDOWS": 0,
+}
+_LANES = {
+    "WEIGHT_BITS": 4,
+    "VALUE_BITS": 3,
+    "SUM_BITS": 9,
+    "ROW_BITS": 4,
+    "RING_BITS": 2,
+    "GROUP_BITS": 2,
+    "STEP_BITS": 3,
+}
+_SCORES = {"STATE_BITS": 6, "OUTPUT_BITS": 3, "SCORE_BITS": 4}
+SIZES: dict[str, dict[str, dict[str, int]]] = {
+    "snn_accumulator": {
+        "one": _LANES | {"LANES": 1, "SOFT_LANES": 0, "DELAY_BITS": 0},
+        "soft": _LANES | {"LANES": 4, "SOFT_LANES": 3, "DELAY_BITS": 0},
+        "32": _LANES | {"LANES": 32, "SOFT_LANES": 0, "DELAY_BITS": 0},
+        "rings": _LANES | {"LANES": 2, "SOFT_LANES": 0, "DELAY_BITS": 2},
+    },
+    "snn_neurons": {
+        "register": _NEURON
+        | {"STEP_OUTER": 0, "LANES": 4, "UNITS": 4, "UNIT_LATENCY": 1, "PERIOD": 4},
+        "one": _NEURON | {"STEP_OUTER": 0, "LANES": 1, "UNITS": 1, "UNIT_LATENCY": 0, "PERIOD": 3},
+        "turns": _NEURON
+        | {"STEP_OUTER": 0, "LANES": 8, "UNITS": 2, "UNIT_LATENCY": 1, "PERIOD": 4},
+        "idle": _NEURON | {"STEP_OUTER": 0, "LANES": 2, "UNITS": 1, "UNIT_LATENCY": 2, "PERIOD": 5},
+        "steps": _NEURON
+        | {"STEP_OUTER": 1, "LANES": 4, "UNITS": 2, "UNIT_LATENCY": 1, "PERIOD": 2},
+        "windows": _NEURON
+        | {"STEP_OUTER": 1, "LANES": 4, "UNITS": 2, "UNIT_LATENCY": 0, "PERIOD": 2, "WINDOWS": 1},
+        "places": _NEURON
+        | {"STEP_OUTER": 0, "LANES": 4, "UNITS": 1, "UNIT_LATENCY": 0, "PERIOD": 4, "WINDOWS": 1},
+        "slots": _NEURON
+        | {"STEP_OUTER": 1, "LANES": 2, "UNITS": 2, "UNIT_LATENCY": 0, "PERIOD": 2},
+    },
+    "snn_readout": {
+        "counts": _SCORES | {"UNITS": 1},
+        "units": _SCORES | {"UNITS": 4, "ENOUGH": 3},
+        "membrane": _SCORES | {"UNITS": 2, "MEMBRANE_BITS": 4, "MEMBRANE_LOW": 2, "SCORE_BITS": 6},
+    },
+    "snn_spikes": {
+        "one": {"LANES": 1, "UNITS": 1, "ADDRESS_BITS": 4},
+        "turns": {"LANES": 8, "UNITS": 2, "ADDRESS_BITS": 6, "DEPTH": 40},
+        "at once": {"LANES": 4, "UNITS": 4, "ADDRESS_BITS": 3},
+    },
+    "snn_ring": {"ring": {"WIDTH": 6, "ADDRESS_BITS": 3}},
+    "snn_product": {
+        "block": {"WEIGHT_BITS": 8, "VALUE_BITS": 8, "IN_LOGIC": 0},
+        "logic": {"WEIGHT_BITS": 5, "VALUE_BITS": 4, "IN_LOGIC": 1},
+    },
+}
+
+_A, _N, _R, _S = "snn_accumulator", "snn_neurons", "snn_readout", "snn_spikes"
+_ZERO = "{SUM_BITS{1'b0}}"
+FAULTS = (
+    Fault(_A, "32", "read_value      <= addressed_value;", "read_value      <= token_value;"),
+    Fault(_A, "one", "value <= read_add ? read_value", "value <= 1'b1 ? read_value"),
+    Fault(_A, "one", "multiplied_handover <= weighted_handover;", "multiplied_handover <= read_handover;"),
+    Fault(_A, "32", "weighted_row    <= weights;", "weighted_row    <= weights ^ (1 << 21*WORD_BITS);"),
+    Fault(_A, "32", "if (advance) product <= times;", "if (advance) product <= times ^ (lane == 21);"),
+    Fault(_A, "32", "if (advance) value <= read_add", "if (advance && copy == 0) value <= read_add"),
+    Fault(_A, "one", "{(SUM_BITS-PRODUCT_BITS){product[PRODUCT_BITS-1]}}", "{(SUM_BITS-PRODUCT_BITS){1'b0}}"),
+    Fault(_A, "one", "if (reset || (advance && multiplied_handover)) sum", "if (advance && multiplied_handover) sum"),
+    Fault(_A, "one", "else if (advance && multiplied_add)            sum", "else if (multiplied_add) sum"),
+    Fault(_A, "one", "else if (advance && enter_add) weights_row", "else if (enter_add) weights_row"),
+    Fault(_A, "one", "assign weights_read = advance &&", "assign weights_read ="),
+    Fault(_A, "one", "= !multiplied_handover || job_ready;", "= 1'b1;"),
+    Fault(_A, "one", "assign job_valid    = multiplied_handover;", "assign job_valid    = multiplied_handover && multiplied_add;"),
+    Fault(_A, "one", "addressed_handover  <= enter_handover;", "addressed_handover  <= enter_handover && !enter_add;"),
+    Fault(_A, "soft", "weighted_row[lane*WORD_BITS +: WEIGHT_BITS]", "weighted_row[(lane^1)*WORD_BITS +: WEIGHT_BITS]"),
+    Fault(_A, "one", "|| multiplied_add || multiplied_handover);", "|| multiplied_add);"),
+    Fault(_A, "rings", f"multiplied_handover ? {_ZERO} : total", "total"),
+    Fault(_A, "rings", "weighted_handover ? due : due + delay", "due"),
+    Fault(_A, "rings", "layer_first_ring + wide_group[RING_BITS-1:0]", "layer_first_ring"),
+    Fault(_A, "rings", "token_add && token_handover && !added;", "1'b0;"),
+    Fault(_A, "rings", "(weighted_add || weighted_handover),", "(weighted_add),"),
+    Fault(_A, "rings", ".advance       (advance)", ".advance       (1'b1)"),
+    Fault(_A, "rings", "first_half_is_in <= split", "first_half_is_in <= 1'b0"),
+    Fault(_A, "rings", "if (advance && weighted_handover)", "if (advance && weighted_add)"),
+    Fault(_N, "turns", "biased_is_first ? unit_initial : state;", "state;"),
+    Fault(_N, "turns", "fetched_word  <= memory_word;", "fetched_word  <= fetched_word;"),
+    Fault(_N, "turns", "biased_flags  <= fetched_flags;", "biased_flags  <= read_flags;"),
+    Fault(_N, "turns", "<= result_are_neurons & unit_spike;", "<= unit_spike;"),
+    Fault(_N, "turns", "following = ring[(slot+1)*WIDTH", "following = ring[slot*WIDTH", "snn_carousel"),
+    Fault(_N, "turns", "layer_first_slot + (wide_slot[SLOT_BITS-1:0] | turn_slot);", "layer_first_slot + turn_slot;"),
+    Fault(_N, "turns", "(lane | UNIT) <= layer_last_lane;", "(lane | UNIT) < layer_last_lane;"),
+    Fault(_N, "turns", "assign result_address  = result_turn;", "assign result_address  = turn;"),
+    Fault(_N, "turns", "= fetched_flags[STEP_BITS +: TURN_BITS];", "= read_flags[STEP_BITS +: TURN_BITS];"),
+    Fault(_N, "one", "{(SUM_BITS-BIAS_BITS){own[BIAS_BITS-1]}}", "{(SUM_BITS-BIAS_BITS){1'b0}}"),
+    Fault(_N, "turns", "own[BIAS_BITS +: PARAMETER_BITS]", "own[0 +: PARAMETER_BITS]"),
+    Fault(_N, "turns", "parameters        <= biased_parameters;", "parameters        <= own[BIAS_BITS +: PARAMETER_BITS];"),
+    Fault(_N, "one", "counted <= at_last_step ? {STEP_BITS{1'b0}} : counted + 1'b1;", "counted <= counted + 1'b1;"),
+    Fault(_N, "one", "(STEP_OUTER != 0 || !layer_takes_frame || step == last_step);", "1'b1;"),
+    Fault(_N, "turns", "result_turn == LAST_TURN[TURN_BITS-1:0];", "turn == LAST_TURN[TURN_BITS-1:0];"),
+    Fault(_N, "one", "if (busy && at_end && at_last_step)", "if (busy && at_end)"),
+    Fault(_N, "turns", "update_state     <= unit_next_state;", "update_state     <= unit_next_state >> STATE_BITS;"),
+    Fault(_N, "turns", ".total(total), .shift(layer_shift)", ".total(total), .shift(layer_shift ^ 1'b1)"),
+    Fault(_N, "one", "|| under_way != {(UNIT_LATENCY+1){1'b0}} || update_turn);", "|| under_way != {(UNIT_LATENCY+1){1'b0}});"),
+    Fault(_N, "turns", ".load       (accept)", ".load       (job_valid)"),
+    Fault(_N, "register", "if (result_valid) kept <=", "if (biased_turn) kept <="),
+    Fault(_N, "steps", "assign result_address  = result_other;", "assign result_address  = memory_slot;"),
+    Fault(_N, "steps", "assign biased_is_first = layer_step ==", "assign biased_is_first = layer_step !="),
+    Fault(_N, "windows", "= layer_first_state + (wide_state", "= layer_first_slot + (wide_state"),
+    Fault(_N, "places", "layer_shares_slots ? block : group;", "layer_shares_slots ? group : block;"),
+    Fault(_N, "places", "is_padded  = block == layer_last_block;", "is_padded  = block == layer_last_group;"),
+    Fault(_R, "units", "&& !(is_first && neuron == {OUTPUT_BITS{1'b0}}));", "&& !is_first);"),
+    Fault(_R, "units", "spike[unit] && now == ENOUGH", "now == ENOUGH"),
+    Fault(_R, "units", "reached <= reaches != {UNITS{1'b0}}", "reached <= reaches[0]"),
+    Fault(_R, "units", "|| (reached && ", "|| (1'b0 && "),
+    Fault(_R, "membrane", "{(SCORE_BITS-MEMBRANE_BITS){value[MEMBRANE_BITS-1]}}", "{(SCORE_BITS-MEMBRANE_BITS){1'b0}}"),
+    Fault(_R, "membrane", "$signed(score) > $signed(best_score)", "score > best_score"),
+    Fault(_R, "membrane", "unit*STATE_BITS + MEMBRANE_LOW +:", "unit*STATE_BITS +:"),
+    Fault(_R, "membrane", "(is_first ? {SCORE_BITS{1'b0}} : earlier)", "earlier"),
+    Fault(_R, "counts", "choose ? index : ask ? score_neuron : look", "choose ? index : score_neuron"),
+    Fault(_R, "membrane", "asked[UNIT_SHIFT-1:0]*SCORE_BITS", "place[UNIT_SHIFT-1:0]*SCORE_BITS"),
+    Fault(_R, "counts", "compare && asked == last_output", "compare && index == last_output"),
+    Fault(_R, "counts", "(asked == {OUTPUT_BITS{1'b0}} || is_more)", "is_more"),
+    Fault(_R, "counts", "best_neuron <= asked;", "best_neuron <= index;"),
+    Fault(_R, "counts", "best_score  <= score;", "best_score  <= best_score;"),
+    Fault(_R, "counts", ": score > best_score;", ": score >= best_score;"),
+    Fault(_R, "counts", "compare <= choose && !chosen", "compare <= choose"),
+    Fault(_R, "membrane", ".write_address (neuron[", ".write_address (look["),
+    Fault(_R, "counts", "index == last_output ? index : index", "index"),
+    Fault(_R, "counts", "{{(SCORE_BITS-1){1'b0}}, spike[unit]};", "{{(SCORE_BITS-1){1'b0}}, 1'b1};"),
+    Fault(_S, "turns", "= {gather_spike, gathered};", "= {~gather_spike, gathered};"),
+    Fault(_S, "turns", "joined[LANES+UNITS-1:UNITS]", "joined[LANES-1:0]"),
+    Fault(_S, "turns", "if (gather) gathered", "gathered"),
+    Fault(_S, "turns", "(gather && gather_ends_word)", "(gather)"),
+    Fault(_S, "turns", ".write_address (gather_address),", ".write_address (gather_address >> 1),"),
+    Fault(_S, "turns", ".read_address  (read_address),", ".read_address  (gather_address),"),
+    Fault("snn_ring", "ring", "last_valid && last_address == address ?", "1'b0 ?"),
+    Fault("snn_ring", "ring", "clear ? {WIDTH{1'b0}} : write_word", "write_word"),
+    Fault("snn_ring", "ring", "(advance && read)", "(read)"),
+    Fault("snn_ring", "ring", "last_address <= address;", "last_address <= read_address;"),
+    Fault("snn_ring", "ring", "if (reset || clear) last_valid", "if (reset) last_valid"),
+    Fault("snn_ring", "ring", "wire                    store = advance && write;", "wire                    store = write;"),
+    Fault("snn_product", "logic", "{VALUE_BITS{weight[WEIGHT_BITS-1]}}", "{VALUE_BITS{1'b0}}"),
+    Fault("snn_product", "block", "factor = {1'b0, value}", "factor = {value[VALUE_BITS-1], value}"),
+    Fault("snn_product", "logic", "place < VALUE_BITS;", "place < VALUE_BITS - 1;"),
+)  # fmt: skip
+
+MEMORY_SIZES: dict[str, dict[str, int]] = {
+    "snn_ram": {"WIDTH": 24, "ADDRESS_BITS": 11},
+    "snn_rom": {"WIDTH": 64, "DEPTH": 12800, "ADDRESS_BITS": 14},
+    "snn_column": {"WIDTH": 16, "DEPTH": 12600, "ADDRESS_BITS": 14},
+}
+MEMORY_FAULTS = (
+    ("snn_ram", "if (write) words", "if (write && !read) words"),
+    ("snn_ram", "words[read_address];", "words[read_address ^ (1 << (ADDRESS_BITS-1))];"),
+    ("snn_ram", "if (read) read_data", "read_data"),
+    ("snn_ram", "words[write_address] <= write_data;", "words[write_address] <= write_data ^ (write_address == 7);"),
+    ("snn_ram", "if (write) words", "if (write && write_address[0]) words"),
+    ("snn_column", "else if (read) read_data", "else read_data"),
+    ("snn_column", "words[address] <= write_data;", "words[address] <= {write_data[0], write_data[WIDTH-1:1]};"),
+    ("snn_rom", "if (read) read_data", "read_data"),
+    ("snn_rom", "words[read_address];", "words[read_address >> 1];"),
+)  # fmt: skip
