@@ -7,7 +7,6 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from types import ModuleType, TracebackType
 from typing import Any, Protocol, TypeVar
 
@@ -21,13 +20,11 @@ from sc_neurocore.errors import (
     ToolMissingError,
     UserError,
 )
+from sc_neurocore.fpga.answers import MEANINGS, BoardRun, Window, steps_request
 from sc_neurocore.fpga.protocol import (
     DEFAULT_BAUD,
-    END_OF_STEP,
-    EVENT,
     OVERHEAD,
     PLACE,
-    STEP,
     VERSION,
     Answer,
     Command,
@@ -63,15 +60,6 @@ LEAST_BAUD, MOST_BAUD = 300, 50_000_000
 _PATIENCE = 0.02
 _MOST_HEARD = 1 << 17
 """Bytes after which nothing more is expected of an answer: the longest has half as many."""
-_MEANINGS: dict[int, str] = {
-    Status.UNKNOWN: "it does not know this request",
-    Status.WRONG_LENGTH: "the request has the wrong length",
-    Status.NO_IMAGE: "no image is loaded",
-    Status.NO_RESULT: "there is no result yet",
-    Status.NO_WEIGHTS: "its weights are not loaded",
-    Status.OUT_OF_ORDER: "this piece of the weights, or this step, does not follow the one before",
-    Status.BAD_EVENT: "an event has an input that is not there, or too often in one step",
-}
 
 
 class Line(Protocol):
@@ -92,40 +80,6 @@ class Line(Protocol):
 
     def close(self) -> None:
         """Close the port."""
-
-
-@dataclass(frozen=True)
-class BoardRun:
-    """What a board answered for a batch of images.
-
-    Attributes:
-        classes: int64 (batch,).
-        spike_counts: Spikes of each output neuron, int64 (batch, outputs).
-        clocks: Clocks from the first input to the result, int64 (batch,); with frames per step,
-            those in which the network was given frames or worked on them.
-        steps: Frames that the answer took, int64 (batch,): with the readout "first-to-N" perhaps
-            not all; 1 where an image is a sample.
-    """
-
-    classes: NDArray[np.int64]
-    spike_counts: NDArray[np.int64]
-    clocks: NDArray[np.int64]
-    steps: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Window:
-    """What a board answered for some frames of a stream.
-
-    Attributes:
-        first: The number of its first frame.
-        steps: Frames that the answer took.
-        result: The answer.
-    """
-
-    first: int
-    steps: int
-    result: Result
 
 
 class Host:
@@ -311,7 +265,7 @@ class Host:
         """
         strange = 0
         while True:
-            command, payload, count = self._steps_request(frames, step)
+            command, payload, count = steps_request(frames, step, self.identity.capacity)
             answer = self._request(command, payload)
             if answer.status == Status.OUT_OF_ORDER and strange < self._attempts:
                 step, strange = 0, strange + 1
@@ -326,22 +280,6 @@ class Host:
             step = reached.steps
             if reached.is_done or step == len(frames):
                 return reached
-
-    def _steps_request(self, frames: list[bytes], step: int) -> tuple[Command, bytes, int]:
-        """Return a request that brings some frames from a step on, and how many.
-
-        Frames with few spikes go as events, several in a request; others as they are.
-        """
-        capacity = self.identity.capacity
-        payload, count = STEP.pack(step), 0
-        for frame in frames[step:]:
-            events = _events_of(frame)
-            if len(events) > len(frame) or len(payload) + len(events) > capacity:
-                break
-            payload, count = payload + events, count + 1
-        if count:
-            return Command.EVENTS, payload, count
-        return Command.FRAME, STEP.pack(step) + frames[step], 1
 
     def load_weights(self, image: bytes, progress: ProgressCallback = ignore_progress) -> None:
         """Send the weights to a board that does not have them in its bitstream.
@@ -454,7 +392,7 @@ class Host:
 
     def _check_status(self, command: Command, answer: Answer) -> None:
         if answer.status != Status.DONE:
-            meaning = _MEANINGS.get(answer.status, f"status {answer.status}")
+            meaning = MEANINGS.get(answer.status, f"status {answer.status}")
             raise BoardError(f"the board at {self._name} refuses {command.name}: {meaning}")
 
     def _request(self, command: Command, payload: bytes = b"") -> Answer:
@@ -512,13 +450,6 @@ class Host:
             f"bitstream loaded, is it this port (a board often has two), and is {self._baud} baud "
             f"what it was compiled for?"
         )
-
-
-def _events_of(frame: bytes) -> bytes:
-    """Return a step's events: each input as often as its number, and the end of the step."""
-    values = np.frombuffer(frame, np.uint8)
-    inputs = np.repeat(np.arange(len(values), dtype="<u2"), values)
-    return inputs.tobytes() + EVENT.pack(END_OF_STEP)
 
 
 def _open(port: str, baud: int) -> Line:
