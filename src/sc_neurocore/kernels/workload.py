@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sc_neurocore.equation.algebra import Array
 from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.kernels.inference import Chain
 from sc_neurocore.kernels.reference import float_runners
