@@ -103,7 +103,7 @@ def test_compile_chooses_a_format(tmp_path: Path) -> None:
     assert not result["comparison"]["findings"]
     compiled = load_neuron(tmp_path)
     formats = compiled.program.fixed_point
-    assert str(formats.state) == result["format"]
+    assert formats.text == result["format"]
     assert formats.constant_fraction_bits == result["constant_bits"]
 
 

@@ -130,7 +130,7 @@ def test_a_changed_weight_is_found_by_cosimulation_and_by_the_bound_of_the_sums(
 
 def test_a_changed_datapath_is_refuted_although_no_sample_shows_it(design: Path) -> None:
     """Saturation at one less than the maximum: no sample comes near it, the proof does."""
-    path = design / "rtl" / "lif_q8_8_step.v"
+    path = design / "rtl" / "tiny_lif_q8_8_step.v"
     path.write_text(path.read_text().replace("? 16'sd32767", "? 16'sd32766"))
     certificate = verify(design)
     assert certificate.cosimulation[0].holds
@@ -162,8 +162,8 @@ def test_another_network_in_the_folder_is_refused(design: Path) -> None:
 
 
 def test_a_missing_step_is_refused(design: Path) -> None:
-    (design / "rtl" / "lif_q8_8_step.v").unlink()
-    with pytest.raises(UserError, match="lif_q8_8_step"):
+    (design / "rtl" / "tiny_lif_q8_8_step.v").unlink()
+    with pytest.raises(UserError, match="tiny_lif_q8_8_step"):
         verify(design)
 
 
@@ -178,7 +178,7 @@ def test_the_design_folder_gives_the_same_integers_back(design: Path) -> None:
 def test_no_certificate_outlives_its_design(design: Path) -> None:
     verify(design)
     (design / "notes.txt").write_text("mine")
-    old = design / "rtl" / "lif_q8_8_step.v"
+    old = design / "rtl" / "tiny_lif_q8_8_step.v"
     with sole_writer(design, "build"):
         replace_files(design, {"build/hx8k/build.json": b"{}"})
     compile_network(describe(), design, format="Q6.6", lanes=2)
@@ -210,10 +210,15 @@ def test_a_compiled_neuron_is_proved_by_itself(
 ) -> None:
     require_tool("yosys", "z3", "sby", "iverilog", "vvp")
     verilog = compile_neuron(find_neuron("IF"), tmp_path, "Q4.4:nearest", pipeline=2).verilog
-    certificate = verify_neuron(tmp_path)
+    plain = verify_neuron(tmp_path)
+    assert plain.holds
+    assert plain.netlists == ()  # they take longer than the proofs, and are made when asked for
+    certificate = verify_neuron(tmp_path, netlists=("ice40", "ecp5"))
     assert [proof.status for proof in certificate.proofs] == ["proved"] * 2
     assert [proof.status for proof in certificate.netlists] == ["proved"] * 2
     assert [run.mismatches for run in certificate.sampled] == [0] * 3
+    with pytest.raises(UserError, match="no netlist of a neuron for 'z80'"):
+        verify_neuron(tmp_path, netlists=("z80",))
     written = json.loads((tmp_path / "certificate.json").read_text())
     assert written == certificate.as_dict()
     assert written["holds"] is True
@@ -232,6 +237,23 @@ def test_a_compiled_neuron_is_proved_by_itself(
     assert certificate.verdict.startswith(edited)
     assert certificate.sampled == ()  # a refuted neuron is not synthesised
     assert json.loads((tmp_path / "certificate.json").read_text())["holds"] is False
+
+
+def test_a_proof_that_is_interrupted_leaves_what_was_done(
+    tmp_path: Path, require_tool: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_tool("yosys", "z3")
+    compile_neuron(find_neuron("IF"), tmp_path, "Q4.4")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sc_neurocore.verify.neuron_certificate.prove_properties", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        verify_neuron(tmp_path)
+    written = json.loads((tmp_path / "certificate.json").read_text())
+    assert [each["status"] for each in written["proved_for_all_inputs"]] == ["proved"]
+    assert (written["interrupted"], written["holds"]) == (True, False)
 
 
 @pytest.mark.parametrize("pipeline", [0, 2])

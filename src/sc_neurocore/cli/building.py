@@ -9,13 +9,16 @@ import typer
 
 from sc_neurocore.cli import options
 from sc_neurocore.cli.console import reporting
+from sc_neurocore.cli.neurons import device_rows
 from sc_neurocore.cli.stages import find_design
 from sc_neurocore.errors import CheckFailedError, UserError
 from sc_neurocore.fpga.boards import find_board, highest_clock
 from sc_neurocore.fpga.build import build as build_design
 from sc_neurocore.fpga.build import check_frequency
 from sc_neurocore.fpga.folder import opened
+from sc_neurocore.fpga.neurons import build_neuron
 from sc_neurocore.hdl.manifest import BoardPart
+from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST
 from sc_neurocore.tools.devices import find_device
 from sc_neurocore.tools.families import RESOURCES
 from sc_neurocore.verify.standing import standing
@@ -45,6 +48,20 @@ def build(
             find_device(device)
         if frequency is not None:
             check_frequency(frequency)
+        if (directory / NEURON_MANIFEST).exists():
+            options.refuse_for_neuron({"--verified": verified})
+            of_neuron = build_neuron(
+                directory,
+                device or DEFAULT_DEVICE,
+                frequency or DEFAULT_FREQUENCY,
+                report.progress,
+                allow_edited=allow_edited,
+            )
+            figures = [("module", of_neuron.top), *device_rows(of_neuron)]
+            if of_neuron.bitstream:
+                figures.append(("bitstream", (directory / of_neuron.bitstream).as_posix()))
+            report.result(of_neuron.as_dict(), figures)
+            return
         directory = find_design(directory)
         with opened(directory, allow_edited=allow_edited) as design:
             board = design.manifest.board

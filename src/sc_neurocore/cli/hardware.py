@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,11 +11,11 @@ from sc_neurocore.cli import options
 from sc_neurocore.cli.comparing import (
     USUAL_FORMAT,
     chosen_for_network,
-    chosen_for_neuron,
     describe,
     tried_rows,
 )
-from sc_neurocore.cli.console import Report, reporting
+from sc_neurocore.cli.console import reporting
+from sc_neurocore.cli.neurons import compile_neuron_of, verify_neuron_of
 from sc_neurocore.cli.stages import (
     compared_samples,
     find_design,
@@ -24,29 +23,18 @@ from sc_neurocore.cli.stages import (
     find_samples,
     integers_of,
     is_neuron,
-    read_equations,
     samples_or_random,
 )
-from sc_neurocore.equation.parser import parse_neuron
-from sc_neurocore.errors import UserError
-from sc_neurocore.fixed.choosing import is_auto
-from sc_neurocore.fixed.comparison import compare_neuron
-from sc_neurocore.fixed.judgement import judge_program
-from sc_neurocore.fixed.lowering import lower
 from sc_neurocore.fixed.network_comparison import compare_network
-from sc_neurocore.fixed.numerics import check_kinds, refuse
-from sc_neurocore.fixed.qformat import FixedPoint
-from sc_neurocore.fixed.stimulus import standard_stimulus
 from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import CERTIFICATE
 from sc_neurocore.hdl.geometry import AUTO
-from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST, compile_neuron
+from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST
 from sc_neurocore.tools.families import FAMILIES
 from sc_neurocore.verify.certificate import NETLIST_SAMPLES, SECOND_SAMPLES, verify_design
 from sc_neurocore.verify.cosimulation import CosimulationResult
-from sc_neurocore.verify.neuron_certificate import verify_neuron
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the design goes.")]
 MODELLED = ", ".join(family.key for family in FAMILIES.values() if family.models)
@@ -83,12 +71,30 @@ def compile_(
     """Compile a network to an accelerator in Verilog, or a neuron's equations to a module."""
     with reporting(as_json) as report:
         if is_neuron(run):
-            if board is not None:
-                raise UserError("--board is for a network; a single neuron has no board top")
-            if data is not None:
-                raise UserError("--data is for a network; compare takes a neuron's currents")
-            _compile_neuron(
-                run, out, format or USUAL_FORMAT, pipeline, constant_bits, allow or (), report
+            options.refuse_for_neuron(
+                {
+                    "--weight-bits": weight_bits is not None,
+                    "--lanes": lanes != "8",
+                    "--schedule": schedule != AUTO,
+                    "--units": units != 1,
+                    "--inputs-per-beat": inputs_per_beat != 1,
+                    "--weight-slices": weight_slices != 1,
+                    "--board": board is not None,
+                    "--clock": clock is not None,
+                    "--baud": baud != DEFAULT_BAUD,
+                    "--data": data is not None,
+                    "--scale": scale is not None,
+                }
+            )
+            compile_neuron_of(
+                run,
+                out,
+                format or USUAL_FORMAT,
+                pipeline,
+                constant_bits,
+                allow or (),
+                device,
+                report,
             )
             return
         lane_count: int | Literal["auto"] = "auto"
@@ -171,49 +177,6 @@ def compile_(
         report.result(content, rows + [("Verilog", path) for path in verilog])
 
 
-def _compile_neuron(
-    source: Path,
-    out: Path,
-    format: str,
-    pipeline: int,
-    constant_bits: int | None,
-    allow: Sequence[str],
-    report: Report,
-) -> None:
-    """Compile a neuron, once its integers are known to do about what floats do."""
-    check_kinds(allow)
-    model = parse_neuron(read_equations(source))
-    if not is_auto(format):  # what is refused in any case is refused at once
-        named = lower(model, FixedPoint.parse(format, constant_bits))
-        refuse(judge_program(named).findings, allow)
-    stimulus = standard_stimulus(model)
-    chosen = chosen_for_neuron(model, stimulus, format, constant_bits)
-    formats = chosen.formats
-    program = lower(model, formats)
-    both = compare_neuron(program, stimulus)
-    refuse(both.findings, allow)
-    neuron = compile_neuron(model, out, formats, pipeline, allow=allow)
-    paths = [(out / name).as_posix() for name in neuron.verilog.files]
-    content = {
-        "module": neuron.verilog.name,
-        "format": formats.text,
-        "constant_bits": formats.constant_fraction_bits,
-        "numerics": neuron.numerics.as_dict(),
-        "comparison": both.as_dict(),
-        "tried": [each.as_dict() for each in chosen.tried],
-        "verilog": paths,
-    }
-    rows = [
-        ("module", neuron.verilog.name),
-        ("format", describe(chosen)),
-        *tried_rows(chosen),
-        *neuron.numerics.lines(),
-        ("float against integers", both.line),
-        *((each.severity, str(each)) for each in both.findings),
-    ]
-    report.result(content, rows + [("Verilog", path) for path in paths])
-
-
 def verify(
     directory: options.Design,
     simulator: Annotated[
@@ -248,7 +211,17 @@ def verify(
     """
     with reporting(as_json) as report:
         if (directory / NEURON_MANIFEST).exists():
-            _verify_neuron(directory, allow_edited, report)
+            options.refuse_for_neuron(
+                {
+                    "--simulator": simulator != "auto",
+                    "--samples": samples != 0,
+                    "--icarus-samples": icarus_samples != SECOND_SAMPLES,
+                    "--netlist-samples": netlist_samples != NETLIST_SAMPLES,
+                    "--data": data is not None,
+                    "--scale": scale is not None,
+                }
+            )
+            verify_neuron_of(directory, allow_edited, families_of(netlist), report)
             return
         with opened(find_design(directory), allow_edited=allow_edited) as design:
             asked = find_samples(design.description, None, data, scale)
@@ -263,7 +236,7 @@ def verify(
                 available=available,
                 simulator=simulator,
                 second_samples=icarus_samples,
-                netlists=tuple(filter(None, netlist.split(","))),
+                netlists=families_of(netlist),
                 netlist_samples=netlist_samples,
                 progress=report.progress,
             )
@@ -296,6 +269,11 @@ def verify(
         report.exit_code = 0 if certificate.holds else 1
 
 
+def families_of(netlist: str) -> tuple[str, ...]:
+    """Return the families that --netlist names."""
+    return tuple(filter(None, netlist.split(",")))
+
+
 def _cycles(run: CosimulationResult) -> str:
     """Say how long a sample takes, and what a readout that ends early saves."""
     text = f"{run.cycles_per_sample:.0f} cycles"
@@ -305,24 +283,3 @@ def _cycles(run: CosimulationResult) -> str:
             f"{run.cycles_saved_per_sample:.0f} cycles saved)"
         )
     return text
-
-
-def _verify_neuron(directory: Path, allow_edited: bool, report: Report) -> None:
-    certificate = verify_neuron(directory, report.progress, allow_edited=allow_edited)
-    rows = [
-        (proof.name, f"{proof.status} in {proof.seconds:.1f} s", proof.detail)
-        for proof in (*certificate.proofs, *certificate.netlists)
-    ]
-    rows += [
-        (
-            f"{run.module}, {run.simulator}",
-            f"{run.steps} inputs",
-            run.first_mismatch or "no mismatch",
-        )
-        for run in certificate.sampled
-    ]
-    rows += [("edited by hand", name, "") for name in certificate.edited]
-    rows.append(("certificate", (directory / CERTIFICATE).as_posix(), ""))
-    rows.append(("verdict", "holds" if certificate.holds else "fails", certificate.verdict))
-    report.result(certificate.as_dict(), rows)
-    report.exit_code = 0 if certificate.holds else 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -77,6 +78,15 @@ WeightSlices = Annotated[
     int,
     typer.Option(metavar="N", help="Memories that the weights lie in side by side, for the clock."),
 ]
+
+
+def refuse_for_neuron(given: Mapping[str, bool]) -> None:
+    """Raise `UserError` for options that only networks have, if they are given."""
+    named = [name for name, is_given in given.items() if is_given]
+    if named:
+        raise UserError(f"{', '.join(named)}: for networks only, and this is a single neuron")
+
+
 Device = Annotated[
     str | None,
     typer.Option(help=f"The FPGA: {', '.join(DEVICES)}; that of the design or its board, or hx8k."),

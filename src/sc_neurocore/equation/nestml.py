@@ -200,7 +200,6 @@ def _conditions(reader: NeuronReader, blocks: list[tuple[str, _Line, list[_Line]
     if condition is None or re.search(r"\b(and|or|not)\b", condition[1]):
         raise line.error("one comparison is expected: there is no logic in conditions")
     reader.read(f"spike {_quantities(condition[1])}", line.number)
-    for each in body:
-        if "emit_spike()" in each.text:
-            continue
-        _assign(reader, "reset", each)
+    for statement in body:
+        if "emit_spike()" not in statement.text:
+            _assign(reader, "reset", statement)

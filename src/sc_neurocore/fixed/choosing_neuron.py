@@ -45,6 +45,8 @@ _CONSTANT_ERROR = 0.002
 _MARGIN = 0.05
 """What a table covers beyond what was seen, as a share of it, to either side."""
 _TABLE_ERROR = 2.0**-9
+_PROBED = 40
+"""Fraction bits of constants while nothing is known of them."""
 _SOUND = 0.01
 """Nothing that is chosen is farther off: of more, people are warned."""
 _TRIALS, _LEAST_TRIALS, _MOST_TRIALS = 5000, 20, 60
@@ -75,7 +77,7 @@ class _Plan:
     largest: Mapping[str, float]
     modes: str
     fraction_bits: Mapping[str, int]
-    constant_bits: int = LEAST_CONSTANT_BITS
+    constant_bits: int = _PROBED
     table_bits: int = 6
     ranges: tuple[tuple[str, float, float], ...] = ()
 
@@ -161,6 +163,10 @@ class _Search:
     def chosen(self) -> Chosen:
         plan = self._with_tables(self._first())
         program = self._program(plan)
+        # Locals that are only parts of tables have no format.
+        kept = {*self._neuron.states, *(store.target for store in program.stores), _CURRENT}
+        largest = {name: value for name, value in plan.largest.items() if name in kept}
+        plan = replace(plan, largest=largest)
         # A run takes as long as the program is; large ones are tried fewer times.
         self._left = min(max(_TRIALS // len(program.program.nodes), _LEAST_TRIALS), _MOST_TRIALS)
         spans = {name: self._span(name, largest) for name, largest in plan.largest.items()}
@@ -195,28 +201,29 @@ class _Search:
         """Choose what tables cover, in how many segments, and the bits of constants."""
         for _ in range(2):  # a table may need its range before another one is seen
             ranges = dict.fromkeys(plan.ranges)
+            before: frozenset[str] = frozenset()
             try:
-                tables = self._program(replace(plan, table_bits=4)).tables
-                missing = {table.of for table in tables}
+                program = self._program(replace(plan, table_bits=4))
+                missing, before = {table.of for table in program.tables}, program.read_before
             except EquationError:
                 names = (*self._neuron.states, *self._neuron.inputs, *self._floats.locals)
                 missing = {Symbol(name) for name in names}
             known = {name for name, _, _ in ranges}
             for of in sorted(missing, key=str):
-                ends = self._seen(of)
+                ends = self._seen(of, only_before=str(of) in before)
                 if str(of) not in known and ends is not None:
                     ranges[str(of), *ends] = None
             plan = replace(plan, ranges=tuple(ranges))
         used = {str(table.of) for table in self._program(replace(plan, table_bits=4)).tables}
         plan = replace(plan, ranges=tuple(each for each in plan.ranges if each[0] in used))
         for bits in range(4, MAXIMUM_TABLE_BITS + 1):
-            plan = replace(plan, table_bits=bits, constant_bits=28)
+            plan = replace(plan, table_bits=bits, constant_bits=_PROBED)
             errors = [table.relative_error for table in self._program(plan).tables]
             if max(errors, default=0.0) <= _TABLE_ERROR:
                 break
         return replace(plan, constant_bits=self._constants(plan))
 
-    def _seen(self, of: Expression) -> tuple[float, float] | None:
+    def _seen(self, of: Expression, *, only_before: bool) -> tuple[float, float] | None:
         """Return what something spans in floats, with a margin, in few digits; None if unknown."""
         neuron, floats = self._neuron, self._floats
         values: dict[str, Any] = dict(neuron.resolve(self._parameters))
@@ -230,11 +237,11 @@ class _Search:
         }
         found = []
         name = str(of)
-        if name in floats.least:
+        if name in floats.least and not only_before:
             found += [floats.least[name], floats.most[name]]
         try:
             with np.errstate(all="ignore"):
-                for states in (before, floats.states):
+                for states in (before,) if only_before else (before, floats.states):
                     value = np.asarray(evaluate(of, {**values, **states}, Doubles()), np.float64)
                     value = np.broadcast_to(value, self._stimulus.currents.shape[:2])
                     found += [value[:, self._finite].min(), value[:, self._finite].max()]
@@ -317,6 +324,7 @@ class _Search:
                     f"less, or name a format"
                 )
             low, high = high, min(high + 4, _MOST)
+            plan = replace(plan, table_bits=min(plan.table_bits + 1, MAXIMUM_TABLE_BITS))
         while high - low > 1 and self._left > _LEFT_FOR_EACH:
             middle = (low + high) // 2
             low, high = (low, middle) if self._attempt(at(middle)) else (middle, high)

@@ -121,6 +121,7 @@ class NeuronProgram:
         tables: The tables that stand for functions, with their errors.
         constants: The constants, as they are met.
         stores: What is stored, in the order of the equation's lines.
+        read_before: The states of which tables only read what they were before the step.
     """
 
     neuron: Neuron
@@ -131,6 +132,7 @@ class NeuronProgram:
     tables: tuple[PiecewiseLinear, ...] = ()
     constants: tuple[RoundedConstant, ...] = ()
     stores: tuple[Store, ...] = ()
+    read_before: frozenset[str] = frozenset()
 
     @property
     def currents(self) -> tuple[str, ...]:
@@ -234,6 +236,8 @@ class _Lowering:
         self._resets = 0  # reset lines still to come, after the spike is known
         self.tables: dict[PiecewiseLinear, None] = {}
         self.constants: dict[RoundedConstant, None] = {}
+        # Whether what tables are over was there before the step, by what it is.
+        self.bases: dict[str, set[bool]] = {}
         self.stores: list[Store] = []
         self._made: dict[int, tuple[_Curve, _Fixed]] = {}  # by identity of the curve
 
@@ -301,13 +305,15 @@ class _Lowering:
         if operator == "/":
             numerator, divisor = operands
             if not isinstance(divisor, _Folded):
-                return self.apply("*", (numerator, self._function("/", (_ONE, divisor))))
+                inverse_of = self._curve("/", (_ONE, divisor))
+                inverse_of = inverse_of or self._function("/", (_ONE, divisor))
+                return self.apply("*", (numerator, inverse_of))
             inverse = Operation("/", (Constant(1.0), divisor.expression))
             return self.apply("*", (numerator, _Folded(1 / divisor.value, inverse)))
         if operator == "power" and not isinstance(operands[1], _Folded):
             base, exponent = operands
-            logarithm = self._function("log", (base,))
-            return self._function("exp", (self.apply("*", (exponent, logarithm)),))
+            logarithm = self.apply("log", (base,))
+            return self.apply("exp", (self.apply("*", (exponent, logarithm)),))
         if operator in FUNCTIONS:
             return self._function(operator, operands)
         expression = Operation(operator, tuple(each.expression for each in operands))
@@ -337,7 +343,7 @@ class _Lowering:
                 return _Fixed(multiplied(self.builder, other.node, node.amount, bits), bits)
         return _Fixed(self.builder.apply("*", a.node, b.node, fraction_bits=bits), bits)
 
-    def _function(self, operator: str, operands: tuple[_Value, ...]) -> _Value:
+    def _function(self, operator: str, operands: tuple[_Value, ...]) -> _Curve:
         """Return a function of what depends on several things: it becomes a node first."""
         nodes = tuple(each if isinstance(each, _Folded) else self._fixed(each) for each in operands)
         curve = self._curve(operator, nodes)
@@ -439,6 +445,8 @@ class _Lowering:
         except EquationError as error:
             raise self._error(str(error)) from None
         self.tables[table] = None
+        is_before = build.nodes[curve.base.node].operator == "input"
+        self.bases.setdefault(str(curve.base.expression), set()).add(is_before)
         node = build.clamp(node, table.first, table.last)
         start = build.constant(table.first, bits)
         position = build.apply("-", node, start, fraction_bits=bits) if table.first else node
@@ -619,4 +627,5 @@ def lower(
         tuple(lowering.tables),
         tuple(lowering.constants),
         tuple(lowering.stores),
+        frozenset(name for name, kinds in lowering.bases.items() if kinds == {True}),
     )

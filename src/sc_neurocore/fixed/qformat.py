@@ -28,7 +28,7 @@ MAXIMUM_CONSTANT_BITS = MAXIMUM_WIDTH - 1
 FOLLOW = -1
 """In place of the constants' fraction bits: as many as the format of the states asks for."""
 
-CONSTANTS, TABLES, RANGE = "constants=", "tables=", "range "
+CONSTANTS, TABLES, RANGE, ADDERS = "constants=", "tables=", "range ", "multipliers=adders"
 CURRENT_NAME = "current"
 USUAL_TABLE_BITS = 6
 
@@ -225,7 +225,8 @@ class FixedPoint:
             text: The states' format, and after it, each behind a colon: formats of single states
                 and locals (`u=Q4.12`), that of the current (`current=Q9.10`), the fraction bits of
                 constants (`constants=20`), how many segments a table has (`tables=8` for 2**8),
-                and what range one covers (`range -90..50=v`). This is how formats are written.
+                what range one covers (`range -90..50=v`), and `multipliers=adders`. This is how
+                formats are written.
             constant_bits: The fraction bits of constants, instead of writing them.
             current_extra_bits: Integer bits that the current has beyond the state.
 
@@ -245,6 +246,7 @@ class FixedPoint:
             current_extra_bits,
             FOLLOW if bits is None else bits,
             USUAL_TABLE_BITS if options.tables is None else options.tables,
+            options.multipliers,
             own=tuple(options.own.items()),
             own_current=options.current,
             ranges=tuple(options.ranges),
@@ -258,6 +260,8 @@ class FixedPoint:
             parts.append(f"{CURRENT_NAME}={self.own_current.plain}")
         if self.table_bits != USUAL_TABLE_BITS:
             parts.append(f"{TABLES}{self.table_bits}")
+        if self.multipliers == "adders":
+            parts.append(ADDERS)
         parts += [f"{RANGE}{low!r}..{high!r}={name}" for name, low, high in self.ranges]
         return ":".join(parts)
 
@@ -306,6 +310,7 @@ class _Options:
         self.text = text
         self.constants: int | None = None
         self.tables: int | None = None
+        self.multipliers: Multipliers = "products"
         self.own: dict[str, QFormat] = {}
         self.current: QFormat | None = None
         self.ranges: list[tuple[str, float, float]] = []
@@ -332,6 +337,8 @@ class _Options:
             except ValueError:
                 raise self.error("a table's range as in Q8.8:range -90..50=v") from None
             self.ranges.append((value, low, high))
+        elif part == ADDERS:
+            self.multipliers = "adders"
         elif name == CONSTANTS[:-1]:
             if self.constants is not None or not _is_count(value):
                 raise self.error("the constants' fraction bits once, such as Q8.8:constants=20")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sc_neurocore.errors import CheckFailedError, ToolFailedError
+from sc_neurocore.errors import CheckFailedError, ToolFailedError, UserError
 from sc_neurocore.folders import replace_files, sole_writer
 from sc_neurocore.hdl.design import CERTIFICATE
 from sc_neurocore.hdl.equation_compiler import NeuronVerilog, emit_neuron
@@ -38,6 +39,7 @@ class NeuronCertificate:
         netlists: Of the step after synthesis; these hold unless they are refuted.
         sampled: Random inputs through the step and through its netlists.
         environment: Versions, machine and date.
+        is_interrupted: Whether it ended before all was done.
     """
 
     neuron: dict[str, Any]
@@ -46,6 +48,7 @@ class NeuronCertificate:
     netlists: tuple[ProofResult, ...]
     sampled: tuple[StepCosimulation, ...]
     environment: dict[str, str]
+    is_interrupted: bool = False
 
     @property
     def holds(self) -> bool:
@@ -56,6 +59,8 @@ class NeuronCertificate:
         found = [f"{each.name}: {each.status}" for each in self.proofs if each.status != "proved"]
         if not self.proofs:
             found.append("nothing was proved")
+        if self.is_interrupted:
+            found.append("it was interrupted")
         found += [
             f"{each.name}: {each.status}" for each in self.netlists if each.status == "refuted"
         ]
@@ -88,6 +93,7 @@ class NeuronCertificate:
             "schema": SCHEMA,
             "verdict": self.verdict,
             "holds": self.holds,
+            "interrupted": self.is_interrupted,
             "edited": list(self.edited),
             **self.neuron,
             "proved_for_all_inputs": [proof.as_dict() for proof in self.proofs],
@@ -102,17 +108,20 @@ def verify_neuron(
     progress: ProgressCallback = ignore_progress,
     *,
     allow_edited: bool = False,
+    netlists: Sequence[str] = (),
 ) -> NeuronCertificate:
     """Verify a compiled neuron, and write its certificate.json.
 
     The step and the properties of the registered module are proved. If they hold, random inputs go
-    through the step and through its netlists, as far as a simulator is installed, and the netlists
-    are proved where that takes seconds.
+    through the step, as far as a simulator is installed; and through the netlists that are asked
+    for, which are proved where that takes seconds. What is done stands in the certificate also if
+    it is interrupted, which then does not hold.
 
     Args:
         directory: What `compile_neuron` wrote.
         progress: Receives the name of each proof.
         allow_edited: Whether files may differ from what the equations give.
+        netlists: The families whose netlists are checked, of `verify.netlist.STEP_FAMILIES`.
 
     Raises:
         UserError: If the folder is not a compiled neuron, an edited module holds what may not be
@@ -120,6 +129,11 @@ def verify_neuron(
         CheckFailedError: If a file was edited and that is not allowed, or changed meanwhile.
         ToolMissingError: If Yosys, SymbiYosys or z3 is not installed.
     """
+    unknown = sorted({*netlists} - {*STEP_FAMILIES})
+    if unknown:
+        raise UserError(
+            f"no netlist of a neuron for {unknown[0]!r}: known are {', '.join(STEP_FAMILIES)}"
+        )
     compiled = load_neuron(directory)
     if compiled.edited and not allow_edited:
         raise CheckFailedError(
@@ -128,57 +142,87 @@ def verify_neuron(
         )
     if compiled.edited:
         check_design(_as_bytes(compiled.verilog), _as_bytes(_generated(compiled)).values())
+    work = _Work(compiled, progress, tuple(netlists))
     with sole_writer(directory, "verify"):
-        certificate = _verify_neuron(compiled, progress)
-        if load_neuron(directory).contents != compiled.contents:
-            raise CheckFailedError(
-                f"{directory}: a file changed while verify ran: nothing is written; start it again"
-            )
-        replace_files(directory, {CERTIFICATE: as_bytes(certificate.as_dict())})
+        try:
+            certificate = _verify_neuron(work)
+        except (KeyboardInterrupt, SystemExit):
+            # What is known by now is worth keeping; that it is not all, it says itself.
+            _keep(directory, compiled, work.certificate(is_interrupted=True))
+            raise
+        _keep(directory, compiled, certificate)
     return certificate
 
 
-def _verify_neuron(compiled: CompiledNeuron, progress: ProgressCallback) -> NeuronCertificate:
-    verilog, program, latency = compiled.verilog, compiled.program, compiled.verilog.latency
-    module = f"{verilog.name}_step"
-    stages = ("step", "properties", *STEP_FAMILIES)
+def _verify_neuron(work: _Work) -> NeuronCertificate:
+    work.run()
+    return work.certificate()
 
-    def report(done: int) -> None:
-        note = stages[done] if done < len(stages) else ""
-        progress(Progress("proofs of the neuron", done, len(stages), note))
 
-    report(0)
-    proofs = [prove_step(program, verilog.step, module, latency=latency)]
-    report(1)
-    proofs.append(_other_registers(compiled) or prove_properties(program, verilog))
-    netlists: list[ProofResult] = []
-    sampled: list[StepCosimulation] = []
-    has_simulator = any(each.is_available for each in SIMULATORS.values())
-    if has_simulator and all(proof.status == "proved" for proof in proofs):
-        sampled.append(cosimulate_step(program, verilog.step, module, latency=latency))
-        for done, family in enumerate(STEP_FAMILIES, start=2):
-            report(done)
-            proof, run = check_netlist(program, verilog.step, module, family, latency=latency)
-            netlists.append(proof)
-            sampled.append(replace(run, module=f"{module}, netlist for {family}"))
-    report(len(stages))
-    return NeuronCertificate(
-        neuron={
-            "module": verilog.name,
-            "neuron": str(program.neuron),
-            "state_format": program.fixed_point.text,
-            "pipeline": latency,
-            "files": compiled.hashes,
-            "tables": [str(table) for table in program.tables],
-            "overflows": [str(place) for place in program.program.overflows],
-            "numerics": compiled.numerics.as_dict(),
-        },
-        edited=compiled.edited,
-        proofs=tuple(proofs),
-        netlists=tuple(netlists),
-        sampled=tuple(sampled),
-        environment=environment({}),
-    )
+def _keep(directory: Path, compiled: CompiledNeuron, certificate: NeuronCertificate) -> None:
+    if load_neuron(directory).contents != compiled.contents:
+        raise CheckFailedError(
+            f"{directory}: a file changed while verify ran: nothing is written; start it again"
+        )
+    replace_files(directory, {CERTIFICATE: as_bytes(certificate.as_dict())})
+
+
+class _Work:
+    """Proves one thing after the other, and keeps what is done."""
+
+    def __init__(
+        self, compiled: CompiledNeuron, progress: ProgressCallback, netlists: tuple[str, ...]
+    ) -> None:
+        self._compiled = compiled
+        self._progress = progress
+        self._families = netlists
+        self._stages = ("step", "properties", *netlists)
+        self._proofs: list[ProofResult] = []
+        self._netlists: list[ProofResult] = []
+        self._sampled: list[StepCosimulation] = []
+
+    def run(self) -> None:
+        compiled, verilog = self._compiled, self._compiled.verilog
+        program, latency, module = compiled.program, verilog.latency, f"{verilog.name}_step"
+        self._report(0)
+        self._proofs.append(prove_step(program, verilog.step, module, latency=latency))
+        self._report(1)
+        self._proofs.append(_other_registers(compiled) or prove_properties(program, verilog))
+        has_simulator = any(each.is_available for each in SIMULATORS.values())
+        if has_simulator and all(proof.status == "proved" for proof in self._proofs):
+            self._sampled.append(cosimulate_step(program, verilog.step, module, latency=latency))
+            for done, family in enumerate(self._families, start=2):
+                self._report(done)
+                proof, run = check_netlist(program, verilog.step, module, family, latency=latency)
+                self._netlists.append(proof)
+                self._sampled.append(replace(run, module=f"{module}, netlist for {family}"))
+        self._report(len(self._stages))
+
+    def _report(self, done: int) -> None:
+        note = self._stages[done] if done < len(self._stages) else ""
+        self._progress(Progress("proofs of the neuron", done, len(self._stages), note))
+
+    def certificate(self, *, is_interrupted: bool = False) -> NeuronCertificate:
+        """Return what is done by now."""
+        compiled, program = self._compiled, self._compiled.program
+        return NeuronCertificate(
+            neuron={
+                "module": compiled.verilog.name,
+                "neuron": str(program.neuron),
+                "state_format": program.fixed_point.text,
+                "pipeline": compiled.verilog.latency,
+                "files": compiled.hashes,
+                "tables": [str(table) for table in program.tables],
+                "overflows": [str(place) for place in program.program.overflows],
+                "numerics": compiled.numerics.as_dict(),
+            },
+            edited=compiled.edited,
+            proofs=tuple(self._proofs),
+            netlists=tuple(self._netlists),
+            sampled=tuple(self._sampled),
+            environment=environment({}),
+            is_interrupted=is_interrupted,
+        )
 
 
 def _generated(compiled: CompiledNeuron) -> NeuronVerilog:

@@ -22,6 +22,7 @@ from sc_neurocore.verify.bench import RESET, prepare, prove
 from sc_neurocore.verify.control import bench_values
 from sc_neurocore.verify.emitted import parameters_of
 from sc_neurocore.verify.result import ProofResult, ProofStatus
+from sc_neurocore.verify.walking import prove_tokens
 
 ADDITIONS = "sums: no input is added twice"
 BOUND = "sums: no accumulator can wrap with this network's weights"
@@ -40,8 +41,10 @@ def prove_additions(
     The claims: the words of a sum come one after the other from the first, all for one group; no
     word brings an input twice, and no two words bring the same; an input's weights are those of its
     group's row, and no row is read that there is not; a spike counts as one; each value of a frame
-    that is not zero goes into each of the sums, as it came in. They are about the
-    tokens at the door of the accumulator, which handles them in order.
+    that is not zero goes into each of the sums, as it came in. They are about the tokens at the
+    door of the accumulator, which handles them in order. Of a network with windows the same is
+    said in two claims, of which this proves the one on the scanner; which words are fetched is
+    the other one's, `verify.walking.prove_windows`.
 
     Args:
         accelerator: The design; the proof's files go to its folder proof/additions.
@@ -53,6 +56,8 @@ def prove_additions(
         ToolFailedError: If one of them cannot read the design.
     """
     g = accelerator.geometry
+    if g.windows:
+        return prove_tokens(accelerator, ADDITIONS, depth=depth, timeout=timeout)
     values = bench_values(g) | {
         "inside_paths": _weight_memories(g, accelerator.weights),
         "event_width": (g.beat if g.beat > 1 else 0) + g.event_bits + g.beat * g.input_bits,

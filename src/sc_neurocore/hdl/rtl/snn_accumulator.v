@@ -340,52 +340,54 @@ module snn_accumulator #(
     localparam DUE = DELAY_BITS > 0 ? DELAY_BITS : 1;
     wire [RING_BITS-1:0] ring_3 = layer_is_delayed ? layer_first_ring + group_3 : {RING_BITS{1'b0}};
     wire [LANES-1:0]     reached_by_lane;
-    for (lane = 0; lane < LANES; lane = lane + 1) begin : claims
-        wire [WEIGHT_BITS-1:0]         weight  = all_weights[lane*WEIGHT_BITS +: WEIGHT_BITS];
-        wire [VALUE_BITS-1:0]          value   = all_values[lane*VALUE_BITS +: VALUE_BITS];
-        wire signed [PRODUCT_BITS-1:0] product = all_products[lane*PRODUCT_BITS +: PRODUCT_BITS];
-        wire [PLACE_BITS-1:0]          watched = all_watched[lane*PLACE_BITS +: PLACE_BITS];
-        wire [SUM_BITS-1:0]            out     = job_sums[lane*SUM_BITS +: SUM_BITS];
-        reg  [WORD_BITS-1:0]           word_3;
-        reg  signed [PRODUCT_BITS-1:0] product_4;
-        reg  [PLACE_BITS-1:0]          place;
-        reg                            known = 1'b0;
-        reg  [SUM_BITS-1:0]            sum;
-        wire [DUE-1:0]      due_3  = handover_3 ? step : step + (word_3 >> WEIGHT_BITS);
-        wire                here   = DELAY_BITS == 0 || place == watched;
-        wire                clears = DELAY_BITS == 0 ? reset : clear && clear_address == watched;
-        // With the registers of the lane, which are shown to be those of this block: a solver that had
-        // to show two adders equal would take a while.
-        wire [SUM_BITS-1:0] standing = all_sums[lane*SUM_BITS +: SUM_BITS];
-        wire [SUM_BITS-1:0] whole  = standing + {{(SUM_BITS-PRODUCT_BITS){product[PRODUCT_BITS-1]}}, product};
-        always @(posedge clk) begin
-            if (moves) begin
-                word_3    <= weights[lane*WORD_BITS +: WORD_BITS];
-                product_4 <= all_times[lane*PRODUCT_BITS +: PRODUCT_BITS];
-                place     <= {ring_3, due_3};
-            end
-            if (clears)                                      sum <= {SUM_BITS{1'b0}};
-            else if (moves && here && (add_4 || handover_4)) sum <= handover_4 ? {SUM_BITS{1'b0}} : whole;
-            if (clears)                        known <= 1'b1;
-            else if (reset && DELAY_BITS != 0) known <= 1'b0;
-        end
-        always @(posedge clk)
-            if (holds) begin
-                if (handover_4 && here && known) assert (out == whole);
-                if (add_3) assert (weight == word_3[WEIGHT_BITS-1:0] && value == value_3);
-                // Invariants.
-                if (add_3) assert (weighted_row[lane*WORD_BITS +: WORD_BITS] == word_3);
-                if (handover_3 && !add_3) assert (value == 0);
-                if (add_4) assert (product == product_4);
-                if (handover_4 && !add_4) assert (product == 0);
-                if (known) assert (standing == sum);
-                if (DELAY_BITS != 0) begin
-                    assert (all_reading[lane] == (add_4 || handover_4));
-                    if (add_4 || handover_4) assert (all_places[lane*PLACE_BITS +: PLACE_BITS] == place);
+    generate
+        for (lane = 0; lane < LANES; lane = lane + 1) begin : claims
+            wire [WEIGHT_BITS-1:0]         weight  = all_weights[lane*WEIGHT_BITS +: WEIGHT_BITS];
+            wire [VALUE_BITS-1:0]          value   = all_values[lane*VALUE_BITS +: VALUE_BITS];
+            wire signed [PRODUCT_BITS-1:0] product = all_products[lane*PRODUCT_BITS +: PRODUCT_BITS];
+            wire [PLACE_BITS-1:0]          watched = all_watched[lane*PLACE_BITS +: PLACE_BITS];
+            wire [SUM_BITS-1:0]            out     = job_sums[lane*SUM_BITS +: SUM_BITS];
+            reg  [WORD_BITS-1:0]           word_3;
+            reg  signed [PRODUCT_BITS-1:0] product_4;
+            reg  [PLACE_BITS-1:0]          place;
+            reg                            known = 1'b0;
+            reg  [SUM_BITS-1:0]            sum;
+            wire [DUE-1:0]      due_3  = handover_3 ? step : step + (word_3 >> WEIGHT_BITS);
+            wire                here   = DELAY_BITS == 0 || place == watched;
+            wire                clears = DELAY_BITS == 0 ? reset : clear && clear_address == watched;
+            // With the registers of the lane, which are shown to be those of this block: a solver that had
+            // to show two adders equal would take a while.
+            wire [SUM_BITS-1:0] so_far = all_sums[lane*SUM_BITS +: SUM_BITS];
+            wire [SUM_BITS-1:0] whole  = so_far + {{(SUM_BITS-PRODUCT_BITS){product[PRODUCT_BITS-1]}}, product};
+            always @(posedge clk) begin
+                if (moves) begin
+                    word_3    <= weights[lane*WORD_BITS +: WORD_BITS];
+                    product_4 <= all_times[lane*PRODUCT_BITS +: PRODUCT_BITS];
+                    place     <= {ring_3, due_3};
                 end
+                if (clears)                                      sum <= {SUM_BITS{1'b0}};
+                else if (moves && here && (add_4 || handover_4)) sum <= handover_4 ? {SUM_BITS{1'b0}} : whole;
+                if (clears)                        known <= 1'b1;
+                else if (reset && DELAY_BITS != 0) known <= 1'b0;
             end
-        assign reached_by_lane[lane] = holds && known && here && handover_4 && add_3 && out != 0;
-    end
+            always @(posedge clk)
+                if (holds) begin
+                    if (handover_4 && here && known) assert (out == whole);
+                    if (add_3) assert (weight == word_3[WEIGHT_BITS-1:0] && value == value_3);
+                    // Invariants.
+                    if (add_3) assert (weighted_row[lane*WORD_BITS +: WORD_BITS] == word_3);
+                    if (handover_3 && !add_3) assert (value == 0);
+                    if (add_4) assert (product == product_4);
+                    if (handover_4 && !add_4) assert (product == 0);
+                    if (known) assert (so_far == sum);
+                    if (DELAY_BITS != 0) begin
+                        assert (all_reading[lane] == (add_4 || handover_4));
+                        if (add_4 || handover_4) assert (all_places[lane*PLACE_BITS +: PLACE_BITS] == place);
+                    end
+                end
+            assign reached_by_lane[lane] = holds && known && here && handover_4 && add_3 && out != 0;
+        end
+    endgenerate
     wire reached_a_sum = reached_by_lane[LANES-1];
 `endif
 

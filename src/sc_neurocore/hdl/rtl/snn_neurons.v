@@ -533,8 +533,8 @@ module snn_neurons #(
                             assert ({1'b0, groups[(age-1)*GROUP_BITS +: GROUP_BITS]} < group_now
                                     || (served && groups[(age-1)*GROUP_BITS +: GROUP_BITS] == group_now
                                         && turns[(age-1)*TURN_BITS +: TURN_BITS] < clocks));
-                        for (older = 2; older < AGES; older = older + 1)
-                            if (older > age && there[older-1])
+                        for (older = age + 1; older < AGES; older = older + 1)
+                            if (there[older-1])
                                 assert ({groups[(older-1)*GROUP_BITS +: GROUP_BITS],
                                          turns[(older-1)*TURN_BITS +: TURN_BITS]}
                                         < {groups[(age-1)*GROUP_BITS +: GROUP_BITS],
@@ -544,8 +544,8 @@ module snn_neurons #(
                         if (served) assert (clocks == age + turns[(age-1)*TURN_BITS +: TURN_BITS]
                                             || PERIOD + clocks <= age + turns[(age-1)*TURN_BITS +: TURN_BITS]);
                         else        assert (age + turns[(age-1)*TURN_BITS +: TURN_BITS] >= PERIOD);
-                        for (older = 2; older < AGES; older = older + 1)
-                            if (older > age && older < age + PERIOD && there[older-1])
+                        for (older = age + 1; older < AGES; older = older + 1)
+                            if (there[older-1] && older < age + PERIOD)
                                 assert (turns[(older-1)*TURN_BITS +: TURN_BITS]
                                         != turns[(age-1)*TURN_BITS +: TURN_BITS]);
                     end
@@ -611,69 +611,71 @@ module snn_neurons #(
     wire [GROUP_BITS-1:0]   group_4 = groups[3*GROUP_BITS +: GROUP_BITS];
     wire [STEP_BITS-1:0]    step_4  = steps[3*STEP_BITS +: STEP_BITS];
     genvar at_age;
-    if (STEP_OUTER != 0) begin : addresses_are_slots
-        assign address_3         = slots[2*STATE_SLOT_BITS +: STATE_SLOT_BITS];
-        assign address_4         = slots[3*STATE_SLOT_BITS +: STATE_SLOT_BITS];
-        assign address_of_result = slots[(AGES-2)*STATE_SLOT_BITS +: STATE_SLOT_BITS];
-    end else begin : addresses_are_turns
-        assign address_3         = turns[2*TURN_BITS +: TURN_BITS];
-        assign address_4         = turns[3*TURN_BITS +: TURN_BITS];
-        assign address_of_result = turns[(AGES-2)*TURN_BITS +: TURN_BITS];
-    end
-    for (unit = 0; unit < UNITS; unit = unit + 1) begin : claims
-        wire [ADDRESS_BITS-1:0] watched = IS_ONE ? 1'b0 : all_watched[unit*ADDRESS_BITS +: ADDRESS_BITS];
-        wire [OWN-1:0]          own_of_2 = fetched_word[unit*OWN +: OWN];
-        wire signed [BIAS_BITS-1:0] bias = own_of_2[BIAS_BITS-1:0];
-        reg  [SUM_BITS-1:0]     total_3;
-        reg  [CURRENT_BITS-1:0] current_4;
-        reg  [STATE_BITS-1:0]   left;                     // by the last update
-        reg                     written = 1'b0;
-        wire                    is_neuron = !padded[AGES-1]
-                                 || turns[(AGES-1)*TURN_BITS +: TURN_BITS]*UNITS + unit <= layer_last_lane;
-        always @(posedge clk) begin
-            // With the registers that are shown to hold sum and bias: no adder is shown equal to another.
-            total_3   <= fetched_sums[unit*SUM_BITS +: SUM_BITS]
-                       + {{(SUM_BITS-BIAS_BITS){bias[BIAS_BITS-1]}}, own_of_2[BIAS_BITS-1:0]};
-            current_4 <= all_currents[unit*CURRENT_BITS +: CURRENT_BITS];
-            if (there[AGES-2] && address_of_result == watched) begin
-                left    <= unit_next_state[unit*STATE_BITS +: STATE_BITS];
-                written <= 1'b1;
-            end
-            if (reset) written <= 1'b0;
+    generate
+        if (STEP_OUTER != 0) begin : addresses_are_slots
+            assign address_3         = slots[2*STATE_SLOT_BITS +: STATE_SLOT_BITS];
+            assign address_4         = slots[3*STATE_SLOT_BITS +: STATE_SLOT_BITS];
+            assign address_of_result = slots[(AGES-2)*STATE_SLOT_BITS +: STATE_SLOT_BITS];
+        end else begin : addresses_are_turns
+            assign address_3         = turns[2*TURN_BITS +: TURN_BITS];
+            assign address_4         = turns[3*TURN_BITS +: TURN_BITS];
+            assign address_of_result = turns[(AGES-2)*TURN_BITS +: TURN_BITS];
         end
-        always @(posedge clk)
-            if (holds) begin
-                // A unit gets the current made of sum and bias, its neuron's own parameters,
-                if (there[2]) assert (all_totals[unit*SUM_BITS +: SUM_BITS] == total_3
-                                      && all_shifts[unit*SHIFT_BITS +: SHIFT_BITS] == layer_shift);
-                if (there[3]) begin
-                    assert (unit_current[unit*CURRENT_BITS +: CURRENT_BITS] == current_4);
-                    assert (unit_parameters[unit*PARAMETER_BITS +: PARAMETER_BITS]
-                            == own_4[unit*OWN + BIAS_BITS +: PARAMETER_BITS]);
-                    // and the state that the last update left there, or at the first step that at rest.
-                    if (step_4 == 0) assert (unit_state[unit*STATE_BITS +: STATE_BITS] == unit_initial);
-                    else if (written && address_4 == watched)
-                        assert (unit_state[unit*STATE_BITS +: STATE_BITS] == left);
+        for (unit = 0; unit < UNITS; unit = unit + 1) begin : claims
+            wire [ADDRESS_BITS-1:0] watched = IS_ONE ? 1'b0 : all_watched[unit*ADDRESS_BITS +: ADDRESS_BITS];
+            wire [OWN-1:0]          own_of_2 = fetched_word[unit*OWN +: OWN];
+            wire signed [BIAS_BITS-1:0] bias = own_of_2[BIAS_BITS-1:0];
+            reg  [SUM_BITS-1:0]     total_3;
+            reg  [CURRENT_BITS-1:0] current_4;
+            reg  [STATE_BITS-1:0]   left;                     // by the last update
+            reg                     written = 1'b0;
+            wire                    is_neuron = !padded[AGES-1]
+                                     || turns[(AGES-1)*TURN_BITS +: TURN_BITS]*UNITS + unit <= layer_last_lane;
+            always @(posedge clk) begin
+                // With the registers that are shown to hold sum and bias: no adder is shown equal to another.
+                total_3   <= fetched_sums[unit*SUM_BITS +: SUM_BITS]
+                           + {{(SUM_BITS-BIAS_BITS){bias[BIAS_BITS-1]}}, own_of_2[BIAS_BITS-1:0]};
+                current_4 <= all_currents[unit*CURRENT_BITS +: CURRENT_BITS];
+                if (there[AGES-2] && address_of_result == watched) begin
+                    left    <= unit_next_state[unit*STATE_BITS +: STATE_BITS];
+                    written <= 1'b1;
                 end
-                if (there[AGES-1]) begin
-                    assert (update_valid[unit] == is_neuron);
-                    assert (update_spike[unit] == (is_neuron && next_spike[unit]));
-                end
-                // Invariants.
-                if (there[2]) assert (all_parameters[unit*PARAMETER_BITS +: PARAMETER_BITS]
-                                      == own_3[unit*OWN + BIAS_BITS +: PARAMETER_BITS]);
-                if (written) assert (all_kept[unit*STATE_BITS +: STATE_BITS] == left);
-                if (written && there[2] && address_3 == watched)
-                    assert (all_states[unit*STATE_BITS +: STATE_BITS] == left);
+                if (reset) written <= 1'b0;
             end
-        for (at_age = 1; at_age < AGES; at_age = at_age + 1) begin : of_each_age
             always @(posedge clk)
-                if (holds && there[at_age-1])
-                    assert (flags_there[(at_age-1)*(1+FLAGS_BITS) + FLAGS_BITS - UNITS + unit]
-                            == (!padded[at_age-1]
-                                || turns[(at_age-1)*TURN_BITS +: TURN_BITS]*UNITS + unit <= layer_last_lane));
+                if (holds) begin
+                    // A unit gets the current made of sum and bias, its neuron's own parameters,
+                    if (there[2]) assert (all_totals[unit*SUM_BITS +: SUM_BITS] == total_3
+                                          && all_shifts[unit*SHIFT_BITS +: SHIFT_BITS] == layer_shift);
+                    if (there[3]) begin
+                        assert (unit_current[unit*CURRENT_BITS +: CURRENT_BITS] == current_4);
+                        assert (unit_parameters[unit*PARAMETER_BITS +: PARAMETER_BITS]
+                                == own_4[unit*OWN + BIAS_BITS +: PARAMETER_BITS]);
+                        // and the state that the last update left there, or at the first step that at rest.
+                        if (step_4 == 0) assert (unit_state[unit*STATE_BITS +: STATE_BITS] == unit_initial);
+                        else if (written && address_4 == watched)
+                            assert (unit_state[unit*STATE_BITS +: STATE_BITS] == left);
+                    end
+                    if (there[AGES-1]) begin
+                        assert (update_valid[unit] == is_neuron);
+                        assert (update_spike[unit] == (is_neuron && next_spike[unit]));
+                    end
+                    // Invariants.
+                    if (there[2]) assert (all_parameters[unit*PARAMETER_BITS +: PARAMETER_BITS]
+                                          == own_3[unit*OWN + BIAS_BITS +: PARAMETER_BITS]);
+                    if (written) assert (all_kept[unit*STATE_BITS +: STATE_BITS] == left);
+                    if (written && there[2] && address_3 == watched)
+                        assert (all_states[unit*STATE_BITS +: STATE_BITS] == left);
+                end
+            for (at_age = 1; at_age < AGES; at_age = at_age + 1) begin : of_each_age
+                always @(posedge clk)
+                    if (holds && there[at_age-1])
+                        assert (flags_there[(at_age-1)*(1+FLAGS_BITS) + FLAGS_BITS - UNITS + unit]
+                                == (!padded[at_age-1]
+                                    || turns[(at_age-1)*TURN_BITS +: TURN_BITS]*UNITS + unit <= layer_last_lane));
+            end
         end
-    end
+    endgenerate
     wire reached_an_update = holds && update_turn && !update_is_first;
     wire reached_a_state   = holds && mine_4 && step_4 != 0;
 `endif

@@ -1,0 +1,122 @@
+"""One neuron on a device: what it takes and how fast it runs.
+
+The module is placed by itself. Where its ports are more than the device has pins, its inputs come
+out of a shift register and its outputs go into one bit, so that nothing is optimised away; of the
+look-up tables and flip-flops that are counted, these are a few.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from sc_neurocore.errors import CheckFailedError
+from sc_neurocore.fpga.build import BuildReport, build_sources
+from sc_neurocore.fpga.pins import Port, read_ports
+from sc_neurocore.fpga.sources import Sources
+from sc_neurocore.hdl.equation_compiler import NeuronVerilog
+from sc_neurocore.hdl.neuron_folder import load_neuron
+from sc_neurocore.progress import ProgressCallback, ignore_progress
+from sc_neurocore.tools.devices import Device, find_device
+
+_OWN = ("clk", "reset", "enable")
+
+
+def sources_of_neuron(verilog: NeuronVerilog, device: Device) -> Sources:
+    """Return what is built of a neuron: its module, with a shift register if it has many ports."""
+    contents = {name: text.encode() for name, text in verilog.files.items()}
+    sources = Sources(verilog.name, tuple(contents), contents, f"neuron {verilog.name}")
+    ports = read_ports(sources)
+    if sum(port.width for port in ports) <= device.available["pins"]:
+        return sources
+    top = f"{verilog.name}_on_pins"
+    text = _wrapper(top, verilog.name, ports).encode()
+    return replace(
+        sources,
+        top=top,
+        verilog=(*sources.verilog, f"{top}.v"),
+        contents={**contents, f"{top}.v": text},
+    )
+
+
+def _wrapper(top: str, module: str, ports: tuple[Port, ...]) -> str:
+    held, connections, wires, seen = 0, [], [], []
+    for port in ports:
+        size = f"[{port.width - 1}:0] " if port.width > 1 else ""
+        if port.name in _OWN:
+            value = port.name
+        elif port.is_input:
+            value = f"held[{held + port.width - 1}:{held}]" if port.width > 1 else f"held[{held}]"
+            held += port.width
+        else:
+            value = f"{port.name}_seen"
+            wires.append(f"    wire {size}{value};")
+            seen.append(value)
+        connections.append(f"        .{port.name}({value})")
+    return "\n".join(
+        [
+            f"// {top}: {module} with few pins, to place and time it by itself. Generated.",
+            f"module {top} (",
+            "    input  wire clk, reset, enable, serial,",
+            "    output reg  parity",
+            ");",
+            f"    reg [{held - 1}:0] held;",
+            *wires,
+            f"    {module} neuron (",
+            ",\n".join(connections),
+            "    );",
+            "    always @(posedge clk) begin",
+            f"        held   <= {{held[{held - 2}:0], serial}};",
+            f"        parity <= ^{{{', '.join(seen)}}};",
+            "    end",
+            "endmodule",
+            "",
+        ]
+    )
+
+
+def measure_neuron(
+    verilog: NeuronVerilog,
+    device: str,
+    frequency_mhz: float = 50.0,
+    progress: ProgressCallback = ignore_progress,
+) -> BuildReport:
+    """Synthesise, place and time a neuron, and keep nothing but the report.
+
+    Args:
+        verilog: Its modules.
+        device: A device's key, such as "hx8k".
+        frequency_mhz: The clock to aim at.
+        progress: Called when a step begins and when all are done.
+
+    Raises:
+        ScNeurocoreError: As `fpga.build.build` does.
+    """
+    sources = sources_of_neuron(verilog, find_device(device))
+    with tempfile.TemporaryDirectory(prefix="sc-neurocore-") as place:
+        return build_sources(sources, Path(place), device, frequency_mhz, progress=progress)
+
+
+def build_neuron(
+    directory: Path,
+    device: str,
+    frequency_mhz: float = 50.0,
+    progress: ProgressCallback = ignore_progress,
+    *,
+    allow_edited: bool = False,
+) -> BuildReport:
+    """Build a compiled neuron into build/DEVICE/ of its folder.
+
+    Raises:
+        CheckFailedError: If a module was edited and that is not allowed, or it does not fit.
+        ScNeurocoreError: As `fpga.build.build` does.
+    """
+    compiled = load_neuron(directory)
+    if compiled.edited and not allow_edited:
+        raise CheckFailedError(
+            f"{directory}: edited by hand: {', '.join(compiled.edited)}; compile again, or say "
+            f"--allow-edited"
+        )
+    sources = sources_of_neuron(compiled.verilog, find_device(device))
+    return build_sources(sources, directory, device, frequency_mhz, progress=progress)
