@@ -1,6 +1,7 @@
 """Surrogate-gradient cells, networks, encoders, losses, the training loop and checkpoints."""
 
 from sc_neurocore.training import surrogate
+from sc_neurocore.training.architectures import ConvSpikingNet, SpikingNet
 from sc_neurocore.training.catalogue import (
     AdExCell,
     ALIFCell,
@@ -33,13 +34,7 @@ from sc_neurocore.training.losses import (
     spike_rate_loss,
 )
 from sc_neurocore.training.monitoring import ActivityReport, activity_report
-from sc_neurocore.training.networks import (
-    ConvSpikingNet,
-    SpikingNet,
-    SpikingOutput,
-    SpikingSequential,
-    detached,
-)
+from sc_neurocore.training.networks import SpikingOutput, SpikingSequential, detached
 from sc_neurocore.training.normalising import Normalize
 from sc_neurocore.training.objectives import (
     LOSSES,
