@@ -13,6 +13,7 @@ from sc_neurocore.fpga.capacity import (
     FITTED,
     PlannedMemory,
     assess,
+    check_room,
     choose,
     fit,
     plan_memories,
@@ -47,6 +48,15 @@ def test_blocks_of_one_memory(
 ) -> None:
     memory = PlannedMemory("m", words, bits, is_written=False)
     assert ram_blocks((memory,), family) == blocks  # type: ignore[arg-type]
+
+
+def test_what_certainly_does_not_fit_is_said_before_synthesis(make_network: MakeNetwork) -> None:
+    small, large = make_network([16, 8, 4]), make_network([784, 256, 10])
+    check_room(small, find_device("hx8k"), 2)
+    with pytest.raises(CheckFailedError, match=r"does not fit .* block RAMs of 32 \(\d+ too many"):
+        check_room(large, find_device("hx8k"), 8)
+    with pytest.raises(CheckFailedError, match=r"with 128 lanes it takes .* too many"):
+        check_room(make_network([64, 128, 10]), find_device("up5k"), 128)
 
 
 def test_loaded_weights_go_to_single_port_ram_where_there_is_one(make_network: MakeNetwork) -> None:

@@ -169,7 +169,6 @@ def test_the_top_carries_the_networks_hash(make_network: MakeNetwork, tmp_path: 
         ("digits", "digits"),
         ("module", "network_module"),
         ("snn_engine", "network_snn_engine"),
-        ("lif_q8_8_step", "network_lif_q8_8_step"),
     ],
 )
 def test_the_top_never_takes_a_name_that_is_taken(

@@ -180,7 +180,7 @@ def test_neurons_that_share_a_name_have_units_of_their_own(tmp_path: Path) -> No
     encoding = InputEncoding(shape=(2,), bits=5, fraction_bits=4)
     network = quantize(NetworkDescription(name="n", input=encoding, steps=4, layers=layers))
     design = render_accelerator(network, 2, "step-outer").write(tmp_path)
-    assert design.neuron_modules == ("lif_q8_8_step", "lif_q8_8_2_step")
+    assert design.neuron_modules == ("n_lif_q8_8_step", "n_lif_q8_8_2_step")
 
 
 def test_a_summed_membrane_is_left_to_the_first_schedule(make_network: MakeNetwork) -> None:

@@ -166,6 +166,25 @@ def test_a_neuron_with_all_of_the_language_equals_eager_autograd(detach_reset: b
     compare(parse_neuron(ODD), atan_surrogate(3.0), detach_reset=detach_reset)
 
 
+FUNCTIONS = """
+    neuron Functions
+    state v = 0.2
+    state w = 0.5
+    parameter k = 0.7 in (0, 1)
+    function gate(x) = 1/(1 + exp(-4*x)) in [-1, 2]
+    local smooth = exprel(v)*log(2 + v*v) + sqrt(1 + w*w)
+    update v = k*v + 0.1*smooth + 0.2*sin(w)*cos(v) + I
+    update w = 0.9*w + 0.05*cosh(gate(v)) + 0.1*(1 + w*w)**k - 0.3
+    spike v >= 1
+    reset v = v - 1
+    refractory 2 holds w
+"""
+
+
+def test_every_function_equals_eager_autograd() -> None:
+    compare(parse_neuron(FUNCTIONS), atan_surrogate(3.0))
+
+
 def test_the_scan_of_lif_is_what_one_would_write() -> None:
     scan = derive(LIF, atan_surrogate, learnable=("beta",))
     lines = [f"{line.target} = {line.value}" for line in scan.forward.lines]

@@ -236,6 +236,9 @@ def test_detaching_the_reset_changes_gradients_but_no_bit_of_the_values(reset: A
         "sigmoid(a - b)",
         "select(a >= b, a*a, exp(b))",
         "select(a < 0.2, 0.1, 0.7) * b",
+        "exprel(a) + exprel(0.0001*a) + log(b) + sqrt(b)",
+        "sin(3*a)*cos(b) + cosh(a)",
+        "b**0.3 + power(b, a) + 2**a",
         "min(0.3, exp(-1/0.7)) * a + max(1, 2) + select(1 > 2, 3, 4) + b",
     ],
 )

@@ -130,7 +130,7 @@ def test_a_changed_weight_is_found_by_cosimulation_and_by_the_bound_of_the_sums(
 
 def test_a_changed_datapath_is_refuted_although_no_sample_shows_it(design: Path) -> None:
     """Saturation at one less than the maximum: no sample comes near it, the proof does."""
-    path = design / "rtl" / "lif_q8_8_step.v"
+    path = design / "rtl" / "tiny_lif_q8_8_step.v"
     path.write_text(path.read_text().replace("? 16'sd32767", "? 16'sd32766"))
     certificate = verify(design)
     assert certificate.cosimulation[0].holds
@@ -162,8 +162,8 @@ def test_another_network_in_the_folder_is_refused(design: Path) -> None:
 
 
 def test_a_missing_step_is_refused(design: Path) -> None:
-    (design / "rtl" / "lif_q8_8_step.v").unlink()
-    with pytest.raises(UserError, match="lif_q8_8_step"):
+    (design / "rtl" / "tiny_lif_q8_8_step.v").unlink()
+    with pytest.raises(UserError, match="tiny_lif_q8_8_step"):
         verify(design)
 
 
@@ -178,7 +178,7 @@ def test_the_design_folder_gives_the_same_integers_back(design: Path) -> None:
 def test_no_certificate_outlives_its_design(design: Path) -> None:
     verify(design)
     (design / "notes.txt").write_text("mine")
-    old = design / "rtl" / "lif_q8_8_step.v"
+    old = design / "rtl" / "tiny_lif_q8_8_step.v"
     with sole_writer(design, "build"):
         replace_files(design, {"build/hx8k/build.json": b"{}"})
     compile_network(describe(), design, format="Q6.6", lanes=2)

@@ -163,6 +163,10 @@ class _Search:
     def chosen(self) -> Chosen:
         plan = self._with_tables(self._first())
         program = self._program(plan)
+        # Locals that are only parts of tables have no format.
+        kept = {*self._neuron.states, *(store.target for store in program.stores), _CURRENT}
+        largest = {name: value for name, value in plan.largest.items() if name in kept}
+        plan = replace(plan, largest=largest)
         # A run takes as long as the program is; large ones are tried fewer times.
         self._left = min(max(_TRIALS // len(program.program.nodes), _LEAST_TRIALS), _MOST_TRIALS)
         spans = {name: self._span(name, largest) for name, largest in plan.largest.items()}

@@ -305,13 +305,15 @@ class _Lowering:
         if operator == "/":
             numerator, divisor = operands
             if not isinstance(divisor, _Folded):
-                return self.apply("*", (numerator, self._function("/", (_ONE, divisor))))
+                inverse_of = self._curve("/", (_ONE, divisor))
+                inverse_of = inverse_of or self._function("/", (_ONE, divisor))
+                return self.apply("*", (numerator, inverse_of))
             inverse = Operation("/", (Constant(1.0), divisor.expression))
             return self.apply("*", (numerator, _Folded(1 / divisor.value, inverse)))
         if operator == "power" and not isinstance(operands[1], _Folded):
             base, exponent = operands
-            logarithm = self._function("log", (base,))
-            return self._function("exp", (self.apply("*", (exponent, logarithm)),))
+            logarithm = self.apply("log", (base,))
+            return self.apply("exp", (self.apply("*", (exponent, logarithm)),))
         if operator in FUNCTIONS:
             return self._function(operator, operands)
         expression = Operation(operator, tuple(each.expression for each in operands))
@@ -341,7 +343,7 @@ class _Lowering:
                 return _Fixed(multiplied(self.builder, other.node, node.amount, bits), bits)
         return _Fixed(self.builder.apply("*", a.node, b.node, fraction_bits=bits), bits)
 
-    def _function(self, operator: str, operands: tuple[_Value, ...]) -> _Value:
+    def _function(self, operator: str, operands: tuple[_Value, ...]) -> _Curve:
         """Return a function of what depends on several things: it becomes a node first."""
         nodes = tuple(each if isinstance(each, _Folded) else self._fixed(each) for each in operands)
         curve = self._curve(operator, nodes)

@@ -17,6 +17,7 @@ from typing import Any
 from sc_neurocore.errors import UserError
 from sc_neurocore.files import LARGEST_FILE, read_inside, sha256
 from sc_neurocore.folders import replace_files, sole_writer, written_files
+from sc_neurocore.fpga.capacity import check_room
 from sc_neurocore.fpga.constraints import check_constraints
 from sc_neurocore.fpga.flow import Job, Product, run_steps, start_job
 from sc_neurocore.fpga.sources import Sources, sources_of
@@ -142,6 +143,16 @@ def build(
     """
     assert design.home is not None
     sources = sources_of(design, top)
+    choices = design.manifest.choices
+    if top is None and not design.edited and choices.weights == "rom":
+        check_room(
+            design.network,
+            find_device(device),
+            choices.lanes,
+            choices.weights,
+            choices.schedule,
+            **choices.engine_options,
+        )
     with sole_writer(design.home, "build"):
         report, files = _build(
             sources, device, design.home, frequency_mhz, seed, few_pins, progress

@@ -333,6 +333,33 @@ def assess(
     )
 
 
+def check_room(
+    network: IntegerNetwork,
+    device: Device,
+    lanes: int,
+    weights: WeightSource = "rom",
+    schedule: str = AUTO,
+    **options: Unpack[EngineOptions],
+) -> None:
+    """Raise for what certainly does not fit: it would come out only minutes later.
+
+    Memories are counted exactly. Of logic it takes more than the estimate could be wrong by.
+
+    Raises:
+        CheckFailedError: With the sums.
+    """
+    found = assess(network, device, lanes, weights, schedule, **options)
+    least = {name: number / (1 + found.error) for name, number in found.used.items()}
+    logic = {name: number for name, number in least.items() if name in FITTED}
+    if found.memories_fit and device.fits(logic):
+        return
+    raise CheckFailedError(
+        f"{network.name} does not fit {device.title}: with {lanes} lanes it takes {found.sums}; "
+        f"memories are exact, logic is an estimate, good to {100 * found.error:.0f} %. Compile "
+        f"with fewer lanes or smaller weights, or build for a larger device"
+    )
+
+
 def choose(
     network: IntegerNetwork,
     device: Device,

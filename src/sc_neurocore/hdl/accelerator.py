@@ -201,10 +201,14 @@ def _engine(geometry: Geometry, weights: WeightSource) -> dict[str, bytes]:
 
 
 def _unit_names(network: IntegerNetwork) -> Iterator[str]:
-    """Yield a name for each program: neurons that share theirs are numbered."""
+    """Yield a name for each program: neurons that share theirs are numbered.
+
+    It carries the network's, so that two networks in one FPGA may have neurons of one name that
+    differ in their numbers.
+    """
     seen: dict[str, int] = {}
     for program in network.programs:
-        name = default_name(program)
+        name = f"{network.name}_{default_name(program)}"
         seen[name] = seen.get(name, 0) + 1
         yield name if seen[name] == 1 else f"{name}_{seen[name]}"
 

@@ -68,8 +68,8 @@ class Kind:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Inputs, and neurons of each layer; two lanes have two groups of three neurons."""
-        return (2, 2, 2) if self.is_delayed else (2, 3, 2, 3)
+        """Inputs, and neurons by layer: in two lanes, three are two groups, one is half a group."""
+        return (2, 2, 2) if self.is_delayed else (2, 3, 1, 3)
 
     @property
     def input_bits(self) -> int:
