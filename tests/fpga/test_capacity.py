@@ -22,7 +22,7 @@ from sc_neurocore.fpga.capacity import (
 from sc_neurocore.fpga.flow import measure
 from sc_neurocore.fpga.sources import sources_of_core
 from sc_neurocore.hdl.accelerator import render_accelerator
-from sc_neurocore.hdl.geometry import plan
+from sc_neurocore.hdl.planning import plan
 from sc_neurocore.network.storage import load_description
 from sc_neurocore.tools.devices import DEVICES, find_device
 from sc_neurocore.tools.families import ECP5, ICE40, ICE40_ULTRA_PLUS

@@ -26,15 +26,9 @@ import numpy as np
 
 from sc_neurocore.errors import CheckFailedError, UserError
 from sc_neurocore.fixed.network import IntegerNetwork
-from sc_neurocore.hdl.geometry import (
-    AUTO,
-    COLUMN_BITS,
-    MAXIMUM_LANES,
-    EngineOptions,
-    Geometry,
-    plan,
-)
+from sc_neurocore.hdl.geometry import AUTO, COLUMN_BITS, MAXIMUM_LANES, EngineOptions, Geometry
 from sc_neurocore.hdl.manifest import WeightSource
+from sc_neurocore.hdl.planning import plan
 from sc_neurocore.tools.devices import DEVICES, Device, find_device
 from sc_neurocore.tools.families import Family, Memory
 
