@@ -176,6 +176,9 @@ class Host:
     def classify(self, images: ArrayLike, progress: ProgressCallback = ignore_progress) -> BoardRun:
         """Send samples and return what the network says of each.
 
+        Values go in in the order in which the core takes them: that of the description, or for a
+        first layer that is a convolution the one into which `Geometry.arranged` brings them.
+
         Args:
             images: Integers, (batch, inputs), or (batch, steps, inputs) for a network that takes a
                 frame per step; frames may have more axes.
