@@ -268,7 +268,7 @@ def test_the_command_line_runs_a_file(
     path = tmp_path / "events.npz"
     frames = samples(1, 12)
     labels = early.network.run(np.moveaxis(frames, 1, 0)).classes
-    np.savez(path, inputs=frames.astype(bool), labels=labels)
+    np.savez(path, events=np.argwhere(frames), labels=labels)
     command = ["run", str(early.home), "--port", "simulated", "--data", str(path), "--json"]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.stdout
