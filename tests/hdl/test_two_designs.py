@@ -1,4 +1,4 @@
-"""Two networks in one FPGA: their modules and memories do not take each other's names."""
+"""Several networks in one FPGA: their modules and memories do not take each other's names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sc_neurocore.equation import LIF, parse_neuron
+from sc_neurocore.equation import LIF, find_neuron, parse_neuron
 from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
 from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
@@ -52,12 +52,20 @@ module both;
     initial #6 reset = 0;
     initial #400000 begin $display("too long"); $finish; end
 {cores}
-    always @(posedge clk) if (!reset && first_got == {frames} && second_got == {frames}) $finish;
+    always @(posedge clk)
+        if (!reset && first_got == {frames} && second_got == {frames} && third_got == {frames})
+            $finish;
 endmodule
 """
 
 
-def make(name: str, neuron: object, seed: int, sizes: tuple[int, int, int]) -> IntegerNetwork:
+MIXED = "Q6.10:i=Q4.13:current=Q9.11"
+"""A format for each state, and one for the current that is neither's."""
+
+
+def make(
+    name: str, neuron: object, seed: int, sizes: tuple[int, int, int], form: str = "Q8.8"
+) -> IntegerNetwork:
     random = np.random.default_rng(seed)
     inputs, hidden, outputs = sizes
     layers = [
@@ -67,20 +75,22 @@ def make(name: str, neuron: object, seed: int, sizes: tuple[int, int, int]) -> I
         Population(neuron=neuron),
     ]
     encoding = InputEncoding(shape=(inputs,), bits=5, fraction_bits=4)
-    return quantize(NetworkDescription(name=name, input=encoding, steps=10, layers=layers))
+    description = NetworkDescription(name=name, input=encoding, steps=10, layers=layers)
+    return quantize(description, form)
 
 
 def modules(core: Accelerator) -> set[str]:
     return {path.stem for path in core.verilog if not path.stem.startswith("snn_")}
 
 
-def test_two_networks_with_different_neurons_run_in_one_top(
+def test_networks_with_different_neurons_run_in_one_top(
     require_tool: Callable[..., None], tmp_path: Path
 ) -> None:
     require_tool("iverilog", "vvp")
     networks = {
         "first": make("first", LIF, 0, (6, 8, 3)),
         "second": make("second", SLOWER, 1, (5, 6, 4)),
+        "third": make("third", find_neuron("Synaptic"), 3, (4, 8, 5), MIXED),
     }
     cores, verilog, expected, taken = [], {}, {}, []
     for name, network in networks.items():
@@ -92,7 +102,8 @@ def test_two_networks_with_different_neurons_run_in_one_top(
         expected[name] = network.run(frames).classes.tolist()
         bits = core.geometry.output_bits - 1
         cores.append(CORE.format(n=name, bits=bits, last=frames.size - 1))
-    assert not taken[0] & taken[1]
+    assert not taken[0] & taken[1] | taken[1] & taken[2] | taken[2] & taken[0]
+    assert networks["third"].fixed_point.text == MIXED
     (tmp_path / "both.v").write_text(TOP.format(cores="".join(cores), frames=FRAMES))
     command = ["iverilog", "-g2005", "-s", "both", "-o", "bench", "both.v", *verilog.values()]
     subprocess.run(command, check=True, cwd=tmp_path)

@@ -111,8 +111,8 @@ def test_a_step_outer_engine_that_adds_twice_is_refuted(
         ("engine", "({event_bank, event_address}),", "({1'b0, event_address}),", 1),
         ("engine", "({frame_bank, event_word}),", "({event_bank, event_word}),", 1),
         ("engine", "= {INPUT_BITS{1'b0}};", "= {INPUT_BITS{1'b1}};", 2),
-        ("loader", "frame_last_event <= event_address;", "frame_last_event <= frame_last_event;", 1),
-        ("scanner", "value = values[place*INPUT_BITS +: INPUT_BITS];", "value = values[0 +: INPUT_BITS];", 2),
+        ("loader", "frame_last_event <= event_address;", "frame_last_event <= beat;", 1),
+        ("scanner", "value = values[place*INPUT_BITS +:", "value = values[0 +:", 2),
     ],
 )  # fmt: skip
 def test_an_engine_that_loses_or_mixes_up_values_is_refuted(

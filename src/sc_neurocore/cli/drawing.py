@@ -69,9 +69,13 @@ def _network_figures(found: NetworkComparison) -> dict[str, Figure]:
 def _trade_off(chosen: Chosen) -> Figure:
     tried = chosen.tried
     return error_by_width(
-        [each.format for each in tried],
-        [FixedPoint.parse(each.format).state.width for each in tried],
+        [each.width for each in tried],
         [1 - each.spike_agreement for each in tried],
         [each.mean_state_error for each in tried],
-        chosen.formats.text,
+        [each.luts for each in tried],
+        next(
+            index
+            for index, each in enumerate(tried)
+            if FixedPoint.parse(each.format, each.constant_bits) == chosen.formats
+        ),
     )

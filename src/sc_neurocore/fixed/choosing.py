@@ -31,6 +31,7 @@ from sc_neurocore.fixed.trials import (
     integer_bits,
     is_auto,
 )
+from sc_neurocore.kernels.inference import NetworkRun
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription
 
@@ -60,7 +61,9 @@ def choose_for_network(
     target: Target = USUAL_TARGET,
     constant_bits: int | None = None,
 ) -> Chosen:
-    """Choose the format of a network's neurons, and the bits of its weights.
+    """Choose the formats of a network's neurons, and the bits of its weights.
+
+    One number of fraction bits for all states; before the point each has what it needs.
 
     What the weights' own rounding costs no format brings back: the agreement that is asked for is
     at most that of the widest format.
@@ -87,8 +90,9 @@ def choose_for_network(
     widest_form = _form(format, whole, widest_bits)
     next_form = _form(format, whole, widest_bits - _APART)
 
-    def attempt(form: QFormat, bits: int | Sequence[int], wanted: Target) -> Tried:
-        network = quantize(description, form, bits, constant_bits=constant_bits)
+    def attempt(form: QFormat | FixedPoint, bits: int | Sequence[int], wanted: Target) -> Tried:
+        given = None if isinstance(form, FixedPoint) else constant_bits
+        network = quantize(description, form, bits, constant_bits=given)
         found = compare_network(description, network, inputs, origin, floats)
         own = bits if weight_bits is None and isinstance(bits, int) else None
         return _tried(network.layers[0].program, found, own, wanted)
@@ -115,7 +119,25 @@ def choose_for_network(
         wanted,
         {widest_bits: best} if best.is_enough else {},
     )
+    narrower = _own_formats(chosen.formats, floats)
+    if narrower != chosen.formats:
+        # Each state with the bits before the point that it needs itself, if nothing is lost.
+        found = attempt(narrower, bits, wanted)
+        if found.is_enough:
+            chosen = Chosen(narrower, (*chosen.tried, found))
     return replace(chosen, weight_bits=best.weight_bits)
+
+
+def _own_formats(formats: FixedPoint, floats: NetworkRun) -> FixedPoint:
+    """Return the formats with those of states that need fewer bits before the point than others."""
+    names = dict.fromkeys(name for states in floats.states for name in states)
+    own = []
+    for name in names:
+        traces = [states[name] for states in floats.states if name in states]
+        whole = integer_bits(max(float(np.abs(trace).max()) for trace in traces))
+        if whole < formats.state.integer_bits and whole + formats.state.fraction_bits > 1:
+            own.append((name, replace(formats.state, integer_bits=whole)))
+    return replace(formats, own=tuple(own))
 
 
 def _tried(
@@ -124,7 +146,7 @@ def _tried(
     formats = program.fixed_point
     agreement, error = found.spike_agreement, found.mean_state_error
     return Tried(
-        format=str(formats.state),
+        format=formats.text,
         constant_bits=formats.constant_fraction_bits,
         spike_agreement=agreement,
         mean_state_error=error,

@@ -58,28 +58,32 @@ def both_over_time(
 @drawing(height=2.8)
 def error_by_width(
     target: FigureBase,
-    formats: Sequence[str],
     widths: Sequence[int],
     disagreements: Sequence[float],
     errors: Sequence[float],
-    chosen: str,
+    luts: Sequence[int],
+    chosen: int,
 ) -> None:
     """Draw what each width costs: spikes that differ and the mean error of states, as fractions.
 
     Args:
         target: The figure.
-        formats: The formats that were tried.
-        widths: Their bits.
+        widths: The bits of the formats that were tried: of states, currents and constants together.
         disagreements: 1 less the agreement of the spike counts.
         errors: The mean error of the worst state.
-        chosen: The format that was chosen.
+        luts: About how many look-up tables a step takes.
+        chosen: Which of them was chosen.
     """
     axes = target.subplots()
-    axes.plot(widths, disagreements, color=ORANGE, marker="s", label="spikes that differ")
-    axes.plot(widths, errors, color=BLUE, marker="o", label="mean error of states")
-    axes.axvline(widths[list(formats).index(chosen)], color=SOFT, linewidth=0.8, linestyle=":")
-    axes.set(title=f"{chosen} chosen", xlabel="Bits of a state")
+    axes.plot(widths, disagreements, color=ORANGE, marker="s", linestyle="", label="spikes differ")
+    axes.plot(widths, errors, color=BLUE, marker="o", linestyle="", label="mean error of states")
+    axes.axvline(widths[chosen], color=SOFT, linewidth=0.8, linestyle=":")
+    axes.set(title=f"{widths[chosen]} bits, about {luts[chosen]} LUTs chosen", xlabel="Bits")
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    cost = axes.twinx()
+    cost.plot(widths, luts, color=SOFT, marker=".", linestyle="", label="LUTs, about")
+    cost.set_ylabel("LUTs, about")
+    cost.set_ylim(bottom=0)
     axes.legend()

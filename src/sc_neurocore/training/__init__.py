@@ -41,10 +41,10 @@ from sc_neurocore.training.objectives import (
     CrossEntropy,
     MembraneError,
     RateError,
-    RatePenalty,
 )
 from sc_neurocore.training.options import RunOptions, TrainingOptions
 from sc_neurocore.training.paths import Residual
+from sc_neurocore.training.penalties import RatePenalty
 from sc_neurocore.training.readouts import Answer, Readout
 from sc_neurocore.training.recording import record
 from sc_neurocore.training.recurrent import RecurrentCell, RecurrentConvCell

@@ -23,9 +23,11 @@ from sc_neurocore.training.history import Epoch, TrainingHistory
 from sc_neurocore.training.identity import check_call, check_network, identity
 from sc_neurocore.training.interruption import Interruptions
 from sc_neurocore.training.keeper import Keeper
-from sc_neurocore.training.learner import Learner, make_optimiser
-from sc_neurocore.training.objectives import Loss, Objective, RatePenalty, make_objective
+from sc_neurocore.training.learner import Learner
+from sc_neurocore.training.objectives import Loss, Objective, make_objective
+from sc_neurocore.training.optimisers import make_optimiser
 from sc_neurocore.training.options import TrainingOptions
+from sc_neurocore.training.penalties import RatePenalty
 from sc_neurocore.training.readouts import Answer, Readout
 from sc_neurocore.training.sources import STATIC, Layout, Source
 

@@ -108,7 +108,7 @@ def prove_tokens(
         "frames and spikes lie where they are looked for, in their memories, which hold them",
     )
     folder = prepare(accelerator, "tokens", values)
-    return prove(accelerator, folder, title, claims, assumed, depth, timeout)
+    return prove(folder, title, claims, assumed, depth, timeout)
 
 
 def _window(layer: LayerGeometry) -> Window:
