@@ -1,4 +1,4 @@
-"""The convolutional MNIST network of models/ as hardware: clocks, accuracy, resources and time per image.
+"""The convolutional MNIST network of models/ as hardware: clocks, accuracy, resources and time.
 
 For each row the accelerator is generated; test images go through it in Verilator, and every spike
 and every state is compared with the integer model. With --build it is placed and routed too, which

@@ -31,6 +31,7 @@ from sc_neurocore.fpga.protocol import (
     read_progress,
 )
 from sc_neurocore.fpga.simulated import SECONDS_OF_SILENCE, simulated_board
+from sc_neurocore.fpga.sources import sources_of
 from sc_neurocore.hdl.design import Design
 from sc_neurocore.network import (
     DelayDense,
@@ -41,6 +42,7 @@ from sc_neurocore.network import (
     Recurrent,
 )
 
+HARNESS = Path(__file__).parents[2] / "src" / "sc_neurocore" / "fpga" / "harness"
 STEPS, INPUTS = 9, 20
 Frames = NDArray[np.int64]
 
@@ -97,6 +99,19 @@ def spiking(tmp_path_factory: pytest.TempPathFactory) -> Design:
 @pytest.fixture(scope="module")
 def early(tmp_path_factory: pytest.TempPathFactory) -> Design:
     return design(tmp_path_factory.mktemp("early"), 1, "first-to-2", "ulx3s")
+
+
+@pytest.mark.parametrize("bits", [1, 3])
+def test_verilator_and_icarus_have_nothing_to_say_of_the_top(
+    bits: int,
+    tmp_path: Path,
+    require_tool: Callable[..., None],
+    lint_clean: Callable[..., None],
+) -> None:
+    require_tool("verilator", "iverilog")
+    read = sources_of(design(tmp_path, bits, "first-to-2", "ulx3s", inputs_per_beat=2))
+    names = [*read.verilog, str(HARNESS / "primitives.v")]
+    lint_clean(tmp_path / "rtl", read.top, names, "-Wno-timescale")
 
 
 @pytest.mark.parametrize(
@@ -268,7 +283,7 @@ def test_the_command_line_runs_a_file(
     path = tmp_path / "events.npz"
     frames = samples(1, 12)
     labels = early.network.run(np.moveaxis(frames, 1, 0)).classes
-    np.savez(path, inputs=frames.astype(bool), labels=labels)
+    np.savez(path, events=np.argwhere(frames), labels=labels)
     command = ["run", str(early.home), "--port", "simulated", "--data", str(path), "--json"]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.stdout

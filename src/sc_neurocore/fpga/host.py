@@ -7,8 +7,8 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from types import ModuleType, TracebackType
-from typing import Any, Protocol, TypeVar
+from types import TracebackType
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,10 +17,10 @@ from sc_neurocore.errors import (
     BoardError,
     CheckFailedError,
     DataError,
-    ToolMissingError,
     UserError,
 )
 from sc_neurocore.fpga.answers import MEANINGS, BoardRun, Window, steps_request
+from sc_neurocore.fpga.line import LEAST_BAUD, LINE_ERRORS, MOST_BAUD, Line, open_line
 from sc_neurocore.fpga.protocol import (
     DEFAULT_BAUD,
     OVERHEAD,
@@ -41,45 +41,12 @@ from sc_neurocore.fpga.protocol import (
     read_result,
 )
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
-from sc_neurocore.tools.catalogue import FPGA_EXTRA
-
-termios: ModuleType | None
-try:
-    import termios
-except ImportError:  # not on Windows
-    termios = None
 
 _T = TypeVar("_T")
 
-_LINE_ERRORS: tuple[type[Exception], ...] = (OSError,)  # pyserial's exceptions are such, too
-if termios is not None:
-    _LINE_ERRORS += (termios.error,)  # which is none, and which pyserial lets through
-
 _BITS_OF_A_BYTE = 10
-LEAST_BAUD, MOST_BAUD = 300, 50_000_000
-_PATIENCE = 0.02
 _MOST_HEARD = 1 << 17
 """Bytes after which nothing more is expected of an answer: the longest has half as many."""
-
-
-class Line(Protocol):
-    """What the host needs of a serial port; serial.Serial has it."""
-
-    @property
-    def in_waiting(self) -> int:
-        """Bytes that can be read at once."""
-
-    def read(self, size: int = ...) -> bytes:
-        """Return `size` bytes, or after a moment what there is."""
-
-    def write(self, data: bytes) -> int | None:
-        """Send bytes."""
-
-    def reset_input_buffer(self) -> None:
-        """Forget what was heard."""
-
-    def close(self) -> None:
-        """Close the port."""
 
 
 class Host:
@@ -131,7 +98,7 @@ class Host:
         self._silence = silence
         self._attempts = attempts
         self._tag = 0
-        self._line: Line = _open(port, baud) if isinstance(port, str) else port
+        self._line: Line = open_line(port, baud) if isinstance(port, str) else port
         try:
             self.identity: Identity = self._ask(
                 Command.IDENTIFY, read_identity, self._check_identity
@@ -154,7 +121,7 @@ class Host:
 
     def close(self) -> None:
         """Close the port."""
-        with suppress(*_LINE_ERRORS):
+        with suppress(*LINE_ERRORS):
             self._line.close()
 
     def condition(self) -> Condition:
@@ -175,6 +142,9 @@ class Host:
 
     def classify(self, images: ArrayLike, progress: ProgressCallback = ignore_progress) -> BoardRun:
         """Send samples and return what the network says of each.
+
+        Values go in in the order in which the core takes them: that of the description, or for a
+        first layer that is a convolution the one into which `Geometry.arranged` brings them.
 
         Args:
             images: Integers, (batch, inputs), or (batch, steps, inputs) for a network that takes a
@@ -408,7 +378,7 @@ class Host:
                 answer, heard = self._listen(len(request))
                 if answer is None:
                     time.sleep(self._silence)  # the board may wait for the rest of a frame
-            except _LINE_ERRORS as error:
+            except LINE_ERRORS as error:
                 raise BoardError(
                     f"{self._name} failed during {command.name} ({error}): is the board plugged in?"
                 ) from None
@@ -450,19 +420,3 @@ class Host:
             f"bitstream loaded, is it this port (a board often has two), and is {self._baud} baud "
             f"what it was compiled for?"
         )
-
-
-def _open(port: str, baud: int) -> Line:
-    try:
-        import serial
-        from serial.tools import list_ports
-    except ImportError:
-        raise ToolMissingError(
-            f"pyserial, which talks to boards, is not installed: {FPGA_EXTRA}"
-        ) from None
-    try:
-        line: Line = serial.Serial(port, baud, timeout=_PATIENCE, write_timeout=5)
-    except (OSError, ValueError) as error:
-        known = ", ".join(sorted(each.device for each in list_ports.comports())) or "none"
-        raise UserError(f"port {port}: {error}; ports that are here: {known}") from None
-    return line

@@ -178,7 +178,8 @@ module board_commands #(
         case (request_command)
             IDENTIFY, CHECKSUM: verdict = is_empty ? DONE : WRONG_LENGTH;
             LOAD_IMAGE:         verdict = HAS_STEPS ? UNKNOWN : is_image ? DONE : WRONG_LENGTH;
-            CLASSIFY:           verdict = HAS_STEPS ? UNKNOWN : !is_image ? WRONG_LENGTH : has_weights ? DONE : NO_WEIGHTS;
+            CLASSIFY:           verdict = HAS_STEPS ? UNKNOWN : !is_image ? WRONG_LENGTH
+                                        : has_weights ? DONE : NO_WEIGHTS;
             RUN:                verdict = HAS_STEPS ? UNKNOWN : !is_empty ? WRONG_LENGTH
                                         : !image_is_there ? NO_IMAGE
                                         : has_weights ? DONE : NO_WEIGHTS;
