@@ -5,8 +5,10 @@ leakily integrated. A layer with other weights and delays learns to give the sam
 random spikes. Counted are the synapses whose delay ends within half a step of the teacher's.
 
 Intervals: one input fires twice; the class is the number of steps between, one of eight. A network
-with two layers of delays learns it, with narrow interpolation and with `Sharpening`; given are the
-accuracies on new samples before and after the delays are rounded to whole steps.
+with two layers of delays learns it, with narrow interpolation, through wide Gaussians that narrow,
+and with interpolation for half of the training and whole delays for the rest; given are the
+accuracies on new samples before and after the delays are rounded to whole steps. What whole delays
+cost is counted from what interpolation had before it was rounded.
 """
 
 from __future__ import annotations
@@ -41,11 +43,11 @@ SEEDS = range(5)
 INPUTS, OUTPUTS, LONGEST, STEPS = 16, 8, 16, 64
 FIRST, CLASSES, INTERVAL_STEPS = 8, 8, 24
 RECOVERY = {"epochs": 40, "batch_size": 32, "learning_rate": 0.05}
-INTERVALS = {"epochs": 40, "batch_size": 32, "learning_rate": 0.01, "schedule": "cosine"}
+INTERVALS = {"epochs": 60, "batch_size": 32, "learning_rate": 0.01}
 WAYS: dict[str, Sharpening | None] = {
     "interpolation between two steps": None,
     "Sharpening()": Sharpening(),
-    "Sharpening('triangle')": Sharpening("triangle", end=1.0),
+    "interpolation, then whole": Sharpening("triangle", start=1.0, end=1.0, hold=0.5),
 }
 
 
@@ -115,12 +117,12 @@ def main() -> int:
             }
         )
         print(rows[-1], flush=True)
-    ours = rows[1]
+    between, wide, held = rows
     targets = [
         Target("delays recovered within half a step, percent", ">=", 95.0,
-               ours["recovered_percent"]),
+               wide["recovered_percent"]),
         Target("points that whole delays cost on intervals", "<=", 1.0,
-               ours["rounding_costs_points"]),
+               round(between["interval_percent"] - held["interval_whole_percent"], 2)),
     ]  # fmt: skip
     if seeds == SEEDS:
         packages = ["sc-neurocore", "torch", "numpy", "numba"]

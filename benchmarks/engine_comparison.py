@@ -5,6 +5,7 @@ Before a change of the engine and after it, on the same machine and with the sam
     python benchmarks/engine_comparison.py measure FILE.json --seeds 1 2 3
     python benchmarks/engine_comparison.py compare BEFORE.json AFTER.json
 
+baselines/two_engines.json has the figures of the time when each schedule had an engine of its own.
 `measure` keeps what it has done in its file and goes on there; `--rows '*:8:up5k:*'` picks rows of
 NETWORK:LANES:DEVICE:SCHEDULE. The clock is nextpnr's estimate and differs by some per cent from one
 seed to the next: compared are the means over the seeds that both files have. Step-outer designs

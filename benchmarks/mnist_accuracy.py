@@ -225,7 +225,7 @@ def write_model(name: str, run: Path) -> None:
         "data": "MNIST (Y. LeCun, C. Cortes and C. J. C. Burges): all 60,000 training images, "
         "tested on the official 10,000",
         "architecture": f"{row.architecture}, LIF whose layers each learn a beta and a threshold, "
-        f"subtract reset, {STEPS} steps, static input; {result['parameters']:,} parameters",
+        f"subtract reset, {row.steps} steps, static input; {result['parameters']:,} parameters",
         "recipe": f"`python benchmarks/mnist_accuracy.py --rows {name} --models`: "
         + "; then ".join(map(recipe, row.phases))
         + row.beside,

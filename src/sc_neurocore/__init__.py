@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sc_neurocore.network.storage import load_description, save_description
     from sc_neurocore.stochastic.convolution import SCConv2dLayer
     from sc_neurocore.stochastic.layer import SCDenseLayer
+    from sc_neurocore.training.architectures import ConvSpikingNet, SpikingNet
     from sc_neurocore.training.catalogue import (
         AdExCell,
         ALIFCell,
@@ -34,11 +35,11 @@ if TYPE_CHECKING:
     )
     from sc_neurocore.training.cells import Cell
     from sc_neurocore.training.delays import DelayLinear
-    from sc_neurocore.training.networks import ConvSpikingNet, SpikingNet, SpikingSequential
+    from sc_neurocore.training.networks import SpikingSequential
 
 _HOMES = {
     "Cell": "training.cells",
-    "ConvSpikingNet": "training.networks",
+    "ConvSpikingNet": "training.architectures",
     "DelayLinear": "training.delays",
     "ALIFCell": "training.catalogue",
     "AdExCell": "training.catalogue",
@@ -55,7 +56,7 @@ _HOMES = {
     "QFormat": "fixed.qformat",
     "SCConv2dLayer": "stochastic.convolution",
     "SCDenseLayer": "stochastic.layer",
-    "SpikingNet": "training.networks",
+    "SpikingNet": "training.architectures",
     "SpikingSequential": "training.networks",
     "compile_equations": "hdl.equation_compiler",
     "load_description": "network.storage",

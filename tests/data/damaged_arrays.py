@@ -47,7 +47,9 @@ def originals() -> list[bytes]:
     arrays = {"inputs": whole.astype(np.uint8), "labels": chance.integers(0, 4, 7)}
     real = {"inputs": chance.random((7, 5, 6), np.float32), "scale": np.array(0.5)}
     files = []
+    events = {"events": np.argwhere(whole.reshape(7, 5, 6) > 9), "labels": arrays["labels"]}
     for save, content in (
+        (np.savez, events),
         (np.savez, arrays),
         (np.savez_compressed, arrays),
         (np.savez, real),

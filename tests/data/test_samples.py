@@ -233,6 +233,40 @@ def test_an_encoding_that_holds_the_samples(
     np.testing.assert_allclose(values, array * (scale or 1), rtol=0, atol=unit)
 
 
+def test_events_are_frames_of_as_many_spikes(tmp_path: Path) -> None:
+    events = np.argwhere(WHOLE.reshape(7, 5, 6) > 9)  # sample, step, input
+    RANDOM.shuffle(events)
+    path = saved(tmp_path, events=events)
+    spikes = load_samples(path, SPIKES).inputs
+    np.testing.assert_array_equal(spikes, WHOLE > 9)
+    assert find_encoding(path, (2, 3), 5).kind == "spikes"
+    path = saved(tmp_path, events=np.concatenate([events, events[:1]]), labels=np.zeros(9, int))
+    twice = load_samples(path, network(kind="sequence", bits=2, fraction_bits=0))
+    assert (len(twice), int(twice.inputs.max()), int(twice.inputs[7:].max())) == (9, 2, 0)
+    found = find_encoding(path, (2, 3), 5)
+    assert (found.kind, found.bits) == ("sequence", 2)
+    with pytest.raises(DataError, match=r"expected 0 to 1 \(1 bits\)"):
+        load_samples(path, SPIKES)
+
+
+@pytest.mark.parametrize(
+    ("events", "message"),
+    [
+        ([[0, 5, 0]], "an event of step 5: expected 0 to 4"),
+        ([[0, 0, 6]], "an event of input 6: expected 0 to 5"),
+        ([[-1, 0, 0]], "an event of sample -1"),
+        (
+            [[0, 0]],
+            r"events of shape \(1, 2\) and type int64: expected whole",
+        ),
+        ([[1 << 40, 0, 0]], "at most 2147483648 numbers are made of events"),
+    ],
+)
+def test_events_that_cannot_be(events: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        load_samples(saved(tmp_path, events=np.array(events)), SPIKES)
+
+
 def test_random_samples_use_every_integer() -> None:
     samples = random_samples(SIGNED, 50)
     assert samples.inputs.shape == (50, 5, 2, 3)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from sc_neurocore.errors import CheckFailedError
-from sc_neurocore.fixed import IntegerNetwork
+from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.fpga.capacity import (
     FITTED,
     PlannedMemory,
@@ -21,11 +22,13 @@ from sc_neurocore.fpga.capacity import (
 from sc_neurocore.fpga.flow import measure
 from sc_neurocore.fpga.sources import sources_of_core
 from sc_neurocore.hdl.accelerator import render_accelerator
-from sc_neurocore.hdl.geometry import plan
+from sc_neurocore.hdl.planning import plan
+from sc_neurocore.network.storage import load_description
 from sc_neurocore.tools.devices import DEVICES, find_device
 from sc_neurocore.tools.families import ECP5, ICE40, ICE40_ULTRA_PLUS
 
 MakeNetwork = Callable[..., IntegerNetwork]
+MODELS = Path(__file__).parents[2] / "models"
 
 
 @pytest.mark.parametrize(
@@ -127,3 +130,15 @@ def test_chosen_lanes_are_taken_though_logic_may_not_fit(make_network: MakeNetwo
     # A multiplier is the neuron's, and lanes that find none take logic.
     assert (chosen.used["dsps"], chosen.soft_lanes) == (8, 64 + 1 - 8)
     assert "too many" in chosen.sums.partition(" logic cells")[2].partition(",")[0]
+
+
+def test_a_convolutional_network_is_placed_and_what_has_room_for_it_is_named() -> None:
+    network = quantize(load_description(MODELS / "mnist-conv"))
+    chosen, _ = choose(network, find_device("ecp5-85k"))
+    assert chosen.lanes == 64
+    # The words of spikes of all 25 steps of the 576 + 64 groups, and the weights of 5x5, pooled.
+    memories = {each.name: each for each in plan_memories(plan(network, 64))}
+    assert memories["spikes"].words == 25 * (576 + 64)
+    assert memories["weights"].words >= 25 + 25 * 32 + 2 * 16 * 64 + 128
+    with pytest.raises(CheckFailedError, match=r"larger device: .*ecp5-85k.* room for \d+ lanes"):
+        choose(network, find_device("up5k"))

@@ -31,7 +31,7 @@ class Board:
     """The other side of the line: the class is the number of the first of the largest inputs."""
 
     def __init__(
-        self, version: int = 1, loads: bool = False, faults: tuple[Fault, ...] = ()
+        self, version: int = 2, loads: bool = False, faults: tuple[Fault, ...] = ()
     ) -> None:
         self.version = version
         self.loads = loads
@@ -82,6 +82,7 @@ class Board:
             identity += b"".join(number.to_bytes(2, "little") for number in numbers)
             for number in (24_000_000, len(WEIGHTS), checksum):
                 identity += number.to_bytes(4, "little")
+            identity += bytes([0, 0, 8, 0])  # no steps, inputs of 8 bits
             return Status.DONE, identity + bytes.fromhex(HASH)
         if command == Command.CHECKSUM:
             there = self.weights == WEIGHTS
@@ -234,14 +235,14 @@ def test_another_network_or_protocol_is_refused() -> None:
     ):
         host(board, network_hash="f" * 64)
     assert board.closed
-    with pytest.raises(CheckFailedError, match="speaks version 2 of the protocol"):
-        host(Board(version=2))
+    with pytest.raises(CheckFailedError, match="speaks version 3 of the protocol"):
+        host(Board(version=3))
 
 
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (np.zeros((2, 5), dtype=int), r"shape \(5,\)"),
+        (np.zeros((2, 5), dtype=int), r"shape \(2, 5\)"),
         (np.zeros(4, dtype=int), r"expected \(batch, 4\) integers"),
         (np.zeros((2, 4)), "type float64"),
         (np.full((1, 4), 256), "values from 256 to 256: expected 0 to 255"),

@@ -20,7 +20,7 @@ from sc_neurocore.fpga.protocol import Command, Status, encode_answer
 WEIGHTS = bytes(range(40))
 IMAGE = WEIGHTS + zlib.crc32(WEIGHTS).to_bytes(4, "little")
 GOOD = {
-    "version": 1,
+    "version": 2,
     "flags": 1,
     "inputs": 4,
     "outputs": 3,
@@ -28,6 +28,8 @@ GOOD = {
     "clock": 12_000_000,
     "size": len(WEIGHTS),
     "checksum": zlib.crc32(WEIGHTS),
+    "steps": 0,
+    "bits": 8,
 }
 RESULT = struct.pack("<HI3i", 2, 100, 0, 0, 1)
 ENOUGH = 300
@@ -71,7 +73,7 @@ class Scripted:
 
 def identity(**changes: int) -> bytes:
     numbers = GOOD | changes
-    return struct.pack("<BBHHHIII32s", *numbers.values(), bytes(32))
+    return struct.pack("<BBHHHIIIHBx32s", *numbers.values(), bytes(32))
 
 
 def condition(flags: int, size: int, checksum: int) -> bytes:
@@ -83,6 +85,12 @@ def quick(line: Scripted, **options: object) -> Host:
     return Host(line, **(settings_ | options))  # type: ignore[arg-type]
 
 
+def _samples(host: Host) -> np.ndarray:
+    """Two samples of what the board says that it takes."""
+    steps = min(host.identity.steps, 300)
+    return np.zeros((2, *((steps,) if steps else ()), host.identity.inputs), dtype=int)
+
+
 def use_all(line: Scripted) -> None:
     """Ask for everything that a host can be asked for."""
     with quick(line) as host:
@@ -92,7 +100,8 @@ def use_all(line: Scripted) -> None:
             lambda: host.load_image(np.zeros(host.identity.inputs, dtype=int)),
             host.run,
             host.read,
-            lambda: host.classify(np.zeros((2, host.identity.inputs), dtype=int)),
+            lambda: host.classify(_samples(host)),
+            lambda: list(host.stream(_samples(host).reshape(-1, host.identity.inputs))),
         ):
             with contextlib.suppress(BoardError, CheckFailedError, UserError):
                 call()
@@ -109,6 +118,9 @@ def use_all(line: Scripted) -> None:
         ({"outputs": 0}, "0 outputs"),
         ({"clock": 0}, "0 clocks per second"),
         ({"size": 0}, "load 0 bytes of weights"),
+        ({"bits": 0}, "inputs of 0 bits"),
+        ({"bits": 9}, "inputs of 9 bits"),
+        ({"capacity": 5, "steps": 3, "flags": 0}, "requests may have 5 bytes, but its own need 6"),
     ],
 )
 def test_sizes_that_no_board_has_are_refused(changes: dict[str, int], message: str) -> None:
@@ -176,15 +188,22 @@ def test_a_board_that_sends_the_host_back_and_forth_is_given_up() -> None:
 
 words = st.sampled_from([0, 1, 3, 4, 5, 32, 40, 255, 256, 65535])
 identities = st.builds(
-    lambda numbers, clock, size: identity(**numbers, clock=clock, size=size),
+    lambda numbers, clock, size, steps: identity(**numbers, clock=clock, size=size, steps=steps),
     st.fixed_dictionaries(dict.fromkeys(("inputs", "outputs", "capacity"), words)),
     st.sampled_from([0, 1, 12_000_000, 2**32 - 1]),
     st.sampled_from([0, 39, 40, 41, 2**32 - 1]),
+    st.sampled_from([0, 1, 3, 65535]),
+)
+progresses = st.builds(
+    lambda steps, flags: struct.pack("<HBx", steps, flags),
+    st.integers(0, 5),
+    st.integers(0, 255),
 )
 payloads = st.one_of(
     st.binary(max_size=70),
     identities,
     st.just(RESULT),
+    progresses,
     st.builds(
         condition,
         st.integers(0, 255),
@@ -199,10 +218,11 @@ statuses = st.one_of(st.just(0), st.integers(0, 9), st.integers(0, 255))
 @given(st.data())
 def test_whatever_a_board_answers_the_host_ends_with_an_error_of_ours(data: st.DataObject) -> None:
     is_plausible = data.draw(st.booleans(), "a good identity")
+    steps = data.draw(st.sampled_from([0, 3]), "steps")
 
     def reply(command: int, _: bytes) -> tuple[int, bytes]:
         if command == Command.IDENTIFY and is_plausible:
-            return Status.DONE, identity()
+            return Status.DONE, identity(steps=steps)
         if data.draw(st.integers(0, 3)):
             return Status.DONE, data.draw(payloads)
         return data.draw(statuses), data.draw(payloads)
@@ -241,3 +261,31 @@ def test_a_port_that_vanishes_is_said_whatever_the_system_calls_it() -> None:
 def test_a_speed_that_no_line_has_is_refused(baud: int) -> None:
     with pytest.raises(UserError, match="baud: expected 300 to"):
         quick(Scripted(lambda *_: (Status.DONE, identity())), baud=baud)
+
+
+@pytest.mark.parametrize(
+    ("progress", "message"),
+    [
+        (struct.pack("<HBx", 4, 0), "step 4 of 3"),
+        (struct.pack("<HBx", 0, 1), "step 0 of 3"),
+        (struct.pack("<HBx", 2, 0), "has had 2 frames, and 3 were sent"),
+        (struct.pack("<HBx", 3, 0), "has had 3 frames and gives no answer"),
+        (b"", "EVENTS with something else"),
+    ],
+)
+def test_a_progress_that_cannot_be_is_refused(progress: bytes, message: str) -> None:
+    def reply(command: int, _: bytes) -> tuple[int, bytes]:
+        return Status.DONE, identity(steps=3) if command == Command.IDENTIFY else progress
+
+    with quick(Scripted(reply)) as host, pytest.raises(BoardError, match=message):
+        host.classify(np.zeros((1, 3, 4), dtype=int))
+
+
+def test_a_board_that_never_follows_is_given_up() -> None:
+    def reply(command: int, _: bytes) -> tuple[int, bytes]:
+        if command == Command.IDENTIFY:
+            return Status.DONE, identity(steps=3)
+        return Status.OUT_OF_ORDER, b""
+
+    with quick(Scripted(reply)) as host, pytest.raises(BoardError, match="or this step, does not"):
+        host.classify(np.zeros((1, 3, 4), dtype=int))

@@ -8,7 +8,8 @@ import pytest
 from sc_neurocore.equation import CATALOGUE, LIF
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import IntegerNetwork, quantize
-from sc_neurocore.hdl.geometry import index_bits, plan
+from sc_neurocore.hdl.geometry import index_bits
+from sc_neurocore.hdl.planning import plan
 from sc_neurocore.network import (
     DelayDense,
     Dense,

@@ -11,7 +11,7 @@ from sc_neurocore.equation import CATALOGUE, LIF
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.hdl.accelerator import render_accelerator
-from sc_neurocore.hdl.geometry import plan
+from sc_neurocore.hdl.planning import plan
 from sc_neurocore.network import (
     Conv2d,
     Delay,

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.hdl.small_convolutions import draw_network
 
 from sc_neurocore import __version__
 from sc_neurocore.equation import CATALOGUE
-from sc_neurocore.fixed import IntegerNetwork
+from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.fpga.boards import BOARDS
 from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.hdl.accelerator import render_accelerator
@@ -21,6 +22,7 @@ from sc_neurocore.hdl.stochastic_layer import emit_layer
 from sc_neurocore.hdl.stochastic_network import emit_network
 from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
 from sc_neurocore.network.encoding import encode_weights
+from sc_neurocore.network.folding import one_map_each
 from sc_neurocore.network.storage import load_description
 from sc_neurocore.stochastic.layer import SCDenseLayer
 from sc_neurocore.tools import programs
@@ -68,6 +70,9 @@ def accelerators(make_network: MakeNetwork, make_step_network: MakeNetwork) -> I
                 yield texts(render_accelerator(network, schedule=schedule, **chosen).contents)
     for kind in ("recurrent", "delayed", "two neurons", "membrane", "first-to-2", "spikes"):
         yield texts(render_accelerator(make_step_network(kind), lanes=2).contents)
+    for seed, schedule in ((4, "auto"), (7, "step-outer")):
+        network = quantize(one_map_each(draw_network(seed)))
+        yield texts(render_accelerator(network, 4, schedule, units=2).contents)
 
 
 def boards(folder: Path) -> Iterator[Files]:

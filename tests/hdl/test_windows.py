@@ -11,9 +11,9 @@ from tests.hdl.small_convolutions import draw_network
 from sc_neurocore.equation import LIF
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import IntegerNetwork, quantize
-from sc_neurocore.hdl.geometry import plan
 from sc_neurocore.hdl.layers import engine_layers
 from sc_neurocore.hdl.memories import weight_rows
+from sc_neurocore.hdl.planning import plan
 from sc_neurocore.hdl.sight import Axis, Layout
 from sc_neurocore.network import (
     AveragePool2d,

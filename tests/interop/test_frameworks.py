@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from sc_neurocore.fixed import quantize
-from sc_neurocore.interop import from_nir, read_nir
+from sc_neurocore.interop import differences, from_nir, read_nir, to_nir
 from sc_neurocore.kernels.inference import NetworkRun
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network import NetworkDescription
@@ -123,6 +123,18 @@ def test_integers_do_what_floats_do(name: str, tmp_path: Path) -> None:
     scale = 2.0**16 if description.readout == "membrane" else 1
     a, b = counts(description, floats), counts(description, integers) / scale
     assert np.minimum(a, b).sum() / np.maximum(a, b).sum() > 0.9
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_what_came_in_goes_out_and_comes_back(name: str, tmp_path: Path) -> None:
+    description = read(ROWS[name], tmp_path)
+    is_nirs = description.metadata["nir_reset"] == "value" and ROWS[name]["framework"] in (
+        "norse",
+        "snntorch",
+    )
+    assert bool(differences(description)) != is_nirs
+    again = from_nir(to_nir(description, allow_differences=True))
+    assert again == description
 
 
 def test_frameworks_with_several_spikes_in_a_step_must_say_how_many(tmp_path: Path) -> None:

@@ -198,7 +198,7 @@ def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DescriptionError, match="No such file"):
         read_nir(tmp_path / "missing.nir", dt=1, steps=1)
     (tmp_path / "text.nir").write_text("hello")
-    with pytest.raises(DescriptionError, match=r"text\.nir: not an HDF5 file"):
+    with pytest.raises(DescriptionError, match=r"text\.nir: a text, not an HDF5 file"):
         read_nir(tmp_path / "text.nir", dt=1, steps=1)
     nir.write(tmp_path / "whole.nir", GRAPH)
     content = (tmp_path / "whole.nir").read_bytes()

@@ -15,7 +15,7 @@ import pytest
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import quantize
-from sc_neurocore.hdl.geometry import plan
+from sc_neurocore.hdl.planning import plan
 from sc_neurocore.interop import from_nir
 from sc_neurocore.interop.neurons import KINDS
 from sc_neurocore.kernels.reference import run_float

@@ -22,7 +22,7 @@ from sc_neurocore.training import (
     spike_count_loss,
     train_epoch,
 )
-from sc_neurocore.training.learner import make_optimiser
+from sc_neurocore.training.optimisers import make_optimiser
 
 # Networks that learn for a few steps only have not woken up yet, and are told so.
 pytestmark = pytest.mark.filterwarnings("ignore::sc_neurocore.training.health.TrainingWarning")

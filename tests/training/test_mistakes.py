@@ -440,6 +440,7 @@ THIRD: dict[str, Call] = {
         cell=parse_neuron(
             "neuron X\nstate a = 0\nstate b = 0\nupdate a = a + I\nupdate b = b + a\nspike b >= 1"
         ),
+        backend="eager",
     )(x, steps=3),
     "fit two nets": lambda: fit([net(), net()], ds(), options=OPT),
     "fit none data": lambda: fit(net(), None, options=OPT),
@@ -568,7 +569,9 @@ FOURTH: dict[str, Call] = {
         options=TrainingOptions(epochs=1, encoder="latency"),
         time_axis=1,
     ),
-    "fit bf16 net": lambda: fit(net().bfloat16(), [(x * float("nan"), y)], options=OPT),
+    "fit bf16 net": lambda: fit(
+        net(backend="eager").bfloat16(), [(x * float("nan"), y)], options=OPT
+    ),
     "fit targets seq": lambda: fit(
         net(), TensorDataset(x, torch.zeros(4, 3, 2).long()), options=OPT
     ),

@@ -70,6 +70,18 @@ def test_a_triangle_of_a_step_interpolates_and_gradients_are_those_of_difference
     assert torch.autograd.gradcheck(run, (soft.positions.detach().clone().requires_grad_(),))
 
 
+def test_rounded_delays_are_whole_and_have_the_gradient_of_interpolation() -> None:
+    rounded, held, plain = layer(1.0, "rounded"), layer(None, "rounded"), layer(None, None)
+    assert torch.equal(rounded.taps(), held.taps())
+    x = torch.randn(9, 2, 3, dtype=torch.float64)
+    back = torch.randn(9, 2, 2, dtype=torch.float64)
+    for made in (rounded, held, plain):
+        made(x).backward(back)
+    torch.testing.assert_close(rounded.positions.grad, plain.positions.grad)
+    torch.testing.assert_close(rounded.weight.grad, held.weight.grad)
+    assert held.positions.grad is None
+
+
 def test_far_from_its_delay_only_a_wide_kernel_shows_the_way() -> None:
     pulse = torch.zeros(12, 1, 1)
     pulse[0] = 1.0
@@ -196,7 +208,7 @@ def test_exporting_takes_whole_delays() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kernel": "box"}, "kernel = 'box': expected one of gaussian, triangle"),
+        ({"kernel": "box"}, "kernel = 'box': expected one of gaussian, triangle, rounded"),
         ({"end": 0}, "end = 0: expected a width above 0"),
         ({"start": 0.1}, "start = 0.1: expected at least end"),
         ({"hold": 1.0}, "hold = 1.0: expected 0 or more, and less than 1"),

@@ -77,6 +77,7 @@ SIZES: dict[str, dict[str, dict[str, int]]] = {
     "snn_readout": {
         "counts": _SCORES | {"UNITS": 1},
         "units": _SCORES | {"UNITS": 4, "ENOUGH": 3},
+        "first": _SCORES | {"UNITS": 1, "ENOUGH": 1},
         "membrane": _SCORES | {"UNITS": 2, "MEMBRANE_BITS": 4, "MEMBRANE_LOW": 2, "SCORE_BITS": 6},
     },
     "snn_spikes": {
@@ -87,7 +88,7 @@ SIZES: dict[str, dict[str, dict[str, int]]] = {
     "snn_ring": {"ring": {"WIDTH": 6, "ADDRESS_BITS": 3}},
     "snn_product": {
         "block": {"WEIGHT_BITS": 8, "VALUE_BITS": 8, "IN_LOGIC": 0},
-        "logic": {"WEIGHT_BITS": 5, "VALUE_BITS": 4, "IN_LOGIC": 1},
+        "logic": {"WEIGHT_BITS": 8, "VALUE_BITS": 8, "IN_LOGIC": 1},
     },
 }
 
@@ -100,7 +101,7 @@ FAULTS = (
     Fault(_A, "32", "weighted_row    <= weights;", "weighted_row    <= weights ^ (1 << 21*WORD_BITS);"),
     Fault(_A, "32", "if (advance) product <= times;", "if (advance) product <= times ^ (lane == 21);"),
     Fault(_A, "32", "if (advance) value <= read_add", "if (advance && copy == 0) value <= read_add"),
-    Fault(_A, "one", "{(SUM_BITS-PRODUCT_BITS){product[PRODUCT_BITS-1]}}", "{(SUM_BITS-PRODUCT_BITS){1'b0}}"),
+    Fault(_A, "one", "earlier + {{(SUM_BITS-PRODUCT_BITS){product[PRODUCT_BITS-1]}}", "earlier + {{(SUM_BITS-PRODUCT_BITS){1'b0}}"),
     Fault(_A, "one", "if (reset || (advance && multiplied_handover)) sum", "if (advance && multiplied_handover) sum"),
     Fault(_A, "one", "else if (advance && multiplied_add)            sum", "else if (multiplied_add) sum"),
     Fault(_A, "one", "else if (advance && enter_add) weights_row", "else if (enter_add) weights_row"),
@@ -133,7 +134,7 @@ FAULTS = (
     Fault(_N, "one", "counted <= at_last_step ? {STEP_BITS{1'b0}} : counted + 1'b1;", "counted <= counted + 1'b1;"),
     Fault(_N, "one", "(STEP_OUTER != 0 || !layer_takes_frame || step == last_step);", "1'b1;"),
     Fault(_N, "turns", "result_turn == LAST_TURN[TURN_BITS-1:0];", "turn == LAST_TURN[TURN_BITS-1:0];"),
-    Fault(_N, "one", "if (busy && at_end && at_last_step)", "if (busy && at_end)"),
+    Fault(_N, "one", "at_last_step)\n            group <=", "at_last_step || 1'b1)\n            group <="),
     Fault(_N, "turns", "update_state     <= unit_next_state;", "update_state     <= unit_next_state >> STATE_BITS;"),
     Fault(_N, "turns", ".total(total), .shift(layer_shift)", ".total(total), .shift(layer_shift ^ 1'b1)"),
     Fault(_N, "one", "|| under_way != {(UNIT_LATENCY+1){1'b0}} || update_turn);", "|| under_way != {(UNIT_LATENCY+1){1'b0}});"),
@@ -144,7 +145,7 @@ FAULTS = (
     Fault(_N, "windows", "= layer_first_state + (wide_state", "= layer_first_slot + (wide_state"),
     Fault(_N, "places", "layer_shares_slots ? block : group;", "layer_shares_slots ? group : block;"),
     Fault(_N, "places", "is_padded  = block == layer_last_block;", "is_padded  = block == layer_last_group;"),
-    Fault(_R, "units", "&& !(is_first && neuron == {OUTPUT_BITS{1'b0}}));", "&& !is_first);"),
+    Fault(_R, "first", "&& !(is_first && neuron == {OUTPUT_BITS{1'b0}}));", "&& !is_first);"),
     Fault(_R, "units", "spike[unit] && now == ENOUGH", "now == ENOUGH"),
     Fault(_R, "units", "reached <= reaches != {UNITS{1'b0}}", "reached <= reaches[0]"),
     Fault(_R, "units", "|| (reached && ", "|| (1'b0 && "),

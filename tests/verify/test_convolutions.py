@@ -1,5 +1,6 @@
 """Convolutional networks on the engine against the integer model, in every spike and state."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from tests.hdl.small_convolutions import draw_network
 from sc_neurocore.equation import LIF
 from sc_neurocore.errors import ToolFailedError
 from sc_neurocore.fixed import IntegerNetwork, quantize
+from sc_neurocore.fpga.folder import opened
 from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
+from sc_neurocore.hdl.design import compile_network
 from sc_neurocore.network import (
-    AveragePool2d,
     Conv2d,
     Dense,
     Flatten,
@@ -24,8 +26,12 @@ from sc_neurocore.network import (
 )
 from sc_neurocore.network.folding import one_map_each
 from sc_neurocore.tools.programs import run
+from sc_neurocore.verify.control import prove_control
 from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate, extreme_inputs
+from sc_neurocore.verify.emitted import check_emitted
 from sc_neurocore.verify.simulators import SIMULATORS, SimulatorName
+from sc_neurocore.verify.sums import prove_additions
+from sc_neurocore.verify.walking import prove_windows
 
 RequireTool = Callable[..., None]
 Change = Callable[[Path, str, str], None]
@@ -58,16 +64,16 @@ def test_random_networks_compute_what_the_model_computes(
     assert result.updates == 6 * network.steps * sum(layer.outputs for layer in network.layers)
 
 
-def _small(pool: type[AveragePool2d] | type[MaxPool2d] = MaxPool2d) -> IntegerNetwork:
+def _described() -> NetworkDescription:
     random = np.random.default_rng(3)
-    description = NetworkDescription(
+    return NetworkDescription(
         name="small_images",
         input=InputEncoding(shape=(2, 7, 6), bits=3, fraction_bits=2),
         steps=3,
         layers=(
             Conv2d(weight=random.normal(0, 0.5, (5, 2, 3, 2)), padding=(1, 1), stride=(1, 2)),
             Population(neuron=LIF, parameters={"threshold": np.linspace(0.5, 1.5, 5)}),
-            pool(size=(2, 2)),
+            MaxPool2d(size=(2, 2)),
             Conv2d(weight=random.normal(0, 0.5, (6, 5, 2, 1)), bias=random.normal(0, 0.3, 6)),
             Population(neuron=LIF),
             Flatten(),
@@ -75,7 +81,10 @@ def _small(pool: type[AveragePool2d] | type[MaxPool2d] = MaxPool2d) -> IntegerNe
             Population(neuron=LIF),
         ),
     )
-    return quantize(description, "Q8.8", 8)
+
+
+def _small() -> IntegerNetwork:
+    return quantize(_described(), "Q8.8", 8)
 
 
 @pytest.fixture(scope="module")
@@ -193,3 +202,60 @@ def test_faults_are_found(
 
 def _result(accelerator: Accelerator, network: IntegerNetwork) -> CosimulationResult:
     return cosimulate(accelerator, network, extreme_inputs(network, 6), "icarus", disturbed=0)
+
+
+PROOFS = {"control": prove_control, "windows": prove_windows, "additions": prove_additions}
+
+
+@pytest.mark.parametrize("schedule", ["group-stationary", "step-outer"])
+@pytest.mark.parametrize("claim", PROOFS)
+def test_claims_about_windows_are_proved(
+    claim: str, schedule: str, small: IntegerNetwork, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("yosys")
+    accelerator = render_accelerator(small, 4, schedule, units=2).write(tmp_path)
+    result = PROOFS[claim](accelerator)
+    assert result.status == "proved" and result.engine.startswith("k-induction")
+    if claim == "control":  # what is not shown of such a network is said
+        assert "is not shown of a network with windows" in result.detail
+
+
+UNTRUE = {
+    "a tap is left out": "windows",
+    "the rows of another tap": "windows",
+    "the words of another step": "windows",
+    "weights of the next block": "control",
+    "a joined word is lost": "additions",
+    "a joined word is taken apart alone": "additions",
+}
+
+
+@pytest.mark.parametrize("fault", UNTRUE)
+def test_claims_about_windows_are_refuted_where_they_are_wrong(
+    fault: str, small: IntegerNetwork, change: Change, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("yosys")
+    accelerator = render_accelerator(small, 4, units=2).write(tmp_path)
+    file, old, new = FAULTS[fault]
+    change(tmp_path / "rtl" / file, old, new)
+    result = PROOFS[UNTRUE[fault]](accelerator, depth=12)
+    assert result.status != "proved"
+
+
+@pytest.mark.parametrize("fault", ["column_step  = ", "row_tap_rows   = ", "joins        = "])
+def test_another_table_of_windows_is_refuted(
+    fault: str, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("yosys")
+    compile_network(_described(), tmp_path, lanes=4, units=2)
+    path = tmp_path / "rtl" / "small_images_windows.v"
+    with opened(tmp_path) as design:
+        assert check_emitted(design).status == "proved"
+    text = path.read_text()
+    number = re.search(rf"{fault}(\d+)'d(\d+);", text)
+    assert number is not None
+    other = f"{fault}{number[1]}'d{int(number[2]) ^ 1};"
+    path.write_text(text.replace(number[0], other, 1))
+    with opened(tmp_path, allow_edited=True) as design:
+        result = check_emitted(design)
+    assert result.status == "refuted" and "table of windows says" in result.detail

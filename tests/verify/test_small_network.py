@@ -59,7 +59,7 @@ def test_the_engine_of_a_design_is_checked_not_that_of_the_package(
     result = prove_small(accelerator)
     assert result.status == "refuted" and not result.holds
     assert re.search("a (state|spike) that differs", result.detail)
-    assert "2-3-2-3" in result.bound and "lanes=2, units=2, pipeline=0" in result.bound
+    assert "2-3-1-3" in result.bound and "lanes=2, units=2, pipeline=0" in result.bound
 
 
 BROKEN = [

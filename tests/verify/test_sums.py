@@ -105,6 +105,36 @@ def test_a_step_outer_engine_that_adds_twice_is_refuted(
     assert claim in result.detail
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "beat"),
+    [
+        ("engine", "({event_bank, event_address}),", "({1'b0, event_address}),", 1),
+        ("engine", "({frame_bank, event_word}),", "({event_bank, event_word}),", 1),
+        ("engine", "= {INPUT_BITS{1'b0}};", "= {INPUT_BITS{1'b1}};", 2),
+        ("loader", "frame_last_event <= event_address;", "frame_last_event <= beat;", 1),
+        ("scanner", "value = values[place*INPUT_BITS +:", "value = values[0 +:", 2),
+    ],
+)  # fmt: skip
+def test_an_engine_that_loses_or_mixes_up_values_is_refuted(
+    file: str,
+    old: str,
+    new: str,
+    beat: int,
+    make_network: MakeNetwork,
+    require_tool: RequireTool,
+    tmp_path: Path,
+    change: Change,
+) -> None:
+    require_tool("sby")
+    accelerator = render_accelerator(
+        make_network([4, 1], steps=1), lanes=2, inputs_per_beat=beat
+    ).write(tmp_path)
+    change(tmp_path / f"rtl/snn_{file}.v", old, new)
+    result = prove_additions(accelerator, depth=18)
+    assert result.status == "refuted", result.detail
+    assert "assert" in result.detail
+
+
 @pytest.mark.parametrize("schedule", ["group-stationary", "step-outer"])
 def test_one_bit_less_is_refuted(
     schedule: str,

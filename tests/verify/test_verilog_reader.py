@@ -565,7 +565,7 @@ def test_modules_that_contain_each_other_are_refused() -> None:
 def test_what_only_we_may_write_may_not_be_edited() -> None:
     ram = engine_files("rtl")["snn_ram.v"]
     check_verilog("snn_ram.v", b"// longer\n\n" + ram.replace(b"input", b"input "), [ram])
-    edited = ram.replace(b"if (read)", b"if (write)")
+    edited = ram.replace(b"if (read)", b"if (write)", 1)
     check_verilog("snn_ram.v", edited, [ram])  # the attribute stands in ours of that name
     with pytest.raises(UserError, match="no_rw_check"):
         check_verilog("snn_ram.v", edited.replace(b"snn_ram", b"other_ram"), [ram])

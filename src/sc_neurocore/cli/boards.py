@@ -57,7 +57,9 @@ def run(
         board = board_of(design)
         accelerator, network = design.accelerator, design.network
         asked = find_samples(design.description, dataset, data, scale).first(samples)
-        images = asked.inputs.reshape(len(asked), -1).astype(np.int64)
+        lead = 1 + network.batch_axis  # samples, and steps where there are frames of each
+        images = np.asarray(asked.inputs, dtype=np.int64)
+        images = images.reshape(*images.shape[:lead], -1)
         with simulated_board(design) if is_simulated else nullcontext(port) as name:
             silence = SECONDS_OF_SILENCE if is_simulated else Host.SILENCE
             content_hash = accelerator.content_hash
@@ -67,9 +69,12 @@ def run(
                     host.load_weights(weight_image(network, accelerator.geometry), report.progress)
                 fed = accelerator.geometry.arranged(images)
                 answered = host.classify(fed, report.progress)
-        expected = network.run(images, progress=report.progress)
+        expected = network.run(asked.network_inputs(), progress=report.progress)
+        wanted = expected.membrane if network.readout == "membrane" else expected.spike_counts
         wrong_classes = int((answered.classes != expected.classes).sum())
-        wrong_counts = int((answered.spike_counts != expected.spike_counts).sum())
+        wrong_counts = int((answered.spike_counts != wanted).sum())
+        if accelerator.geometry.enough:
+            wrong_counts += int((answered.steps != expected.steps).sum())
         clocks = float(answered.clocks.mean())
         microseconds = clocks / host.identity.clock_hz * 1e6
         content = {
@@ -83,6 +88,7 @@ def run(
             "inputs": asked.as_dict(),
             "class_mismatches": wrong_classes,
             "count_mismatches": wrong_counts,
+            "steps_per_sample": float(answered.steps.mean()),
             "clocks_per_sample": clocks,
             "microseconds_per_sample": round(microseconds, 2),
             "frames_sent_again": host.retries,
@@ -95,7 +101,7 @@ def run(
             ("samples", asked.line),
             ("accuracy", percent(asked.accuracy(answered.classes))),
             ("against the integer model", f"{wrong_classes} classes, {wrong_counts} counts differ"),
-            ("time per image", f"{microseconds:.1f} µs ({clocks:.0f} clocks) in the core"),
+            ("time per sample", f"{microseconds:.1f} µs ({clocks:.0f} clocks) in the core"),
             ("frames sent again", str(host.retries)),
             *(("edited by hand", name) for name in design.edited or ()),
             ("design", str(content["design"])),

@@ -111,12 +111,14 @@ def _integers(
             arrays |= {f"{place}.{name}": each for name, each in synapses.arrays.items()}
         layers.append(
             {
+                "place": layer.place,
                 "shape": layer.shape,
                 "shift": layer.shift,
                 "accumulator_bits": layer.accumulator_bits,
                 "neuron": layer.program.neuron.name,
                 "synapses": {
                     place: {
+                        "place": each.place,
                         **each.layer.model_dump(exclude=set(each.arrays)),
                         "weight_bits": each.weight_bits,
                         "scale_bits": each.scale_bits,

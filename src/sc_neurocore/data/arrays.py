@@ -52,13 +52,16 @@ _DAMAGES = (
 """What Python and NumPy raise where bytes are not what they claim to be."""
 
 
-def read_arrays(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str, Array]:
+def read_arrays(
+    path: str | os.PathLike[str], names: Sequence[str], instead: str | None = None
+) -> dict[str, Array]:
     """Read arrays of numbers from a file.
 
     Args:
         path: An .npy file, which has one array, or an .npz file.
         names: The arrays that are wanted. The first is what an .npy file, or an .npz file with one
             array of another name, has.
+        instead: Of `names`, one that an .npz file may have in place of the first.
 
     Returns:
         Those that are there, by name, read-only.
@@ -75,7 +78,7 @@ def read_arrays(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str,
             if start == _NPY:
                 return {names[0]: _mapped(path, file, 0, size, str(path))}
             if start.startswith(_ZIP):
-                return _members(path, file, names)
+                return _members(path, file, names, instead)
     except DataError:
         raise
     except OSError as error:
@@ -93,7 +96,9 @@ def blocks(array: Array) -> Iterator[Array]:
         yield array[start : start + size]
 
 
-def _members(path: Path, file: IO[bytes], names: Sequence[str]) -> dict[str, Array]:
+def _members(
+    path: Path, file: IO[bytes], names: Sequence[str], instead: str | None
+) -> dict[str, Array]:
     with zipfile.ZipFile(file) as archive:
         members = {
             info.filename.removesuffix(".npy"): info
@@ -105,9 +110,10 @@ def _members(path: Path, file: IO[bytes], names: Sequence[str]) -> dict[str, Arr
                 f"{path}: a zip file with {len(archive.infolist())} entries, {len(members)} of "
                 f"them arrays; {_ADVICE}"
             )
-        if names[0] not in members and len(members) == 1:
-            members = {names[0]: next(iter(members.values()))}
-        if names[0] not in members:
+        is_there = names[0] in members or instead in members
+        if not is_there and len(members) == 1:
+            members, is_there = {names[0]: next(iter(members.values()))}, True
+        if not is_there:
             found = ", ".join(map(repr, list(members)[:10]))
             raise DataError(
                 f"{path}: it holds {found}, and no {names[0]!r}: expected np.savez(FILE, "

@@ -16,8 +16,12 @@ from sc_neurocore.errors import DataError
 from sc_neurocore.network.description import InputEncoding, NetworkDescription
 
 Integers = NDArray[np.integer[Any]]
-NAMES = ("inputs", "labels", "scale")
-"""The arrays of an .npz file: the samples, their classes, and what a number 1 in them is worth."""
+EVENTS = "events"
+NAMES = ("inputs", "labels", "scale", EVENTS)
+"""The arrays of an .npz file: the samples, their classes, what a number 1 in them is worth; or, in
+place of the samples, the spikes in them."""
+_MAXIMUM_OF_EVENTS = 1 << 31
+"""Numbers that the frames of a file of events have."""
 
 _KINDS: dict[int, Literal["static", "sequence"]] = {1: "static", 2: "sequence"}
 """By the axes before a frame's."""
@@ -127,6 +131,8 @@ def load_samples(
         path: An .npy file with inputs, or an .npz file with `inputs`, perhaps `labels`, perhaps
             `scale`. Inputs are (samples, *shape) for a static input, else (samples, T, *shape); a
             frame may be flat. Whole numbers are integers of the encoding, unless there is a scale.
+            In place of inputs there may be `events`, (spikes, 3): the sample, step and input of
+            each; an input has as many spikes in a step as events.
         description: The network.
         scale: What a number 1 in the file is worth to the network; needed for floats that are not
             whole numbers. The products are rounded to the encoding.
@@ -134,11 +140,11 @@ def load_samples(
     Raises:
         DataError: If the file cannot be read or is damaged, or what it holds does not fit.
     """
-    arrays = read_arrays(path, NAMES)
+    arrays = read_arrays(path, NAMES, EVENTS)
     where = str(path)
-    given = arrays["inputs"]
-    scale = _scale(arrays, where) if scale is None else check_scale(scale)
     coding = description.input
+    given = _frames(arrays, math.prod(coding.shape), description.steps, where)
+    scale = _scale(arrays, where) if scale is None else check_scale(scale)
     shaped = _shaped(given, coding, description.steps, where)
     inputs, rounding, cut = _integers(shaped, coding, scale, where)
     labels = arrays.get("labels")
@@ -169,9 +175,9 @@ def find_encoding(
     Raises:
         DataError: As `load_samples`; or if the numbers do not fit 16 bits.
     """
-    arrays = read_arrays(path, NAMES)
+    arrays = read_arrays(path, NAMES, EVENTS)
     where = str(path)
-    given = arrays["inputs"]
+    given = _frames(arrays, math.prod(shape), steps, where)
     scale = _scale(arrays, where) if scale is None else check_scale(scale)
     axes = _lead(given, shape)
     if axes is None or not given.size:
@@ -216,6 +222,43 @@ def find_encoding(
     return InputEncoding(
         kind=_KINDS[axes], shape=shape, bits=width, fraction_bits=fraction, signed=signed
     )
+
+
+def _frames(
+    arrays: dict[str, NDArray[Any]], inputs: int, steps: int | None, where: str
+) -> NDArray[Any]:
+    """Return the file's inputs, or the frames of its events, (samples, T, inputs)."""
+    if "inputs" in arrays:
+        return arrays["inputs"]
+    events = arrays[EVENTS]
+    if events.ndim != 2 or events.shape[1] != 3 or events.dtype.kind not in "ui" or not len(events):
+        raise DataError(
+            f"{where}: events of shape {events.shape} and type {events.dtype}: expected whole "
+            f"numbers, (spikes, 3): sample, step and input of each"
+        )
+    labels = arrays.get("labels")
+    least, most = events.min(axis=0), events.max(axis=0)
+    samples = int(most[0]) + 1 if labels is None else len(np.atleast_1d(labels))
+    length = int(most[1]) + 1 if steps is None else steps
+    for name, low, high, size in zip(
+        ("sample", "step", "input"), least, most, (samples, length, inputs), strict=True
+    ):
+        if low < 0 or high >= size:
+            raise DataError(
+                f"{where}: an event of {name} {low if low < 0 else high}: expected 0 to {size - 1}"
+            )
+    if samples * length * inputs > _MAXIMUM_OF_EVENTS:
+        raise DataError(
+            f"{where}: {samples} samples of {length} steps of {inputs} inputs: at most "
+            f"{_MAXIMUM_OF_EVENTS} numbers are made of events; use several files"
+        )
+    places = np.ravel_multi_index(tuple(events.astype(np.int64).T), (samples, length, inputs))
+    found, counts = np.unique(places, return_counts=True)
+    if counts.max() > np.iinfo(np.uint16).max:
+        raise DataError(f"{where}: an input has {counts.max()} spikes in a step: at most 65535")
+    frames = np.zeros(samples * length * inputs, np.min_scalar_type(int(counts.max())))
+    frames[found] = counts
+    return frames.reshape(samples, length, inputs)
 
 
 def check_scale(scale: float) -> float:

@@ -172,7 +172,8 @@ def _integer_layer(
     feedback = None
     population, name = stage.population, f"layers[{stage.place}], {stage.population.kind}"
     if population.feedback is not None:
-        feedback = quantize_weights(population.feedback, SPIKE_SIGNAL, next(widths), bits, name)
+        own = quantize_weights(population.feedback, SPIKE_SIGNAL, next(widths), bits, name)
+        feedback = replace(own, place=stage.place)
         accumulator += feedback.output
     accumulator.check(bits, name)
     return IntegerLayer(

@@ -15,7 +15,7 @@ from typing import Any
 from sc_neurocore.errors import UserError
 from sc_neurocore.fpga.clocks import Clock, clocks_up_to, plan_clock
 from sc_neurocore.fpga.constraints import FORMATS, Pin
-from sc_neurocore.fpga.protocol import DEFAULT_BAUD
+from sc_neurocore.fpga.protocol import DEFAULT_BAUD, STEP
 from sc_neurocore.hdl.accelerator import BOARD_SOURCES, SOURCES, Accelerator
 from sc_neurocore.hdl.design import Design
 from sc_neurocore.hdl.geometry import Geometry
@@ -254,20 +254,20 @@ def board_of(design: Design) -> BoardPart:
     return design.manifest.board
 
 
+def _buffered(accelerator: Accelerator) -> int:
+    """Return the bytes of a request that brings a frame."""
+    geometry = accelerator.geometry
+    return geometry.frame_inputs + (0 if geometry.is_static else STEP.size)
+
+
 def _check_inputs(accelerator: Accelerator, geometry: Geometry) -> None:
     inputs = geometry.frame_inputs
-    if accelerator.frames_per_sample > 1:
-        raise UserError(
-            f"{accelerator.top} takes {accelerator.frames_per_sample} frames per result, one per "
-            f"step: a board's serial line carries one frame per result so far; compile without a "
-            f"board"
-        )
     if geometry.input_bits > _MAXIMUM_BITS_OF_AN_INPUT:
         raise UserError(
             f"{accelerator.top} takes inputs of {geometry.input_bits} bits: a board's serial line "
             f"carries one byte per input, {_MAXIMUM_BITS_OF_AN_INPUT} bits"
         )
-    if inputs > 1 << _MOST_BUFFER_BITS:
+    if _buffered(accelerator) > 1 << _MOST_BUFFER_BITS:
         raise UserError(
             f"{accelerator.top} takes {inputs} inputs: the boards' buffer holds "
             f"{1 << _MOST_BUFFER_BITS}"
@@ -308,7 +308,9 @@ def _values(
         "clock": clock,
         "timeout_bits": silence.bit_length(),
         "reset_bits": _RESET_BITS,
-        "buffer_bits": max(_LEAST_BUFFER_BITS, (inputs - 1).bit_length()),
+        "steps": 0 if geometry.is_static else accelerator.steps,
+        "ends_early": int(geometry.enough > 0),
+        "buffer_bits": max(_LEAST_BUFFER_BITS, (_buffered(accelerator) - 1).bit_length()),
         "weights": accelerator.weights,
         "weight_bytes": len(image) - 4,
         "weights_checksum": int.from_bytes(image[-4:], "little"),

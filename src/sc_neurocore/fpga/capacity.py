@@ -26,16 +26,10 @@ import numpy as np
 
 from sc_neurocore.errors import CheckFailedError, UserError
 from sc_neurocore.fixed.network import IntegerNetwork
-from sc_neurocore.hdl.geometry import (
-    AUTO,
-    COLUMN_BITS,
-    MAXIMUM_LANES,
-    EngineOptions,
-    Geometry,
-    plan,
-)
+from sc_neurocore.hdl.geometry import AUTO, COLUMN_BITS, MAXIMUM_LANES, EngineOptions, Geometry
 from sc_neurocore.hdl.manifest import WeightSource
-from sc_neurocore.tools.devices import Device, find_device
+from sc_neurocore.hdl.planning import plan
+from sc_neurocore.tools.devices import DEVICES, Device, find_device
 from sc_neurocore.tools.families import Family, Memory
 
 MEASURED = Path(__file__).with_name("measured_builds.json")
@@ -398,9 +392,24 @@ def choose(
         raise CheckFailedError(
             f"{network.name} does not fit {device.title} with {wanted}. With {nearest.lanes} it "
             f"takes {nearest.sums}; memories are exact, logic is an estimate, good to "
-            f"{100 * nearest.error:.0f} %. Use smaller weights, other lanes or a larger device"
+            f"{100 * nearest.error:.0f} %. Use smaller weights, other lanes or a larger device: "
+            f"{_devices_that_fit(network, nearest.lanes, schedule, options)}"
         )
     return max(fitting, key=lambda each: each.lanes), considered
+
+
+def _devices_that_fit(
+    network: IntegerNetwork, lanes: int, schedule: str, options: EngineOptions
+) -> str:
+    """Say which devices have room for a network with so many lanes, as they are listed."""
+    fitting = [
+        device.key
+        for device in DEVICES.values()
+        if _better_place(network, device, lanes, schedule, options).fits
+    ]
+    if not fitting:
+        return "none that is known here has room for it"
+    return f"{', '.join(fitting)} {'have' if len(fitting) > 1 else 'has'} room for {lanes} lanes"
 
 
 def _better_place(

@@ -16,8 +16,9 @@ from sc_neurocore.fpga.boards import add_board, device_for_core, find_board, pla
 from sc_neurocore.fpga.capacity import Assessment, choose
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import Design, render_design
-from sc_neurocore.hdl.geometry import AUTO, MAXIMUM_LANES, EngineOptions, Schedule, plan
+from sc_neurocore.hdl.geometry import AUTO, MAXIMUM_LANES, EngineOptions, Schedule
 from sc_neurocore.hdl.manifest import Choices, RamStyle, WeightSource
+from sc_neurocore.hdl.planning import plan
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.folding import one_map_each
 from sc_neurocore.tools.devices import Device, find_device

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from types import ModuleType, TracebackType
-from typing import Any, Protocol, TypeVar
+from types import TracebackType
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,9 +17,10 @@ from sc_neurocore.errors import (
     BoardError,
     CheckFailedError,
     DataError,
-    ToolMissingError,
     UserError,
 )
+from sc_neurocore.fpga.answers import MEANINGS, BoardRun, Window, steps_request
+from sc_neurocore.fpga.line import LEAST_BAUD, LINE_ERRORS, MOST_BAUD, Line, open_line
 from sc_neurocore.fpga.protocol import (
     DEFAULT_BAUD,
     OVERHEAD,
@@ -31,75 +32,21 @@ from sc_neurocore.fpga.protocol import (
     Identity,
     Result,
     Status,
+    StepProgress,
     encode_request,
     find_answers,
     read_condition,
     read_identity,
+    read_progress,
     read_result,
 )
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
-from sc_neurocore.tools.catalogue import FPGA_EXTRA
-
-termios: ModuleType | None
-try:
-    import termios
-except ImportError:  # not on Windows
-    termios = None
 
 _T = TypeVar("_T")
 
-_LINE_ERRORS: tuple[type[Exception], ...] = (OSError,)  # pyserial's exceptions are such, too
-if termios is not None:
-    _LINE_ERRORS += (termios.error,)  # which is none, and which pyserial lets through
-
 _BITS_OF_A_BYTE = 10
-LEAST_BAUD, MOST_BAUD = 300, 50_000_000
-_PATIENCE = 0.02
 _MOST_HEARD = 1 << 17
 """Bytes after which nothing more is expected of an answer: the longest has half as many."""
-_MEANINGS: dict[int, str] = {
-    Status.UNKNOWN: "it does not know this request",
-    Status.WRONG_LENGTH: "the request has the wrong length",
-    Status.NO_IMAGE: "no image is loaded",
-    Status.NO_RESULT: "there is no result yet",
-    Status.NO_WEIGHTS: "its weights are not loaded",
-    Status.OUT_OF_ORDER: "this piece of the weights does not follow the one before",
-}
-
-
-class Line(Protocol):
-    """What the host needs of a serial port; serial.Serial has it."""
-
-    @property
-    def in_waiting(self) -> int:
-        """Bytes that can be read at once."""
-
-    def read(self, size: int = ...) -> bytes:
-        """Return `size` bytes, or after a moment what there is."""
-
-    def write(self, data: bytes) -> int | None:
-        """Send bytes."""
-
-    def reset_input_buffer(self) -> None:
-        """Forget what was heard."""
-
-    def close(self) -> None:
-        """Close the port."""
-
-
-@dataclass(frozen=True)
-class BoardRun:
-    """What a board answered for a batch of images.
-
-    Attributes:
-        classes: int64 (batch,).
-        spike_counts: Spikes of each output neuron, int64 (batch, outputs).
-        clocks: Clocks from the first input to the result, int64 (batch,).
-    """
-
-    classes: NDArray[np.int64]
-    spike_counts: NDArray[np.int64]
-    clocks: NDArray[np.int64]
 
 
 class Host:
@@ -151,7 +98,7 @@ class Host:
         self._silence = silence
         self._attempts = attempts
         self._tag = 0
-        self._line: Line = _open(port, baud) if isinstance(port, str) else port
+        self._line: Line = open_line(port, baud) if isinstance(port, str) else port
         try:
             self.identity: Identity = self._ask(
                 Command.IDENTIFY, read_identity, self._check_identity
@@ -174,7 +121,7 @@ class Host:
 
     def close(self) -> None:
         """Close the port."""
-        with suppress(*_LINE_ERRORS):
+        with suppress(*LINE_ERRORS):
             self._line.close()
 
     def condition(self) -> Condition:
@@ -194,34 +141,115 @@ class Host:
         return self._ask(Command.READ, read_result, self.identity.check_result)
 
     def classify(self, images: ArrayLike, progress: ProgressCallback = ignore_progress) -> BoardRun:
-        """Send images and return what the network says of each.
+        """Send samples and return what the network says of each.
+
+        Values go in in the order in which the core takes them: that of the description, or for a
+        first layer that is a convolution the one into which `Geometry.arranged` brings them.
 
         Args:
-            images: (batch, inputs) integers, or (batch, ...) with as many numbers per image.
-            progress: Receives how many images are done.
+            images: Integers, (batch, inputs), or (batch, steps, inputs) for a network that takes a
+                frame per step; frames may have more axes.
+            progress: Receives how many samples are done.
 
         Raises:
             DataError: If they are not what the network takes.
             BoardError: If the board stops answering, or has no weights.
         """
         batch = np.asarray(images)
-        if batch.ndim < 2:
-            raise DataError(
-                f"images of shape {batch.shape}: expected (batch, {self.identity.inputs}) integers"
-            )
-        results = []
-        for number, image in enumerate(batch):
-            payload = self._image_bytes(image.reshape(-1))
-            results.append(
-                self._ask(Command.CLASSIFY, read_result, self.identity.check_result, payload)
-            )
+        inputs, steps = self.identity.inputs, self.identity.steps
+        wanted = f"(batch, {steps}, {inputs})" if steps else f"(batch, {inputs})"
+        fits = batch.ndim >= (3 if steps else 2) and (not steps or batch.shape[1] == steps)
+        if not fits or math.prod(batch.shape[2 if steps else 1 :]) != inputs:
+            raise DataError(f"samples of shape {batch.shape}: expected {wanted} integers")
+        windows = []
+        for number, sample in enumerate(batch):
+            if steps:
+                frames = [self._image_bytes(frame.reshape(-1)) for frame in sample]
+                windows.append(self._window(frames, 0))
+            else:
+                payload = self._image_bytes(sample.reshape(-1))
+                result = self._ask(
+                    Command.CLASSIFY, read_result, self.identity.check_result, payload
+                )
+                windows.append(Window(0, 1, result))
             progress(Progress("images", done=number + 1, total=len(batch)))
+        results = [window.result for window in windows]
         counts = np.array([result.spike_counts for result in results], dtype=np.int64)
         return BoardRun(
             classes=np.array([result.predicted for result in results], dtype=np.int64),
             spike_counts=counts.reshape(-1, self.identity.outputs),
             clocks=np.array([result.clocks for result in results], dtype=np.int64),
+            steps=np.array([window.steps for window in windows], dtype=np.int64),
         )
+
+    def stream(self, frames: Iterable[ArrayLike]) -> Iterator[Window]:
+        """Send frames as they come, without end, and yield an answer for each window of them.
+
+        A window is as many frames as the network has steps, and begins with a network at rest; each
+        frame is sent when it comes. With the readout "first-to-N" an answer is yielded as soon as
+        it is there, and what is left of its window is not sent. A window that the frames end in
+        gets no answer.
+
+        Args:
+            frames: Frames of (inputs,) integers, or with more axes.
+
+        Raises:
+            DataError: If a frame is not what the network takes.
+            BoardError: If the board stops answering, or has no weights.
+        """
+        length = max(self.identity.steps, 1)
+        sent: list[bytes] = []
+        is_answered = False
+        for number, frame in enumerate(frames):
+            place = number % length
+            if place == 0:
+                sent, is_answered = [], False
+            if is_answered:
+                continue
+            sent.append(self._image_bytes(np.asarray(frame).reshape(-1)))
+            if not self.identity.steps:
+                result = self._ask(
+                    Command.CLASSIFY, read_result, self.identity.check_result, sent[0]
+                )
+                yield Window(number, 1, result)
+                continue
+            reached = self._give(sent, place)
+            if reached.is_done:
+                is_answered = True
+                yield Window(number - place, reached.steps, self.read())
+
+    def _window(self, frames: list[bytes], first: int) -> Window:
+        """Give the network the frames of a sample until the answer is there."""
+        reached = self._give(frames, 0)
+        if not reached.is_done:
+            raise BoardError(
+                f"the board at {self._name} has had {reached.steps} frames and gives no answer: "
+                f"build its bitstream again"
+            )
+        return Window(first, reached.steps, self.read())
+
+    def _give(self, frames: list[bytes], step: int) -> StepProgress:
+        """Give the network the frames from a step on; those before it has had.
+
+        A board that lost them, because it was reset, gets all of them again.
+        """
+        strange = 0
+        while True:
+            command, payload, count = steps_request(frames, step, self.identity.capacity)
+            answer = self._request(command, payload)
+            if answer.status == Status.OUT_OF_ORDER and strange < self._attempts:
+                step, strange = 0, strange + 1
+                continue
+            self._check_status(command, answer)
+            reached = self._understood(command, answer, read_progress, self.identity.check_progress)
+            if not reached.is_done and reached.steps != step + count:
+                raise BoardError(
+                    f"the board at {self._name} has had {reached.steps} frames, and {step + count} "
+                    f"were sent: build its bitstream again"
+                )
+            step = reached.steps
+            if reached.is_done or step == len(frames):
+                return reached
 
     def load_weights(self, image: bytes, progress: ProgressCallback = ignore_progress) -> None:
         """Send the weights to a board that does not have them in its bitstream.
@@ -291,9 +319,11 @@ class Host:
                 f"an image of shape {image.shape} and type {image.dtype}: this board's network "
                 f"takes ({inputs},) unsigned integers"
             )
-        if image.size and (image.min() < 0 or image.max() > 255):
+        most = (1 << self.identity.input_bits) - 1
+        if image.size and (image.min() < 0 or image.max() > most):
             raise DataError(
-                f"an image with values from {image.min()} to {image.max()}: expected 0 to 255"
+                f"an image with values from {image.min()} to {image.max()}: expected 0 to {most} "
+                f"({self.identity.input_bits} bits)"
             )
         return image.astype(np.uint8).tobytes()
 
@@ -304,9 +334,19 @@ class Host:
         check: Callable[[_T], None],
         payload: bytes = b"",
     ) -> _T:
-        answer = self._done(command, payload)
+        answer = self._request(command, payload)
+        self._check_status(command, answer)
+        return self._understood(command, answer, read, check)
+
+    def _understood(
+        self,
+        command: Command,
+        answer: Answer,
+        read: Callable[[bytes], _T],
+        check: Callable[[_T], None],
+    ) -> _T:
         try:
-            found = read(answer)
+            found = read(answer.payload)
             check(found)
             return found
         except ValueError as error:
@@ -322,7 +362,7 @@ class Host:
 
     def _check_status(self, command: Command, answer: Answer) -> None:
         if answer.status != Status.DONE:
-            meaning = _MEANINGS.get(answer.status, f"status {answer.status}")
+            meaning = MEANINGS.get(answer.status, f"status {answer.status}")
             raise BoardError(f"the board at {self._name} refuses {command.name}: {meaning}")
 
     def _request(self, command: Command, payload: bytes = b"") -> Answer:
@@ -338,7 +378,7 @@ class Host:
                 answer, heard = self._listen(len(request))
                 if answer is None:
                     time.sleep(self._silence)  # the board may wait for the rest of a frame
-            except _LINE_ERRORS as error:
+            except LINE_ERRORS as error:
                 raise BoardError(
                     f"{self._name} failed during {command.name} ({error}): is the board plugged in?"
                 ) from None
@@ -380,19 +420,3 @@ class Host:
             f"bitstream loaded, is it this port (a board often has two), and is {self._baud} baud "
             f"what it was compiled for?"
         )
-
-
-def _open(port: str, baud: int) -> Line:
-    try:
-        import serial
-        from serial.tools import list_ports
-    except ImportError:
-        raise ToolMissingError(
-            f"pyserial, which talks to boards, is not installed: {FPGA_EXTRA}"
-        ) from None
-    try:
-        line: Line = serial.Serial(port, baud, timeout=_PATIENCE, write_timeout=5)
-    except (OSError, ValueError) as error:
-        known = ", ".join(sorted(each.device for each in list_ports.comports())) or "none"
-        raise UserError(f"port {port}: {error}; ports that are here: {known}") from None
-    return line

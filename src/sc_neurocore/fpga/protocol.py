@@ -12,7 +12,7 @@ import zlib
 from dataclasses import dataclass
 from enum import IntEnum
 
-VERSION = 1
+VERSION = 2
 DEFAULT_BAUD = 1_000_000
 """Bits per second that a board is compiled for if nothing else is asked for."""
 
@@ -20,9 +20,14 @@ _REQUEST = 0xA5
 _ANSWER = 0x5A
 _HEADER = struct.Struct("<BBBH")
 _CHECKSUM = struct.Struct("<I")
-_IDENTITY = struct.Struct("<BBHHHIII32s")
+_IDENTITY = struct.Struct("<BBHHHIIIHBx32s")
 _CONDITION = struct.Struct("<BxHII")
 _RESULT = struct.Struct("<HI")
+_PROGRESS = struct.Struct("<HBx")
+STEP = struct.Struct("<H")
+"""Before a frame or events: how many frames of the result come before."""
+EVENT = struct.Struct("<H")
+END_OF_STEP = 0xFFFF
 PLACE = struct.Struct("<I")
 """Before a piece of the weights: how many bytes of them come before it."""
 OVERHEAD = _HEADER.size + _CHECKSUM.size
@@ -39,6 +44,8 @@ class Command(IntEnum):
     READ = 5
     CLASSIFY = 6
     LOAD_WEIGHTS = 7
+    FRAME = 8
+    EVENTS = 9
 
 
 class Status(IntEnum):
@@ -52,6 +59,7 @@ class Status(IntEnum):
     NO_RESULT = 5
     NO_WEIGHTS = 6
     OUT_OF_ORDER = 7
+    BAD_EVENT = 8
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,8 @@ class Identity:
         clock_hz: The core's clock.
         weight_bytes: Length of the weights.
         weights_checksum: The CRC-32 that they must have.
+        steps: Frames per result, one for each step; 0 where one image is a result.
+        input_bits: Bits of an input.
         content_hash: SHA-256 of the network, in hexadecimal digits.
     """
 
@@ -87,6 +97,8 @@ class Identity:
     clock_hz: int
     weight_bytes: int
     weights_checksum: int
+    steps: int
+    input_bits: int
     content_hash: str
 
     def check(self) -> None:
@@ -98,7 +110,10 @@ class Identity:
         ):
             if not number:
                 raise ValueError(f"it claims to have 0 {what}")
-        least = max(self.inputs, PLACE.size + 1 if self.weights_are_loaded else 0)
+        if not 1 <= self.input_bits <= 8:
+            raise ValueError(f"it claims to have inputs of {self.input_bits} bits")
+        frame = self.inputs + (STEP.size if self.steps else 0)
+        least = max(frame, PLACE.size + 1 if self.weights_are_loaded else 0)
         if self.capacity < least:
             raise ValueError(
                 f"it claims that requests may have {self.capacity} bytes, but its own need {least}"
@@ -121,6 +136,11 @@ class Identity:
                 f"it claims to have its weights, but holds {found[0]} bytes with checksum "
                 f"{found[1]:08x} instead of {self.weight_bytes} with {self.weights_checksum:08x}"
             )
+
+    def check_progress(self, progress: StepProgress) -> None:
+        """Raise ValueError where a progress is none of this board's."""
+        if progress.steps > self.steps or (progress.is_done and not progress.steps):
+            raise ValueError(f"step {progress.steps} of {self.steps}")
 
     def check_result(self, result: Result) -> None:
         """Raise ValueError where a result is none of this board's."""
@@ -153,12 +173,26 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class StepProgress:
+    """How far a result has come that is made of a frame per step.
+
+    Attributes:
+        steps: Frames that the network has had.
+        is_done: Whether the result is there; with the readout "first-to-N" perhaps early.
+    """
+
+    steps: int
+    is_done: bool
+
+
+@dataclass(frozen=True)
 class Result:
     """What the network said of one image.
 
     Attributes:
         predicted: The class.
-        clocks: Clocks from the first input to the result.
+        clocks: Clocks from the first input to the result; with frames per step, those in which the
+            network was given frames or worked on them.
         spike_counts: Spikes of each output neuron; where the network's readout is the membrane,
             its sum over the steps.
     """
@@ -220,11 +254,10 @@ def read_identity(payload: bytes) -> Identity:
         ValueError: If it is not one.
     """
     try:
-        version, flags, inputs, outputs, capacity, clock, size, checksum, digest = _IDENTITY.unpack(
-            payload
-        )
+        numbers = _IDENTITY.unpack(payload)
     except struct.error as error:
         raise ValueError(str(error)) from None
+    version, flags, inputs, outputs, capacity, clock, size, checksum, steps, bits, digest = numbers
     return Identity(
         version=version,
         weights_are_loaded=bool(flags & 1),
@@ -234,6 +267,8 @@ def read_identity(payload: bytes) -> Identity:
         clock_hz=clock,
         weight_bytes=size,
         weights_checksum=checksum,
+        steps=steps,
+        input_bits=bits,
         content_hash=digest.hex(),
     )
 
@@ -252,6 +287,15 @@ def read_condition(payload: bytes) -> Condition:
         weight_bytes=size,
         weights_checksum=checksum,
     )
+
+
+def read_progress(payload: bytes) -> StepProgress:
+    """Read the answer to FRAME or EVENTS; raises ValueError if it is not one."""
+    try:
+        steps, flags = _PROGRESS.unpack(payload)
+    except struct.error as error:
+        raise ValueError(str(error)) from None
+    return StepProgress(steps, bool(flags & 1))
 
 
 def read_result(payload: bytes) -> Result:

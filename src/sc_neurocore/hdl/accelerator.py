@@ -16,17 +16,11 @@ from typing import Any, Unpack
 from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.equation_compiler import default_name, emit_neuron
-from sc_neurocore.hdl.geometry import (
-    AUTO,
-    EngineOptions,
-    Geometry,
-    LayerGeometry,
-    Schedule,
-    plan,
-)
+from sc_neurocore.hdl.geometry import AUTO, EngineOptions, Geometry, LayerGeometry, Schedule
 from sc_neurocore.hdl.manifest import RamStyle, WeightSource
 from sc_neurocore.hdl.memories import NEURONS_FILE, memory_files, weight_files
 from sc_neurocore.hdl.names import KEYWORDS
+from sc_neurocore.hdl.planning import plan
 from sc_neurocore.hdl.render import render
 
 SOURCES = "rtl"

@@ -23,7 +23,7 @@ from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.folders import read_together, replace_files, sole_writer, written_files
 from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
-from sc_neurocore.hdl.geometry import AUTO, EngineOptions, plan
+from sc_neurocore.hdl.geometry import AUTO, EngineOptions
 from sc_neurocore.hdl.manifest import (
     MANIFEST,
     Choices,
@@ -36,6 +36,7 @@ from sc_neurocore.hdl.manifest import (
     WeightSource,
     read_manifest,
 )
+from sc_neurocore.hdl.planning import plan
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.folding import one_map_each
 from sc_neurocore.network.storage import (

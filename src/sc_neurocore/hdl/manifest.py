@@ -91,7 +91,7 @@ class Choices(_Part):
 
     @property
     def engine_options(self) -> EngineOptions:
-        """The part of the choices that `hdl.geometry.plan` takes."""
+        """The part of the choices that `hdl.planning.plan` takes."""
         return EngineOptions(
             units=self.units,
             pipeline=self.pipeline,

@@ -7,11 +7,12 @@ which framework means which.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.parser import parse_neuron
@@ -100,6 +101,15 @@ class Firing:
         parts += ["forgetting"] * self.forgets_input
         return "".join(f"_{part}" for part in parts)
 
+    @property
+    def line(self) -> str:
+        """What it does otherwise than NIR says."""
+        parts = [] if self.reset == "value" else [f"resets by {self.reset}"]
+        parts += ["fires at its threshold too"] * (self.fires == "at")
+        parts += ["does not fall below a floor"] * self.has_floor
+        parts += [f"is one of {self.spikes} that are one neuron"] * (self.spikes > 1)
+        return "it " + " and ".join(parts)
+
 
 NIR_FIRING = Firing()
 
@@ -147,6 +157,24 @@ def equation(
     if firing.has_floor:
         text += "after v = max(v, v_floor)\n"
     return parse_neuron(text)
+
+
+def recognised(neuron: Neuron) -> tuple[str, Firing] | None:
+    """Return the primitive and the firing of a neuron that `equation` made; None for another."""
+    found = re.fullmatch(r"NIR_(IF|LIF|CubaLIF)(_.*)?", neuron.name)
+    if found is None:
+        return None
+    several = re.search(r"_up_to_([0-9]{1,2})", neuron.name)
+    for reset, fires, has_floor, forgets in itertools.product(
+        get_args(Reset), get_args(Fires), (False, True), (False, True)
+    ):
+        firing = Firing(reset, fires, has_floor, int(several[1]) if several else 1, forgets)
+        name = f"NIR_{found[1]}{firing.suffix}"
+        if neuron.name != name and not neuron.name.startswith(f"{name}_from_"):
+            continue
+        if equation(found[1], initial=neuron.states["v"], firing=firing) == neuron:
+            return found[1], firing
+    return None
 
 
 def _head(name: str, initial: float) -> str:

@@ -19,7 +19,7 @@ Communications 15, 8122, 2024.)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -35,7 +35,7 @@ from sc_neurocore.equation.ode import Equation, Method, discretise
 from sc_neurocore.equation.syntax import parse_expression
 from sc_neurocore.equation.text import format_number
 from sc_neurocore.errors import EquationError
-from sc_neurocore.interop.equations import SILENT
+from sc_neurocore.interop.equations import SILENT, Firing, Reset, equation, recognised
 from sc_neurocore.network.description import Population
 
 Reals: TypeAlias = NDArray[np.float64]
@@ -62,6 +62,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "Threshold": ("threshold",),
 }
 
+_PLAIN = tuple(Firing(reset, fires) for reset in ("value", "subtract") for fires in ("above", "at"))
+"""What `to_form` finds in any neuron's equation."""
 _COEFFICIENTS = {
     "i": ("synapse_decay", "synapse_gain", ""),
     "v": ("decay", "gain", "leak"),
@@ -127,6 +129,9 @@ def to_form(layer: Population, dt: float, method: Method) -> Form:
         EquationError: If none does, saying why.
     """
     neuron = layer.neuron
+    known = recognised(neuron)
+    if known is not None and known[1] not in _PLAIN:
+        return _form_of_framework(layer, *known, dt, method)
     values = {name: np.float64(value) for name, value in layer.values().items()}
     steps = _linear_steps(neuron)
     numbers = [tuple(_number(part, values) for part in parts) for parts in steps]
@@ -163,6 +168,17 @@ def to_form(layer: Population, dt: float, method: Method) -> Form:
         if value
     )
     return Form(kind, fields, differences)
+
+
+def _form_of_framework(
+    layer: Population, kind: str, firing: Firing, dt: float, method: Method
+) -> Form:
+    """Return the form of neurons that fire and reset as a framework has them, and NIR has not."""
+    reset: Reset = "value" if "v_reset" in layer.neuron.parameters else "subtract"
+    plain = equation(kind, reset, layer.neuron.states["v"])
+    values = {name: layer.values()[name] for name in plain.parameters}
+    form = to_form(Population(neuron=plain, parameters=values), dt, method)
+    return replace(form, differences=(firing.line, *form.differences[reset == "subtract" :]))
 
 
 def _linear_steps(neuron: Neuron) -> list[tuple[Expression, Expression, Expression]]:

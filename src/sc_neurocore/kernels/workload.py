@@ -15,13 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sc_neurocore.equation.algebra import Array
 from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.kernels.inference import Chain
 from sc_neurocore.kernels.reference import float_runners
 from sc_neurocore.kernels.reference_neurons import Neurons
 from sc_neurocore.network.description import NetworkDescription
-from sc_neurocore.network.layers import Population, Runner, Weighted, WithMemory
+from sc_neurocore.network.layers import Population, Runner, Values, Weighted, WithMemory
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 
 
@@ -155,11 +154,11 @@ class _Operations(WithMemory):
             if isinstance(each, WithMemory):
                 each.restart()
 
-    def __call__(self, values: Array) -> Array:
+    def __call__(self, values: Values) -> Values:
         self.count(values)
         return values
 
-    def count(self, values: Array) -> None:
+    def count(self, values: Values) -> None:
         """Count what one step takes."""
         done = float(self._there((values != 0).astype(np.float64)).sum())
         if np.isin(values, (-1, 0, 1)).all():
@@ -177,10 +176,10 @@ class _Watched(Neurons):
         self._passes_membrane = layer.passes_membrane
         self._back = None if layer.feedback is None else _Operations(layer.feedback, counts)
         self.neuron, self.record = neurons.neuron, False
-        self._before: Array | None = None
+        self._before: Values | None = None
 
     @property
-    def state(self) -> dict[str, Array]:  # type: ignore[override]
+    def state(self) -> dict[str, Values]:  # type: ignore[override]
         """The state of the neurons."""
         return self._inner.state
 
@@ -188,7 +187,7 @@ class _Watched(Neurons):
         self._inner.restart()
         self._before = None
 
-    def __call__(self, current: Array) -> Array:
+    def __call__(self, current: Values) -> Values:
         if self._back is not None and self._before is not None:
             self._back.count(self._before)
         passed = self._inner(current)

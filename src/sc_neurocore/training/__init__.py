@@ -1,6 +1,7 @@
 """Surrogate-gradient cells, networks, encoders, losses, the training loop and checkpoints."""
 
 from sc_neurocore.training import surrogate
+from sc_neurocore.training.architectures import ConvSpikingNet, SpikingNet
 from sc_neurocore.training.catalogue import (
     AdExCell,
     ALIFCell,
@@ -33,23 +34,17 @@ from sc_neurocore.training.losses import (
     spike_rate_loss,
 )
 from sc_neurocore.training.monitoring import ActivityReport, activity_report
-from sc_neurocore.training.networks import (
-    ConvSpikingNet,
-    SpikingNet,
-    SpikingOutput,
-    SpikingSequential,
-    detached,
-)
+from sc_neurocore.training.networks import SpikingOutput, SpikingSequential, detached
 from sc_neurocore.training.normalising import Normalize
 from sc_neurocore.training.objectives import (
     LOSSES,
     CrossEntropy,
     MembraneError,
     RateError,
-    RatePenalty,
 )
 from sc_neurocore.training.options import RunOptions, TrainingOptions
 from sc_neurocore.training.paths import Residual
+from sc_neurocore.training.penalties import RatePenalty
 from sc_neurocore.training.readouts import Answer, Readout
 from sc_neurocore.training.recording import record
 from sc_neurocore.training.recurrent import RecurrentCell, RecurrentConvCell

@@ -15,10 +15,11 @@ from sc_neurocore.equation.catalogue import find_neuron
 from sc_neurocore.equation.surrogate import SURROGATES
 from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.network.description import NetworkDescription
+from sc_neurocore.training.architectures import ConvSpikingNet, SpikingNet
 from sc_neurocore.training.delays import DelayLinear, RoundingWarning
 from sc_neurocore.training.encoders import find_encoder
 from sc_neurocore.training.loop import seeded
-from sc_neurocore.training.networks import ConvSpikingNet, SpikingNet, SpikingSequential
+from sc_neurocore.training.networks import SpikingSequential
 from sc_neurocore.training.options import RunOptions
 
 _ENCODED_TOGETHER = 1024

@@ -19,7 +19,7 @@ _WHOLE = 1e-3
 """Delays so near to a whole step were whole before they were stored as positions."""
 
 
-Kernel: TypeAlias = Literal["gaussian", "triangle"]
+Kernel: TypeAlias = Literal["gaussian", "triangle", "rounded"]
 
 _WIDTHS_PER_STEP = 1 << 20
 """In a state dict widths are whole numbers, which averaging leaves alone."""
@@ -182,16 +182,17 @@ class DelayLinear(nn.Module):
         In evaluation, and with no width, its delay is the nearest whole step then.
 
         Args:
-            kernel: "gaussian" or "triangle" around the delay, its sum 1; None interpolates between
-                two steps again.
-            width: The standard deviation, or the half of the triangle's base, in steps; None for
-                whole delays, which have no gradient.
+            kernel: "gaussian" or "triangle" around the delay, its sum 1; "rounded", whole delays
+                whose gradient is that of interpolation, the straight-through estimator; None
+                interpolates between two steps again.
+            width: The standard deviation, or the half of the triangle's base, in steps; of rounded
+                delays any number; None for whole delays, which have no gradient.
 
         Raises:
             UserError: For another kernel or width.
         """
         if kernel is not None and kernel not in get_args(Kernel):
-            raise UserError(f"kernel = {kernel!r}: expected gaussian, triangle or None")
+            raise UserError(f"kernel = {kernel!r}: expected {', '.join(get_args(Kernel))} or None")
         if width is not None and (isinstance(width, bool) or not 0 < width < math.inf):
             raise UserError(f"width = {width!r}: expected a number above 0, or None")
         self._kernel, self._width = kernel, None if width is None else float(width)
@@ -207,19 +208,30 @@ class DelayLinear(nn.Module):
         delays = self.delays
         if self._kernel is not None:
             return self._softened(delays)
+        return self._interpolated(delays)
+
+    def _interpolated(self, delays: Tensor, weight: Tensor | None = None) -> Tensor:
         # The longest delay interpolates from below.
         before = delays.detach().floor().clamp(max=self.max_delay - 1)
         share = delays - before
         index = before.long().unsqueeze(-1)
+        weight = self.weight if weight is None else weight
+        taps = weight.new_zeros(*weight.shape, self.max_delay + 1)
+        taps = taps.scatter(-1, index, (weight * (1 - share)).unsqueeze(-1))
+        return taps.scatter(-1, index + 1, (weight * share).unsqueeze(-1))
+
+    def _whole(self, delays: Tensor) -> Tensor:
         taps = self.weight.new_zeros(*self.weight.shape, self.max_delay + 1)
-        taps = taps.scatter(-1, index, (self.weight * (1 - share)).unsqueeze(-1))
-        return taps.scatter(-1, index + 1, (self.weight * share).unsqueeze(-1))
+        index = delays.detach().round().long().unsqueeze(-1)
+        return taps.scatter(-1, index, self.weight.unsqueeze(-1))
 
     def _softened(self, delays: Tensor) -> Tensor:
         if self._width is None or not self.training:
-            taps = self.weight.new_zeros(*self.weight.shape, self.max_delay + 1)
-            index = delays.detach().round().long().unsqueeze(-1)
-            return taps.scatter(-1, index, self.weight.unsqueeze(-1))
+            return self._whole(delays)
+        if self._kernel == "rounded":
+            between = self._interpolated(delays, self.weight.detach())
+            # Of the weights' gradient only one is wanted: the other way is through the delays.
+            return self._whole(delays) + (between - between.detach())
         steps = torch.arange(self.max_delay + 1, dtype=delays.dtype, device=delays.device)
         away = (steps - delays.unsqueeze(-1)) / self._width
         if self._kernel == "gaussian":

@@ -26,6 +26,7 @@ from sc_neurocore.training.delays import DelayLinear
 from sc_neurocore.training.export import flattened
 from sc_neurocore.training.layers import Factor
 from sc_neurocore.training.networks import SpikingSequential, check_sequential
+from sc_neurocore.training.normalising import Normalize
 from sc_neurocore.training.recurrent import RecurrentCell
 from sc_neurocore.training.straight_through import straight_through
 
@@ -84,8 +85,11 @@ def _weights(net: SpikingSequential) -> Iterator[tuple[nn.Module, str]]:
             yield layer, "weight"
         elif isinstance(layer, RecurrentCell):
             yield layer, "recurrent"
-        elif isinstance(layer, nn.modules.batchnorm._BatchNorm):
-            raise UserError(f"{place}: its factors change the weights before it; fold it first")
+        elif isinstance(layer, nn.modules.batchnorm._BatchNorm | Normalize):
+            raise UserError(
+                f"{place}: its factors change the weights beside it; fold it first, by "
+                f"SpikingSequential.from_description(net.to_description(...))"
+            )
         elif isinstance(layer, Factor):
             raise UserError(f"{place}: its factors are folded into the integers; fold them first")
         elif isinstance(layer, nn.AvgPool2d):

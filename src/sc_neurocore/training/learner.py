@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 
 from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.training.distributed import ALONE, Group
@@ -368,32 +367,6 @@ class Learner:
                 average.copy_(now)
         for averages, values in by_type.values():
             torch._foreach_lerp_(averages, values, weight)
-
-
-def make_optimiser(net: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
-    """Return the optimiser; only weights decay, not biases, delays or what neurons learn."""
-    kind = torch.optim.AdamW if options.optimiser == "adamw" else torch.optim.Adam
-    learnt = [(name, each) for name, each in net.named_parameters() if each.requires_grad]
-    for name, each in learnt:
-        if is_lazy(each):
-            raise UserError(
-                f"{name} has no size yet: run the network once on a batch before it is trained"
-            )
-    if not learnt:
-        raise UserError(
-            f"{type(net).__name__} has no parameter that can be trained: all are frozen "
-            f"(requires_grad=False), or there is none"
-        )
-    decays: list[Tensor] = []
-    stays: list[Tensor] = []
-    for name, each in learnt:
-        is_weight = each.ndim > 1 and name.rpartition(".")[2] == "weight"
-        (decays if is_weight and options.weight_decay else stays).append(each)
-    groups = [
-        {"params": decays, "weight_decay": options.weight_decay},
-        {"params": stays, "weight_decay": 0.0},
-    ]
-    return kind([group for group in groups if group["params"]], lr=options.learning_rate)
 
 
 def _random_states(device: torch.device) -> dict[str, Tensor]:

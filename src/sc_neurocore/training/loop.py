@@ -18,15 +18,18 @@ from sc_neurocore.kernels.numba_runtime import telling
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.training.answers import measured
 from sc_neurocore.training.distributed import ALONE, Group, current_group
+from sc_neurocore.training.foreign import make_source
 from sc_neurocore.training.history import Epoch, TrainingHistory
 from sc_neurocore.training.identity import check_call, check_network, identity
 from sc_neurocore.training.interruption import Interruptions
 from sc_neurocore.training.keeper import Keeper
-from sc_neurocore.training.learner import Learner, make_optimiser
-from sc_neurocore.training.objectives import Loss, Objective, RatePenalty, make_objective
+from sc_neurocore.training.learner import Learner
+from sc_neurocore.training.objectives import Loss, Objective, make_objective
+from sc_neurocore.training.optimisers import make_optimiser
 from sc_neurocore.training.options import TrainingOptions
+from sc_neurocore.training.penalties import RatePenalty
 from sc_neurocore.training.readouts import Answer, Readout
-from sc_neurocore.training.sources import STATIC, Layout, Source, make_source
+from sc_neurocore.training.sources import STATIC, Layout, Source
 
 BATCH_TO_EVALUATE = 256
 

@@ -22,10 +22,9 @@ from sc_neurocore.training.losses import (
     RATE_SHARPNESS,
     membrane_loss,
     spike_count_loss,
-    spike_l1_loss,
-    spike_l2_loss,
     spike_rate_loss,
 )
+from sc_neurocore.training.penalties import RatePenalty
 from sc_neurocore.training.readouts import (
     NEEDS,
     Answer,
@@ -36,7 +35,6 @@ from sc_neurocore.training.readouts import (
     check_population,
     grouped,
 )
-from sc_neurocore.training.recording import record
 
 
 class Loss(Protocol):
@@ -203,42 +201,6 @@ LOSSES: Mapping[str, Loss] = {
 
 
 @dataclass(frozen=True)
-class RatePenalty:
-    """What is paid for the activity of hidden layers: `spike_l1_loss` or `spike_l2_loss`.
-
-    Attributes:
-        weight: What the penalty is multiplied by before it is added to the loss.
-        layers: Names of cells, such as ("layers.1",); None takes all.
-        lower: Rates below it are paid for.
-        upper: Rates above it are paid for.
-        kind: "l1" or "l2".
-        population: Whether the mean of each layer is bounded, instead of each neuron.
-    """
-
-    weight: float
-    layers: tuple[str, ...] | None = None
-    lower: float = 0.0
-    upper: float = 0.0
-    kind: Literal["l1", "l2"] = "l1"
-    population: bool = False
-
-    def __post_init__(self) -> None:
-        check_numbers(weight=self.weight, lower=self.lower, upper=self.upper)
-        if self.kind not in ("l1", "l2"):
-            raise UserError(f"kind={shown(self.kind)}: expected 'l1' or 'l2'")
-
-    def of(self, rates: Mapping[str, Tensor]) -> Tensor:
-        """Return the penalty: the mean over the layers, times the weight."""
-        loss = spike_l1_loss if self.kind == "l1" else spike_l2_loss
-        names = tuple(rates) if self.layers is None else self.layers
-        paid = [
-            loss(rates[name].unsqueeze(0), self.lower, self.upper, self.population)
-            for name in names
-        ]
-        return torch.stack(paid).mean() * self.weight
-
-
-@dataclass(frozen=True)
 class Objective:
     """What is minimised, what decides, and what is reported.
 
@@ -364,19 +326,6 @@ def checked_loss(loss: Loss, answer: Answer, targets: Tensor) -> Tensor:
     else:
         found = "a number without a gradient: no tensor on the way may be detached"
     raise UserError(f"loss {shown(loss)}: it returned {found}; expected one number, as a tensor")
-
-
-def with_rates(
-    net: nn.Module, penalties: tuple[RatePenalty, ...], run: Callable[[], Any]
-) -> tuple[Any, Tensor]:
-    """Run the network and return its answer, and what is paid for the rates of its layers."""
-    layers = None
-    if all(each.layers is not None for each in penalties):
-        layers = tuple(dict.fromkeys(name for each in penalties for name in each.layers or ()))
-    with record(net, spikes=False, layers=layers, detach=False) as recording:
-        answer = run()
-    rates = {name: layer.rates for name, layer in recording.items()}
-    return answer, torch.stack([each.of(rates) for each in penalties]).sum()
 
 
 def _weights(given: Any) -> tuple[float, ...]:

@@ -14,7 +14,8 @@ from torch.nn.parallel import DistributedDataParallel
 from sc_neurocore.training.answers import answered, answers
 from sc_neurocore.training.health import Watch
 from sc_neurocore.training.networks import detached
-from sc_neurocore.training.objectives import Objective, checked_loss, with_rates
+from sc_neurocore.training.objectives import Objective, checked_loss
+from sc_neurocore.training.penalties import with_rates
 from sc_neurocore.training.readouts import Answer
 from sc_neurocore.training.sources import Batch, Source
 

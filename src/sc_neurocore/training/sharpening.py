@@ -26,7 +26,9 @@ class Sharpening:
     dilated convolutions with learnable spacings, ICLR 2024.
 
     Attributes:
-        kernel: "gaussian", with this standard deviation, or "triangle", with this half-width.
+        kernel: "gaussian", with this standard deviation; "triangle", with this half-width; or
+            "rounded": whole delays from the first step, whose gradient is that of interpolation
+            between two steps (Bengio, Léonard and Courville, 2013). It looks no farther than that.
         start: The first width in steps; None takes half of the longest delay of each layer.
         end: The last width in steps.
         hold: The share of all gradient steps, from 0 to below 1, with whole delays.

@@ -143,6 +143,7 @@ def prove(
     *,
     top: str = "",
     setup: Sequence[str] = (),
+    search: int = 0,
 ) -> ProofResult:
     """Prove a bench that `prepare` wrote by induction, or else look for a counterexample.
 
@@ -156,6 +157,7 @@ def prove(
         figures: Numbers that belong to the claim, by name.
         top: The bench's module, if it has not the folder's name.
         setup: Commands of Yosys that make the sources one flat module, if not the usual ones.
+        search: Clocks of the search for a counterexample, if not as many as the induction has.
     """
     began = time.perf_counter()
     name = top or folder.name
@@ -170,7 +172,7 @@ def prove(
         else:
             used = f"SymbiYosys {programs.version('sby')}, z3 {programs.version('z3')}"
             script = _SCRIPT.format(
-                depth=depth,
+                depth=search or depth,
                 setup="\n".join(setup or [f"prep -top {name} -flatten"]),
                 sources=" ".join(sources),
                 sources_by_line="\n".join(sources),
@@ -178,7 +180,7 @@ def prove(
             (folder / f"{name}.sby").write_text(script, encoding="utf-8")
             command = ["-f", f"{name}.sby"]
             done = programs.run("sby", command, folder, timeout=timeout, check=False)
-            status, detail = _judge(done.stdout + done.stderr, folder, depth)
+            status, detail = _judge(done.stdout + done.stderr, folder, search or depth)
     except VacuousError as error:
         status, detail = "unknown", f"the bench proves nothing: {error}"
     except (TimeoutError, ToolTimeoutError):

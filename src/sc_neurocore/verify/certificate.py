@@ -38,6 +38,7 @@ from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.simulators import SIMULATORS, SimulatorName
 from sc_neurocore.verify.small_network import prove_small
 from sc_neurocore.verify.sums import prove_additions, prove_sums
+from sc_neurocore.verify.walking import prove_windows
 from sc_neurocore.verify.workers import prove_all
 
 SECOND_SIMULATOR: SimulatorName = "icarus"
@@ -212,6 +213,8 @@ def prove_design(
         (module, partial(_prove_datapath, accelerator, program, module))
         for program, module in zip(network.programs, accelerator.neuron_modules, strict=True)
     ]
+    has_windows = bool(accelerator.geometry.windows)
+    windows = {"windows": partial(prove_windows, accelerator)} if has_windows else {}
     # z3 knows one thread at a time.
     steps.append(("memories", partial(prove_memories, accelerator)))
     contracts = {
@@ -225,6 +228,7 @@ def prove_design(
         "currents": partial(prove_currents, accelerator, network),
         **contracts,
         "sums": partial(prove_additions, accelerator),
+        **windows,
         "control": partial(prove_control, accelerator),
         "a small network": partial(prove_small, accelerator),
     }

@@ -25,6 +25,7 @@ from sc_neurocore.verify.emitted import parameters_of
 from sc_neurocore.verify.result import ProofResult
 
 _HELD = "held_parts.v"
+_SEARCH = 24  # clocks from the reset on, in which a broken contract shows
 _MODULE = re.compile(r"^module (\w+) .*?^endmodule$", re.DOTALL | re.MULTILINE)
 
 
@@ -61,6 +62,7 @@ def prove_contract(
                 timeout,
                 top=contract.module,
                 setup=setup,
+                search=_SEARCH,
             )
         )
     worst = next((each for each in results if each.status != "proved"), results[-1])

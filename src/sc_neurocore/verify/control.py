@@ -274,6 +274,7 @@ def _inside(g: Geometry) -> Iterator[tuple[str, str, int]]:
         "outputs": ("layer_outputs", g.row_bits),
         "layer": ("layer", g.layer_bits),
         "event_index": ("event_index", g.event_bits),
+        "event_value": ("event_value", g.beat * g.input_bits),
         "event_active": ("event_active", g.beat),
         "spikes": ("spikes", g.lanes),
     }

@@ -24,7 +24,7 @@ _MODULE, _BENCH, _REFERENCE = "snn_requantize", "currents", "lane_currents"
 
 
 def prove_currents(
-    accelerator: Accelerator, network: IntegerNetwork, *, depth: int = 1, timeout: float = 600
+    accelerator: Accelerator, network: IntegerNetwork, *, depth: int = 3, timeout: float = 600
 ) -> ProofResult:
     """Prove that a sum, with its bias, becomes the current that the integer model makes of it.
 

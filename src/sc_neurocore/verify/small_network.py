@@ -68,8 +68,8 @@ class Kind:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Inputs, and neurons of each layer; two lanes have two groups of three neurons."""
-        return (2, 2, 2) if self.is_delayed else (2, 3, 2, 3)
+        """Inputs, and neurons by layer: in two lanes, three are two groups, one is half a group."""
+        return (2, 2, 2) if self.is_delayed else (2, 3, 1, 3)
 
     @property
     def input_bits(self) -> int:
@@ -151,7 +151,8 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
 
     The small engine has 2 lanes, or 1, and of neuron units, inputs per beat, pipeline registers and
     soft lanes none, or as many as make the engine's Verilog take the same branches as the design's.
-    Scores are counts of spikes, and every sample takes all its steps.
+    Scores are counts of spikes, and every sample takes all its steps. It has no windows, whatever
+    the design has: then the result says so.
 
     Args:
         accelerator: The design; the bench goes to its folder proof/small.
@@ -162,7 +163,7 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
         ToolFailedError: If Yosys cannot read the design.
     """
     g = accelerator.geometry
-    return prove_small_network(
+    result = prove_small_network(
         accelerator.directory / "proof" / "small",
         min(g.lanes, 2),
         Kind(
@@ -178,6 +179,9 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
         inputs_per_beat=min(g.beat, 2),
         soft_lanes=min(g.soft_lanes, 1),
     )
+    if not g.windows:
+        return result
+    return replace(result, bound=f"{result.bound}; a network of dense layers, without windows")
 
 
 def _take_engine(accelerator: Accelerator, directory: Path) -> None:
@@ -254,17 +258,23 @@ def _marked(network: IntegerNetwork, number: int, layer: EngineLayer, marks: Mar
     source = network.layers[number]
     limits, longest = (-_WEIGHT_LIMIT, _WEIGHT_LIMIT), longest_delay(source)
     bound = int(np.abs(accumulator_bias(source)).max())
-    shape = layer.incoming.weight.shape
-    weight = marks.make(f"w{number}", shape, limits)
-    delays = marks.make(f"d{number}", shape, (0, longest)) if longest else None
+    shape = (
+        layer.incoming.weight.shape
+    )  # of a dense layer, with axes of one place before and behind
+
+    def made(kind: str, shape: tuple[int, ...], limits: tuple[int, int]) -> NDArray[np.int64]:
+        return marks.make(f"{kind}{number}", shape[1:3], limits).reshape(shape)
+
+    weight = made("w", shape, limits)
+    delays = made("d", shape, (0, longest)) if longest else None
     own = layer.own
     if own is not None:
-        own = replace(own, weight=marks.make(f"r{number}", own.weight.shape, limits))
+        own = replace(own, weight=made("r", own.weight.shape, limits))
     return replace(
         layer,
         incoming=replace(layer.incoming, weight=weight, delays=delays),
         own=own,
-        bias=marks.make(f"b{number}", layer.bias.shape, (-bound, bound)),
+        bias=marks.make(f"b{number}", layer.bias.shape[1:], (-bound, bound))[np.newaxis],
     )
 
 

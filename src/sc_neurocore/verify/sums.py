@@ -22,12 +22,13 @@ from sc_neurocore.verify.bench import RESET, prepare, prove
 from sc_neurocore.verify.control import bench_values
 from sc_neurocore.verify.emitted import parameters_of
 from sc_neurocore.verify.result import ProofResult, ProofStatus
+from sc_neurocore.verify.walking import prove_tokens
 
 ADDITIONS = "sums: no input is added twice"
 BOUND = "sums: no accumulator can wrap with this network's weights"
-_MEMORIES = (
-    "the event memory and the spike memory hold what was written into them, of which it is proved "
-    "that events come in the order of their beats and no padding spikes",
+_ASSUMED = (
+    "the spike store gives the words of the layer before, of which it is proved that padding has "
+    "not spiked where they are written",
     "values beyond the end of a frame, in its last beat, are zero",
 )
 
@@ -39,8 +40,11 @@ def prove_additions(
 
     The claims: the words of a sum come one after the other from the first, all for one group; no
     word brings an input twice, and no two words bring the same; an input's weights are those of its
-    group's row, and no row is read that there is not; a spike counts as one. They are about the
-    tokens at the door of the accumulator, which handles them in order.
+    group's row, and no row is read that there is not; a spike counts as one; each value of a frame
+    that is not zero goes into each of the sums, as it came in. They are about the tokens at the
+    door of the accumulator, which handles them in order. Of a network with windows the same is
+    said in two claims, of which this proves the one on the scanner; which words are fetched is
+    the other one's, `verify.walking.prove_windows`.
 
     Args:
         accelerator: The design; the proof's files go to its folder proof/additions.
@@ -52,15 +56,29 @@ def prove_additions(
         ToolFailedError: If one of them cannot read the design.
     """
     g = accelerator.geometry
-    values = bench_values(g) | {"inside_paths": _weight_memories(g, accelerator.weights)}
+    if g.windows:
+        return prove_tokens(accelerator, ADDITIONS, depth=depth, timeout=timeout)
+    values = bench_values(g) | {
+        "inside_paths": _weight_memories(g, accelerator.weights),
+        "event_width": (g.beat if g.beat > 1 else 0) + g.event_bits + g.beat * g.input_bits,
+        "padding": _padding(g),
+    }
     folder = prepare(accelerator, "additions", values, data_are_free=True)
     claims = (
         "for every frame, every content of the weight memory, every answer of the neuron units and "
         "every handshake, without bound: between two handovers each input of the layer, and each "
         "of its own spikes, enters the accumulator at most once, with its own row of the group's "
-        "weights, which is inside their memory, and with the value 1 if it is a spike"
+        "weights, which is inside their memory, and with the value 1 if it is a spike; each value "
+        "of the frame that is not zero enters, as it came in, through the event memory, which is "
+        "real by its contract"
     )
-    return prove(folder, ADDITIONS, claims, RESET + _MEMORIES, depth, timeout)
+    return prove(folder, ADDITIONS, claims, RESET + _ASSUMED, depth, timeout)
+
+
+def _padding(g: Geometry) -> list[int]:
+    """Return which values of a frame's last beat are beyond the frame's end."""
+    before = (g.beats - 1) * g.beat
+    return [value for value in range(g.beat) if before + value >= g.layers[0].inputs]
 
 
 def _weight_memories(g: Geometry, weights: str) -> list[str]:

@@ -168,7 +168,7 @@ class ModuleReader(InstanceReader):
             self.function()
         elif token.text == "initial" and not is_property:
             self._initial()
-        elif token.text == "generate" and len(self.scopes) == 1:
+        elif token.text == "generate" and len(self.scopes) == (2 if is_property else 1):
             self.enter()
             while not self.accept("endgenerate"):
                 self._item()
@@ -190,7 +190,7 @@ class ModuleReader(InstanceReader):
             if value is None:
                 self.module.attributes.add(name.text)
                 if name.text in self.allowed_attributes.get(self.module.name.text, ()):
-                    known = ()
+                    known = (None,)
             if not self.is_trusted and not (
                 self.property_scope is not None and name.text in ("anyconst", "anyseq")
             ):

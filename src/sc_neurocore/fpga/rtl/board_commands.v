@@ -9,21 +9,35 @@
 //   5 READ            none                      result of the last run, once more
 //   6 CLASSIFY        one byte per input        result: LOAD_IMAGE and RUN in one
 //   7 LOAD_WEIGHTS    offset, 4 bytes; bytes    none
+//   8 FRAME           step; one byte per input  progress, 4 bytes: gives the core a step's frame
+//   9 EVENTS          step; events              progress: gives the core the frames of some steps
+//
+//   With STEPS = 0 the core takes one frame per result, requests 3, 4 and 6; else one frame per step, 8
+//   and 9. Then READ gives the result when the progress says that there is one.
 //
 //   identity   protocol version (1 byte), flags (1; bit 0: weights are loaded at run time), inputs (2),
 //              output neurons (2), bytes that a payload may have (2), clock in Hz (4), bytes of the
-//              weights (4), their CRC-32 (4), SHA-256 of the network (32)
+//              weights (4), their CRC-32 (4), frames per result, 0 for one (2), bits of an input (1),
+//              0 (1), SHA-256 of the network (32)
 //   condition  flags (1; bit 0: weights are there, 1: an image is, 2: a result is), 0 (1), damaged
 //              frames since the reset (2), bytes of weights accepted (4), their CRC-32 (4)
-//   result     class (2), clocks from the first input to the result (4), spike count of each output
-//              neuron, or its membrane, summed up (4 each, two's complement)
+//   result     class (2), clocks from the first input to the result (4; with STEPS != 0 those in which
+//              the core was given frames or worked on them), spike count of each output neuron, or its
+//              membrane, summed up (4 each, two's complement)
+//   step       how many frames of this result the core has had before (2); 0 begins a new one
+//   events     the input of each spike (2 bytes), any order; 65535 ends a step. An input may come
+//              several times in a step: the frame then has that number
+//   progress   frames of this result that the core has had (2), flags (1; bit 0: the result is there,
+//              which may be before all steps are), 0 (1)
 //
 //   status     0 done, 1 the frame was damaged, 2 no such request, 3 wrong length, 4 no image,
-//              5 no result, 6 no weights, 7 this piece of the weights does not follow
+//              5 no result, 6 no weights, 7 this piece of the weights, or this step, does not follow,
+//              8 events: an input that is not there, or too often, or the last step does not end
 //
 // Numbers are sent lowest byte first, the SHA-256 as it is written. With a status other than 0 the
 // answer has no payload. Every request may be sent again, and then gives the same answer: so a lost
-// answer does no harm.
+// answer does no harm. Step 0 resets the core and begins anew; the step of the request before says that
+// it is that request, whose frames the core has had.
 //
 // Contract
 //   - A request is worked on while request_valid is high; request_taken ends it, when its answer has
@@ -46,6 +60,8 @@ module board_commands #(
     parameter        INPUTS           = 64,
     parameter        INPUT_BITS       = 5,
     parameter        BEAT             = 1,            // values that the core takes at a time
+    parameter [15:0] STEPS            = 16'd0,        // frames per result; 0: one, an image
+    parameter        ENDS_EARLY       = 0,            // whether a result may come before all of them
     parameter        OUTPUTS          = 10,
     parameter        OUTPUT_BITS      = 4,
     parameter        COUNT_BITS       = 5,
@@ -88,7 +104,18 @@ module board_commands #(
     input  wire [31:0]            weights_crc,
     input  wire                   weights_present,
 
+    // board_events, if there are steps
+    output wire                   events_start,
+    output wire                   events_next,
+    input  wire                   events_frame,
+    input  wire                   events_end,
+    input  wire                   events_broken,
+    output wire                   frame_read,
+    output wire [15:0]            frame_address,
+    input  wire [INPUT_BITS-1:0]  frame_data,
+
     // the core
+    output wire                   core_restart,
     output reg                    in_valid,
     input  wire                   in_ready,
     output reg  [BEAT*INPUT_BITS-1:0] in_data,
@@ -104,10 +131,11 @@ module board_commands #(
 );
 
     localparam [7:0] IDENTIFY = 8'd1, CHECKSUM = 8'd2, LOAD_IMAGE = 8'd3, RUN = 8'd4, READ = 8'd5,
-                     CLASSIFY = 8'd6, LOAD_WEIGHTS = 8'd7;
+                     CLASSIFY = 8'd6, LOAD_WEIGHTS = 8'd7, FRAME = 8'd8, EVENTS = 8'd9;
 
     localparam [7:0] DONE = 8'd0, DAMAGED = 8'd1, UNKNOWN = 8'd2, WRONG_LENGTH = 8'd3,
-                     NO_IMAGE = 8'd4, NO_RESULT = 8'd5, NO_WEIGHTS = 8'd6, OUT_OF_ORDER = 8'd7;
+                     NO_IMAGE = 8'd4, NO_RESULT = 8'd5, NO_WEIGHTS = 8'd6, OUT_OF_ORDER = 8'd7,
+                     BAD_EVENT = 8'd8;
 
     localparam [31:0] INPUT_COUNT    = INPUTS;
     localparam [31:0] OUTPUT_COUNT   = OUTPUTS;
@@ -115,17 +143,22 @@ module board_commands #(
     localparam [31:0] FED_COUNT      = (INPUTS + BEAT - 1) / BEAT * BEAT;
     localparam [31:0] CAPACITY       = 1 << BUFFER_BITS;
     localparam [31:0] LOADED         = WEIGHTS_LOADED;
-    localparam [7:0]  VERSION        = 8'd1;
-    localparam        IDENTITY_BYTES = 20;  // before the hash
+    localparam [31:0] VALUE_BITS     = INPUT_BITS;
+    localparam        HAS_STEPS      = STEPS != 16'd0;
+    localparam [31:0] STEP_BYTES     = 2;   // before a frame or events
+    localparam [7:0]  VERSION        = 8'd2;
+    localparam        IDENTITY_BYTES = 24;  // before the hash
     localparam [15:0] IDENTITY_END   = IDENTITY_BYTES + 32;
     localparam [15:0] CONDITION_END  = 16'd12;
     localparam [15:0] COUNTS_BEGIN   = 16'd6;
     localparam [31:0] RESULT_END     = 6 + 4 * OUTPUTS;
+    localparam [15:0] PROGRESS_END   = 16'd4;
 
-    localparam [2:0] IDLE = 3'd0, DISCARD = 3'd1, FEED = 3'd2, RUNNING = 3'd3, WEIGHTS = 3'd4,
-                     START = 3'd5, ANSWER = 3'd6;
+    localparam [3:0] IDLE = 4'd0, DISCARD = 4'd1, FEED = 4'd2, RUNNING = 4'd3, WEIGHTS = 4'd4,
+                     START = 4'd5, ANSWER = 4'd6,
+                     HEAD = 4'd7, COLLECT = 4'd8, STEPPING = 4'd9;  // with steps alone
 
-    reg [2:0] state;
+    reg [3:0] state;
 
     // ---------------------------------------------------------------------- what to do about it
     reg         image_is_there;
@@ -135,18 +168,26 @@ module board_commands #(
     wire        is_empty    = request_length == 16'd0;
     wire        brings      = request_command == LOAD_IMAGE || request_command == CLASSIFY;
     wire        runs        = request_command == RUN || request_command == CLASSIFY;
+    wire        is_events   = request_command == EVENTS;
+    wire        steps       = is_events || request_command == FRAME;
+    wire        is_frame    = {16'd0, request_length} == INPUT_COUNT + STEP_BYTES;
+    wire        has_events  = request_length > 16'd3 && !request_length[0];
 
     reg [7:0] verdict;
     always @*
         case (request_command)
             IDENTIFY, CHECKSUM: verdict = is_empty ? DONE : WRONG_LENGTH;
-            LOAD_IMAGE:         verdict = is_image ? DONE : WRONG_LENGTH;
-            CLASSIFY:           verdict = !is_image ? WRONG_LENGTH : has_weights ? DONE : NO_WEIGHTS;
-            RUN:                verdict = !is_empty ? WRONG_LENGTH
+            LOAD_IMAGE:         verdict = HAS_STEPS ? UNKNOWN : is_image ? DONE : WRONG_LENGTH;
+            CLASSIFY:           verdict = HAS_STEPS ? UNKNOWN : !is_image ? WRONG_LENGTH
+                                        : has_weights ? DONE : NO_WEIGHTS;
+            RUN:                verdict = HAS_STEPS ? UNKNOWN : !is_empty ? WRONG_LENGTH
                                         : !image_is_there ? NO_IMAGE
                                         : has_weights ? DONE : NO_WEIGHTS;
             READ:               verdict = !is_empty ? WRONG_LENGTH : out_valid ? DONE : NO_RESULT;
             LOAD_WEIGHTS:       verdict = LOADED != 32'd0 ? DONE : UNKNOWN;
+            FRAME, EVENTS:      verdict = !HAS_STEPS ? UNKNOWN
+                                        : !(is_events ? has_events : is_frame) ? WRONG_LENGTH
+                                        : has_weights ? DONE : NO_WEIGHTS;
             default:            verdict = UNKNOWN;
         endcase
 
@@ -170,12 +211,36 @@ module board_commands #(
 
     /* verilator lint_off UNUSED */
     wire [(BEAT+1)*INPUT_BITS-1:0] gathered = {
-        is_beyond ? {INPUT_BITS{1'b0}} : buffer_data[INPUT_BITS-1:0], in_data
+        is_beyond ? {INPUT_BITS{1'b0}} : is_events ? frame_data : buffer_data[INPUT_BITS-1:0], in_data
     };  // its lowest value is the one that leaves
     /* verilator lint_on UNUSED */
 
-    assign buffer_read    = fetch && has_inputs;
-    assign buffer_address = next_input[BUFFER_BITS-1:0];
+    // The step that a request begins with: its first two bytes, which stand in `first_step` in the
+    // fourth clock of HEAD.
+    reg  [1:0]  head;
+    reg  [15:0] first_step;
+    reg  [15:0] steps_done;   // frames of this result that the core has had
+    reg  [15:0] last_step;    // with which the last request began
+    reg         is_spoiled;   // by events that cannot be
+    wire        begins      = first_step == 16'd0;
+    wire        follows     = first_step == steps_done && !is_spoiled;
+    wire        is_repeated = first_step == last_step && !is_spoiled;
+    wire        is_decided  = state == HEAD && head == 2'd3;
+    wire        goes_on     = is_decided && (begins || (follows && !out_valid));
+    wire        is_last     = steps_done == STEPS;
+    wire        step_ends   = state == STEPPING && !is_last && (ENDS_EARLY == 0 || in_ready);
+    /* verilator lint_off UNUSED */
+    wire [15:0] behind_step = next_input + STEP_BYTES[15:0];
+    /* verilator lint_on UNUSED */
+
+    assign buffer_read    = state == HEAD ? !head[1] : fetch && has_inputs && !is_events;
+    assign buffer_address = state == HEAD ? {{(BUFFER_BITS-1){1'b0}}, head[0]}
+                          : steps ? behind_step[BUFFER_BITS-1:0] : next_input[BUFFER_BITS-1:0];
+    assign frame_read     = fetch && has_inputs && is_events;
+    assign frame_address  = next_input;
+    assign events_start   = goes_on && is_events;
+    assign events_next    = step_ends && is_events && !out_valid && !events_end;
+    assign core_restart   = is_decided && begins;
     assign out_ready      = state == DISCARD;
     assign loader_start   = accept && request_command == LOAD_WEIGHTS;
     assign answer_start   = state == START;
@@ -189,11 +254,28 @@ module board_commands #(
                 if (request_valid) begin
                     if (!accept) state <= START;
                     else if (runs) state <= DISCARD;
+                    else if (steps) state <= HEAD;
                     else state <= request_command == LOAD_WEIGHTS ? WEIGHTS : START;
                 end
             end
             DISCARD: state <= FEED;
-            FEED:    if (is_all_sent) state <= RUNNING;
+            FEED:    if (is_all_sent) state <= HAS_STEPS ? STEPPING : RUNNING;
+            HEAD:
+                if (is_decided) begin
+                    if (goes_on) state <= is_events ? COLLECT : FEED;
+                    else begin
+                        if (!out_valid && !is_repeated) answer_status <= OUT_OF_ORDER;
+                        state <= START;
+                    end
+                end
+            COLLECT:
+                if (events_broken) begin
+                    answer_status <= BAD_EVENT;
+                    state         <= START;
+                end else if (events_frame) state <= FEED;
+            STEPPING:
+                if (out_valid) state <= START;
+                else if (step_ends) state <= is_events && !events_end ? COLLECT : START;
             RUNNING: if (out_valid) state <= START;
             WEIGHTS:
                 if (loader_ready) begin
@@ -217,6 +299,19 @@ module board_commands #(
     end
 
     always @(posedge clk) begin
+        head <= state == HEAD ? head + 1'b1 : 2'd0;
+        if (state == HEAD) first_step <= {buffer_data, first_step[15:8]};
+        if (goes_on) last_step <= first_step;
+        if (state == FEED && is_all_sent) steps_done <= steps_done + 1'b1;
+        if (state == COLLECT && events_broken) is_spoiled <= 1'b1;
+        if (reset || core_restart) begin
+            steps_done <= 16'd0;
+            last_step  <= 16'd0;
+            is_spoiled <= 1'b0;
+        end
+    end
+
+    always @(posedge clk) begin
         if (free) in_valid <= 1'b0;
         if (gather) begin
             in_data  <= gathered[(BEAT+1)*INPUT_BITS-1:INPUT_BITS];
@@ -231,8 +326,12 @@ module board_commands #(
         end
         if (is_running) clocks <= clocks + 1'b1;
         if (gather && ends_beat) is_running <= 1'b1;
-        if (out_valid) is_running <= 1'b0;
-        if (state == DISCARD) begin
+        if (out_valid || step_ends) is_running <= 1'b0;
+        if (goes_on || step_ends) begin
+            next_input <= 16'd0;
+            place      <= 16'd0;
+        end
+        if (state == DISCARD || core_restart) begin
             next_input <= 16'd0;
             place      <= 16'd0;
             clocks     <= 32'd0;
@@ -246,13 +345,14 @@ module board_commands #(
 
     // --------------------------------------------------------------------------- answer's bytes
     wire [8*IDENTITY_BYTES-1:0] identity = {
-        WEIGHTS_CHECKSUM, WEIGHT_BYTES, CLOCK_HZ, CAPACITY[15:0], OUTPUT_COUNT[15:0],
+        8'd0, VALUE_BITS[7:0], STEPS, WEIGHTS_CHECKSUM, WEIGHT_BYTES, CLOCK_HZ, CAPACITY[15:0], OUTPUT_COUNT[15:0],
         INPUT_COUNT[15:0], 7'd0, LOADED != 32'd0, VERSION
     };
     wire [95:0] condition = {
         weights_crc, weights_accepted, damaged_frames, 8'd0, 5'd0, out_valid, image_is_there,
         has_weights
     };
+    wire [31:0] progress = {8'd0, 7'd0, out_valid, steps_done};
     wire [47:0] result = {clocks, {(16-OUTPUT_BITS){1'b0}}, out_class};
     wire        sign   = COUNT_IS_SIGNED != 0 && count_value[COUNT_BITS-1];
     wire [31:0] count  = {{(32-COUNT_BITS){sign}}, count_value};
@@ -268,6 +368,7 @@ module board_commands #(
     assign answer_length = answer_status != DONE ? 16'd0
                          : request_command == IDENTIFY ? IDENTITY_END
                          : request_command == CHECKSUM ? CONDITION_END
+                         : steps ? PROGRESS_END
                          : runs || request_command == READ ? RESULT_END[15:0] : 16'd0;
 
     always @(posedge clk)
@@ -278,6 +379,8 @@ module board_commands #(
                              : hash_word[8*hash_byte +: 8];
             CHECKSUM:
                 answer_byte <= condition[8*answer_index[3:0] +: 8];
+            FRAME, EVENTS:
+                answer_byte <= progress[8*answer_index[1:0] +: 8];
             default:
                 answer_byte <= answer_index < COUNTS_BEGIN ? result[8*answer_index[2:0] +: 8]
                              : count[8*count_place[1:0] +: 8];

@@ -2,6 +2,7 @@
 // board_controller: a core at the end of a serial line.
 //
 //   uart_rx ──> receiver ──> frame receiver ──payload──> buffer ──┬──> commands ──> core
+//                                  │                              ├──> events ──> frames for commands
 //                                  │                              └──> weight loader ──> its weights
 //                                  └────────request────> commands
 //   uart_tx <── transmitter <── frame transmitter <──────answer──────┘
@@ -11,8 +12,8 @@
 //
 // Contract
 //   - One clock, synchronous reset. uart_rx is brought into the clock here.
-//   - CLOCKS_PER_BIT >= 4. 2**BUFFER_BITS >= INPUTS; BUFFER_BITS <= 15; INPUT_BITS <= 8.
-//   - With WEIGHTS_LOADED = 0 the weight_* ports are silent.
+//   - CLOCKS_PER_BIT >= 4. 2**BUFFER_BITS >= INPUTS, and INPUTS + 2 with steps; BUFFER_BITS <= 15; INPUT_BITS <= 8.
+//   - With WEIGHTS_LOADED = 0 the weight_* ports are silent; with STEPS = 0 core_restart is, too.
 //   - `ready`: the weights are there. `busy`: a request is worked on.
 //
 //   uart_rx  ‾‾\request/‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾
@@ -29,6 +30,8 @@ module board_controller #(
     parameter        INPUTS              = 64,
     parameter        INPUT_BITS          = 5,
     parameter        BEAT                = 1,
+    parameter [15:0] STEPS               = 16'd0,  // frames per result; 0: one
+    parameter        ENDS_EARLY          = 0,      // whether a result may come before all of them
     parameter        OUTPUTS             = 10,
     parameter        OUTPUT_BITS         = 4,
     parameter        COUNT_BITS          = 5,
@@ -45,6 +48,7 @@ module board_controller #(
     input  wire                           uart_rx,
     output wire                           uart_tx,
 
+    output wire                           core_restart,
     output wire                           in_valid,
     input  wire                           in_ready,
     output wire [BEAT*INPUT_BITS-1:0]     in_data,
@@ -67,7 +71,7 @@ module board_controller #(
     // Where a condition does not hold, a module is missing that has its name.
     generate
         if (CLOCKS_PER_BIT < 4) a_bit_must_last_4_clocks stop ();
-        if (BUFFER_BITS > 15 || INPUTS > (1 << BUFFER_BITS))
+        if (BUFFER_BITS > 15 || INPUTS + (STEPS != 16'd0 ? 2 : 0) > (1 << BUFFER_BITS))
             the_buffer_must_hold_the_inputs_in_15_bits stop ();
         if (INPUT_BITS > 8) inputs_must_be_bytes stop ();
     endgenerate
@@ -110,8 +114,8 @@ module board_controller #(
     );
 
     // --------------------------------------------------------------------------------- the buffer
-    wire                   commands_read, loader_read;
-    wire [BUFFER_BITS-1:0] commands_address, loader_address;
+    wire                   commands_read, events_read, loader_read;
+    wire [BUFFER_BITS-1:0] commands_address, events_address, loader_address;
     wire [7:0]             buffer_data;
 
     snn_ram #(.WIDTH(8), .ADDRESS_BITS(BUFFER_BITS)) buffer (
@@ -119,8 +123,8 @@ module board_controller #(
         .write         (store),
         .write_address (store_address),
         .write_data    (heard),
-        .read          (commands_read || loader_read),
-        .read_address  (loader_read ? loader_address : commands_address),
+        .read          (commands_read || events_read || loader_read),
+        .read_address  (loader_read ? loader_address : events_read ? events_address : commands_address),
         .read_data     (buffer_data)
     );
 
@@ -131,9 +135,14 @@ module board_controller #(
     wire        loader_start, loader_ready, loader_out_of_order, loader_too_long;
     wire [31:0] weights_accepted, weights_crc;
     wire        weights_present;
+    wire        events_start, events_next, events_frame, events_end, events_broken;
+    wire        frame_read;
+    wire [15:0] frame_address;
+    wire [INPUT_BITS-1:0] frame_data;
 
     board_commands #(
-        .INPUTS(INPUTS), .INPUT_BITS(INPUT_BITS), .BEAT(BEAT), .OUTPUTS(OUTPUTS),
+        .INPUTS(INPUTS), .INPUT_BITS(INPUT_BITS), .BEAT(BEAT), .STEPS(STEPS),
+        .ENDS_EARLY(ENDS_EARLY), .OUTPUTS(OUTPUTS),
         .OUTPUT_BITS(OUTPUT_BITS), .COUNT_BITS(COUNT_BITS), .COUNT_IS_SIGNED(COUNT_IS_SIGNED),
         .BUFFER_BITS(BUFFER_BITS), .CLOCK_HZ(CLOCK_HZ),
         .WEIGHTS_LOADED(WEIGHTS_LOADED), .WEIGHT_BYTES(WEIGHT_BYTES),
@@ -163,6 +172,15 @@ module board_controller #(
         .weights_accepted    (weights_accepted),
         .weights_crc         (weights_crc),
         .weights_present     (weights_present),
+        .events_start        (events_start),
+        .events_next         (events_next),
+        .events_frame        (events_frame),
+        .events_end          (events_end),
+        .events_broken       (events_broken),
+        .frame_read          (frame_read),
+        .frame_address       (frame_address),
+        .frame_data          (frame_data),
+        .core_restart        (core_restart),
         .in_valid            (in_valid),
         .in_ready            (in_ready),
         .in_data             (in_data),
@@ -175,6 +193,37 @@ module board_controller #(
         .hash_word           (hash_word),
         .busy                (busy)
     );
+
+    generate
+        if (STEPS != 16'd0) begin : by_step
+            board_events #(
+                .INPUTS(INPUTS), .INPUT_BITS(INPUT_BITS), .BUFFER_BITS(BUFFER_BITS)
+            ) events (
+                .clk            (clk),
+                .reset          (reset),
+                .start          (events_start),
+                .next           (events_next),
+                .length         (request_length),
+                .frame          (events_frame),
+                .at_end         (events_end),
+                .broken         (events_broken),
+                .buffer_read    (events_read),
+                .buffer_address (events_address),
+                .buffer_data    (buffer_data),
+                .frame_read     (frame_read),
+                .frame_address  (frame_address),
+                .frame_data     (frame_data)
+            );
+        end else begin : by_image
+            assign events_frame   = 1'b0;
+            assign events_end     = 1'b1;
+            assign events_broken  = 1'b0;
+            assign events_read    = 1'b0;
+            assign events_address = {BUFFER_BITS{1'b0}};
+            assign frame_data     = {INPUT_BITS{1'b0}};
+            wire unused = &{events_start, events_next, frame_read, frame_address, 1'b0};
+        end
+    endgenerate
 
     generate
         if (WEIGHTS_LOADED != 0) begin : loaded

@@ -357,8 +357,8 @@ module snn_accumulator #(
             wire                clears = DELAY_BITS == 0 ? reset : clear && clear_address == watched;
             // With the registers of the lane, which are shown to be those of this block: a solver that had
             // to show two adders equal would take a while.
-            wire [SUM_BITS-1:0] before = all_sums[lane*SUM_BITS +: SUM_BITS];
-            wire [SUM_BITS-1:0] whole  = before + {{(SUM_BITS-PRODUCT_BITS){product[PRODUCT_BITS-1]}}, product};
+            wire [SUM_BITS-1:0] so_far = all_sums[lane*SUM_BITS +: SUM_BITS];
+            wire [SUM_BITS-1:0] whole  = so_far + {{(SUM_BITS-PRODUCT_BITS){product[PRODUCT_BITS-1]}}, product};
             always @(posedge clk) begin
                 if (moves) begin
                     word_3    <= weights[lane*WORD_BITS +: WORD_BITS];
@@ -379,7 +379,7 @@ module snn_accumulator #(
                     if (handover_3 && !add_3) assert (value == 0);
                     if (add_4) assert (product == product_4);
                     if (handover_4 && !add_4) assert (product == 0);
-                    if (known) assert (before == sum);
+                    if (known) assert (so_far == sum);
                     if (DELAY_BITS != 0) begin
                         assert (all_reading[lane] == (add_4 || handover_4));
                         if (add_4 || handover_4) assert (all_places[lane*PLACE_BITS +: PLACE_BITS] == place);

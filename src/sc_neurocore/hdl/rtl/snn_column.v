@@ -44,7 +44,7 @@ module snn_column #(
     // the first clock on, and what is read there is that. The output stays until something else is read.
     (* anyconst *) wire [ADDRESS_BITS-1:0] watched;
     reg             begun = 1'b0, known = 1'b0, stays = 1'b0;
-    reg [WIDTH-1:0] kept, answer, before;
+    reg [WIDTH-1:0] kept, answer, data_before;
     wire [WIDTH-1:0] there = begun ? kept : words[watched];
     always @(posedge clk) begin
         begun <= 1'b1;
@@ -54,13 +54,13 @@ module snn_column #(
             answer <= there;
         end
         stays  <= !read || write;
-        before <= read_data;
+        data_before <= read_data;
     end
     always @(posedge clk)
         if (watched < DEPTH) begin
             if (begun) assert (words[watched] == kept);
             if (known) assert (read_data == answer);
-            if (stays) assert (read_data == before);
+            if (stays) assert (read_data == data_before);
         end
     wire reached_an_answer = known && watched < DEPTH && answer != kept;
 `endif

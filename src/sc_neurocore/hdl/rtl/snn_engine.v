@@ -249,6 +249,8 @@ module snn_engine #(
     wire                  window_idle, scanner_idle, accumulator_idle, neurons_idle;
     wire                  enough, choose, chosen;
 
+    wire [WALK_BITS-1:0]  last_counted_word;
+
     snn_controller #(
         .STEP_OUTER(STEP_OUTER), .IS_STATIC(IS_STATIC), .HAS_RINGS(DELAY_BITS), .WINDOWS(WINDOWS),
         .WALKS_FRAME(WALKS_FRAME), .CLEAR_BITS(CLEAR_BITS), .LAYER_BITS(LAYER_BITS),
@@ -307,7 +309,6 @@ module snn_engine #(
     wire [FETCH_BITS-1:0] fetch_word;
     wire [INDEX_BITS-1:0] fetch_index;
     wire [ROW_BITS-1:0]   fetch_row;
-    wire [WALK_BITS-1:0]  last_counted_word;
 
     generate
         if (WINDOWS != 0) begin : walked

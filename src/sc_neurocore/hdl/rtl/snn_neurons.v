@@ -544,8 +544,8 @@ module snn_neurons #(
                         if (served) assert (clocks == age + turns[(age-1)*TURN_BITS +: TURN_BITS]
                                             || PERIOD + clocks <= age + turns[(age-1)*TURN_BITS +: TURN_BITS]);
                         else        assert (age + turns[(age-1)*TURN_BITS +: TURN_BITS] >= PERIOD);
-                        for (older = age + 1; older < AGES && older < age + PERIOD; older = older + 1)
-                            if (there[older-1])
+                        for (older = age + 1; older < AGES; older = older + 1)
+                            if (there[older-1] && older < age + PERIOD)
                                 assert (turns[(older-1)*TURN_BITS +: TURN_BITS]
                                         != turns[(age-1)*TURN_BITS +: TURN_BITS]);
                     end

@@ -38,8 +38,19 @@ module snn_product #(
     endgenerate
 
 `ifdef FORMAL
+    // In logic the product is what it is by hand: the sum of the weight shifted to each one of the value,
+    // in the order of the places. (A solver takes very long to find that this is what `*` means.)
+    wire signed [PRODUCT_BITS-1:0] wider          = weight;
     wire signed [VALUE_BITS:0]     unsigned_value = {1'b0, value};
-    wire signed [PRODUCT_BITS-1:0] product        = weight * unsigned_value;
+    reg  signed [PRODUCT_BITS-1:0] product;
+    integer                        at;
+    always @*
+        if (IN_LOGIC != 0) begin
+            product = {PRODUCT_BITS{1'b0}};
+            for (at = 0; at < VALUE_BITS; at = at + 1)
+                product = product + (value[at] ? wider << at : {PRODUCT_BITS{1'b0}});
+        end else
+            product = weight * unsigned_value;
     always @* assert (times == product);
     wire reached_a_product = times != 0;
 `endif

@@ -48,7 +48,7 @@ module snn_ram #(
     (* anyconst *) wire [ADDRESS_BITS-1:0] any_address;
     wire [ADDRESS_BITS-1:0] watched = any_address < DEPTH ? any_address : {ADDRESS_BITS{1'b0}};
     reg             begun = 1'b0, known = 1'b0, stays = 1'b0;
-    reg [WIDTH-1:0] kept, answer, before;
+    reg [WIDTH-1:0] kept, answer, data_before;
     wire [WIDTH-1:0] there = begun ? kept : words[watched];
     wire             is_written = write && write_address == watched;
     always @(posedge clk) begin
@@ -59,12 +59,12 @@ module snn_ram #(
             answer <= there;
         end
         stays  <= !read;
-        before <= read_data;
+        data_before <= read_data;
     end
     always @(posedge clk) begin
         if (begun) assert (words[watched] == kept);
         if (known) assert (read_data == answer);
-        if (stays) assert (read_data == before);
+        if (stays) assert (read_data == data_before);
     end
     wire reached_an_answer = known && answer != kept;
 `endif

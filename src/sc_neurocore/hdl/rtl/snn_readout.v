@@ -156,7 +156,7 @@ module snn_readout #(
     endgenerate
 
     // The score that n must have, once its first turn was; and whether it was in this sample.
-    reg                  known = 1'b0, counts = 1'b0;
+    reg                  known = 1'b0, in_sample = 1'b0;
     reg [SCORE_BITS-1:0] must;
     always @(posedge clk)
         if (turn_of_n && (is_first || known)) begin
@@ -164,8 +164,8 @@ module snn_readout #(
             known <= 1'b1;
         end
     always @(posedge clk)
-        if (turn_of_n)                                              counts <= is_first || counts;
-        else if (turn && is_first && neuron == {OUTPUT_BITS{1'b0}}) counts <= 1'b0;
+        if (turn_of_n)                                              in_sample <= is_first || in_sample;
+        else if (turn && is_first && neuron == {OUTPUT_BITS{1'b0}}) in_sample <= 1'b0;
 
     // The world's side of the contract. A turn is the one that `look` named the clock before, while
     // nothing else was read; a sample begins with the first turn of neuron 0, and every neuron's first
@@ -191,7 +191,7 @@ module snn_readout #(
         && (!turn || (spike >> (last_output - neuron)) >> 1 == 0)  // no neuron behind the last
         && (!turn || !was_turn || neuron != turned)
         && (!turn || !is_first || neuron == 0 || begins)
-        && (!turn_of_n || neuron == 0 || is_first != counts) && (!turn_of_n || is_first || counts)
+        && (!turn_of_n || neuron == 0 || is_first != in_sample) && (!turn_of_n || is_first || in_sample)
         && (!begun || !was_choose || choose != was_chosen)
         && (MEMBRANE_BITS > 0 || !turn_of_n || is_first || !(&must));
     reg fair = 1'b1;
@@ -233,7 +233,7 @@ module snn_readout #(
                 assert (asked == 0 || best_neuron < asked);
             end else
                 assert (!compare && (was_choose || index == 0));
-            assert (known || !counts);
+            assert (known || !in_sample);
             if (is_result) assert (!compare && best_neuron <= last_output);
         end
 
@@ -241,11 +241,11 @@ module snn_readout #(
     generate
         if (ENOUGH > 0) begin : some_has_enough
             reg [OUTPUT_BITS-1:0] who, lowest;
-            integer               one;
+            integer               which_unit;
             always @* begin
                 lowest = {OUTPUT_BITS{1'b0}};
-                for (one = UNITS - 1; one >= 0; one = one - 1)
-                    if (reaches[one]) lowest = one;
+                for (which_unit = UNITS - 1; which_unit >= 0; which_unit = which_unit - 1)
+                    if (reaches[which_unit]) lowest = which_unit;
             end
             reg ever = 1'b0;   // a sample began
             always @(posedge clk) begin
@@ -254,8 +254,8 @@ module snn_readout #(
             end
             always @(posedge clk)
                 if (holds && ever) begin
-                    if (known && counts && must >= ENOUGH) assert (enough);
-                    if (enough && who == n)                assert (known && counts && must >= ENOUGH);
+                    if (known && in_sample && must >= ENOUGH) assert (enough);
+                    if (enough && who == n)                assert (known && in_sample && must >= ENOUGH);
                     if (enough)                            assert (who <= last_output);
                 end
             wire reached_enough = holds && known && enough;

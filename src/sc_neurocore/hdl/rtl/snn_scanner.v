@@ -221,12 +221,21 @@ module snn_scanner #(
 
 `ifdef FORMAL
     // One input of the word stands at the exit, the rest above it; where there is no word, nothing looks
-    // like one. There was a reset.
+    // like one. A token stands until it is taken. There was a reset.
     wire [WORD-1:0] behind = finished ? {WORD{1'b0}} : rest;
     reg             begun = 1'b0;
-    always @(posedge clk) begun <= 1'b1;
+    reg             stands = 1'b0;
+    reg [ROW_BITS+INPUT_BITS+2:0] stood;
+    wire [ROW_BITS+INPUT_BITS+2:0] token =
+        {token_add, token_handover, token_is_own, token_row, token_value};
+    always @(posedge clk) begin
+        begun  <= 1'b1;
+        stands <= begun && !reset && !token_ready;
+        stood  <= token;
+    end
     always @(posedge clk)
         if (begun && !reset) begin
+            if (stands) assert (token == stood);
             assert (fetched_valid || fetched_is_empty);
             assert (arrived_valid || is_partial || arrived == 0);
             assert (current_valid || !token_add);

@@ -1,0 +1,102 @@
+"""What `build` says of frequencies, pins, and folders that it does not build."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from sc_neurocore.cli.app import app
+from sc_neurocore.equation import LIF
+from sc_neurocore.fpga import build as building
+from sc_neurocore.fpga.compilation import compile_design
+from sc_neurocore.fpga.flow import Job, Product
+from sc_neurocore.fpga.placement import Placement
+from sc_neurocore.hdl.neuron_folder import compile_neuron
+from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
+
+NETWORK = NetworkDescription(
+    name="tiny",
+    steps=3,
+    input=InputEncoding(shape=(4,), bits=5, fraction_bits=4),
+    layers=[
+        Dense(weight=np.random.default_rng(0).normal(0, 1, (2, 4))),
+        Population(neuron=LIF),
+    ],
+)
+
+
+@pytest.fixture
+def at_30_mhz(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No tools: whatever is built could run at 30.06 MHz."""
+
+    def steps(job: Job) -> Product:
+        used = dict.fromkeys(("luts", "flip_flops", "logic_cells", "brams"), 1)
+        job.file(".bin").write_bytes(b"bits")
+        return Product(Placement({}, used, 30.06), job.file(".bin"))
+
+    monkeypatch.setattr(building, "run_steps", steps)
+    monkeypatch.setattr(building, "version", lambda name: "1")
+
+
+def build(*arguments: object) -> tuple[int, dict[str, Any], str]:
+    """Return the exit code, the JSON, and what a person reads."""
+    line = ["build", *map(str, arguments)]
+    result = CliRunner().invoke(app, [*line, "--json"])
+    read = CliRunner().invoke(app, line, env={"COLUMNS": "400"}).output
+    return result.exit_code, json.loads(result.stdout), " ".join(read.split())
+
+
+@pytest.mark.parametrize("frequency", ["nan", "inf", "0", "-1", "1e-9", "1e300"])
+def test_a_frequency_that_no_device_has_is_refused_at_once(frequency: str, tmp_path: Path) -> None:
+    code, said, _ = build(tmp_path / "not there", f"--frequency={frequency}")
+    assert code == 2
+    assert "MHz: expected a number from 0.001 to 10000" in said["error"]
+
+
+def test_a_frequency_that_was_asked_for_and_missed_is_a_failure(
+    at_30_mhz: None, tmp_path: Path
+) -> None:
+    compile_design(NETWORK, tmp_path, lanes=2)
+    code, said, read = build(tmp_path, "--frequency", 50)
+    assert (code, said["meets_timing"]) == (1, False)
+    assert "50 MHz were asked for" in read and "ask for --frequency 30," in read
+    assert build(tmp_path, "--frequency", 30)[:2][0] == 0
+    code, said, read = build(tmp_path)  # nobody asked: the report says it
+    assert (code, said["meets_timing"]) == (0, False)
+    assert "40 MHz asked: missed" in read
+
+
+def test_a_neuron_is_no_design_and_it_is_said_what_to_do(tmp_path: Path) -> None:
+    compile_neuron(str(LIF), tmp_path)
+    code, said, _ = build(tmp_path)
+    assert code == 2
+    assert "is a compiled neuron" in said["error"]
+    assert "verify proves it" in said["error"] and "compile a network" in said["error"]
+
+
+def test_pins_that_were_edited_are_shown(at_30_mhz: None, tmp_path: Path) -> None:
+    compile_design(NETWORK, tmp_path, lanes=2, board="icebreaker")
+    path = tmp_path / "rtl" / "board" / "tiny_icebreaker.pcf"
+    lines = path.read_text().split("\n")
+    at = next(number for number, line in enumerate(lines) if line.startswith("set_io uart_tx "))
+    old, lines[at] = lines[at], "set_io uart_tx 45"
+    path.write_text("\n".join(lines))
+    assert build(tmp_path)[0] == 1
+    _, said, read = build(tmp_path, "--allow-edited")
+    assert said["edited"] == ["rtl/board/tiny_icebreaker.pcf"]
+    assert f"- {old}" in read and "+ set_io uart_tx 45" in read
+
+
+def test_constraints_that_were_there_are_named(at_30_mhz: None, tmp_path: Path) -> None:
+    compile_design(NETWORK, tmp_path, lanes=2)
+    assert build(tmp_path, "--device", "xc7a35t")[1]["kept"] == []
+    own = tmp_path / "build" / "xc7a35t" / "tiny.xdc"
+    own.write_text("set_property PACKAGE_PIN E3 [get_ports clk]\n")
+    _, said, read = build(tmp_path, "--device", "xc7a35t")
+    assert said["kept"] == ["build/xc7a35t/tiny.xdc"]
+    assert "build/xc7a35t/tiny.xdc" in read
