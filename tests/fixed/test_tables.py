@@ -136,7 +136,10 @@ HODGKIN_HUXLEY_RATE = "0.1*(v + 40)/(1 - exp(-(v + 40)/10))"
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
-        (HODGKIN_HUXLEY_RATE, lambda v: 1 if v == -40 else 0.1 * (v + 40) / (1 - np.exp(-v / 10 - 4))),
+        (
+            HODGKIN_HUXLEY_RATE,
+            lambda v: 1 if v == -40 else 0.1 * (v + 40) / (1 - np.exp(-v / 10 - 4)),
+        ),
         ("1/(1 + exp(-(v + 35)/10))", lambda v: 1 / (1 + np.exp(-(v + 35) / 10))),
         ("sqrt(v + 140)", lambda v: np.sqrt(v + 140)),
         ("4*log(v + 130)", lambda v: 4 * np.log(v + 130)),
