@@ -107,9 +107,9 @@ def test_a_module_that_remembers_is_refuted() -> None:
 
 
 BROKEN_TABLES = {
-    "an entry": (r"(6'd7: exp_value = \d+'sd)(\d+)", lambda m: f"{m[1]}{int(m[2]) + 9000}"),
-    "a gain": (r"(6'd9: exp_gain = \d+'sd)(\d+)", lambda m: f"{m[1]}{int(m[2]) + 9000}"),
-    "an index": (r"6'd5: exp_value", lambda m: "6'd45: exp_value"),
+    "an entry": (r"(6'd7: curve_value = \d+'sd)(\d+)", lambda m: f"{m[1]}{int(m[2]) + 900}"),
+    "a gain": (r"(6'd9: curve_gain = \d+'sd)(\d+)", lambda m: f"{m[1]}{int(m[2]) + 900}"),
+    "an index": (r"6'd5: curve_value", lambda m: "6'd45: curve_value"),
 }
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from sc_neurocore.fixed.evaluate import BitVectors, evaluate
 from sc_neurocore.fixed.lowering import NeuronProgram
-from sc_neurocore.fixed.program import Port
+from sc_neurocore.fixed.program import Node, Port
 from sc_neurocore.hdl.equation_compiler import wire_names
 from sc_neurocore.tools.programs import version
 from sc_neurocore.verify.result import Cut, ProofResult
@@ -114,6 +114,10 @@ class _Comparison:
             )
         self._known: dict[str, str] = {}  # signals that have a name of their own by now
         self._facts: list[Any] = []  # in which intervals those names lie
+        self._values: dict[int, Any] = {
+            node: self._inputs[port.name] for port, node in program.program.inputs
+        }
+        self._within: dict[int, bool] = {}  # nodes whose intervals were asked for
         self._equal: dict[int, str] = {}  # nodes and the signals that were proved equal to them
 
     def decide(self) -> tuple[str, str]:
@@ -121,7 +125,8 @@ class _Comparison:
         wires = wire_names(self._program)
 
         def observe(index: int, value: Any) -> Any:
-            return self._cut(index, value, wires.get(index, ""))
+            self._values[index] = self._cut(index, value, wires.get(index, ""))
+            return self._values[index]
 
         outputs = evaluate(self._program.program, self._inputs, self._bits, observe)
         open_outputs = [
@@ -160,7 +165,7 @@ class _Comparison:
             return value
         if self._compare(wire, z3.SignExt(extra, value), signal) != "proved":
             return value
-        in_range = self._holds(z3.And(value >= node.low, value <= node.high)) == z3.unsat
+        in_range = self._in_range(index, value)
         self._equal[index] = signal
         if in_range and node.low >= 0:
             # Without a sign bit, both ways to extend it are the same term to the solver.
@@ -168,7 +173,7 @@ class _Comparison:
             name = constant(index, bits)
             self._known[signal] = f"((_ zero_extend {width - bits}) {name})"
             variable = z3.BitVec(name, bits)
-            self._facts.append(z3.ULE(variable, node.high))
+            self._facts += [z3.UGE(variable, node.low), z3.ULE(variable, node.high)]
             return z3.ZeroExt(node.width - bits, variable)
         name = constant(index, node.width)
         self._known[signal] = f"((_ sign_extend {extra}) {name})"
@@ -176,6 +181,21 @@ class _Comparison:
         if in_range:
             self._facts.append(z3.And(variable >= node.low, variable <= node.high))
         return variable
+
+    def _in_range(self, index: int, value: Any) -> bool:
+        """Return whether a node lies in its interval for all values of the names so far.
+
+        Of a product that follows from its factors' intervals, by the four corners: solvers take
+        long for what is a line of arithmetic.
+        """
+        node = self._nodes[index]
+        if index not in self._within:
+            self._within[index] = (
+                node.operator == "*"
+                and _holds_corners(node, [self._nodes[each] for each in node.operands])
+                and all(self._in_range(each, self._values[each]) for each in node.operands)
+            ) or self._holds(self._z3.And(value >= node.low, value <= node.high)) == self._z3.unsat
+        return self._within[index]
 
     def _compare(self, name: str, value: Any, signal: str | None = None) -> str:
         """Prove that a wire or port has a value; record the attempt."""
@@ -259,6 +279,16 @@ class _Comparison:
             read(expected, outputs),
             read(found, outputs),
         )
+
+
+def _holds_corners(product: Node, factors: list[Node]) -> bool:
+    """Return whether a product's interval holds whatever its factors' intervals give."""
+    a, b = factors
+    corners = [x * y for x in (a.low, a.high) for y in (b.low, b.high)]
+    least = min(corners)
+    if product.operands[0] == product.operands[1]:
+        least = 0 if a.low <= 0 <= a.high else min(a.low**2, a.high**2)
+    return product.low <= least and max(corners) <= product.high
 
 
 def _since(began: float) -> float:
