@@ -35,7 +35,8 @@ from sc_neurocore.verify.cosimulation import CosimulationResult
 
 Classes = NDArray[np.int64]
 RANDOM_SAMPLES = 100
-_STATES_COMPARED = 1 << 24
+_STATES_COMPARED = 1 << 21
+"""So many states at most: `compile` compares too, and is not to take most of its time for it."""
 
 
 def find_network(run: Path) -> NetworkDescription:
@@ -111,7 +112,7 @@ def samples_or_random(
 
 
 def compared_samples(description: NetworkDescription) -> int:
-    """Return how many samples are compared: fewer of a network whose every state fills memory."""
+    """Return how many samples are compared: fewer of a network that has many states."""
     neurons = sum(math.prod(stage.shape) for stage in description.stages())
     most = _STATES_COMPARED // (description.steps * neurons)
     return max(1, min(COMPARED_SAMPLES, most))
