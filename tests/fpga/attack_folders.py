@@ -365,7 +365,9 @@ def _commands(bench: Bench) -> dict[str, Callable[[random.Random], object]]:
         simulator = choice.choice(("icarus", "cxxrtl", "verilator"))
         netlist = choice.choice(("", "ice40,ecp5"))
         allow_edited = choice.random() < 0.5
-        hardware.verify(folder, simulator, 2, 0, netlist, 1, allow_edited, as_json=True)
+        hardware.verify(
+            folder, simulator, 2, 0, netlist, 1, allow_edited=allow_edited, as_json=True
+        )
 
     return {
         "look": lambda choice: _look(folder, choice.random() < 0.5),

@@ -339,7 +339,7 @@ module snn_accumulator #(
     // Lane by lane; with rings of one place of them, which may be any.
     localparam DUE = DELAY_BITS > 0 ? DELAY_BITS : 1;
     wire [RING_BITS-1:0] ring_3 = layer_is_delayed ? layer_first_ring + group_3 : {RING_BITS{1'b0}};
-    wire [LANES-1:0]     reached_by_lane;
+    wire [LANES-1:0]     is_sum_of_lane;
     generate
         for (lane = 0; lane < LANES; lane = lane + 1) begin : claims
             wire [WEIGHT_BITS-1:0]         weight  = all_weights[lane*WEIGHT_BITS +: WEIGHT_BITS];
@@ -385,10 +385,10 @@ module snn_accumulator #(
                         if (add_4 || handover_4) assert (all_places[lane*PLACE_BITS +: PLACE_BITS] == place);
                     end
                 end
-            assign reached_by_lane[lane] = holds && known && here && handover_4 && add_3 && out != 0;
+            assign is_sum_of_lane[lane] = holds && known && here && handover_4 && add_3 && out != 0;
         end
     endgenerate
-    wire reached_a_sum = reached_by_lane[LANES-1];
+    wire reached_a_sum = is_sum_of_lane[LANES-1];
 `endif
 
 endmodule
