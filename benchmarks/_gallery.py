@@ -57,10 +57,10 @@ def source_of(name: str) -> str:
     return " ".join(line.lstrip("# ") for line in head)
 
 
-def stimulus_of(name: str, neuron: Neuron) -> Stimulus:
-    """Return the standard currents of a neuron of the gallery."""
+def stimulus_of(name: str, neuron: Neuron, unit: float | None = None) -> Stimulus:
+    """Return the standard currents of a neuron of the gallery; `unit` if it is known already."""
     trial = TRIALS.get(name, Trial())
-    found = standard_stimulus(neuron, steps=trial.steps, unit=trial.unit)
+    found = standard_stimulus(neuron, steps=trial.steps, unit=trial.unit or unit)
     if not trial.shares:
         return found
     parts = [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +84,16 @@ def picture(rows: list[dict[str, Any]]) -> None:
     neurons = gallery()
     for axis, row in zip(axes.flat, drawn, strict=False):
         neuron = neurons[row["neuron"]]
-        stimulus = stimulus_of(row["neuron"], neuron)
+        stimulus = stimulus_of(row["neuron"], neuron, row["unit_current"])
+        channel = stimulus.names.index(CHANNEL)
+        alone = stimulus.currents[:, channel : channel + 1]
+        stimulus = replace(stimulus, names=(CHANNEL,), currents=alone)
         program = lower(neuron, FixedPoint.parse(row["about"]["formats"]))
         found = compare_neuron(program, stimulus)
-        channel = stimulus.names.index(CHANNEL)
         state = next(iter(neuron.states))
         steps = np.arange(len(stimulus.currents))
-        axis.plot(steps, found.floats.states[state][:, channel], color="0.7", linewidth=2.2)
-        axis.plot(steps, found.integers.states[state][:, channel], color="tab:blue", linewidth=0.7)
+        axis.plot(steps, found.floats.states[state][:, 0], color="0.7", linewidth=2.2)
+        axis.plot(steps, found.integers.states[state][:, 0], color="tab:blue", linewidth=0.7)
         axis.set_title(neuron.name, fontsize=7, pad=2)
         axis.set_xticks([])
         axis.tick_params(labelsize=5, length=2, pad=1)

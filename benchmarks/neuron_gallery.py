@@ -79,7 +79,7 @@ def step(program: NeuronProgram) -> Row:
 
 def properties(program: NeuronProgram) -> Row:
     """Prove what the registered module does over time."""
-    proof = prove_properties(program, emit_neuron(program))
+    proof = prove_properties(program, emit_neuron(program), timeout=600)
     failed = {"properties_detail": proof.detail} if proof.status != "proved" else {}
     return {"properties": proof.status, "properties_seconds": proof.seconds, **failed}
 
@@ -128,7 +128,17 @@ def main() -> None:
     arguments = parser.parse_args()
     known = measured(Parts("neuron_gallery"), arguments.neurons, arguments.until)
     # What is long stands in the JSON alone, and in docs/gallery.md.
-    long = ("name", "source", "formats", "stimulus", "error", "step_detail", "properties_detail")
+    long = (
+        "name",
+        "source",
+        "formats",
+        "tables",
+        "stimulus",
+        "findings",
+        "error",
+        "step_detail",
+        "properties_detail",
+    )
     rows = [
         {key: value for key, value in row.items() if key not in long}
         | {"about": {key: row[key] for key in long if key in row}}
