@@ -52,7 +52,7 @@ def test_everything_held(summary: Any) -> None:
     assert (cosim["samples"], cosim["steps"]) == (360, 25)
     assert cosim["updates"] == 360 * 25 * (128 + 10)
     assert [value for name, value in cosim.items() if name.endswith("mismatches")] == [0, 0, 0, 0]
-    assert {proof["status"] for proof in summary["proofs"]} == {"proved", "bounded(162)"}
+    assert {proof["status"] for proof in summary["proofs"]} == {"proved", "bounded(200)"}
     assert summary["problems"] == {}
     assert abs(summary["train"]["accuracy"] - summary["sc"]["accuracy"]) <= 0.01
     assert abs(summary["train"]["accuracy"] - summary["fixed"]["accuracy"]) <= 0.005
@@ -76,7 +76,7 @@ def test_the_certificate_tells_proved_from_sampled(demo: Path) -> None:
     assert certificate["holds"] is True
     assert {proof["status"] for proof in certificate["proved_for_all_inputs"]} == {"proved"}
     assert len(certificate["proved_for_all_inputs"]) == 6
-    assert [proof["status"] for proof in certificate["checked_within_a_bound"]] == ["bounded(162)"]
+    assert [proof["status"] for proof in certificate["checked_within_a_bound"]] == ["bounded(200)"]
     assert certificate["sampled"][0]["samples"] == certificate["inputs"]["samples"] == 360
     for name, digest in certificate["design"]["files"].items():
         content = (demo / "design" / name).read_bytes()

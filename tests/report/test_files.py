@@ -49,6 +49,15 @@ def test_links_in_a_circle_are_not_followed(tmp_path: Path, summary: dict[str, A
     assert {link.href for link in list_files(tmp_path, Summary.model_validate(summary))} == {""}
 
 
+@pytest.mark.parametrize("name", ["a\0b.bin", "/etc/hostname", "../other.bin", "a" * 5000, ""])
+def test_a_name_that_cannot_be_a_file_is_listed_without_a_link(
+    tmp_path: Path, summary: dict[str, Any], name: str
+) -> None:
+    summary["fpga"]["bitstream"] = name
+    (link,) = list_files(tmp_path, Summary.model_validate(summary))
+    assert (link.path, link.href) == (name, "")
+
+
 @pytest.mark.parametrize("name", ["design", "design/rtl"])
 def test_a_folder_that_is_a_link_is_not_looked_into(
     name: str, tmp_path: Path, summary: dict[str, Any]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
@@ -65,7 +64,11 @@ def _matches(folder: Path, pattern: str) -> list[Path]:
 
 def _link(folder: Path, kind: str, path: str) -> FileLink:
     """Describe a file; nothing outside the folder is ever linked."""
-    target = Path(os.path.realpath(folder / path))  # of links in a circle too, unlike resolve
-    if not (target.is_relative_to(os.path.realpath(folder)) and target.is_file()):
+    try:
+        target = inside(folder, path)
+        is_there = target.is_file()
+    except (UserError, OSError):
+        is_there = False
+    if not is_there:
         return FileLink(kind, path, "", "")
     return FileLink(kind, path, "./" + quote(path), size(target.stat().st_size))
