@@ -65,6 +65,13 @@ def test_membrane_without_rtl_threshold_or_spikes() -> None:
     assert [line.get_label() for line in axes.lines] == ["float", "integers"]
 
 
+def test_of_many_classes_only_the_colours_are_drawn() -> None:
+    many = list(range(500))
+    (axes,) = figures.confusion_matrix(many, many, [f"class {each}" for each in many]).axes
+    assert not axes.texts and len(axes.get_xticks()) < 50
+    assert axes.get_title(loc="left") == "500 of 500 right"
+
+
 def test_confusion_counts_each_pair() -> None:
     labels, predictions = [0, 0, 0, 1, 2, 2], [0, 0, 1, 1, 0, 2]
     (axes,) = figures.confusion_matrix(labels, predictions, ["a", "b", "c"]).axes

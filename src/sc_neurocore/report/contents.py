@@ -285,7 +285,7 @@ class Results(_Part):
     labels: tuple[int, ...] = ()
     predictions: dict[str, tuple[int, ...]] = {}
     sample: Sample | None = None
-    class_names: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = Field(default=(), max_length=1000)  # a picture has their square
 
     @model_validator(mode="after")
     def _classes_exist(self) -> Self:

@@ -159,6 +159,10 @@ def membrane(
     target.legend(loc="outside lower center", ncols=5, columnspacing=1.4, handlelength=1.6)
 
 
+_READABLE_CLASSES = 100
+"""Names and numbers of more would lie on top of each other, and take minutes to draw."""
+
+
 @drawing(height=4.0)
 def confusion_matrix(
     target: FigureBase,
@@ -168,14 +172,18 @@ def confusion_matrix(
 ) -> None:
     """Draw how many samples of each class (rows) were given each class (columns).
 
-    Right answers are blue by their share of the class, wrong ones vermilion.
+    Right answers are blue by their share of the class, wrong ones vermilion. Of many classes only
+    the colours are drawn.
     """
     n = len(class_names)
     counts = np.zeros((n, n), dtype=np.int64)
     np.add.at(counts, (np.asarray(labels, np.int64), np.asarray(predictions, np.int64)), 1)
     axes = target.subplots()
-    axes.pcolormesh(_confusion_colours(counts), edgecolors="white", linewidth=1.5)
-    for row, column in zip(*np.nonzero(counts), strict=True):
+    readable = n <= _READABLE_CLASSES
+    axes.pcolormesh(
+        _confusion_colours(counts), edgecolors="white" if readable else "face", linewidth=1.5
+    )
+    for row, column in zip(*np.nonzero(counts), strict=True) if readable else ():
         share = counts[row, column] / counts[row].sum()
         dark = share > (0.5 if row == column else 0.6 * _WRONG_FULL)
         axes.text(
@@ -191,10 +199,11 @@ def confusion_matrix(
     axes.set(
         title=f"{count(right)} of {count(len(labels))} right", xlabel="Predicted", ylabel="True"
     )
-    names = [shorten(name) for name in class_names]
-    upright = max(map(len, names), default=0) > 3
-    axes.set_xticks(np.arange(n) + 0.5, names, rotation=90 if upright else 0)
-    axes.set_yticks(np.arange(n) + 0.5, names)
+    if readable:
+        names = [shorten(name) for name in class_names]
+        upright = max(map(len, names), default=0) > 3
+        axes.set_xticks(np.arange(n) + 0.5, names, rotation=90 if upright else 0)
+        axes.set_yticks(np.arange(n) + 0.5, names)
     axes.tick_params(length=0)
     axes.set_aspect("equal")
     axes.invert_yaxis()
