@@ -71,12 +71,23 @@ def test_a_frequency_that_was_asked_for_and_missed_is_a_failure(
     assert "40 MHz asked: missed" in read
 
 
-def test_a_neuron_is_no_design_and_it_is_said_what_to_do(tmp_path: Path) -> None:
+def test_a_neuron_is_built_by_itself(at_30_mhz: None, tmp_path: Path) -> None:
     compile_neuron(str(LIF), tmp_path)
-    code, said, _ = build(tmp_path)
-    assert code == 2
-    assert "is a compiled neuron" in said["error"]
-    assert "verify proves it" in said["error"] and "compile a network" in said["error"]
+    code, said, read = build(tmp_path, "--device", "hx8k")
+    assert (code, said["device"], said["fmax_mhz"]) == (0, "hx8k", 30.06)
+    assert (tmp_path / said["bitstream"]).read_bytes() == b"bits"
+    assert "30.1 MHz" in read and said["bitstream"] in read
+    code, said, _ = build(tmp_path, "--verified")
+    assert code == 2 and "--verified: for networks only" in said["error"]
+
+
+def test_a_neuron_is_not_run_and_it_is_said_what_to_do(tmp_path: Path) -> None:
+    compile_neuron(str(LIF), tmp_path)
+    result = CliRunner().invoke(app, ["run", str(tmp_path), "--port=simulated", "--json"])
+    said = json.loads(result.stdout)["error"]
+    assert result.exit_code == 2
+    assert "is a compiled neuron" in said and "verify proves it, and build places it" in said
+    assert "compile a network" in said
 
 
 def test_pins_that_were_edited_are_shown(at_30_mhz: None, tmp_path: Path) -> None:

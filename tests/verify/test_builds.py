@@ -210,9 +210,10 @@ def test_a_missing_memory_is_an_error(
     network = make_network([2, 2], steps=1)
     rendered = render_accelerator(network, 1)
     contents = {
-        name: content.replace(f'"{memory}.hex"'.encode(), b'"nowhere.hex"')
+        name: content.replace(f'"/{memory}.hex"'.encode(), b'"/nowhere.hex"')
         for name, content in rendered.contents.items()
     }
+    assert contents != rendered.contents
     accelerator = Rendered(rendered.accelerator, contents).write(tmp_path / "design")
     with pytest.raises(ToolFailedError, match=r"nowhere\.hex"):
         cosimulate(accelerator, network, np.zeros((1, 2), dtype=int), simulator)

@@ -75,7 +75,7 @@ def test_parameters_and_memories_are_those_of_the_files(
     assert design.instances["engine.accumulator"].parameters["LANES"] == 8
     (weights,) = design.instances["weight_memory.memory"].memories
     assert (weights.width, weights.depth) == (64, 64 * 16 + 128 * 2)
-    assert design.instances["weight_memory.memory"].texts == ("weights.hex",)
+    assert design.instances["weight_memory.memory"].texts == ("./weights.hex",)
     assert weights.words == tuple(int(word, 16) for word in digits["weights.hex"].split())
     (events,) = design.instances["engine.events"].memories
     assert events.words is None

@@ -135,8 +135,8 @@ def find_design(directory: Path) -> Path:
     if (directory / NEURON_MANIFEST).exists():
         raise UserError(
             f"{directory} is a compiled neuron, a module to stand in a design, and no network: "
-            f"verify proves it; to build or run one, compile a network whose layers have this "
-            f"neuron, and give that folder"
+            f"verify proves it, and build places it by itself; to run one, compile a network "
+            f"whose layers have this neuron, and give that folder"
         )
     inner = inside(directory, "design")
     return inner if (inner / MANIFEST).exists() else directory
