@@ -61,7 +61,7 @@ def test_one_frame_gives_exactly_one_result(
         ("scanner", "<= arrived_valid;", "<= 1'b1;", "assert"),
         ("scanner", "finished         <= 1'b1;", "finished         <= 1'b0;", "assert"),
         ("neurons", "(busy && !ends_job)", "busy", "_left"),
-        ("accumulator", "|| job_ready;", "&& job_ready;", "assert"),
+        ("accumulator", "_handover || job_ready;", "_handover && job_ready;", "assert"),
     ],
 )
 def test_a_broken_engine_is_refuted(

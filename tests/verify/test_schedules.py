@@ -106,7 +106,7 @@ def test_an_early_end_saves_cycles(
 
 BROKEN = [
     # A layer reads the spikes of this step where those of the last one are meant.
-    ("recurrent", "engine", "fetch_is_own ? !step[0] : step[0]", "step[0]"),
+    ("recurrent", "engine", "fetch_is_own ? !step[0] : step[0], fetch", "step[0], fetch"),
     # The own spikes' unit is taken for that of what comes in.
     ("recurrent", "engine", "token_is_own ? layer_own_gain : layer_gain", "layer_gain"),
     # States of the first step are what the memory held.
