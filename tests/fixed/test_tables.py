@@ -75,6 +75,18 @@ def test_entries_are_exact(function: str, argument: float, value: float) -> None
     assert abs(found - value) <= 2.0 ** -(Q8_8.constant_fraction_bits + 1) + 1e-5 * (argument == 3)
 
 
+@pytest.mark.parametrize("high", [1 << 44, (1 << 63) - 1, 1 << 63, 1 << 68, 1 << 90])
+def test_arguments_and_entries_may_have_more_than_63_bits(high: int) -> None:
+    formats = FixedPoint(QFormat(22, 22))
+    table = tabulate("sqrt", 0, high, 26, formats)
+    for x in (0, 1, high // 5, high // 2 + 12345, high):
+        found = by_hand(table, x) * 2.0**-table.entry_bits
+        for kind in (object, np.int64) if x < 1 << 63 else (object,):
+            assert found == approximation(table, np.array([x], kind))[0]
+        allowed = max(table.error, table.high_error if x > table.last else 0)
+        assert abs(found - math.sqrt(x * 2.0**-26)) <= allowed * (1 + 1e-9)
+
+
 @given(functions, st.integers(-(2**16), 2**16), st.integers(0, 2**12))
 def test_a_table_never_falls(function: str, x: int, step: int) -> None:
     """The functions increase; so must their tables, beyond the ends too."""

@@ -331,6 +331,26 @@ def test_bombs(line: str) -> None:
         compiled(f"neuron N\nstate v = 0\n{line}\nspike v >= 1", form)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "power(0 - v, v**3)",  # without end on both sides of where it has no value
+        "(v * u)**0.5",  # arguments and entries of more than 63 bits
+        "max(0, v**3 + u)**(1/3)",
+        "1 + tanh((v**3 + u**3)/1e18)",
+    ],
+)
+def test_tables_over_wide_arguments(value: str, require_tool, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    require_tool("iverilog")
+    accepted = Accepted(tmp_path)
+    text = (
+        "neuron N\nstate v = 0\nstate u = 0\nupdate v = v\nupdate local x = {}\n"
+        "update u = u - x\nspike v >= 1\nreset v = 0"
+    )
+    accepted.add(compiled(text.format(value), "Q22.22", "wide"))
+    accepted.finish()
+
+
 def test_comments_end_where_they_should() -> None:
     """A carriage return or a line separator in a comment must not start a line of code."""
     for separator in ("\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028"):

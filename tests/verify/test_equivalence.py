@@ -151,9 +151,10 @@ def test_what_is_never_negative_may_lose_its_sign_beside_a_product() -> None:
     """An unsigned factor makes Verilog's product unsigned; where neither is negative, no matter."""
     program = lower(find_neuron("AdEx"), Q8_8)
     verilog = emit_neuron(program)
-    before = "wire signed [10:0] drive_update_low_bits"
-    assert verilog.step.count(before) == 1
-    changed = verilog.step.replace(before, "wire [10:0] drive_update_low_bits")
+    before = r"wire signed (\[\d+:0\] drive_update_low_bits) = \{1'b0,"
+    changed, count = re.subn(before, r"wire \1 = {1'b0,", verilog.step)
+    assert count == 1
+    assert re.search(r"drive_update_entry_2 \* drive_update_low_bits;", changed)
     result = prove_step(program, changed, f"{verilog.name}_step")
     assert result.status == "proved"
     assert {cut.status for cut in result.cuts} == {"proved"}

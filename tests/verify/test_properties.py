@@ -1,5 +1,6 @@
 """What a compiled neuron does over time: proved, and refuted where it is broken."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,7 +111,8 @@ def test_a_broken_handshake_is_refuted() -> None:
     text = verilog.registered.replace("if (pending[1])", "if (pending[0])")
     result = prove_properties(program, replace(verilog, registered=text))
     assert result.status == "refuted"
-    assert "// holds" in result.detail
+    # It takes the step's answer a clock too early: either claim may be the one that falls.
+    assert re.search("// holds|// becomes the step's answer", result.detail)
 
 
 @pytest.mark.parametrize("stages", [0, 2])

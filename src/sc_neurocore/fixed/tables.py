@@ -18,7 +18,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from sc_neurocore.fixed.qformat import FixedPoint
 
 _SAMPLES = 1 << 16
 _SCANNED = 1 << 13
+_NARROW = 1 << 62  # the sum of two such integers fits 64 bits
 _HALVINGS = 24
 
 EXTRA_ARGUMENT_BITS = 4
@@ -201,8 +202,7 @@ def _tabulate(
         function, of, argument_bits, segment_bits, first << segment_bits, entries, bits, 0, 0, 0
     )
     table = _with_errors(table, value, low, high)
-    step = -(-(table.last - table.first + 1) // _SAMPLES)
-    inside = np.arange(table.first, table.last + 1, step).astype(np.float64) * unit
+    inside = _integers(_sampled(table)).astype(np.float64) * unit
     inside = inside[(inside >= start) & (inside <= stop)]
     holes = inside[~np.isfinite(value(inside))]
     if holes.size:
@@ -235,8 +235,8 @@ def meaning(function: Expression) -> Callable[[Numbers], Numbers]:
         left, right = direct(at - aside), direct(at + aside)
         with np.errstate(all="ignore"):
             near = np.abs(left - right) <= 1e-2 * np.maximum(np.abs(left), np.abs(right))
-        values = values.copy()
-        values[holes] = np.where(near, (left + right) / 2, np.nan)
+            values = values.copy()
+            values[holes] = np.where(near, (left + right) / 2, np.nan)
         return values
 
     return mended
@@ -305,21 +305,19 @@ def _with_errors(
     table: PiecewiseLinear, value: Callable[[Numbers], Numbers], low: int, high: int
 ) -> PiecewiseLinear:
     unit = 2.0**-table.argument_bits
-    span = table.last - table.first + 1
-    step = -(-span // _SAMPLES)
-    arguments = np.arange(table.first, table.last + 1, step, dtype=np.int64)
-    inside = arguments[(arguments >= low) & (arguments <= high)]
-    inside = inside if inside.size else arguments
+    arguments = _sampled(table)
+    least, beyond_all = (-(-(end - table.first) // arguments.step) for end in (low, high + 1))
+    inside = _integers(arguments[max(least, 0) : max(beyond_all, 0)] or arguments)
 
-    def error(places: NDArray[np.int64], numbers: Numbers) -> float:
+    def error(places: NDArray[Any], numbers: Numbers) -> float:
         with np.errstate(all="ignore"):
             found = np.abs(approximation(table, places) - value(numbers * unit))
         return math.inf if np.isnan(found).any() else float(found.max())
 
     def beyond(end: int, argument: int) -> float:
-        """Beyond an end the table stays; an argument there can have more than 63 bits."""
+        """Beyond an end the table stays."""
         numbers = np.linspace(float(end), float(argument), 257)
-        return error(np.full(numbers.shape, end), numbers)
+        return error(np.full(numbers.shape, end, dtype=object), numbers)
 
     within = np.abs(approximation(table, inside) - value(inside.astype(np.float64) * unit))
     return replace(
@@ -330,12 +328,32 @@ def _with_errors(
     )
 
 
-def approximation(table: PiecewiseLinear, arguments: NDArray[np.int64]) -> Numbers:
-    """Return what the table gives, as numbers; for arguments in units of 2 ** -argument_bits."""
-    position = np.clip(arguments, table.first, table.last) - table.first
-    index = position >> table.segment_bits
-    offset = position - (index << table.segment_bits)
-    entries, differences = np.array(table.entries), np.array(table.differences)
+def _sampled(table: PiecewiseLinear) -> range:
+    """Return arguments all over what a table covers; they can have more than 63 bits."""
+    span = table.last - table.first + 1
+    return range(table.first, table.last + 1, -(-span // _SAMPLES))
+
+
+def _integers(values: range) -> NDArray[Any]:
+    if max(abs(values[0]), abs(values[-1])) < _NARROW:
+        return np.arange(values.start, values.stop, values.step, dtype=np.int64)
+    return np.array(values, dtype=object)
+
+
+def approximation(table: PiecewiseLinear, arguments: NDArray[Any]) -> Numbers:
+    """Return what the table gives, as numbers; for arguments in units of 2 ** -argument_bits.
+
+    Arguments of more than 63 bits are Python's integers, in an array of objects.
+    """
+    gain = max(map(abs, table.differences))
+    largest = max(gain << table.segment_bits, *map(abs, table.entries), abs(table.first),
+                  abs(table.last), table.last - table.first)  # fmt: skip
+    kind = np.int64 if largest < _NARROW else object
+    arguments = arguments if kind is np.int64 else arguments.astype(object)
+    position = np.clip(arguments, table.first, table.last).astype(kind) - table.first
+    index = (position >> table.segment_bits).astype(np.int64)
+    offset = position - (index.astype(kind) << table.segment_bits)
+    entries, differences = np.array(table.entries, kind), np.array(table.differences, kind)
     result = entries[index] + (differences[index] * offset >> table.segment_bits)
     numbers: Numbers = np.ldexp(result.astype(np.float64), -table.entry_bits)
     return numbers
