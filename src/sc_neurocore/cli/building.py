@@ -60,6 +60,10 @@ def build(
             figures = [("module", of_neuron.top), *device_rows(of_neuron)]
             if of_neuron.bitstream:
                 figures.append(("bitstream", (directory / of_neuron.bitstream).as_posix()))
+            fmax_mhz = of_neuron.fmax_mhz
+            if frequency is not None and fmax_mhz is not None and not of_neuron.meets_timing:
+                figures.append(("missed", _missed(frequency, fmax_mhz)))
+                report.exit_code = CheckFailedError.exit_code
             report.result(of_neuron.as_dict(), figures)
             return
         directory = find_design(directory)

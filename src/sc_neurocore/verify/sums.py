@@ -109,6 +109,7 @@ def prove_sums(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult
     assumed = [
         "the numbers of the network are exact in 64 bits",
         f"“{ADDITIONS}”, which is proved apart",
+        "the memories hold the network's numbers: see “files”",
     ]
     if accelerator.geometry.delay_bits:
         assumed.append("a ring place is zero again when its sum is taken: see “accumulator”")
