@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -14,6 +15,7 @@ from sc_neurocore.cli.app import app
 from sc_neurocore.errors import ToolMissingError, UserError
 from sc_neurocore.training import RunOptions, TrainingOptions, run_sweep, train, train_run
 from sc_neurocore.training import sweep as module
+from sc_neurocore.training.sweep import trials
 
 OPTIONS = RunOptions(
     n_hidden=6, training=TrainingOptions(epochs=1, steps=3), validation_fraction=0.2
@@ -100,6 +102,11 @@ def test_a_trial_that_fails_is_a_row_and_the_others_go_on(tmp_path: Path) -> Non
         ({"seed": ()}, r"grid: seed = \(\): expected a list of values"),
         ({"seed": "01"}, "grid: seed = '01': expected a list"),
         ({"steps": (0,)}, "steps = 0"),
+        ({"seed": (0, 1, 0)}, r"grid: {'seed': 0} and {'seed': 0} are the same run"),
+        (
+            {"augment": (lambda frames, _: frames, lambda frames, _: 2 * frames)},
+            "are the same run: give each value once; functions are told apart by their names",
+        ),
     ],
 )
 def test_a_wrong_grid_is_refused_before_anything_is_trained(
@@ -110,13 +117,29 @@ def test_a_wrong_grid_is_refused_before_anything_is_trained(
     assert not (tmp_path / "no").exists()
 
 
+def test_numbers_of_numpy_name_the_trials_that_numbers_of_python_do() -> None:
+    grid: dict[str, Any] = {
+        "n_hidden": (4, 8),
+        "kernel_size": (3, 5),
+        "channels": ((2,), (3,)),
+        "dropout": (0.25, 0.5),
+        "test_fraction": (0.25, 0.5),
+    }
+    given: dict[str, Any] = {name: list(np.array(values)) for name, values in grid.items()}
+    given["channels"] = [tuple(each) for each in given["channels"]]
+    names = [each.name for each in trials("digits", OPTIONS, grid)]
+    assert len(set(names)) == 32
+    assert [each.name for each in trials("digits", OPTIONS, given)] == names
+
+
 def test_other_mistakes_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="backend = 'slurm': expected loky, threading, dask, ray"):
         run_sweep("digits", tmp_path, OPTIONS, GRID, backend="slurm")  # type: ignore[arg-type]
     with pytest.raises(UserError, match="jobs = 0"):
         run_sweep("digits", tmp_path, OPTIONS, GRID, jobs=0)
-    with pytest.raises(UserError, match="scheduler = 'a': backend 'loky' has none"):
-        run_sweep("digits", tmp_path, OPTIONS, GRID, jobs=2, scheduler="a")
+    for jobs in (1, 2):
+        with pytest.raises(UserError, match="scheduler = 'a': backend 'loky' has none"):
+            run_sweep("digits", tmp_path, OPTIONS, GRID, jobs=jobs, scheduler="a")
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(ToolMissingError, match="backend 'ray' needs the package ray"):
         run_sweep("digits", tmp_path, OPTIONS, GRID, backend="ray")

@@ -174,8 +174,8 @@ def train_epoch(
     """Pass once over a training set, for loops of one's own; `fit` is the loop with all options.
 
     The order of the samples comes from PyTorch's random numbers. The optimiser keeps its learning
-    rate; the options' epochs, seed, threads, schedule, average and keep do not matter. What else
-    there is to say is as for `fit`.
+    rate; the options' epochs, seed, threads, schedule, average, keep and sharpen do not matter.
+    What else there is to say is as for `fit`.
     """
     options = TrainingOptions() if options is None else options
     check_call(net, options, None)

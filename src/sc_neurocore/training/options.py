@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
+import numpy as np
 from torch import Generator, Tensor
 
 from sc_neurocore.errors import UserError
@@ -197,9 +198,9 @@ class RunOptions:
             raise UserError(
                 f"training = {shown(self.training)}: expected TrainingOptions(epochs=10, ...)"
             )
-        for name in ("n_hidden", "n_layers", "kernel_size"):
-            as_whole(name, getattr(self, name))
-        as_whole("max_delay", self.max_delay, 0)
+        for name in ("n_hidden", "n_layers", "kernel_size", "max_delay"):
+            least = 0 if name == "max_delay" else 1
+            object.__setattr__(self, name, as_whole(name, getattr(self, name), least))
         if not isinstance(self.data, Mapping):
             raise UserError(
                 f"data = {shown(self.data)}: expected what the loader takes, by name, such as "
@@ -211,11 +212,11 @@ class RunOptions:
                 f"a network description can hold; `fit` takes every loss"
             )
         for name in ("dropout", "validation_fraction"):
-            check_numbers(**{name: getattr(self, name)})
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(
-                    f"{name} = {getattr(self, name)}: expected 0 or more, and less than 1"
-                )
+            value = getattr(self, name)
+            check_numbers(**{name: value})
+            if not 0 <= value < 1:
+                raise UserError(f"{name} = {value}: expected 0 or more, and less than 1")
+            object.__setattr__(self, name, float(value))
 
 
 def check_run_options(options: Any) -> None:
@@ -236,6 +237,8 @@ def plain(value: Any) -> Any:
         return content if is_ours else {"kind": type(value).__name__, **content}
     if value is None or isinstance(value, str | int | float):
         return value
+    if isinstance(value, np.generic | np.ndarray):  # by its type alone, 3 would be the same as 4
+        return value.tolist()
     return getattr(value, "__qualname__", type(value).__qualname__)
 
 

@@ -35,6 +35,7 @@ TABLE_NAME = "sweep.csv"
 TRIALS = "trials"
 
 Backend: TypeAlias = Literal["loky", "threading", "dask", "ray"]
+_WITHOUT_SCHEDULER = ("loky", "threading")
 _NOT_HERE = {"training", "data"}
 
 
@@ -63,7 +64,8 @@ def trials(dataset: str, options: RunOptions, grid: Mapping[str, Sequence[Any]])
             "n_hidden": (64, 128)}.
 
     Raises:
-        UserError: For a name that is no option, an option without values, or a value that is wrong.
+        UserError: For a name that is no option, an option without values, a value that is wrong, or
+            two points of which one is the other.
     """
     if dataset not in DATASETS:
         raise UserError(f"no data set {shown(dataset)}; known: {', '.join(DATASETS)}")
@@ -79,15 +81,21 @@ def trials(dataset: str, options: RunOptions, grid: Mapping[str, Sequence[Any]])
             raise UserError(f"grid: no option {name!r}; known: {known}")
         if isinstance(values, str) or not isinstance(values, Sequence) or not values:
             raise UserError(f"grid: {name} = {shown(values)}: expected a list of values")
-    found = []
+    found: dict[str, Trial] = {}
     for point in itertools.product(*grid.values()):
         chosen: dict[str, Any] = dict(zip(grid, point, strict=True))
         training = {name: value for name, value in chosen.items() if name in of_training}
         run = {name: value for name, value in chosen.items() if name in of_run}
         each = replace(options, training=replace(options.training, **training), **run)
         text = json.dumps([dataset, plain(each)], sort_keys=True)
-        found.append(Trial(chosen, each, hashlib.sha256(text.encode()).hexdigest()[:12]))
-    return found
+        name = hashlib.sha256(text.encode()).hexdigest()[:12]
+        if name in found:  # they would share a folder, and one be taken for the other
+            raise UserError(
+                f"grid: {shown(found[name].values)} and {shown(chosen)} are the same run: give "
+                f"each value once; functions are told apart by their names alone"
+            )
+        found[name] = Trial(chosen, each, name)
+    return list(found.values())
 
 
 def run_sweep(
@@ -129,12 +137,17 @@ def run_sweep(
     jobs = as_whole("jobs", jobs)
     if backend not in get_args(Backend):
         raise UserError(f"backend = {shown(backend)}: expected {', '.join(get_args(Backend))}")
+    if scheduler is not None and backend in _WITHOUT_SCHEDULER:
+        raise UserError(
+            f"scheduler = {shown(scheduler)}: backend {backend!r} has none; take 'dask' or 'ray', "
+            f"or leave it out"
+        )
     out = Path(out)
     points = trials(dataset, options, grid)
     rows: list[dict[str, Any] | None] = [None] * len(points)
     asked = {"dataset": dataset, "options": plain(options), "grid": plain(dict(grid))}
     with sole_writer(out, "sweep"), ExitStack() as stack:
-        alone = jobs == 1 and backend in ("loky", "threading")
+        alone = jobs == 1 and backend in _WITHOUT_SCHEDULER
         if not alone:
             stack.enter_context(_cluster(backend, jobs, scheduler))
             stack.enter_context(joblib.parallel_config(backend=backend, n_jobs=jobs))
@@ -215,8 +228,6 @@ def _cluster(backend: str, jobs: int, scheduler: str | None) -> Iterator[None]:
         finally:
             ray.shutdown()
     else:
-        if scheduler is not None:
-            raise UserError(f"scheduler = {scheduler!r}: backend {backend!r} has none")
         yield
 
 
