@@ -1,5 +1,6 @@
 """Convolutions on the engine: where neurons stand, what they see, and where their weights lie."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -27,7 +28,13 @@ from sc_neurocore.network import (
 )
 from sc_neurocore.network.folding import one_map_each
 from sc_neurocore.network.layers.windows import Windows
-from sc_neurocore.verify.windows import Tables, modelled_sums, random_values, walked_sums
+from sc_neurocore.verify.windows import (
+    Tables,
+    modelled_sums,
+    other_sums,
+    random_values,
+    walked_sums,
+)
 
 
 @pytest.mark.parametrize("layout", [Layout(5, 2, 3), Layout(8, 1, 4), Layout(1, 3, 3), Layout(7)])
@@ -81,6 +88,28 @@ def test_tables_and_weights_make_the_sums_of_the_integer_model(
         sums = walked_sums(tables, geometry, weights, delays, number, values)
         wanted = modelled_sums(network.layers[number], values, len(sums))
         assert sums.tolist() == wanted.tolist(), (number, layer)
+
+
+@pytest.mark.parametrize("size", range(2, 9))
+def test_an_input_that_is_not_joined_is_noticed(size: int) -> None:
+    """Of joined inputs only the largest is seen: each must have been it."""
+    network = _network(
+        MaxPool2d(size=(size, size)),
+        Conv2d(weight=_ones(1, 1, 1, 1)),
+        Population(neuron=LIF),
+        Flatten(),
+        Dense(weight=_ones(1, 1)),
+        shape=(1, size, size),
+        bits=1,
+    )
+    geometry = plan(network, 1)
+    tables = Tables.planned(geometry)
+    assert list(other_sums(tables, geometry, network)) == []
+    for axis in ("row", "column"):
+        (offset, rows, joined), *rest = tables.taps[axis]
+        assert joined == size - 1
+        taps = {**tables.taps, axis: [(offset, rows, joined - 1), *rest]}
+        assert list(other_sums(replace(tables, taps=taps), geometry, network))
 
 
 def _network(*layers: object, shape: tuple[int, ...] = (2, 6, 6), bits: int = 4) -> IntegerNetwork:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from pathlib import Path
 from threading import Lock
 
 from sc_neurocore.errors import CheckFailedError, ToolFailedError
@@ -28,7 +29,14 @@ from sc_neurocore.verify.elaborated import (
     table,
 )
 from sc_neurocore.verify.result import ProofResult
-from sc_neurocore.verify.windows import RANDOM_BITS, TRIALS, Tables, other_sums, read_tables
+from sc_neurocore.verify.windows import (
+    JOINED_BITS,
+    RANDOM_BITS,
+    TRIALS,
+    Tables,
+    other_sums,
+    read_tables,
+)
 
 NAME = "files: sizes, tables and numbers are those of the network"
 ENGINE, LAYERS, WINDOWS = "engine", "layers", "windows"
@@ -75,12 +83,18 @@ def check_emitted(design: Design) -> ProofResult:
         f"falling edge, no asynchronous reset, nothing undriven"
     )
     if accelerator.geometry.windows:
+        walked = "each layer" if accelerator.geometry.walks_frame else "each layer but the first"
         detail += (
-            f"; and what the tables of windows and the weights make of {TRIALS} arrays of random "
-            f"numbers in front of each layer is what the integer model's layers make of them: a "
-            f"tap that is missing, twice or elsewhere, or another weight, would stay unseen with a "
-            f"probability below 2 ** -{TRIALS * RANDOM_BITS - 24}"
+            f"; and what the tables of windows and the weights make of random numbers in front of "
+            f"{walked} is what the integer model's layers make of them: a tap that is missing, "
+            f"twice or elsewhere, or another weight, would stay unseen with a probability below "
+            f"2 ** -{TRIALS * RANDOM_BITS - 24}"
         )
+        if accelerator.geometry.joins:
+            detail += (
+                f", and one input too many or too few among those that are joined by OR with one "
+                f"of at most 2 ** -{JOINED_BITS}"
+            )
     if differences:
         rest = len(differences) - _MOST_NAMED
         more = f"; and {rest} more" if rest > 0 else ""
@@ -135,9 +149,10 @@ def parameters_of(accelerator: Accelerator, module: str) -> list[dict[str, int]]
     """Return the numbers that the emitted core gives a module's parameters.
 
     Returns:
-        One set for each way in which the module is there; none if it is not.
+        One set for each way in which the module is there; none if the design has no such file.
 
     Raises:
+        CheckFailedError: If its file is there and nothing uses it.
         ToolMissingError, ToolTimeoutError, ToolFailedError: As `elaborate`.
     """
     found: list[dict[str, int]] = []
@@ -145,6 +160,12 @@ def parameters_of(accelerator: Accelerator, module: str) -> list[dict[str, int]]
         numbers = {k: v for k, v in instance.parameters.items() if isinstance(v, int)}
         if instance.module == module and numbers not in found:
             found.append(numbers)
+    file = Path(SOURCES) / f"{module}.v"
+    if not found and file in accelerator.verilog:
+        raise CheckFailedError(
+            f"{accelerator.directory / file} is a part of {accelerator.top}, but nothing in the "
+            f"design uses it: take back what was edited, or compile again"
+        )
     return found
 
 

@@ -3,11 +3,14 @@
 A layer is a linear map of what comes in. The map that tables and weight memory make, and the one
 that the integer model's own layers make, are both applied to the same random numbers: where the
 maps differ in one weight, sums are equal with a probability of at most 1 in 2 ** 24 for each
-neuron and trial. So no formula of the generator is taken for granted.
+neuron and trial. So no formula of the generator is taken for granted. Of inputs that are joined by
+OR only the largest is seen: where there are some, so many trials are made that each will have been
+the largest.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +29,9 @@ Integers = NDArray[np.int64]
 RANDOM_BITS = 24
 """Of a random number; sums of these times weights are exact in float64."""
 TRIALS = 4
+JOINED_BITS = 24
+"""That one input too many or too few among joined ones stays unseen: 1 in 2 ** 24 at most."""
+_AT_A_TIME = 64
 _AXES = ("row", "column")
 
 
@@ -127,14 +133,32 @@ def other_sums(tables: Tables, g: Geometry, network: IntegerNetwork) -> Iterator
     for number, layer in enumerate(g.layers):
         if layer.takes_frame and not g.walks_frame:
             continue
-        values = random_values(network, number, TRIALS, seed=number)
-        try:
-            sums = walked_sums(tables, g, weights, delays, number, values)
-        except ValueError as error:
-            yield str(error)
-            continue
-        if (sums != modelled_sums(network.layers[number], values, len(sums))).any():
-            yield f"the windows of layer {number} see other inputs than its neurons do"
+        trials = _trials(tables, number)
+        for begin in range(0, trials, _AT_A_TIME):
+            count = min(_AT_A_TIME, trials - begin)
+            values = random_values(network, number, count, seed=(number, begin))
+            try:
+                sums = walked_sums(tables, g, weights, delays, number, values)
+            except ValueError as error:
+                yield str(error)
+                break
+            if (sums != modelled_sums(network.layers[number], values, len(sums))).any():
+                yield f"the windows of layer {number} see other inputs than its neurons do"
+                break
+
+
+def _trials(tables: Tables, number: int) -> int:
+    """Return how many arrays of random numbers are put in front of a layer."""
+    if not tables.layers[number]["joins"]:
+        return TRIALS
+    joined = 1
+    for axis in _AXES:
+        seen = {
+            tap for first, last in tables.places[axis][number] for tap in range(first, last + 1)
+        }
+        joined *= 1 + max(tables.taps[axis][tap][2] for tap in seen)
+    # With one too many, any of them is the largest with the same probability.
+    return max(TRIALS, math.ceil(-JOINED_BITS / math.log2(joined / (joined + 1))))
 
 
 @dataclass(frozen=True)
@@ -253,7 +277,9 @@ def _steps(layer: IntegerLayer, first: NDArray[Any], reach: int) -> NDArray[Any]
     return np.stack(found)
 
 
-def random_values(network: IntegerNetwork, number: int, trials: int, seed: int) -> Integers:
+def random_values(
+    network: IntegerNetwork, number: int, trials: int, seed: int | tuple[int, int]
+) -> Integers:
     """Return random numbers in place of what comes in to a layer, (trials, values)."""
     shape = trials, network.layers[number].inputs
     return np.random.default_rng(seed).integers(1, 1 << RANDOM_BITS, shape)
