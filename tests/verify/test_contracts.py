@@ -117,6 +117,9 @@ def test_the_modules_of_a_design_keep_theirs(
     names = {path.stem for path in accelerator.verilog}
     results += [prove_contract(accelerator, CONTRACTS[each]) for each in names & CONTRACTS.keys()]
     assert [each for each in results if each.status != "proved" or each.bound] == []
+    # What a module counts on is no part of the claim, and the claim says so.
+    of_others = [each.assumptions[0] for each in results if "fair_now" in "".join(each.assumptions)]
+    assert len(of_others) == len(names & CONTRACTS.keys() - {"snn_product"})
 
 
 def test_a_broken_module_of_a_design_is_refuted_in_words(
@@ -129,6 +132,33 @@ def test_a_broken_module_of_a_design_is_refuted_in_words(
     result = prove_contract(accelerator, contract)
     assert result.status == "refuted"
     assert "assert" in result.detail
+
+
+def test_a_module_that_nothing_uses_is_no_proof(
+    make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("yosys")
+    accelerator = render_accelerator(make_network([6, 9, 3], steps=5), 4).write(tmp_path)
+    path = tmp_path / "rtl/snn_engine.v"
+    head, instance = path.read_text().split("    snn_spikes #(")
+    path.write_text(head + "    assign spikes = gather_address;\n" + instance.split(");", 2)[2])
+    with pytest.raises(CheckFailedError, match="is a part of tiny"):
+        prove_contract(accelerator, CONTRACTS["snn_spikes"])
+
+
+def test_units_with_other_currents_are_no_proof(
+    make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path, change: Change
+) -> None:
+    require_tool("yosys")
+    network = make_network([6, 9, 3], steps=5)
+    accelerator = render_accelerator(network, 4, units=2).write(tmp_path)
+    change(
+        tmp_path / "rtl/snn_neurons.v",
+        ".LEFT_SHIFT(LEFT_SHIFT), .SHIFT",
+        ".LEFT_SHIFT(unit), .SHIFT",
+    )
+    with pytest.raises(CheckFailedError, match="with 2 sets of parameters"):
+        prove_currents(accelerator, network)
 
 
 def test_a_current_of_another_rule_is_refuted(

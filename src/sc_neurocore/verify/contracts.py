@@ -24,7 +24,7 @@ from sc_neurocore.verify.contract_table import Contract, Numbers
 from sc_neurocore.verify.emitted import parameters_of
 from sc_neurocore.verify.result import ProofResult
 
-_HELD = "held_parts.v"
+_HELD, _FAIR = "held_parts.v", "fair_now"
 _SEARCH = 24  # clocks from the reset on, in which a broken contract shows
 _MODULE = re.compile(r"^module (\w+) .*?^endmodule$", re.DOTALL | re.MULTILINE)
 
@@ -41,17 +41,19 @@ def prove_contract(
             `unknown`.
 
     Raises:
+        CheckFailedError: If the design does not use the module, or it has another contract than we
+            wrote.
         ToolMissingError: If Yosys, python-sat, SymbiYosys or z3 is not installed.
         ToolFailedError: If one of them cannot read the design.
     """
     began = time.perf_counter()
-    found = parameters_of(accelerator, contract.module)
+    found, sources = parameters_of(accelerator, contract.module), sources_of(accelerator)
     results = []
     for number, parameters in enumerate(found):
         folder = accelerator.directory / "proof" / f"{contract.module}_{number}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        setup = prepare_alone(folder, contract, parameters, sources_of(accelerator))
+        setup = prepare_alone(folder, contract, parameters, sources)
         results.append(
             prove(
                 folder,
@@ -70,7 +72,7 @@ def prove_contract(
         worst,
         seconds=round(time.perf_counter() - began, 3),
         detail=f"{worst.detail}{_as_words(contract, found) if worst.status == 'proved' else ''}",
-        assumptions=contract.rests_on,
+        assumptions=(*_of_others(contract, sources), *contract.rests_on),
         figures={"ways": len(found)},
     )
 
@@ -123,6 +125,16 @@ def prepare_alone(
         "formalff -clk2ff -ff2anyinit",
         f"prep -top {contract.module}",
     ]
+
+
+def _of_others(contract: Contract, sources: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what a contract takes for granted of the modules around it, in words."""
+    if _FAIR not in sources[contract.module]:
+        return ()
+    return (
+        f"the modules around it do what it counts on: “{_FAIR}” in {contract.module}.v; that they "
+        f"do is no part of this claim",
+    )
 
 
 def _as_words(contract: Contract, found: Sequence[Numbers]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 
+from sc_neurocore.errors import CheckFailedError
 from sc_neurocore.fixed.lowering import CURRENT
 from sc_neurocore.fixed.network import IntegerNetwork, requantize
 from sc_neurocore.fixed.program import Port, Program, ProgramBuilder
@@ -35,10 +36,16 @@ def prove_currents(
         timeout: Seconds after which the answer is `unknown`.
 
     Raises:
+        CheckFailedError: If neuron units have different circuits, or none.
         ToolMissingError: If Yosys, python-sat, SymbiYosys or z3 is not installed.
         ToolFailedError: If one of them cannot read the design.
     """
-    (sizes,) = parameters_of(accelerator, _MODULE)
+    sizes, *others = parameters_of(accelerator, _MODULE)
+    if others:
+        raise CheckFailedError(
+            f"{_MODULE} is in {accelerator.top} with {1 + len(others)} sets of parameters, where "
+            f"all neuron units have the same: take back what was edited, or compile again"
+        )
     text = sources_of(accelerator)[_MODULE]
     check_block(_MODULE, text)
     reference = _currents(network, sizes["TOTAL_BITS"])
