@@ -137,6 +137,7 @@ def test_whole_floats_are_not_taken_for_units_where_units_are_fractions(tmp_path
         (np.array([{}]), SEQUENCE, "Python objects, which are not read"),
         (WHOLE.astype(complex), SEQUENCE, "holds complex128; expected whole numbers"),
         (np.array(["a"]), SEQUENCE, "holds <U1"),
+        (np.zeros(3, [("a", "f8")]), SEQUENCE, r"holds \[\('a', '<f8'\)\]; expected whole numbers"),
     ],
 )
 def test_inputs_that_do_not_fit(
@@ -204,6 +205,9 @@ def test_a_header_that_promises_too_much_takes_no_memory(tmp_path: Path) -> None
     path = saved(tmp_path, WHOLE)
     path.write_bytes(path.read_bytes().replace(b"(7, 5, 2, 3)", b"(9999999999,)", 1))
     with pytest.raises(DataError, match=r"damaged|cut short"):
+        load_samples(path, SEQUENCE)
+    path.write_bytes(b"\x93NUMPY\x02\x00" + (1 << 31).to_bytes(4, "little") + b"{" * 20_000)
+    with pytest.raises(DataError, match="reading array header, expected 2147483648 bytes"):
         load_samples(path, SEQUENCE)
 
 

@@ -6,19 +6,20 @@ packed is unpacked, up to a limit. Nothing in a file can run code: objects are r
 
 from __future__ import annotations
 
-import ast
 import io
 import math
 import os
 import struct
+import tokenize
 import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
+from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
 from numpy.typing import NDArray
 
 from sc_neurocore.errors import DataError
@@ -29,6 +30,7 @@ MAXIMUM_UNPACKED = 1 << 30
 """Bytes of an array that was packed, which memory must hold."""
 MAXIMUM_ARRAYS = 1000
 _MAXIMUM_HEADER = 10_000
+"""Bytes at the start of an array that its header must be within; more are not read."""
 _MAXIMUM_AXES = 10
 _AT_ONCE = 1 << 24
 _NPY, _ZIP = b"\x93NUMPY", b"PK"
@@ -38,7 +40,7 @@ _DAMAGES = (
     EOFError,
     LookupError,
     MemoryError,
-    NotImplementedError,
+    NotImplementedError,  # zipfile, of a compression that it does not know
     OSError,
     RecursionError,
     RuntimeError,
@@ -46,10 +48,13 @@ _DAMAGES = (
     TypeError,
     ValueError,
     struct.error,
+    tokenize.TokenError,  # NumPy, of a header that is no Python
     zipfile.BadZipFile,
     zlib.error,
 )
 """What Python and NumPy raise where bytes are not what they claim to be."""
+_READERS = {(1, 0): read_array_header_1_0, (2, 0): read_array_header_2_0}
+"""Of headers, by the version of the format."""
 
 
 def read_arrays(
@@ -136,9 +141,8 @@ def _member(path: Path, file: IO[bytes], archive: zipfile.ZipFile, info: zipfile
             )
         with archive.open(info) as packed:
             content = packed.read(info.file_size + 1)
-        stream = io.BytesIO(content)
-        shape, order, dtype = _header(stream, len(content), where)
-        array = np.frombuffer(content, dtype, math.prod(shape), stream.tell())
+        shape, order, dtype, length = _header(content[:_MAXIMUM_HEADER], len(content), where)
+        array = np.frombuffer(content, dtype, math.prod(shape), length)
         return array.reshape(shape, order=order)
     # The archive's own reader has no place of a member's first byte to map.
     file.seek(info.header_offset)
@@ -163,42 +167,44 @@ def _member(path: Path, file: IO[bytes], archive: zipfile.ZipFile, info: zipfile
 
 def _mapped(path: Path, file: IO[bytes], start: int, end: int, where: str) -> Array:
     file.seek(start)
-    shape, order, dtype = _header(file, end, where)
+    header = file.read(min(end - start, _MAXIMUM_HEADER))
+    shape, order, dtype, length = _header(header, end - start, where)
     if not math.prod(shape):
         return np.zeros(shape, dtype)
-    return np.memmap(path, dtype, "r", file.tell(), shape, order)
+    return np.memmap(path, dtype, "r", start + length, shape, order)
 
 
-def _header(file: IO[bytes], end: int, where: str) -> tuple[tuple[int, ...], Any, np.dtype[Any]]:
-    """Read the header of an .npy file up to its data, which are checked to be there."""
-    start = file.read(8)
-    if start not in (_NPY + b"\x01\x00", _NPY + b"\x02\x00"):
-        raise DataError(f"{where}: starts with {start!r}: expected .npy of version 1.0 or 2.0")
-    width = "<H" if start[6] == 1 else "<I"
-    (length,) = struct.unpack(width, file.read(struct.calcsize(width)))
-    if length > _MAXIMUM_HEADER:
-        raise DataError(f"{where}: a header of {length} bytes: damaged?")
+def _header(
+    start: bytes, size: int, where: str
+) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype[Any], int]:
+    """Return what an .npy file's header says, and its length; that the data are there is checked.
+
+    Args:
+        start: Its first `_MAXIMUM_HEADER` bytes.
+        size: Of the whole file, in bytes.
+        where: What it is called.
+    """
+    stream = io.BytesIO(start)
+    reader = _READERS.get(read_magic(stream))
+    if reader is None:
+        raise DataError(
+            f"{where}: starts with {start[:8]!r}: expected .npy of version 1.0 or 2.0; {_ADVICE}"
+        )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of damaged literals
-        header = ast.literal_eval(file.read(length).decode("latin-1"))
-        description, fortran, shape = (header[key] for key in ("descr", "fortran_order", "shape"))
-        if not isinstance(description, str):
-            raise DataError(f"{where}: it holds {description!r}; {_of_numbers()}")
-        dtype = np.dtype(description)
-    if not isinstance(shape, tuple) or any(type(each) is not int for each in shape):
-        raise DataError(f"{where}: shape {shape!r}: expected whole numbers; damaged?")
+        warnings.simplefilter("ignore")  # of damaged literals, and of Python 2
+        shape, fortran, dtype = reader(stream)
     if dtype.hasobject:
         raise DataError(f"{where}: it holds Python objects, which are not read; {_of_numbers()}")
-    if dtype.kind not in "buif" or dtype.itemsize > 8 or dtype.shape:
+    if dtype.kind not in "buif" or dtype.itemsize > 8:
         raise DataError(f"{where}: it holds {dtype}; {_of_numbers()}")
     if len(shape) > _MAXIMUM_AXES or any(not 0 <= each < 1 << 48 for each in shape):
         raise DataError(f"{where}: shape {shape}: expected at most {_MAXIMUM_AXES} axes; damaged?")
-    needed, there = math.prod(shape) * dtype.itemsize, end - file.tell()
+    needed, there = math.prod(shape) * dtype.itemsize, size - stream.tell()
     if needed > there:
         raise DataError(
             f"{where}: shape {shape} of {dtype} is {needed} bytes, and {there} are there: cut short"
         )
-    return shape, "F" if fortran else "C", dtype
+    return shape, "F" if fortran else "C", dtype, stream.tell()
 
 
 def _of_numbers() -> str:
