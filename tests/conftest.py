@@ -6,9 +6,10 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -67,12 +68,28 @@ def require_tool() -> Callable[..., None]:
     def require(*names: str) -> None:
         for name in names:
             if not is_available(name):
-                reason = f"needs {name}, which is not installed (sc-neurocore doctor says how)"
-                if os.environ.get("CI"):
-                    pytest.fail(f"in CI nothing may be skipped: {reason}")
-                pytest.skip(reason)
+                _leave_out(f"needs {name}, which is not installed (sc-neurocore doctor says how)")
 
     return require
+
+
+@pytest.fixture
+def require_package() -> Callable[[str], Any]:
+    """Import a module, or skip the test when it is missing; in CI that is a failure."""
+
+    def require(name: str) -> Any:
+        try:
+            return import_module(name)
+        except ImportError as error:
+            _leave_out(f"needs {name} ({error}), which make setup installs")
+
+    return require
+
+
+def _leave_out(reason: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(f"in CI nothing may be skipped: {reason}")
+    pytest.skip(reason)
 
 
 @pytest.fixture

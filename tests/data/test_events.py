@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,12 @@ from sc_neurocore.data.events import frames_of
 from sc_neurocore.errors import DataError, ToolMissingError, UserError
 from sc_neurocore.network import load_description
 
-try:
-    import tonic.transforms
-except ImportError as error:  # pip install 'sc-neurocore[events]'
-    if os.environ.get("CI") == "true":
-        raise
-    pytest.skip(f"tonic is not installed: {error}", allow_module_level=True)
+
+@pytest.fixture(autouse=True)
+def transforms(require_package: Callable[[str], Any]) -> Any:
+    """What tonic makes of events itself."""
+    return require_package("tonic.transforms")
+
 
 FIELDS = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
 
@@ -102,15 +101,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield folder
 
 
-def test_nmnist_is_what_was_written_binned_as_tonic_does(tmp_path: Path) -> None:
+def test_nmnist_is_what_was_written_binned_as_tonic_does(tmp_path: Path, transforms: Any) -> None:
     written = write_nmnist(tmp_path)
     data = load_nmnist(str(tmp_path), bits=4)
     assert data.shape == (2, 34, 34)
     assert data.inputs.shape == (40, 20, 2, 34, 34)
     assert data.n_classes == 10
-    to_frame = tonic.transforms.ToFrame(
-        sensor_size=(34, 34, 2), time_window=15_000, end_time=300_000
-    )
+    to_frame = transforms.ToFrame(sensor_size=(34, 34, 2), time_window=15_000, end_time=300_000)
     samples = written["train"] + written["test"]
     for index, (events, label) in enumerate(samples):
         kept = events[events["t"] < 300_000]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -78,15 +78,11 @@ def network(shape: tuple[int, ...]) -> SpikingSequential:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("bits", [1, 4])
 @pytest.mark.parametrize("shape", [(12,), (2, 8, 8)])
-def test_the_measures_are_those_of_neurobench(shape: tuple[int, ...], bits: int) -> None:
-    try:
-        from neurobench.metrics.static import ConnectionSparsity, Footprint
-        from neurobench.metrics.workload import ActivationSparsity, SynapticOperations
-        from neurobench.models import TorchModel
-    except ImportError as error:  # pip install --no-deps neurobench: see CONTRIBUTING.md
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"neurobench is not installed: {error}")
+def test_the_measures_are_those_of_neurobench(
+    shape: tuple[int, ...], bits: int, require_package: Callable[[str], Any]
+) -> None:
+    static = require_package("neurobench.metrics.static")
+    measures = require_package("neurobench.metrics.workload")
     net = network(shape)
     generator = np.random.default_rng(1)
     inputs = generator.integers(0, 1 << bits, (STEPS, SAMPLES, *shape)).astype(np.uint8)
@@ -96,16 +92,16 @@ def test_the_measures_are_those_of_neurobench(shape: tuple[int, ...], bits: int)
     found = measure_workload(net.to_description("net", coding, STEPS), inputs)
 
     x = torch.from_numpy(inputs.astype(np.float32)).transpose(0, 1) / (1 << coding.fraction_bits)
-    model = TorchModel(Stepped(net))
+    model = require_package("neurobench.models").TorchModel(Stepped(net))
     model.add_activation_module(Fire)
     model.register_hooks()
-    sparsity, operations = ActivationSparsity(), SynapticOperations()
+    sparsity, operations = measures.ActivationSparsity(), measures.SynapticOperations()
     with torch.no_grad():
         answer = model(x)
     data = (x, torch.zeros(SAMPLES))
     counted = operations(model, answer, data)
-    assert found.footprint == Footprint()(model)
-    assert round(found.connection_sparsity, 4) == ConnectionSparsity()(model)
+    assert found.footprint == static.Footprint()(model)
+    assert round(found.connection_sparsity, 4) == static.ConnectionSparsity()(model)
     assert found.connection_sparsity > 0.1
     assert found.activation_sparsity == pytest.approx(sparsity(model, answer, data), abs=1e-12)
     assert 0 < found.activation_sparsity < 1
