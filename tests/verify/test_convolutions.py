@@ -23,12 +23,14 @@ from sc_neurocore.network import (
     MaxPool2d,
     NetworkDescription,
     Population,
+    Recurrent,
 )
 from sc_neurocore.network.folding import one_map_each
 from sc_neurocore.tools.programs import run
 from sc_neurocore.verify.control import prove_control
 from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate, extreme_inputs
 from sc_neurocore.verify.emitted import check_emitted
+from sc_neurocore.verify.memory_contracts import prove_memories
 from sc_neurocore.verify.simulators import SIMULATORS, SimulatorName
 from sc_neurocore.verify.sums import prove_additions
 from sc_neurocore.verify.walking import prove_windows
@@ -193,11 +195,45 @@ def test_faults_are_found(
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
+    assert not _still_holds(accelerator, small)
+
+
+OF_STEPS = {
+    "own spikes are those of this step": (
+        "fetch_is_own ? !step[0] : step[0], word}",
+        "step[0], word}",
+    ),
+    "what comes in is of the step before": (
+        "fetch_is_own ? !step[0] : step[0], word}",
+        "!step[0], word}",
+    ),
+    "all steps in one bank": (
+        "assign gather_address = {step[0], this_word};",
+        "assign gather_address = {1'b0, this_word};",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", OF_STEPS)
+def test_faults_in_the_banks_of_steps_are_found(
+    fault: str, change: Change, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("iverilog")
+    described = _described()
+    own = np.random.default_rng(4).normal(0, 0.4, (4, 4))
+    layers = (*described.layers[:-1], Recurrent(neuron=LIF, weight=own))
+    network = quantize(described.model_copy(update={"layers": layers}), "Q8.8", 8)
+    accelerator = render_accelerator(network, 4, "step-outer", units=2).write(tmp_path)
+    assert _result(accelerator, network).holds
+    change(tmp_path / "rtl" / "snn_engine.v", *OF_STEPS[fault])
+    assert not _still_holds(accelerator, network)
+
+
+def _still_holds(accelerator: Accelerator, network: IntegerNetwork) -> bool:
     try:
-        holds = _result(accelerator, small).holds
+        return _result(accelerator, network).holds
     except ToolFailedError as error:  # it gets stuck, or something unknown is in what it says
-        holds = "no result" not in str(error) and "unknown" not in str(error)
-    assert not holds
+        return "no result" not in str(error) and "unknown" not in str(error)
 
 
 def _result(accelerator: Accelerator, network: IntegerNetwork) -> CosimulationResult:
@@ -218,6 +254,17 @@ def test_claims_about_windows_are_proved(
     assert result.status == "proved" and result.engine.startswith("k-induction")
     if claim == "control":  # what is not shown of such a network is said
         assert "is not shown of a network with windows" in result.detail
+
+
+@pytest.mark.parametrize("seed", [4, 14], ids=["one row", "one place"])
+def test_images_of_one_row_and_of_one_place_are_proved(
+    seed: int, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    """Their address is wider than some of their memories, and they have no second row."""
+    require_tool("yosys")
+    accelerator = compile_network(draw_network(seed), tmp_path, lanes=4, allow=["all"]).accelerator
+    assert {layer.layout.rows for layer in accelerator.geometry.layers} == {1}
+    assert [prove_windows(accelerator).status, prove_memories(accelerator).status] == ["proved"] * 2
 
 
 UNTRUE = {

@@ -22,6 +22,10 @@
 // of the step before, delayed sums may wait in rings, inputs may be different in every step, and a
 // sample may end as soon as some neuron has had ENOUGH spikes.
 //
+// With WINDOWS, in a network with convolutions, snn_window.v stands between controller and scanner: the
+// controller goes from group to group, and it names the words that each group sees, with their rows of
+// weights. Spikes lie place after place then, and with WALKS_FRAME the values of a frame do, too.
+//
 // What comes in and a layer's own spikes meet in one sum. Where their weights have different units,
 // the input's value is shifted left by `layer_gain` or `layer_own_gain`, which brings the product to the
 // finer unit.
@@ -34,7 +38,8 @@
 // Contract
 //   - One clock, synchronous reset (at least one clock, before the first frame).
 //   - in_*, out_*: a transfer happens in a clock in which valid and ready are high. A frame has
-//     last_beat + 1 beats of BEAT values, in the order of their index, the first in the low bits.
+//     last_beat + 1 beats of BEAT values, in the order of their index, the first in the low bits; with
+//     WALKS_FRAME place by place, all channels of one, its last beat filled up with zeros, before the next.
 //     With IS_STATIC one frame gives one result, otherwise last_step + 1 frames do, one per step.
 //     Results come in the order of their frames. A frame is taken in while the one before is worked
 //     on; but not where frames come per step and ENOUGH may end a sample: there in_ready waits for the
@@ -593,10 +598,10 @@ module snn_engine #(
     assign trace_layer = layer;
 
     // --------------------------------------------------- where spikes go: next layer, readout
-    // Where words lie. There are two banks. Group by group they take turns by layer; step by step they take
-    // turns by step: a layer reads the layer before it in this step's bank, and itself in the other one.
-    // With places, they lie one after the other. Otherwise each bank has one for every group of every
-    // step or, step by step, of every layer.
+    // Where words lie. Step by step there are two banks that take turns by step: a layer reads the layer
+    // before it in this step's bank, and itself in the other one. Group by group two banks take turns by
+    // layer; with windows there are no banks, and each layer has a region that its table names. In a bank
+    // words lie one after the other with windows, otherwise where layer or step, and group, say.
     localparam PLACE_BITS = STEP_OUTER != 0 ? LAYER_BITS : STEP_BITS;
     localparam STORE_BITS = WINDOWS == 0 ? 1 + PLACE_BITS + GROUP_BITS
                           : ADDRESS_BITS + (STEP_OUTER != 0 ? 1 : 0);
