@@ -146,6 +146,36 @@ def test_units_that_do_not_fit_are_refused_by_line(old: str, new: str, message: 
     assert re.search(r"line \d+: .*\n.*\n\s*\^", str(caught.value))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("input I : amp", "input I : nA", "what comes in is in pA, and this says 1000 times that"),
+        ("input I : amp", "input I : 5*amp", "says 5 times that"),
+        ("dt = 0.01*ms", "dt = 0.01", "dt is in no unit, and other numbers have units"),
+        ("dt = 0.01*ms", "dt = 0.01*mV", "dt is in mV"),
+        ("parameter VT", "parameter pV = 3\n    parameter VT", "declared below|is in no unit"),
+    ],
+)
+def test_numbers_in_other_units_than_they_are_read_in_are_refused(
+    old: str, new: str, message: str
+) -> None:
+    assert old in HH
+    text = HH.replace(old, new).replace("-90*mV", "-90*mV + 0*pV")
+    with pytest.raises(EquationError, match=message):
+        parse_neuron(text)
+
+
+def test_inputs_in_our_units_and_steps_beside_units() -> None:
+    assert parse_neuron(HH.replace("input I : amp", "input I : pA")) == parse_neuron(HH)
+    text = HH.replace("    parameter dt = 0.01*ms\n", "")
+    assert Neuron.from_equations(text, dt=0.01).parameters["dt"].default == 0.01
+
+
+def test_a_local_may_be_called_like_a_unit() -> None:
+    neuron = parse_neuron("neuron N\nstate v = 1\nlocal mS = v + I\nupdate v = mS\nspike v >= 99")
+    assert run(neuron, 2.0, 2)["v"].tolist() == [3, 5]
+
+
 def test_one_coherent_set_of_units() -> None:
     def size(text: str) -> float:
         neuron = parse_neuron(f"neuron N\nparameter p = {text}\nstate v = 0\nspike v > p")

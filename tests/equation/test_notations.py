@@ -46,13 +46,34 @@ def test_a_neuron_of_brian2_is_the_one_that_is_written_here() -> None:
         spike v > -40.4
         reset v = -70.6
         reset w = w + 80.5
-        refractory 2 holds v
+        refractory 1.9 holds v
     """)
     currents = np.full((5000, 1), 800.0)
     theirs, written = run_neuron(adex(), currents), run_neuron(ours, currents)
     assert 3 < theirs.spikes.sum() == written.spikes.sum()
     assert np.flatnonzero(theirs.spikes).tolist() == np.flatnonzero(written.spikes).tolist()
     np.testing.assert_allclose(theirs.states["w"], written.states["w"], rtol=1e-6)
+
+
+def test_a_neuron_of_brian2_fires_in_the_steps_in_which_it_does_there() -> None:
+    """Brian2 2.9.0, target numpy, with I = 800*pA for 500*ms: its SpikeMonitor, and the last w."""
+    found = run_neuron(adex(), np.full((5000, 1), 800.0))
+    steps = [177, 424, 747, 1185, 1750, 2389, 3050, 3716, 4382]
+    assert np.flatnonzero(found.spikes).tolist() == steps
+    assert found.states["w"][-1, 0] == pytest.approx(208.75678304499723, rel=1e-9)
+
+
+@pytest.mark.parametrize(("refractory", "apart"), [("", 1), ("0.1*ms", 1), ("0.3*ms", 3)])
+def test_the_step_of_a_spike_is_part_of_brian2s_refractory_time(
+    refractory: str, apart: int
+) -> None:
+    """What Brian2 does with these: the first spike is in step 0, the next so many steps later."""
+    neuron = from_brian2(
+        "dv/dt = 1/(0.1*ms) : 1 (unless refractory)", threshold="v > 0.5", reset="v = 0",
+        refractory=refractory,
+    )  # fmt: skip
+    fired = np.flatnonzero(run_neuron(neuron, np.zeros((20, 1))).spikes)
+    assert fired.tolist() == list(range(0, 20, apart))
 
 
 def test_intermediate_results_may_come_in_any_order() -> None:
@@ -147,6 +168,12 @@ def test_a_model_of_nestml_is_the_neuron_that_is_written_here() -> None:
         ("    input:", "    function f(x real) real:\n        return x\n    input:",
          "block 'function"),
         ("I_stim pA <- continuous", "I_stim pA", "expected an input"),
+        ("I_stim pA <- continuous", "I_stim nA <- continuous", "line 19: .* says 1000 times that"),
+        ("I_stim pA <- continuous", "f Hz <- continuous", "in 1/ms, and this says 0.001 times"),
+        ("I_stim pA <- continuous", "I_stim pA <- continuous\n        g uS <- continuous",
+         "line 20: .* says 1000 times that"),
+        ("    output:", "    onReceive(spikes):\n        V_m += 5 mV\n    output:",
+         "line 20: what arrives has no block of its own"),
         ("a real = 0.02", "a real", "expected a parameter such as"),
         ("U_m' = a *", "U_m' = a + mV *", "takes .* together"),
         ("model izhikevich_neuron:", "izhikevich:", "starts with 'model NAME:'"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from sc_neurocore.equation.neuron import Neuron
@@ -59,7 +60,8 @@ def from_brian2(
             `m = 1/(1 + exp(-v/mV)) : 1` and `I : amp`.
         threshold: The condition of a spike, such as "v > -40*mV".
         reset: Statements such as "v = Vr; w += b".
-        refractory: A time such as "2*ms", or a condition during which it lasts.
+        refractory: A time such as "2*ms", or a condition during which it lasts. The spike's own
+            step counts, as in Brian2; a time is rounded to steps.
         method: "euler", "exponential_euler" or "exact"; the last two become exponential-euler.
         namespace: Numbers of parameters, with units as in "281*pF" where they have some.
         initial: Values of states at the start, in the same form; 0 where not given.
@@ -112,6 +114,9 @@ def from_brian2(
         is_condition = re.search(r"[<>]", refractory)
         told = f"while {_condition(refractory)}" if is_condition else refractory
         reader.add(f"refractory {told}{' holds ' + ', '.join(held) if held else ''}")
+        read = reader.reader.refractory
+        assert read is not None  # by the line above
+        reader.reader.refractory = replace(read, counts_spike=True)
     return reader.reader.neuron()
 
 

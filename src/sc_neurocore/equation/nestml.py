@@ -2,7 +2,8 @@
 
 Read are the blocks state, parameters, internals, equations, input, update and onCondition, with
 `inline` expressions and numbers such as `250 pF`. `integrate_odes()` takes one step of every
-equation. Kernels and convolutions, vectors, loops, branches and random numbers are refused.
+equation. Kernels and convolutions, what is done on arrival of a spike, vectors, loops, branches and
+random numbers are refused.
 (Plotnikov et al., NESTML: a modeling language for spiking neurons, Modellierung 2016.)
 """
 
@@ -12,10 +13,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sc_neurocore.equation.expression import symbols
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.parser import NeuronReader
-from sc_neurocore.equation.syntax import Place
-from sc_neurocore.equation.units import UNITS
+from sc_neurocore.equation.syntax import Place, read_expression
+from sc_neurocore.equation.units import UNITS, dimensions_of, size_of, written
 from sc_neurocore.errors import EquationError
 
 _HEAD = re.compile(r"(?:model|neuron)\s+(?P<name>\w+)\s*:")
@@ -37,7 +39,6 @@ _BLOCKS = (
     "input",
     "update",
     "output",
-    "onReceive",
 )
 
 
@@ -113,6 +114,10 @@ def _blocks(lines: list[_Line]) -> Iterator[tuple[str, _Line, list[_Line]]]:
             raise line.error("expected a block, such as parameters:")
         name = head[:-1].strip()
         word = name.split("(")[0].strip()
+        if word == "onReceive":
+            raise line.error(
+                "what arrives has no block of its own: add the input in the update block"
+            )
         if word not in (*_BLOCKS, "onCondition"):
             raise line.error(f"the block {word!r} has no counterpart here")
         body = []
@@ -169,10 +174,29 @@ def _read_inputs(reader: NeuronReader, lines: list[_Line]) -> None:
         if found is None:
             raise line.error("expected an input such as I_stim pA <- continuous")
         names.append(found["name"])
-        units.add(_unit(found["unit"]))
+        unit = _unit(found["unit"])
+        units.add(unit)
+        if found["kind"] == "continuous":
+            _check_size(unit, line)
     if names:
         unit = f" : {units.pop()}" if len(units) == 1 and lines[0].text.count("spike") == 0 else ""
         reader.read(f"input {', '.join(names)}{unit}", lines[0].number)
+
+
+def _check_size(unit: str, line: _Line) -> None:
+    """Refuse the unit of an input whose numbers would be others here."""
+    place = Place(line.text, line.number, max(line.text.find(unit), 0))
+    expression = read_expression(unit, place)
+    unknown = {*symbols(expression)} - {*UNITS}
+    if unknown:
+        raise place.error(f"unknown unit {min(unknown)!r}")
+    size = size_of(expression, exact=True)
+    if size != 1:
+        ours = written(dimensions_of(expression, {}))
+        raise place.error(
+            f"what comes in is in {ours}, and this says {size:g} times that: write {ours}, and "
+            f"convert in the equations"
+        )
 
 
 def _assign(reader: NeuronReader, keyword: str, line: _Line) -> None:

@@ -163,8 +163,8 @@ class Neuron:
             spike: The firing condition.
             reset: One assignment or several, done where the neuron fired.
             method: "euler" (the default) or "exponential-euler"; see `equation.ode`.
-            dt: Length of a time step, in the unit of the time constants, by default 1. It becomes
-                the parameter `dt`.
+            dt: Length of a time step, in the unit of the time constants (ms, where the text has
+                units), by default 1. It becomes the parameter `dt`.
             description: One paragraph for people.
 
         Raises:
@@ -184,6 +184,7 @@ class Neuron:
             parameter = given if isinstance(given, Parameter) else Parameter(given)
             low, high = format_number(parameter.low), format_number(parameter.high)
             default = _number_text(key, parameter.default)
+            default += "*ms" if key == "dt" and reader.has_units else ""
             reader.read(f"parameter {key} = {default} in ({low}, {high})")
         if spike is not None:
             reader.read(f"spike {spike}")

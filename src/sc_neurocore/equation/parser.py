@@ -52,6 +52,7 @@ from sc_neurocore.equation.units import (
     Dimensions,
     UnitError,
     dimensions_of,
+    size_of,
     sizes,
     written,
 )
@@ -166,6 +167,8 @@ class NeuronReader:
         self.refractory: Refractory | None = None
         self._dimensions: dict[str, Dimensions | None] = {}
         self._has_units = False
+        self._read_as_units: set[str] = set()
+        self._places: dict[str, Place] = {}  # of declarations
         self._has_input = False
         self._spike: _Line | None = None
         self._given: dict[tuple[str, int], Dimensions] = {}  # units of lines, by keyword and index
@@ -192,19 +195,21 @@ class NeuronReader:
             where = f"line {number}" if number else "a line"
             raise EquationError(f"{where} has {len(line)} characters, {MAXIMUM_LINE} at most")
         check_plain(line, Place(line, number))
-        unit, line = self._read_unit(line, number)
+        whole = Place(line, number, 0, self.functions)
+        unit, size, line = self._read_unit(line, number)
         equation = _EQUATION.match(line)
         if equation is not None:
-            self._read_equation(line, equation, Place(line, number, 0, self.functions), unit)
+            self._read_equation(line, equation, whole, unit)
             return
         lead = re.match(r"\s*(\S+)\s*", line)
         assert lead is not None  # the line is not blank
         keyword, rest = lead[1], line[lead.end() :]
-        place = Place(line, number, lead.end(), self.functions)
+        place = whole.after(lead.end())
         if keyword == "neuron" and self.name is None:
             self.name = _name(rest, place)
         elif keyword == "input" and not self._has_input:
             self._read_inputs(rest, place, unit)
+            self._check_size(size, place)
         elif keyword == "function":
             self._read_function(rest, place)
         elif keyword == "refractory" and self.refractory is None:
@@ -326,6 +331,7 @@ class NeuronReader:
         body = read_expression(found["value"], value)
         known = {*self.parameters, *self.definitions, *self.unit_names, argument}
         _check_known(_Line(value, Assignment(name, body)), known)
+        self._read_as_units |= ({*symbols(body)} - {argument}) & self.unit_names
         # The argument hides what else has its name.
         self.functions[name] = Function(argument, body, *bounds)
 
@@ -340,19 +346,31 @@ class NeuronReader:
         held = [name.strip() for name in (found["held"] or "").split(",") if name.strip()]
         self.refractory = Refractory(expression, tuple(held), bool(found["is_while"]), value)
 
-    def _read_unit(self, line: str, number: int | None) -> tuple[Dimensions | None, str]:
-        """Return the dimensions that a line ends in, if it does, and the line without them."""
+    def _read_unit(self, line: str, number: int | None) -> tuple[Dimensions | None, float, str]:
+        """Return what a line ends in: dimensions, if any, and its size; and the line without it."""
         found = _UNIT.search(line)
         if found is None:
-            return None, line
+            return None, 1.0, line
         self._has_units = True
         place = Place(line, number, found.start("unit"))
         expression = read_expression(found["unit"], place)
         _check_known(_Line(place, Assignment("unit", expression)), {*UNITS})
-        return self._dimensions_of(expression, place, {}), line[: found.start()]
+        dimensions = self._dimensions_of(expression, place, {})
+        return dimensions, size_of(expression), line[: found.start()]
+
+    def _check_size(self, size: float, place: Place) -> None:
+        """Refuse a unit of an input in which its numbers do not come."""
+        if size != 1:
+            unit = written(self._dimensions[self.inputs[0]])
+            raise place.error(
+                f"what comes in is in {unit}, and this says {size:g} times that: write ': {unit}' "
+                f"and convert in the equation, or name a unit without a prefix, which only says "
+                f"what is measured"
+            )
 
     def _note_unit(self, name: str, unit: Dimensions | None, place: Place) -> None:
         known = self._dimensions.setdefault(name, None)
+        self._places[name] = place
         if unit is None:
             return
         if known is not None and known != unit:
@@ -372,8 +390,18 @@ class NeuronReader:
     @property
     def unit_names(self) -> set[str]:
         """The names that are units here: those that nobody declares."""
+        return {*UNITS} - self._declared
+
+    @property
+    def has_units(self) -> bool:
+        """Whether any line has a unit."""
+        return self._has_units or bool(self._used & self.unit_names)
+
+    @property
+    def _declared(self) -> set[str]:
+        """The names of states, parameters and inputs, and of what update lines assign."""
         declared = {*self.states, *self.parameters, *self.definitions, *self.inputs}
-        return {*UNITS} - declared
+        return declared | {line.target for line in _assignments(self._lines["update"])}
 
     @property
     def _unit_sizes(self) -> dict[str, Expression]:
@@ -406,6 +434,7 @@ class NeuronReader:
         known = {*self.parameters, *self.definitions}
         used = units & {*symbols(expression)}
         self._has_units |= bool(used)
+        self._read_as_units |= used
         # Units that nobody uses are no guesses worth making.
         _check_known(_Line(value, Assignment(name, expression)), known | used)
         self._dimensions[name] = (
@@ -440,9 +469,7 @@ class NeuronReader:
 
     def _add_time(self) -> None:
         """Make the state t, if lines use it and nobody declares it."""
-        declared = {*self.states, *self.parameters, *self.definitions, *self.inputs}
-        declared |= {line.target for line in _assignments(self._lines["update"])}
-        if TIME not in self._used or TIME in declared:
+        if TIME not in self._used or TIME in self._declared:
             return
         self.states[TIME] = 0.0
         self.parameters.setdefault(TIME_STEP, Parameter(1.0, 0.0))
@@ -479,10 +506,15 @@ class NeuronReader:
 
     def _check_units(self) -> None:
         """Raise, with a caret, where units do not fit together, if there are any."""
-        if not (self._has_units or self._used & self.unit_names):
+        if not self.has_units:
             return
         known = dict(self._dimensions)
-        known.setdefault(TIME_STEP, TIME_DIMENSIONS)
+        step = known.setdefault(TIME_STEP, TIME_DIMENSIONS)
+        if step not in (None, TIME_DIMENSIONS):
+            raise self._places[TIME_STEP].error(
+                f"{TIME_STEP} is in {written(step)}, and other numbers have units: expected a "
+                f"time, such as parameter {TIME_STEP} = 0.1*ms"
+            )
         known[SPIKE] = NONE
         for name in (*self.states, *self.parameters, *self.inputs):
             known.setdefault(name, None)
@@ -555,6 +587,12 @@ class NeuronReader:
 
     def _check_names(self) -> None:
         """Raise, with a caret, for a name that is not known where it stands."""
+        twofold = sorted(self._read_as_units - self.unit_names)
+        if twofold:
+            raise EquationError(
+                f"the name {twofold[0]!r} is declared below a line in which it is a unit: choose "
+                f"another one"
+            )
         known = {*self.states, *self.parameters, *self.definitions, *self.inputs}
         known |= self.unit_names & self._used
         for line in self._lines["update"]:

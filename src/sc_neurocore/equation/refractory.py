@@ -24,12 +24,14 @@ class Refractory:
         held: The states that keep their values meanwhile.
         is_while: Whether it is a condition.
         place: Where it stands.
+        counts_spike: Whether the step of the spike is the first of that time.
     """
 
     value: Expression
     held: tuple[str, ...]
     is_while: bool
     place: Place
+    counts_spike: bool = False
 
     @property
     def _lasts(self) -> Operation:
@@ -51,7 +53,8 @@ class Refractory:
         """What the state becomes where the neuron fires; the `after` line takes one at once."""
         if self.is_while:
             return Constant(1.0)
-        return self.value / Symbol(TIME_STEP) + 1.0
+        steps = self.value / Symbol(TIME_STEP)
+        return steps if self.counts_spike else steps + 1.0
 
     @property
     def next(self) -> Expression:

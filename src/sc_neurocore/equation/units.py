@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
 
-from sc_neurocore.equation.expression import Constant, Expression, evaluate
+import numpy as np
+
+from sc_neurocore.equation.algebra import Doubles
+from sc_neurocore.equation.expression import (
+    Constant,
+    Expression,
+    evaluate,
+    symbols,
+)
 from sc_neurocore.errors import EquationError
 
 _NAMES = ("ms", "pA", "mV", "10 um", "mM", "K")
@@ -75,6 +83,10 @@ def round_trip(value: float) -> float:
 
 UNITS: Mapping[str, tuple[float, Dimensions]] = MappingProxyType(_all_units())
 """Of each unit, its size in ours and its dimensions."""
+
+
+PLAIN = frozenset(name for long, short, _, _ in _UNITS for name in (long, *short))
+"""The units without a prefix."""
 
 
 class UnitError(Exception):
@@ -170,3 +182,18 @@ def dimensions_of(
 def sizes(names: set[str]) -> dict[str, Expression]:
     """Return the units among some names, as numbers."""
     return {name: Constant(UNITS[name][0]) for name in names if name in UNITS}
+
+
+def size_of(unit: Expression, *, exact: bool = False) -> float:
+    """Return how many of ours a unit is.
+
+    Args:
+        unit: A product of units.
+        exact: Whether units without any prefix are what they say, too; else they only name what is
+            measured, as in Brian2, and are 1.
+    """
+    names = set(symbols(unit))
+    is_counted = exact or not names <= PLAIN
+    values = {name: np.float64(UNITS[name][0] if is_counted else 1) for name in names}
+    with np.errstate(all="ignore"):
+        return round_trip(float(evaluate(unit, values, Doubles())))
