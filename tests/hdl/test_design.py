@@ -14,7 +14,17 @@ from sc_neurocore.equation import LIF
 from sc_neurocore.errors import UserError
 from sc_neurocore.folders import OWN_FOLDER, written_files
 from sc_neurocore.hdl.design import compile_network, load_design, render_design
-from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population, Recurrent
+from sc_neurocore.network import (
+    AveragePool2d,
+    Connection,
+    Dense,
+    Flatten,
+    InputEncoding,
+    NetworkDescription,
+    Population,
+    Recurrent,
+    Scale,
+)
 
 
 def describe(*, is_recurrent: bool = False) -> NetworkDescription:
@@ -36,6 +46,28 @@ def test_each_layer_may_have_its_own_width_of_weights(tmp_path: Path) -> None:
     for one, other in zip(compiled.layers, loaded.network.layers, strict=True):
         np.testing.assert_array_equal(one.weight, other.weight)
     assert np.abs(loaded.network.layers[0].weight).max() <= 3
+
+
+@pytest.mark.parametrize(
+    "layer", [Scale(factor=np.linspace(0.5, 0.9, 3)), AveragePool2d(size=(1, 3))]
+)
+def test_factors_have_no_width_that_is_chosen(layer: Connection, tmp_path: Path) -> None:
+    """A scale's factors, and an average by 3 without weights behind it, are of 16 bits."""
+    columns = 6 if isinstance(layer, AveragePool2d) else 2
+    description = NetworkDescription(
+        name="net",
+        input=InputEncoding(shape=(3, 2, columns), bits=3, fraction_bits=2),
+        steps=2,
+        layers=[
+            layer,
+            Population(neuron=LIF),
+            Flatten(),
+            Dense(weight=np.random.default_rng(0).normal(size=(3, 12))),
+            Population(neuron=LIF),
+        ],
+    )
+    compiled = compile_network(description, tmp_path, weight_bits=7, lanes=2).network
+    assert load_design(tmp_path).network.weight_bits == compiled.weight_bits == (7,)
 
 
 @pytest.mark.parametrize("is_recurrent", [False, True])

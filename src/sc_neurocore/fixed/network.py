@@ -264,6 +264,8 @@ class IntegerNetwork:
         input: What comes in.
         readout: What the class is read from.
         layers: The layers: as many as there are populations of neurons.
+        weight_bits: Width of the weights of each of the description's layers that has some, from
+            input to output: with these it is quantised to the same integers again.
     """
 
     name: str
@@ -272,6 +274,7 @@ class IntegerNetwork:
     input: InputEncoding
     readout: str
     layers: tuple[IntegerLayer, ...]
+    weight_bits: tuple[int, ...]
 
     @property
     def input_bits(self) -> int:
@@ -282,12 +285,6 @@ class IntegerNetwork:
     def batch_axis(self) -> int:
         """Where the samples lie in what `run` takes: behind the time, where it has one."""
         return 0 if self.input.kind == "static" else 1
-
-    @property
-    def weight_bits(self) -> tuple[int, ...]:
-        """Width of the weights of each layer that has some, from input to output."""
-        parts = (each for layer in self.layers for each in (*layer.synapses, layer.feedback))
-        return tuple(each.weight_bits for each in parts if each is not None and each.weight_bits)
 
     @property
     def fixed_point(self) -> FixedPoint:

@@ -66,7 +66,8 @@ def quantize(
         UserError: If a number does not fit, or a layer needs sums that are too wide.
     """
     formats = FixedPoint.parse(format, constant_bits, current_extra_bits)
-    widths = iter(_widths(description, weight_bits))
+    chosen = _widths(description, weight_bits)
+    widths = iter(chosen)
     stages = list(description.stages())
     programs = _programs([stage.population for stage in stages], formats)
     coding = description.input
@@ -93,6 +94,7 @@ def quantize(
         input=coding,
         readout=description.readout,
         layers=tuple(layers),
+        weight_bits=tuple(chosen),
     )
 
 
