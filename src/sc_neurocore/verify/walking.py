@@ -39,6 +39,9 @@ def prove_windows(accelerator: Accelerator, *, depth: int = 4, timeout: float = 
         "functions": _functions(g),
         "places": places,
         "inside": _inside(g),
+        "has_places": any(layer.layout.positions > 1 for layer in g.layers),
+        "has_long_walks": any(map(_is_long, g.layers))
+        or any(tap.joined for axis in places for tap in g.tap_rows(axis)),
     }
     claims = (
         "for every order of groups that the controller may ask for, and whenever the scanner is "
@@ -119,6 +122,13 @@ def _window(layer: LayerGeometry) -> Window:
 def _ranges(layer: LayerGeometry, axis: str) -> tuple[tuple[int, int], ...]:
     window = _window(layer)
     return window.rows.ranges if axis == "row" else window.columns.ranges
+
+
+def _is_long(layer: LayerGeometry) -> bool:
+    """Return whether a walk has several words, those that pooling joins left out."""
+    window = _window(layer)
+    ranges = (*window.rows.ranges, *window.columns.ranges)
+    return window.last_word > 0 or any(first < last for first, last in ranges)
 
 
 def _functions(g: Geometry) -> list[tuple[str, int, int, list[int]]]:
