@@ -204,7 +204,7 @@ def test_damaged_files_and_wrong_numbers_are_named(tmp_path: Path) -> None:
     early = np.zeros(1, FIELDS)
     early["t"] = -1
     with pytest.raises(DataError, match="an event came at -1 microseconds"):
-        frames_of(early, (2, 2, 4, 4), (2, 4, 4), 10.0, 1)
+        frames_of(early, (2, 2, 4, 4), (4, 4), 10.0, 1)
 
 
 def test_without_tonic_its_extra_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,6 @@ class EventSet:
         classes: How many there are.
         rows: Of the sensor; 0 where it is a line.
         columns: Of the sensor.
-        polarities: How many kinds of events.
         origin: What of a sample says where it is from, beside the part.
     """
 
@@ -51,7 +50,6 @@ class EventSet:
     classes: int
     rows: int
     columns: int
-    polarities: int
     origin: str | None = None
 
 
@@ -62,7 +60,6 @@ NMNIST = EventSet(
     10,
     34,
     34,
-    2,
 )
 GESTURE = EventSet(
     "dvs-gesture",
@@ -74,7 +71,6 @@ GESTURE = EventSet(
     11,
     128,
     128,
-    2,
     "users",
 )
 SHD = EventSet(
@@ -84,7 +80,6 @@ SHD = EventSet(
     20,
     0,
     700,
-    1,
     "speaker",
 )
 SSC = EventSet(
@@ -98,7 +93,6 @@ SSC = EventSet(
     35,
     0,
     700,
-    1,
     "speaker",
 )
 
@@ -186,7 +180,7 @@ def is_test(dataset: Dataset) -> NDArray[np.bool_]:
 def frames_of(
     events: NDArray[Any],
     shape: tuple[int, ...],
-    sensor: tuple[int, int, int],
+    sensor: tuple[int, int],
     microseconds: float,
     most: int,
 ) -> NDArray[np.unsignedinteger[Any]]:
@@ -194,15 +188,15 @@ def frames_of(
 
     Args:
         events: With the fields t in microseconds, x, p, and y if the sensor has rows.
-        shape: (steps, polarities, rows, columns), or (steps, columns).
-        sensor: Polarities, rows (0 for a line) and columns of the sensor, multiples of those.
+        shape: (steps, 2, rows, columns), or (steps, columns).
+        sensor: Rows (0 for a line) and columns of the sensor, multiples of those.
         microseconds: Of a step, from 0 on.
         most: Larger numbers become this one.
 
     Raises:
         DataError: If an event lies outside of the sensor, or before 0.
     """
-    _, rows, columns = sensor
+    rows, columns = sensor
     fields = [("x", columns), ("p", 2), *([("y", rows)] if rows else [])]
     for name, size in fields:
         values = events[name]
@@ -243,7 +237,7 @@ def _load(
         raise UserError(f"{what} = {size}: expected a divisor of {kind.columns}")
     shape: tuple[int, ...] = (steps, size)
     if kind.rows:
-        shape = (steps, kind.polarities, size, size)
+        shape = (steps, 2, size, size)
     parts = list(_parts(kind, Path(root) if root else _usual_root()))
     total = sum(len(samples) for _, samples in parts)
     inputs = np.zeros((total, *shape), np.uint8 if bits <= 8 else np.uint16)
@@ -257,11 +251,7 @@ def _load(
             try:
                 events, label = samples[index]
                 inputs[number] = frames_of(
-                    events,
-                    shape,
-                    (kind.polarities, kind.rows, kind.columns),
-                    1000 * milliseconds,
-                    (1 << bits) - 1,
+                    events, shape, (kind.rows, kind.columns), 1000 * milliseconds, (1 << bits) - 1
                 )
             except DataError as error:
                 raise DataError(f"{place}: {error}") from None
