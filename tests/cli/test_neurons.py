@@ -39,6 +39,24 @@ def test_network_options_are_refused(option: list[str], neuron: Path) -> None:
     assert not (neuron.parent / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "command", [["evaluate"], ["simulate"], ["export", "--to", "fixed", "--out", "weights"]]
+)
+def test_a_neuron_is_no_network(command: list[str], neuron: Path) -> None:
+    code, found = run(command[0], neuron, *command[1:])
+    assert code == 2
+    assert "lif.txt is no network: expected a run's folder" in found["error"]
+    assert "is for compile and compare" in found["error"]
+
+
+def test_what_was_compiled_has_no_report(neuron: Path) -> None:
+    out = neuron.parent / "out"
+    assert run("compile", neuron, "--out", out)[0] == 0
+    code, found = run("report", out)
+    assert (code, "is what compile wrote, and no run" in found["error"]) == (2, True)
+    assert not (out / "report.html").exists()
+
+
 def test_a_neuron_is_measured_on_a_device(neuron: Path, require_tool: Any) -> None:
     require_tool("yosys", "nextpnr-ice40")
     out = neuron.parent / "out"

@@ -40,7 +40,16 @@ _STATES_COMPARED = 1 << 21
 
 
 def find_network(run: Path) -> NetworkDescription:
-    """Load the network of a run folder, of a demo's folder, a saved description, or a .nir file."""
+    """Load the network of a run folder, of a demo's folder, a saved description, or a .nir file.
+
+    Raises:
+        UserError: If there is none, or it is damaged.
+    """
+    if is_neuron(run):
+        raise UserError(
+            f"{run} is no network: expected a run's folder, that of a saved network, or a file "
+            f"*{NIR_SUFFIX}. A file of one neuron's equations is for compile and compare"
+        )
     if run.suffix == NIR_SUFFIX:
         return read_nir(run)
     inner = run / "training"

@@ -14,6 +14,8 @@ from sc_neurocore.cli import options
 from sc_neurocore.cli.console import reporting
 from sc_neurocore.errors import CheckFailedError, ToolMissingError, UserError
 from sc_neurocore.folders import sole_writer
+from sc_neurocore.hdl.manifest import MANIFEST
+from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST
 from sc_neurocore.report.html import write_report
 from sc_neurocore.tools.doctor import examine
 
@@ -40,9 +42,18 @@ def doctor(as_json: options.Json = False) -> None:
         report.exit_code = ToolMissingError.exit_code if missing else 0
 
 
-def report(run: options.Run, as_json: options.Json = False) -> None:
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A folder that a demo wrote.")],
+    as_json: options.Json = False,
+) -> None:
     """Write RUN/report.html again from the summary and results that a demo left there."""
     with reporting(as_json) as shown:
+        if any((run / name).exists() for name in (MANIFEST, NEURON_MANIFEST)):
+            raise UserError(
+                f"{run} is what compile wrote, and no run: a report shows all stages of a demo. "
+                f"What is known of it stands in its certificate.json after verify, and in "
+                f"build/DEVICE/build.json after build"
+            )
         path = write_report(run)
         shown.result({"report": path.as_posix()}, [("report", path.as_posix())])
 
