@@ -13,12 +13,12 @@ from sc_neurocore.fixed import IntegerNetwork
 from sc_neurocore.fpga.boards import BOARDS, add_board
 from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.hdl.design import compile_network
+from sc_neurocore.verify.edited_circuits import same_circuit
 from sc_neurocore.verify.elaborated import (
     Elaboration,
     compare,
     elaborate,
     refuse_faults,
-    same_circuit,
     table,
 )
 

@@ -33,8 +33,6 @@ _FAULTY_WARNING = re.compile(
     r"|assigned in a block|Ignoring"
 )
 _REGISTER = re.compile(r"\$(?:[as]|al)?(?:dff|dlatch)(?:e|ce|sr|sre)?|\$sr|\$ff")
-_LINES = re.compile(r"\$[^$\\]*\.v:[0-9.|-]+\$")
-"""The file and line in a name that Yosys made up."""
 _RESULT = re.compile(r"^Eval result: \\?(\S+) = (?:\d+')?([01xz-]+|\d+)\.$", re.MULTILINE)
 
 
@@ -178,37 +176,6 @@ def compare(design: Elaboration, plan: Mapping[str, Mapping[str, Value]]) -> lis
     return differences
 
 
-def new_state(design: Elaboration, ours: Elaboration) -> list[str]:
-    """Say what a design remembers in registers and memories that another one does not have.
-
-    A register that was only renamed counts as new.
-
-    Returns:
-        A sentence for each instance; none if there is none.
-    """
-    found = []
-    for path, instance in design.instances.items():
-        known = ours.instances.get(path)
-        registers = known.registers if known else ()
-        bits = frozenset().union(*registers)
-        names = {min(each)[0] for each in instance.registers if each and not each & bits}
-        unnamed = instance.registers.count(frozenset()) > registers.count(frozenset())
-        if not names and (unnamed or len(instance.registers) > len(registers)):
-            names = {"more bits of registers"}
-        sizes = {(each.name, each.width, each.depth) for each in known.memories} if known else set()
-        names |= {
-            each.name
-            for each in instance.memories
-            if (each.name, each.width, each.depth) not in sizes
-        }
-        if names:
-            found.append(
-                f"{instance.module} ({path or 'the top'}) remembers what is not remembered in what "
-                f"is generated: {', '.join(sorted(names)[:4])}"
-            )
-    return found
-
-
 def table(
     files: Mapping[str, bytes],
     design: Elaboration,
@@ -292,29 +259,19 @@ def evaluate(
     return result
 
 
-def same_circuit(
-    first: Mapping[str, bytes],
-    second: Mapping[str, bytes],
+def netlist(
+    files: Mapping[str, bytes],
     top: str,
     *,
     library: Sequence[str] = (),
     timeout: float = TIMEOUT,
-) -> bool:
-    """Tell whether two versions of a design elaborate to the same circuit.
-
-    Comments, blanks and lines do not matter, all else does: cells and wires in their order, the
-    names of registers, memories and instances, attributes. So False may also mean that the same
-    circuit is written in another way. True is certain, of the circuit that Yosys sees: that
-    simulators see the same is what `verilog_reader` is for.
+) -> Any:
+    """Elaborate a design and return the JSON that Yosys writes of it, as it is read.
 
     Raises:
-        UserError, ToolFailedError: As `elaborate`.
+        UserError, ToolMissingError, ToolTimeoutError, ToolFailedError: As `elaborate`.
     """
-    both = [
-        _run(files, top, [f"write_json {_NETLIST}"], library, timeout)[0]
-        for files in (first, second)
-    ]
-    return _canonical(both[0]) == _canonical(both[1])
+    return _run(files, top, [f"write_json {_NETLIST}"], library, timeout)[0]
 
 
 def _run(
@@ -427,43 +384,3 @@ def _equal(found: Value, needed: Value) -> bool:
     if isinstance(found, int) and isinstance(needed, int) and found < 0:
         return (found - needed) % (1 << 32) == 0
     return found == needed
-
-
-def _canonical(netlist: Any) -> list[Any]:
-    """Drop from a netlist what depends on lines, and number wires in an order that does not."""
-    return [(name, _canonical_module(module)) for name, module in netlist["modules"].items()]
-
-
-def _canonical_module(module: Mapping[str, Any]) -> list[Any]:
-    numbers: dict[int, int] = {}
-
-    def renumbered(part: Any) -> Any:
-        """Replace the numbers of wires, which are the integers of a netlist's lists."""
-        if isinstance(part, dict):
-            return {
-                name: _without_source(value) if name == "attributes" else renumbered(value)
-                for name, value in part.items()
-            }
-        if isinstance(part, list):
-            return [numbers.setdefault(b, len(numbers)) if isinstance(b, int) else b for b in part]
-        return part
-
-    ordered = [
-        (kind, sorted((_LINES.sub("$", name), number) for number, name in enumerate(module[kind])))
-        for kind in ("ports", "cells", "memories", "netnames")
-        if kind in module
-    ]
-    parts = {kind: list(module[kind].values()) for kind, _ in ordered}
-    return [
-        _without_source(module["attributes"]),
-        module.get("parameter_default_values"),
-        [
-            (kind, name, renumbered(parts[kind][number]))
-            for kind, names in ordered
-            for name, number in names
-        ],
-    ]
-
-
-def _without_source(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in attributes.items() if name != "src"}

@@ -20,12 +20,11 @@ from sc_neurocore.hdl.geometry import Geometry, LayerGeometry
 from sc_neurocore.hdl.memories import memory_files
 from sc_neurocore.tools import programs
 from sc_neurocore.verify.bench import MEMORIES
+from sc_neurocore.verify.edited_circuits import new_state, same_circuit
 from sc_neurocore.verify.elaborated import (
     Elaboration,
     compare,
     elaborate,
-    new_state,
-    same_circuit,
     table,
 )
 from sc_neurocore.verify.result import ProofResult

@@ -17,7 +17,8 @@ from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.tools import programs
 from sc_neurocore.tools.programs import ToolTimeoutError
 from sc_neurocore.verify.certificate import SCHEMA, as_bytes
-from sc_neurocore.verify.elaborated import elaborate, new_state, same_circuit
+from sc_neurocore.verify.edited_circuits import new_state, same_circuit
+from sc_neurocore.verify.elaborated import elaborate
 from sc_neurocore.verify.equivalence import prove_step
 from sc_neurocore.verify.netlist import STEP_FAMILIES, check_netlist
 from sc_neurocore.verify.properties import prove_properties

@@ -111,6 +111,8 @@ def prove_sums(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult
         f"“{ADDITIONS}”, which is proved apart",
         "the memories hold the network's numbers: see “files”",
     ]
+    if accelerator.weights == "loaded":
+        assumed.append("the weights that are loaded are those of the image, all of them")
     if accelerator.geometry.delay_bits:
         assumed.append("a ring place is zero again when its sum is taken: see “accumulator”")
     status: ProofStatus = "proved"

@@ -108,7 +108,8 @@ def prove_tokens(
     assumed = (
         *RESET,
         f"words are fetched as “{NAME}” says",
-        "frames and spikes lie where they are looked for, in their memories, which hold them",
+        "frames and spikes lie where they are looked for, in their memories, which hold them, and "
+        "beside each value of a frame stands whether it is zero",
     )
     folder = prepare(accelerator, "tokens", values)
     return prove(folder, title, claims, assumed, depth, timeout)
