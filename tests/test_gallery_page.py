@@ -14,6 +14,7 @@ import pytest
 from sc_neurocore.equation import parse_neuron
 from sc_neurocore.fixed import FixedPoint, lower
 from sc_neurocore.fixed.comparison import compare_neuron
+from sc_neurocore.fixed.logic import luts, multipliers
 from sc_neurocore.hdl.equation_compiler import emit_neuron
 
 ROOT = Path(__file__).parents[1]
@@ -44,6 +45,17 @@ def test_each_is_read_has_a_source_and_formats_that_compile(
     program = lower(neuron, FixedPoint.parse(about["formats"]))
     assert all(table.relative_error <= 0.01 for table in program.tables)
     assert emit_neuron(program).step
+    formats, row = program.fixed_point, rows[path.stem]
+    made = {
+        "state_bits": sum(formats.of(state).width for state in neuron.states),
+        "current_bits": formats.current.width,
+        "constant_bits": formats.constant_fraction_bits,
+        "operations": len(program.program.nodes),
+        "estimated_luts": luts(program.program),
+        "multipliers": multipliers(program.program),
+    }
+    assert made == {key: row[key] for key in made}
+    assert [str(table) for table in program.tables] == about["tables"]
 
 
 @pytest.mark.parametrize("name", ["theta", "lif_nir", "morris_lecar", "rulkov"])

@@ -52,6 +52,14 @@ def test_a_float_run_is_the_closed_form() -> None:
     assert (fired.states["v"][0, 0], fired.most["v"][0]) == (0.5, 1.5)
 
 
+def test_a_local_of_several_lines_is_what_the_last_made_of_it() -> None:
+    neuron = parse_neuron(
+        "neuron N\nstate v = 0\nlocal x = I\nlocal x = 3*x\nupdate v = x\nspike v >= 99"
+    )
+    run = run_neuron(neuron, np.array([[1.0], [2.0], [4.0]]))
+    assert run.locals["x"][:, 0].tolist() == [3, 6, 12]
+
+
 @pytest.mark.parametrize("name", ["iaf_psc_exp", "iaf_psc_alpha", "mat2"])
 def test_integers_that_never_fire_where_floats_do_are_refused(name: str) -> None:
     found = compared(published(name), "Q8.8")
@@ -200,3 +208,23 @@ def test_a_networks_format_is_the_narrowest_that_loses_no_more_than_its_weights(
     (found,) = [each for each in chosen.tried if each.format == str(chosen.formats.state)]
     assert found.spike_agreement >= min(0.98, best.spike_agreement - 0.01)
     assert chosen.formats.state.width < 16
+
+
+def test_a_format_that_is_enough_only_for_want_of_a_better_one_says_so() -> None:
+    description, inputs = network()
+    chosen = choose_for_network(description, inputs, "random", 2)
+    taken = [each for each in chosen.tried if each.is_enough]
+    assert taken and all(each.spike_agreement < 0.98 or each.is_less for each in taken)
+    assert all(("less than asked for" in each.line) == each.is_less for each in chosen.tried)
+    assert any(each.is_less for each in taken)
+    fine = choose_for_network(description, inputs, "random", 12)
+    assert not any(each.is_less for each in fine.tried)
+
+
+def test_a_network_whose_floats_run_away_has_no_format() -> None:
+    description, inputs = network()
+    wild = parse_neuron("neuron N\nstate v = 2\nupdate v = v*v + I\nspike v >= 1")
+    layers = [description.layers[0], Population(neuron=wild)]
+    runaway = NetworkDescription(name="w", input=description.input, steps=20, layers=layers)
+    with pytest.raises(UserError, match="w: floats run away on random, so that no format"):
+        choose_for_network(runaway, inputs, "random")

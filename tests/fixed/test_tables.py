@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sc_neurocore.equation import find_neuron, parse_neuron
-from sc_neurocore.errors import EquationError
+from sc_neurocore.errors import EquationError, UserError
 from sc_neurocore.fixed import FixedPoint, NumpyIntegers, QFormat, evaluate, lower
+from sc_neurocore.fixed.judgement import judge_program
+from sc_neurocore.fixed.numerics import refuse
 from sc_neurocore.fixed.tables import PiecewiseLinear, approximation, tabulate
 
 Q8_8 = FixedPoint(QFormat(8, 8))
@@ -223,6 +225,19 @@ def test_a_chosen_range_is_what_the_table_covers() -> None:
     (table,) = lower(neuron, formats).tables
     assert (table.first, table.last) == (4 * 256, 20 * 256 - 1)
     assert FixedPoint.parse(str(formats)) == formats
+
+
+def test_a_range_that_no_table_covers_is_refused() -> None:
+    neuron = parse_neuron("neuron N\nstate v = 0\nupdate v = I + exp(v/8)\nspike v >= 1")
+    typo = lower(neuron, FixedPoint.parse("Q8.8:range -9.0..4.0=vv"))
+    findings = [each for each in judge_program(typo).findings if each.kind == "table"]
+    assert [each.severity for each in findings] == ["error"]
+    with pytest.raises(UserError, match=r"no table is over vv, .* -9 to 4; expected one of: v"):
+        refuse(findings)
+    with pytest.raises(EquationError, match=r"from 200 to 300 lies beside what v can be, -128 to"):
+        lower(neuron, FixedPoint.parse("Q8.8:range 200.0..300.0=v"))
+    with pytest.raises(UserError, match="two ranges for the tables over v"):
+        FixedPoint.parse("Q8.8:range 0.0..3.0=v:range 0.0..5.0=v")
 
 
 def test_one_value_everywhere_is_a_constant() -> None:

@@ -19,6 +19,7 @@ from sc_neurocore.training import (
     TrainingOptions,
     detached,
     fit,
+    record,
     seeded,
     train_epoch,
 )
@@ -138,6 +139,40 @@ def test_padding_of_sequences_that_have_ended_changes_nothing() -> None:
         strict=True,
     ):
         torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("longest", [1, PART])
+@pytest.mark.parametrize("loss", ["spike-count", "spike-rate", "membrane-max", "first-spike"])
+def test_parts_that_are_padding_alone_teach_nothing(loss: str, longest: int) -> None:
+    x, _ = sequences()
+    targets, lengths = torch.arange(8) % 3, torch.tensor([1, *[longest] * 7])
+    (found, metric), (whole, seen) = (
+        (gradients(truncate, TensorDataset(x, targets, lengths), loss=loss, metric=each), each)
+        for truncate, each in ((PART, Seen()), (None, Seen()))
+    )
+    assert found[1] == pytest.approx(whole[1], rel=1e-6)
+    for ours, theirs in zip(found[0], whole[0], strict=True):
+        torch.testing.assert_close(ours, theirs)
+    for ours, theirs in zip(metric.answers[0], seen.answers[0], strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_penalties_are_paid_for_sequences_that_go_on_alone() -> None:
+    x, _ = sequences()
+    data = TensorDataset(x, torch.arange(8) % 3, torch.tensor([PART + 1, *[PART] * 7]))
+    bound = RatePenalty(1.0, layers=("layers.1",), lower=0.9, upper=1.0)
+    (found, paid), (_, free) = (
+        gradients(PART, data, loss="membrane", penalties=each) for each in ((bound,), ())
+    )
+    assert all(bool(each.isfinite().all()) for each in found)
+    net = network()
+    with torch.no_grad(), record(net) as recording:
+        net(x.transpose(0, 1))
+    spikes = recording["layers.1"].spikes
+    first, second = (0.9 - spikes[:PART].mean(0)).relu(), (0.9 - spikes[PART, 0]).relu()
+    steps = 8 * PART + 1
+    wanted = first.mean() * (steps - 1) / steps + second.mean() / steps
+    assert paid - free == pytest.approx(float(wanted), rel=1e-5)
 
 
 def test_a_static_input_is_learnt_in_parts_too_and_penalties_are_paid() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sc_neurocore.equation import LIF, find_neuron
-from sc_neurocore.errors import CheckFailedError, UserError
+from sc_neurocore.errors import CheckFailedError, ToolMissingError, UserError
 from sc_neurocore.folders import replace_files, sole_writer
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.hdl.design import compile_network, load_design
@@ -27,6 +27,7 @@ from sc_neurocore.verify.cosimulation import CosimulationResult
 from sc_neurocore.verify.netlist_simulation import NetlistSimulation
 from sc_neurocore.verify.neuron_certificate import verify_neuron
 from sc_neurocore.verify.result import ProofResult
+from sc_neurocore.verify.simulators import SIMULATORS
 
 INPUTS = np.random.default_rng(3).integers(0, 32, size=(12, 6))
 
@@ -204,6 +205,16 @@ def test_a_verification_that_fails_replaces_the_old_certificate(design: Path) ->
     certificate = verify(design)
     assert not certificate.holds
     assert json.loads((design / "certificate.json").read_text())["holds"] is False
+
+
+def test_netlists_that_nothing_can_run_are_not_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compile_neuron(find_neuron("IF"), tmp_path, "Q4.4")
+    for each in SIMULATORS.values():
+        monkeypatch.setattr(type(each), "is_available", False)
+    with pytest.raises(ToolMissingError, match="no simulator is installed"):
+        verify_neuron(tmp_path, netlists=("ice40",))
 
 
 def test_a_compiled_neuron_is_proved_by_itself(

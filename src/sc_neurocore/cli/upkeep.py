@@ -16,6 +16,7 @@ from sc_neurocore.errors import CheckFailedError, ToolMissingError, UserError
 from sc_neurocore.folders import sole_writer
 from sc_neurocore.hdl.manifest import MANIFEST
 from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST
+from sc_neurocore.report.contents import SUMMARY_NAME
 from sc_neurocore.report.html import write_report
 from sc_neurocore.tools.doctor import examine
 
@@ -48,7 +49,8 @@ def report(
 ) -> None:
     """Write RUN/report.html again from the summary and results that a demo left there."""
     with reporting(as_json) as shown:
-        if any((run / name).exists() for name in (MANIFEST, NEURON_MANIFEST)):
+        compiled = any((run / name).exists() for name in (MANIFEST, NEURON_MANIFEST))
+        if compiled and not (run / SUMMARY_NAME).exists():
             raise UserError(
                 f"{run} is what compile wrote, and no run: a report shows all stages of a demo. "
                 f"What is known of it stands in its certificate.json after verify, and in "

@@ -7,6 +7,7 @@ tried stands in the table.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -66,7 +67,7 @@ def choose_for_network(
     One number of fraction bits for all states; before the point each has what it needs.
 
     What the weights' own rounding costs no format brings back: the agreement that is asked for is
-    at most that of the widest format.
+    at most that of the widest format, and what was tried says so (`Tried.is_less`).
 
     Args:
         description: The network.
@@ -78,13 +79,19 @@ def choose_for_network(
         constant_bits: Fraction bits of constants; by default they follow the format.
 
     Raises:
-        UserError: If no format is good enough, or the inputs do not fit.
+        UserError: If floats run away, no format is good enough, or the inputs do not fit.
     """
-    floats = run_float(description, inputs, record=True)
+    with np.errstate(all="ignore"):  # what runs away is said below
+        floats = run_float(description, inputs, record=True)
     largest = max(
         float(np.abs(trace).max()) for states in floats.states for trace in states.values()
     )
 
+    if not math.isfinite(largest):
+        raise UserError(
+            f"{description.name}: floats run away on {origin}, so that no format can be chosen: "
+            f"check the network on these inputs, or name a format"
+        )
     whole = integer_bits(largest)
     widest_bits = max(24 - whole, 8)
     widest_form = _form(format, whole, widest_bits)
@@ -95,7 +102,10 @@ def choose_for_network(
         network = quantize(description, form, bits, constant_bits=given)
         found = compare_network(description, network, inputs, origin, floats)
         own = bits if weight_bits is None and isinstance(bits, int) else None
-        return _tried(network.layers[0].program, found, own, wanted)
+        tried = _tried(network.layers[0].program, found, own, wanted)
+        is_less = not target.met_by(found.spike_agreement, found.mean_state_error,
+                                    found.equal_spikes)  # fmt: skip
+        return replace(tried, is_less=tried.is_enough and is_less)
 
     choices = WEIGHT_CHOICES if weight_bits is None else (weight_bits,)
     for bits in choices:

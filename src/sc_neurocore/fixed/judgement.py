@@ -8,7 +8,7 @@ any number of steps. How far floats and integers part on a stimulus is found by 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -53,6 +53,7 @@ def judge_neuron(
     parameters: Mapping[str, Numbers] | None = None,
     where: str = "",
     must_fire: bool = True,
+    tables_elsewhere: Collection[str] = (),
 ) -> NeuronNumerics:
     """Give the account of a neuron.
 
@@ -62,6 +63,7 @@ def judge_neuron(
         parameters: The values of the parameters that are ports, an array for each.
         where: The layer, for messages.
         must_fire: Whether it is an error that it never fires.
+        tables_elsewhere: What tables of other neurons in the same formats are over.
     """
     formats, given = program.fixed_point, parameters or {}
     form = formats.current
@@ -89,6 +91,7 @@ def judge_neuron(
         *judge.firing(must_fire),
         *judge.branches(),
         *judge.tables(),
+        *judge.ranges(tables_elsewhere),
         *judge.rounding(resolved),
     ]
     return NeuronNumerics(
@@ -119,6 +122,7 @@ def judge_network(network: IntegerNetwork, description: NetworkDescription) -> N
         for place, layer in enumerate(description.layers)
         if isinstance(layer, Population)
     ]
+    over = {str(table.of) for layer in network.layers for table in layer.program.tables}
     neurons = []
     for layer, (place, population) in zip(network.layers, populations, strict=True):
         is_last = layer is network.layers[-1]
@@ -133,6 +137,7 @@ def judge_network(network: IntegerNetwork, description: NetworkDescription) -> N
                 },
                 where=f"layers[{place}]",
                 must_fire=not (layer.is_integrator or (is_last and network.readout == "membrane")),
+                tables_elsewhere=over,
             )
         )
     return numerics_of(network.layers[0].program, tuple(neurons))
@@ -363,6 +368,20 @@ class _Judge:
                     f"a narrower range, with clamp({table.of}, low, high) or as in the format "
                     f"'{formats.state}:range -90..60={table.of}', or more segments, as in "
                     f"'{formats.state}:tables={more}'",
+                )
+
+    def ranges(self, elsewhere: Collection[str]) -> Iterator[Finding]:
+        """Yield the ranges that are of no table: what they say would go unheard."""
+        over = {str(table.of) for table in self._program.tables}
+        for name, low, high in self._program.fixed_point.ranges:
+            if name not in over and name not in elsewhere:
+                yield self._finding(
+                    "table",
+                    "error",
+                    self._program.neuron.name,
+                    f"no table is over {name}, for which the formats give the range {low:g} to "
+                    f"{high:g}",
+                    f"expected one of: {', '.join(sorted(over)) or 'none, it has no table'}",
                 )
 
     def rounding(self, resolved: Mapping[str, Resolution]) -> Iterator[Finding]:

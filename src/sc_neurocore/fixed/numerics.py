@@ -32,7 +32,7 @@ KINDS: Mapping[Kind, str] = {
     "leak": "a decay whose leak is gone or off by more than 10 %",
     "saturation": "a line that always saturates",
     "silent": "a neuron that can never fire",
-    "table": "a table that is wrong by more than 10 % of what it spans",
+    "table": "a table that is wrong by more than 10 % of what it spans, or a range of no table",
     "always": "a neuron that fires in every step",
     "disagreement": "integers that are silent where floats fire, or the other way round",
 }

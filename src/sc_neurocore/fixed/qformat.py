@@ -184,7 +184,9 @@ class FixedPoint:
                 raise UserError(
                     f"{name} in {form} beside {self.state}: rounding and overflow are those of all"
                 )
-        for _, low, high in self.ranges:
+        for index, (name, low, high) in enumerate(self.ranges):
+            if name in (each[0] for each in self.ranges[:index]):
+                raise UserError(f"two ranges for the tables over {name}: expected one")
             if not (math.isfinite(low) and math.isfinite(high) and low < high):
                 raise UserError(f"a table's range from {low:g} to {high:g}: expected low < high")
         if self.own_current is not None and not self.own_current.signed:

@@ -269,5 +269,10 @@ def run_neuron(
         for name, trace in states.items():
             algebra.least[name] = np.fmin(algebra.least[name], trace.min(axis=0))
             algebra.most[name] = np.fmax(algebra.most[name], trace.max(axis=0))
-    locals_ = {name: np.stack(values[-len(currents) :]) for name, values in algebra.locals.items()}
+    # A local that several lines assign is, after the step, what the last of them made of it.
+    lines = {name: len(values) // len(currents) for name, values in algebra.locals.items()}
+    locals_ = {
+        name: np.stack(values[lines[name] - 1 :: lines[name]])
+        for name, values in algebra.locals.items()
+    }
     return NeuronRun(spikes, states, algebra.least, algebra.most, locals_)

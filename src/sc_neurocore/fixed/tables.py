@@ -29,6 +29,7 @@ from sc_neurocore.errors import EquationError
 from sc_neurocore.fixed.qformat import FixedPoint
 
 _SAMPLES = 1 << 16
+_SAMPLES_BEYOND = 257
 _SCANNED = 1 << 13
 _NARROW = 1 << 62  # the sum of two such integers fits 64 bits
 _HALVINGS = 24
@@ -57,10 +58,11 @@ class PiecewiseLinear:
         first: The argument of entry 0, in its units.
         entries: The function at the ends of the segments, one more than there are segments.
         entry_bits: Fraction bits of the entries and the result.
-        error: The largest difference between result and function, for arguments between the ends;
-            checked at every argument, or at 65,536 of them if there are more.
-        low_error: The largest difference below the first entry, for arguments that can come;
-            infinite where the function has no value there.
+        error: The largest difference between result and function, for arguments between the ends
+            at which the function has a value; checked at every argument, or at 65,536 of them if
+            there are more.
+        low_error: The largest difference below the first entry, for arguments that can come,
+            checked at 257 of them; infinite where the function has no value at one.
         high_error: The same above the last one.
     """
 
@@ -178,6 +180,11 @@ def _tabulate(
             )
         start, stop = part
     else:
+        if chosen[0] >= high * unit or chosen[1] <= low * unit:
+            raise EquationError(
+                f"the table's range from {chosen[0]:g} to {chosen[1]:g} lies beside what {of} can "
+                f"be, {low * unit:g} to {high * unit:g}: choose one within"
+            )
         start, stop = (min(max(end, low * unit), high * unit) for end in chosen)
     segment_bits = 0
     while True:
@@ -316,7 +323,7 @@ def _with_errors(
 
     def beyond(end: int, argument: int) -> float:
         """Beyond an end the table stays."""
-        numbers = np.linspace(float(end), float(argument), 257)
+        numbers = np.linspace(float(end), float(argument), _SAMPLES_BEYOND)
         return error(np.full(numbers.shape, end, dtype=object), numbers)
 
     within = np.abs(approximation(table, inside) - value(inside.astype(np.float64) * unit))

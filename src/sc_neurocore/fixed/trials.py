@@ -60,6 +60,7 @@ class Tried:
         luts: About how many look-up tables a step takes; 0 if that is not known.
         equal_spikes: Of a network: the share of spikes that are in the same step in both.
         weight_bits: Of a network: bits of a weight, where they are chosen too.
+        is_less: Whether it is enough only because no format of these weights does better.
     """
 
     format: str
@@ -71,6 +72,7 @@ class Tried:
     luts: int = 0
     equal_spikes: float | None = None
     weight_bits: int | None = None
+    is_less: bool = False
 
     @property
     def line(self) -> str:
@@ -78,8 +80,14 @@ class Tried:
         return (
             f"{f'{self.width} bits, about {self.luts} LUTs: ' if self.luts else ''}"
             f"spikes agree in {self.spike_agreement:.1%}{self._equal}, states differ by "
-            f"{self.mean_state_error:.2%}{'' if self.is_enough else ': not enough'}"
+            f"{self.mean_state_error:.2%}{self._verdict}"
         )
+
+    @property
+    def _verdict(self) -> str:
+        if not self.is_enough:
+            return ": not enough"
+        return ": less than asked for, as in the widest format" if self.is_less else ""
 
     @property
     def _equal(self) -> str:

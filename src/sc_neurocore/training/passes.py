@@ -73,6 +73,8 @@ class Pass:
         """
         length = len(inputs) if steps is None else steps
         size = length if self.truncate is None else min(self.truncate, length)
+        # Behind it is padding alone: the answer goes on, for metrics, and nothing is learnt of it.
+        longest = length if batch.lengths is None else int(batch.lengths.max())
         source, objective = self.source, self.objective
         answer_of: list[Answer] = []
         loss: Tensor = torch.zeros((), device=inputs.device)
@@ -81,16 +83,19 @@ class Pass:
         targets = batch.targets
         for start in range(0, length, size):
             stop = min(start + size, length)
-            is_part, is_last = size < length, stop == length
+            is_part, is_last = size < length, stop >= longest
             piece = _cut(batch, start, stop, length) if is_part else batch
             share = _share(piece, batch, stop - start, length)
-            with nullcontext() if is_last else self._alone():
+            learns = start < longest
+            with nullcontext() if is_last else self._alone(), torch.set_grad_enabled(learns):
                 x = inputs if steps is not None else inputs[start:stop]
                 number = None if steps is None else stop - start
                 with self.precision():
                     output, state, paid = self._run(x, number, piece, state, is_part)
                     answer, targets = answered(source, objective, output, x, number, piece)
                     answer_of.append(Answer(*(_without_gradient(each) for each in answer)))
+                    if not learns:
+                        continue
                     mine = checked_loss(objective.loss, *_valid(answer, targets, piece))
                     if paid is not None:
                         mine = mine + paid
@@ -113,8 +118,9 @@ class Pass:
             return answers(self.wrapped, x, steps, piece.lengths, needs, state)
 
         paid: Tensor | None = None
-        if self.objective.penalties:
-            output, paid = with_rates(self.net, self.objective.penalties, run)
+        goes_on = _goes_on(piece)
+        if self.objective.penalties and (goes_on is None or bool(goes_on.any())):
+            output, paid = with_rates(self.net, self.objective.penalties, run, goes_on)
         else:
             output = run()
         if is_part and isinstance(output, tuple) and len(output) == 3:
@@ -145,10 +151,15 @@ def _share(piece: Batch, batch: Batch, steps: int, length: int) -> float:
     return int(piece.lengths.sum()) / max(int(batch.lengths.sum()), 1)
 
 
+def _goes_on(piece: Batch) -> Tensor | None:
+    """Return which sequences have steps in a part; None where all have."""
+    return None if piece.lengths is None else piece.lengths > 0
+
+
 def _valid(answer: Answer, targets: Tensor, piece: Batch) -> tuple[Answer, Tensor]:
     """Leave out sequences that ended before this part, which have nothing more to say."""
-    goes_on = None if piece.lengths is None else piece.lengths > 0
-    if goes_on is None or bool(goes_on.all()) or not bool(goes_on.any()):
+    goes_on = _goes_on(piece)
+    if goes_on is None or bool(goes_on.all()):
         return answer, targets
     steps, spikes, membranes = answer.steps, answer.spikes, answer.membranes
     assert isinstance(steps, Tensor)

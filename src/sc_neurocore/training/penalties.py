@@ -52,13 +52,26 @@ class RatePenalty:
 
 
 def with_rates(
-    net: nn.Module, penalties: tuple[RatePenalty, ...], run: Callable[[], Any]
+    net: nn.Module,
+    penalties: tuple[RatePenalty, ...],
+    run: Callable[[], Any],
+    counted: Tensor | None = None,
 ) -> tuple[Any, Tensor]:
-    """Run the network and return its answer, and what is paid for the rates of its layers."""
+    """Run the network and return its answer, and what is paid for the rates of its layers.
+
+    Args:
+        net: The network.
+        penalties: At least one.
+        run: Runs it.
+        counted: Which samples have rates, bool (batch,); None for all.
+    """
     layers = None
     if all(each.layers is not None for each in penalties):
         layers = tuple(dict.fromkeys(name for each in penalties for name in each.layers or ()))
     with record(net, spikes=False, layers=layers, detach=False) as recording:
         answer = run()
-    rates = {name: layer.rates for name, layer in recording.items()}
+    rates = {
+        name: layer.rates if counted is None else layer.rates[counted]
+        for name, layer in recording.items()
+    }
     return answer, torch.stack([each.of(rates) for each in penalties]).sum()

@@ -63,7 +63,7 @@ class LayerRecording:
 
     @property
     def rates(self) -> Tensor:
-        """Spikes per step of each neuron, (batch, ...); padded steps do not count."""
+        """Spikes per step of each neuron, (batch, ...), of unpadded steps; 0 where there is none."""
         runs = self._seen()
         if self._join == "time":
             counts, steps = sum(run.counts for run in runs), sum(run.steps for run in runs)
@@ -71,7 +71,8 @@ class LayerRecording:
             counts = self._cat([run.counts for run in runs], 0)
             steps = torch.cat([run.steps for run in runs])
         assert isinstance(counts, Tensor) and isinstance(steps, Tensor)
-        return counts / steps.view(-1, *(1,) * (counts.ndim - 1)).to(counts.dtype)
+        steps = steps.clamp(min=1).view(-1, *(1,) * (counts.ndim - 1))
+        return counts / steps.to(counts.dtype)
 
     def _seen(self) -> list[_Seen]:
         if not self._runs:

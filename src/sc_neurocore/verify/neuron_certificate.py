@@ -24,7 +24,7 @@ from sc_neurocore.verify.netlist import STEP_FAMILIES, check_netlist
 from sc_neurocore.verify.properties import prove_properties
 from sc_neurocore.verify.provenance import environment
 from sc_neurocore.verify.result import ProofResult
-from sc_neurocore.verify.simulators import SIMULATORS
+from sc_neurocore.verify.simulators import SIMULATORS, choose_simulator
 from sc_neurocore.verify.step_simulation import StepCosimulation, cosimulate_step
 from sc_neurocore.verify.verilog_reader import check_design
 
@@ -128,13 +128,16 @@ def verify_neuron(
         UserError: If the folder is not a compiled neuron, an edited module holds what may not be
             given to tools (see `verify.verilog_reader`), or another command writes to it.
         CheckFailedError: If a file was edited and that is not allowed, or changed meanwhile.
-        ToolMissingError: If Yosys, SymbiYosys or z3 is not installed.
+        ToolMissingError: If Yosys, SymbiYosys or z3 is not installed; or no simulator, if netlists
+            are asked for.
     """
     unknown = sorted({*netlists} - {*STEP_FAMILIES})
     if unknown:
         raise UserError(
             f"no netlist of a neuron for {unknown[0]!r}: known are {', '.join(STEP_FAMILIES)}"
         )
+    if netlists:
+        choose_simulator("auto")  # without one, what was asked for would be left out
     compiled = load_neuron(directory)
     if compiled.edited and not allow_edited:
         raise CheckFailedError(
