@@ -63,7 +63,7 @@ class LayerRecording:
 
     @property
     def rates(self) -> Tensor:
-        """Spikes per step of each neuron, (batch, ...), of unpadded steps; 0 where there is none."""
+        """Spikes per step of each neuron, (batch, ...), of unpadded steps; 0 if there are none."""
         runs = self._seen()
         if self._join == "time":
             counts, steps = sum(run.counts for run in runs), sum(run.steps for run in runs)
