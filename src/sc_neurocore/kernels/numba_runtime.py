@@ -46,6 +46,12 @@ def telling(listener: Callable[[str], None]) -> Iterator[None]:
         _listeners.remove(listener)
 
 
+def say_compiling(name: str) -> None:
+    """Tell the listeners that a module is compiled now, which takes some seconds."""
+    for listener in tuple(_listeners):
+        listener(name)
+
+
 def load(name: str, text: str) -> ModuleType:
     """Write a generated module, unless it is there, and execute it.
 
@@ -75,8 +81,7 @@ def load(name: str, text: str) -> ModuleType:
                 f"{CACHE_VARIABLE} to a folder that can be written, or use backend='eager'"
             ) from None
         if _listeners and not list((path.parent / "__pycache__").glob(f"{module_name}.*.nbi")):
-            for listener in tuple(_listeners):
-                listener(name)
+            say_compiling(name)
         module = ModuleType(module_name)
         module.__file__ = str(path)
         sys.modules[module_name] = module

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from sc_neurocore.hdl.accelerator import Field
 
 Integers = NDArray[np.int64]
+Narrow = NDArray[np.int32]
+"""There are millions of updates, and no number of one has more than 32 bits."""
 
 HASH_WORDS = 8
 _SPIKE_BIT = 31
@@ -37,13 +39,13 @@ class Updates:
             them, where another layer has more.
     """
 
-    sample: Integers
-    aborted: Integers
-    layer: Integers
-    step: Integers
-    neuron: Integers
+    sample: Narrow
+    aborted: Narrow
+    layer: Narrow
+    step: Narrow
+    neuron: Narrow
     spike: NDArray[np.bool_]
-    states: Integers
+    states: Narrow
 
 
 @dataclass(frozen=True)
@@ -120,24 +122,23 @@ def _decode(
     was_aborted: NDArray[np.bool_],
     fields: tuple[tuple[Field, ...], ...],
 ) -> Updates:
-    first, second = records[:, 0].astype(np.int64), records[:, 1].astype(np.int64)
-    packed = records[:, _HEADER_WORDS:]
-    layer = second >> _LAYER_BIT
-    states = np.zeros((len(records), max(map(len, fields))), dtype=np.int64)
+    first, second, packed = records[:, 0], records[:, 1], records[:, _HEADER_WORDS:]
+    layer = (second >> _LAYER_BIT).astype(np.int32)
+    states = np.zeros((len(records), max(map(len, fields))), dtype=np.int32)
     for number, places in enumerate(fields):
         here = layer == number
         for column, place in enumerate(places):
             states[here, column] = _extract(packed[here], place)
     # Behind the last attempt there may be one more, which belongs to no sample.
-    attempt = np.searchsorted(ends, np.arange(len(records)), side="right")
+    counts = np.diff(np.minimum(ends, len(records)), prepend=0, append=len(records))
     sample = np.concatenate([[0], np.cumsum(~was_aborted)])
     aborted = np.append(np.where(was_aborted, 1 + np.arange(len(ends)), 0), 0)
     return Updates(
-        sample=sample[attempt],
-        aborted=aborted[attempt],
+        sample=np.repeat(sample.astype(np.int32), counts),
+        aborted=np.repeat(aborted.astype(np.int32), counts),
         layer=layer,
-        step=second & ((1 << _LAYER_BIT) - 1),
-        neuron=first & ((1 << _SPIKE_BIT) - 1),
+        step=(second & ((1 << _LAYER_BIT) - 1)).astype(np.int32),
+        neuron=(first & ((1 << _SPIKE_BIT) - 1)).astype(np.int32),
         spike=first >> _SPIKE_BIT != 0,
         states=states,
     )
