@@ -103,6 +103,16 @@ class CosimulationResult:
         return self.first_mismatch is None
 
     @property
+    def mismatches(self) -> int:
+        """How many spikes, states, classes and counts differed."""
+        return (
+            self.spike_mismatches
+            + self.state_mismatches
+            + self.class_mismatches
+            + self.count_mismatches
+        )
+
+    @property
     def disturbance(self) -> str:
         """What was done to the core, in one line; empty if nothing."""
         if not self.disturbed:
