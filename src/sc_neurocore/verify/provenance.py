@@ -44,7 +44,9 @@ def package_commit() -> str:
     def git(*arguments: str) -> str | None:
         try:
             done = subprocess.run(
-                ["git", "--no-optional-locks", "-C", str(_PACKAGE), *arguments],
+                # The repository around an installation may come from anybody: none of its programs.
+                ["git", "--no-optional-locks", "-c", "core.fsmonitor=false"]
+                + ["-C", str(_PACKAGE), *arguments],
                 capture_output=True,
                 text=True,
                 timeout=_SECONDS_FOR_GIT,
