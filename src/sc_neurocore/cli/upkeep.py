@@ -14,8 +14,7 @@ from sc_neurocore.cli import options
 from sc_neurocore.cli.console import reporting
 from sc_neurocore.errors import CheckFailedError, ToolMissingError, UserError
 from sc_neurocore.folders import sole_writer
-from sc_neurocore.hdl.manifest import MANIFEST
-from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST
+from sc_neurocore.hdl.manifest import MANIFEST, NEURON_MANIFEST
 from sc_neurocore.report.contents import SUMMARY_NAME
 from sc_neurocore.report.html import write_report
 from sc_neurocore.tools.doctor import examine

@@ -18,7 +18,7 @@ from numba.core import types
 from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
-from sc_neurocore.kernels.numba_runtime import run_on_threads
+from sc_neurocore.kernels.numba_runtime import check_settings, run_on_threads
 from sc_neurocore.kernels.numba_support import (
     arguments_do_not_overlap,
     entry,
@@ -79,6 +79,7 @@ def and_counts(x: Packed, w: Packed, threads: int | None = None) -> NDArray[np.i
 @cache
 def _address() -> int:
     """Compile the kernel, or load it from Numba's cache, when it is first needed."""
+    check_settings()
     address: int = entry(_work).address
     return address
 
