@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore.equation.noise import float_normal, float_uniform, float_word
+
 Array = NDArray[Any]
 
 
@@ -55,6 +57,9 @@ class ArrayAlgebra:
         "cosh": np.cosh,
         "power": np.power,
         "select": np.where,
+        "noise_word": float_word,
+        "noise_normal": float_normal,
+        "noise_uniform": float_uniform,
     }
 
     def constant(self, value: float) -> Any:
