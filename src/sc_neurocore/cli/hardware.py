@@ -31,7 +31,7 @@ from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import CERTIFICATE
 from sc_neurocore.hdl.geometry import AUTO
-from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST
+from sc_neurocore.hdl.manifest import NEURON_MANIFEST
 from sc_neurocore.tools.families import FAMILIES
 from sc_neurocore.verify.certificate import NETLIST_SAMPLES, SECOND_SAMPLES, verify_design
 from sc_neurocore.verify.cosimulation import CosimulationResult

@@ -60,9 +60,9 @@ def _shares(sizes: Indices, count: int, random: np.random.RandomState) -> Indice
     Where remainders are equal, it is drawn who gets one more.
     """
     exact = sizes / sizes.sum() * count
-    shares: Indices = np.floor(exact).astype(np.int64)
+    shares = np.floor(exact)
     remainders = exact - shares
-    left = count - int(shares.sum())
+    left = int(count - shares.sum())
     for remainder in np.unique(remainders)[::-1]:
         if left <= 0:
             break
@@ -70,4 +70,5 @@ def _shares(sizes: Indices, count: int, random: np.random.RandomState) -> Indice
         chosen = random.choice(equal, size=min(len(equal), left), replace=False)
         shares[chosen] += 1
         left -= len(chosen)
-    return shares
+    counts: Indices = shares.astype(np.int64)
+    return counts

@@ -32,6 +32,8 @@ from sc_neurocore.files import (
 )
 from sc_neurocore.kernels.threads import usable_cores
 
+_SETTINGS_FILE = ".numba_config.yaml"
+
 _loading = threading.Lock()
 _listeners: list[Callable[[str], None]] = []
 
@@ -52,6 +54,23 @@ def say_compiling(name: str) -> None:
         listener(name)
 
 
+def check_settings() -> None:
+    """Refuse to compile where a file in the current folder would have its say.
+
+    Numba reads its settings from there, among them the folder from which it takes compiled code;
+    and the current folder may be one that somebody sent.
+
+    Raises:
+        UserError: If there is such a file.
+    """
+    path = Path(_SETTINGS_FILE).absolute()
+    if os.path.lexists(path):
+        raise UserError(
+            f"{path}: Numba would take settings from it, such as where compiled code lies that it "
+            f"runs: start in another folder, or remove it and set variables NUMBA_... instead"
+        )
+
+
 def load(name: str, text: str) -> ModuleType:
     """Write a generated module, unless it is there, and execute it.
 
@@ -60,8 +79,10 @@ def load(name: str, text: str) -> ModuleType:
         text: The whole source.
 
     Raises:
-        UserError: If the folder cannot be written, or belongs to another user.
+        UserError: If the folder cannot be written or belongs to another user, or as
+            `check_settings` does.
     """
+    check_settings()
     digest = hashlib.sha256(f"{version('numba')}\n{text}".encode()).hexdigest()[:16]
     module_name = f"{name}_{digest}"
     path = cache_folder("kernels") / f"{module_name}.py"

@@ -38,8 +38,7 @@ def one_blas_thread() -> AbstractContextManager[Any]:
 @cache
 def _controller() -> Any:
     """Find the libraries once; NumPy's is loaded by then."""
-    from threadpoolctl import (
-        ThreadpoolController,
-    )  # takes a while: only where something is computed
+    # Takes a while: only where something is computed.
+    from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

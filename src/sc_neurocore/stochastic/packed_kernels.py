@@ -20,7 +20,7 @@ from numba.core.caching import FunctionCache
 from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
-from sc_neurocore.kernels.numba_runtime import run_on_threads, say_compiling
+from sc_neurocore.kernels.numba_runtime import check_settings, run_on_threads, say_compiling
 from sc_neurocore.kernels.numba_support import (
     arguments_do_not_overlap,
     entry,
@@ -83,6 +83,7 @@ def and_counts(x: Packed, w: Packed, threads: int | None = None) -> NDArray[np.i
 @cache
 def _address() -> int:
     """Compile the kernel, or load it from Numba's cache, when it is first needed."""
+    check_settings()
     kept = Path(FunctionCache(_work).cache_path)
     if not list(kept.glob(f"{Path(__file__).stem}.{_work.__name__}-*.nbi")):
         say_compiling(Path(__file__).stem)

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore.array_types import Integers
 from sc_neurocore.errors import UserError
 from sc_neurocore.hdl.accelerator import Field
 from sc_neurocore.kernels.inference import NetworkRun
-from sc_neurocore.verify.recording import Integers, Narrow, Recording, Updates
+from sc_neurocore.verify.recording import Narrow, Recording, Updates
 
 
 @dataclass
@@ -252,7 +253,10 @@ class Comparison:
 def _columns(states: list[NDArray[np.integer[Any]]], width: int) -> NDArray[np.integer[Any]]:
     """Bring states of a layer, each (steps, batch, ...), to (steps, batch, neurons, width)."""
     steps, batch, *shape = states[0].shape
-    columns = np.zeros((steps, batch, math.prod(shape), width), dtype=np.int32)
+    fit = np.iinfo(np.int32)
+    is_narrow = all(each.min() >= fit.min and each.max() <= fit.max for each in states if each.size)
+    kind = np.int32 if is_narrow else np.int64
+    columns = np.zeros((steps, batch, math.prod(shape), width), dtype=kind)
     for column, each in enumerate(states):
         columns[..., column] = each.reshape(columns.shape[:3])
     return columns

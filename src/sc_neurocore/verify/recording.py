@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore.array_types import Integers
 from sc_neurocore.hdl.accelerator import Field
 
-Integers = NDArray[np.int64]
 Narrow = NDArray[np.int32]
-"""There are millions of updates, and no number of one has more than 32 bits."""
+"""There are millions of updates, and hardly a number of one has more than 32 bits."""
 
 HASH_WORDS = 8
 _SPIKE_BIT = 31
@@ -45,7 +45,7 @@ class Updates:
     step: Narrow
     neuron: Narrow
     spike: NDArray[np.bool_]
-    states: Narrow
+    states: Narrow | Integers
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,9 @@ def _decode(
 ) -> Updates:
     first, second, packed = records[:, 0], records[:, 1], records[:, _HEADER_WORDS:]
     layer = (second >> _LAYER_BIT).astype(np.int32)
-    states = np.zeros((len(records), max(map(len, fields))), dtype=np.int32)
+    is_narrow = all(place.width + (not place.signed) <= 32 for each in fields for place in each)
+    kind = np.int32 if is_narrow else np.int64
+    states = np.zeros((len(records), max(map(len, fields))), dtype=kind)
     for number, places in enumerate(fields):
         here = layer == number
         for column, place in enumerate(places):
@@ -153,10 +155,12 @@ def _signed(scores: Integers, bits: int) -> Integers:
 
 
 def _extract(words: NDArray[np.uint32], place: Field) -> Integers:
-    """Cut a signed field of at most 32 bits out of packed words."""
+    """Cut a field of at most 63 bits out of packed words."""
     first, shift = divmod(place.low, 32)
     value = words[:, first].astype(np.uint64) >> np.uint64(shift)
-    if place.high // 32 > first:
-        value |= words[:, first + 1].astype(np.uint64) << np.uint64(32 - shift)
-    signed = (value << np.uint64(64 - place.width)).view(np.int64)
-    return signed >> (64 - place.width)
+    for further in range(1, place.high // 32 - first + 1):
+        value |= words[:, first + further].astype(np.uint64) << np.uint64(32 * further - shift)
+    top = value << np.uint64(64 - place.width)
+    if not place.signed:
+        return (top >> np.uint64(64 - place.width)).view(np.int64)
+    return top.view(np.int64) >> (64 - place.width)
