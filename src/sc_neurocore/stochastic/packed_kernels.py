@@ -84,7 +84,8 @@ def and_counts(x: Packed, w: Packed, threads: int | None = None) -> NDArray[np.i
 def _address() -> int:
     """Compile the kernel, or load it from Numba's cache, when it is first needed."""
     check_settings()
-    kept = Path(FunctionCache(_work).cache_path)
+    cache: Any = FunctionCache
+    kept = Path(cache(_work).cache_path)
     if not list(kept.glob(f"{Path(__file__).stem}.{_work.__name__}-*.nbi")):
         say_compiling(Path(__file__).stem)
     address: int = entry(_work).address
