@@ -186,8 +186,13 @@ def verify(
         int, typer.Option(min=0, help="At most so many inputs are co-simulated; 0: all there are.")
     ] = 0,
     icarus_samples: Annotated[
-        int, typer.Option(min=0, help="Icarus runs so many of them too, where it is installed.")
-    ] = SECOND_SAMPLES,
+        int | None,
+        typer.Option(
+            min=0,
+            help="Icarus runs so many of them too, where it is installed; by default at most "
+            f"{SECOND_SAMPLES}, fewer or none where they would take minutes.",
+        ),
+    ] = None,
     netlist: Annotated[
         str,
         typer.Option(
@@ -215,7 +220,7 @@ def verify(
                 {
                     "--simulator": simulator != "auto",
                     "--samples": samples != 0,
-                    "--icarus-samples": icarus_samples != SECOND_SAMPLES,
+                    "--icarus-samples": icarus_samples is not None,
                     "--netlist-samples": netlist_samples != NETLIST_SAMPLES,
                     "--data": data is not None,
                     "--scale": scale is not None,

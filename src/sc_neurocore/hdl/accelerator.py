@@ -47,6 +47,7 @@ class Field:
     name: str
     high: int
     low: int
+    signed: bool = True
 
     @property
     def width(self) -> int:
@@ -248,7 +249,7 @@ def pack(ports: Iterable[Any]) -> list[Field]:
     fields: list[Field] = []
     low = 0
     for port in ports:
-        fields.append(Field(port.name, low + port.width - 1, low))
+        fields.append(Field(port.name, low + port.width - 1, low, port.signed))
         low += port.width
     return fields
 

@@ -142,6 +142,7 @@ class TraceField(_Part):
     name: str
     high: int
     low: int
+    signed: bool = True
 
 
 class Manifest(_Part):

@@ -30,6 +30,7 @@ from sc_neurocore.files import (
     read_private,
     write_atomically,
 )
+from sc_neurocore.kernels.threads import usable_cores
 
 _SETTINGS_FILE = ".numba_config.yaml"
 
@@ -162,4 +163,4 @@ def _team_of_torch() -> Any:
 @cache
 def _workers(process: int) -> ThreadPoolExecutor:
     # Threads do not survive a fork, so each process has its own.
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="sc_neurocore")
+    return ThreadPoolExecutor(usable_cores(), thread_name_prefix="sc_neurocore")

@@ -27,6 +27,7 @@ from sc_neurocore.kernels.numba_support import (
     memory_at,
     take_one,
 )
+from sc_neurocore.kernels.threads import thread_count
 from sc_neurocore.stochastic.streams import Packed
 
 _NUMBA: Any = numba.config  # made when Numba starts
@@ -55,8 +56,8 @@ def and_counts(x: Packed, w: Packed, threads: int | None = None) -> NDArray[np.i
     Args:
         x: Shape (batch, ...), the same axes after the first as w.
         w: Shape (outputs, ...).
-        threads: How many threads share the work; by default as many as Numba uses, which are the
-            cores unless NUMBA_NUM_THREADS says otherwise.
+        threads: How many threads share the work; by default as many as `kernels.threads` says, and
+            at most NUMBA_NUM_THREADS.
 
     Returns:
         Shape (batch, outputs). Integers, so the order of summation cannot matter.
@@ -71,7 +72,8 @@ def and_counts(x: Packed, w: Packed, threads: int | None = None) -> NDArray[np.i
             [0, tiles, *flat_x.shape, w.shape[0], *(array.ctypes.data for array in arrays)]
         )
         is_small = counts.size * flat_x.shape[1] < _SERIAL
-        wanted = threads or (1 if is_small else _NUMBA.NUMBA_NUM_THREADS)
+        usual = min(thread_count(), _NUMBA.NUMBA_NUM_THREADS)
+        wanted = threads or (1 if is_small else usual)
         run_on_threads(_address(), numbers.ctypes.data, min(wanted, tiles))
     return counts
 
