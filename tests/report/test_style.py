@@ -7,7 +7,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from sc_neurocore.report import figures
-from sc_neurocore.report.style import new_figure, to_svg
+from sc_neurocore.report.style import BLUE, THEME, new_figure, to_svg
 
 HOSTILE = r'<script>alert("&")</script> $\frac{$'
 
@@ -44,6 +44,14 @@ def test_svg_escapes_words_from_the_data() -> None:
     assert "<script" not in svg
     words = "".join(ElementTree.fromstring(svg).itertext())
     assert words.count(HOSTILE) == 2  # the legend and the title
+
+
+def test_ink_and_paper_follow_the_page_and_other_colours_do_not() -> None:
+    plain, themed = (to_svg(_figure(), "a", "b", themed=each) for each in (False, True))
+    assert "var(" not in plain
+    for colour, name in THEME.items():
+        assert themed.count(f"var({name}, {colour.lower()})") == plain.count(colour.lower())
+    assert BLUE.lower() in themed
 
 
 def test_svg_is_the_same_each_time() -> None:

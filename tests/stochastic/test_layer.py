@@ -188,7 +188,7 @@ def test_streams_that_no_memory_holds_are_refused(monkeypatch: pytest.MonkeyPatc
     _, _, weights = random_layer(2, 6, "sign-magnitude")
     monkeypatch.setattr("sc_neurocore.stochastic.layer._MOST_BYTES", 8 * 2 * 6)
     SCDenseLayer(weights, 128)
-    with pytest.raises(UserError, match="streams of 129 bits for 6 inputs.* make the streams"):
+    with pytest.raises(UserError, match=r"streams of 129 bits for 6 inputs.* make the streams"):
         SCDenseLayer(weights, 129)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may use: those of its affinity mask, where there is one."""
+    """Return how many cores this process may use: those of its affinity mask, if it has one."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -38,6 +38,7 @@ def one_blas_thread() -> AbstractContextManager[Any]:
 @cache
 def _controller() -> Any:
     """Find the libraries once; NumPy's is loaded by then."""
-    from threadpoolctl import ThreadpoolController  # takes a while: only where something is computed
+    # Takes a while: only where something is computed.
+    from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

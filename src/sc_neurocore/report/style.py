@@ -30,6 +30,13 @@ PALE: Final = "#E4E7EB"
 SERIES: Final = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PURPLE, "D"), (SKY, "v"))
 """Colour and marker of the lines of a plot, in turn."""
 
+ON_DARK: Final = "#FDFDFD"
+ON_PALE: Final = "#202428"
+"""Letters on coloured cells, and the ends of grey scales: the same on light and dark pages."""
+
+THEME: Final = {"#ffffff": "--figure", INK: "--ink", SOFT: "--soft", PALE: "--line"}
+"""The colours that follow the page's theme, by the names that its style sheet gives them."""
+
 WIDTH: Final = 5.0
 """Width of a figure in inches; all share it, so that their letters have one size on a page."""
 
@@ -126,17 +133,27 @@ def new_figure(width: float, height: float) -> Figure:
         return Figure(figsize=(width, height))
 
 
+_COLOUR: Final = re.compile(r"#[0-9a-f]{6}\b")
+_NAMES: Final = {colour.lower(): name for colour, name in THEME.items()}
+
+
+def _of_theme(found: re.Match[str]) -> str:
+    colour = found.group()
+    return f"var({_NAMES[colour]}, {colour})" if colour in _NAMES else colour
+
+
 _SVG: Final = "http://www.w3.org/2000/svg"
 _XLINK: Final = "http://www.w3.org/1999/xlink"
 
 
-def to_svg(figure: Figure, key: str, description: str) -> str:
+def to_svg(figure: Figure, key: str, description: str, themed: bool = False) -> str:
     """Render a figure as an `<svg>` element to stand in a page.
 
     Args:
         figure: The figure.
         key: A word that no other figure of the page has; it keeps their element ids apart.
         description: What the figure shows, for readers who cannot see it.
+        themed: Whether ink and paper take the colours of the page that it stands in, see `THEME`.
     """
     buffer = io.BytesIO()
     with _house_style():
@@ -154,6 +171,8 @@ def to_svg(figure: Figure, key: str, description: str) -> str:
                 element.set(name, value.replace("#", f"#{key}-", 1))
             elif "url(#" in value:
                 element.set(name, re.sub(r"url\(#", f"url(#{key}-", value))
+            elif themed and name == "style":
+                element.set(name, _COLOUR.sub(_of_theme, value))
     title = ElementTree.Element(f"{{{_SVG}}}title", {"id": f"{key}-title"})
     title.text = description
     root.insert(0, title)

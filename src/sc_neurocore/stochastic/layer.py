@@ -372,15 +372,6 @@ def _tables(sequences: Sequence) -> list[StreamTable]:
     return [StreamTable(sequence, is_kept=len(sequences) == 1) for sequence in sequences]
 
 
-<<<<<<< HEAD
-def _streams(values: Floats, tables: list[StreamTable]) -> tuple[Packed, Integers]:
-    """Return the streams of values (..., n), each by the table of its last index, and the ones."""
-    levels = _levels(values, tables)
-    return _gathered(levels, tables), levels.astype(np.int64)
-
-
-=======
->>>>>>> costs
 def _levels(values: Floats, tables: list[StreamTable]) -> NDArray[np.int32]:
     """Return the ones of the streams of values (..., n), each by the table of its last index."""
     if len(tables) == 1:

@@ -1,0 +1,72 @@
+"""One compiled neuron: its equations, its numbers, and what was verified and built of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sc_neurocore.hdl.design import CERTIFICATE
+from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST, CompiledNeuron, load_neuron
+from sc_neurocore.report.files import list_files
+from sc_neurocore.report.kinds.builds import build_section, read_builds
+from sc_neurocore.report.kinds.certificate import (
+    CertificateFile,
+    certificate_sections,
+    read_certificate,
+)
+from sc_neurocore.report.kinds.numbers import numbers_section
+from sc_neurocore.report.ladder import Verdict, built
+from sc_neurocore.report.sections import Account, Listing, section
+from sc_neurocore.report.tables import environment_table, ladder_table
+from sc_neurocore.report.wording import plural
+
+
+def neuron_account(folder: Path) -> Account | None:
+    """Return what a compiled neuron says of itself; None where there is none.
+
+    Raises:
+        UserError: If the folder, its certificate or a build's report is damaged.
+    """
+    if not (folder / NEURON_MANIFEST).exists():
+        return None
+    compiled = load_neuron(folder)
+    neuron, verilog = compiled.program.neuron, compiled.verilog
+    certificate, builds = read_certificate(folder), read_builds(folder)
+    rungs = [*(certificate.rungs if certificate else ()), *(built(each.build) for each in builds)]
+    sections = [section("ladder", "Verification ladder", ladder_table(rungs))] if rungs else []
+    sections.append(section("equations", "Equations", Listing("The neuron", str(neuron))))
+    sections.append(numbers_section(compiled.numerics))
+    if certificate is not None:
+        sections += certificate_sections(certificate)
+    if builds:
+        sections.append(build_section(builds))
+    if certificate is not None and certificate.environment:
+        table = environment_table(certificate.environment)
+        sections.append(section("environment", table.title, table))
+    states = ", ".join(neuron.states)
+    clocks = plural(verilog.latency, "clock")
+    return Account(
+        name=verilog.name,
+        sentence=f"{verilog.name} is one neuron, {neuron.name}: its states {states} are "
+        f"{compiled.program.fixed_point.text} integers, and a step takes {clocks} inside.",
+        verdict=_verdict(compiled, certificate),
+        sections=tuple(sections),
+        files=list_files(
+            folder, (("Verilog", "*.v"), ("Certificate", CERTIFICATE), ("Neuron", NEURON_MANIFEST))
+        ),
+    )
+
+
+def _verdict(compiled: CompiledNeuron, certificate: CertificateFile | None) -> Verdict:
+    """Return whether the neuron's certificate holds, and is of its files."""
+    if compiled.edited:
+        edited = ", ".join(compiled.edited)
+        return Verdict("bad", "Edited", f"Not what the equations give: {edited}.")
+    if certificate is None:
+        return Verdict(
+            "missing", "Not verified", "No certificate; `sc-neurocore verify` makes one."
+        )
+    if certificate.files != compiled.hashes:
+        return Verdict("bad", "Changed since it was verified", "The certificate is of other files.")
+    if not certificate.holds:
+        return Verdict("bad", "Not verified", certificate.verdict)
+    return Verdict("good", "Verified", certificate.verdict)
