@@ -109,7 +109,7 @@ class _Road:
     report: Report
     summary: dict[str, Any] = field(default_factory=lambda: {"name": DATASET, "exit_code": 1})
     results: dict[str, Any] = field(default_factory=dict)
-    classes: dict[str, stages.Classes] = field(default_factory=dict)
+    classes: dict[str, Integers] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
 

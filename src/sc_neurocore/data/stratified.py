@@ -70,4 +70,5 @@ def _shares(sizes: Indices, count: int, random: np.random.RandomState) -> Indice
         chosen = random.choice(equal, size=min(len(equal), left), replace=False)
         shares[chosen] += 1
         left -= len(chosen)
-    return shares.astype(np.int64)
+    counts: Indices = shares.astype(np.int64)
+    return counts
