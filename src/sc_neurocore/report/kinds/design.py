@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal
 
 from sc_neurocore.errors import ScNeurocoreError
-from sc_neurocore.fpga.build import check_build
 from sc_neurocore.fpga.capacity import assess, plan_memories
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.hdl.design import CERTIFICATE, Design
@@ -16,13 +14,14 @@ from sc_neurocore.report.files import link, list_files
 from sc_neurocore.report.kinds.builds import build_section, read_builds
 from sc_neurocore.report.kinds.certificate import certificate_sections, read_certificate
 from sc_neurocore.report.kinds.numbers import numbers_section
+from sc_neurocore.report.kinds.standing import stand, verdict_of
 from sc_neurocore.report.kinds.training import NetworkFacts
 from sc_neurocore.report.ladder import Verdict, built
 from sc_neurocore.report.sections import Account, Section, section
 from sc_neurocore.report.tables import Row, Table, environment_table, ladder_table
 from sc_neurocore.report.wording import count, plural
 from sc_neurocore.tools.devices import DEVICES
-from sc_neurocore.verify.standing import Standing, standing
+from sc_neurocore.verify.standing import Standing
 
 _FILES = (
     ("Verilog", "rtl/*.v"),
@@ -31,7 +30,6 @@ _FILES = (
     ("Design", MANIFEST),
     ("Network", "network.json"),
 )
-_KINDS: dict[str, Literal["good", "missing"]] = {"verified": "good", "not verified": "missing"}
 
 
 def design_account(folder: Path, built_for: str | None = None) -> Account | None:
@@ -67,16 +65,8 @@ def design_account(folder: Path, built_for: str | None = None) -> Account | None
 def _account(folder: Path, design: Design, built_for: str | None) -> Account:
     certificate, builds = read_certificate(folder), read_builds(folder)
     manifest, network = design.manifest, design.description
-    found = standing(design)
     devices = [each.build.device for each in builds]
-    told = {*devices, *([] if built_for is None else [built_for])}
-    problems = {device: check_build(design, device) for device in sorted(told)}
-    stale = [problem for problem in problems.values() if problem]
-    if stale:
-        found = Standing("changed since it was verified", "; ".join(stale))
-    kind: Literal["good", "bad", "missing"] = _KINDS.get(found.status, "bad")
-    if certificate is not None and not certificate.holds:
-        kind = "bad"
+    found, problems = stand(design, (*devices, *([] if built_for is None else [built_for])))
     rungs = [*(certificate.rungs if certificate else ()), *(built(each.build) for each in builds)]
     sections = [section("ladder", "Verification ladder", ladder_table(rungs))] if rungs else []
     if manifest.numerics is not None:
@@ -95,7 +85,7 @@ def _account(folder: Path, design: Design, built_for: str | None) -> Account:
         name=network.name,
         sentence=f"{facts.sentence} In hardware its membranes are {manifest.choices.format} "
         f"integers, and {plural(manifest.choices.lanes, 'lane')} form its sums.",
-        verdict=Verdict(kind, found.status.capitalize(), found.detail),
+        verdict=verdict_of(found, certificate),
         sections=tuple(sections),
         files=[
             *(link(folder, "Bitstream", path) for path in bitstreams),
