@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+import matplotlib
 from matplotlib.figure import Figure
 
 from sc_neurocore.report import figures
@@ -22,6 +23,12 @@ def test_svg_has_a_title_for_readers_who_cannot_see_it() -> None:
     assert root.get("role") == "img"
     assert root.get("aria-labelledby") == title.get("id") == "streams-title"
     assert root.get("viewBox") and root.get("width") is None
+
+
+def test_figures_do_not_depend_on_settings_of_others() -> None:
+    plain = to_svg(_figure(), "streams", "")
+    with matplotlib.rc_context({"text.usetex": True, "axes.facecolor": "red", "font.size": 30}):
+        assert to_svg(_figure(), "streams", "") == plain
 
 
 def test_svg_ids_are_its_own_and_every_reference_has_its_target() -> None:

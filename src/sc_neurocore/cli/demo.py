@@ -18,6 +18,7 @@ import typer
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import __version__
+from sc_neurocore.array_types import Integers
 from sc_neurocore.cli import options, stages
 from sc_neurocore.cli.console import Report, describe_error, exit_code_of, reporting
 from sc_neurocore.data.samples import Samples
@@ -108,7 +109,7 @@ class _Road:
     report: Report
     summary: dict[str, Any] = field(default_factory=lambda: {"name": DATASET, "exit_code": 1})
     results: dict[str, Any] = field(default_factory=dict)
-    classes: dict[str, stages.Classes] = field(default_factory=dict)
+    classes: dict[str, Integers] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
 
@@ -127,9 +128,7 @@ class _Road:
         self.seconds["total"] = round(time.perf_counter() - began, 2)
         self.summary["exit_code"] = 0 if certificate.holds else 1
 
-    def check_and_build(
-        self, design: Design, data: Samples, reference: stages.Classes
-    ) -> Certificate:
+    def check_and_build(self, design: Design, data: Samples, reference: Integers) -> Certificate:
         """Go on from the design: integers, co-simulation, proofs, bitstream."""
         with self.stage("quantize"):
             self.quantize(design, data, reference)
@@ -176,7 +175,7 @@ class _Road:
         self.results["history"] = run.history()
         return description, data
 
-    def simulate(self, description: NetworkDescription, data: Samples) -> stages.Classes:
+    def simulate(self, description: NetworkDescription, data: Samples) -> Integers:
         """Classify with bitstreams of many lengths; return the floating-point classes."""
         reference = stages.evaluate_float(description, data)
         streams, classes = stages.simulate_streams(
@@ -198,7 +197,7 @@ class _Road:
         self.classes = {"float": reference, "sc": classes}
         return reference
 
-    def quantize(self, design: Design, data: Samples, reference: stages.Classes) -> None:
+    def quantize(self, design: Design, data: Samples, reference: Integers) -> None:
         """Classify with the integers of the hardware; say what became of the numbers."""
         network = design.network
         fixed, classes = stages.evaluate_integers(network, data, reference, self.report.progress)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ class BuildReport:
         bitstream: The bitstream's path, relative to the design directory, with forward slashes;
             None where there is no open tool that makes one.
         bitstream_bytes: Its size.
-        layout: The path of the floor plan, a `fpga.layout.Layout` as JSON; None without a placer.
+        layout: The path of a `placed_design.PlacedDesign` as JSON; None without a placer.
         project: The path of the project for the vendor's tools, or None where none is needed. It
             is written, not run.
         seed: The placer's seed.
@@ -153,18 +154,22 @@ def build(
             choices.schedule,
             **choices.engine_options,
         )
-    with sole_writer(design.home, "build"):
-        report, files = _build(
-            sources, device, design.home, frequency_mhz, seed, few_pins, progress
-        )
+
+    def completed(report: BuildReport) -> BuildReport:
         design.check_unchanged("build")
-        report = replace(
+        return replace(
             report,
             edited=design.edited or (),
             verification=standing(design).line,
             design=design.hashes,
         )
-        _keep(report, files, design.home)
+
+    return build_sources(
+        sources, design.home, device, frequency_mhz, seed, few_pins, progress, completed
+    )
+
+
+def _as_it_is(report: BuildReport) -> BuildReport:
     return report
 
 
@@ -176,8 +181,9 @@ def build_sources(
     seed: int = 1,
     few_pins: bool = False,
     progress: ProgressCallback = ignore_progress,
+    completed: Callable[[BuildReport], BuildReport] = _as_it_is,
 ) -> BuildReport:
-    """Build Verilog that is no design of ours.
+    """Build Verilog, whatever it is of.
 
     Args:
         sources: What is built.
@@ -187,12 +193,15 @@ def build_sources(
         seed: As `build` takes it.
         few_pins: As `build` takes it.
         progress: As `build` takes it.
+        completed: Adds to the report what is known of the sources, or raises an error if they are
+            not in the folder any more: called when all is done and nothing is written yet.
 
     Raises:
         ScNeurocoreError: As `build` does.
     """
     with sole_writer(directory, "build"):
         report, files = _build(sources, device, directory, frequency_mhz, seed, few_pins, progress)
+        report = completed(report)
         _keep(report, files, directory)
     return report
 

@@ -46,6 +46,7 @@ class Field:
     name: str
     high: int
     low: int
+    signed: bool = True
 
     @property
     def width(self) -> int:
@@ -230,10 +231,14 @@ def engine_files(*folder: str) -> dict[str, bytes]:
 
 
 def top_name(name: str, taken: set[str]) -> str:
-    """Return the network's name, or one made from it where Verilog or another module has it."""
+    """Return the network's name, or one made from it where Verilog or another module has it.
+
+    Upper and lower case count as the same: there are systems where their files are the same.
+    """
     tables = ("layers", "windows", "weights")
-    modules = {name, *(f"{name}_{part}" for part in tables)}
-    return f"network_{name}" if name.lower() in KEYWORDS or modules & taken else name
+    modules = {each.lower() for each in (name, *(f"{name}_{part}" for part in tables))}
+    taken = {each.lower() for each in taken}
+    return f"network_{name}" if modules & (KEYWORDS | taken) else name
 
 
 def pack(ports: Iterable[Any]) -> list[Field]:
@@ -241,7 +246,7 @@ def pack(ports: Iterable[Any]) -> list[Field]:
     fields: list[Field] = []
     low = 0
     for port in ports:
-        fields.append(Field(port.name, low + port.width - 1, low))
+        fields.append(Field(port.name, low + port.width - 1, low, port.signed))
         low += port.width
     return fields
 

@@ -34,7 +34,7 @@ from sc_neurocore.stochastic.neurons import CountsToCurrent, integer_layers, to_
 from sc_neurocore.stochastic.sharing import Sharing, SourcePair
 from sc_neurocore.stochastic.sources import check_length
 
-ENGINE_CIRCUITS = ("snn_carousel.v", "snn_ram.v", "snn_requantize.v")
+ENGINE_CIRCUITS = ("snn_rotating_buffer.v", "snn_ram.v", "snn_requantize.v")
 """The circuits of the accelerator (rtl/) that serve here too."""
 
 
@@ -276,6 +276,6 @@ def _fields(ports: Iterable[Port | ParameterPort]) -> tuple[Field, ...]:
     fields: list[Field] = []
     low = 0
     for port in reversed(list(ports)):
-        fields.append(Field(port.name, low + port.width - 1, low))
+        fields.append(Field(port.name, low + port.width - 1, low, port.signed))
         low += port.width
     return tuple(reversed(fields))

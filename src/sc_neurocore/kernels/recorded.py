@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sc_neurocore.equation.algebra import Array
+from sc_neurocore.array_types import Array
 from sc_neurocore.network.description import InputEncoding
 
 RESULTS_NAME = "results.json"

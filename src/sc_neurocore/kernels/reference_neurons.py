@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sc_neurocore.array_types import Array
 from sc_neurocore.equation.algebra import ArrayAlgebra
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.step import step
@@ -14,7 +15,6 @@ from sc_neurocore.network.layers import (
     Layer,
     Population,
     Runner,
-    Values,
     WithMemory,
     along_channels,
 )
@@ -72,11 +72,11 @@ class Neurons(WithMemory):
 
     def restart(self) -> None:
         """Go back to rest and start a new history."""
-        self.state: dict[str, Values] = {}
-        self.history: list[tuple[Values, dict[str, Values]]] = []
-        self._spike: Values | None = None
+        self.state: dict[str, Array] = {}
+        self.history: list[tuple[Array, dict[str, Array]]] = []
+        self._spike: Array | None = None
 
-    def __call__(self, current: Values) -> Values:
+    def __call__(self, current: Array) -> Array:
         """Return the spikes, 0 or 1, or the membranes if these are handed on."""
         if not self.state:
             self.state = {
@@ -93,12 +93,12 @@ class Neurons(WithMemory):
             self.history.append((self._spike > 0, self.state))
         return self.state[self.neuron.membrane] if self._passes_membrane else self._spike
 
-    def _meet(self, current: Values, fed_back: Values) -> Values:
+    def _meet(self, current: Array, fed_back: Array) -> Array:
         """Add what the neurons' own spikes bring."""
-        total: Values = current + fed_back
+        total: Array = current + fed_back
         return total
 
-    def _step(self, current: Values) -> tuple[Values, Mapping[str, Values]]:
+    def _step(self, current: Array) -> tuple[Array, Mapping[str, Array]]:
         """Return the spikes, 0 or 1, and the new state."""
         raise NotImplementedError
 
@@ -116,7 +116,7 @@ class _FloatNeurons(Neurons):
         )
         self._values = {name: np.asarray(value, dtype) for name, value in layer.values().items()}
 
-    def _step(self, current: Values) -> tuple[Values, Mapping[str, Values]]:
+    def _step(self, current: Array) -> tuple[Array, Mapping[str, Array]]:
         values = {
             name: along_channels(each, current.ndim - 1) for name, each in self._values.items()
         }

@@ -160,7 +160,7 @@ class Energy(Part):
 
 
 class FloorPlan(Part):
-    """Where a design lies on its device; see `sc_neurocore.fpga.layout.Layout`."""
+    """Where a design lies on its device; see `sc_neurocore.fpga.placed_design.PlacedDesign`."""
 
     floor: tuple[int, int]
     parts: tuple[str, ...]

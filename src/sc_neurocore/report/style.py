@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Concatenate, Final, Generic, ParamSpec
 from xml.etree import ElementTree
 
@@ -78,6 +79,19 @@ _SETTINGS: Final[Any] = {
 _Parameters = ParamSpec("_Parameters")
 
 
+@contextmanager
+def _house_style() -> Iterator[None]:
+    """Have figures look the same everywhere, and no matplotlibrc speak for them.
+
+    Matplotlib reads one in the current folder, which may be one that somebody sent: it could have
+    all words set by LaTeX.
+    """
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_SETTINGS)
+        yield
+
+
 class Drawing(Generic[_Parameters]):
     """A function that draws data onto a figure, called as one that returns the figure.
 
@@ -102,7 +116,7 @@ class Drawing(Generic[_Parameters]):
         self, target: FigureBase, *args: _Parameters.args, **kwargs: _Parameters.kwargs
     ) -> None:
         """Draw the data onto a figure or a part of one."""
-        with mpl.rc_context(_SETTINGS):
+        with _house_style():
             self._draw(target, *args, **kwargs)
 
 
@@ -115,7 +129,7 @@ def drawing(
 
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of the house's style; sizes in inches."""
-    with mpl.rc_context(_SETTINGS):
+    with _house_style():
         return Figure(figsize=(width, height))
 
 
@@ -142,7 +156,7 @@ def to_svg(figure: Figure, key: str, description: str, themed: bool = False) -> 
         themed: Whether ink and paper take the colours of the page that it stands in, see `THEME`.
     """
     buffer = io.BytesIO()
-    with mpl.rc_context(_SETTINGS):
+    with _house_style():
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     ElementTree.register_namespace("", _SVG)
     ElementTree.register_namespace("xlink", _XLINK)

@@ -27,11 +27,13 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sc_neurocore.array_types import Floats, Integers
 from sc_neurocore.errors import UserError
 from sc_neurocore.network.encoding import ENCODINGS, EncodedWeights, WeightEncoding
 from sc_neurocore.stochastic.packed_kernels import and_counts
@@ -46,16 +48,20 @@ from sc_neurocore.stochastic.streams import (
     word_count,
 )
 
-Counts = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
 _BYTES_AT_ONCE = 1 << 25
+"""Of inputs' streams."""
+_BYTES_KEPT = 1 << 28
+"""Weights' streams that take more are made again whenever they are needed, in blocks."""
+_BYTES_OF_BLOCK = 1 << 27
+_MOST_BYTES = 1 << 30
+"""That the streams of one output's weights may take."""
 
 
 class SCDenseLayer:
     """A fully connected layer whose products are made from bitstreams.
 
-    The result depends on nothing but the weights, the length, the sources and the input.
+    The result depends on nothing but the weights, the length, the sources and the input. Memory is
+    bounded: where the weights' streams take more than 256 MiB, some outputs are computed at a time.
 
     Args:
         weights: What `encode_weights` or `to_sc_weights` returns, of shape (n_out, n_in).
@@ -69,7 +75,8 @@ class SCDenseLayer:
     Raises:
         UserError: If the weights are no matrix, hold values outside [0, 1], or have an unknown
             encoding or another one than asked for; if their signs or biases have another shape;
-            if the length is less than 1; if the source or the sharing is unknown.
+            if the length is less than 1; if the source or the sharing is unknown; if the streams
+            of one output's weights take more than 1 GiB.
     """
 
     def __init__(
@@ -87,16 +94,26 @@ class SCDenseLayer:
         self.sources = choose_sources(source, seed, sharing)
         self.n_out, self.n_in = weights.values.shape
 
+        self._row_bytes = 8 * word_count(self.length) * self.n_in
+        if self._row_bytes > _MOST_BYTES:
+            raise UserError(
+                f"streams of {self.length} bits for {self.n_in} inputs: those of one output's "
+                f"weights take {self._row_bytes / 2**30:.1f} GiB, and at most "
+                f"{_MOST_BYTES / 2**30:g} GiB are taken; make the streams shorter"
+            )
         inputs, own = self.sources.sequences(self.n_in, self.length)
-        self._inputs = _tables(inputs)
-        streams, self._ones = _streams(weights.values, _tables(own))
+        self._inputs, self._own = _tables(inputs), _tables(own)
+        self._weight_levels = _levels(weights.values, self._own)
+        self._ones = self._weight_levels.astype(np.int64)
         # A negative weight keeps its stream complemented, which the AND kernel counts with the
         # right sign, up to the input's own ones: -ones(x & w) = ones(x & ~w) - ones(x).
         self.negative = np.zeros(weights.values.shape, dtype=np.bool_)
         """Whose products are counted down, (n_out, n_in)."""
         if weights.sign is not None:
             self.negative = np.asarray(weights.sign) < 0
-        self._streams = np.where(self.negative[..., np.newaxis], ~streams, streams)
+        self._kept: Packed | None = None
+        if self._row_bytes * self.n_out <= _BYTES_KEPT:
+            self._kept = self._made(slice(None))
         with_spike, without_spike = self._fixed_counts()
         self.spike_gains = with_spike - without_spike
         """What a spike adds to the counts, (n_out, n_in)."""
@@ -116,7 +133,7 @@ class SCDenseLayer:
         """
         return self.decode(*self.count(x))
 
-    def counts(self, x: ArrayLike) -> Counts:
+    def counts(self, x: ArrayLike) -> Integers:
         """Return the integer counts that `layer(x)` decodes, shape (batch, n_out).
 
         They are the ones of all product streams of an output; under sign-magnitude those of
@@ -142,7 +159,7 @@ class SCDenseLayer:
             *self.count_spikes(check_spikes(self._checked(s), window), window), window
         )
 
-    def spike_counts(self, s: ArrayLike, window: int = 1) -> Counts:
+    def spike_counts(self, s: ArrayLike, window: int = 1) -> Integers:
         """Return the counts that `spikes` decodes: for binary spikes those of `counts(s)`."""
         return self.count_spikes(check_spikes(self._checked(s), window), window)[0]
 
@@ -178,21 +195,22 @@ class SCDenseLayer:
             given = (given + 1) / 2
         return _levels(given, self._inputs)
 
-    def count(self, x: ArrayLike) -> tuple[Counts, Counts]:
+    def count(self, x: ArrayLike) -> tuple[Integers, Integers]:
         """Return the counts of `layer(x)`, and what `decode` needs beside them."""
         return self.count_levels(self.levels(self._checked(x)))
 
-    def count_levels(self, levels: NDArray[np.int32]) -> tuple[Counts, Counts]:
+    def count_levels(self, levels: NDArray[np.int32]) -> tuple[Integers, Integers]:
         """Return the counts, (batch, n_out), and the ones of all inputs together, (batch,).
 
         Args:
             levels: Shape (batch, n_in): what `levels` returned.
         """
         counts = np.empty((len(levels), self.n_out), dtype=np.int64)
-        at_once = max(1, _BYTES_AT_ONCE // (8 * word_count(self.length) * max(1, self.n_in)))
-        for start in range(0, len(levels), at_once):
-            rows = slice(start, start + at_once)
-            counts[rows] = and_counts(_gathered(levels[rows], self._inputs), self._streams)
+        at_once = max(1, _BYTES_AT_ONCE // self._row_bytes)
+        for outputs, streams in self._blocks():
+            for start in range(0, len(levels), at_once):
+                rows = slice(start, start + at_once)
+                counts[rows, outputs] = and_counts(_gathered(levels[rows], self._inputs), streams)
         ones = levels.sum(axis=1, dtype=np.int64)
         if self.weights.encoding == "bipolar":
             counts = _xnor_counts(
@@ -202,7 +220,7 @@ class SCDenseLayer:
             counts -= _exact_product(levels, self.negative)
         return counts, ones
 
-    def count_spikes(self, s: NDArray[Any], window: int = 1) -> tuple[Counts, Counts]:
+    def count_spikes(self, s: NDArray[Any], window: int = 1) -> tuple[Integers, Integers]:
         """Return the counts, (batch, n_out), and the ones of all inputs together, (batch,).
 
         Args:
@@ -212,17 +230,35 @@ class SCDenseLayer:
         counts = _exact_product(s, self.spike_gains) + window * self.count_at_rest
         return counts, self.length * s.sum(axis=1).astype(np.int64)
 
-    def _fixed_counts(self) -> tuple[Counts, Counts]:
+    def _blocks(self) -> Iterator[tuple[slice, Packed]]:
+        """Yield the weights' streams, (outputs, n_in, words), and which outputs these are."""
+        if self._kept is not None:
+            yield slice(None), self._kept
+            return
+        at_once = max(1, _BYTES_OF_BLOCK // self._row_bytes)
+        for start in range(0, self.n_out, at_once):
+            outputs = slice(start, start + at_once)
+            yield outputs, self._made(outputs)
+
+    def _made(self, outputs: slice) -> Packed:
+        """Make the weights' streams of some outputs, those of negative weights complemented."""
+        streams = _gathered(self._weight_levels[outputs], self._own)
+        negative = self.negative[outputs, :, np.newaxis]
+        return np.bitwise_not(streams, out=streams, where=negative)
+
+    def _fixed_counts(self) -> tuple[Integers, Integers]:
         """Return what each weight adds to the count with and without a spike."""
         if self.weights.encoding != "bipolar":
             return np.where(self.negative, -self._ones, self._ones), np.zeros_like(self._ones)
-        halves = np.full(self.n_in, 0.5)
-        streams, ones = _streams(halves, self._inputs)
-        both = popcount(streams & self._streams)
-        return self._ones, _xnor_counts(self.length, ones, self._ones, both)
+        levels = _levels(np.full(self.n_in, 0.5), self._inputs)
+        halves = _gathered(levels, self._inputs)
+        both = np.empty_like(self._ones)
+        for outputs, streams in self._blocks():
+            both[outputs] = popcount(halves & streams)
+        return self._ones, _xnor_counts(self.length, levels.astype(np.int64), self._ones, both)
 
     def decode(
-        self, counts: Counts, input_ones: Counts, window: int = 1, divisor: int | None = None
+        self, counts: Integers, input_ones: Integers, window: int = 1, divisor: int | None = None
     ) -> Floats:
         """Return the numbers that counts stand for.
 
@@ -245,8 +281,8 @@ class SCDenseLayer:
 def decode_counts(
     weights: EncodedWeights,
     length: int,
-    counts: Counts,
-    input_ones: Counts,
+    counts: Integers,
+    input_ones: Integers,
     window: int,
     divisor: int | None = None,
 ) -> Floats:
@@ -336,30 +372,26 @@ def _tables(sequences: Sequence) -> list[StreamTable]:
     return [StreamTable(sequence, is_kept=len(sequences) == 1) for sequence in sequences]
 
 
-def _streams(values: Floats, tables: list[StreamTable]) -> tuple[Packed, Counts]:
-    """Return the streams of values (..., n), each by the table of its last index, and the ones."""
-    levels = _levels(values, tables)
-    return _gathered(levels, tables), levels.astype(np.int64)
-
-
 def _levels(values: Floats, tables: list[StreamTable]) -> NDArray[np.int32]:
+    """Return the ones of the streams of values (..., n), each by the table of its last index."""
     if len(tables) == 1:
         return tables[0].levels(values)
     return np.stack([table.levels(values[..., j]) for j, table in enumerate(tables)], axis=-1)
 
 
 def _gathered(levels: NDArray[np.int32], tables: list[StreamTable]) -> Packed:
+    """Return the streams with so many ones."""
     if len(tables) == 1:
         return tables[0].streams(levels)
     return np.stack([table.streams(levels[..., j]) for j, table in enumerate(tables)], axis=-2)
 
 
-def _xnor_counts(length: int, x: Counts, w: Counts, both: Counts) -> Counts:
+def _xnor_counts(length: int, x: Integers, w: Integers, both: Integers) -> Integers:
     """Return the ones of x XNOR w from those of x, of w and of x AND w."""
     return length - x - w + 2 * both
 
 
-def _exact_product(left: NDArray[Any], right: NDArray[Any]) -> Counts:
+def _exact_product(left: NDArray[Any], right: NDArray[Any]) -> Integers:
     """Return left @ right.T of integers through the BLAS, in the fastest type that is exact."""
     largest = int(left.max(initial=0)) * int(np.abs(right).sum(axis=1, dtype=np.int64).max())
     real = exact_type(largest)

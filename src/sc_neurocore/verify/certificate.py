@@ -23,6 +23,7 @@ from sc_neurocore.verify.contract_table import CONTRACTS
 from sc_neurocore.verify.contracts import prove_contract
 from sc_neurocore.verify.control import prove_control
 from sc_neurocore.verify.cosimulation import (
+    DISTURBED_SHARE,
     CosimulationResult,
     cosimulate,
     extreme_inputs,
@@ -43,6 +44,8 @@ from sc_neurocore.verify.workers import prove_all
 
 SECOND_SIMULATOR: SimulatorName = "icarus"
 SECOND_SAMPLES = 10
+SECOND_WORK = 3 << 20
+"""Clocks times lanes that Icarus runs unasked: about half a minute."""
 EXTREME_SAMPLES = 12
 NETLIST_SAMPLES = 3
 _OF_EDITS = "; an edit that acts where neither proofs nor samples reach is not found"
@@ -110,12 +113,23 @@ class Certificate:
         samples, available = self.inputs["samples"], self.inputs["available"]
         only = f"only {samples} of {available}" if samples < available else f"{samples}"
         ways = ", ".join(f"{run.samples} in {run.simulator}" for run in self.cosimulation[1:])
+        ways += self._left_out
         return (
             f"{edited}holds: {proved} claims proved for all inputs{checked}; the whole accelerator "
             f"is sampled, not proved: {only} inputs ({self.inputs['origin']}) in "
             f"{self.cosimulation[0].simulator}{f', {ways}' if ways else ''}, every spike and state "
             f"compared{_OF_EDITS if self.edited else ''}"
         )
+
+    @property
+    def _left_out(self) -> str:
+        """Say so where one input is more than the second simulator is given unasked."""
+        clocks, lanes = self.cosimulation[0].cycles_per_sample, self.design["lanes"]
+        if any(run.simulator == SECOND_SIMULATOR for run in self.cosimulation):
+            return ""
+        if clocks * lanes <= SECOND_WORK:
+            return ""
+        return f", none in {SECOND_SIMULATOR} (an input takes {clocks:.0f} clocks of {lanes} lanes)"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the certificate as plain JSON values."""
@@ -142,7 +156,7 @@ def verify_design(
     origin: str,
     available: int | None = None,
     simulator: str = "auto",
-    second_samples: int = SECOND_SAMPLES,
+    second_samples: int | None = None,
     netlists: tuple[str, ...] = (),
     netlist_samples: int = NETLIST_SAMPLES,
     progress: ProgressCallback = ignore_progress,
@@ -155,7 +169,8 @@ def verify_design(
         origin: What these inputs are, for the certificate.
         available: How many such inputs there are, if `inputs` are not all.
         simulator: verilator, cxxrtl, icarus or auto.
-        second_samples: How many of the inputs Icarus runs as well.
+        second_samples: How many of the inputs Icarus runs as well; None for as many as
+            `SECOND_WORK` allows, `SECOND_SAMPLES` at most.
         netlists: Families that the design is synthesised for, such as ecp5, to run a few inputs
             through each netlist.
         netlist_samples: How many.
@@ -182,13 +197,13 @@ def cosimulate_design(
     simulator: str = "auto",
     progress: ProgressCallback = ignore_progress,
     *,
-    second_samples: int = SECOND_SAMPLES,
+    second_samples: int | None = None,
 ) -> tuple[CosimulationResult, ...]:
     """Run all inputs through the chosen simulator.
 
     A blank, a saturated and a few random inputs follow. Where Icarus is installed and was not the
-    choice, it runs the first few samples as a second opinion. All this ends with the first run that
-    differs.
+    choice, it runs the first few samples as a second opinion: of designs whose inputs take long,
+    fewer, and in the end none. All this ends with the first run that differs.
     """
     accelerator, network = design.accelerator, design.network
     samples = samples_first(network, inputs)
@@ -198,9 +213,16 @@ def cosimulate_design(
         run = cosimulate(accelerator, network, extremes, runs[0].simulator, disturbed=1.0)
         runs.append(replace(run, inputs="blank, saturated and random"))
     is_first = runs[0].simulator == SECOND_SIMULATOR
-    if second_samples and all(run.holds for run in runs) and not is_first and _has_second():
+    if is_first or not _has_second() or not all(run.holds for run in runs):
+        return tuple(runs)
+    share = DISTURBED_SHARE
+    if second_samples is None:
+        work = runs[0].cycles_per_sample * accelerator.geometry.lanes
+        second_samples = min(SECOND_SAMPLES, int(SECOND_WORK / work))
+        share *= second_samples > 1  # one alone would run twice
+    if second_samples:
         few = np.moveaxis(samples[:second_samples], 0, network.batch_axis)
-        runs.append(cosimulate(accelerator, network, few, SECOND_SIMULATOR))
+        runs.append(cosimulate(accelerator, network, few, SECOND_SIMULATOR, disturbed=share))
     return tuple(runs)
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore.array_types import Integers
 from sc_neurocore.hdl.accelerator import Field
-
-Integers = NDArray[np.int64]
 
 HASH_WORDS = 8
 _SPIKE_BIT = 31
@@ -152,10 +151,12 @@ def _signed(scores: Integers, bits: int) -> Integers:
 
 
 def _extract(words: NDArray[np.uint32], place: Field) -> Integers:
-    """Cut a signed field of at most 32 bits out of packed words."""
+    """Cut a field of at most 63 bits out of packed words."""
     first, shift = divmod(place.low, 32)
     value = words[:, first].astype(np.uint64) >> np.uint64(shift)
-    if place.high // 32 > first:
-        value |= words[:, first + 1].astype(np.uint64) << np.uint64(32 - shift)
-    signed = (value << np.uint64(64 - place.width)).view(np.int64)
-    return signed >> (64 - place.width)
+    for further in range(1, place.high // 32 - first + 1):
+        value |= words[:, first + further].astype(np.uint64) << np.uint64(32 * further - shift)
+    top = value << np.uint64(64 - place.width)
+    if not place.signed:
+        return (top >> np.uint64(64 - place.width)).view(np.int64)
+    return top.view(np.int64) >> (64 - place.width)

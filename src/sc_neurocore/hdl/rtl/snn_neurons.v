@@ -7,7 +7,7 @@
 // itself is the module that the equation compiler made; it is plugged into the `unit_*` ports, and gives
 // its results UNIT_LATENCY clocks after it was given its inputs (0: combinational).
 //
-// Sums stand in a carousel that turns past the units; states stand in a small memory beside each unit.
+// Sums stand in a rotating buffer that turns past the units; states stand in a small memory beside each unit.
 // With STEP_OUTER = 0 the state of a group lives from its first to its last step, because all steps of
 // a group come before the next group: the memory has one word per turn (a register where there is one
 // turn). With STEP_OUTER = 1 it has a word for every turn of every group. The first step starts from
@@ -232,7 +232,7 @@ module snn_neurons #(
     endgenerate
 
     wire [UNITS*SUM_BITS-1:0] sums;
-    snn_carousel #(.WIDTH(UNITS*SUM_BITS), .SLOTS(TURNS)) carousel (
+    snn_rotating_buffer #(.WIDTH(UNITS*SUM_BITS), .SLOTS(TURNS)) rotating_buffer (
         .clk        (clk),
         .load       (accept),
         .load_words (job_sums),
@@ -335,7 +335,7 @@ module snn_neurons #(
 
     generate
         for (unit = 0; unit < UNITS; unit = unit + 1) begin : neuron_units
-            wire [PARAMETER_BITS+BIAS_BITS-1:0] own =
+            wire [PARAMETER_BITS+BIAS_BITS-1:0] entry =
                 fetched_word[unit*(PARAMETER_BITS+BIAS_BITS) +: PARAMETER_BITS+BIAS_BITS];
             reg         [SUM_BITS-1:0]       total;
             reg         [PARAMETER_BITS-1:0] biased_parameters, parameters;
@@ -353,8 +353,8 @@ module snn_neurons #(
 
             always @(posedge clk) begin
                 total <= fetched_sums[unit*SUM_BITS +: SUM_BITS]
-                       + {{(SUM_BITS-BIAS_BITS){own[BIAS_BITS-1]}}, own[BIAS_BITS-1:0]};
-                biased_parameters <= own[BIAS_BITS +: PARAMETER_BITS];
+                       + {{(SUM_BITS-BIAS_BITS){entry[BIAS_BITS-1]}}, entry[BIAS_BITS-1:0]};
+                biased_parameters <= entry[BIAS_BITS +: PARAMETER_BITS];
                 parameters        <= biased_parameters;
                 driven_current    <= current;
                 driven_state      <= biased_is_first ? unit_initial : state;
@@ -417,9 +417,9 @@ module snn_neurons #(
         : group_now == layer_last_group ? {GROUP_BITS{1'b0}} : group_now + 1'b1;
     // The group's place among those of its layer, counted in blocks; which words and states are its own.
     reg  [GROUP_BITS-1:0] block_now = {GROUP_BITS{1'b0}};
-    wire [GROUP_BITS-1:0] own_group  = WINDOWS != 0 && layer_shares_slots ? block_now : group_now;
+    wire [GROUP_BITS-1:0] group_of_slot = WINDOWS != 0 && layer_shares_slots ? block_now : group_now;
     wire                  padded_now = WINDOWS != 0 ? block_now == layer_last_block : group_now == layer_last_group;
-    wire [SLOT_BITS-1:0]  slot_now   = layer_first_slot + own_group*TURNS + turn_now;
+    wire [SLOT_BITS-1:0]  slot_now   = layer_first_slot + group_of_slot*TURNS + turn_now;
     wire [31:0]           first_state = WINDOWS != 0 ? layer_first_state : layer_first_slot;
     wire [31:0]           last_state  = first_state + layer_last_group*TURNS + TURNS - 1;
     wire [STATE_SLOT_BITS-1:0] state_now = first_state + group_now*TURNS + turn_now;
@@ -556,7 +556,7 @@ module snn_neurons #(
     // ------------------------------------------------ numbers: those of turn `which`, which may be any
     // Of the units' memories, registers and requantisers, by the contracts of snn_ram.v and snn_requantize.v.
     localparam IS_ONE = TURNS == 1 && STEP_OUTER == 0;
-    localparam OWN    = PARAMETER_BITS + BIAS_BITS;
+    localparam ENTRY  = PARAMETER_BITS + BIAS_BITS;
     (* anyconst *) wire [TURN_BITS-1:0] which;
     wire [UNITS*ADDRESS_BITS-1:0]   all_watched;
     wire [UNITS*STATE_BITS-1:0]     all_kept, all_states;
@@ -564,9 +564,9 @@ module snn_neurons #(
     wire [UNITS*PARAMETER_BITS-1:0] all_parameters;
     wire [UNITS*SHIFT_BITS-1:0]     all_shifts;
     wire [UNITS*CURRENT_BITS-1:0]   all_currents;
-    wire [LANES*SUM_BITS-1:0]       standing;            // in the carousel
+    wire [LANES*SUM_BITS-1:0]       standing;            // in the rotating buffer
 
-    // The sums of that turn's neurons; where they stand in the carousel.
+    // The sums of that turn's neurons; where they stand in the rotating buffer.
     reg  [UNITS*SUM_BITS-1:0] sums_of_job, sums_1, sums_2, sums_there, sums_coming;
     wire [TURN_BITS-1:0]      slot_there = clocks <= TURNS - 1 ? which - clocks : which;
     integer one;
@@ -584,16 +584,16 @@ module snn_neurons #(
     wire mine_2 = there[1] && turns[TURN_BITS +: TURN_BITS] == which;
     wire mine_3 = there[2] && turns[2*TURN_BITS +: TURN_BITS] == which;
     wire mine_4 = there[3] && turns[3*TURN_BITS +: TURN_BITS] == which;
-    reg [UNITS*OWN-1:0]        own_2, own_3, own_4;
+    reg [UNITS*ENTRY-1:0]      entry_2, entry_3, entry_4;
     reg [UNITS*STATE_BITS-1:0] next_state;
     reg [UNITS-1:0]            next_spike;
     always @(posedge clk) begin
         if (takes) sums_of_job <= sums_coming;
         sums_1     <= sums_of_job;
         sums_2     <= sums_1;
-        own_2      <= memory_word;
-        own_3      <= own_2;
-        own_4      <= own_3;
+        entry_2    <= memory_word;
+        entry_3    <= entry_2;
+        entry_4    <= entry_3;
         next_state <= unit_next_state;
         next_spike <= unit_spike;
     end
@@ -602,7 +602,7 @@ module snn_neurons #(
             if (served) assert (sums_there == sums_of_job);
             if (mine_1) assert (read_sums == sums_1);
             if (mine_2) assert (fetched_sums == sums_2);
-            if (there[1]) assert (fetched_word == own_2);
+            if (there[1]) assert (fetched_word == entry_2);
             if (there[AGES-1]) assert (update_state == next_state);   // what the units answered leaves
         end
 
@@ -623,8 +623,8 @@ module snn_neurons #(
         end
         for (unit = 0; unit < UNITS; unit = unit + 1) begin : claims
             wire [ADDRESS_BITS-1:0] watched = IS_ONE ? 1'b0 : all_watched[unit*ADDRESS_BITS +: ADDRESS_BITS];
-            wire [OWN-1:0]          own_of_2 = fetched_word[unit*OWN +: OWN];
-            wire signed [BIAS_BITS-1:0] bias = own_of_2[BIAS_BITS-1:0];
+            wire [ENTRY-1:0]        entry_of_2 = fetched_word[unit*ENTRY +: ENTRY];
+            wire signed [BIAS_BITS-1:0] bias = entry_of_2[BIAS_BITS-1:0];
             reg  [SUM_BITS-1:0]     total_3;
             reg  [CURRENT_BITS-1:0] current_4;
             reg  [STATE_BITS-1:0]   left;                     // by the last update
@@ -634,7 +634,7 @@ module snn_neurons #(
             always @(posedge clk) begin
                 // With the registers that are shown to hold sum and bias: no adder is shown equal to another.
                 total_3   <= fetched_sums[unit*SUM_BITS +: SUM_BITS]
-                           + {{(SUM_BITS-BIAS_BITS){bias[BIAS_BITS-1]}}, own_of_2[BIAS_BITS-1:0]};
+                           + {{(SUM_BITS-BIAS_BITS){bias[BIAS_BITS-1]}}, entry_of_2[BIAS_BITS-1:0]};
                 current_4 <= all_currents[unit*CURRENT_BITS +: CURRENT_BITS];
                 if (there[AGES-2] && address_of_result == watched) begin
                     left    <= unit_next_state[unit*STATE_BITS +: STATE_BITS];
@@ -650,7 +650,7 @@ module snn_neurons #(
                     if (there[3]) begin
                         assert (unit_current[unit*CURRENT_BITS +: CURRENT_BITS] == current_4);
                         assert (unit_parameters[unit*PARAMETER_BITS +: PARAMETER_BITS]
-                                == own_4[unit*OWN + BIAS_BITS +: PARAMETER_BITS]);
+                                == entry_4[unit*ENTRY + BIAS_BITS +: PARAMETER_BITS]);
                         // and the state that the last update left there, or at the first step that at rest.
                         if (step_4 == 0) assert (unit_state[unit*STATE_BITS +: STATE_BITS] == unit_initial);
                         else if (written && address_4 == watched)
@@ -662,7 +662,7 @@ module snn_neurons #(
                     end
                     // Invariants.
                     if (there[2]) assert (all_parameters[unit*PARAMETER_BITS +: PARAMETER_BITS]
-                                          == own_3[unit*OWN + BIAS_BITS +: PARAMETER_BITS]);
+                                          == entry_3[unit*ENTRY + BIAS_BITS +: PARAMETER_BITS]);
                     if (written) assert (all_kept[unit*STATE_BITS +: STATE_BITS] == left);
                     if (written && there[2] && address_3 == watched)
                         assert (all_states[unit*STATE_BITS +: STATE_BITS] == left);

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from sc_neurocore.hdl.design import CERTIFICATE
-from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST, CompiledNeuron, load_neuron
+from sc_neurocore.hdl.manifest import NEURON_MANIFEST
+from sc_neurocore.hdl.neuron_folder import CompiledNeuron, load_neuron
 from sc_neurocore.report.files import list_files
 from sc_neurocore.report.kinds.builds import build_section, read_builds
 from sc_neurocore.report.kinds.certificate import (
