@@ -247,7 +247,7 @@ def test_a_neuron_shows_its_equations_and_whether_its_files_are_those(tmp_path: 
     page = page_of(tmp_path)
     assert list(kinds_of_verdicts(page)) == ["good"]
     assert "0 mismatches in 9 inputs, icarus" in page.words
-    certificate["files"] = {}
+    certificate["files"] = {"other.v": "0" * 64}
     (tmp_path / "certificate.json").write_text(json.dumps(certificate))
     assert list(kinds_of_verdicts(page_of(tmp_path))) == ["bad"]
 
