@@ -179,6 +179,6 @@ assert design.manifest.choices.pipeline == 4
 #
 # `compile` says what the design takes of the device. `verify` compares every state and spike of the Verilog, and of its
 # netlist, with the integers, and proves the neuron, the control, the lanes and the sums
-# ([accelerators](../accelerators.md)). `build` places and routes it, and leaves
+# ([the certificate](../certificate.md)). `build` places and routes it, and leaves
 # `build/network/build/ecp5-25k/fitzhugh_nagumo.bit`. Two products follow each other in v³: without `--pipeline` all of a
 # step happens in one clock, and the build says that the clock it was asked for is missed.

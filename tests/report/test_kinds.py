@@ -252,7 +252,7 @@ def test_a_neuron_shows_its_equations_and_whether_its_files_are_those(tmp_path: 
     pretend_build(tmp_path, compiled.verilog.name, {})  # of other files
     assert list(kinds_of_verdicts(page_of(tmp_path))) == ["bad"]
     pretend_build(tmp_path, compiled.verilog.name, compiled.hashes)
-    certificate["files"] = {}
+    certificate["files"] = {"other.v": "0" * 64}
     (tmp_path / "certificate.json").write_text(json.dumps(certificate))
     assert list(kinds_of_verdicts(page_of(tmp_path))) == ["bad"]
 

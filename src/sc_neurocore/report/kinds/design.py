@@ -12,9 +12,13 @@ from sc_neurocore.hdl.design import CERTIFICATE, Design
 from sc_neurocore.hdl.manifest import MANIFEST, read_manifest
 from sc_neurocore.report.files import link, list_files
 from sc_neurocore.report.kinds.builds import build_section, read_builds
-from sc_neurocore.report.kinds.certificate import certificate_sections, read_certificate
+from sc_neurocore.report.kinds.certificate import (
+    certificate_sections,
+    current,
+    read_certificate,
+    verdict_of,
+)
 from sc_neurocore.report.kinds.numbers import numbers_section
-from sc_neurocore.report.kinds.standing import stand, verdict_of
 from sc_neurocore.report.kinds.training import NetworkFacts
 from sc_neurocore.report.ladder import Verdict, built
 from sc_neurocore.report.sections import Account, Section, section
@@ -66,7 +70,9 @@ def _account(folder: Path, design: Design, built_for: str | None) -> Account:
     certificate, builds = read_certificate(folder), read_builds(folder)
     manifest, network = design.manifest, design.description
     devices = [each.build.device for each in builds]
-    found, problems = stand(design, (*devices, *([] if built_for is None else [built_for])))
+    told = {*devices, *([] if built_for is None else [built_for])}
+    problems = {device: check_build(design, device) for device in sorted(told)}
+    found = current(standing(design), problems.values())
     rungs = [*(certificate.rungs if certificate else ()), *(built(each.build) for each in builds)]
     sections = [section("ladder", "Verification ladder", ladder_table(rungs))] if rungs else []
     if manifest.numerics is not None:
