@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from sc_neurocore.errors import ScNeurocoreError
+from sc_neurocore.fpga.build import check_build
 from sc_neurocore.fpga.capacity import assess, plan_memories
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.hdl.design import CERTIFICATE, Design
@@ -25,7 +26,7 @@ from sc_neurocore.report.sections import Account, Section, section
 from sc_neurocore.report.tables import Row, Table, environment_table, ladder_table
 from sc_neurocore.report.wording import count, plural
 from sc_neurocore.tools.devices import DEVICES
-from sc_neurocore.verify.standing import Standing
+from sc_neurocore.verify.standing import Standing, standing
 
 _FILES = (
     ("Verilog", "rtl/*.v"),
