@@ -26,7 +26,7 @@ from sc_neurocore.hdl.design import Design
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.tools.devices import find_device
 from sc_neurocore.tools.programs import version
-from sc_neurocore.verify.standing import standing
+from sc_neurocore.verify.standing import Certified, standing
 
 BUILDS, BUILD_REPORT = "build", "build.json"
 LEAST_MHZ, MOST_MHZ = 0.001, 10_000.0
@@ -206,8 +206,8 @@ def build_sources(
     return report
 
 
-def check_build(design: Design, device: str) -> str:
-    """Say whether what lies in build/DEVICE was made of this design, in a line.
+def check_build(design: Certified, device: str) -> str:
+    """Say whether what lies in build/DEVICE was made of this design or neuron, in a line.
 
     Returns:
         Nothing if it was, and no file of it was changed since.

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
 from sc_neurocore.hdl.design import CERTIFICATE
 from sc_neurocore.report.contents import CoSimulation, Proof
-from sc_neurocore.report.ladder import Rung, claims, cosimulated, sampled_step
+from sc_neurocore.report.ladder import Rung, Verdict, claims, cosimulated, sampled_step
 from sc_neurocore.report.reading import Part, read_part
 from sc_neurocore.report.sections import Section, section
 from sc_neurocore.report.tables import Table, cosimulation_table, proof_table
 from sc_neurocore.report.wording import count
+from sc_neurocore.verify.standing import Standing
 
 
 class StepRun(Part):
@@ -37,8 +39,7 @@ class Netlist(Part):
 class CertificateFile(Part):
     """What is read of certificate.json.
 
-    A design has runs of samples in `sampled`, a neuron random inputs of its step, and the SHA-256
-    of its files in `files`.
+    A design has runs of samples in `sampled`, a neuron random inputs of its step.
     """
 
     verdict: str
@@ -49,7 +50,6 @@ class CertificateFile(Part):
     sampled: tuple[CoSimulation | StepRun, ...] = ()
     netlists: tuple[Netlist, ...] = Field(default=(), alias="sampled_after_synthesis")
     environment: dict[str, str | None] = Field(default_factory=dict)
-    files: dict[str, str] = Field(default_factory=dict)
 
     @property
     def runs(self) -> list[CoSimulation]:
@@ -84,6 +84,26 @@ def read_certificate(folder: Path) -> CertificateFile | None:
         UserError: If it is damaged.
     """
     return read_part(CertificateFile, folder, CERTIFICATE, f"sc-neurocore verify {folder}")
+
+
+def current(found: Standing, problems: Iterable[str]) -> Standing:
+    """Return how a design or a neuron stands, its builds considered.
+
+    Args:
+        found: How its files stand to its certificate.
+        problems: For each build, why it is not of these files; "" where it is.
+    """
+    stale = "; ".join(filter(None, problems))
+    return Standing("changed since it was verified", stale) if stale else found
+
+
+def verdict_of(found: Standing, certificate: CertificateFile | None) -> Verdict:
+    """Return the verdict: what has not been verified is incomplete, what does not hold is bad."""
+    kinds: dict[str, Literal["good", "missing"]] = {"verified": "good", "not verified": "missing"}
+    kind: Literal["good", "bad", "missing"] = kinds.get(found.status, "bad")
+    if certificate is not None and not certificate.holds:
+        kind = "bad"
+    return Verdict(kind, found.status.capitalize(), found.detail)
 
 
 def certificate_sections(certificate: CertificateFile) -> list[Section]:

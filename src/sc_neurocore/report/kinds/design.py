@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal
 
 from sc_neurocore.errors import ScNeurocoreError
 from sc_neurocore.fpga.build import check_build
@@ -14,7 +13,12 @@ from sc_neurocore.hdl.design import CERTIFICATE, Design
 from sc_neurocore.hdl.manifest import MANIFEST, read_manifest
 from sc_neurocore.report.files import link, list_files
 from sc_neurocore.report.kinds.builds import build_section, read_builds
-from sc_neurocore.report.kinds.certificate import certificate_sections, read_certificate
+from sc_neurocore.report.kinds.certificate import (
+    certificate_sections,
+    current,
+    read_certificate,
+    verdict_of,
+)
 from sc_neurocore.report.kinds.numbers import numbers_section
 from sc_neurocore.report.kinds.training import NetworkFacts
 from sc_neurocore.report.ladder import Verdict, built
@@ -31,7 +35,6 @@ _FILES = (
     ("Design", MANIFEST),
     ("Network", "network.json"),
 )
-_KINDS: dict[str, Literal["good", "missing"]] = {"verified": "good", "not verified": "missing"}
 
 
 def design_account(folder: Path, built_for: str | None = None) -> Account | None:
@@ -67,16 +70,10 @@ def design_account(folder: Path, built_for: str | None = None) -> Account | None
 def _account(folder: Path, design: Design, built_for: str | None) -> Account:
     certificate, builds = read_certificate(folder), read_builds(folder)
     manifest, network = design.manifest, design.description
-    found = standing(design)
     devices = [each.build.device for each in builds]
     told = {*devices, *([] if built_for is None else [built_for])}
     problems = {device: check_build(design, device) for device in sorted(told)}
-    stale = [problem for problem in problems.values() if problem]
-    if stale:
-        found = Standing("changed since it was verified", "; ".join(stale))
-    kind: Literal["good", "bad", "missing"] = _KINDS.get(found.status, "bad")
-    if certificate is not None and not certificate.holds:
-        kind = "bad"
+    found = current(standing(design), problems.values())
     rungs = [*(certificate.rungs if certificate else ()), *(built(each.build) for each in builds)]
     sections = [section("ladder", "Verification ladder", ladder_table(rungs))] if rungs else []
     if manifest.numerics is not None:
@@ -95,7 +92,7 @@ def _account(folder: Path, design: Design, built_for: str | None) -> Account:
         name=network.name,
         sentence=f"{facts.sentence} In hardware its membranes are {manifest.choices.format} "
         f"integers, and {plural(manifest.choices.lanes, 'lane')} form its sums.",
-        verdict=Verdict(kind, found.status.capitalize(), found.detail),
+        verdict=verdict_of(found, certificate),
         sections=tuple(sections),
         files=[
             *(link(folder, "Bitstream", path) for path in bitstreams),

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sc_neurocore.fpga.build import check_build
 from sc_neurocore.hdl.design import CERTIFICATE
 from sc_neurocore.hdl.manifest import NEURON_MANIFEST
-from sc_neurocore.hdl.neuron_folder import CompiledNeuron, load_neuron
+from sc_neurocore.hdl.neuron_folder import load_neuron
 from sc_neurocore.report.files import list_files
 from sc_neurocore.report.kinds.builds import build_section, read_builds
 from sc_neurocore.report.kinds.certificate import (
-    CertificateFile,
     certificate_sections,
+    current,
     read_certificate,
+    verdict_of,
 )
 from sc_neurocore.report.kinds.numbers import numbers_section
-from sc_neurocore.report.ladder import Verdict, built
+from sc_neurocore.report.ladder import built
 from sc_neurocore.report.sections import Account, Listing, section
 from sc_neurocore.report.tables import environment_table, ladder_table
 from sc_neurocore.report.wording import plural
+from sc_neurocore.verify.standing import standing
 
 
 def neuron_account(folder: Path) -> Account | None:
@@ -32,6 +35,8 @@ def neuron_account(folder: Path) -> Account | None:
     compiled = load_neuron(folder)
     neuron, verilog = compiled.program.neuron, compiled.verilog
     certificate, builds = read_certificate(folder), read_builds(folder)
+    problems = [check_build(compiled, each.build.device) for each in builds]
+    found = current(standing(compiled), problems)
     rungs = [*(certificate.rungs if certificate else ()), *(built(each.build) for each in builds)]
     sections = [section("ladder", "Verification ladder", ladder_table(rungs))] if rungs else []
     sections.append(section("equations", "Equations", Listing("The neuron", str(neuron))))
@@ -39,7 +44,7 @@ def neuron_account(folder: Path) -> Account | None:
     if certificate is not None:
         sections += certificate_sections(certificate)
     if builds:
-        sections.append(build_section(builds))
+        sections.append(build_section(builds, problems))
     if certificate is not None and certificate.environment:
         table = environment_table(certificate.environment)
         sections.append(section("environment", table.title, table))
@@ -49,25 +54,10 @@ def neuron_account(folder: Path) -> Account | None:
         name=verilog.name,
         sentence=f"{verilog.name} is one neuron, {neuron.name}: its states {states} are "
         f"{compiled.program.fixed_point.text} integers, and a step takes {clocks} inside.",
-        verdict=_verdict(compiled, certificate),
+        verdict=verdict_of(found, certificate),
+        standing=found,
         sections=tuple(sections),
         files=list_files(
             folder, (("Verilog", "*.v"), ("Certificate", CERTIFICATE), ("Neuron", NEURON_MANIFEST))
         ),
     )
-
-
-def _verdict(compiled: CompiledNeuron, certificate: CertificateFile | None) -> Verdict:
-    """Return whether the neuron's certificate holds, and is of its files."""
-    if compiled.edited:
-        edited = ", ".join(compiled.edited)
-        return Verdict("bad", "Edited", f"Not what the equations give: {edited}.")
-    if certificate is None:
-        return Verdict(
-            "missing", "Not verified", "No certificate; `sc-neurocore verify` makes one."
-        )
-    if certificate.files != compiled.hashes:
-        return Verdict("bad", "Changed since it was verified", "The certificate is of other files.")
-    if not certificate.holds:
-        return Verdict("bad", "Not verified", certificate.verdict)
-    return Verdict("good", "Verified", certificate.verdict)
