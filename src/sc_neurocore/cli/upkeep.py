@@ -17,7 +17,7 @@ from sc_neurocore.folders import sole_writer
 from sc_neurocore.hdl.manifest import MANIFEST
 from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST
 from sc_neurocore.report.contents import SUMMARY_NAME
-from sc_neurocore.report.html import write_report
+from sc_neurocore.report.html import COMPARISON_NAME, REPORT_NAME, write_report
 from sc_neurocore.tools.doctor import examine
 
 
@@ -55,6 +55,11 @@ def report(
                 f"{run} is what compile wrote, and no run: a report shows all stages of a demo. "
                 f"What is known of it stands in its certificate.json after verify, and in "
                 f"build/DEVICE/build.json after build"
+            )
+        if (run / COMPARISON_NAME).exists() and not (run / SUMMARY_NAME).exists():
+            raise UserError(
+                f"{run} is what compare wrote: its page is {run / REPORT_NAME}, and compare with "
+                f"--out {run} writes it again"
             )
         path = write_report(run)
         shown.result({"report": path.as_posix()}, [("report", path.as_posix())])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from sc_neurocore import __version__
@@ -26,6 +27,8 @@ from sc_neurocore.report.tables import tables
 from sc_neurocore.verify.standing import Standing
 
 REPORT_NAME = "report.html"
+COMPARISON_NAME = "comparison.json"
+"""What `compare` writes beside its page."""
 
 
 def write_report(folder: Path) -> Path:
@@ -61,6 +64,32 @@ def render(
     design: Standing | None = None,
 ) -> str:
     """Return the report as HTML."""
+    return _template("report.html.j2").render(
+        summary=summary,
+        verdict=judge(summary, design),
+        design=design,
+        tables=tables(summary, results),
+        illustrations=illustrate(summary, results, layout),
+        files=files,
+        version=__version__,
+    )
+
+
+def render_comparison(
+    title: str, tables: Mapping[str, Sequence[Sequence[str]]], figures: Mapping[str, str]
+) -> str:
+    """Return the page of a comparison of floats and integers.
+
+    Args:
+        title: What was compared.
+        tables: Rows, each a name and what is said of it, by what they are about.
+        figures: SVG texts of our own, by name.
+    """
+    template = _template("comparison.html.j2")
+    return template.render(title=title, tables=tables, figures=figures, version=__version__)
+
+
+def _template(name: str) -> Template:
     environment = Environment(
         loader=PackageLoader("sc_neurocore.report"),
         autoescape=True,
@@ -70,12 +99,4 @@ def render(
     )
     environment.filters["kind"] = status_kind
     environment.filters["svg"] = Markup  # our own figures; matplotlib escaped the words in them
-    return environment.get_template("report.html.j2").render(
-        summary=summary,
-        verdict=judge(summary, design),
-        design=design,
-        tables=tables(summary, results),
-        illustrations=illustrate(summary, results, layout),
-        files=files,
-        version=__version__,
-    )
+    return environment.get_template(name)
