@@ -118,7 +118,7 @@ def count_activity(network: IntegerNetwork, geometry: Geometry, inputs: ArrayLik
     spikes /= len(frames)
 
     arriving = [events, *spikes[:-1]]
-    sums = [count * layer.outputs for count, layer in zip(arriving, network.layers, strict=True)]
+    sums = [count * layer.sums for count, layer in zip(arriving, network.layers, strict=True)]
     products = sums[0]
     updates = network.steps * sum(layer.outputs for layer in network.layers)
     program = network.program.program

@@ -135,6 +135,12 @@ def engine_layers(network: IntegerNetwork) -> tuple[EngineLayer, ...]:
                 f"convolution: accelerators have dense recurrent weights; it is computed in "
                 f"floating point, integers and streams so far"
             )
+        if len(layer.program.currents) > 1:
+            raise UserError(
+                f"{network.name}: neuron layer {number + 1}, {layer.program.neuron.name}, has the "
+                f"inputs {', '.join(layer.program.currents)}: accelerators have one current for a "
+                f"neuron so far; it is computed in floating point, integers and streams"
+            )
         if "join" in layer.kinds:
             raise UserError(
                 f"{network.name}: neuron layer {number + 1} has a join in front of it: "
