@@ -59,7 +59,7 @@ def make_snntorch(request: dict) -> tuple[nn.Module, Forward]:
     )
 
     def forward(net: nn.Module, x: Tensor) -> Tensor:
-        states = [m.init_leaky() if isinstance(m, snntorch.Leaky) else None for m in net]
+        states = [m.init_leaky() if isinstance(m, snntorch.Leaky) else None for m in net]  # type: ignore[attr-defined]
         counts = 0
         for _ in range(request["steps"]):
             hidden = x

@@ -55,7 +55,7 @@ def measure(row: str, samples: int, is_built: bool) -> dict[str, Any]:
             "samples": run.samples,
             "accuracy": round(float(np.mean(classes == data.labels[: len(images)])), 4),
             "updates_compared": run.updates,
-            "mismatches": run.spike_mismatches + run.state_mismatches + run.class_mismatches,
+            "mismatches": run.mismatches,
             "clocks_per_image": round(run.cycles_per_sample),
             "brams": assessment.used["brams"],
             "dsps": assessment.used["dsps"],

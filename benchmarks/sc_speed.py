@@ -140,7 +140,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7, help="calls in a turn")
     parser.add_argument("--images", type=int, help="fewer test images, for a trial")
     options = parser.parse_args()
-    numba.config.NUMBA_NUM_THREADS = options.threads
+    numba.config.NUMBA_NUM_THREADS = options.threads  # type: ignore[attr-defined]
     rows: list[dict[str, Any]] = []
     limits = [popcount_limit(options.threads) for _ in range(options.rounds)]
     limit = statistics.median(limits)

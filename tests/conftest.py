@@ -196,12 +196,12 @@ def make_network() -> Callable[..., IntegerNetwork]:
 
 
 @pytest.fixture(scope="session")
-def make_step_network() -> Callable[..., IntegerNetwork]:
+def make_step_outer_network() -> Callable[..., IntegerNetwork]:
     """Make a small integer network of a kind that only the step-outer schedule computes."""
-    return _step_network
+    return _step_outer_network
 
 
-def _step_network(kind: str, seed: int = 0, steps: int = 10) -> IntegerNetwork:
+def _step_outer_network(kind: str, seed: int = 0, steps: int = 10) -> IntegerNetwork:
     """A network 7-9-5 with a random mixture of what its kind asks for; "feed-forward" too.
 
     Rings of delays hold 8 steps: in 10 steps they come round.

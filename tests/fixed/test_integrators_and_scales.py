@@ -10,7 +10,7 @@ import pytest
 from sc_neurocore.equation import CATALOGUE, LIF
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import quantize
-from sc_neurocore.fixed.unrolled import unroll
+from sc_neurocore.fixed.network_program import network_program
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network import (
     Conv2d,
@@ -53,7 +53,7 @@ def test_integrators_hand_on_their_membrane_in_its_format() -> None:
     assert network.layers[1].incoming.low == -(1 << 23)
     assert network.layers[1].accumulator_bits > 24 + 3
     with pytest.raises(UserError, match="dense, integrator: expected a dense layer"):
-        unroll(network)
+        network_program(network)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ MODULES = (
     "board_uart_receiver",
     "board_uart_transmitter",
     "board_crc32",
-    "board_frame_receiver",
-    "board_frame_transmitter",
+    "board_packet_receiver",
+    "board_packet_transmitter",
     "board_reset",
 )
 RTL = Path(__file__).parents[2] / "src/sc_neurocore/fpga/rtl"

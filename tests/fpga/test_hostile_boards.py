@@ -97,7 +97,7 @@ def use_all(line: Scripted) -> None:
         for call in (
             host.condition,
             lambda: host.load_weights(IMAGE),
-            lambda: host.load_image(np.zeros(host.identity.inputs, dtype=int)),
+            lambda: host.load_sample(np.zeros(host.identity.inputs, dtype=int)),
             host.run,
             host.read,
             lambda: host.classify(_samples(host)),

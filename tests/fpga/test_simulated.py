@@ -174,16 +174,16 @@ def test_the_board_survives_garbage_and_says_what_was_wrong(port: str, images: I
     for size in (1, 10, 100, 2000):
         line.write(random.bytes(size) + b"\xa5\x03\x07\x40")
         time.sleep(2 * SECONDS_OF_SILENCE)
-        damaged = bytearray(encode_request(Command.LOAD_IMAGE, 1, image))
+        damaged = bytearray(encode_request(Command.LOAD_SAMPLE, 1, image))
         damaged[20] ^= 1
         assert ask(bytes(damaged)) == Status.DAMAGED
-        # What was damaged is no image, whatever was there before.
-        assert ask(encode_request(Command.RUN, 2)) == Status.NO_IMAGE
-        assert ask(encode_request(Command.LOAD_IMAGE, 3, image[:-1])) == Status.WRONG_LENGTH
+        # What was damaged is no sample, whatever was there before.
+        assert ask(encode_request(Command.RUN, 2)) == Status.NO_SAMPLE
+        assert ask(encode_request(Command.LOAD_SAMPLE, 3, image[:-1])) == Status.WRONG_LENGTH
         assert ask(encode_request(Command.RUN, 4, b"x")) == Status.WRONG_LENGTH
         assert ask(encode_request(Command.LOAD_WEIGHTS, 5, bytes(8))) == Status.UNKNOWN
         assert ask(encode_request(99, 6)) == Status.UNKNOWN
-        assert ask(encode_request(Command.LOAD_IMAGE, 7, image)) == Status.DONE
+        assert ask(encode_request(Command.LOAD_SAMPLE, 7, image)) == Status.DONE
         assert ask(encode_request(Command.RUN, 8)) == Status.DONE
     line.close()
 
@@ -192,12 +192,12 @@ def test_load_run_and_read_are_classify(port: str, images: Images) -> None:
     with Host(port, silence=SECONDS_OF_SILENCE) as host:
         with pytest.raises(BoardError, match="refuses READ: there is no result yet"):
             host.read()
-        with pytest.raises(BoardError, match="refuses RUN: no image is loaded"):
+        with pytest.raises(BoardError, match="refuses RUN: no sample is loaded"):
             host.run()
         whole = host.classify(images[:2])
-        host.load_image(images[0])
+        host.load_sample(images[0])
         condition = host.condition()
-        assert condition.has_image and condition.has_result and condition.has_weights
+        assert condition.has_sample and condition.has_result and condition.has_weights
         assert condition.weights_checksum == host.identity.weights_checksum
         # The result of the image before is there until the next run.
         assert host.read().predicted == whole.classes[1]

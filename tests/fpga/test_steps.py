@@ -225,7 +225,7 @@ def test_the_board_says_what_was_wrong_and_goes_on(
 
         end = END_OF_STEP
         assert ask(Command.READ)[0] == Status.NO_RESULT
-        for command in (Command.LOAD_IMAGE, Command.CLASSIFY):
+        for command in (Command.LOAD_SAMPLE, Command.CLASSIFY):
             assert ask(command, bytes(INPUTS))[0] == Status.UNKNOWN
         assert ask(Command.RUN)[0] == Status.UNKNOWN
         assert ask(Command.EVENTS, events(3, end))[0] == Status.OUT_OF_ORDER
@@ -272,8 +272,8 @@ def test_samples_that_do_not_fit_are_refused(
                 host.classify(wrong)
         with pytest.raises(DataError, match=r"from 0 to 2: expected 0 to 1 \(1 bits\)"):
             host.classify(np.arange(STEPS * INPUTS).reshape(1, STEPS, INPUTS) % 3)
-        with pytest.raises(BoardError, match="refuses LOAD_IMAGE: it does not know this request"):
-            host.load_image(np.zeros(INPUTS, int))
+        with pytest.raises(BoardError, match="refuses LOAD_SAMPLE: it does not know this request"):
+            host.load_sample(np.zeros(INPUTS, int))
 
 
 def test_the_command_line_runs_a_file(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sc_neurocore.verify.unrolling import induction_depth
+from sc_neurocore.verify.model_checking import induction_depth
 
 Change = tuple[str, str]
 
@@ -31,7 +31,7 @@ endmodule
 SCANNER = """
 module alone (
     input clk, input reset, input fetch_valid, input fetch_is_event, input [4:0] fetch_word,
-    input fetch_is_empty, input fetch_is_last, input [6:0] fetch_row, input fetch_is_own,
+    input fetch_is_empty, input fetch_is_last, input [6:0] fetch_row, input fetch_is_recurrent,
     input [2:0] event_index, input [5:0] event_value, input [1:0] event_active, input [3:0] spikes,
     input token_ready
 );
@@ -43,10 +43,11 @@ module alone (
     ) part (
         .clk(clk), .reset(reset), .idle(), .fetch_valid(fetch_valid), .fetch_ready(),
         .fetch_is_event(fetch_is_event), .fetch_word(fetch_word), .fetch_is_empty(fetch_is_empty),
-        .fetch_is_last(fetch_is_last), .fetch_row(fetch_row), .fetch_is_own(fetch_is_own),
+        .fetch_is_last(fetch_is_last), .fetch_row(fetch_row),
+        .fetch_is_recurrent(fetch_is_recurrent),
         .memory_read(), .event_index(event_index), .event_value(event_value),
         .event_active(event_active), .spikes(spikes), .token_ready(token_ready), .token_add(),
-        .token_handover(), .token_row(), .token_value(), .token_is_own()
+        .token_handover(), .token_row(), .token_value(), .token_is_recurrent()
     );
 endmodule
 """

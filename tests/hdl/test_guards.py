@@ -22,7 +22,11 @@ FOLDERS = (
     [
         ("snn_engine", {"LANES": 6}, "lanes_units_and_beat_must_be_powers_of_two"),
         ("snn_engine", {"SOFT_LANES": 9}, "there_must_not_be_more_units_or_soft_lanes_than_lanes"),
-        ("snn_engine", {"DELAY_BITS": 2}, "frames_per_step_delays_and_enough_need_step_outer"),
+        (
+            "snn_engine",
+            {"DELAY_BITS": 2},
+            "frames_per_step_delays_and_threshold_need_step_outer",
+        ),
         ("snn_engine", {"PERIOD": 4}, "the_period_is_too_short"),
         ("snn_engine", {"SUM_BITS": 9}, "sums_and_values_are_too_narrow"),
         ("snn_engine", {"INDEX_BITS": 2}, "an_index_is_too_narrow"),

@@ -27,7 +27,7 @@ from sc_neurocore.network import (
 from sc_neurocore.tools import programs
 
 MakeNetwork = Callable[..., IntegerNetwork]
-MakeStepNetwork = Callable[..., IntegerNetwork]
+MakeStepOuterNetwork = Callable[..., IntegerNetwork]
 RequireTool = Callable[..., None]
 
 
@@ -36,21 +36,21 @@ RequireTool = Callable[..., None]
 def test_tools_have_nothing_to_say(
     kind: str,
     lanes: int,
-    make_step_network: MakeStepNetwork,
+    make_step_outer_network: MakeStepOuterNetwork,
     require_tool: RequireTool,
     lint_clean: Callable[..., None],
     tmp_path: Path,
 ) -> None:
     require_tool("verilator", "iverilog")
-    design = render_accelerator(make_step_network(kind), lanes, "step-outer").write(tmp_path)
+    design = render_accelerator(make_step_outer_network(kind), lanes, "step-outer").write(tmp_path)
     lint_clean(tmp_path / "rtl", design.top, [path.name for path in design.verilog])
 
 
 def test_yosys_finds_one_clock_and_no_latch(
-    make_step_network: MakeStepNetwork, require_tool: RequireTool, tmp_path: Path
+    make_step_outer_network: MakeStepOuterNetwork, require_tool: RequireTool, tmp_path: Path
 ) -> None:
     require_tool("yosys")
-    design = render_accelerator(make_step_network("delayed"), 2, "step-outer").write(tmp_path)
+    design = render_accelerator(make_step_outer_network("delayed"), 2, "step-outer").write(tmp_path)
     names = " ".join(path.name for path in design.verilog)
     script = (
         f"read_verilog -defer {names}; hierarchy -check -top {design.top}; proc; "
@@ -74,9 +74,9 @@ def test_yosys_finds_one_clock_and_no_latch(
     ],
 )
 def test_the_schedule_is_the_first_that_fits(
-    kind: str, schedule: str, make_step_network: MakeStepNetwork, tmp_path: Path
+    kind: str, schedule: str, make_step_outer_network: MakeStepOuterNetwork, tmp_path: Path
 ) -> None:
-    network = make_step_network(kind)
+    network = make_step_outer_network(kind)
     design = render_accelerator(network, 2).write(tmp_path)
     assert design.schedule == schedule
     assert plan(network, 2, "step-outer").schedule == "step-outer"
@@ -107,14 +107,16 @@ def test_what_no_schedule_can_do_is_named() -> None:
 
 
 def test_only_what_a_design_needs_is_written(
-    make_step_network: MakeStepNetwork, tmp_path: Path
+    make_step_outer_network: MakeStepOuterNetwork, tmp_path: Path
 ) -> None:
     for kind, has_rings in (("recurrent", False), ("delayed", True)):
-        design = render_accelerator(make_step_network(kind), 2, "step-outer").write(tmp_path / kind)
+        design = render_accelerator(make_step_outer_network(kind), 2, "step-outer").write(
+            tmp_path / kind
+        )
         names = {path.name for path in design.verilog}
         assert ("snn_ring.v" in names) == has_rings
         assert "snn_column.v" not in names
-    loaded = render_accelerator(make_step_network("recurrent"), 2, weights="loaded")
+    loaded = render_accelerator(make_step_outer_network("recurrent"), 2, weights="loaded")
     assert "rtl/snn_column.v" in loaded.contents
 
 

@@ -55,7 +55,9 @@ def texts(contents: Mapping[str, bytes]) -> dict[str, str]:
     }
 
 
-def accelerators(make_network: MakeNetwork, make_step_network: MakeNetwork) -> Iterator[Files]:
+def accelerators(
+    make_network: MakeNetwork, make_step_outer_network: MakeNetwork
+) -> Iterator[Files]:
     """Yield designs that have, taken together, every part of the templates."""
     dense, large = make_network([9, 12, 5]), make_network([20, 40, 10], per_channel=True)
     options: tuple[dict[str, Any], ...] = (
@@ -69,7 +71,7 @@ def accelerators(make_network: MakeNetwork, make_step_network: MakeNetwork) -> I
             for schedule in ("group-stationary", "step-outer"):
                 yield texts(render_accelerator(network, schedule=schedule, **chosen).contents)
     for kind in ("recurrent", "delayed", "two neurons", "membrane", "first-to-2", "spikes"):
-        yield texts(render_accelerator(make_step_network(kind), lanes=2).contents)
+        yield texts(render_accelerator(make_step_outer_network(kind), lanes=2).contents)
     for seed, schedule in ((4, "auto"), (7, "step-outer")):
         network = quantize(one_map_each(draw_network(seed)))
         yield texts(render_accelerator(network, 4, schedule, units=2).contents)
@@ -121,11 +123,11 @@ def streams() -> Iterator[Files]:
 def emitted(
     request: pytest.FixtureRequest,
     make_network: MakeNetwork,
-    make_step_network: MakeNetwork,
+    make_step_outer_network: MakeNetwork,
     tmp_path: Path,
 ) -> list[Files]:
     made: dict[str, Callable[[], Iterator[Files]]] = {
-        "accelerators": lambda: accelerators(make_network, make_step_network),
+        "accelerators": lambda: accelerators(make_network, make_step_outer_network),
         "boards": lambda: boards(tmp_path),
         "neurons": neurons,
         "streams": streams,

@@ -23,7 +23,7 @@ from sc_neurocore.verify.contract_table import CONTRACTS
 from sc_neurocore.verify.contracts import prepare_alone, prove_contract
 from sc_neurocore.verify.currents import prove_currents
 from sc_neurocore.verify.memory_contracts import MEMORY_MODULES, answers_of, prove_memories
-from sc_neurocore.verify.unrolling import first_failure, induction_depth, unreached
+from sc_neurocore.verify.model_checking import first_failure, induction_depth, unreached
 
 MakeNetwork = Callable[..., IntegerNetwork]
 RequireTool = Callable[..., None]

@@ -51,7 +51,7 @@ def test_one_frame_gives_exactly_one_result(
             "stays until it is taken",
         ),
         ("controller", "if (out_ready) state", "if (!out_ready) state", "assert"),
-        ("controller", "is_enough ? CHOOSE :", "is_enough ? IDLE :", "assert"),
+        ("controller", "sample_ends ? CHOOSE :", "sample_ends ? IDLE :", "assert"),
         ("controller", "!layer_is_last ? SCAN", "layer_is_last ? SCAN", "assert"),
         ("controller", "state == IDLE && frame_valid;", "state != SCAN && frame_valid;", "assert"),
         ("loader", "beat == last_beat;", "beat != last_beat;", "assert"),

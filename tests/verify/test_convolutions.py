@@ -200,11 +200,11 @@ def test_faults_are_found(
 
 OF_STEPS = {
     "own spikes are those of this step": (
-        "fetch_is_own ? !step[0] : step[0], word}",
+        "fetch_is_recurrent ? !step[0] : step[0], word}",
         "step[0], word}",
     ),
     "what comes in is of the step before": (
-        "fetch_is_own ? !step[0] : step[0], word}",
+        "fetch_is_recurrent ? !step[0] : step[0], word}",
         "!step[0], word}",
     ),
     "all steps in one bank": (

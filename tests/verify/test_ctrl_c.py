@@ -16,8 +16,8 @@ import pytest
 from sc_neurocore.progress import ignore_progress
 from sc_neurocore.tools import programs
 from sc_neurocore.verify.equivalence import _Comparison
+from sc_neurocore.verify.model_checking import first_failure
 from sc_neurocore.verify.result import ProofResult
-from sc_neurocore.verify.unrolling import first_failure
 from sc_neurocore.verify.workers import prove_all
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends a signal to itself")

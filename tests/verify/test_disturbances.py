@@ -103,7 +103,7 @@ FAULTS = {
         "readiness before the result": ("snn_controller.v", READINESS_IS_REMEMBERED),
         "the readout's address": (
             "snn_engine.v",
-            [(".ask          (out_valid)", ".ask          (out_valid || count_address == 1)")],
+            [(".ask           (out_valid)", ".ask           (out_valid || count_address == 1)")],
         ),
         "data without valid": (
             "snn_loader.v",
@@ -132,7 +132,7 @@ def test_only_disturbance_finds(
     kind: str,
     fault: str,
     make_network: MakeNetwork,
-    make_step_network: MakeNetwork,
+    make_step_outer_network: MakeNetwork,
     require_tool: RequireTool,
     tmp_path: Path,
     change: Change,
@@ -142,7 +142,7 @@ def test_only_disturbance_finds(
         network = make_network([9, 10, 5], steps=5, scale=3.0, per_channel=True)
         accelerator = render_accelerator(network, 4).write(tmp_path)
     else:
-        network = make_step_network(kind)
+        network = make_step_outer_network(kind)
         accelerator = render_accelerator(network, 4, "step-outer").write(tmp_path)
     file, changes = FAULTS[kind][fault]
     for old, new in changes:
@@ -172,12 +172,12 @@ KINDS = ["feed-forward", "recurrent", "sequence", "delayed", "membrane", "first-
 def test_a_right_core_survives(
     kind: str,
     seed: int,
-    make_step_network: MakeNetwork,
+    make_step_outer_network: MakeNetwork,
     require_tool: RequireTool,
     tmp_path: Path,
 ) -> None:
     require_tool("iverilog")
-    network = make_step_network(kind, seed=seed)
+    network = make_step_outer_network(kind, seed=seed)
     accelerator = render_accelerator(network, 4, "step-outer").write(tmp_path)
     inputs = extreme_inputs(network, 24)
     result = cosimulate(accelerator, network, inputs, "icarus", disturbed=1.0, seed=seed)
@@ -199,7 +199,7 @@ def test_the_simulators_see_the_same_signals(
     schedule: str,
     simulator: SimulatorName,
     make_network: MakeNetwork,
-    make_step_network: MakeNetwork,
+    make_step_outer_network: MakeNetwork,
     require_tool: RequireTool,
     tmp_path: Path,
 ) -> None:
@@ -209,7 +209,7 @@ def test_the_simulators_see_the_same_signals(
         network = make_network([9, 10, 5], steps=5, per_channel=True, readout="membrane")
         rendered = render_accelerator(network, 4, units=2, inputs_per_beat=2, weights="loaded")
     else:
-        network = make_step_network("first-to-2")
+        network = make_step_outer_network("first-to-2")
         rendered = render_accelerator(network, 4, "step-outer")
     core = core_of(rendered.write(tmp_path))
     values = np.moveaxis(extreme_inputs(network, 20), network.batch_axis, 0)

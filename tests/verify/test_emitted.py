@@ -99,14 +99,14 @@ def _first_word(text: str) -> str:
         (
             "rtl/tiny.v",
             lambda text: text.replace(
-                "in_valid           (in_valid)", "in_valid (in_valid && !hash_word[0])"
+                "in_valid              (in_valid)", "in_valid (in_valid && !hash_word[0])"
             ),
             "connects engine, tables and equations in another way",
         ),
         (
             "rtl/tiny_layers.v",
             lambda text: re.sub(
-                r"(shift += \d+'d)(\d+)", lambda m: f"{m[1]}{int(m[2]) ^ 1}", text, count=1
+                r"( shift += \d+'d)(\d+)", lambda m: f"{m[1]}{int(m[2]) ^ 1}", text, count=1
             ),
             "the table of layers says shift =",
         ),

@@ -43,12 +43,12 @@ def test_every_kind_computes_what_the_model_computes(
     kind: str,
     lanes: int,
     options: dict[str, Any],
-    make_step_network: MakeNetwork,
+    make_step_outer_network: MakeNetwork,
     require_tool: RequireTool,
     tmp_path: Path,
 ) -> None:
     require_tool("iverilog")
-    network = make_step_network(kind, seed=lanes)
+    network = make_step_outer_network(kind, seed=lanes)
     accelerator = render_accelerator(network, lanes, "step-outer", **options).write(tmp_path)
     inputs = extreme_inputs(network, 6)
     result = cosimulate(accelerator, network, inputs, "icarus", disturbed=1.0, seed=lanes)
@@ -62,12 +62,12 @@ def test_every_kind_computes_what_the_model_computes(
 @pytest.mark.parametrize("simulator", ["verilator", "cxxrtl"])
 def test_the_simulators_agree_to_the_clock(
     simulator: SimulatorName,
-    make_step_network: MakeNetwork,
+    make_step_outer_network: MakeNetwork,
     require_tool: RequireTool,
     tmp_path: Path,
 ) -> None:
     require_tool("iverilog", *SIMULATORS[simulator].tools)
-    network = make_step_network("delayed")
+    network = make_step_outer_network("delayed")
     accelerator = render_accelerator(network, 4, "step-outer").write(tmp_path)
     runs = [
         cosimulate(accelerator, network, extreme_inputs(network, 8), each)
@@ -88,12 +88,12 @@ def test_both_schedules_compute_the_same(
 
 
 def test_an_early_end_saves_cycles(
-    make_step_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
+    make_step_outer_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
 ) -> None:
     require_tool("iverilog")
     runs = []
     for readout in ("sequence", "first-to-1"):
-        network = make_step_network(readout, steps=12)
+        network = make_step_outer_network(readout, steps=12)
         accelerator = render_accelerator(network, 4, "step-outer").write(tmp_path / readout)
         runs.append(cosimulate(accelerator, network, extreme_inputs(network, 8), "icarus"))
     whole, early = runs
@@ -106,9 +106,9 @@ def test_an_early_end_saves_cycles(
 
 BROKEN = [
     # A layer reads the spikes of this step where those of the last one are meant.
-    ("recurrent", "engine", "fetch_is_own ? !step[0] : step[0], fetch", "step[0], fetch"),
+    ("recurrent", "engine", "fetch_is_recurrent ? !step[0] : step[0], fetch", "step[0], fetch"),
     # The own spikes' unit is taken for that of what comes in.
-    ("recurrent", "engine", "token_is_own ? layer_own_gain : layer_gain", "layer_gain"),
+    ("recurrent", "engine", "token_is_recurrent ? layer_recurrent_shift :", ""),
     # States of the first step are what the memory held.
     ("sequence", "neurons", "biased_is_first ? unit_initial : state", "state"),
     # A sum that has just been written is read too early.
@@ -119,8 +119,8 @@ BROKEN = [
     ("delayed", "accumulator", "multiplied_handover ? {SUM_BITS{1'b0}} : total", "total"),
     # The sum of the membrane goes on from sample to sample.
     ("membrane", "readout", "(is_first ? {SCORE_BITS{1'b0}} : earlier) + more", "earlier + more"),
-    # One spike fewer is taken for enough.
-    ("first-to-2", "readout", "now == ENOUGH", "now + 1'b1 == ENOUGH"),
+    # One spike fewer ends the sample.
+    ("first-to-2", "readout", "now == COUNT_THRESHOLD", "now + 1'b1 == COUNT_THRESHOLD"),
 ]  # fmt: skip
 
 
@@ -130,13 +130,13 @@ def test_a_broken_engine_is_found_out(
     file: str,
     old: str,
     new: str,
-    make_step_network: MakeNetwork,
+    make_step_outer_network: MakeNetwork,
     require_tool: RequireTool,
     tmp_path: Path,
     change: Change,
 ) -> None:
     require_tool("iverilog")
-    network = make_step_network(kind)
+    network = make_step_outer_network(kind)
     accelerator = render_accelerator(network, 4, "step-outer").write(tmp_path)
     change(tmp_path / f"rtl/snn_{file}.v", old, new)
     try:
@@ -148,9 +148,9 @@ def test_a_broken_engine_is_found_out(
 
 
 def test_inputs_need_the_axes_of_the_network(
-    make_step_network: MakeNetwork, tmp_path: Path
+    make_step_outer_network: MakeNetwork, tmp_path: Path
 ) -> None:
-    network = make_step_network("spikes")
+    network = make_step_outer_network("spikes")
     accelerator = render_accelerator(network, 4, "step-outer").write(tmp_path)
     with pytest.raises(UserError, match=r"expected \(10, batch, inputs\) with 7 inputs"):
         cosimulate(accelerator, network, np.zeros((4, 7), dtype=int), "icarus")
@@ -158,10 +158,10 @@ def test_inputs_need_the_axes_of_the_network(
 
 @pytest.mark.parametrize("kind", ["recurrent", "delayed"])
 def test_the_control_is_proved(
-    kind: str, make_step_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
+    kind: str, make_step_outer_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
 ) -> None:
     require_tool("sby")
-    accelerator = render_accelerator(make_step_network(kind), 2, "step-outer").write(tmp_path)
+    accelerator = render_accelerator(make_step_outer_network(kind), 2, "step-outer").write(tmp_path)
     result = prove_control(accelerator)
     assert (result.status, result.detail[:9]) == ("proved", "for every")
     assert result.assumptions == ("reset is high in the first clock",)
@@ -170,10 +170,10 @@ def test_the_control_is_proved(
 
 @pytest.mark.parametrize("kind", ["recurrent", "delayed"])
 def test_no_sample_takes_longer_than_is_proved(
-    kind: str, make_step_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
+    kind: str, make_step_outer_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path
 ) -> None:
     require_tool("iverilog")
-    network = make_step_network(kind)
+    network = make_step_outer_network(kind)
     accelerator = render_accelerator(network, 2, "step-outer").write(tmp_path)
     saturated = np.full_like(extreme_inputs(network, 1), (1 << network.input_bits) - 1)
     run = cosimulate(accelerator, network, saturated, "icarus")

@@ -64,11 +64,16 @@ def test_the_engine_of_a_design_is_checked_not_that_of_the_package(
 
 BROKEN = [
     # A bias is left out.
-    ("recurrent", "neurons", "{{(SUM_BITS-BIAS_BITS){own[BIAS_BITS-1]}}, own[BIAS_BITS-1:0]}", "0"),
+    (
+        "recurrent",
+        "neurons",
+        "{{(SUM_BITS-BIAS_BITS){entry[BIAS_BITS-1]}}, entry[BIAS_BITS-1:0]}",
+        "0",
+    ),
     # A state is written where another one belongs.
     ("recurrent", "neurons", "result_address  = result_other", "result_address  = memory_slot"),
     # Own spikes are those of this step, not of the last one.
-    ("recurrent", "engine", "fetch_is_own ? !step[0] : step[0], fetch", "step[0], fetch"),
+    ("recurrent", "engine", "fetch_is_recurrent ? !step[0] : step[0], fetch", "step[0], fetch"),
     # A sum stays in its ring when it has been handed over.
     ("delayed", "accumulator", "multiplied_handover ? {SUM_BITS{1'b0}} : total", "total"),
     # The flag that clears a sum runs ahead of its token.
@@ -86,13 +91,13 @@ def test_a_broken_engine_of_a_step_outer_design_is_refuted(
     file: str,
     old: str,
     new: str,
-    make_step_network: Callable[..., IntegerNetwork],
+    make_step_outer_network: Callable[..., IntegerNetwork],
     require_tool: Callable[[str], None],
     tmp_path: Path,
     change: Change,
 ) -> None:
     require_tool("yosys")
-    accelerator = render_accelerator(make_step_network(kind), 4).write(tmp_path)
+    accelerator = render_accelerator(make_step_outer_network(kind), 4).write(tmp_path)
     change(tmp_path / "rtl" / f"snn_{file}.v", old, new)
     result = prove_small(accelerator)
     assert result.status == "refuted" and not result.holds

@@ -96,8 +96,10 @@ def test_digits_pass(options: dict[str, object], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "kind", ["recurrent", "spikes", "membrane", "delayed", "two neurons", "sequence", "first-to-2"]
 )
-def test_step_networks_pass(kind: str, make_step_network: Callable[..., IntegerNetwork]) -> None:
-    check_ours(verilog_of(render_accelerator(make_step_network(kind), 4).contents))
+def test_step_outer_networks_pass(
+    kind: str, make_step_outer_network: Callable[..., IntegerNetwork]
+) -> None:
+    check_ours(verilog_of(render_accelerator(make_step_outer_network(kind), 4).contents))
 
 
 def test_parameters_per_channel_pass(make_network: Callable[..., IntegerNetwork]) -> None:

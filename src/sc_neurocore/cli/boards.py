@@ -73,7 +73,7 @@ def run(
         wanted = expected.membrane if network.readout == "membrane" else expected.spike_counts
         wrong_classes = int((answered.classes != expected.classes).sum())
         wrong_counts = int((answered.spike_counts != wanted).sum())
-        if accelerator.geometry.enough:
+        if accelerator.geometry.count_threshold:
             wrong_counts += int((answered.steps != expected.steps).sum())
         clocks = float(answered.clocks.mean())
         microseconds = clocks / host.identity.clock_hz * 1e6

@@ -19,6 +19,7 @@ import typer
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import __version__
+from sc_neurocore.array_types import Integers
 from sc_neurocore.cli import options, stages
 from sc_neurocore.cli.console import Report, describe_error, exit_code_of, reporting
 from sc_neurocore.data.samples import Samples
@@ -125,9 +126,7 @@ class _Road:
         self.seconds["total"] = round(time.perf_counter() - began, 2)
         self.summary["exit_code"] = 0 if certificate.holds else 1
 
-    def check_and_build(
-        self, design: Design, data: Samples, reference: stages.Classes
-    ) -> Certificate:
+    def check_and_build(self, design: Design, data: Samples, reference: Integers) -> Certificate:
         """Go on from the design: integers, co-simulation, proofs, bitstream."""
         with self.stage("quantize"):
             self.quantize(design, data, reference)
@@ -174,7 +173,7 @@ class _Road:
         self.results["history"] = run.history()
         return description, data
 
-    def simulate(self, description: NetworkDescription, data: Samples) -> stages.Classes:
+    def simulate(self, description: NetworkDescription, data: Samples) -> Integers:
         """Classify with bitstreams of many lengths; return the floating-point classes."""
         reference = stages.evaluate_float(description, data)
         streams, classes = stages.simulate_streams(
@@ -199,7 +198,7 @@ class _Road:
         self.results["predictions"] = {"float": reference.tolist(), "sc": classes.tolist()}
         return reference
 
-    def quantize(self, design: Design, data: Samples, reference: stages.Classes) -> None:
+    def quantize(self, design: Design, data: Samples, reference: Integers) -> None:
         """Classify with the integers of the hardware; say what became of the numbers."""
         network, numerics = design.network, design.manifest.numerics
         fixed, classes = stages.evaluate_integers(network, data, reference, self.report.progress)

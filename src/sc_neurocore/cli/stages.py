@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore.array_types import Integers
 from sc_neurocore.cli.options import scale_of
 from sc_neurocore.data.catalogue import load_unseen, split_from_metadata
 from sc_neurocore.data.dataset import Dataset
@@ -33,7 +34,6 @@ from sc_neurocore.network.storage import JSON_NAME, load_description
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.verify.cosimulation import CosimulationResult
 
-Classes = NDArray[np.int64]
 RANDOM_SAMPLES = 100
 _STATES_COMPARED = 1 << 21
 """So many states at most: `compile` compares too, and is not to take most of its time for it."""
@@ -185,7 +185,7 @@ def percent(share: float | None) -> str:
     return "not known: the samples have no labels" if share is None else f"{share:.2%}"
 
 
-def evaluate_float(description: NetworkDescription, data: Samples) -> Classes:
+def evaluate_float(description: NetworkDescription, data: Samples) -> Integers:
     """Classify in floating point."""
     return run_float(description, data.network_inputs()).classes
 
@@ -197,7 +197,7 @@ def simulate_streams(
     source: str,
     encoding: WeightEncoding,
     progress: ProgressCallback = ignore_progress,
-) -> tuple[dict[str, Any], Classes]:
+) -> tuple[dict[str, Any], Integers]:
     """Classify with stochastic bitstreams."""
     from sc_neurocore.stochastic.inference import run_network  # numba takes half a second to begin
 
@@ -217,9 +217,9 @@ def simulate_streams(
 def evaluate_integers(
     network: IntegerNetwork,
     data: Samples,
-    reference: Classes,
+    reference: Integers,
     progress: ProgressCallback = ignore_progress,
-) -> tuple[dict[str, Any], Classes]:
+) -> tuple[dict[str, Any], Integers]:
     """Classify with the integers of the hardware; `reference` are the floating-point classes."""
     run = network.run(data.network_inputs(), progress=progress)
     summary = {

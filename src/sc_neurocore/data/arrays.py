@@ -20,11 +20,9 @@ from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
-from numpy.typing import NDArray
 
+from sc_neurocore.array_types import Array
 from sc_neurocore.errors import DataError
-
-Array = NDArray[Any]
 
 MAXIMUM_UNPACKED = 1 << 30
 """Bytes of an array that was packed, which memory must hold."""

@@ -15,7 +15,7 @@ from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import DataError
 from sc_neurocore.network.description import InputEncoding, NetworkDescription
 
-Integers = NDArray[np.integer[Any]]
+WholeNumbers = NDArray[np.integer[Any]]
 EVENTS = "events"
 NAMES = ("inputs", "labels", "scale", EVENTS)
 """The arrays of an .npz file: the samples, their classes, what a number 1 in them is worth; or, in
@@ -44,7 +44,7 @@ class Samples:
     """
 
     name: str
-    inputs: Integers
+    inputs: WholeNumbers
     encoding: InputEncoding
     labels: NDArray[np.int64] | None
     origin: str
@@ -62,7 +62,7 @@ class Samples:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def network_inputs(self) -> Integers:
+    def network_inputs(self) -> WholeNumbers:
         """Return the inputs as networks read them: what has steps as (T, samples, *shape)."""
         return self.inputs if self.encoding.kind == "static" else np.moveaxis(self.inputs, 1, 0)
 
@@ -336,7 +336,7 @@ def _needs_scale(where: str, low: float, high: float) -> str:
 
 def _integers(
     array: NDArray[Any], coding: InputEncoding, scale: float | None, where: str
-) -> tuple[Integers, float, int]:
+) -> tuple[WholeNumbers, float, int]:
     """Return integers of the encoding, the largest rounding, and how many were cut."""
     low, high, is_whole = _range(array, where)
     unit = 2.0**-coding.fraction_bits

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from sc_neurocore.array_types import Array
 
 
 def _sigmoid(x: Array) -> Array:

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore.array_types import Floats
 from sc_neurocore.fixed.compiled import CompiledSteps
 from sc_neurocore.fixed.judgement import format_for
 from sc_neurocore.fixed.lowering import NEXT, SPIKE, NeuronProgram
 from sc_neurocore.fixed.numerics import Finding, Kind, Severity
 from sc_neurocore.fixed.qformat import QFormat
-from sc_neurocore.fixed.stimulus import NeuronRun, Numbers, Stimulus, currents_of, run_neuron
+from sc_neurocore.fixed.stimulus import NeuronRun, Stimulus, currents_of, run_neuron
 
 AGREEMENT = 0.98
 """Integers that fire as often as floats to within this share are not warned of."""
@@ -273,7 +274,7 @@ def compare_neuron(
     )  # fmt: skip
 
 
-def run_integers(program: NeuronProgram, currents: Numbers) -> NeuronRun:
+def run_integers(program: NeuronProgram, currents: Floats) -> NeuronRun:
     """Run a neuron's integers on currents, (steps, channels); the states come back as numbers."""
     formats, neuron = program.fixed_point, program.neuron
     steps, channels = currents.shape[:2]
@@ -302,8 +303,8 @@ def agreement(pairs: Any) -> float:
 
 
 def compare_states(
-    floats: Numbers,
-    integers: Numbers,
+    floats: Floats,
+    integers: Floats,
     agree: NDArray[np.bool_],
     finite: NDArray[np.bool_],
     form: QFormat,

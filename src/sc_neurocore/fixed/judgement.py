@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 
+from sc_neurocore.array_types import Floats
 from sc_neurocore.fixed.lowering import NEXT, RESET, SPIKE, NeuronProgram, Store, bits_for
 from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
 from sc_neurocore.fixed.numerics import (
@@ -33,7 +34,7 @@ from sc_neurocore.fixed.qformat import (
     QFormat,
 )
 from sc_neurocore.fixed.ranges import Reachable, reachable
-from sc_neurocore.fixed.resolution import Numbers, Resolution, resolutions
+from sc_neurocore.fixed.resolution import Resolution, resolutions
 from sc_neurocore.network.description import NetworkDescription, Population
 
 WARNED_ERROR, REFUSED_ERROR = 0.01, 0.1
@@ -50,7 +51,7 @@ def judge_neuron(
     program: NeuronProgram,
     *,
     current: Interval | None = None,
-    parameters: Mapping[str, Numbers] | None = None,
+    parameters: Mapping[str, Floats] | None = None,
     where: str = "",
     must_fire: bool = True,
     tables_elsewhere: Collection[str] = (),
@@ -166,7 +167,7 @@ def _rounded(value: float, digits: int = 9) -> float:
     return float(f"{value:.{digits}g}")
 
 
-def _constants(program: NeuronProgram, given: Mapping[str, Numbers]) -> Iterator[ConstantFact]:
+def _constants(program: NeuronProgram, given: Mapping[str, Floats]) -> Iterator[ConstantFact]:
     """Yield each constant once a line, and of each table of parameters the worst one."""
     seen: set[tuple[int, str]] = set()
     for each in program.constants:

@@ -10,13 +10,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sc_neurocore.equation.algebra import Array
+from sc_neurocore.array_types import Array, Integers
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.evaluate import NumpyIntegers, evaluate
 from sc_neurocore.fixed.lowering import CURRENT, NEXT, SPIKE, NeuronProgram
 from sc_neurocore.fixed.program import Port, Program, ProgramBuilder
 from sc_neurocore.fixed.qformat import FixedPoint, QFormat
-from sc_neurocore.fixed.synapses import SPIKE_SIGNAL, Integers, IntegerSynapses, Signal
+from sc_neurocore.fixed.synapses import SPIKE_SIGNAL, IntegerSynapses, Signal
 from sc_neurocore.kernels.inference import Chain, NetworkRun
 from sc_neurocore.kernels.reference_neurons import Neurons
 from sc_neurocore.kernels.wiring import Wires

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sc_neurocore.array_types import Floats
 from sc_neurocore.equation.algebra import Doubles
 from sc_neurocore.equation.expression import evaluate, symbols
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.fixed.lowering import NeuronProgram
-
-Numbers: TypeAlias = NDArray[np.float64]
 
 _SMALL = 1e-4
 
@@ -34,7 +32,7 @@ class Resolution:
     distance: float | None
 
 
-def resolutions(program: NeuronProgram, parameters: Mapping[str, Numbers]) -> dict[str, Resolution]:
+def resolutions(program: NeuronProgram, parameters: Mapping[str, Floats]) -> dict[str, Resolution]:
     """Return the resolution of each state; with several values of a parameter, the worst.
 
     Args:

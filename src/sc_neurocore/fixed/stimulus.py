@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore.array_types import Floats
 from sc_neurocore.equation.algebra import Doubles
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.step import step
 from sc_neurocore.errors import DataError
-
-Numbers: TypeAlias = NDArray[np.float64]
 
 STEPS = 2000
 SEED = 0
@@ -47,7 +46,7 @@ class Stimulus:
     """
 
     names: tuple[str, ...]
-    currents: Numbers
+    currents: Floats
     threshold: float | None = None
     origin: str = "the user's currents"
 
@@ -155,7 +154,7 @@ def _onset(
 
 
 def _counts(
-    neuron: Neuron, parameters: Mapping[str, float], currents: Numbers, steps: int
+    neuron: Neuron, parameters: Mapping[str, float], currents: Floats, steps: int
 ) -> NDArray[np.int64]:
     """Return how often a neuron fires with each of several constant currents; not if it bursts."""
     constant = np.broadcast_to(currents, (steps, len(currents)))
@@ -179,10 +178,10 @@ class NeuronRun:
     """
 
     spikes: NDArray[np.bool_]
-    states: Mapping[str, Numbers]
-    least: Mapping[str, Numbers] = field(default_factory=dict)
-    most: Mapping[str, Numbers] = field(default_factory=dict)
-    locals: Mapping[str, Numbers] = field(default_factory=dict)
+    states: Mapping[str, Floats]
+    least: Mapping[str, Floats] = field(default_factory=dict)
+    most: Mapping[str, Floats] = field(default_factory=dict)
+    locals: Mapping[str, Floats] = field(default_factory=dict)
 
     @property
     def finite(self) -> NDArray[np.bool_]:
@@ -193,7 +192,7 @@ class NeuronRun:
         return found
 
 
-def currents_of(neuron: Neuron, currents: Numbers, name: str) -> Numbers:
+def currents_of(neuron: Neuron, currents: Floats, name: str) -> Floats:
     """Return what one input of a neuron gets of currents.
 
     Of currents that do not say it, the inputs behind the first get half, each a tenth of the time
@@ -239,7 +238,7 @@ class _Watching(Doubles):
 
 def run_neuron(
     neuron: Neuron,
-    currents: Numbers,
+    currents: Floats,
     parameters: Mapping[str, float] = MappingProxyType({}),
 ) -> NeuronRun:
     """Run a neuron in floating point.

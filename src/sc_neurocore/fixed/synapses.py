@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sc_neurocore.array_types import Integers
 from sc_neurocore.errors import UserError
 from sc_neurocore.network.encoding import best_scale_bits
 from sc_neurocore.network.layers import Connection, Join, Runner, Scale, Weighted
@@ -24,8 +24,6 @@ _EXACT_IN_SINGLE = 1 << 24
 
 _REFUSED = 2.0**1000
 """A bias of this size is refused; larger ones are cut to it, so that they are numbers at all."""
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

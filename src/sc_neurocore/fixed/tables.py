@@ -18,11 +18,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore.array_types import Floats
 from sc_neurocore.equation.algebra import Doubles
 from sc_neurocore.equation.expression import Expression, Operation, Symbol, evaluate, substituted
 from sc_neurocore.errors import EquationError
@@ -40,7 +41,6 @@ EXTRA_ARGUMENT_BITS = 4
 MAXIMUM_ENTRY = 2.0**31
 """An entry is held to so much: a table that needs more is wrong there, and says by how much."""
 
-Numbers: TypeAlias = NDArray[np.float64]
 
 ARGUMENT = "x"
 """The name of the argument in the expression of a table's function."""
@@ -224,15 +224,15 @@ def _no_value(function: Expression, of: Expression, place: float) -> EquationErr
     )
 
 
-def meaning(function: Expression) -> Callable[[Numbers], Numbers]:
+def meaning(function: Expression) -> Callable[[Floats], Floats]:
     """Return a function of `ARGUMENT` on arrays; where it is 0/0 at a point, it has its limit."""
 
-    def direct(x: Numbers) -> Numbers:
+    def direct(x: Floats) -> Floats:
         with np.errstate(all="ignore"):
             found = evaluate(function, {ARGUMENT: x}, Doubles())
         return np.broadcast_to(np.asarray(found, dtype=np.float64), x.shape)
 
-    def mended(x: Numbers) -> Numbers:
+    def mended(x: Floats) -> Floats:
         values = direct(x)
         holes = np.isnan(values)
         if not holes.any():
@@ -250,7 +250,7 @@ def meaning(function: Expression) -> Callable[[Numbers], Numbers]:
 
 
 def _part(
-    value: Callable[[Numbers], Numbers],
+    value: Callable[[Floats], Floats],
     low: float,
     high: float,
     resolution: float,
@@ -309,14 +309,14 @@ def _part(
 
 
 def _with_errors(
-    table: PiecewiseLinear, value: Callable[[Numbers], Numbers], low: int, high: int
+    table: PiecewiseLinear, value: Callable[[Floats], Floats], low: int, high: int
 ) -> PiecewiseLinear:
     unit = 2.0**-table.argument_bits
     arguments = _sampled(table)
     least, beyond_all = (-(-(end - table.first) // arguments.step) for end in (low, high + 1))
     inside = _integers(arguments[max(least, 0) : max(beyond_all, 0)] or arguments)
 
-    def error(places: NDArray[Any], numbers: Numbers) -> float:
+    def error(places: NDArray[Any], numbers: Floats) -> float:
         with np.errstate(all="ignore"):
             found = np.abs(approximation(table, places) - value(numbers * unit))
         return math.inf if np.isnan(found).any() else float(found.max())
@@ -347,7 +347,7 @@ def _integers(values: range) -> NDArray[Any]:
     return np.array(values, dtype=object)
 
 
-def approximation(table: PiecewiseLinear, arguments: NDArray[Any]) -> Numbers:
+def approximation(table: PiecewiseLinear, arguments: NDArray[Any]) -> Floats:
     """Return what the table gives, as numbers; for arguments in units of 2 ** -argument_bits.
 
     Arguments of more than 63 bits are Python's integers, in an array of objects.
@@ -362,5 +362,5 @@ def approximation(table: PiecewiseLinear, arguments: NDArray[Any]) -> Numbers:
     offset = position - (index.astype(kind) << table.segment_bits)
     entries, differences = np.array(table.entries, kind), np.array(table.differences, kind)
     result = entries[index] + (differences[index] * offset >> table.segment_bits)
-    numbers: Numbers = np.ldexp(result.astype(np.float64), -table.entry_bits)
+    numbers: Floats = np.ldexp(result.astype(np.float64), -table.entry_bits)
     return numbers

@@ -12,7 +12,7 @@ from sc_neurocore.fpga.protocol import END_OF_STEP, EVENT, STEP, Command, Result
 MEANINGS: dict[int, str] = {
     Status.UNKNOWN: "it does not know this request",
     Status.WRONG_LENGTH: "the request has the wrong length",
-    Status.NO_IMAGE: "no image is loaded",
+    Status.NO_SAMPLE: "no sample is loaded",
     Status.NO_RESULT: "there is no result yet",
     Status.NO_WEIGHTS: "its weights are not loaded",
     Status.OUT_OF_ORDER: "this piece of the weights, or this step, does not follow the one before",
@@ -23,7 +23,7 @@ MEANINGS: dict[int, str] = {
 
 @dataclass(frozen=True)
 class BoardRun:
-    """What a board answered for a batch of images.
+    """What a board answered for a batch of samples.
 
     Attributes:
         classes: int64 (batch,).
@@ -31,7 +31,7 @@ class BoardRun:
         clocks: Clocks from the first input to the result, int64 (batch,); with frames per step,
             those in which the network was given frames or worked on them.
         steps: Frames that the answer took, int64 (batch,): with the readout "first-to-N" perhaps
-            not all; 1 where an image is a sample.
+            not all; 1 where a frame is a sample.
     """
 
     classes: NDArray[np.int64]

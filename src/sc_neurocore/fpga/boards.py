@@ -28,10 +28,10 @@ from sc_neurocore.tools.families import Counts, Family
 LEAST_CLOCKS_PER_BIT = 8
 MOST_CLOCKS_PER_BIT = 1 << 16
 _MAXIMUM_BITS_OF_AN_INPUT = 8
-_LEAST_BUFFER_BITS = 9  # a piece of weights should not be much shorter than its frame
+_LEAST_BUFFER_BITS = 9  # a piece of weights should not be much shorter than its packet
 _MOST_BUFFER_BITS = 15
 _SECONDS_OF_SILENCE = 0.08
-"""A frame that stops for so long is given up: more than a busy USB bridge ever waits."""
+"""A packet that stops for so long is given up: more than a busy USB bridge ever waits."""
 _RESET_BITS = 12
 
 
@@ -309,7 +309,7 @@ def _values(
         "timeout_bits": silence.bit_length(),
         "reset_bits": _RESET_BITS,
         "steps": 0 if geometry.is_static else accelerator.steps,
-        "ends_early": int(geometry.enough > 0),
+        "ends_early": int(geometry.count_threshold > 0),
         "buffer_bits": max(_LEAST_BUFFER_BITS, (_buffered(accelerator) - 1).bit_length()),
         "weights": accelerator.weights,
         "weight_bytes": len(image) - 4,

@@ -55,7 +55,7 @@ class BuildReport:
         bitstream: The bitstream's path, relative to the design directory, with forward slashes;
             None where there is no open tool that makes one.
         bitstream_bytes: Its size.
-        layout: The path of the floor plan, a `fpga.layout.Layout` as JSON; None without a placer.
+        layout: The path of a `placed_design.PlacedDesign` as JSON; None without a placer.
         project: The path of the project for the vendor's tools, or None where none is needed. It
             is written, not run.
         seed: The placer's seed.

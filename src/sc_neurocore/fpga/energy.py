@@ -1,6 +1,6 @@
 """An estimate of energy from the work that the data cause: an estimate, and not a measurement.
 
-The integer model counts what one image causes on the average: products, additions, bits that
+The integer model counts what one sample causes on the average: products, additions, bits that
 memories deliver. Each is multiplied by a published energy per operation:
 
     an integer addition of 32 bits 0.1 pJ, a product of 32 by 32 bits 3.1 pJ, 64 bits out of a
@@ -42,10 +42,10 @@ _WITHOUT_ENERGY = ("input", "constant", "<<", ">>", "low", "wrap")
 
 @dataclass(frozen=True)
 class Activity:
-    """What one image causes on the average.
+    """What one sample causes on the average.
 
     Attributes:
-        images: Images that were counted.
+        samples: Samples that were counted.
         events: Inputs that are not zero.
         spikes: Spikes of all neurons over all steps.
         accumulations: Weights that are added to a sum: what others call synaptic operations.
@@ -56,7 +56,7 @@ class Activity:
         memory_bits: Bits that are read from memories or written to them.
     """
 
-    images: int
+    samples: int
     events: float
     spikes: float
     accumulations: float
@@ -69,13 +69,13 @@ class Activity:
 
 @dataclass(frozen=True)
 class EnergyEstimate:
-    """Energy per image; see the module for what it rests on.
+    """Energy per sample; see the module for what it rests on.
 
     Attributes:
         activity: The work that it was computed from.
         operations_nj: The operations alone, in the standard cells of the source, in nJ: a floor.
         fpga_nj: The same on an FPGA, dynamic, at most, in nJ.
-        images_per_second: The throughput, if clocks per image and the frequency were given.
+        images_per_second: The throughput, if clocks per sample and the frequency were given.
         dynamic_mw: Dynamic power at that throughput, at most, in mW.
         basis: Where the figures come from, and that they are an estimate.
     """
@@ -93,21 +93,21 @@ class EnergyEstimate:
 
 
 def count_activity(network: IntegerNetwork, geometry: Geometry, inputs: ArrayLike) -> Activity:
-    """Count the work of an accelerator on some images.
+    """Count the work of an accelerator on some samples.
 
     Args:
         network: The network in integers: dense layers, a static input.
         geometry: The sizes of its accelerator.
-        inputs: (images, inputs) integers.
+        inputs: (samples, inputs) integers.
 
     Raises:
-        UserError: If there are no images, or the network has convolutions, of which it is not
+        UserError: If there are no samples, or the network has convolutions, of which it is not
             counted how often a spike is read.
         DataError: If they do not fit the network.
     """
     frames = np.asarray(inputs)
     if frames.ndim != 2 or len(frames) == 0:
-        raise UserError(f"inputs of shape {frames.shape}: expected (images, inputs), not empty")
+        raise UserError(f"inputs of shape {frames.shape}: expected (samples, inputs), not empty")
     if geometry.windows:
         raise UserError(f"{network.name} has windows: energy is estimated of dense layers only")
     events = np.count_nonzero(frames) / len(frames)
@@ -136,7 +136,7 @@ def count_activity(network: IntegerNetwork, geometry: Geometry, inputs: ArrayLik
         for layer, after in zip(network.layers[:-1], groups[1:], strict=True)
     )
     return Activity(
-        images=len(frames),
+        samples=len(frames),
         events=float(events),
         spikes=float(spikes.sum()),
         accumulations=float(sum(sums)),
@@ -163,7 +163,7 @@ def estimate_energy(
 
     Args:
         activity: What `count_activity` counted.
-        cycles: Clocks per image, from co-simulation.
+        cycles: Clocks per sample, from co-simulation.
         frequency_mhz: The clock, in MHz.
     """
     picojoules = (

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sc_neurocore.errors import CheckFailedError, ToolFailedError
-from sc_neurocore.fpga.layout import read_layout
 from sc_neurocore.fpga.pins import read_ports, with_few_pins
+from sc_neurocore.fpga.placed_design import read_placed_design
 from sc_neurocore.fpga.placement import (
     Placement,
     read_demand,
@@ -152,7 +152,7 @@ def _finish(job: Job, tools: PlaceAndRoute) -> Product:
 def _write_layout(job: Job) -> Path:
     """Keep where the cells lie, and not the megabytes of the placed netlist."""
     placed, path = job.file(".placed.json"), job.folder / "layout.json"
-    layout = read_layout(placed, job.device)
+    layout = read_placed_design(placed, job.device)
     path.write_bytes((json.dumps(layout.as_dict()) + "\n").encode())
     placed.unlink()
     return path

@@ -52,16 +52,16 @@ _MOST_HEARD = 1 << 17
 class Host:
     """A board behind a serial port, as a context manager.
 
-    Frames that the line damages or swallows are sent again; every request may be. What a method
+    Packets that the line damages or swallows are sent again; every request may be. What a method
     returns has passed its checksum.
 
     Attributes:
         identity: What the board said it is when the port was opened.
-        retries: Frames that had to be sent again so far.
+        retries: Packets that had to be sent again so far.
     """
 
     SILENCE = 0.2
-    """Seconds after which a board has surely given up a frame that stopped."""
+    """Seconds after which a board has surely given up a packet that stopped."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Host:
             baud: Bits per second, as the board was compiled for.
             network_hash: The SHA-256 that the board's network must have; None takes any.
             timeout: Seconds that the board may take to answer, beside the time on the line.
-            silence: Seconds to wait before a frame is sent again; see `SILENCE`.
+            silence: Seconds to wait before a packet is sent again; see `SILENCE`.
             attempts: How often a request is sent before giving up.
 
         Raises:
@@ -128,26 +128,28 @@ class Host:
         """Ask how the board is: what is loaded, and the checksum of its weights."""
         return self._ask(Command.CHECKSUM, read_condition, self.identity.check_condition)
 
-    def load_image(self, image: ArrayLike) -> None:
-        """Send one image, (inputs,) integers, for `run`."""
-        self._done(Command.LOAD_IMAGE, self._image_bytes(np.asarray(image)))
+    def load_sample(self, sample: ArrayLike) -> None:
+        """Send one sample, (inputs,) integers, for `run`."""
+        self._done(Command.LOAD_SAMPLE, self._frame_bytes(np.asarray(sample)))
 
     def run(self) -> Result:
-        """Have the network run on the image that was loaded."""
+        """Have the network run on the sample that was loaded."""
         return self._ask(Command.RUN, read_result, self.identity.check_result)
 
     def read(self) -> Result:
         """Read the last result once more."""
         return self._ask(Command.READ, read_result, self.identity.check_result)
 
-    def classify(self, images: ArrayLike, progress: ProgressCallback = ignore_progress) -> BoardRun:
+    def classify(
+        self, samples: ArrayLike, progress: ProgressCallback = ignore_progress
+    ) -> BoardRun:
         """Send samples and return what the network says of each.
 
         Values go in in the order in which the core takes them: that of the description, or for a
         first layer that is a convolution the one into which `Geometry.arranged` brings them.
 
         Args:
-            images: Integers, (batch, inputs), or (batch, steps, inputs) for a network that takes a
+            samples: Integers, (batch, inputs), or (batch, steps, inputs) for a network that takes a
                 frame per step; frames may have more axes.
             progress: Receives how many samples are done.
 
@@ -155,7 +157,7 @@ class Host:
             DataError: If they are not what the network takes.
             BoardError: If the board stops answering, or has no weights.
         """
-        batch = np.asarray(images)
+        batch = np.asarray(samples)
         inputs, steps = self.identity.inputs, self.identity.steps
         wanted = f"(batch, {steps}, {inputs})" if steps else f"(batch, {inputs})"
         fits = batch.ndim >= (3 if steps else 2) and (not steps or batch.shape[1] == steps)
@@ -164,15 +166,15 @@ class Host:
         windows = []
         for number, sample in enumerate(batch):
             if steps:
-                frames = [self._image_bytes(frame.reshape(-1)) for frame in sample]
+                frames = [self._frame_bytes(frame.reshape(-1)) for frame in sample]
                 windows.append(self._window(frames, 0))
             else:
-                payload = self._image_bytes(sample.reshape(-1))
+                payload = self._frame_bytes(sample.reshape(-1))
                 result = self._ask(
                     Command.CLASSIFY, read_result, self.identity.check_result, payload
                 )
                 windows.append(Window(0, 1, result))
-            progress(Progress("images", done=number + 1, total=len(batch)))
+            progress(Progress("samples", done=number + 1, total=len(batch)))
         results = [window.result for window in windows]
         counts = np.array([result.spike_counts for result in results], dtype=np.int64)
         return BoardRun(
@@ -206,7 +208,7 @@ class Host:
                 sent, is_answered = [], False
             if is_answered:
                 continue
-            sent.append(self._image_bytes(np.asarray(frame).reshape(-1)))
+            sent.append(self._frame_bytes(np.asarray(frame).reshape(-1)))
             if not self.identity.steps:
                 result = self._ask(
                     Command.CLASSIFY, read_result, self.identity.check_result, sent[0]
@@ -312,20 +314,20 @@ class Host:
                 f"the board holds"
             )
 
-    def _image_bytes(self, image: NDArray[Any]) -> bytes:
+    def _frame_bytes(self, frame: NDArray[Any]) -> bytes:
         inputs = self.identity.inputs
-        if image.dtype.kind not in "ui" or image.shape != (inputs,):
+        if frame.dtype.kind not in "ui" or frame.shape != (inputs,):
             raise DataError(
-                f"an image of shape {image.shape} and type {image.dtype}: this board's network "
+                f"a frame of shape {frame.shape} and type {frame.dtype}: this board's network "
                 f"takes ({inputs},) unsigned integers"
             )
         most = (1 << self.identity.input_bits) - 1
-        if image.size and (image.min() < 0 or image.max() > most):
+        if frame.size and (frame.min() < 0 or frame.max() > most):
             raise DataError(
-                f"an image with values from {image.min()} to {image.max()}: expected 0 to {most} "
+                f"a frame with values from {frame.min()} to {frame.max()}: expected 0 to {most} "
                 f"({self.identity.input_bits} bits)"
             )
-        return image.astype(np.uint8).tobytes()
+        return frame.astype(np.uint8).tobytes()
 
     def _ask(
         self,
@@ -377,7 +379,7 @@ class Host:
                 self._line.write(request)
                 answer, heard = self._listen(len(request))
                 if answer is None:
-                    time.sleep(self._silence)  # the board may wait for the rest of a frame
+                    time.sleep(self._silence)  # the board may wait for the rest of a packet
             except LINE_ERRORS as error:
                 raise BoardError(
                     f"{self._name} failed during {command.name} ({error}): is the board plugged in?"

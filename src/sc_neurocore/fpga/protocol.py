@@ -1,4 +1,4 @@
-"""The frames between host and board, as rtl/board_commands.v describes them.
+"""The packets between host and board, as rtl/board_commands.v describes them.
 
 A request is 0xA5, command, tag, length (2 bytes), payload, CRC-32 (4 bytes); an answer is the same
 with 0x5A and a status. Numbers go lowest byte first; the checksum is zlib.crc32 of everything
@@ -31,7 +31,7 @@ END_OF_STEP = 0xFFFF
 PLACE = struct.Struct("<I")
 """Before a piece of the weights: how many bytes of them come before it."""
 OVERHEAD = _HEADER.size + _CHECKSUM.size
-"""Bytes of a frame besides its payload."""
+"""Bytes of a packet besides its payload."""
 
 
 class Command(IntEnum):
@@ -39,7 +39,7 @@ class Command(IntEnum):
 
     IDENTIFY = 1
     CHECKSUM = 2
-    LOAD_IMAGE = 3
+    LOAD_SAMPLE = 3
     RUN = 4
     READ = 5
     CLASSIFY = 6
@@ -55,7 +55,7 @@ class Status(IntEnum):
     DAMAGED = 1
     UNKNOWN = 2
     WRONG_LENGTH = 3
-    NO_IMAGE = 4
+    NO_SAMPLE = 4
     NO_RESULT = 5
     NO_WEIGHTS = 6
     OUT_OF_ORDER = 7
@@ -84,7 +84,7 @@ class Identity:
         clock_hz: The core's clock.
         weight_bytes: Length of the weights.
         weights_checksum: The CRC-32 that they must have.
-        steps: Frames per result, one for each step; 0 where one image is a result.
+        steps: Frames per result, one for each step; 0 where one frame is a result.
         input_bits: Bits of an input.
         content_hash: SHA-256 of the network, in hexadecimal digits.
     """
@@ -157,17 +157,17 @@ class Condition:
 
     Attributes:
         has_weights: Whether all weights are there, their checksum the right one.
-        has_image: Whether an image is loaded.
+        has_sample: Whether a sample is loaded.
         has_result: Whether there is a result to read.
-        damaged_frames: Requests with a wrong checksum since the reset, modulo 2 ** 16.
+        damaged_packets: Requests with a wrong checksum since the reset, modulo 2 ** 16.
         weight_bytes: Bytes of the weights that are there.
         weights_checksum: Their CRC-32.
     """
 
     has_weights: bool
-    has_image: bool
+    has_sample: bool
     has_result: bool
-    damaged_frames: int
+    damaged_packets: int
     weight_bytes: int
     weights_checksum: int
 
@@ -187,7 +187,7 @@ class StepProgress:
 
 @dataclass(frozen=True)
 class Result:
-    """What the network said of one image.
+    """What the network said of one sample.
 
     Attributes:
         predicted: The class.
@@ -213,8 +213,8 @@ def encode_answer(status: int, tag: int, payload: bytes = b"") -> bytes:
 
 
 def _encode(first: int, kind: int, tag: int, payload: bytes) -> bytes:
-    frame = _HEADER.pack(first, kind, tag, len(payload)) + payload
-    return frame + _CHECKSUM.pack(zlib.crc32(frame[1:]))
+    packet = _HEADER.pack(first, kind, tag, len(payload)) + payload
+    return packet + _CHECKSUM.pack(zlib.crc32(packet[1:]))
 
 
 def find_answers(heard: bytes) -> list[Answer]:
@@ -281,9 +281,9 @@ def read_condition(payload: bytes) -> Condition:
         raise ValueError(str(error)) from None
     return Condition(
         has_weights=bool(flags & 1),
-        has_image=bool(flags & 2),
+        has_sample=bool(flags & 2),
         has_result=bool(flags & 4),
-        damaged_frames=damaged,
+        damaged_packets=damaged,
         weight_bytes=size,
         weights_checksum=checksum,
     )

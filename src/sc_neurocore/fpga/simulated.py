@@ -26,7 +26,7 @@ CLOCKS_PER_BIT = 4
 TIMEOUT_BITS = 15
 RESET_BITS = 4
 SECONDS_OF_SILENCE = 0.15
-"""What a host must wait before the simulated board has surely given up a frame."""
+"""What a host must wait before the simulated board has surely given up a packet."""
 
 _TOOLS = ("verilator", "c++")
 _SECONDS_TO_START = 20

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore.array_types import Integers
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerLayer
 from sc_neurocore.fixed.program import signed_width
-from sc_neurocore.fixed.synapses import Integers, IntegerSynapses
+from sc_neurocore.fixed.synapses import IntegerSynapses
 from sc_neurocore.hdl.sight import Axis, Layout
 from sc_neurocore.network.description import (
     AveragePool2d,

@@ -87,8 +87,8 @@ class LayerGeometry:
         shares_slots: Whether all places have the same words there.
         first_state: Where its states begin, step-outer, one word per turn.
         last_lane: Last lane of the last group of a place that is a neuron.
-        gain: Left shift of what comes in.
-        own_gain: Left shift of the layer's own spikes.
+        input_shift: Left shift of what comes in.
+        recurrent_shift: Left shift of the layer's own spikes.
         shift: Right shift that remains after the engine's common left shift.
         unit: Which of the neurons' equations is the layer's.
         first_ring: The ring of the first group, where there are delays.
@@ -112,8 +112,8 @@ class LayerGeometry:
     shares_slots: bool
     first_state: int
     last_lane: int
-    gain: int
-    own_gain: int
+    input_shift: int
+    recurrent_shift: int
     shift: int
     unit: int
     first_ring: int
@@ -154,7 +154,7 @@ class Geometry:
     event_bits: int
     beat: int
     input_bits: int
-    gain_bits: int
+    input_shift_bits: int
     value_bits: int
     weight_bits: int
     weight_slices: int
@@ -175,7 +175,7 @@ class Geometry:
     membrane_bits: int
     membrane_low: int
     count_bits: int
-    enough: int
+    count_threshold: int
     windows: int
     walks_frame: int
     joins: int

@@ -1,4 +1,4 @@
-"""A network's layers as the engine sees them: what is seen, arrays of weights, delays and gains.
+"""A network's layers as the engine sees them: what is seen, arrays of weights, delays and shifts.
 
 Each layer of neurons has one part that comes in, and a second one if its own spikes come back. What
 stands between two layers of neurons is one linear map here, whatever it was composed of.
@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sc_neurocore.array_types import Integers
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
-from sc_neurocore.fixed.synapses import Integers
 from sc_neurocore.hdl.composition import Composed, compose
 from sc_neurocore.hdl.sight import Axis, Layout
 
@@ -30,7 +30,7 @@ class Part:
             channels and inputs are channels, and where all places share their weights there is one.
         delays: In steps, in the shape of the weight, or None where there are none.
         weight_bits: Width of a weight.
-        gain: Left shift that brings the part's sums to the unit of the layer's accumulator.
+        shift: Left shift that brings the part's sums to the unit of the layer's accumulator.
         largest: The largest input before that.
     """
 
@@ -39,7 +39,7 @@ class Part:
     weight: Integers
     delays: Integers | None
     weight_bits: int
-    gain: int
+    shift: int
     largest: int
 
     @property
@@ -68,7 +68,7 @@ class Part:
         Returns:
             Both (places, sums), the places one where they share their weights.
         """
-        scale = self.largest << self.gain
+        scale = self.largest << self.shift
         joined = np.ones(self.weight.shape[3:], dtype=np.int64)
         if not self.joins:
             joined = np.multiply.outer(*(axis.joined() for axis in self.sight))
@@ -87,21 +87,21 @@ class EngineLayer:
     Attributes:
         layout: Where its neurons stand.
         incoming: What comes in, from the frame or from the layer before.
-        own: Its own spikes of the step before, if they come back.
+        recurrent: Its own spikes of the step before, if they come back.
         bias: (places, sums), in the unit of the accumulator; one place where they share it.
         parameters: (places, channels, parameter ports), alike.
     """
 
     layout: Layout
     incoming: Part
-    own: Part | None
+    recurrent: Part | None
     bias: Integers
     parameters: Integers
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """The parts in the order in which they are summed up."""
-        return (self.incoming,) if self.own is None else (self.incoming, self.own)
+        return (self.incoming,) if self.recurrent is None else (self.incoming, self.recurrent)
 
     @property
     def outputs(self) -> int:
@@ -170,20 +170,20 @@ def _engine_layer(network: IntegerNetwork, number: int) -> EngineLayer:
     is_last = number == len(network.layers) - 1
     composed = compose(layer, largest, name, is_first=number == 0, is_last=is_last)
     incoming = _incoming(layer, composed, largest)
-    bias = composed.bias << incoming.gain
-    own = None
+    bias = composed.bias << incoming.shift
+    recurrent = None
     if layer.feedback is not None:
         feedback = layer.feedback
-        own = Part(
+        recurrent = Part(
             sight=(Axis.whole(1), Axis.whole(1)),
             joins=False,
             weight=feedback.weight[np.newaxis, :, :, np.newaxis, np.newaxis],
             delays=None,
             weight_bits=feedback.weight_bits,
-            gain=layer.accumulator.fraction_bits - feedback.output.fraction_bits,
+            shift=layer.accumulator.fraction_bits - feedback.output.fraction_bits,
             largest=1,
         )
-        bias = bias + (feedback.bias << own.gain)
+        bias = bias + (feedback.bias << recurrent.shift)
     inputs, currents = len(layer.program.currents), most_currents(network)
 
     def arranged(sums: Integers) -> Integers:
@@ -193,7 +193,7 @@ def _engine_layer(network: IntegerNetwork, number: int) -> EngineLayer:
     return EngineLayer(
         layout=layout,
         incoming=incoming.with_sums(arranged),
-        own=None if own is None else own.with_sums(arranged),
+        recurrent=None if recurrent is None else recurrent.with_sums(arranged),
         bias=arranged(bias),
         parameters=_parameters(layer, layout),
     )
@@ -231,7 +231,7 @@ def _incoming(layer: IntegerLayer, composed: Composed, largest: int) -> Part:
         weight=composed.weight,
         delays=delays if delays is not None and delays.any() else None,
         weight_bits=composed.weight_bits,
-        gain=layer.accumulator.fraction_bits - sums.fraction_bits,
+        shift=layer.accumulator.fraction_bits - sums.fraction_bits,
         largest=largest,
     )
 

@@ -98,8 +98,8 @@ def weight_rows(layers: Sequence[EngineLayer], geometry: Geometry) -> Words:
     blocks = []
     for layer, form in zip(layers, geometry.layers, strict=True):
         parts = [_lane_words(layer.incoming, form, geometry)]
-        if layer.own is not None:
-            parts.append(_lane_words(layer.own, replace(form, window=None), geometry))
+        if layer.recurrent is not None:
+            parts.append(_lane_words(layer.recurrent, replace(form, window=None), geometry))
         # A group's rows follow each other: all inputs of its first part, then of its second.
         blocks.append(np.concatenate(parts, axis=1).reshape(-1, sums * 2))
     words = np.concatenate(blocks).reshape(-1, sums, 2)

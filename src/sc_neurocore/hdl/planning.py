@@ -91,7 +91,7 @@ def plan(
     state_slot_bits, state_words = _state_places(layers, order, turns, slot_bits, has_windows)
     value_bits = max(
         network.input_bits,
-        *(part.largest.bit_length() + part.gain for each in parts for part in each.parts),
+        *(part.largest.bit_length() + part.shift for each in parts for part in each.parts),
     )
     weight_bits = max(part.weight_bits for layer in parts for part in layer.parts)
     bias_bits = max(signed_width(int(each.bias.min()), int(each.bias.max())) for each in parts)
@@ -116,7 +116,9 @@ def plan(
         event_bits=event_bits,
         beat=beat,
         input_bits=network.input_bits,
-        gain_bits=index_bits(max(max(layer.gain, layer.own_gain) for layer in layers) + 1),
+        input_shift_bits=index_bits(
+            max(max(layer.input_shift, layer.recurrent_shift) for layer in layers) + 1
+        ),
         value_bits=value_bits,
         weight_bits=weight_bits,
         weight_slices=weight_slices,
@@ -143,7 +145,7 @@ def plan(
         membrane_bits=membrane_bits,
         membrane_low=membrane_low,
         count_bits=max(2, membrane_bits + network.steps.bit_length()),
-        enough=suffice if suffice <= network.steps else 0,
+        count_threshold=suffice if suffice <= network.steps else 0,
         walk_bits=max(event_bits, group_bits),
         state_words=state_words,
         state_slot_bits=state_slot_bits,
@@ -227,7 +229,7 @@ def _choose_schedule(
 def _why_not_group_stationary(network: IntegerNetwork, parts: Sequence[EngineLayer]) -> str:
     """Return why all steps of a group of neurons cannot come first, or nothing."""
     for number, layer in enumerate(parts):
-        if layer.own is not None:
+        if layer.recurrent is not None:
             return (
                 f"neuron layer {number + 1} is recurrent, and needs the spikes of all its neurons "
                 f"before the next step, which the group-stationary schedule does not have"
@@ -324,13 +326,13 @@ def _plan_layers(
             shares_slots=part.is_shared,
             first_state=state,
             last_lane=(part.layout.channels - 1) % lanes,
-            gain=part.incoming.gain,
-            own_gain=part.own.gain if part.own else 0,
+            input_shift=part.incoming.shift,
+            recurrent_shift=part.recurrent.shift if part.recurrent else 0,
             shift=layer.shift + _common_left_shift(network),
             unit=programs.index(id(layer.program)),
             first_ring=ring if part.incoming.delays is not None else 0,
             takes_frame=number == 0,
-            is_recurrent=part.own is not None,
+            is_recurrent=part.recurrent is not None,
             is_delayed=part.incoming.delays is not None,
             is_last=number == len(network.layers) - 1,
             window=window,

@@ -34,7 +34,7 @@ from sc_neurocore.stochastic.neurons import CountsToCurrent, integer_layers, to_
 from sc_neurocore.stochastic.sharing import Sharing, SourcePair
 from sc_neurocore.stochastic.sources import check_length
 
-ENGINE_CIRCUITS = ("snn_carousel.v", "snn_ram.v", "snn_requantize.v")
+ENGINE_CIRCUITS = ("snn_rotating_buffer.v", "snn_ram.v", "snn_requantize.v")
 """The circuits of the accelerator (rtl/) that serve here too."""
 
 

@@ -207,7 +207,7 @@ class _Sees:
 def _words_of_blocks(layer: EngineLayer, inputs: Layout, lanes: int, width: int) -> _Sees:
     words = inputs.words(width)
     everything = _Sees(0, words, is_all=True)
-    if words == 1 or layer.own is not None:
+    if words == 1 or layer.recurrent is not None:
         return everything
     seen = np.abs(layer.incoming.weight).sum(axis=(0, 3, 4)) > 0  # (sums, inputs)
     seen = seen.reshape(layer.layout.channels, -1, inputs.channels).any(axis=1)

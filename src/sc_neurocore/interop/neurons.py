@@ -24,8 +24,8 @@ from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sc_neurocore.array_types import Floats
 from sc_neurocore.equation.affine import NotAffineError, affine
 from sc_neurocore.equation.algebra import ArrayAlgebra
 from sc_neurocore.equation.derivative import ZERO
@@ -38,7 +38,6 @@ from sc_neurocore.errors import EquationError
 from sc_neurocore.interop.equations import SILENT, Firing, Reset, equation, recognised
 from sc_neurocore.network.description import Population
 
-Reals: TypeAlias = NDArray[np.float64]
 Values: TypeAlias = dict[str, Any]
 
 _MEMBRANE = "(v_leak - v + r*{drive})/{tau}"
@@ -71,7 +70,7 @@ _COEFFICIENTS = {
 """What the slope, the drive's factor and the rest of each state's step are called."""
 
 
-def coefficients(kind: str, fields: Mapping[str, Reals], dt: float, method: Method) -> Values:
+def coefficients(kind: str, fields: Mapping[str, Floats], dt: float, method: Method) -> Values:
     """Return the parameters of the kind's equation, and perhaps more, of the fields' shape.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sc_neurocore.equation.algebra import Array
+from sc_neurocore.array_types import Array
 from sc_neurocore.errors import DataError
 from sc_neurocore.kernels.reference_neurons import Neurons
 from sc_neurocore.network.description import InputEncoding, spikes_that_suffice

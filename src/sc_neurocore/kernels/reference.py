@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sc_neurocore.equation.algebra import Array
+from sc_neurocore.array_types import Array
 from sc_neurocore.kernels.inference import Chain, NetworkRun
 from sc_neurocore.kernels.reference_neurons import make_runner
 from sc_neurocore.kernels.wiring import Wires

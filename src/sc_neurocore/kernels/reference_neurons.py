@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sc_neurocore.array_types import Array
 from sc_neurocore.equation.algebra import ArrayAlgebra
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.step import step
@@ -14,7 +15,6 @@ from sc_neurocore.network.layers import (
     Layer,
     Population,
     Runner,
-    Values,
     WithMemory,
     along_channels,
     of_each_input,
@@ -73,11 +73,11 @@ class Neurons(WithMemory):
 
     def restart(self) -> None:
         """Go back to rest and start a new history."""
-        self.state: dict[str, Values] = {}
-        self.history: list[tuple[Values, dict[str, Values]]] = []
-        self._spike: Values | None = None
+        self.state: dict[str, Array] = {}
+        self.history: list[tuple[Array, dict[str, Array]]] = []
+        self._spike: Array | None = None
 
-    def __call__(self, currents: Values) -> Values:
+    def __call__(self, currents: Array) -> Array:
         """Return the spikes, 0 or 1, or the membranes if these are handed on."""
         batch, channels, *rest = currents.shape
         shape = (batch, channels // len(self.neuron.inputs), *rest)
@@ -96,12 +96,12 @@ class Neurons(WithMemory):
             self.history.append((self._spike > 0, self.state))
         return self.state[self.neuron.membrane] if self._passes_membrane else self._spike
 
-    def _meet(self, currents: Values, fed_back: Values) -> Values:
+    def _meet(self, currents: Array, fed_back: Array) -> Array:
         """Add what the neurons' own spikes bring."""
-        total: Values = currents + fed_back
+        total: Array = currents + fed_back
         return total
 
-    def _step(self, currents: Mapping[str, Values]) -> tuple[Values, Mapping[str, Values]]:
+    def _step(self, currents: Mapping[str, Array]) -> tuple[Array, Mapping[str, Array]]:
         """Return the spikes, 0 or 1, and the new state, of the current of each input."""
         raise NotImplementedError
 
@@ -119,7 +119,7 @@ class _FloatNeurons(Neurons):
         )
         self._values = {name: np.asarray(value, dtype) for name, value in layer.values().items()}
 
-    def _step(self, currents: Mapping[str, Values]) -> tuple[Values, Mapping[str, Values]]:
+    def _step(self, currents: Mapping[str, Array]) -> tuple[Array, Mapping[str, Array]]:
         axes = currents[self.neuron.input].ndim - 1
         values = {name: along_channels(each, axes) for name, each in self._values.items()}
         return step(self.neuron, self.state, currents, values, ArrayAlgebra())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sc_neurocore.network.layers import BaseLayer, Join, Runner, Values
+from sc_neurocore.array_types import Array
+from sc_neurocore.network.layers import BaseLayer, Join, Runner
 
 
 class Wires:
@@ -16,13 +17,13 @@ class Wires:
 
     def __init__(self, layers: Iterable[BaseLayer]) -> None:
         self._wanted = {layer.source for layer in layers if isinstance(layer, Join)}
-        self._kept: dict[int, Values] = {}
+        self._kept: dict[int, Array] = {}
 
     def behind(self, place: int) -> Iterator[Runner]:
         """Yield what stands behind the layer of a place: it keeps the values, if a join asks."""
         if place in self._wanted:
 
-            def keep(values: Values) -> Values:
+            def keep(values: Array) -> Array:
                 self._kept[place] = values
                 return values
 

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sc_neurocore.array_types import Array
 from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.kernels.inference import Chain
 from sc_neurocore.kernels.reference import float_runners
 from sc_neurocore.kernels.reference_neurons import Neurons
 from sc_neurocore.network.description import NetworkDescription
-from sc_neurocore.network.layers import Population, Runner, Values, Weighted, WithMemory
+from sc_neurocore.network.layers import Population, Runner, Weighted, WithMemory
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 
 
@@ -154,11 +155,11 @@ class _Operations(WithMemory):
             if isinstance(each, WithMemory):
                 each.restart()
 
-    def __call__(self, values: Values) -> Values:
+    def __call__(self, values: Array) -> Array:
         self.count(values)
         return values
 
-    def count(self, values: Values) -> None:
+    def count(self, values: Array) -> None:
         """Count what one step takes."""
         done = float(self._there((values != 0).astype(np.float64)).sum())
         if np.isin(values, (-1, 0, 1)).all():
@@ -176,10 +177,10 @@ class _Watched(Neurons):
         self._passes_membrane = layer.passes_membrane
         self._back = None if layer.feedback is None else _Operations(layer.feedback, counts)
         self.neuron, self.record = neurons.neuron, False
-        self._before: Values | None = None
+        self._before: Array | None = None
 
     @property
-    def state(self) -> dict[str, Values]:  # type: ignore[override]
+    def state(self) -> dict[str, Array]:  # type: ignore[override]
         """The state of the neurons."""
         return self._inner.state
 
@@ -187,7 +188,7 @@ class _Watched(Neurons):
         self._inner.restart()
         self._before = None
 
-    def __call__(self, current: Values) -> Values:
+    def __call__(self, current: Array) -> Array:
         if self._back is not None and self._before is not None:
             self._back.count(self._before)
         passed = self._inner(current)

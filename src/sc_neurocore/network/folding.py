@@ -12,6 +12,7 @@ from functools import reduce
 
 import numpy as np
 
+from sc_neurocore.array_types import Array
 from sc_neurocore.errors import UserError
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.layers import (
@@ -22,7 +23,6 @@ from sc_neurocore.network.layers import (
     Dense,
     Flatten,
     Join,
-    Values,
     Weighted,
 )
 from sc_neurocore.network.schema import Shape
@@ -153,7 +153,7 @@ def _product(layers: Sequence[Connection], start: Shape, end: Shape) -> Dense:
     return Dense(weight=weight, bias=bias)
 
 
-def _applied(layers: Sequence[Connection], values: Values) -> Values:
+def _applied(layers: Sequence[Connection], values: Array) -> Array:
     for layer in layers:
         values = layer.runner(np.float64)(values)
     return values
@@ -198,7 +198,7 @@ def _span(first: Conv2d, second: Conv2d) -> list[int]:
     return [near + (far - 1) * stride for near, far, stride in spans]
 
 
-def _without_groups(layer: Conv2d) -> Values:
+def _without_groups(layer: Conv2d) -> Array:
     """Return the weight from every input channel, zeros where groups do not see each other."""
     outputs, inputs, *size = layer.weight.shape
     width = outputs // layer.groups

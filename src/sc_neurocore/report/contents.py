@@ -146,7 +146,7 @@ class Energy(_Part):
 
 
 class FloorPlan(_Part):
-    """Where a design lies on its device; see `sc_neurocore.fpga.layout.Layout`."""
+    """Where a design lies on its device; see `sc_neurocore.fpga.placed_design.PlacedDesign`."""
 
     floor: tuple[int, int]
     parts: tuple[str, ...]
@@ -329,7 +329,7 @@ def read_results(folder: Path) -> Results:
     return _read_optional(Results, folder, RESULTS_NAME) or Results()
 
 
-def read_layout(folder: Path, summary: Summary) -> FloorPlan | None:
+def read_floor_plan(folder: Path, summary: Summary) -> FloorPlan | None:
     """Read the floor plan of a run's build; None where there is none in the run's folder.
 
     Raises:

@@ -14,7 +14,7 @@ from sc_neurocore.report.contents import (
     FloorPlan,
     Results,
     Summary,
-    read_layout,
+    read_floor_plan,
     read_results,
     read_summary,
 )
@@ -46,7 +46,7 @@ def write_report(folder: Path) -> Path:
             summary,
             read_results(folder),
             list_files(folder, summary),
-            read_layout(folder, summary),
+            read_floor_plan(folder, summary),
             design_standing(folder, summary),
         )
         replace_files(folder, {REPORT_NAME: page.encode()})

@@ -11,12 +11,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
+from sc_neurocore.array_types import Floats, Integers
 from sc_neurocore.errors import UserError
 from sc_neurocore.network.description import Conv2d
 from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding
 from sc_neurocore.stochastic.layer import (
-    Counts,
-    Floats,
     SCDenseLayer,
     check_spikes,
     check_weights,
@@ -104,7 +103,7 @@ class SCConv2dLayer:
         """
         return self.decode(*self.count(x))
 
-    def counts(self, x: ArrayLike) -> Counts:
+    def counts(self, x: ArrayLike) -> Integers:
         """Return the integer counts that `layer(x)` decodes, (batch, n_out, rows', columns')."""
         return self.count(x)[0]
 
@@ -125,7 +124,7 @@ class SCConv2dLayer:
             *self.count_spikes(check_spikes(self._checked(s), window), window), window
         )
 
-    def spike_counts(self, s: ArrayLike, window: int = 1) -> Counts:
+    def spike_counts(self, s: ArrayLike, window: int = 1) -> Integers:
         """Return the counts that `spikes` decodes: for binary spikes those of `counts(s)`."""
         return self.count_spikes(check_spikes(self._checked(s), window), window)[0]
 
@@ -134,7 +133,7 @@ class SCConv2dLayer:
         weight, bias = zip(*(layer.effective_weights() for layer in self._groups), strict=True)
         return np.concatenate(weight).reshape(self.weights.values.shape), np.concatenate(bias)
 
-    def count_spikes(self, s: NDArray[Any], window: int = 1) -> tuple[Counts, Counts]:
+    def count_spikes(self, s: NDArray[Any], window: int = 1) -> tuple[Integers, Integers]:
         """Return the counts, and what `decode` needs beside them.
 
         Args:
@@ -151,7 +150,7 @@ class SCConv2dLayer:
         return counts, ones
 
     def decode(
-        self, counts: Counts, input_ones: Counts, window: int = 1, divisor: int | None = None
+        self, counts: Integers, input_ones: Integers, window: int = 1, divisor: int | None = None
     ) -> Floats:
         """Return the numbers that counts stand for.
 
@@ -163,7 +162,7 @@ class SCConv2dLayer:
         """
         return decode_counts(self.weights, self.length, counts, input_ones, window, divisor)
 
-    def _convolved(self, what: str, s: NDArray[Any], window: int, largest: int) -> Counts:
+    def _convolved(self, what: str, s: NDArray[Any], window: int, largest: int) -> Integers:
         """Convolve whole numbers with the gains, or with ones, exactly."""
         real = exact_type(largest * window)
         if (what, real) not in self._counting:
@@ -173,7 +172,7 @@ class SCConv2dLayer:
             self._counting[what, real] = layer.runner(real)
         return self._counting[what, real](s.astype(real, copy=False)).astype(np.int64)
 
-    def count(self, x: ArrayLike) -> tuple[Counts, Counts]:
+    def count(self, x: ArrayLike) -> tuple[Integers, Integers]:
         """Return the counts of `layer(x)`, and what `decode` needs beside them."""
         images = self._checked(x)
         first = self._groups[0]

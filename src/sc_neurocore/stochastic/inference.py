@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sc_neurocore.equation.algebra import Array
+from sc_neurocore.array_types import Array
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerLayer
 from sc_neurocore.fixed.qformat import QFormat

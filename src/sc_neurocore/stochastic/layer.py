@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sc_neurocore.array_types import Floats, Integers
 from sc_neurocore.errors import UserError
 from sc_neurocore.network.encoding import ENCODINGS, EncodedWeights, WeightEncoding
 from sc_neurocore.stochastic.packed_kernels import and_counts
@@ -45,9 +46,6 @@ from sc_neurocore.stochastic.streams import (
     popcount,
     word_count,
 )
-
-Counts = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 _BYTES_AT_ONCE = 1 << 25
 
@@ -116,7 +114,7 @@ class SCDenseLayer:
         """
         return self.decode(*self.count(x))
 
-    def counts(self, x: ArrayLike) -> Counts:
+    def counts(self, x: ArrayLike) -> Integers:
         """Return the integer counts that `layer(x)` decodes, shape (batch, n_out).
 
         They are the ones of all product streams of an output; under sign-magnitude those of
@@ -142,7 +140,7 @@ class SCDenseLayer:
             *self.count_spikes(check_spikes(self._checked(s), window), window), window
         )
 
-    def spike_counts(self, s: ArrayLike, window: int = 1) -> Counts:
+    def spike_counts(self, s: ArrayLike, window: int = 1) -> Integers:
         """Return the counts that `spikes` decodes: for binary spikes those of `counts(s)`."""
         return self.count_spikes(check_spikes(self._checked(s), window), window)[0]
 
@@ -178,11 +176,11 @@ class SCDenseLayer:
             given = (given + 1) / 2
         return _levels(given, self._inputs)
 
-    def count(self, x: ArrayLike) -> tuple[Counts, Counts]:
+    def count(self, x: ArrayLike) -> tuple[Integers, Integers]:
         """Return the counts of `layer(x)`, and what `decode` needs beside them."""
         return self.count_levels(self.levels(self._checked(x)))
 
-    def count_levels(self, levels: NDArray[np.int32]) -> tuple[Counts, Counts]:
+    def count_levels(self, levels: NDArray[np.int32]) -> tuple[Integers, Integers]:
         """Return the counts, (batch, n_out), and the ones of all inputs together, (batch,).
 
         Args:
@@ -202,7 +200,7 @@ class SCDenseLayer:
             counts -= _exact_product(levels, self.negative)
         return counts, ones
 
-    def count_spikes(self, s: NDArray[Any], window: int = 1) -> tuple[Counts, Counts]:
+    def count_spikes(self, s: NDArray[Any], window: int = 1) -> tuple[Integers, Integers]:
         """Return the counts, (batch, n_out), and the ones of all inputs together, (batch,).
 
         Args:
@@ -212,7 +210,7 @@ class SCDenseLayer:
         counts = _exact_product(s, self.spike_gains) + window * self.count_at_rest
         return counts, self.length * s.sum(axis=1).astype(np.int64)
 
-    def _fixed_counts(self) -> tuple[Counts, Counts]:
+    def _fixed_counts(self) -> tuple[Integers, Integers]:
         """Return what each weight adds to the count with and without a spike."""
         if self.weights.encoding != "bipolar":
             return np.where(self.negative, -self._ones, self._ones), np.zeros_like(self._ones)
@@ -222,7 +220,7 @@ class SCDenseLayer:
         return self._ones, _xnor_counts(self.length, ones, self._ones, both)
 
     def decode(
-        self, counts: Counts, input_ones: Counts, window: int = 1, divisor: int | None = None
+        self, counts: Integers, input_ones: Integers, window: int = 1, divisor: int | None = None
     ) -> Floats:
         """Return the numbers that counts stand for.
 
@@ -245,8 +243,8 @@ class SCDenseLayer:
 def decode_counts(
     weights: EncodedWeights,
     length: int,
-    counts: Counts,
-    input_ones: Counts,
+    counts: Integers,
+    input_ones: Integers,
     window: int,
     divisor: int | None = None,
 ) -> Floats:
@@ -336,7 +334,7 @@ def _tables(sequences: Sequence) -> list[StreamTable]:
     return [StreamTable(sequence, is_kept=len(sequences) == 1) for sequence in sequences]
 
 
-def _streams(values: Floats, tables: list[StreamTable]) -> tuple[Packed, Counts]:
+def _streams(values: Floats, tables: list[StreamTable]) -> tuple[Packed, Integers]:
     """Return the streams of values (..., n), each by the table of its last index, and the ones."""
     levels = _levels(values, tables)
     return _gathered(levels, tables), levels.astype(np.int64)
@@ -354,12 +352,12 @@ def _gathered(levels: NDArray[np.int32], tables: list[StreamTable]) -> Packed:
     return np.stack([table.streams(levels[..., j]) for j, table in enumerate(tables)], axis=-2)
 
 
-def _xnor_counts(length: int, x: Counts, w: Counts, both: Counts) -> Counts:
+def _xnor_counts(length: int, x: Integers, w: Integers, both: Integers) -> Integers:
     """Return the ones of x XNOR w from those of x, of w and of x AND w."""
     return length - x - w + 2 * both
 
 
-def _exact_product(left: NDArray[Any], right: NDArray[Any]) -> Counts:
+def _exact_product(left: NDArray[Any], right: NDArray[Any]) -> Integers:
     """Return left @ right.T of integers through the BLAS, in the fastest type that is exact."""
     largest = int(left.max(initial=0)) * int(np.abs(right).sum(axis=1, dtype=np.int64).max())
     real = exact_type(largest)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore.array_types import Integers
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerLayer
 from sc_neurocore.fixed.qformat import QFormat
@@ -22,8 +23,6 @@ from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.fixed.synapses import Signal
 from sc_neurocore.network.description import NetworkDescription, along_channels
 from sc_neurocore.network.encoding import EncodedWeights
-
-Integers = NDArray[np.int64]
 
 
 def integer_layers(description: NetworkDescription, format: QFormat) -> Iterator[IntegerLayer]:

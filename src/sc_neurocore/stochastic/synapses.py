@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sc_neurocore.equation.algebra import Array
+from sc_neurocore.array_types import Array
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerLayer
 from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding, encode_weights

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset as TorchDataset
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.kernels.arguments import shown
-from sc_neurocore.training.sources import STATIC, Batch, Layout, Samples, Source, sizes
+from sc_neurocore.training.sources import STATIC, Batch, BatchLayout, Samples, Source, sizes
 
 _T = TypeVar("_T")
 _END: Any = object()
@@ -29,7 +29,7 @@ class _Foreign(Source):
     """Data that are not ours."""
 
     def __init__(
-        self, net: nn.Module, data: Any, layout: Layout, steps: int, encoder: str, name: str
+        self, net: nn.Module, data: Any, layout: BatchLayout, steps: int, encoder: str, name: str
     ) -> None:
         super().__init__(net, steps, encoder)
         self.data = data
@@ -124,7 +124,9 @@ class _Foreign(Source):
 class Indexed(_Foreign):
     """A data set of PyTorch whose samples have numbers: read one by one, collated by PyTorch."""
 
-    def __init__(self, net: nn.Module, data: Any, layout: Layout, steps: int, encoder: str) -> None:
+    def __init__(
+        self, net: nn.Module, data: Any, layout: BatchLayout, steps: int, encoder: str
+    ) -> None:
         super().__init__(net, data, layout, steps, encoder, type(data).__name__)
         self.samples = len(data)
 
@@ -166,7 +168,9 @@ class Indexed(_Foreign):
 class Stream(_Foreign):
     """Batches that come from a DataLoader or another iterable."""
 
-    def __init__(self, net: nn.Module, data: Any, layout: Layout, steps: int, encoder: str) -> None:
+    def __init__(
+        self, net: nn.Module, data: Any, layout: BatchLayout, steps: int, encoder: str
+    ) -> None:
         super().__init__(net, data, layout, steps, encoder, type(data).__name__)
         try:
             self._number: int | None = len(data)
@@ -227,7 +231,7 @@ def make_source(
     steps: int,
     encoder: str,
     batch_size: int,
-    layout: Layout = STATIC,
+    layout: BatchLayout = STATIC,
     passes: int = 1,
 ) -> Source:
     """Return the source of anything that holds samples.

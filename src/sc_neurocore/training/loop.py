@@ -29,7 +29,7 @@ from sc_neurocore.training.optimisers import make_optimiser
 from sc_neurocore.training.options import TrainingOptions
 from sc_neurocore.training.penalties import RatePenalty
 from sc_neurocore.training.readouts import Answer, Readout
-from sc_neurocore.training.sources import STATIC, Layout, Source
+from sc_neurocore.training.sources import STATIC, BatchLayout, Source
 
 BATCH_TO_EVALUATE = 256
 
@@ -101,7 +101,7 @@ def fit(
     check_numbers(checkpoint_seconds=checkpoint_seconds)
     objective = make_objective(loss, readout, metric, penalties, options.label_smoothing)
     group = current_group()
-    layout = Layout(time_axis, packed)
+    layout = BatchLayout(time_axis, packed)
     how = options.steps, options.encoder
     samples = make_source(net, train, *how, options.batch_size, layout, options.epochs)
     if samples.batches(options.batch_size) is None:
@@ -195,7 +195,7 @@ def train_epoch(
         truncate=options.truncate,
         seed=int(torch.randint(2**31, ())),
     )
-    layout = Layout(time_axis, packed)
+    layout = BatchLayout(time_axis, packed)
     objective = make_objective(loss, readout, metric, penalties, options.label_smoothing)
     source = make_source(net, train, options.steps, options.encoder, options.batch_size, layout)
     learner = Learner(net, source, plainly, optimiser, objective=objective)
@@ -237,7 +237,7 @@ def evaluate(
     batch_size = as_whole("batch_size", batch_size)
     seed = as_seed("seed", seed)
     objective = make_objective(loss, readout, metric)
-    layout = Layout(time_axis, packed)
+    layout = BatchLayout(time_axis, packed)
     source = make_source(net, dataset, steps, encoder, batch_size, layout)
     total, count = _measure(net, source, objective, batch_size, seed, ALONE)
     return float(total) / count

@@ -40,7 +40,7 @@ class Batch(NamedTuple):
         return Batch(self.inputs[part], self.targets[part], lengths)
 
 
-class Layout(NamedTuple):
+class BatchLayout(NamedTuple):
     """How the inputs of data that are not our `Dataset` are laid out.
 
     Attributes:
@@ -54,7 +54,7 @@ class Layout(NamedTuple):
     packed: tuple[int, ...] | None = None
 
 
-STATIC = Layout()
+STATIC = BatchLayout()
 
 
 class Source:

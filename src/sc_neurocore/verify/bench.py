@@ -20,8 +20,8 @@ from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.render import render
 from sc_neurocore.tools import programs
 from sc_neurocore.tools.programs import ToolTimeoutError
+from sc_neurocore.verify.model_checking import VacuousError, engine, induction_depth
 from sc_neurocore.verify.result import ProofResult, ProofStatus
-from sc_neurocore.verify.unrolling import VacuousError, engine, induction_depth
 
 RESET = ("reset is high in the first clock",)
 MEMORIES = ("snn_rom.v", "snn_ram.v", "snn_column.v")

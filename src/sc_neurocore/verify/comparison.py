@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore.array_types import Integers
 from sc_neurocore.errors import UserError
 from sc_neurocore.hdl.accelerator import Field
 from sc_neurocore.kernels.inference import NetworkRun
-from sc_neurocore.verify.recording import Integers, Recording, Updates
+from sc_neurocore.verify.recording import Recording, Updates
 
 
 @dataclass

@@ -114,7 +114,7 @@ def _neurons(p: Numbers) -> tuple[Join, ...]:
     is_register = turns == 1 and not p["STEP_OUTER"]
     states = f"{unit}several_states.states"
     joins: tuple[Join, ...] = (
-        Join("standing", "carousel.ring", p["LANES"] * currents * p["SUM_BITS"]),
+        Join("standing", "rotating_buffer.ring", p["LANES"] * currents * p["SUM_BITS"]),
         Join(
             "all_kept",
             f"{unit}one_state.kept" if is_register else f"{states}.kept",
@@ -169,7 +169,7 @@ CONTRACTS = {
             "at rest; what a unit answers leaves with its own tag, in order, and padding never "
             "spikes; no state is read before it is written",
             _neurons,
-            parts=("snn_carousel",),
+            parts=("snn_rotating_buffer",),
             shown=("LANES", "UNITS", "UNIT_LATENCY", "CURRENTS", "SUM_BITS", "STATE_BITS"),
             rests_on=(_HELD,),
         ),
@@ -177,10 +177,10 @@ CONTRACTS = {
             "snn_readout",
             "readout: scores, and the class that has the largest",
             "the score of each output neuron is the sum over its turns of a sample; the class is "
-            "the lowest index among the largest; `enough` says whether one was reached; reading a "
-            "score disturbs nothing",
+            "the lowest index among the largest; `count_reached` says whether one reached the "
+            "threshold; reading a score disturbs nothing",
             _readout,
-            shown=("UNITS", "SCORE_BITS", "MEMBRANE_BITS", "ENOUGH"),
+            shown=("UNITS", "SCORE_BITS", "MEMBRANE_BITS", "COUNT_THRESHOLD"),
             rests_on=(_HELD, "a score does not leave its register"),
         ),
         Contract(

@@ -137,7 +137,7 @@ class _Cost:
 
     scan: int
     group_words: int
-    own_words: int
+    recurrent_words: int
     group_jobs: int
     later_words: int
     later_jobs: int
@@ -212,15 +212,17 @@ def _inside(g: Geometry) -> Iterator[tuple[str, str, int]]:
             "step": g.step_bits,
             "group": g.group_bits,
             "fetch_word": g.walk_bits if g.windows else g.index_bits,
-            "fetch_is_own": 1,
+            "fetch_is_recurrent": 1,
             "fetch_row": g.row_bits,
             "clear_address": g.ring_bits + g.delay_bits,
         },
         "scanner": {
             **one(("move", "fetched_valid", "fetched_is_event", "fetched_is_empty"), 1),
-            **one(("fetched_is_last", "fetched_is_own", "arrived_valid", "arrived_is_last"), 1),
-            **one(("arrived_is_own", "current_valid", "current_is_last", "finished"), 1),
-            **one(("token_ready", "token_add", "token_handover", "token_is_own"), 1),
+            **one(
+                ("fetched_is_last", "fetched_is_recurrent", "arrived_valid", "arrived_is_last"), 1
+            ),
+            **one(("arrived_is_recurrent", "current_valid", "current_is_last", "finished"), 1),
+            **one(("token_ready", "token_add", "token_handover", "token_is_recurrent"), 1),
             **one(("fetched_word", "arrived_index", "position"), g.index_bits),
             **one(("fetched_row", "arrived_row", "token_row"), g.row_bits),
             **one(("arrived", "lowest", "rest"), word),
@@ -246,9 +248,9 @@ def _inside(g: Geometry) -> Iterator[tuple[str, str, int]]:
         "readout": {"compare": 1, "asked": g.output_bits},
     }
     if g.windows:
-        window = {f"named_{each}": 1 for each in ("valid", "is_own", "is_event", "is_last")}
+        window = {f"named_{each}": 1 for each in ("valid", "is_recurrent", "is_event", "is_last")}
         signals["walked.window"] = window | {"fetch_valid": 1, "fetch_is_event": 1}
-        yield "word_is_own", "walked.window.fetch_is_own", 1
+        yield "word_is_recurrent", "walked.window.fetch_is_recurrent", 1
         yield "word_is_last", "walked.window.fetch_is_last", 1
         yield "block", "controller.by_place.block", g.group_bits
         yield "neurons_block", "neurons.by_place.block", g.group_bits

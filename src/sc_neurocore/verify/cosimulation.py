@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sc_neurocore.array_types import Integers
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.accelerator import Accelerator
@@ -29,7 +30,7 @@ from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.tools.programs import stop_running
 from sc_neurocore.verify.comparison import Comparison
 from sc_neurocore.verify.core_simulation import Core, CoreSimulation, core_of, simulate_core
-from sc_neurocore.verify.recording import Integers, Recording
+from sc_neurocore.verify.recording import Recording
 from sc_neurocore.verify.simulators import choose_simulator
 
 MOST_AT_ONCE = 4
@@ -100,6 +101,16 @@ class CosimulationResult:
     def holds(self) -> bool:
         """Whether nothing differed."""
         return self.first_mismatch is None
+
+    @property
+    def mismatches(self) -> int:
+        """How many spikes, states, classes and counts differed."""
+        return (
+            self.spike_mismatches
+            + self.state_mismatches
+            + self.class_mismatches
+            + self.count_mismatches
+        )
 
     @property
     def disturbance(self) -> str:

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore.array_types import Integers
 from sc_neurocore.hdl.accelerator import Field
-
-Integers = NDArray[np.int64]
 
 HASH_WORDS = 8
 _SPIKE_BIT = 31

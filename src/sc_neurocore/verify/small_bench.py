@@ -1,9 +1,9 @@
 """The bench that compares a small network on an accelerator with the integer model.
 
 The accelerator's memories and its frames may hold anything; every update, count and class is
-compared with the integer model, written out as one program (`fixed.unrolled`), for so many clocks
-that the results are out. Which network, and where its numbers stand in the memories, is said by
-`small_network`.
+compared with the integer model, written out as one program (`fixed.network_program`), for so
+many clocks that the results are out. Which network, and where its numbers stand in the memories, is
+said by `small_network`.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from sc_neurocore.errors import CheckFailedError
 from sc_neurocore.fixed.network import IntegerNetwork
-from sc_neurocore.fixed.unrolled import unroll
+from sc_neurocore.fixed.network_program import network_program
 from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.pipeline import Stages
 from sc_neurocore.hdl.step_module import StepModule
 from sc_neurocore.verify.bench import RESET, bench_sources, prepare
+from sc_neurocore.verify.model_checking import VacuousError, engine, first_failure
 from sc_neurocore.verify.result import ProofResult, ProofStatus
-from sc_neurocore.verify.unrolling import VacuousError, engine, first_failure
 
 FORMAT = "Q5.1"
 NAME = "a small network on this engine: the accelerator equals the integer model"
@@ -192,7 +192,7 @@ def _prepare(
     clocks: int,
 ) -> Path:
     """Write the bench; return its folder."""
-    reference = unroll(network)
+    reference = network_program(network)
     states = [field.name for field in accelerator.states[0]]
     updates = [
         _Update(

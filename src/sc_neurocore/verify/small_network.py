@@ -23,8 +23,8 @@ from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.parser import parse_neuron
 from sc_neurocore.errors import CheckFailedError
 from sc_neurocore.fixed.network import IntegerNetwork
+from sc_neurocore.fixed.network_program import accumulator_bias, longest_delay
 from sc_neurocore.fixed.quantize import quantize
-from sc_neurocore.fixed.unrolled import accumulator_bias, longest_delay
 from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
 from sc_neurocore.hdl.geometry import DEFAULT_OPTIONS, EngineOptions, Geometry, Schedule
 from sc_neurocore.hdl.layers import EngineLayer, by_neuron, engine_layers
@@ -268,10 +268,10 @@ def _memories(network: IntegerNetwork, g: Geometry) -> list[Contents]:
     fields = marks.fields(words, widths)
     empty = _no_delays(g, fields)
     slots = marks.fields(*neuron_slots(network, layers, g))
-    own_bits = g.units * (g.currents * g.bias_bits + g.parameter_bits)
+    entry_bits = g.units * (g.currents * g.bias_bits + g.parameter_bits)
     return [
         Contents("weights", "weight_memory.memory", g.rows * sum(widths), fields, empty),
-        Contents("neurons", "engine.neuron_memory", g.slots * own_bits, slots),
+        Contents("neurons", "engine.neuron_memory", g.slots * entry_bits, slots),
     ]
 
 
@@ -291,13 +291,13 @@ def _marked(network: IntegerNetwork, number: int, layer: EngineLayer, marks: Mar
 
     weight = made("w", shape, limits)
     delays = made("d", shape, (0, longest)) if longest else None
-    own = layer.own
-    if own is not None:
-        own = replace(own, weight=made("r", own.weight.shape, limits))
+    recurrent = layer.recurrent
+    if recurrent is not None:
+        recurrent = replace(recurrent, weight=made("r", recurrent.weight.shape, limits))
     return replace(
         layer,
         incoming=replace(layer.incoming, weight=weight, delays=delays),
-        own=own,
+        recurrent=recurrent,
         bias=made("b", layer.bias.shape, (-bound, bound)),
     )
 

@@ -12,16 +12,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sc_neurocore.array_types import Integers
 from sc_neurocore.fixed.evaluate import NumpyIntegers, evaluate
 from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.fixed.program import Port
 from sc_neurocore.hdl.render import render
 from sc_neurocore.verify.simulators import Simulator, choose_simulator
 from sc_neurocore.verify.vector_simulation import Vectors, VectorSimulation, simulate_vectors
-
-Integers = NDArray[np.int64]
 
 _CHUNK = 1 << 17
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sc_neurocore.array_types import Integers
 from sc_neurocore.errors import DataError
 from sc_neurocore.hdl.geometry import index_bits
 from sc_neurocore.hdl.render import render
@@ -19,8 +20,6 @@ from sc_neurocore.verify.comparison import Comparison
 from sc_neurocore.verify.core_simulation import Core, simulate_core
 from sc_neurocore.verify.simulators import Simulator, choose_simulator
 from sc_neurocore.verify.vector_simulation import Vectors, simulate_vectors
-
-Integers = NDArray[np.int64]
 
 LAYER_LATENCY = 3
 """Clocks of a layer beside those of its streams."""

@@ -12,9 +12,9 @@ import time
 
 import numpy as np
 
+from sc_neurocore.array_types import Integers
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.program import signed_width
-from sc_neurocore.fixed.synapses import Integers
 from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.geometry import Geometry
 from sc_neurocore.hdl.layers import EngineLayer, engine_layers

@@ -85,7 +85,7 @@ def prove_tokens(
         "fetched_is_empty",
         "fetched_is_last",
     )
-    flags += ("fetched_is_own", "arrived_valid", "arrived_is_last", "arrived_is_own")
+    flags += ("fetched_is_recurrent", "arrived_valid", "arrived_is_last", "arrived_is_recurrent")
     flags += ("current_valid", "current_is_last", "finished")
     widths = dict.fromkeys(flags, 1)
     widths |= dict.fromkeys(("fetched_row", "arrived_row", "first_row"), g.row_bits)
@@ -160,7 +160,7 @@ def _inside(g: Geometry) -> list[tuple[str, int]]:
     flags: tuple[str, ...] = (
         "placed",
         "named_valid",
-        "named_is_own",
+        "named_is_recurrent",
         "named_is_event",
         "named_is_empty",
     )

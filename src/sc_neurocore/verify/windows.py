@@ -18,13 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore.array_types import Integers
 from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
 from sc_neurocore.hdl.geometry import Geometry, LayerGeometry
 from sc_neurocore.hdl.layers import engine_layers
 from sc_neurocore.hdl.memories import weight_rows
 from sc_neurocore.verify.elaborated import Elaboration, evaluate
-
-Integers = NDArray[np.int64]
 
 RANDOM_BITS = 24
 """Of a random number; sums of these times weights are exact in float64."""
@@ -229,9 +228,9 @@ def walked_sums(
     sums = np.zeros((reach, len(values), layer.groups, g.group_sums), dtype=np.int64)
     for group in range(layer.groups):
         place, block = divmod(group, layer.blocks)
-        own_rows = block if layer.shares_rows else group
+        group_of_rows = block if layer.shares_rows else group
         base = tables.layers[number]["first_row"]
-        base += own_rows * (layer.inputs + layer.is_recurrent * layer.outputs)
+        base += group_of_rows * (layer.inputs + layer.is_recurrent * layer.outputs)
         joined: Integers | int = 0
         where = divmod(place, layer.layout.columns)
         for word in _walk(tables, g, layer, where, block):

@@ -6,7 +6,7 @@
 // LED_IDLE.
 //
 // While nothing happens, time stands still: a simulated board that waits costs no processor. It stands
-// still only after the board has had the time to give up a frame that stopped.
+// still only after the board has had the time to give up a packet that stopped.
 
 #include <fcntl.h>
 #include <poll.h>

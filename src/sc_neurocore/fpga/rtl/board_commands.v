@@ -4,10 +4,10 @@
 //   request           payload                   answer's payload
 //   1 IDENTIFY        none                      identity, 52 bytes
 //   2 CHECKSUM        none                      condition, 12 bytes
-//   3 LOAD_IMAGE      one byte per input        none
-//   4 RUN             none                      result: runs the image that was loaded
+//   3 LOAD_SAMPLE     one byte per input        none
+//   4 RUN             none                      result: runs the sample that was loaded
 //   5 READ            none                      result of the last run, once more
-//   6 CLASSIFY        one byte per input        result: LOAD_IMAGE and RUN in one
+//   6 CLASSIFY        one byte per input        result: LOAD_SAMPLE and RUN in one
 //   7 LOAD_WEIGHTS    offset, 4 bytes; bytes    none
 //   8 FRAME           step; one byte per input  progress, 4 bytes: gives the core a step's frame
 //   9 EVENTS          step; events              progress: gives the core the frames of some steps
@@ -19,8 +19,8 @@
 //              output neurons (2), bytes that a payload may have (2), clock in Hz (4), bytes of the
 //              weights (4), their CRC-32 (4), frames per result, 0 for one (2), bits of an input (1),
 //              0 (1), SHA-256 of the network (32)
-//   condition  flags (1; bit 0: weights are there, 1: an image is, 2: a result is), 0 (1), damaged
-//              frames since the reset (2), bytes of weights accepted (4), their CRC-32 (4)
+//   condition  flags (1; bit 0: weights are there, 1: a sample is, 2: a result is), 0 (1), damaged
+//              packets since the reset (2), bytes of weights accepted (4), their CRC-32 (4)
 //   result     class (2), clocks from the first input to the result (4; with STEPS != 0 those in which
 //              the core was given frames or worked on them), spike count of each output neuron, or its
 //              membrane, summed up (4 each, two's complement)
@@ -30,7 +30,7 @@
 //   progress   frames of this result that the core has had (2), flags (1; bit 0: the result is there,
 //              which may be before all steps are), 0 (1)
 //
-//   status     0 done, 1 the frame was damaged, 2 no such request, 3 wrong length, 4 no image,
+//   status     0 done, 1 the packet was damaged, 2 no such request, 3 wrong length, 4 no sample,
 //              5 no result, 6 no weights, 7 this piece of the weights, or this step, does not follow,
 //              8 events: an input that is not there, or too often, or the last step does not end
 //
@@ -60,7 +60,7 @@ module board_commands #(
     parameter        INPUTS           = 64,
     parameter        INPUT_BITS       = 5,
     parameter        BEAT             = 1,            // values that the core takes at a time
-    parameter [15:0] STEPS            = 16'd0,        // frames per result; 0: one, an image
+    parameter [15:0] STEPS            = 16'd0,        // frames per result; 0: one
     parameter        ENDS_EARLY       = 0,            // whether a result may come before all of them
     parameter        OUTPUTS          = 10,
     parameter        OUTPUT_BITS      = 4,
@@ -92,7 +92,7 @@ module board_commands #(
     output wire                   buffer_read,
     output wire [BUFFER_BITS-1:0] buffer_address,
     /* verilator lint_off UNUSED */
-    input  wire [7:0]             buffer_data,  // a value of the image has INPUT_BITS bits
+    input  wire [7:0]             buffer_data,  // a value of the sample has INPUT_BITS bits
     /* verilator lint_on UNUSED */
 
     // board_weight_loader, if the weights are loaded
@@ -130,11 +130,11 @@ module board_commands #(
     output wire                   busy
 );
 
-    localparam [7:0] IDENTIFY = 8'd1, CHECKSUM = 8'd2, LOAD_IMAGE = 8'd3, RUN = 8'd4, READ = 8'd5,
+    localparam [7:0] IDENTIFY = 8'd1, CHECKSUM = 8'd2, LOAD_SAMPLE = 8'd3, RUN = 8'd4, READ = 8'd5,
                      CLASSIFY = 8'd6, LOAD_WEIGHTS = 8'd7, FRAME = 8'd8, EVENTS = 8'd9;
 
     localparam [7:0] DONE = 8'd0, DAMAGED = 8'd1, UNKNOWN = 8'd2, WRONG_LENGTH = 8'd3,
-                     NO_IMAGE = 8'd4, NO_RESULT = 8'd5, NO_WEIGHTS = 8'd6, OUT_OF_ORDER = 8'd7,
+                     NO_SAMPLE = 8'd4, NO_RESULT = 8'd5, NO_WEIGHTS = 8'd6, OUT_OF_ORDER = 8'd7,
                      BAD_EVENT = 8'd8;
 
     localparam [31:0] INPUT_COUNT    = INPUTS;
@@ -161,12 +161,12 @@ module board_commands #(
     reg [3:0] state;
 
     // ---------------------------------------------------------------------- what to do about it
-    reg         image_is_there;
-    reg  [15:0] damaged_frames;
+    reg         sample_is_there;
+    reg  [15:0] damaged_packets;
     wire        has_weights = weights_present || LOADED == 32'd0;
-    wire        is_image    = request_length == INPUT_COUNT[15:0];
+    wire        is_sample   = request_length == INPUT_COUNT[15:0];
     wire        is_empty    = request_length == 16'd0;
-    wire        brings      = request_command == LOAD_IMAGE || request_command == CLASSIFY;
+    wire        brings      = request_command == LOAD_SAMPLE || request_command == CLASSIFY;
     wire        runs        = request_command == RUN || request_command == CLASSIFY;
     wire        is_events   = request_command == EVENTS;
     wire        steps       = is_events || request_command == FRAME;
@@ -177,11 +177,11 @@ module board_commands #(
     always @*
         case (request_command)
             IDENTIFY, CHECKSUM: verdict = is_empty ? DONE : WRONG_LENGTH;
-            LOAD_IMAGE:         verdict = HAS_STEPS ? UNKNOWN : is_image ? DONE : WRONG_LENGTH;
-            CLASSIFY:           verdict = HAS_STEPS ? UNKNOWN : !is_image ? WRONG_LENGTH
+            LOAD_SAMPLE:        verdict = HAS_STEPS ? UNKNOWN : is_sample ? DONE : WRONG_LENGTH;
+            CLASSIFY:           verdict = HAS_STEPS ? UNKNOWN : !is_sample ? WRONG_LENGTH
                                         : has_weights ? DONE : NO_WEIGHTS;
             RUN:                verdict = HAS_STEPS ? UNKNOWN : !is_empty ? WRONG_LENGTH
-                                        : !image_is_there ? NO_IMAGE
+                                        : !sample_is_there ? NO_SAMPLE
                                         : has_weights ? DONE : NO_WEIGHTS;
             READ:               verdict = !is_empty ? WRONG_LENGTH : out_valid ? DONE : NO_RESULT;
             LOAD_WEIGHTS:       verdict = LOADED != 32'd0 ? DONE : UNKNOWN;
@@ -194,7 +194,7 @@ module board_commands #(
     wire accept = state == IDLE && request_valid && request_intact && verdict == DONE;
 
     // ---------------------------------------------------------------------------------- control
-    // The image on its way to the core: read, then gathered to beats.
+    // The sample on its way to the core: read, then gathered to beats.
     reg         fetched;      // the buffer shows a value, or one beyond the end
     reg         is_beyond;
     reg  [15:0] next_input;
@@ -291,11 +291,11 @@ module board_commands #(
     end
 
     always @(posedge clk) begin
-        if (accept && brings) image_is_there <= 1'b1;
+        if (accept && brings) sample_is_there <= 1'b1;
         if (state == IDLE && request_valid && !request_intact)
-            damaged_frames <= damaged_frames + 1'b1;
-        if (reset || request_store) image_is_there <= 1'b0;
-        if (reset) damaged_frames <= 16'd0;
+            damaged_packets <= damaged_packets + 1'b1;
+        if (reset || request_store) sample_is_there <= 1'b0;
+        if (reset) damaged_packets <= 16'd0;
     end
 
     always @(posedge clk) begin
@@ -349,7 +349,7 @@ module board_commands #(
         INPUT_COUNT[15:0], 7'd0, LOADED != 32'd0, VERSION
     };
     wire [95:0] condition = {
-        weights_crc, weights_accepted, damaged_frames, 8'd0, 5'd0, out_valid, image_is_there,
+        weights_crc, weights_accepted, damaged_packets, 8'd0, 5'd0, out_valid, sample_is_there,
         has_weights
     };
     wire [31:0] progress = {8'd0, 7'd0, out_valid, steps_done};

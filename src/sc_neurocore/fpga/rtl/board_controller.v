@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // board_controller: a core at the end of a serial line.
 //
-//   uart_rx ──> receiver ──> frame receiver ──payload──> buffer ──┬──> commands ──> core
-//                                  │                              ├──> events ──> frames for commands
-//                                  │                              └──> weight loader ──> its weights
+//   uart_rx ──> receiver ──> packet receiver ──payload──> buffer ──┬──> commands ──> core
+//                                  │                               ├──> events ──> frames for commands
+//                                  │                               └──> weight loader ──> its weights
 //                                  └────────request────> commands
-//   uart_tx <── transmitter <── frame transmitter <──────answer──────┘
+//   uart_tx <── transmitter <── packet transmitter <──────answer──────┘
 //
 // One request is answered at a time; what comes while one is worked on is ignored. board_commands.v
-// holds the list of requests, board_frame_receiver.v how frames survive a bad line.
+// holds the list of requests, board_packet_receiver.v how packets survive a bad line.
 //
 // Contract
 //   - One clock, synchronous reset. uart_rx is brought into the clock here.
@@ -95,9 +95,9 @@ module board_controller #(
     wire [7:0]             request_command, request_tag;
     wire [15:0]            request_length;
 
-    board_frame_receiver #(
+    board_packet_receiver #(
         .BUFFER_BITS(BUFFER_BITS), .TIMEOUT_BITS(TIMEOUT_BITS)
-    ) frame_receiver (
+    ) packet_receiver (
         .clk           (clk),
         .reset         (reset),
         .byte_valid    (heard_valid),
@@ -214,7 +214,7 @@ module board_controller #(
                 .frame_address  (frame_address),
                 .frame_data     (frame_data)
             );
-        end else begin : by_image
+        end else begin : by_sample
             assign events_frame   = 1'b0;
             assign events_end     = 1'b1;
             assign events_broken  = 1'b0;
@@ -270,7 +270,7 @@ module board_controller #(
     wire       said_valid, said_ready;
     wire [7:0] said;
 
-    board_frame_transmitter frame_transmitter (
+    board_packet_transmitter packet_transmitter (
         .clk           (clk),
         .reset         (reset),
         .start         (answer_start),

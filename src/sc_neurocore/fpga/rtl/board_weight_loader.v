@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// board_weight_loader: weights that come in pieces, each checked by its frame, all checked at the end.
+// board_weight_loader: weights that come in pieces, each checked by its packet, all checked at the end.
 //
 // A piece lies in the buffer: the offset of its first byte in the whole, 4 bytes, then bytes. Offset 0
 // begins anew; any other must be where the piece before ended, so that a piece that comes twice

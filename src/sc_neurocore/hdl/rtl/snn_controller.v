@@ -23,7 +23,7 @@
 // group, inside SCAN: word, then step, then group, then layer. A layer that takes the frame has the same
 // input at every step then, and is scanned once per group; the neuron units repeat the sums. With
 // STEP_OUTER = 1 all layers of a step come before the next step: word, then part, then group, then
-// layer, then step. A sample may end early then, after a step in which there is `enough`.
+// layer, then step. A sample may end early then, after a step in which there is `count_reached`.
 //
 // With WINDOWS the words of what comes in are named by snn_window.v, place after place: this gives it
 // groups, and is told which word is the last of a walk. Places may share their weights: the rows of a
@@ -40,7 +40,7 @@
 //   - `layer`, and with STEP_OUTER `step`, change only in a clock in which `pipeline_idle` is high: so
 //     they need not travel with the work.
 //   - `pipeline_idle` may be high only when every fetched word is done with; it is looked at in DRAIN,
-//     and so is `enough`, behind the last layer.
+//     and so is `count_reached`, behind the last layer.
 //   - `choose` is high until `chosen`.
 //
 //   clk            _/‾\_/‾\_/‾\_ ... /‾\_/‾\_ ... /‾\_/‾\_
@@ -100,7 +100,7 @@ module snn_controller #(
     // Words for the scanner, or for the window module.
     output wire                  fetch_valid,
     input  wire                  fetch_ready,
-    output reg                   fetch_is_own,
+    output reg                   fetch_is_recurrent,
     output wire                  fetch_is_event,
     output reg  [INDEX_BITS-1:0] fetch_word,
     output wire                  fetch_is_empty,
@@ -112,7 +112,7 @@ module snn_controller #(
     input  wire                  walk_ends,
     input  wire                  pipeline_idle,
 
-    input  wire                  enough,
+    input  wire                  count_reached,
     output wire                  choose,
     input  wire                  chosen,
     output wire                  out_valid,
@@ -131,33 +131,33 @@ module snn_controller #(
     // Position in the nest of loops.
     reg  [GROUP_BITS-1:0] group;
     wire at_first_step = step == {STEP_BITS{1'b0}};
-    wire [INDEX_BITS-1:0] last_own_word = at_first_step ? {INDEX_BITS{1'b0}}
-                                        : {{(INDEX_BITS-GROUP_BITS){1'b0}}, layer_last_group};
-    wire [INDEX_BITS-1:0] last_word     = fetch_is_own ? last_own_word
-                                        : layer_takes_frame ? {{(INDEX_BITS-EVENT_BITS){1'b0}}, last_event}
-                                        : layer_last_word;
+    wire [INDEX_BITS-1:0] last_recurrent_word = at_first_step ? {INDEX_BITS{1'b0}}
+                                              : {{(INDEX_BITS-GROUP_BITS){1'b0}}, layer_last_group};
+    wire [INDEX_BITS-1:0] last_word = fetch_is_recurrent ? last_recurrent_word
+                                    : layer_takes_frame ? {{(INDEX_BITS-EVENT_BITS){1'b0}}, last_event}
+                                    : layer_last_word;
     wire at_last_word  = fetch_is_walked ? walk_ends : fetch_word == last_word;
-    wire at_last_part  = STEP_OUTER == 0 || fetch_is_own || !layer_is_recurrent;
+    wire at_last_part  = STEP_OUTER == 0 || fetch_is_recurrent || !layer_is_recurrent;
     wire at_last_step  = STEP_OUTER != 0 || layer_takes_frame || step == last_step;
     wire at_last_group = group == layer_last_group;
     wire at_last_block;
     wire fetch         = fetch_valid && fetch_ready;
     wire layer_done    = state == DRAIN && pipeline_idle;
     wire step_done     = layer_done && layer_is_last;
-    wire is_enough     = STEP_OUTER == 0 || step == last_step || enough;
+    wire sample_ends   = STEP_OUTER == 0 || step == last_step || count_reached;
 
-    assign clear          = state == CLEAR;
-    assign waits          = state == IDLE;
-    assign frame_take     = state == IDLE && frame_valid;
-    assign fetch_valid    = state == SCAN;
-    assign fetch_is_event = layer_takes_frame && !fetch_is_own;
-    assign fetch_is_empty = fetch_is_own ? at_first_step : layer_takes_frame && blank;
-    assign fetch_is_last  = at_last_word && at_last_part;
-    assign fetch_is_walked  = WINDOWS != 0 && !fetch_is_own && (WALKS_FRAME != 0 || !layer_takes_frame);
+    assign clear            = state == CLEAR;
+    assign waits            = state == IDLE;
+    assign frame_take       = state == IDLE && frame_valid;
+    assign fetch_valid      = state == SCAN;
+    assign fetch_is_event   = layer_takes_frame && !fetch_is_recurrent;
+    assign fetch_is_empty   = fetch_is_recurrent ? at_first_step : layer_takes_frame && blank;
+    assign fetch_is_last    = at_last_word && at_last_part;
+    assign fetch_is_walked  = WINDOWS != 0 && !fetch_is_recurrent && (WALKS_FRAME != 0 || !layer_takes_frame);
     assign fetch_ends_group = fetch_is_last && at_last_step;
     assign fetch_ends_place = at_last_block;
-    assign choose         = state == CHOOSE;
-    assign out_valid      = state == RESULT;
+    assign choose           = state == CHOOSE;
+    assign out_valid        = state == RESULT;
 
     always @(posedge clk) begin
         case (state)
@@ -169,7 +169,7 @@ module snn_controller #(
                 if (fetch && fetch_is_last && at_last_step && at_last_group) state <= DRAIN;
             DRAIN:
                 if (pipeline_idle)
-                    state <= !layer_is_last ? SCAN : is_enough ? CHOOSE : IS_STATIC != 0 ? SCAN : IDLE;
+                    state <= !layer_is_last ? SCAN : sample_ends ? CHOOSE : IS_STATIC != 0 ? SCAN : IDLE;
             CHOOSE:
                 if (chosen) state <= RESULT;
             default:
@@ -198,21 +198,21 @@ module snn_controller #(
         if (fetch) begin
             fetch_word <= at_last_word ? {INDEX_BITS{1'b0}} : fetch_word + 1'b1;
             if (at_last_word) begin
-                fetch_is_own <= !at_last_part;
+                fetch_is_recurrent <= !at_last_part;
                 if (at_last_part && at_last_step)
                     group <= at_last_group ? {GROUP_BITS{1'b0}} : group + 1'b1;
                 if (at_last_step)
                     fetch_row <= again ? layer_first_row
-                               : fetch_row + (fetch_is_own ? layer_outputs : layer_inputs);
+                               : fetch_row + (fetch_is_recurrent ? layer_outputs : layer_inputs);
             end
         end
         if (layer_done) layer <= layer + 1'b1;
         if (begins) begin
-            layer        <= {LAYER_BITS{1'b0}};
-            group        <= {GROUP_BITS{1'b0}};
-            fetch_word   <= {INDEX_BITS{1'b0}};
-            fetch_is_own <= 1'b0;
-            fetch_row    <= {ROW_BITS{1'b0}};
+            layer              <= {LAYER_BITS{1'b0}};
+            group              <= {GROUP_BITS{1'b0}};
+            fetch_word         <= {INDEX_BITS{1'b0}};
+            fetch_is_recurrent <= 1'b0;
+            fetch_row          <= {ROW_BITS{1'b0}};
         end
     end
 
@@ -235,7 +235,7 @@ module snn_controller #(
         if (STEP_OUTER != 0) begin : step_by_step
             always @(posedge clk)
                 if (reset)          step <= {STEP_BITS{1'b0}};
-                else if (step_done) step <= is_enough ? {STEP_BITS{1'b0}} : step + 1'b1;
+                else if (step_done) step <= sample_ends ? {STEP_BITS{1'b0}} : step + 1'b1;
         end else begin : group_by_group
             always @(posedge clk)
                 if (state == IDLE)              step <= {STEP_BITS{1'b0}};

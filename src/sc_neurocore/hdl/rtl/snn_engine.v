@@ -10,7 +10,7 @@
 //             ▼                   │                   │                     │                  │  ▼
 //           event memory ─────────│───────────────────┘               weight memory            │ spikes
 //                                 │                               neuron memory, neuron units ─┘  │
-//                                 └──────── enough, chosen ─────────────────────── readout ───────┘
+//                                 └──────── count_reached, chosen ────────────── readout ───────┘
 //
 // LANES weights are read at a time, one for each neuron of a group, so that an active input costs one
 // clock for the whole group; an input that is silent costs none. While UNITS neuron units serve one
@@ -20,15 +20,15 @@
 // a group, then the next group, then the next layer; states wait in a word per turn. STEP_OUTER = 1:
 // a step of all layers, then the next step; states lie in a memory. So a layer may read its own spikes
 // of the step before, delayed sums may wait in rings, inputs may be different in every step, and a
-// sample may end as soon as some neuron has had ENOUGH spikes.
+// sample may end as soon as some neuron has had COUNT_THRESHOLD spikes.
 //
 // With WINDOWS, in a network with convolutions, snn_window.v stands between controller and scanner: the
 // controller goes from group to group, and it names the words that each group sees, with their rows of
 // weights. Spikes lie place after place then, and with WALKS_FRAME the values of a frame do, too.
 //
 // What comes in and a layer's own spikes meet in one sum. Where their weights have different units,
-// the input's value is shifted left by `layer_gain` or `layer_own_gain`, which brings the product to the
-// finer unit.
+// the input's value is shifted left by `layer_input_shift` or `layer_recurrent_shift`, which brings the
+// product to the finer unit.
 //
 // What belongs to one network comes from outside: what each layer is like (`layer_*`: a combinational
 // table), the weight memory (`weights_*`: one row, a clock after it was asked for, and held until the
@@ -45,8 +45,8 @@
 //     WALKS_FRAME place by place, all channels of one, its last beat filled up with zeros, before the next.
 //     With IS_STATIC one frame gives one result, otherwise last_step + 1 frames do, one per step.
 //     Results come in the order of their frames. A frame is taken in while the one before is worked
-//     on; but not where frames come per step and ENOUGH may end a sample: there in_ready waits for the
-//     step's end, and out_valid may rise in place of a further frame.
+//     on; but not where frames come per step and COUNT_THRESHOLD may end a sample: there in_ready waits for
+//     the step's end, and out_valid may rise in place of a further frame.
 //   - out_class is held while out_valid is high. count_value is the score of output neuron
 //     count_address, one clock later, while out_valid is high.
 //   - trace_*: every update of every neuron, once: its state after reset, and its spike. Up to UNITS
@@ -76,8 +76,8 @@ module snn_engine #(
     parameter EVENT_BITS      = 6,                 // of a beat of the frame
     parameter BEAT            = 1,                 // values of a beat: a power of two
     parameter INPUT_BITS      = 5,
-    parameter GAIN_BITS       = 1,
-    parameter VALUE_BITS      = 5,                 // of an input after its gain
+    parameter INPUT_SHIFT_BITS = 1,
+    parameter VALUE_BITS      = 5,                 // of an input, shifted
     parameter WEIGHT_BITS     = 8,
     parameter DELAY_BITS      = 0,                 // of a delay above a weight; needs STEP_OUTER = 1
     parameter RING_BITS       = 1,                 // of a ring's number
@@ -95,7 +95,7 @@ module snn_engine #(
     parameter MEMBRANE_BITS   = 0,                 // of the state that scores sum up; 0: spikes instead
     parameter MEMBRANE_LOW    = 0,                 // where in the state
     parameter COUNT_BITS      = 5,                 // of a score
-    parameter ENOUGH          = 0,                 // spikes that end a sample; needs STEP_OUTER = 1
+    parameter COUNT_THRESHOLD = 0,                 // spikes that end a sample; needs STEP_OUTER = 1
     parameter WINDOWS         = 0,                 // whether words are walked by snn_window.v
     parameter WALKS_FRAME     = 0,                 // those of the frame too
     parameter JOINS           = 0,                 // whether some are joined by OR
@@ -139,8 +139,8 @@ module snn_engine #(
     input  wire [LANE_BITS-1:0]      layer_last_lane,
     input  wire [ROW_BITS-1:0]       layer_inputs,
     input  wire [ROW_BITS-1:0]       layer_outputs,
-    input  wire [GAIN_BITS-1:0]      layer_gain,
-    input  wire [GAIN_BITS-1:0]      layer_own_gain,
+    input  wire [INPUT_SHIFT_BITS-1:0] layer_input_shift,
+    input  wire [INPUT_SHIFT_BITS-1:0] layer_recurrent_shift,
     input  wire [RING_BITS-1:0]      layer_first_ring,
     input  wire [SLOT_BITS-1:0]      layer_first_slot,
     input  wire [SHIFT_BITS-1:0]     layer_shift,
@@ -204,8 +204,8 @@ module snn_engine #(
             lanes_units_and_beat_must_be_powers_of_two stop ();
         if (UNITS > LANES || SOFT_LANES > LANES * CURRENTS || CURRENTS < 1)
             there_must_not_be_more_units_or_soft_lanes_than_lanes stop ();
-        if (STEP_OUTER == 0 && (IS_STATIC == 0 || DELAY_BITS != 0 || ENOUGH != 0))
-            frames_per_step_delays_and_enough_need_step_outer stop ();
+        if (STEP_OUTER == 0 && (IS_STATIC == 0 || DELAY_BITS != 0 || COUNT_THRESHOLD != 0))
+            frames_per_step_delays_and_threshold_need_step_outer stop ();
         if (PERIOD < LANES / UNITS || PERIOD < (STEP_OUTER != 0 ? 2 : UNIT_LATENCY + 3))
             the_period_is_too_short stop ();
         if (SUM_BITS <= WEIGHT_BITS + VALUE_BITS || SUM_BITS < BIAS_BITS || VALUE_BITS < INPUT_BITS)
@@ -232,7 +232,7 @@ module snn_engine #(
     ) loader (
         .clk              (clk),
         .reset            (reset),
-        .hold             (IS_STATIC == 0 && ENOUGH > 0 && !waits),
+        .hold             (IS_STATIC == 0 && COUNT_THRESHOLD > 0 && !waits),
         .in_valid         (in_valid),
         .in_ready         (in_ready),
         .in_data          (in_data),
@@ -251,12 +251,12 @@ module snn_engine #(
     wire                  clear;
     wire [CLEAR_BITS-1:0] clear_address;
     wire [STEP_BITS-1:0]  step;
-    wire                  ask_valid, ask_ready, ask_is_own, ask_is_event, ask_is_empty, ask_is_last;
+    wire                  ask_valid, ask_ready, ask_is_recurrent, ask_is_event, ask_is_empty, ask_is_last;
     wire                  ask_is_walked, ask_ends, ask_ends_group, ask_ends_place;
     wire [WALK_BITS-1:0]  ask_word;
     wire [ROW_BITS-1:0]   ask_row;
     wire                  window_idle, scanner_idle, accumulator_idle, neurons_idle;
-    wire                  enough, choose, chosen;
+    wire                  count_reached, choose, chosen;
 
     wire [WALK_BITS-1:0]  last_counted_word;
 
@@ -292,7 +292,7 @@ module snn_engine #(
         .last_step          (last_step),
         .fetch_valid        (ask_valid),
         .fetch_ready        (ask_ready),
-        .fetch_is_own       (ask_is_own),
+        .fetch_is_recurrent (ask_is_recurrent),
         .fetch_is_event     (ask_is_event),
         .fetch_word         (ask_word),
         .fetch_is_empty     (ask_is_empty),
@@ -303,7 +303,7 @@ module snn_engine #(
         .fetch_ends_place   (ask_ends_place),
         .walk_ends          (ask_ends),
         .pipeline_idle      (window_idle && scanner_idle && accumulator_idle && neurons_idle),
-        .enough             (enough),
+        .count_reached      (count_reached),
         .choose             (choose),
         .chosen             (chosen),
         .out_valid          (out_valid),
@@ -314,7 +314,7 @@ module snn_engine #(
     // Of a word: its address, the number by which the scanner knows its first input, and its row.
     localparam FETCH_BITS = WINDOWS != 0 ? ADDRESS_BITS : WALK_BITS;
     wire                  fetch_valid, fetch_ready;
-    wire                  fetch_is_own, fetch_is_event, fetch_is_empty, fetch_is_last, fetch_is_partial;
+    wire                  fetch_is_recurrent, fetch_is_event, fetch_is_empty, fetch_is_last, fetch_is_partial;
     wire [FETCH_BITS-1:0] fetch_word;
     wire [INDEX_BITS-1:0] fetch_index;
     wire [ROW_BITS-1:0]   fetch_row;
@@ -332,7 +332,7 @@ module snn_engine #(
                 .ask_valid              (ask_valid),
                 .ask_ready              (ask_ready),
                 .ask_is_walked          (ask_is_walked),
-                .ask_is_own             (ask_is_own),
+                .ask_is_recurrent       (ask_is_recurrent),
                 .ask_is_event           (ask_is_event),
                 .ask_word               (ask_word),
                 .ask_is_empty           (ask_is_empty),
@@ -369,7 +369,7 @@ module snn_engine #(
                 .joins                  (window_joins),
                 .fetch_valid            (fetch_valid),
                 .fetch_ready            (fetch_ready),
-                .fetch_is_own           (fetch_is_own),
+                .fetch_is_recurrent     (fetch_is_recurrent),
                 .fetch_is_event         (fetch_is_event),
                 .fetch_word             (fetch_word),
                 .fetch_is_empty         (fetch_is_empty),
@@ -382,23 +382,23 @@ module snn_engine #(
             assign last_counted_word = {WALK_BITS{1'b0}};
             wire unused_words = &{layer_last_word, 1'b0};
         end else begin : counted
-            assign fetch_valid       = ask_valid;
-            assign ask_ready         = fetch_ready;
-            assign fetch_is_own      = ask_is_own;
-            assign fetch_is_event    = ask_is_event;
-            assign fetch_word        = ask_word;
-            assign fetch_index       = ask_word;
-            assign fetch_is_empty    = ask_is_empty;
-            assign fetch_is_partial  = 1'b0;
-            assign fetch_is_last     = ask_is_last;
-            assign fetch_row         = ask_row;
-            assign ask_ends          = 1'b0;
-            assign window_idle       = 1'b1;
-            assign last_counted_word = layer_last_word;
-            assign window_row        = {COORDINATE_BITS{1'b0}};
-            assign window_column     = {COORDINATE_BITS{1'b0}};
-            assign window_row_tap    = {TAP_BITS{1'b0}};
-            assign window_column_tap = {TAP_BITS{1'b0}};
+            assign fetch_valid        = ask_valid;
+            assign ask_ready          = fetch_ready;
+            assign fetch_is_recurrent = ask_is_recurrent;
+            assign fetch_is_event     = ask_is_event;
+            assign fetch_word         = ask_word;
+            assign fetch_index        = ask_word;
+            assign fetch_is_empty     = ask_is_empty;
+            assign fetch_is_partial   = 1'b0;
+            assign fetch_is_last      = ask_is_last;
+            assign fetch_row          = ask_row;
+            assign ask_ends           = 1'b0;
+            assign window_idle        = 1'b1;
+            assign last_counted_word  = layer_last_word;
+            assign window_row         = {COORDINATE_BITS{1'b0}};
+            assign window_column      = {COORDINATE_BITS{1'b0}};
+            assign window_row_tap     = {TAP_BITS{1'b0}};
+            assign window_column_tap  = {TAP_BITS{1'b0}};
             wire unused_windows = &{ask_is_walked, ask_ends_group, ask_ends_place,
                                     place_first_row_tap, place_last_row_tap, place_first_column_tap,
                                     place_last_column_tap, row_tap_offset, row_tap_rows, row_tap_joined,
@@ -466,7 +466,7 @@ module snn_engine #(
         .read_data     (event_read)
     );
 
-    wire                  token_ready, token_add, token_handover, token_is_own;
+    wire                  token_ready, token_add, token_handover, token_is_recurrent;
     wire [ROW_BITS-1:0]   token_row;
     wire [INPUT_BITS-1:0] token_input;
 
@@ -477,34 +477,34 @@ module snn_engine #(
         .LANES(LANES), .INPUT_BITS(INPUT_BITS), .BEAT(BEAT), .JOINS(JOINS), .INDEX_BITS(INDEX_BITS),
         .EVENT_BITS(SCANNED_BITS), .ROW_BITS(ROW_BITS)
     ) scanner (
-        .clk            (clk),
-        .reset          (reset),
-        .idle           (scanner_idle),
-        .fetch_valid    (fetch_valid),
-        .fetch_ready    (fetch_ready),
-        .fetch_is_event (fetch_is_event),
-        .fetch_word     (fetch_index),
-        .fetch_is_empty (fetch_is_empty),
-        .fetch_is_last  (fetch_is_last),
-        .fetch_row      (fetch_row),
-        .fetch_is_own   (fetch_is_own),
-        .fetch_is_partial (fetch_is_partial),
-        .memory_read    (memory_read),
-        .event_index    (event_index[SCANNED_BITS-1:0]),
-        .event_value    (event_value),
-        .event_active   (event_active),
-        .spikes         (spikes),
-        .token_ready    (token_ready),
-        .token_add      (token_add),
-        .token_handover (token_handover),
-        .token_row      (token_row),
-        .token_value    (token_input),
-        .token_is_own   (token_is_own)
+        .clk                (clk),
+        .reset              (reset),
+        .idle               (scanner_idle),
+        .fetch_valid        (fetch_valid),
+        .fetch_ready        (fetch_ready),
+        .fetch_is_event     (fetch_is_event),
+        .fetch_word         (fetch_index),
+        .fetch_is_empty     (fetch_is_empty),
+        .fetch_is_last      (fetch_is_last),
+        .fetch_row          (fetch_row),
+        .fetch_is_recurrent (fetch_is_recurrent),
+        .fetch_is_partial   (fetch_is_partial),
+        .memory_read        (memory_read),
+        .event_index        (event_index[SCANNED_BITS-1:0]),
+        .event_value        (event_value),
+        .event_active       (event_active),
+        .spikes             (spikes),
+        .token_ready        (token_ready),
+        .token_add          (token_add),
+        .token_handover     (token_handover),
+        .token_row          (token_row),
+        .token_value        (token_input),
+        .token_is_recurrent (token_is_recurrent)
     );
 
     // ---------------------------------------------------------------------------- accumulator
     wire [VALUE_BITS-1:0] token_value = {{(VALUE_BITS-INPUT_BITS){1'b0}}, token_input}
-                                     << (token_is_own ? layer_own_gain : layer_gain);
+                                     << (token_is_recurrent ? layer_recurrent_shift : layer_input_shift);
     wire                      job_valid, job_ready;
     wire [LANES*CURRENTS*SUM_BITS-1:0] job_sums;
 
@@ -538,8 +538,8 @@ module snn_engine #(
     // -------------------------------------------------------------------------------- neurons
     localparam ENTRY_BITS = PARAMETER_BITS + CURRENTS*BIAS_BITS;
 
-    wire                      memory_word_read;
-    wire [SLOT_BITS-1:0]      memory_slot;
+    wire                        memory_word_read;
+    wire [SLOT_BITS-1:0]        memory_slot;
     wire [UNITS*ENTRY_BITS-1:0] memory_word;
 
     snn_rom #(
@@ -625,7 +625,7 @@ module snn_engine #(
                 if (update_turn && update_ends_word) next_word <= this_word + 1'b1;
             if (STEP_OUTER != 0) begin : banks_by_step
                 assign gather_address = {step[0], this_word};
-                assign read_address   = {fetch_is_own ? !step[0] : step[0], word};
+                assign read_address   = {fetch_is_recurrent ? !step[0] : step[0], word};
             end else begin : regions_by_layer
                 assign gather_address = this_word;
                 assign read_address   = word;
@@ -633,7 +633,7 @@ module snn_engine #(
         end else if (STEP_OUTER != 0) begin : banks_by_step
             wire [LAYER_BITS-1:0] layer_before = layer - 1'b1;
             assign gather_address = {step[0], layer, update_group};
-            assign read_address   = {fetch_is_own ? !step[0] : step[0], fetch_is_own ? layer : layer_before,
+            assign read_address   = {fetch_is_recurrent ? !step[0] : step[0], fetch_is_recurrent ? layer : layer_before,
                                      fetch_word[GROUP_BITS-1:0]};
         end else begin : banks_by_layer
             assign gather_address = {layer[0], trace_step, update_group};
@@ -659,23 +659,24 @@ module snn_engine #(
 
     snn_readout #(
         .UNITS(UNITS), .STATE_BITS(STATE_BITS), .MEMBRANE_BITS(MEMBRANE_BITS),
-        .MEMBRANE_LOW(MEMBRANE_LOW), .OUTPUT_BITS(OUTPUT_BITS), .SCORE_BITS(COUNT_BITS), .ENOUGH(ENOUGH)
+        .MEMBRANE_LOW(MEMBRANE_LOW), .OUTPUT_BITS(OUTPUT_BITS), .SCORE_BITS(COUNT_BITS),
+        .COUNT_THRESHOLD(COUNT_THRESHOLD)
     ) readout (
-        .clk          (clk),
-        .last_output  (last_output),
-        .look         (result_neuron[OUTPUT_BITS-1:0]),
-        .turn         (update_turn && layer_is_last && trace_valid[0]),
-        .is_first     (update_is_first),
-        .neuron       (trace_neuron[OUTPUT_BITS-1:0]),
-        .spike        (trace_spike),
-        .state        (trace_state),
-        .enough       (enough),
-        .choose       (choose),
-        .chosen       (chosen),
-        .best_neuron  (out_class),
-        .ask          (out_valid),
-        .score_neuron (count_address),
-        .score        (count_value)
+        .clk           (clk),
+        .last_output   (last_output),
+        .look          (result_neuron[OUTPUT_BITS-1:0]),
+        .turn          (update_turn && layer_is_last && trace_valid[0]),
+        .is_first      (update_is_first),
+        .neuron        (trace_neuron[OUTPUT_BITS-1:0]),
+        .spike         (trace_spike),
+        .state         (trace_state),
+        .count_reached (count_reached),
+        .choose        (choose),
+        .chosen        (chosen),
+        .best_neuron   (out_class),
+        .ask           (out_valid),
+        .score_neuron  (count_address),
+        .score         (count_value)
     );
 
 endmodule

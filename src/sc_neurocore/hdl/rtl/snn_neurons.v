@@ -7,7 +7,7 @@
 // itself is the module that the equation compiler made; it is plugged into the `unit_*` ports, and gives
 // its results UNIT_LATENCY clocks after it was given its inputs (0: combinational).
 //
-// Sums stand in a carousel that turns past the units; states stand in a small memory beside each unit.
+// Sums stand in a rotating buffer that turns past the units; states stand in a small memory beside each unit.
 // With STEP_OUTER = 0 the state of a group lives from its first to its last step, because all steps of
 // a group come before the next group: the memory has one word per turn (a register where there is one
 // turn). With STEP_OUTER = 1 it has a word for every turn of every group. The first step starts from
@@ -238,7 +238,7 @@ module snn_neurons #(
     localparam TURN_SUMS  = UNITS * CURRENTS;
 
     wire [TURN_SUMS*SUM_BITS-1:0] sums;
-    snn_carousel #(.WIDTH(TURN_SUMS*SUM_BITS), .SLOTS(TURNS)) carousel (
+    snn_rotating_buffer #(.WIDTH(TURN_SUMS*SUM_BITS), .SLOTS(TURNS)) rotating_buffer (
         .clk        (clk),
         .load       (accept),
         .load_words (job_sums),
@@ -576,9 +576,9 @@ module snn_neurons #(
     wire [UNITS*PARAMETER_BITS-1:0]   all_parameters;
     wire [TURN_SUMS*SHIFT_BITS-1:0]   all_shifts;
     wire [TURN_SUMS*CURRENT_BITS-1:0] all_currents;
-    wire [TURNS*TURN_SUMS*SUM_BITS-1:0] standing;        // in the carousel
+    wire [TURNS*TURN_SUMS*SUM_BITS-1:0] standing;        // in the rotating buffer
 
-    // The sums of that turn's neurons; where they stand in the carousel.
+    // The sums of that turn's neurons; where they stand in the rotating buffer.
     reg  [TURN_SUMS*SUM_BITS-1:0] sums_of_job, sums_1, sums_2, sums_there, sums_coming;
     wire [TURN_BITS-1:0]      slot_there = clocks <= TURNS - 1 ? which - clocks : which;
     integer one;

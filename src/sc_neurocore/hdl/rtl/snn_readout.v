@@ -5,13 +5,15 @@
 // steps: MEMBRANE_BITS of its state, from bit MEMBRANE_LOW up, signed, after the reset. Beside each unit
 // lies a memory with the scores of the neurons that it serves. When the last step of the last group is through,
 // `choose` lets the scores pass one by one; "strictly more than the best so far" leaves the lowest
-// number among the largest. With ENOUGH > 0 it says, too, whether some neuron has had so many spikes.
+// number among the largest. With COUNT_THRESHOLD > 0 it says, too, whether some neuron has had so many
+// spikes.
 //
 // Contract
 //   - `look` says which turn comes next on `turn`, a clock before it; `neuron` is its first neuron.
 //     `look` and `neuron` agree, and the same turn does not come again in the clock after.
-//   - The first turn of neuron 0 begins a sample. `enough` speaks of all turns since then, from the
-//     clock after the last one on; each neuron's spikes are counted once per step. ENOUGH is for counts.
+//   - The first turn of neuron 0 begins a sample. `count_reached` speaks of all turns since then, from the
+//     clock after the last one on; each neuron's spikes are counted once per step. COUNT_THRESHOLD is for
+//     counts.
 //   - `choose` is held until `chosen`; no turn comes meanwhile. `best_neuron` holds from then on.
 //   - `score` is that of neuron `score_neuron`, one clock later, from `chosen` on until the next turn.
 //
@@ -30,7 +32,7 @@ module snn_readout #(
     parameter MEMBRANE_LOW  = 0,
     parameter OUTPUT_BITS   = 4,   // more than log2(UNITS)
     parameter SCORE_BITS    = 5,
-    parameter ENOUGH        = 0    // spikes that end a sample; 0: none do
+    parameter COUNT_THRESHOLD = 0    // spikes that end a sample; 0: none do
 ) (
     input  wire                        clk,
     input  wire [OUTPUT_BITS-1:0]      last_output,
@@ -41,7 +43,7 @@ module snn_readout #(
     input  wire [OUTPUT_BITS-1:0]      neuron,
     input  wire [UNITS-1:0]            spike,
     input  wire [UNITS*STATE_BITS-1:0] state,
-    output wire                        enough,
+    output wire                        count_reached,
 
     input  wire                        choose,
     output wire                        chosen,
@@ -73,7 +75,7 @@ module snn_readout #(
                 assign more = {{(SCORE_BITS-1){1'b0}}, spike[unit]};
             end
             wire [SCORE_BITS-1:0] now = (is_first ? {SCORE_BITS{1'b0}} : earlier) + more;
-            assign reaches[unit] = spike[unit] && now == ENOUGH[SCORE_BITS-1:0];
+            assign reaches[unit] = spike[unit] && now == COUNT_THRESHOLD[SCORE_BITS-1:0];
             snn_ram #(.WIDTH(SCORE_BITS), .ADDRESS_BITS(ADDRESS_BITS)) memory (
                 .clk           (clk),
                 .write         (turn),
@@ -89,16 +91,16 @@ module snn_readout #(
     wire unused = &{spike, state, neuron, 1'b0};  // one of two, and the low bits of the last
 
     generate
-        if (ENOUGH > 0) begin : stops
+        if (COUNT_THRESHOLD > 0) begin : stops
             reg reached;
             always @(posedge clk)
                 if (turn)
                     reached <= reaches != {UNITS{1'b0}}
                             || (reached && !(is_first && neuron == {OUTPUT_BITS{1'b0}}));
-            assign enough = reached;
+            assign count_reached = reached;
         end else begin : never_stops
             wire unused_reaches = &{reaches, 1'b0};
-            assign enough = 1'b0;
+            assign count_reached = 1'b0;
         end
     endgenerate
 
@@ -237,9 +239,9 @@ module snn_readout #(
             if (is_result) assert (!compare && best_neuron <= last_output);
         end
 
-    // Whether some neuron has had enough, and who it was.
+    // Whether some neuron has had so many spikes, and who it was.
     generate
-        if (ENOUGH > 0) begin : some_has_enough
+        if (COUNT_THRESHOLD > 0) begin : some_reach_the_threshold
             reg [OUTPUT_BITS-1:0] who, lowest;
             integer               which_unit;
             always @* begin
@@ -254,11 +256,11 @@ module snn_readout #(
             end
             always @(posedge clk)
                 if (holds && ever) begin
-                    if (known && in_sample && must >= ENOUGH) assert (enough);
-                    if (enough && who == n)                assert (known && in_sample && must >= ENOUGH);
-                    if (enough)                            assert (who <= last_output);
+                    if (known && in_sample && must >= COUNT_THRESHOLD) assert (count_reached);
+                    if (count_reached && who == n) assert (known && in_sample && must >= COUNT_THRESHOLD);
+                    if (count_reached)             assert (who <= last_output);
                 end
-            wire reached_enough = holds && known && enough;
+            wire reached_count_threshold = holds && known && count_reached;
         end
     endgenerate
     wire reached_a_result = holds && known && is_result && was_asked && port == n && n != best_neuron;

@@ -62,7 +62,7 @@ module snn_scanner #(
     input  wire                  fetch_is_empty,
     input  wire                  fetch_is_last,
     input  wire [ROW_BITS-1:0]   fetch_row,
-    input  wire                  fetch_is_own,
+    input  wire                  fetch_is_recurrent,
     input  wire                  fetch_is_partial,
 
     output wire                  memory_read,
@@ -76,7 +76,7 @@ module snn_scanner #(
     output wire                  token_handover,
     output wire [ROW_BITS-1:0]   token_row,
     output wire [INPUT_BITS-1:0] token_value,
-    output reg                   token_is_own
+    output reg                   token_is_recurrent
 );
 
     localparam LANE_SHIFT = $clog2(LANES);
@@ -89,7 +89,7 @@ module snn_scanner #(
     reg                  fetched_is_empty;      // also where nothing was fetched
     reg                  fetched_is_last;
     reg [ROW_BITS-1:0]   fetched_row;
-    reg                  fetched_is_own;
+    reg                  fetched_is_recurrent;
 
     reg                  arrived_valid;
     reg [WORD-1:0]       arrived;
@@ -97,7 +97,7 @@ module snn_scanner #(
     reg [INDEX_BITS-1:0] arrived_index;         // of the word's first input
     reg [ROW_BITS-1:0]   arrived_row;
     reg [BEAT*INPUT_BITS-1:0] arrived_values;
-    reg                  arrived_is_own;
+    reg                  arrived_is_recurrent;
 
     reg                  current_valid;
     reg [WORD-1:0]       lowest, rest;
@@ -159,31 +159,31 @@ module snn_scanner #(
 
     always @(posedge clk) begin
         if (move) begin
-            fetched_valid    <= fetch_valid;
-            fetched_is_event <= fetch_is_event;
-            fetched_word     <= fetch_word;
-            fetched_is_empty <= fetch_is_empty || !fetch_valid;
-            fetched_is_last  <= fetch_is_last;
-            fetched_row      <= fetch_row;
-            fetched_is_own   <= fetch_is_own;
+            fetched_valid        <= fetch_valid;
+            fetched_is_event     <= fetch_is_event;
+            fetched_word         <= fetch_word;
+            fetched_is_empty     <= fetch_is_empty || !fetch_valid;
+            fetched_is_last      <= fetch_is_last;
+            fetched_row          <= fetch_row;
+            fetched_is_recurrent <= fetch_is_recurrent;
 
-            arrived_valid    <= fetched_valid;
-            arrived          <= joined | (fetched_is_empty ? {WORD{1'b0}}
-                              : fetched_is_event ? {{(WORD-BEAT){1'b0}}, event_active}
-                              : {{(WORD-LANES){1'b0}}, spikes});
-            arrived_index    <= fetched_is_event
-                              ? {{(INDEX_BITS-EVENT_BITS){1'b0}}, event_index} << BEAT_SHIFT
-                              : fetched_word << LANE_SHIFT;
-            arrived_values   <= fetched_is_event && (JOINS == 0 || INPUT_BITS > 1) ? event_value : {BEAT{SPIKE}};
-            arrived_is_last  <= fetched_is_last;
-            arrived_row      <= fetched_row;
-            arrived_is_own   <= fetched_is_own;
+            arrived_valid        <= fetched_valid;
+            arrived              <= joined | (fetched_is_empty ? {WORD{1'b0}}
+                                  : fetched_is_event ? {{(WORD-BEAT){1'b0}}, event_active}
+                                  : {{(WORD-LANES){1'b0}}, spikes});
+            arrived_index        <= fetched_is_event
+                                  ? {{(INDEX_BITS-EVENT_BITS){1'b0}}, event_index} << BEAT_SHIFT
+                                  : fetched_word << LANE_SHIFT;
+            arrived_values       <= fetched_is_event && (JOINS == 0 || INPUT_BITS > 1) ? event_value : {BEAT{SPIKE}};
+            arrived_is_last      <= fetched_is_last;
+            arrived_row          <= fetched_row;
+            arrived_is_recurrent <= fetched_is_recurrent;
 
-            current_valid    <= arrived_valid;
-            current_is_last  <= arrived_is_last;
-            first_row        <= arrived_row + {{(ROW_BITS-INDEX_BITS){1'b0}}, arrived_index};
-            values           <= arrived_values;
-            token_is_own     <= arrived_is_own;
+            current_valid        <= arrived_valid;
+            current_is_last      <= arrived_is_last;
+            first_row            <= arrived_row + {{(ROW_BITS-INDEX_BITS){1'b0}}, arrived_index};
+            values               <= arrived_values;
+            token_is_recurrent   <= arrived_is_recurrent;
         end
         if (token_ready) begin
             lowest    <= next_lowest;
@@ -227,7 +227,7 @@ module snn_scanner #(
     reg             stands = 1'b0;
     reg [ROW_BITS+INPUT_BITS+2:0] stood;
     wire [ROW_BITS+INPUT_BITS+2:0] token =
-        {token_add, token_handover, token_is_own, token_row, token_value};
+        {token_add, token_handover, token_is_recurrent, token_row, token_value};
     always @(posedge clk) begin
         begun  <= 1'b1;
         stands <= begun && !reset && !token_ready;

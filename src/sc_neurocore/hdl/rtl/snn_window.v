@@ -61,7 +61,7 @@ module snn_window #(
     input  wire                       ask_valid,
     output wire                       ask_ready,
     input  wire                       ask_is_walked,
-    input  wire                       ask_is_own,
+    input  wire                       ask_is_recurrent,
     input  wire                       ask_is_event,
     input  wire [WALK_BITS-1:0]       ask_word,
     input  wire                       ask_is_empty,
@@ -102,7 +102,7 @@ module snn_window #(
     // Words for the scanner.
     output reg                        fetch_valid,
     input  wire                       fetch_ready,
-    output reg                        fetch_is_own,
+    output reg                        fetch_is_recurrent,
     output reg                        fetch_is_event,
     output reg  [ADDRESS_BITS-1:0]    fetch_word,
     output reg                        fetch_is_empty,
@@ -213,7 +213,7 @@ module snn_window #(
     wire [ADDRESS_BITS-1:0] later = wide_step[ADDRESS_BITS-1:0];
     wire unused = &{wide_word, wide_step, broad_word, 1'b0};  // their high bits
 
-    reg                    named_valid, named_is_own, named_is_event, named_is_empty, named_is_partial;
+    reg                    named_valid, named_is_recurrent, named_is_event, named_is_empty, named_is_partial;
     reg                    named_is_last;
     reg [ADDRESS_BITS-1:0] named_row, named_column, named_word;
     reg [ROW_BITS-1:0]     named_base, named_rows;
@@ -234,29 +234,29 @@ module snn_window #(
     // Addresses stay where nothing is asked for: no memory sees one that does not exist.
     always @(posedge clk) begin
         if (take) begin
-            named_is_own     <= ask_is_own;
-            named_is_event   <= ask_is_event;
-            named_is_empty   <= ask_is_empty;
-            named_is_partial <= ask_is_walked && joins && !rows_join;
-            named_is_last    <= ask_is_last;
-            named_row        <= ask_is_walked ? at_row + row_tap_offset + joined_row_at
-                              : {ADDRESS_BITS{1'b0}};
-            named_column     <= ask_is_walked ? at_column + column_tap_offset + joined_column_at
-                              : {ADDRESS_BITS{1'b0}};
-            named_word       <= ask_is_walked ? first_input + at_block + word_at + later
-                              : ask_is_own ? first_output + given : given;
-            named_base       <= ask_row;
-            named_rows       <= ask_is_walked ? row_tap_rows + column_tap_rows + word_rows
-                              : ask_is_own ? broad_word[ROW_BITS-1:0] << LANE_SHIFT : {ROW_BITS{1'b0}};
+            named_is_recurrent <= ask_is_recurrent;
+            named_is_event     <= ask_is_event;
+            named_is_empty     <= ask_is_empty;
+            named_is_partial   <= ask_is_walked && joins && !rows_join;
+            named_is_last      <= ask_is_last;
+            named_row          <= ask_is_walked ? at_row + row_tap_offset + joined_row_at
+                                : {ADDRESS_BITS{1'b0}};
+            named_column       <= ask_is_walked ? at_column + column_tap_offset + joined_column_at
+                                : {ADDRESS_BITS{1'b0}};
+            named_word         <= ask_is_walked ? first_input + at_block + word_at + later
+                                : ask_is_recurrent ? first_output + given : given;
+            named_base         <= ask_row;
+            named_rows         <= ask_is_walked ? row_tap_rows + column_tap_rows + word_rows
+                                : ask_is_recurrent ? broad_word[ROW_BITS-1:0] << LANE_SHIFT : {ROW_BITS{1'b0}};
         end
         if (fetch_ready && named_valid) begin
-            fetch_is_own     <= named_is_own;
-            fetch_is_event   <= named_is_event;
-            fetch_is_empty   <= named_is_empty;
-            fetch_is_partial <= named_is_partial;
-            fetch_is_last    <= named_is_last;
-            fetch_word       <= named_row + named_column + named_word;
-            fetch_row        <= named_base + named_rows;
+            fetch_is_recurrent <= named_is_recurrent;
+            fetch_is_event     <= named_is_event;
+            fetch_is_empty     <= named_is_empty;
+            fetch_is_partial   <= named_is_partial;
+            fetch_is_last      <= named_is_last;
+            fetch_word         <= named_row + named_column + named_word;
+            fetch_row          <= named_base + named_rows;
         end
         if (reset) fetch_word <= {ADDRESS_BITS{1'b0}};
     end

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sc_readout: spike counts of the output neurons, and the class: the neuron with most spikes.
 //
-// The counts of the group that is being served turn in a carousel like the states. With a neuron's
+// The counts of the group that is being served turn in a rotating buffer like the states. With a neuron's
 // final step its count is complete: it goes to the count memory and into the comparison. Neurons
 // finish in the order of their numbers, so "strictly more than the best so far" leaves the lowest
 // number among the largest counts.
@@ -41,7 +41,7 @@ module sc_readout #(
     wire [COUNT_BITS-1:0] count = (is_first ? {COUNT_BITS{1'b0}} : count_before)
                                 + {{(COUNT_BITS-1){1'b0}}, spike};
 
-    snn_carousel #(.WIDTH(COUNT_BITS), .SLOTS(LANES)) counts (
+    snn_rotating_buffer #(.WIDTH(COUNT_BITS), .SLOTS(LANES)) counts (
         .clk        (clk),
         .load       (1'b0),
         .load_words ({LANES*COUNT_BITS{1'b0}}),

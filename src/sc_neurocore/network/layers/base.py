@@ -7,16 +7,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import model_validator
 
+from sc_neurocore.array_types import Array
 from sc_neurocore.network.schema import MAXIMUM_AT_WORK, CheckedArray, Model, Shape
 
 if TYPE_CHECKING:
     from sc_neurocore.network.layers.convolution import Conv2d
 
-Values: TypeAlias = NDArray[Any]
-Runner: TypeAlias = Callable[[Values], Values]
+Runner: TypeAlias = Callable[[Array], Array]
 """From a layer's input in one step, (batch, ...), to its output."""
 
 
@@ -27,7 +26,7 @@ class WithMemory:
         """Forget all steps: the next one is the first."""
         raise NotImplementedError
 
-    def __call__(self, values: Values) -> Values:
+    def __call__(self, values: Array) -> Array:
         """Take one step."""
         raise NotImplementedError
 
@@ -110,12 +109,12 @@ class Weighted(Connection):
         check_weight(self.weight, self.bias, self.weight_axes)
         return self
 
-    def with_weight(self, weight: Values, bias: Values | None) -> Weighted:
+    def with_weight(self, weight: Array, bias: Array | None) -> Weighted:
         """Return the layer with other numbers of the same shape, whole ones included, unchecked."""
         return self.model_copy(update={"weight": weight, "bias": bias})
 
 
-def check_weight(weight: Values, bias: Values | None, axes: int) -> None:
+def check_weight(weight: Array, bias: Array | None, axes: int) -> None:
     """Raise ValueError unless a weight has its axes, none empty, and the bias its length."""
     if weight.ndim != axes or 0 in weight.shape:
         raise ValueError(f"weight has shape {weight.shape}: expected {axes} axes, none empty")
@@ -138,11 +137,11 @@ def check_spread(name: str, found: Shape, shape: Shape) -> None:
         )
 
 
-def along_channels(values: Values, axes: int) -> Values:
+def along_channels(values: Array, axes: int) -> Array:
     """Shape what lies along the channels, the first of `axes` axes, to broadcast against them."""
     return values.reshape(-1, *(1,) * (axes - 1)) if values.ndim == 1 else values
 
 
-def typed(values: Values | None, dtype: Any) -> Values | None:
+def typed(values: Array | None, dtype: Any) -> Array | None:
     """Return numbers in a type, if there are any."""
     return None if values is None else np.asarray(values).astype(dtype)

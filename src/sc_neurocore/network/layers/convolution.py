@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from sc_neurocore.network.layers.base import Runner, Values, Weighted, expect, typed
+from sc_neurocore.array_types import Array
+from sc_neurocore.network.layers.base import Runner, Weighted, expect, typed
 from sc_neurocore.network.layers.windows import Windows, expect_image
 from sc_neurocore.network.schema import Length, Padding, Pair, PositivePair, Shape
 
@@ -63,7 +64,7 @@ class Conv2d(Convolution):
         bias = typed(self.bias, dtype)
         above, left = self.padding
 
-        def run(values: Values) -> Values:
+        def run(values: Array) -> Array:
             _, rows, columns = self.output_shape(values.shape[1:])
             # Channels lead, so that the product's result is laid out like its operand.
             around = ((0, 0), (0, 0), (above, above), (left, left))
@@ -73,7 +74,7 @@ class Conv2d(Convolution):
             for tap, seen in enumerate(windows.views(images, (rows, columns))):
                 shifted[:, tap] = seen
             flat = shifted.reshape(groups, -1, batch * rows * columns)
-            result: Values = (weight @ flat).reshape(-1, batch, rows, columns)
+            result: Array = (weight @ flat).reshape(-1, batch, rows, columns)
             if bias is not None:
                 result += bias.reshape(-1, 1, 1, 1)
             return result.swapaxes(0, 1)

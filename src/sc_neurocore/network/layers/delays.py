@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import model_validator
 
+from sc_neurocore.array_types import Array
 from sc_neurocore.network.layers.base import (
     Connection,
     Runner,
-    Values,
     Weighted,
     WithMemory,
     along_channels,
@@ -98,10 +98,10 @@ class _LateSums(WithMemory):
 
     def restart(self) -> None:
         """Nothing is on its way any more."""
-        self._coming: Values | None = None  # (batch, delay, outputs)
-        self._last: tuple[Values, Values] | None = None
+        self._coming: Array | None = None  # (batch, delay, outputs)
+        self._last: tuple[Array, Array] | None = None
 
-    def __call__(self, values: Values) -> Values:
+    def __call__(self, values: Array) -> Array:
         """Return the currents of this step."""
         if self._last is None or self._last[0] is not values:  # a static input stays the same array
             product = values @ self.weight
@@ -126,10 +126,10 @@ class _LateValues(WithMemory):
 
     def restart(self) -> None:
         """Nothing is on its way any more."""
-        self._past: Values | None = None  # the values of the last steps, the newest one first
-        self._delays: Values | None = None
+        self._past: Array | None = None  # the values of the last steps, the newest one first
+        self._delays: Array | None = None
 
-    def __call__(self, values: Values) -> Values:
+    def __call__(self, values: Array) -> Array:
         """Return the values that are due."""
         if self._past is None:
             self._past = np.zeros((self.reach, *values.shape), values.dtype)
@@ -138,5 +138,5 @@ class _LateValues(WithMemory):
         self._past[1:] = self._past[:-1]
         self._past[0] = values
         assert self._delays is not None
-        arrived: Values = np.take_along_axis(self._past, self._delays, 0)[0]
+        arrived: Array = np.take_along_axis(self._past, self._delays, 0)[0]
         return arrived

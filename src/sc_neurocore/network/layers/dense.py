@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from sc_neurocore.network.layers.base import Runner, Values, Weighted, expect, typed
+from sc_neurocore.array_types import Array
+from sc_neurocore.network.layers.base import Runner, Weighted, expect, typed
 from sc_neurocore.network.schema import Shape
 
 
@@ -23,8 +24,8 @@ class Dense(Weighted):
         """Return a matrix product."""
         weight, bias = self.weight.astype(dtype), typed(self.bias, dtype)
 
-        def run(values: Values) -> Values:
-            product: Values = values @ weight.T
+        def run(values: Array) -> Array:
+            product: Array = values @ weight.T
             return product if bias is None else product + bias
 
         return run

@@ -7,8 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from sc_neurocore.array_types import Array
 from sc_neurocore.errors import UserError
-from sc_neurocore.network.layers.base import Connection, Runner, Values, expect
+from sc_neurocore.network.layers.base import Connection, Runner, expect
 from sc_neurocore.network.schema import MAXIMUM_AXES, MAXIMUM_LAYERS, Shape
 
 
@@ -49,7 +50,7 @@ class Join(Connection):
         """Raise: what arrives is not all that it needs; see `joined`."""
         raise UserError("a join needs what its source hands on: run the whole network")
 
-    def joined(self, values: Values, source: Values) -> Values:
+    def joined(self, values: Array, source: Array) -> Array:
         """Return the output of one step.
 
         Args:
@@ -60,7 +61,7 @@ class Join(Connection):
             each.astype(np.int64) if each.dtype == bool else each for each in (values, source)
         )
         if self.how == "add":
-            total: Values = values + source
+            total: Array = values + source
             return total
         if self.how == "and-not":
             return source * (1 - values)

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import ValidationInfo, field_validator, model_validator
 
-from sc_neurocore.network.layers.base import Connection, Runner, Values
+from sc_neurocore.array_types import Array
+from sc_neurocore.network.layers.base import Connection, Runner
 from sc_neurocore.network.layers.convolution import Conv2d
 from sc_neurocore.network.layers.windows import Windows, expect_image
 from sc_neurocore.network.schema import MAXIMUM_LENGTH, Pair, PositivePair, Shape
@@ -60,12 +61,12 @@ class Pool2d(Connection):
         windows = self.windows
         padding = ((0, 0), (0, 0), *((pad, pad) for pad in windows.padding))
 
-        def run(values: Values) -> Values:
+        def run(values: Array) -> Array:
             _, *counts = self.output_shape(values.shape[1:])
             if any(windows.padding):
                 values = np.pad(values, padding, mode=around)
             seen = windows.views(values, tuple(counts))
-            total: Values = next(seen).copy()
+            total: Array = next(seen).copy()
             for each in seen:
                 combine(total, each, out=total)
             return total
@@ -110,7 +111,7 @@ class AveragePool2d(_Summing):
         """Return the sum over each window, divided."""
         sums = self.sums(dtype)
 
-        def run(values: Values) -> Values:
+        def run(values: Array) -> Array:
             total = sums(values)
             total /= self.divisor
             return total

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, model_validator
 
+from sc_neurocore.array_types import Array
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.errors import DescriptionError
 from sc_neurocore.network.layers.base import (
     BaseLayer,
-    Values,
     Weighted,
     check_spread,
     check_weight,
@@ -27,7 +27,7 @@ from sc_neurocore.network.schema import CheckedArray, NeuronText, Parameter, Sha
 _ARRAYS_OF_A_STEP = 3  # crossing, spikes and an intermediate result, beside states and currents
 
 
-def by_input(neuron: Neuron, numbers: Mapping[str, ArrayLike]) -> Values:
+def by_input(neuron: Neuron, numbers: Mapping[str, ArrayLike]) -> Array:
     """Put the numbers of a neuron's inputs into the one array that a layer takes.
 
     What arrives at neurons with several inputs is the currents of the first input, then those of
@@ -62,7 +62,7 @@ def by_input(neuron: Neuron, numbers: Mapping[str, ArrayLike]) -> Values:
     return np.concatenate([arrays.get(name, nothing) for name in neuron.inputs])
 
 
-def of_each_input(neuron: Neuron, currents: Values) -> dict[str, Values]:
+def of_each_input(neuron: Neuron, currents: Array) -> dict[str, Array]:
     """Return the currents of each input, (batch, channels, ...), by its name.
 
     Args:

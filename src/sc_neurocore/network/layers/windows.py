@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sc_neurocore.network.layers.base import Values
+from sc_neurocore.array_types import Array
 from sc_neurocore.network.schema import Shape
 
 
@@ -87,7 +87,7 @@ class Windows:
                 f"take windows that divide"
             )
 
-    def views(self, images: Values, counts: Shape) -> Iterator[Values]:
+    def views(self, images: Array, counts: Shape) -> Iterator[Array]:
         """Yield, for each position in a window, what all windows see there.
 
         Args:

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sc_neurocore.array_types import Integers
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.lowering import NEXT, SPIKE
 from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork, requantize
 from sc_neurocore.fixed.program import Port, Program, ProgramBuilder
-from sc_neurocore.fixed.synapses import Integers, IntegerSynapses
+from sc_neurocore.fixed.synapses import IntegerSynapses
 from sc_neurocore.network.description import DelayDense
 
 _KINDS = [
@@ -26,7 +27,7 @@ _KINDS = [
 ]
 
 
-def unroll(network: IntegerNetwork) -> Program:
+def network_program(network: IntegerNetwork) -> Program:
     """Write a network out as a program.
 
     Its inputs are the frame (`x0`, `x1`, …; where there is one per step, `x2_0`: step 2, input 0),
@@ -45,18 +46,18 @@ def unroll(network: IntegerNetwork) -> Program:
     Raises:
         UserError: If it has other layers, or several equations.
     """
-    return _Unrolling(network).program()
+    return _Writer(network).program()
 
 
 def accumulator_bias(layer: IntegerLayer) -> Integers:
-    """Return the bias of each sum of a layer that `unroll` takes, in the accumulator's unit."""
+    """Return the bias of each sum of a layer, in the accumulator's unit."""
     parts = [_dense(layer)] if layer.feedback is None else [_dense(layer), layer.feedback]
-    bias: Integers = np.sum([part.bias << _gain(layer, part) for part in parts], axis=0)
+    bias: Integers = np.sum([part.bias << _left_shift(layer, part) for part in parts], axis=0)
     return bias
 
 
 def longest_delay(layer: IntegerLayer) -> int:
-    """Return the longest delay of a layer that `unroll` takes, in steps; 0 without delays."""
+    """Return the longest delay of a layer, in steps; 0 without delays."""
     dense = _dense(layer).layer
     return int(dense.delays.max()) if isinstance(dense, DelayDense) else 0
 
@@ -74,7 +75,7 @@ def _dense(layer: IntegerLayer) -> IntegerSynapses:
     return next(each for each in layer.synapses if each.weight_bits)
 
 
-def _gain(layer: IntegerLayer, synapses: IntegerSynapses) -> int:
+def _left_shift(layer: IntegerLayer, synapses: IntegerSynapses) -> int:
     """Return the left shift from the synapses' unit to the accumulator's."""
     return layer.accumulator.fraction_bits - synapses.output.fraction_bits
 
@@ -90,7 +91,7 @@ class _Part:
         weights: A node for each sum and input.
         delays: Nodes of the steps that each takes beyond that; empty without.
         longest: The longest of these.
-        gain: Left shift to the unit of the accumulator.
+        shift: Left shift to the unit of the accumulator.
     """
 
     sources: list[list[int]]
@@ -99,10 +100,10 @@ class _Part:
     weights: list[list[int]]
     delays: list[list[int]]
     longest: int
-    gain: int
+    shift: int
 
 
-class _Unrolling:
+class _Writer:
     def __init__(self, network: IntegerNetwork) -> None:
         self._network = network
         self._builder = ProgramBuilder()
@@ -156,8 +157,8 @@ class _Unrolling:
         parts = [self._incoming(number, layer, sent)]
         if layer.feedback is not None:
             weights = self._weights(f"r{number}", layer.feedback)
-            gain = _gain(layer, layer.feedback)
-            parts.append(_Part(spikes, True, 1, weights, [], 0, gain))
+            shift = _left_shift(layer, layer.feedback)
+            parts.append(_Part(spikes, True, 1, weights, [], 0, shift))
         bound = max(int(np.abs(accumulator_bias(layer)).max()), 1)
         biases = [
             self._input(Port(f"b{number}_{place}", bound.bit_length() + 1, 0), -bound, bound)
@@ -204,7 +205,7 @@ class _Unrolling:
         if longest:
             form = Port("", longest.bit_length(), 0, False)
             delays = self._matrix(f"d{number}", dense, form, 0, longest)
-        return _Part(sent, number > 0, 0, weights, delays, longest, _gain(layer, dense))
+        return _Part(sent, number > 0, 0, weights, delays, longest, _left_shift(layer, dense))
 
     def _weights(self, name: str, synapses: IntegerSynapses) -> list[list[int]]:
         limit = (1 << (synapses.weight_bits - 1)) - 1
@@ -237,7 +238,7 @@ class _Unrolling:
                 if late < part.longest:
                     no_more = builder.apply("<=", part.delays[place][index], steps)
                     node = builder.apply("select", no_more, node, zero)
-                yield builder.apply("<<", node, amount=part.gain)
+                yield builder.apply("<<", node, amount=part.shift)
 
     def _product(self, part: _Part, step: int, place: int, index: int) -> int:
         """Return an input of a step times its weight."""

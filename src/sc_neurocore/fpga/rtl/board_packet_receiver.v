@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// board_frame_receiver: frames out of a stream of bytes that may lose, change or invent some.
+// board_packet_receiver: packets out of a stream of bytes that may lose, change or invent some.
 //
 //   0xA5 | command | tag | length, 2 bytes | payload | CRC-32 of command to payload, 4 bytes
 //
 // Numbers are sent lowest byte first. The payload goes into a buffer as it comes.
 //
-// Whatever happens on the line, the receiver finds the next frame: outside a frame it waits for 0xA5;
+// Whatever happens on the line, the receiver finds the next packet: outside a packet it waits for 0xA5;
 // a length that the buffer does not hold, a broken byte or 2**TIMEOUT_BITS clocks without a byte end a
-// frame. So a sender that is silent for that long can be sure to be heard.
+// packet. So a sender that is silent for that long can be sure to be heard.
 //
 // Contract
-//   - `valid` rises when a frame is whole and stays until `taken`; meanwhile bytes are ignored, and
+//   - `valid` rises when a packet is whole and stays until `taken`; meanwhile bytes are ignored, and
 //     the buffer and the fields stay. `intact` says whether the checksum was right; if it was not, no
 //     other field means anything.
 //   - `store` writes a byte of the payload to the buffer: whoever looks at it must know that what was
@@ -25,7 +25,7 @@
 
 `default_nettype none
 
-module board_frame_receiver #(
+module board_packet_receiver #(
     parameter BUFFER_BITS  = 10,
     parameter TIMEOUT_BITS = 20
 ) (
@@ -57,8 +57,8 @@ module board_frame_receiver #(
     reg [15:0]             position;  // in the payload, then in the checksum
     reg [TIMEOUT_BITS-1:0] silence;
 
-    wire in_frame = state != HUNT && state != WHOLE;
-    wire take     = byte_valid && in_frame;
+    wire in_packet = state != HUNT && state != WHOLE;
+    wire take      = byte_valid && in_packet;
     wire busy;
 
     board_crc32 checksum (
@@ -81,7 +81,7 @@ module board_frame_receiver #(
     wire        too_long     = {16'd0, whole_length} > CAPACITY;
 
     always @(posedge clk) begin
-        silence <= byte_valid || !in_frame ? {TIMEOUT_BITS{1'b0}} : silence + 1'b1;
+        silence <= byte_valid || !in_packet ? {TIMEOUT_BITS{1'b0}} : silence + 1'b1;
         if (take) position <= position + 1'b1;
         if (byte_valid)
             case (state)
@@ -113,7 +113,7 @@ module board_frame_receiver #(
                     if (position[1:0] == 2'd3) state <= WHOLE;
                 default: ;  // WHOLE
             endcase
-        if (in_frame && (byte_broken || &silence)) state <= HUNT;
+        if (in_packet && (byte_broken || &silence)) state <= HUNT;
         if (valid && taken) state <= HUNT;
         if (reset) state <= HUNT;
     end

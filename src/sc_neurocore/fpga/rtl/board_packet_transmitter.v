@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// board_frame_transmitter: answers as frames.
+// board_packet_transmitter: answers as packets.
 //
 //   0x5A | status | tag | length, 2 bytes | payload | CRC-32 of status to payload, 4 bytes
 //
@@ -7,7 +7,7 @@
 // board.
 //
 // Contract
-//   - A frame is asked for in a clock in which `start` and `ready` are high; `status`, `tag` and
+//   - A packet is asked for in a clock in which `start` and `ready` are high; `status`, `tag` and
 //     `length` must then stay until `ready` is back, which is when the last byte was handed over.
 //   - `payload_index` says which byte of the payload is wanted next; `payload_byte` must be that byte
 //     from 12 clocks later on, until the index changes.
@@ -21,7 +21,7 @@
 
 `default_nettype none
 
-module board_frame_transmitter (
+module board_packet_transmitter (
     input  wire        clk,
     input  wire        reset,
 

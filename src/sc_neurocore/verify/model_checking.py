@@ -179,29 +179,29 @@ def _ask(question: str, graph: Path, number: int, timeout: float) -> tuple[int |
 
 def _fail(graph: _Graph, clocks: int) -> tuple[int | None, list[str]]:
     """Return the first clock in which an output can be high, and which can."""
-    unrolled = _Unrolled(graph)
+    run = _Clocks(graph)
     for clock in range(clocks):
-        if failing := unrolled.failing():
+        if failing := run.failing():
             return clock, [graph.names[index] for index in failing]
-        unrolled.advance()
-    return None, [] if unrolled.is_possible() else _IMPOSSIBLE
+        run.advance()
+    return None, [] if run.is_possible() else _IMPOSSIBLE
 
 
 def _reach(graph: _Graph, clocks: int) -> tuple[None, list[str]]:
     """Return the covers that no clock reaches."""
-    unrolled = _Unrolled(graph)
+    run = _Clocks(graph)
     missing = set(graph.covers)
     for _ in range(clocks):
-        missing &= set(unrolled.unreached())
+        missing &= set(run.unreached())
         if not missing:
             break
-        unrolled.advance()
+        run.advance()
     return None, sorted(missing)
 
 
 def _induct(graph: _Graph, depth: int) -> tuple[int | None, list[str]]:
     """Return the least k for which induction proves the graph, if any; and what cannot happen."""
-    from_reset, from_anywhere = _Unrolled(graph), _Unrolled(graph, from_anywhere=True)
+    from_reset, from_anywhere = _Clocks(graph), _Clocks(graph, from_anywhere=True)
     for clock in range(depth + 1):
         if from_reset.failing():
             return None, []
@@ -275,7 +275,7 @@ def _is_cover(name: str) -> bool:
     return name.rsplit(".", 1)[-1].startswith(COVER)
 
 
-class _Unrolled:
+class _Clocks:
     """The graph in one clock after the other, as clauses."""
 
     def __init__(self, graph: _Graph, *, from_anywhere: bool = False) -> None:

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from sc_neurocore.fpga.layout import Layout, read_layout
+from sc_neurocore.fpga.placed_design import PlacedDesign, read_placed_design
 from sc_neurocore.tools.devices import find_device
 
 
-def read(tmp_path: Path, cells: dict[str, tuple[str, str]], device: str = "hx8k") -> Layout:
+def read(tmp_path: Path, cells: dict[str, tuple[str, str]], device: str = "hx8k") -> PlacedDesign:
     netlist = {
         name: {"type": kind, "attributes": {"NEXTPNR_BEL": place} if place else {}}
         for name, (kind, place) in cells.items()
     }
     path = tmp_path / "placed.json"
     path.write_text(json.dumps({"modules": {"top": {"cells": netlist}}}))
-    return read_layout(path, find_device(device))
+    return read_placed_design(path, find_device(device))
 
 
 def test_cells_are_told_apart_below_what_they_share(tmp_path: Path) -> None:
@@ -75,4 +75,4 @@ def test_a_table_and_its_flip_flop_are_one_cell(tmp_path: Path) -> None:
 
 
 def test_what_has_no_place_is_left_out(tmp_path: Path) -> None:
-    assert read(tmp_path, {"a.b": ("ICESTORM_LC", "")}) == Layout((34, 34), (), ())
+    assert read(tmp_path, {"a.b": ("ICESTORM_LC", "")}) == PlacedDesign((34, 34), (), ())

@@ -15,7 +15,7 @@ from sc_neurocore.equation import CATALOGUE, parse_neuron
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.fixed.evaluate import NumpyIntegers, evaluate
-from sc_neurocore.fixed.unrolled import accumulator_bias, longest_delay, unroll
+from sc_neurocore.fixed.network_program import accumulator_bias, longest_delay, network_program
 from sc_neurocore.network import (
     Conv1d,
     DelayDense,
@@ -96,7 +96,7 @@ def test_it_computes_every_update_and_count(
     shape = (20, SIZES[0]) if kind == "static" else (STEPS, 20, SIZES[0])
     frames = np.random.default_rng(seed).integers(0, 16, shape)
     expected = small.run(frames, record=True)
-    program = unroll(small)
+    program = network_program(small)
     values = numbers(small, frames)
     assert {port.name for port, _ in program.inputs} == set(values)
     found = evaluate(program, values, NumpyIntegers(program))
@@ -121,4 +121,4 @@ def test_other_layers_are_refused() -> None:
     coding = InputEncoding(shape=(1, 3), bits=4, fraction_bits=3)
     description = NetworkDescription(name="small", input=coding, steps=2, layers=layers)
     with pytest.raises(UserError, match="conv1d, population: expected a dense layer"):
-        unroll(quantize(description))
+        network_program(quantize(description))

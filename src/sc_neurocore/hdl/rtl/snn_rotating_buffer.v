@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// snn_carousel: a ring of SLOTS words that turns past one shared unit.
+// snn_rotating_buffer: a ring of SLOTS words that turns past one shared unit.
 //
 // A neuron unit serves SLOTS lanes in turn. Instead of a SLOTS-to-1 multiplexer in front of it and a
 // decoder behind it, the words of the lanes stand in a ring: the word of the lane that is being
@@ -21,7 +21,7 @@
 
 `default_nettype none
 
-module snn_carousel #(
+module snn_rotating_buffer #(
     parameter WIDTH = 16,
     parameter SLOTS = 8
 ) (

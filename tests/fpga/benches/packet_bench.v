@@ -1,10 +1,10 @@
-// What a line brings, from a file, goes into the frame receiver: "0 xx" is a byte, "1 0" a broken one,
-// "2 n" a pause of n clocks. Frames that come out are printed with what is in the buffer, and sent back
-// by the frame transmitter as answers, whose bytes are printed.
+// What a line brings, from a file, goes into the packet receiver: "0 xx" is a byte, "1 0" a broken one,
+// "2 n" a pause of n clocks. Packets that come out are printed with what is in the buffer, and sent back
+// by the packet transmitter as answers, whose bytes are printed.
 
 `timescale 1ns / 1ps
 
-module frame_bench;
+module packet_bench;
     localparam BUFFER_BITS = 5, TIMEOUT_BITS = 7, PACE = 24;
 
     reg clk = 0, reset = 1;
@@ -16,7 +16,7 @@ module frame_bench;
     wire [BUFFER_BITS-1:0] store_address;
     wire [7:0]             command, tag;
     wire [15:0]            length;
-    board_frame_receiver #(.BUFFER_BITS(BUFFER_BITS), .TIMEOUT_BITS(TIMEOUT_BITS)) receiver (
+    board_packet_receiver #(.BUFFER_BITS(BUFFER_BITS), .TIMEOUT_BITS(TIMEOUT_BITS)) receiver (
         .clk(clk), .reset(reset), .byte_valid(valid), .byte_broken(broken), .byte_data(data),
         .store(store), .store_address(store_address), .valid(whole), .taken(taken),
         .intact(intact), .command(command), .tag(tag), .length(length)
@@ -30,7 +30,7 @@ module frame_bench;
     wire [7:0]  byte_data;
     wire [15:0] index;
     wire        byte_ready = pace == PACE;
-    board_frame_transmitter transmitter (
+    board_packet_transmitter transmitter (
         .clk(clk), .reset(reset), .start(start), .ready(ready), .status(command), .tag(tag),
         .length(length), .payload_index(index), .payload_byte(buffer[index[BUFFER_BITS-1:0]]),
         .byte_valid(byte_valid), .byte_ready(byte_ready), .byte_data(byte_data)
@@ -38,13 +38,13 @@ module frame_bench;
     always @(posedge clk) pace <= byte_ready ? (byte_valid ? 5'd0 : pace) : pace + 1'b1;
     always @(posedge clk) if (byte_valid && byte_ready) $display("answer %h", byte_data);
 
-    // What a frame's taker does: look, answer if it was intact, let go.
+    // What a packet's taker does: look, answer if it was intact, let go.
     integer place;
     always @(posedge clk) begin
         taken <= 0;
         start <= 0;
         if (whole && !taken && ready && !start) begin
-            $write("frame %b %h %h ", intact, command, tag);
+            $write("packet %b %h %h ", intact, command, tag);
             for (place = 0; place < length && place < (1 << BUFFER_BITS); place = place + 1)
                 $write("%h", buffer[place]);
             $write(".\n");

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sc_neurocore.verify.unrolling import Failure, VacuousError, first_failure, induction_depth
+from sc_neurocore.verify.model_checking import Failure, VacuousError, first_failure, induction_depth
 
 COUNTER = """\
 module top (input wire clk, input wire go, output wire reached, output wire wide);

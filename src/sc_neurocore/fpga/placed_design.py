@@ -18,7 +18,7 @@ _NO_INSTANCE = "in no module"
 
 
 @dataclass(frozen=True)
-class Layout:
+class PlacedDesign:
     """A placed design, cell by cell.
 
     Attributes:
@@ -40,7 +40,7 @@ class Layout:
         return asdict(self)
 
 
-def read_layout(placed: Path, device: Device) -> Layout:
+def read_placed_design(placed: Path, device: Device) -> PlacedDesign:
     """Read the flat design that nextpnr's `--write` left.
 
     Args:
@@ -61,7 +61,9 @@ def read_layout(placed: Path, device: Device) -> Layout:
     owners = _owners(list(places.values()))
     parts = tuple(name for name, _ in Counter(owners).most_common())
     rows = zip(places, owners, strict=True)
-    return Layout(device.floor, parts, tuple((*place, parts.index(owner)) for place, owner in rows))
+    return PlacedDesign(
+        device.floor, parts, tuple((*place, parts.index(owner)) for place, owner in rows)
+    )
 
 
 def _logic_cell(name: str, pattern: str) -> int | None:
