@@ -87,7 +87,8 @@ class Kind:
     @property
     def sizes(self) -> tuple[int, ...]:
         """Inputs, and neurons by layer: in two lanes, three are two groups, one is half a group."""
-        return (2, 2, 2) if self.is_delayed else (2, 3, 1, 3)
+        is_hard = self.is_delayed or (self.is_recurrent and self.currents > 1)
+        return (2, 2, 2) if is_hard else (2, 3, 1, 3)
 
     @property
     def input_bits(self) -> int:

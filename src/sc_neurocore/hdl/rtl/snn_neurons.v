@@ -642,13 +642,13 @@ module snn_neurons #(
                                      || turns[(AGES-1)*TURN_BITS +: TURN_BITS]*UNITS + unit <= layer_last_lane;
             for (each = 0; each < CURRENTS; each = each + 1) begin : of_each_current
                 localparam PLACE = unit*CURRENTS + each;
-                wire [BIAS_BITS-1:0]    bias = entry_of_2[each*BIAS_BITS +: BIAS_BITS];
+                wire [BIAS_BITS-1:0]    bias_2 = entry_of_2[each*BIAS_BITS +: BIAS_BITS];
                 reg  [SUM_BITS-1:0]     total_3;
                 reg  [CURRENT_BITS-1:0] current_4;
                 always @(posedge clk) begin
                     // With the registers that are shown to hold sum and bias: no adder is shown equal to another.
                     total_3   <= fetched_sums[PLACE*SUM_BITS +: SUM_BITS]
-                               + {{(SUM_BITS-BIAS_BITS){bias[BIAS_BITS-1]}}, bias};
+                               + {{(SUM_BITS-BIAS_BITS){bias_2[BIAS_BITS-1]}}, bias_2};
                     current_4 <= all_currents[PLACE*CURRENT_BITS +: CURRENT_BITS];
                 end
                 // A unit gets the currents, each made of its own sum and bias,
