@@ -28,6 +28,17 @@ def some(cases: int) -> Any:
     return pytest.mark.parametrize("seed", marked)
 
 
+def test_designs_are_lint_clean(
+    lint_clean: Callable[..., None], require_tool: RequireTool, tmp_path: Path
+) -> None:
+    """Layers with one, two and three inputs, of which the engine has three everywhere."""
+    require_tool("verilator", "iverilog")
+    network = quantize(one_map_each(with_more_inputs(draw_network(2), 2)))
+    assert {len(each.currents) for each in network.programs} == {1, 2, 3}
+    design = render_accelerator(network, 4, units=2).write(tmp_path)
+    lint_clean(tmp_path / "rtl", design.top, [path.name for path in design.verilog])
+
+
 def check(accelerator: Accelerator, network: IntegerNetwork, seed: int) -> None:
     """Compare every spike, state and score, at full speed and disturbed."""
     result = cosimulate(
