@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ import typer.cli
 from mkdocs.structure.files import File, Files
 
 from sc_neurocore.cli.app import app
+
+sys.path.insert(0, str(Path(__file__).parent))
+from tutorials import tutorial_files
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "sc_neurocore"
@@ -37,7 +41,7 @@ PACKAGES = (
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages that are made here."""
-    for name, text in _pages():
+    for name, text in (*_pages(), *tutorial_files()):
         files.append(File.generated(config, name, content=text))
     return files
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from sc_neurocore.fpga import build as building
 from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.flow import Job, Product
 from sc_neurocore.fpga.placement import Placement
-from sc_neurocore.hdl.neuron_folder import compile_neuron
+from sc_neurocore.hdl.neuron_folder import compile_neuron, load_neuron
 from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
 
 NETWORK = NetworkDescription(
@@ -77,8 +78,80 @@ def test_a_neuron_is_built_by_itself(at_30_mhz: None, tmp_path: Path) -> None:
     assert (code, said["device"], said["fmax_mhz"]) == (0, "hx8k", 30.06)
     assert (tmp_path / said["bitstream"]).read_bytes() == b"bits"
     assert "30.1 MHz" in read and said["bitstream"] in read
+    assert said["verification"].startswith("not verified: no certificate")
+    assert "not verified: no certificate" in read
     code, said, _ = build(tmp_path, "--verified")
-    assert code == 2 and "--verified: for networks only" in said["error"]
+    assert code == 1 and "not verified: no certificate" in said["error"]
+
+
+def certify_neuron(folder: Path) -> None:
+    hashes = load_neuron(folder).hashes
+    certificate = {"files": hashes, "holds": True, "verdict": "holds: 2 claims proved"}
+    (folder / "certificate.json").write_text(json.dumps(certificate))
+
+
+def test_a_neuron_that_is_verified_and_one_that_was(at_30_mhz: None, tmp_path: Path) -> None:
+    compile_neuron(str(LIF), tmp_path)
+    certify_neuron(tmp_path)
+    code, said, read = build(tmp_path, "--verified")
+    assert (code, said["verification"]) == (0, "verified: holds: 2 claims proved")
+    assert said["design"] == load_neuron(tmp_path).hashes
+    assert said["verification"] in read
+    path = tmp_path / "lif_q8_8.v"
+    path.write_text(path.read_text() + "// edited\n")
+    _, said, read = build(tmp_path, "--allow-edited")
+    assert said["edited"] == ["lif_q8_8.v"] and "edited by hand" in read
+    assert said["verification"].startswith("changed since it was verified: lif_q8_8.v")
+    code, said, _ = build(tmp_path, "--allow-edited", "--verified")
+    assert code == 1 and "changed since it was verified" in said["error"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['`include "/etc/passwd"', 'initial $readmemh("/etc/passwd", x);', "`ifdef SYNTHESIS\n`endif"],
+)
+def test_an_edited_neuron_goes_through_the_reader(
+    line: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def never(job: Job) -> Product:
+        raise AssertionError("the edited file was given to tools")
+
+    monkeypatch.setattr(building, "run_steps", never)
+    compile_neuron(str(LIF), tmp_path)
+    path = tmp_path / "lif_q8_8.v"
+    path.write_text(path.read_text().replace("endmodule", f"{line}\nendmodule"))
+    code, said, _ = build(tmp_path, "--allow-edited")
+    assert code == 2 and "refused in an edited design" in said["error"]
+
+
+def test_a_neuron_that_changes_while_it_is_built_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def edit(job: Job) -> Product:
+        path = tmp_path / "lif_q8_8.v"
+        path.write_text(path.read_text() + "// edited\n")
+        job.file(".bin").write_bytes(b"bits")
+        used = dict.fromkeys(("luts", "flip_flops", "logic_cells", "brams"), 1)
+        return Product(Placement({}, used, 30.0), job.file(".bin"))
+
+    monkeypatch.setattr(building, "run_steps", edit)
+    compile_neuron(str(LIF), tmp_path)
+    code, said, _ = build(tmp_path)
+    assert code == 1 and "changed while build ran" in said["error"]
+    assert not (tmp_path / "build").exists()
+
+
+def test_a_folder_is_a_design_or_a_neuron(at_30_mhz: None, tmp_path: Path) -> None:
+    compile_neuron(str(LIF), tmp_path / "neuron")
+    compile_design(NETWORK, tmp_path, lanes=2)
+    for path in (tmp_path / "neuron").glob("*.*"):
+        if path.is_file():
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    for command in (["verify"], ["build"], ["run", "--port=simulated"]):
+        result = CliRunner().invoke(app, [command[0], str(tmp_path), *command[1:], "--json"])
+        assert result.exit_code == 2
+        assert "has a design.json and a neuron.json" in json.loads(result.stdout)["error"]
+    assert not (tmp_path / "certificate.json").exists()
 
 
 def test_a_neuron_is_not_run_and_it_is_said_what_to_do(tmp_path: Path) -> None:
@@ -101,6 +174,15 @@ def test_pins_that_were_edited_are_shown(at_30_mhz: None, tmp_path: Path) -> Non
     _, said, read = build(tmp_path, "--allow-edited")
     assert said["edited"] == ["rtl/board/tiny_icebreaker.pcf"]
     assert f"- {old}" in read and "+ set_io uart_tx 45" in read
+
+
+def test_the_command_for_the_board_can_be_pasted(at_30_mhz: None, tmp_path: Path) -> None:
+    folder = tmp_path / "a b; touch x"  # the name of a folder that somebody sent
+    compile_design(NETWORK, folder, lanes=2, board="icebreaker")
+    read = build(folder)[2]
+    line = "iceprog" + read.split("iceprog")[1]
+    bitstream = folder / "build" / "up5k" / "tiny_icebreaker.bin"
+    assert shlex.split(line)[:2] == ["iceprog", bitstream.as_posix()]
 
 
 def test_constraints_that_were_there_are_named(at_30_mhz: None, tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_a_refractory_condition() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"equations": ADEX + "    du/dt = -u/ms + xi*ms**-0.5 : 1"}, r"line 6: noise \(xi\)"),
+        ({"equations": ADEX + "    x = xi*ms**0.5 : 1"}, r"line 6: noise \(xi\) belongs"),
         ({"equations": ADEX + "    x = rand() : 1"}, "line 6: random numbers"),
         ({"equations": ADEX + "    x : 1 (shared)"}, r"line 6: \(shared\) has no counterpart"),
         ({"equations": ADEX + "    x : volt"}, "line 6: x has no value"),
@@ -178,6 +178,7 @@ def test_a_model_of_nestml_is_the_neuron_that_is_written_here() -> None:
         ("U_m' = a *", "U_m' = a + mV *", "takes .* together"),
         ("model izhikevich_neuron:", "izhikevich:", "starts with 'model NAME:'"),
         ("emit_spike()", "U_m = 1", "one onCondition block with emit_spike"),
+        ("I_stim pA <-", "I_stim pA+ms <-", "takes pA and ms together"),
         ("output:\n        spike\n    update:", "onCondition(a > 0):\n        V_m = c\n    update:",
          "only the condition of a spike"),
     ],
@@ -192,6 +193,7 @@ WORDS = """
     v w u I s t pi dt xi rand() i N d / * ** - + = == ( ) : ; , . ' '' "" # mV pA volt 1 0 -1 1e400
     (unless refractory) (constant) (shared) (event-driven) inline kernel convolve( integrate_odes()
     emit_spike() onCondition( state: parameters: update: input: function real boolean if else return
+    xi_1 xi*tau**-0.5 sqrt(2/tau)*xi dx/dt sigma*xi random_normal( noise normal( seed
     __import__('os') lambda eval \t \x0b \u2028 \u03b2 exp( exprel( refractory function input neuron
     """.split(" ")  # noqa: SIM905
 

@@ -70,6 +70,7 @@ from sc_neurocore.network import (  # noqa: E402
     save_description,
 )
 from sc_neurocore.report import illustrations  # noqa: E402
+from sc_neurocore.report.kinds import builds, demo, training  # noqa: E402
 from sc_neurocore.tools import programs  # noqa: E402
 from sc_neurocore.tools.catalogue import PROGRAMS  # noqa: E402
 from sc_neurocore.verify import certificate as certificates  # noqa: E402
@@ -101,6 +102,7 @@ READABLE = tuple(
     )
 )
 RUN = CosimulationResult("icarus", "11", 2, 4, 4, 64, 0, 0, 0, 0, 1, 1, 1, 0, None)
+_HOP = {"delay": 1.0, "type": "logic", "to": {"cell": "engine.x"}}
 PROVED = ProofResult("claim", "proved", "none", 0.0)
 
 
@@ -332,15 +334,23 @@ def _make_bases(root: Path) -> Iterator[Path]:
         yield root / name.split("/")[0]
     proofs = [{"name": "x", "status": "proved", "engine": "z3", "seconds": 1.0}]
     fpga = {"device": "hx8k", "luts": 1, "brams": 1, "fmax_mhz": 1.0, "bitstream": "design/x.bit"}
-    fpga |= {"layout": "design/layout.json", "available": {"logic_cells": 7680, "brams": 32}}
+    fpga |= {"available": {"logic_cells": 7680, "brams": 32}}
     summary = {"name": "tiny", "proofs": proofs, "fpga": fpga, "seconds": {"train": 1.0}}
     (root / "run" / "summary.json").write_text(json.dumps(summary))
     history = [{"epoch": 1, "loss": 0.5, "accuracy": 0.5}]
     labels = {"labels": [0, 1], "predictions": {"float": [0, 1]}, "class_names": ["a", "b"]}
     (root / "run" / "results.json").write_text(json.dumps({"history": history, **labels}))
     layout = {"floor": [4, 4], "parts": ["engine"], "cells": [[1, 1, 0, 0]]}
-    (root / "run" / "design" / "layout.json").write_text(json.dumps(layout))
+    build = {**fpga, "top": "tiny", "bitstream": None, "layout": "build/hx8k/layout.json"}
+    timing = {"critical_paths": [{"to": "posedge clk", "path": [_HOP]}]}
+    place = root / "run" / "design" / "build" / "hx8k"
+    place.mkdir(parents=True)
+    for name, content in (("layout", layout), ("build", build), ("tiny.report", timing)):
+        (place / f"{name}.json").write_text(json.dumps(content))
     save_description(_describe(5), root / "run" / "training")
+    record = {"dataset": "digits", "finished": True, "accuracy": 0.5, "history": history}
+    (root / "run" / "training" / "training.json").write_text(json.dumps(record))
+    (root / "run" / "sweep.json").write_text(json.dumps({"dataset": "digits", "rows": []}))
     compile_neuron(str(LIF), root / "neuron")
     yield root / "neuron"
 
@@ -429,8 +439,12 @@ def _remember() -> None:
     once(fpga_boards, "clocks_up_to")
     once(fpga_boards, "plan_clock")
     once(datasets, "load_digits")
-    for name in ("_history", "_confusion", "_utilisation", "_floor", "_times"):
+    for name in ("history", "confusion", "utilisation", "floor", "times"):
+        drawn = getattr(illustrations, name)
         once(illustrations, name)
+        for kind in (demo, training, builds):
+            if getattr(kind, name, None) is drawn:
+                setattr(kind, name, getattr(illustrations, name))
     verilog_reader.ModuleReader = RememberingReader  # type: ignore[misc, assignment]
 
 

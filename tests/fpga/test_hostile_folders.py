@@ -228,6 +228,10 @@ def test_what_a_terminal_would_obey_is_not_printed(folder: Path) -> None:
         "set_property PACKAGE_PIN E3 \\",
         "source x.tcl",
         "set_property_x",
+        "# a carriage return ends the line, and the comment\rexec touch x",
+        "set_property CFGBVS VCCO [current_design]\rexec touch x",
+        "set_property CFGBVS VCCO [current_design]\x1a",
+        "set_property PACKAGE_PIN E3 [get_ports {clk}",
     ],
 )
 def test_constraints_of_an_earlier_build_hold_no_commands(line: str, tmp_path: Path) -> None:

@@ -30,6 +30,12 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "neurons"
 SEEDS = [str(neuron) for neuron in CATALOGUE.values()]
 SEEDS += [path.read_text() for path in sorted(EXAMPLES.glob("*.txt"))]
 SEEDS += [path.read_text() for path in sorted((EXAMPLES.parent / "gallery").glob("*.txt"))]
+SEEDS.append(
+    "neuron Noisy\nstate v = 0\nstate u = 0\nparameter tau = 10*ms\nparameter dt = 0.1*ms\n"
+    "input g_e, g_i\nnoise xi = normal(0, 0.1/sqrt(dt)) seed 3\nnoise eta = uniform(-1, 1)\n"
+    "local x = exp(-u) + eta\ndv/dt = (g_e - v)/tau + xi/sqrt(tau)\ndu/dt = (x*g_i - u)/tau\n"
+    "spike v >= 1\nreset v = 0\nrefractory 2*ms holds v\n"
+)
 FORMATS = (
     "Q8.8", "Q1.1", "UQ4.4:nearest", "Q16.16:wrap", "Q3.29", "UQ0.8:wrap", "Q22.22",
     "Q9.12:tables=9",
@@ -44,6 +50,7 @@ WORDS = """
     max abs clamp 0 1 -1 2 3 8 9 0.5 1e-3 1e-300 1e300 1e309 1e-9 99999999999 nan 0x10 1_000 1j 0b1
     .5 5. module endmodule begin wire reg clk enable spike_reached v_next current datapath unused
     function f( f(x) local refractory holds while t in [-1, 2] exprel log sqrt sin cos cosh power
+    noise xi = normal(0,1) uniform(-1,1) seed 7 xi xi_word xi_seed noise_word noise_normal(xi_word)
     **0.5 **-1 **u : mV ms pA nS /ms *mV : volt : 1 mV**-1 input g_e, g_i tables=8
     index __import__ lambda eval os.system v.__class__ v[0] {} ' " ` `include $finish // /* */ # @
     ~ ^ & | in (0,1) in(-inf,inf) v0 v__ _v V
@@ -86,7 +93,7 @@ def check_names(source: str) -> None:
     code = re.sub(r"^`default_nettype (none|wire)$", "", code, flags=re.MULTILINE)
     assert code.isascii()
     assert not set(code) - set(
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ \n()[]{}:;,.?=<>+-*&|!@'$"
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ \n()[]{}:;,.?=<>+-*&|^!@'$"
     )
     assert set(re.findall(r"\$\w+", code)) <= {"$signed"}
     declared = re.findall(
@@ -194,7 +201,7 @@ def _growing(children: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 RELATIONS = st.sampled_from([">=", ">", "<=", "<"])
 EXPRESSIONS = st.recursive(
-    st.one_of(st.sampled_from([*"vuIabt", "pi"]), NUMBERS), _growing, max_leaves=8
+    st.one_of(st.sampled_from([*"vuIKabt", "pi", "xi"]), NUMBERS), _growing, max_leaves=8
 )
 LINES = st.one_of(
     st.builds(
@@ -209,10 +216,12 @@ LINES = st.one_of(
 )
 WELL_FORMED = st.builds(
     "neuron N\nstate v = {}\nstate u = 0\nparameter a = {}\nparameter b = 0.2 in (0, inf)\n"
-    "parameter dt = 0.1 in (0, inf)\nfunction f(x) = 1/(1 + exp(-x)) in [-4, 3]\n{}\n{}\n"
+    "parameter dt = 0.1 in (0, inf)\ninput I, K\n{}\n"
+    "function f(x) = 1/(1 + exp(-x)) in [-4, 3]\n{}\n{}\n"
     "spike v + {} {} {}\nreset v = {}\nafter u = u + b*s"
     "".format,
     st.sampled_from(["0", "0.25", "0.5"]), NUMBERS,
+    st.sampled_from(["noise xi = normal(0, 1)", "noise xi = uniform(a, b) seed 9", "local xi = 1"]),
     st.sampled_from(["", "refractory 0.3", "refractory 2 holds v", "refractory while v > 0.5"]),
     LINES, EXPRESSIONS, RELATIONS, EXPRESSIONS,
     EXPRESSIONS,
@@ -386,25 +395,28 @@ def test_no_value_leaves_what_is_said_to_be_reachable(text: str, form: str, numb
     ends = sorted(random_.choices([widest.minimum, widest.maximum, -300, -1, 0, 1, 300], k=2))
     low, high = (min(max(end, widest.minimum), widest.maximum) for end in ends)
     names = program.neuron.states
-    state = {name: int(formats.state.quantize(value)) for name, value in names.items()}
+    state = {name: int(formats.of(name).quantize(value)) for name, value in names.items()}
     with no_hang():
         judge_program(program)
         found = reachable(
             program.program,
             state,
             {name: f"{name}_next" for name in names},
-            {"current": (low, high)},
+            dict.fromkeys(program.currents, (low, high)),
         )
     algebra = NumpyIntegers(program.program)
     for _ in range(12):
-        current = random_.choice([low, high, random_.randint(low, high)])
+        currents = {
+            name: random_.choice([low, high, random_.randint(low, high)])
+            for name in program.currents
+        }
         seen: dict[int, int] = {}
 
         def observe(node: int, value: Any, seen: dict[int, int] = seen) -> Any:
             seen[node] = int(value)
             return value
 
-        inputs = {name: np.array(value) for name, value in {**state, "current": current}.items()}
+        inputs = {name: np.array(value) for name, value in {**state, **currents}.items()}
         outputs = evaluate(program.program, inputs, algebra, observe)
         for node, value in seen.items():
             assert found.nodes[node].low <= value <= found.nodes[node].high

@@ -18,6 +18,7 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.kernels import numba_runtime
 from sc_neurocore.kernels.derive import derive
 from sc_neurocore.kernels.numba_emitter import emit_backward, emit_forward
+from sc_neurocore.stochastic import packed_kernels
 
 TEXT = "ANSWER = 42\n"
 
@@ -34,6 +35,23 @@ def test_a_module_is_written_once_and_found_again(
     assert numba_runtime.load("answer", TEXT) is module
     assert path.stat().st_mtime_ns == stamp
     assert numba_runtime.load("answer", TEXT + "\n") is not module
+
+
+def test_settings_in_the_current_folder_have_no_say(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Else Numba would run compiled code from a folder that this file names."""
+    monkeypatch.setenv(numba_runtime.CACHE_VARIABLE, str(tmp_path / "cache"))
+    (tmp_path / ".numba_config.yaml").write_text("cache_dir: code\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"numba_config.yaml: Numba would take settings from it"):
+        numba_runtime.load("hostile", "ANSWER = 44\n")
+    ones = np.full((1, 1), 3, dtype=np.uint64)
+    packed_kernels._address.cache_clear()
+    with pytest.raises(UserError, match="start in another folder"):
+        packed_kernels.and_counts(ones, ones)
+    monkeypatch.chdir(tmp_path.parent)
+    assert packed_kernels.and_counts(ones, ones).tolist() == [[2]]
 
 
 def test_the_cache_is_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -85,7 +85,6 @@ def make_summary() -> dict[str, Any]:
             "compared_samples": 32,
             "spike_agreement": 0.986,
             "mean_state_error": 0.0003,
-            "numerics": ["constants: 15 fraction bits", "warning: v: can rest below <its level>"],
         },
         "cosim": {
             "simulator": "verilator",
@@ -171,6 +170,11 @@ def make_results() -> dict[str, Any]:
             "rtl": integers.tolist(),
         },
         "sample": _sample(generator),
+        "mistakes": [
+            {"index": int(each), "label": int(labels[each]), "given": int(integers[each])}
+            | {"image": [int(pixel) for pixel in THREE.split()], "shape": [8, 8]}
+            for each in sorted(wrong)
+        ],
         "class_names": [str(digit) for digit in range(10)],
     }
 
@@ -183,6 +187,7 @@ def _sample(generator: np.random.Generator) -> dict[str, Any]:
     hidden_state, output_state = np.zeros(128), np.zeros(10)
     spikes: list[list[list[int]]] = [[], []]
     trace = []
+    states: list[list[list[float]]] = [[], []]
     for step in range(STEPS):
         hidden_state = 0.9 * hidden_state + hidden_current
         hidden_fired = hidden_state >= 1
@@ -193,6 +198,8 @@ def _sample(generator: np.random.Generator) -> dict[str, Any]:
         spikes[0] += [[step, int(neuron)] for neuron in np.flatnonzero(hidden_fired)]
         spikes[1] += [[step, int(neuron)] for neuron in np.flatnonzero(output_fired)]
         trace.append(float(output_state[3]))
+        states[0].append(hidden_state.round(4).tolist())
+        states[1].append(output_state.tolist())
     drift = generator.normal(0.012, 0.006, STEPS)
     return {
         "index": 17,
@@ -202,6 +209,7 @@ def _sample(generator: np.random.Generator) -> dict[str, Any]:
         "spikes": spikes,
         "layer_sizes": [128, 10],
         "steps": STEPS,
+        "states": states,
         "membrane": {
             "layer": 1,
             "neuron": 3,

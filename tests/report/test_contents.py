@@ -78,6 +78,14 @@ def _lost_pixel(results: dict[str, Any]) -> None:
     results["sample"]["image"].pop()
 
 
+def _lost_state(results: dict[str, Any]) -> None:
+    results["sample"]["states"][0][3].pop()
+
+
+def _mistake_of_no_class(results: dict[str, Any]) -> None:
+    results["mistakes"][0]["given"] = 10
+
+
 def _lost_prediction(results: dict[str, Any]) -> None:
     results["predictions"]["rtl"].pop()
 
@@ -99,6 +107,8 @@ def _no_class_names(results: dict[str, Any]) -> None:
         (_lost_layer, "spikes of 2 layers, but 1 layer sizes"),
         (_membrane_of_no_layer, "layer 2, which does not exist"),
         (_lost_pixel, r"63 pixels do not fill the shape \(8, 8\)"),
+        (_lost_state, "states of 2 layers: expected one number for each step and neuron"),
+        (_mistake_of_no_class, "class 10 is not among 10 class_names"),
         (_lost_prediction, r"predictions\.rtl has 359 classes for 360 labels"),
         (_unknown_class, "class -1 is not among 10 class_names"),
         (_no_class_names, "no class_names"),

@@ -8,10 +8,11 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.collections import PathCollection, QuadMesh
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from sc_neurocore.report import figures
+from sc_neurocore.report.gallery import gallery
 from sc_neurocore.report.style import BLUE, ORANGE, SOFT
 
 
@@ -114,13 +115,13 @@ def test_floor_plan_colours_a_cell_a_tile_and_what_lies_over_it() -> None:
     (axes,) = figure.axes
     (image,) = axes.images
     picture = np.asarray(image.get_array())
-    assert picture.shape == (2 * 4, 3 * 2, 3) and image.origin == "lower"
-    blue, orange, grey = (np.array(to_rgb(each)) for each in (BLUE, ORANGE, SOFT))
+    assert picture.shape == (2 * 4, 3 * 2, 4) and image.origin == "lower"
+    blue, orange, grey = (np.array(to_rgba(each)) for each in (BLUE, ORANGE, SOFT))
     tile = picture[4:, 4:]
     assert np.array_equal(tile[1, 1], blue)  # logic cell 5: second column, second from below
     assert np.all(tile == orange, axis=2).sum() == 7
     assert np.array_equal(picture[3, 0], grey)
-    assert np.all(picture == 1, axis=2).sum() == 6 * 8 - 9
+    assert (picture[:, :, 3] == 0).sum() == 6 * 8 - 9
     legend = [text.get_text() for text in axes.get_legend().get_texts()]
     assert legend == [*parts[:6], "the rest"]
 
@@ -133,13 +134,31 @@ def test_stage_times_leave_the_total_to_the_title() -> None:
     assert axes.get_title(loc="left") == "Wall time: 3 min 20 s in all"
 
 
+def test_two_samples_more_are_no_cliff() -> None:
+    (axes,) = figures.stream_lengths({"lfsr": [(16, 0.972), (32, 0.978)]}).axes
+    low, high = axes.get_ylim()
+    assert high - low >= 0.1 and low < 0.972 < 0.978 < high
+    (axes,) = figures.stream_lengths({"lfsr": [(16, 0.2), (32, 1.0)]}, 1.0).axes
+    low, high = axes.get_ylim()
+    assert low < 0.2 < 1 < high
+
+
+def test_the_gallery_names_the_class_and_the_answer() -> None:
+    images = [np.full((2, 2), each) for each in range(30)]
+    names = [str(each) for each in range(30)]
+    figure = gallery(images, names, names[::-1])
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert len(titles) == 24  # more would be too small to look at
+    assert titles[:2] == ["0 \N{RIGHTWARDS ARROW} 29", "1 \N{RIGHTWARDS ARROW} 28"]
+
+
 def test_figures_leave_the_global_settings_alone() -> None:
     before = dict(mpl.rcParams)
     figures.training_history([1], [1.0], [0.5])
     assert dict(mpl.rcParams) == before
 
 
-@pytest.mark.parametrize("module", ["activity", "figures", "html", "picture", "tables"])
+@pytest.mark.parametrize("module", ["activity", "figures", "gallery", "html", "picture", "tables"])
 def test_neither_pyplot_nor_torch_is_imported(module: str) -> None:
     question = (
         f"import sys, sc_neurocore.report.{module}; "

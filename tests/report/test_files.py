@@ -1,73 +1,61 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from sc_neurocore.report.contents import Summary
-from sc_neurocore.report.files import list_files
+from sc_neurocore.report.files import below, link, list_files
+
+VERILOG = (("Verilog", "rtl/*.v"),)
 
 
-def test_files_are_linked_relative_to_the_run(tmp_path: Path, summary: dict[str, Any]) -> None:
+def test_files_are_linked_relative_to_the_folder(tmp_path: Path) -> None:
     sources = tmp_path / "design" / "rtl"
     sources.mkdir(parents=True)
     (sources / "a b#.v").write_text("module x; endmodule\n")
-    bitstream = tmp_path / "design" / "build" / "hx8k" / "digits.bin"
-    bitstream.parent.mkdir(parents=True)
-    bitstream.write_bytes(bytes(2048))
-    links = list_files(tmp_path, Summary.model_validate(summary))
-    assert [(link.kind, link.href, link.size) for link in links] == [
-        ("Bitstream", "./design/build/hx8k/digits.bin", "2.0 KiB"),
-        ("Verilog", "./design/rtl/a%20b%23.v", "20 bytes"),
+    (tmp_path / "digits.bin").write_bytes(bytes(2048))
+    links = list_files(tmp_path / "design", (*VERILOG, ("Certificate", "certificate.json")))
+    assert [(each.kind, each.href, each.size) for each in links] == [
+        ("Verilog", "./rtl/a%20b%23.v", "20 bytes")
     ]
+    (inner,) = below(links, "design")
+    assert (inner.path, inner.href) == ("design/rtl/a b#.v", "./design/rtl/a%20b%23.v")
+    found = link(tmp_path, "Bitstream", "digits.bin")
+    assert (found.href, found.size) == ("./digits.bin", "2.0 KiB")
 
 
-def test_a_bitstream_that_is_not_there_is_listed_but_not_linked(
-    tmp_path: Path, summary: dict[str, Any]
-) -> None:
-    (link,) = list_files(tmp_path, Summary.model_validate(summary))
-    assert link.path == "design/build/hx8k/digits.bin"
-    assert not link.href
+def test_a_bitstream_that_is_not_there_is_described_but_not_linked(tmp_path: Path) -> None:
+    found = link(tmp_path, "Bitstream", "build/hx8k/digits.bin")
+    assert (found.path, found.href) == ("build/hx8k/digits.bin", "")
 
 
-def test_nothing_outside_the_run_is_linked(tmp_path: Path, summary: dict[str, Any]) -> None:
+def test_nothing_outside_the_folder_is_linked(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("")
     run = tmp_path / "run"
     run.mkdir()
     for path in ("../secret", str(tmp_path / "secret"), "javascript:alert(1)"):
-        summary["fpga"]["bitstream"] = path
-        (link,) = list_files(run, Summary.model_validate(summary))
-        assert not link.href
+        assert not link(run, "Bitstream", path).href
 
 
-def test_links_in_a_circle_are_not_followed(tmp_path: Path, summary: dict[str, Any]) -> None:
-    sources = tmp_path / "design" / "rtl"
-    sources.mkdir(parents=True)
+def test_links_in_a_circle_are_not_followed(tmp_path: Path) -> None:
+    sources = tmp_path / "rtl"
+    sources.mkdir()
     (sources / "a.v").symlink_to(sources / "a.v")
-    summary["fpga"]["bitstream"] = "design/rtl/a.v"
-    assert {link.href for link in list_files(tmp_path, Summary.model_validate(summary))} == {""}
+    assert not link(tmp_path, "Bitstream", "rtl/a.v").href
+    assert {each.href for each in list_files(tmp_path, VERILOG)} == {""}
 
 
 @pytest.mark.parametrize("name", ["a\0b.bin", "/etc/hostname", "../other.bin", "a" * 5000, ""])
-def test_a_name_that_cannot_be_a_file_is_listed_without_a_link(
-    tmp_path: Path, summary: dict[str, Any], name: str
-) -> None:
-    summary["fpga"]["bitstream"] = name
-    (link,) = list_files(tmp_path, Summary.model_validate(summary))
-    assert (link.path, link.href) == (name, "")
+def test_a_name_that_cannot_be_a_file_has_no_link(name: str, tmp_path: Path) -> None:
+    found = link(tmp_path, "Bitstream", name)
+    assert (found.path, found.href) == (name, "")
 
 
-@pytest.mark.parametrize("name", ["design", "design/rtl"])
-def test_a_folder_that_is_a_link_is_not_looked_into(
-    name: str, tmp_path: Path, summary: dict[str, Any]
-) -> None:
+def test_a_folder_that_is_a_link_is_not_looked_into(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
-    (elsewhere / "rtl").mkdir(parents=True)
-    for place in (elsewhere, elsewhere / "rtl"):
-        (place / "secret.v").write_text("x")
+    elsewhere.mkdir()
+    (elsewhere / "secret.v").write_text("x")
     run = tmp_path / "run"
-    (run / name).parent.mkdir(parents=True)
-    (run / name).symlink_to(elsewhere)
-    summary["fpga"] = None
-    assert list_files(run, Summary.model_validate(summary)) == []
+    run.mkdir()
+    (run / "rtl").symlink_to(elsewhere)
+    assert list_files(run, VERILOG) == []

@@ -3,10 +3,11 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+import matplotlib
 from matplotlib.figure import Figure
 
 from sc_neurocore.report import figures
-from sc_neurocore.report.style import new_figure, to_svg
+from sc_neurocore.report.style import BLUE, THEME, new_figure, to_svg
 
 HOSTILE = r'<script>alert("&")</script> $\frac{$'
 
@@ -24,6 +25,12 @@ def test_svg_has_a_title_for_readers_who_cannot_see_it() -> None:
     assert root.get("viewBox") and root.get("width") is None
 
 
+def test_figures_do_not_depend_on_settings_of_others() -> None:
+    plain = to_svg(_figure(), "streams", "")
+    with matplotlib.rc_context({"text.usetex": True, "axes.facecolor": "red", "font.size": 30}):
+        assert to_svg(_figure(), "streams", "") == plain
+
+
 def test_svg_ids_are_its_own_and_every_reference_has_its_target() -> None:
     svg = to_svg(_figure(), "streams", "")
     targets = set(re.findall(r'\bid="([^"]*)"', svg))
@@ -37,6 +44,14 @@ def test_svg_escapes_words_from_the_data() -> None:
     assert "<script" not in svg
     words = "".join(ElementTree.fromstring(svg).itertext())
     assert words.count(HOSTILE) == 2  # the legend and the title
+
+
+def test_ink_and_paper_follow_the_page_and_other_colours_do_not() -> None:
+    plain, themed = (to_svg(_figure(), "a", "b", themed=each) for each in (False, True))
+    assert "var(" not in plain
+    for colour, name in THEME.items():
+        assert themed.count(f"var({name}, {colour.lower()})") == plain.count(colour.lower())
+    assert BLUE.lower() in themed
 
 
 def test_svg_is_the_same_each_time() -> None:

@@ -167,6 +167,31 @@ def test_one_chunk_or_many_give_the_same(
     assert np.array_equal(layer(x), whole)
 
 
+@every_encoding
+@every_sharing
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_weights_in_blocks_give_the_same(
+    encoding: WeightEncoding, sharing: Sharing, outputs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, weights = random_layer(7, 6, encoding)
+    x = np.random.default_rng(0).random((5, 6))
+    whole = SCDenseLayer(weights, 100, "sobol", sharing=sharing)
+    monkeypatch.setattr("sc_neurocore.stochastic.layer._BYTES_KEPT", 0)
+    monkeypatch.setattr("sc_neurocore.stochastic.layer._BYTES_OF_BLOCK", 8 * 2 * 6 * outputs)
+    blocks = SCDenseLayer(weights, 100, "sobol", sharing=sharing)
+    assert np.array_equal(blocks.counts(x), whole.counts(x))
+    spikes = np.round(x)
+    assert np.array_equal(blocks.spike_counts(spikes), blocks.counts(spikes))
+
+
+def test_streams_that_no_memory_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, _, weights = random_layer(2, 6, "sign-magnitude")
+    monkeypatch.setattr("sc_neurocore.stochastic.layer._MOST_BYTES", 8 * 2 * 6)
+    SCDenseLayer(weights, 128)
+    with pytest.raises(UserError, match=r"streams of 129 bits for 6 inputs.* make the streams"):
+        SCDenseLayer(weights, 129)
+
+
 @every_source
 def test_same_seed_same_bits(source: str) -> None:
     _, _, weights = random_layer(4, 6, "sign-magnitude")

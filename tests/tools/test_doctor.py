@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +28,16 @@ def test_running_python_and_numpy_are_found() -> None:
     findings = {finding.name: finding for finding in doctor.examine()}
     assert findings["python"].path == sys.executable
     assert findings["numpy"].version == np.__version__
+
+
+def test_what_lies_in_the_current_folder_is_not_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A folder that somebody sent may hold a file that is named like a package."""
+    (tmp_path / "torch.py").write_text("open('witness', 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    doctor.examine()
+    assert not (tmp_path / "witness").exists()
 
 
 def test_a_torch_that_breaks_on_import_is_only_not_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,7 @@ def test_a_run_is_written_read_back_and_reproduced(tmp_path: Path) -> None:
         "network.safetensors",
         "training.json",
         "history.csv",
+        "results.json",
     }
     lines = list(csv.DictReader(io.StringIO(written["history.csv"].decode())))
     assert [float(line["loss"]) for line in lines] == [epoch.loss for epoch in run.epochs]

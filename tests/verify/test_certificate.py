@@ -22,8 +22,8 @@ from sc_neurocore.network import (
 )
 from sc_neurocore.verify import certificate as certificate_module
 from sc_neurocore.verify import emitted
-from sc_neurocore.verify.certificate import Certificate, verify_design
-from sc_neurocore.verify.cosimulation import CosimulationResult
+from sc_neurocore.verify.certificate import Certificate, cosimulate_design, verify_design
+from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate
 from sc_neurocore.verify.netlist_simulation import NetlistSimulation
 from sc_neurocore.verify.neuron_certificate import verify_neuron
 from sc_neurocore.verify.result import ProofResult
@@ -92,6 +92,36 @@ def test_a_good_design_gets_a_certificate(design: Path) -> None:
     assert written["inputs"]["origin"] == "random, seed 3"
     assert {proof["status"] for proof in written["proved_for_all_inputs"]} == {"proved"}
     assert written["checked_within_a_bound"] == [BOUNDED.as_dict()]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "expected"), [(3.5, [12, 12, 3]), (1.5, [12, 12, 1]), (0.5, [12, 12])]
+)
+def test_icarus_runs_what_fits_its_budget(
+    design: Path, monkeypatch: pytest.MonkeyPatch, inputs: float, expected: list[int]
+) -> None:
+    with opened(design, allow_edited=False) as opened_design:
+        clocks = cosimulate(
+            opened_design.accelerator, opened_design.network, INPUTS, "verilator"
+        ).cycles_per_sample
+        lanes = opened_design.accelerator.geometry.lanes
+        monkeypatch.setattr(certificate_module, "SECOND_WORK", inputs * clocks * lanes)
+        runs = cosimulate_design(opened_design, INPUTS)
+    assert [run.samples for run in runs] == expected
+    # One alone does not run again, disturbed.
+    assert [run.disturbed for run in runs[2:]] == [int(each > 1) for each in expected[2:]]
+    certificate = Certificate(
+        {},
+        {"lanes": lanes},
+        (),
+        runs,
+        (PROVED,),
+        {"samples": 12, "available": 12, "origin": ""},
+        {},
+    )
+    is_left_out = f"none in icarus (an input takes {clocks:.0f} clocks of 2 lanes)"
+    assert (is_left_out in certificate.verdict) == (len(expected) == 2)
+    assert ("in icarus, every spike" in certificate.verdict) == (len(expected) == 3)
 
 
 @pytest.mark.parametrize(

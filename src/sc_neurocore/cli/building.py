@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from typing import Annotated
 
 import typer
@@ -17,8 +18,7 @@ from sc_neurocore.fpga.build import build as build_design
 from sc_neurocore.fpga.build import check_frequency
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.neurons import build_neuron
-from sc_neurocore.hdl.manifest import BoardPart
-from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST
+from sc_neurocore.hdl.manifest import NEURON_MANIFEST, BoardPart
 from sc_neurocore.tools.devices import find_device
 from sc_neurocore.tools.families import RESOURCES
 from sc_neurocore.verify.standing import standing
@@ -49,17 +49,19 @@ def build(
         if frequency is not None:
             check_frequency(frequency)
         if (directory / NEURON_MANIFEST).exists():
-            options.refuse_for_neuron({"--verified": verified})
             of_neuron = build_neuron(
                 directory,
                 device or DEFAULT_DEVICE,
                 frequency or DEFAULT_FREQUENCY,
                 report.progress,
                 allow_edited=allow_edited,
+                verified=verified,
             )
             figures = [("module", of_neuron.top), *device_rows(of_neuron)]
             if of_neuron.bitstream:
                 figures.append(("bitstream", (directory / of_neuron.bitstream).as_posix()))
+            figures += [("edited by hand", name) for name in of_neuron.edited]
+            figures.append(("neuron", of_neuron.verification))
             fmax_mhz = of_neuron.fmax_mhz
             if frequency is not None and fmax_mhz is not None and not of_neuron.meets_timing:
                 figures.append(("missed", _missed(frequency, fmax_mhz)))
@@ -118,7 +120,7 @@ def build(
             elif built.bitstream:
                 path = (directory / built.bitstream).as_posix()
                 programmer = find_board(board.board).programmer
-                rows.append(("to the board", programmer.format(bitstream=path)))
+                rows.append(("to the board", programmer.format(bitstream=shlex.quote(path))))
         report.result(content, rows)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import platform
 import time
 from collections.abc import Iterator
@@ -32,14 +31,16 @@ from sc_neurocore.fpga.energy import count_activity
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.design import Design, compile_network
+from sc_neurocore.kernels.recorded import plain_answers, plain_image, plain_sample
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.kernels.workload import measure_workload
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.encoding import WeightEncoding
 from sc_neurocore.progress import Progress
-from sc_neurocore.report.contents import read_results, read_summary
+from sc_neurocore.report.contents import read_summary
 from sc_neurocore.report.html import REPORT_NAME, write_report
-from sc_neurocore.report.tables import tables
+from sc_neurocore.report.ladder import ladder
+from sc_neurocore.report.tables import ladder_table
 from sc_neurocore.tools.catalogue import PROGRAMS
 from sc_neurocore.tools.programs import is_available, version
 from sc_neurocore.verify.certificate import Certificate, certify, cosimulate_design, prove_design
@@ -85,7 +86,7 @@ def demo(
         finally:
             if road.seconds:  # a run that did nothing leaves what an earlier one wrote
                 road.write()
-        table = tables(read_summary(out), read_results(out))["ladder"]
+        table = ladder_table(ladder(read_summary(out)))
         report.result(road.summary, [*table.rows, ("report", (out / REPORT_NAME).as_posix(), "")])
         report.exit_code = road.summary["exit_code"]
 
@@ -108,6 +109,7 @@ class _Road:
     report: Report
     summary: dict[str, Any] = field(default_factory=lambda: {"name": DATASET, "exit_code": 1})
     results: dict[str, Any] = field(default_factory=dict)
+    classes: dict[str, Integers] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
 
@@ -192,16 +194,21 @@ class _Road:
                     Progress("bitstreams", done, total, f"{source}, {length} bits")
                 )
         self.summary["sc"] = {**streams, "curve": curve}
-        assert data.labels is not None  # those of the digits
-        self.results["labels"] = data.labels.tolist()
-        self.results["class_names"] = [str(number) for number in range(description.outputs)]
-        self.results["predictions"] = {"float": reference.tolist(), "sc": classes.tolist()}
+        self.classes = {"float": reference, "sc": classes}
         return reference
 
     def quantize(self, design: Design, data: Samples, reference: Integers) -> None:
         """Classify with the integers of the hardware; say what became of the numbers."""
-        network, numerics = design.network, design.manifest.numerics
+        network = design.network
         fixed, classes = stages.evaluate_integers(network, data, reference, self.report.progress)
+        assert data.labels is not None  # those of the digits
+        self.results |= plain_answers(
+            design.description.input,
+            data.network_inputs(),
+            data.labels,
+            {**self.classes, "integers": classes},
+            design.description.outputs,
+        )
         inputs, origin = stages.integers_of(data, COMPARED_SAMPLES)
         both = compare_network(design.description, network, inputs, origin)
         self.summary["fixed"] = {
@@ -209,9 +216,7 @@ class _Road:
             "compared_samples": both.samples,
             "spike_agreement": both.spike_agreement,
             "mean_state_error": both.mean_state_error,
-            "numerics": [": ".join(line) for line in numerics.lines()] if numerics else [],
         }
-        self.results["predictions"]["integers"] = classes.tolist()
 
     def compare(self, run: CosimulationResult) -> None:
         """Note what the RTL computed; its classes are the integers' where none differed."""
@@ -236,15 +241,13 @@ class _Road:
         def trace(values: np.ndarray[Any, Any]) -> list[float]:
             return [float(value) for value in values[:, 0, label]]
 
-        side = math.isqrt(frame.size)
+        image = plain_image(design.description.input, data.network_inputs(), 0)
+        assert image is not None  # a digit is small
+        membranes = [form.to_float(states[state]) for states in integers.states]
+        sample = plain_sample(image, 0, label, integers.spikes, membranes)
+        assert sample is not None
         self.results["sample"] = {
-            "index": 0,
-            "label": label,
-            "image": frame[0].tolist(),
-            "shape": [side, side],
-            "spikes": [np.argwhere(layer[:, 0]).tolist() for layer in integers.spikes],
-            "layer_sizes": [layer.outputs for layer in network.layers],
-            "steps": network.steps,
+            **sample,
             "membrane": {
                 "layer": last,
                 "neuron": label,

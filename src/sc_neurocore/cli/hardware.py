@@ -31,7 +31,7 @@ from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import CERTIFICATE
 from sc_neurocore.hdl.geometry import AUTO
-from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST
+from sc_neurocore.hdl.manifest import NEURON_MANIFEST
 from sc_neurocore.tools.families import FAMILIES
 from sc_neurocore.verify.certificate import NETLIST_SAMPLES, SECOND_SAMPLES, verify_design
 from sc_neurocore.verify.cosimulation import CosimulationResult
@@ -186,8 +186,13 @@ def verify(
         int, typer.Option(min=0, help="At most so many inputs are co-simulated; 0: all there are.")
     ] = 0,
     icarus_samples: Annotated[
-        int, typer.Option(min=0, help="Icarus runs so many of them too, where it is installed.")
-    ] = SECOND_SAMPLES,
+        int | None,
+        typer.Option(
+            min=0,
+            help="Icarus runs so many of them too, where it is installed; by default at most "
+            f"{SECOND_SAMPLES}, fewer or none where they would take minutes.",
+        ),
+    ] = None,
     netlist: Annotated[
         str,
         typer.Option(
@@ -215,7 +220,7 @@ def verify(
                 {
                     "--simulator": simulator != "auto",
                     "--samples": samples != 0,
-                    "--icarus-samples": icarus_samples != SECOND_SAMPLES,
+                    "--icarus-samples": icarus_samples is not None,
                     "--netlist-samples": netlist_samples != NETLIST_SAMPLES,
                     "--data": data is not None,
                     "--scale": scale is not None,

@@ -24,8 +24,7 @@ from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.network_comparison import COMPARED_SAMPLES
 from sc_neurocore.fpga.build import BuildReport
 from sc_neurocore.fpga.energy import Activity, estimate_energy
-from sc_neurocore.hdl.manifest import MANIFEST
-from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST
+from sc_neurocore.hdl.manifest import MANIFEST, NEURON_MANIFEST
 from sc_neurocore.interop.importing import NIR_SUFFIX, read_nir
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription

@@ -14,9 +14,6 @@ from sc_neurocore.cli import options
 from sc_neurocore.cli.console import reporting
 from sc_neurocore.errors import CheckFailedError, ToolMissingError, UserError
 from sc_neurocore.folders import sole_writer
-from sc_neurocore.hdl.manifest import MANIFEST
-from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST
-from sc_neurocore.report.contents import SUMMARY_NAME
 from sc_neurocore.report.html import write_report
 from sc_neurocore.tools.doctor import examine
 
@@ -44,19 +41,21 @@ def doctor(as_json: options.Json = False) -> None:
 
 
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A folder that a demo wrote.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="What demo, train, sweep or compile wrote, with --out DIR."
+        ),
+    ],
     as_json: options.Json = False,
 ) -> None:
-    """Write RUN/report.html again from the summary and results that a demo left there."""
+    """Write DIR/report.html: all that is known of a training, a design, a neuron or a sweep.
+
+    What verify and build have left in a design's folder is part of it. One file, for any browser;
+    it needs no network. Run it again after the next command.
+    """
     with reporting(as_json) as shown:
-        compiled = any((run / name).exists() for name in (MANIFEST, NEURON_MANIFEST))
-        if compiled and not (run / SUMMARY_NAME).exists():
-            raise UserError(
-                f"{run} is what compile wrote, and no run: a report shows all stages of a demo. "
-                f"What is known of it stands in its certificate.json after verify, and in "
-                f"build/DEVICE/build.json after build"
-            )
-        path = write_report(run)
+        path = write_report(folder)
         shown.result({"report": path.as_posix()}, [("report", path.as_posix())])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sc_neurocore.array_types import Array
+from sc_neurocore.equation.noise import float_normal, float_uniform, float_word
 
 
 def _sigmoid(x: Array) -> Array:
@@ -54,6 +55,9 @@ class ArrayAlgebra:
         "cosh": np.cosh,
         "power": np.power,
         "select": np.where,
+        "noise_word": float_word,
+        "noise_normal": float_normal,
+        "noise_uniform": float_uniform,
     }
 
     def constant(self, value: float) -> Any:

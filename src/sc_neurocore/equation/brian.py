@@ -1,20 +1,25 @@
 """Neurons from Brian2's notation: a block of equations, threshold, reset, refractory time.
 
-What maps is read line by line; what does not is refused with its line: noise `xi`, `rand()`, shared
-and summed variables, events, logic in conditions. Brian2 is Stimberg, Brette and Goodman, Brian 2,
+What maps is read line by line; what does not is refused with its line: `rand()`, noise that is
+multiplied by what changes, shared and summed variables, events, logic in conditions. `xi` and what
+starts with `xi_` is white noise, a draw of deviation 1/sqrt(dt) in every step, so that Euler's step
+adds factor*sqrt(dt)*draw, as there. Brian2 is Stimberg, Brette and Goodman, Brian 2,
 an intuitive and efficient neural simulator, eLife 8, e47314, 2019.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from sc_neurocore.equation.affine import NotAffineError, affine
+from sc_neurocore.equation.expression import symbols
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.parser import NeuronReader
-from sc_neurocore.equation.syntax import Place
+from sc_neurocore.equation.syntax import Place, read_expression
+from sc_neurocore.equation.units import UNITS
 from sc_neurocore.errors import EquationError
 
 _LINE = re.compile(
@@ -23,7 +28,6 @@ _LINE = re.compile(
 )
 _RESET = re.compile(r"\s*(?P<name>\w+)\s*(?P<operator>[-+*/]?)=(?P<value>[^=].*)")
 _FOREIGN = {
-    "xi": "noise (xi)",
     "rand": "random numbers",
     "randn": "random numbers",
     "poisson": "random numbers",
@@ -35,6 +39,7 @@ _FOREIGN = {
     "not_refractory": "not_refractory",
 }
 _RENAMED = {"clip": "clamp"}
+_NOISE = re.compile(r"\bxi(?:_\w+)?\b")
 _FLAGS = {"unless refractory", "constant", "constant over dt", ""}
 
 Values = Mapping[str, "float | str"]
@@ -89,6 +94,8 @@ def from_brian2(
             raise Place(line, number).error(
                 f"{found['name']} has no value: give it in namespace=, or name it in inputs="
             )
+    for noise in _noises(parsed, {*namespace}, method):
+        reader.reader.read(f"noise {noise} = normal(0, 1/sqrt(dt))")
     for _, _, found in parsed:
         if found["state"]:
             reader.add(f"state {found['state']} = {initial.get(found['state'], 0)}")
@@ -99,7 +106,8 @@ def from_brian2(
     for number, _, found in parsed:
         if found["state"]:
             value = found["value"].strip()
-            reader.add(f"d{found['state']}/dt = {value} : {found['unit']}", number)
+            line = f"d{found['state']}/dt = {value} : {found['unit']}"
+            reader.add(line, number, has_noise=True)
             held += [found["state"]] * ("unless refractory" in (found["flags"] or ""))
     methods = {"exact": "exponential-euler", "exponential_euler": "exponential-euler",
                "linear": "exponential-euler", "euler": "euler"}  # fmt: skip
@@ -126,7 +134,13 @@ class _Reader:
     def __init__(self, name: str) -> None:
         self.reader = NeuronReader()
 
-    def add(self, line: str, number: int | None = None) -> None:
+    def add(self, line: str, number: int | None = None, *, has_noise: bool = False) -> None:
+        noise = _NOISE.search(line.split("=", 1)[-1])
+        if noise and not has_noise and noise[0] not in self.reader.parameters:
+            place = Place(line, number)
+            raise place.error(
+                f"noise ({noise[0]}) belongs into differential equations", line.index(noise[0])
+            )
         for foreign, what in _FOREIGN.items():
             found = re.search(rf"\b{foreign}\b", line.split("=", 1)[-1])
             if found and (foreign not in ("i", "N") or "(" not in line[found.end() :][:1]):
@@ -134,9 +148,7 @@ class _Reader:
                     continue
                 place = Place(line, number)
                 raise place.error(f"{what} has no counterpart here", line.index(found[0]))
-        for theirs, ours in _RENAMED.items():
-            line = re.sub(rf"\b{theirs}\s*\(", f"{ours}(", line)
-        self.reader.read(line, number)
+        self.reader.read(_renamed(line), number)
 
     def parse(self, line: str, number: int) -> re.Match[str]:
         place = Place(line, number)
@@ -149,6 +161,51 @@ class _Reader:
                 f"({found['flags']}) has no counterpart here", line.index(found["flags"])
             )
         return found
+
+
+def _noises(
+    parsed: list[tuple[int, str, re.Match[str]]], numbers: set[str], method: str
+) -> Iterator[str]:
+    """Yield the names of white noise, where equations have it as Brian2's Euler method takes it.
+
+    Args:
+        parsed: Number, text and parts of each line.
+        numbers: The names of what does not change.
+        method: The method that is asked for.
+    """
+    seen: dict[str, int] = {}
+    for number, line, found in parsed:
+        if not found["state"]:
+            continue
+        names = dict.fromkeys(_NOISE.findall(found["value"]))
+        for name in [name for name in names if name not in numbers]:
+            place = Place(line, number, line.index(name))
+            if method != "euler":
+                raise place.error(f"noise ({name}) needs method euler, not {method}")
+            if name == "xi" and name in seen:
+                raise place.error(
+                    "a second xi: name it xi_1 in both lines if it is the same noise, else xi_2"
+                )
+            value = _renamed(found["value"].strip())
+            try:
+                factor = affine(read_expression(value, place), name).slope
+            except NotAffineError:
+                raise place.error(f"{name} is to be a factor of a term, as in sigma*xi") from None
+            changing = sorted({*symbols(factor)} - numbers - {*UNITS, "dt"})
+            if changing:
+                raise place.error(
+                    f"noise ({name}) is multiplied by {changing[0]}, which may change: Euler's "
+                    f"method is for additive noise, and Brian2 refuses it too"
+                )
+            if name not in seen:
+                yield name
+            seen[name] = number
+
+
+def _renamed(text: str) -> str:
+    for theirs, ours in _RENAMED.items():
+        text = re.sub(rf"\b{theirs}\s*\(", f"{ours}(", text)
+    return text
 
 
 def _plain(line: str) -> str:

@@ -44,6 +44,9 @@ ADJOINTS: Mapping[str, tuple[Expression, ...]] = {
         "cos": ("-(g*sin(a))",),
         "cosh": ("g*(0.5*(exp(a) - exp(-a)))",),
         "power": ("g*(b*power(a, b - 1))", "g*(y*log(a))"),
+        "noise_word": ("0", "0"),
+        "noise_normal": ("0",),
+        "noise_uniform": ("0",),
     }.items()
 }
 """What each operand gets of the gradient g towards the result y of an operator on a and b."""

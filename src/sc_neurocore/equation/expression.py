@@ -63,9 +63,13 @@ OPERATORS: Mapping[str, Operator] = {
     "cosh": Operator(1, "call", CALL),
     "power": Operator(2, "call", CALL),
     "select": Operator(3, "call", CALL),
+    "noise_word": Operator(2, "call", CALL),
+    "noise_normal": Operator(1, "call", CALL),
+    "noise_uniform": Operator(1, "call", CALL),
 }
 """The language. `select(c, a, b)` is a where the condition c holds, otherwise b; `exprel(x)` is
-(exp(x) - 1)/x, and 1 at 0; `power(x, p)` is x**p."""
+(exp(x) - 1)/x, and 1 at 0; `power(x, p)` is x**p. What starts with `noise` is of `equation.noise`,
+and only what a `noise` line becomes."""
 
 FUNCTIONS = tuple(name for name, operator in OPERATORS.items() if operator.notation == "call")
 

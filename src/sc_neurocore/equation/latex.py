@@ -33,6 +33,9 @@ _FUNCTION = {
     "sin": r"\sin",
     "cos": r"\cos",
     "cosh": r"\cosh",
+    "noise_word": r"\operatorname{next}",
+    "noise_normal": r"\operatorname{normal}",
+    "noise_uniform": r"\operatorname{uniform}",
 }
 
 

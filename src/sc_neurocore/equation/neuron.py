@@ -23,6 +23,7 @@ from sc_neurocore.equation.expression import (
     is_condition,
     symbols,
 )
+from sc_neurocore.equation.sources import check_sources, check_start, find_sources
 from sc_neurocore.equation.text import format_expression, format_neuron, format_number
 from sc_neurocore.errors import EquationError
 
@@ -198,6 +199,23 @@ class Neuron:
         """The names of all inputs."""
         return (self.input, *self.more_inputs)
 
+    @property
+    def sources(self) -> dict[str, str]:
+        """Of each source of noise, the state that holds its word, and the parameter of its start.
+
+        A `noise` line makes both; see `equation.noise`.
+        """
+        lines = [line for line in self.update if not line.is_local]
+        return find_sources((line.target, line.value) for line in lines)
+
+    def need_no_noise(self, what: str) -> None:
+        """Raise `EquationError` if there is a source of noise, for what has none."""
+        if self.sources:
+            raise EquationError(
+                f"{self.name} has a source of noise ({_listed(self.sources)}), and {what} has "
+                f"none: train without it, then give the network's description the noisy equation"
+            )
+
     def need_one_input(self, what: str) -> None:
         """Raise `EquationError` if there are several inputs, for what has but one current."""
         if self.more_inputs:
@@ -213,12 +231,13 @@ class Neuron:
         Raises:
             EquationError: If there are several states and none is called v.
         """
-        if "v" not in self.states and len(self.states) > 1:
+        states = [name for name in self.states if name not in self.sources] or [*self.states]
+        if "v" not in states and len(states) > 1:
             raise EquationError(
-                f"{self.name} has the states {_listed(self.states)}: call the membrane 'v', so "
+                f"{self.name} has the states {_listed(states)}: call the membrane 'v', so "
                 f"that a network knows which state to read out"
             )
-        return "v" if "v" in self.states else next(iter(self.states))
+        return "v" if "v" in states else states[0]
 
     def with_reset(self, kind: ResetKind) -> Neuron:
         """Return the neuron with another reset.
@@ -268,6 +287,8 @@ class Neuron:
         for name, value in values.items():
             self.parameters[name].check(name, value)
             resolved[name] = value
+        for name in self.sources.values():
+            check_start(name, resolved[name])
         return resolved
 
 
@@ -307,6 +328,12 @@ def _check(neuron: Neuron) -> None:
     for name, parameter in neuron.parameters.items():
         parameter.check(name, parameter.default)
 
+    sources = neuron.sources
+    for name in sources.values():
+        if name in neuron.parameters:
+            check_start(name, neuron.parameters[name].default)
+    lines = [(line.target, line.value) for line in (*neuron.update, *neuron.reset, *neuron.after)]
+    check_sources(sources, [*lines, ("spike", neuron.spike)], neuron.states)
     known = set(declared)
     for line in neuron.update:
         _check_line(neuron, line, known, locals_allowed=True)

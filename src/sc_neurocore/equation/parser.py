@@ -32,6 +32,8 @@ from sc_neurocore.equation.neuron import (
     Parameter,
     reserved,
 )
+from sc_neurocore.equation.noise import PERIOD
+from sc_neurocore.equation.noise_line import Noise
 from sc_neurocore.equation.ode import METHODS, TIME_STEP, Equation, Method, discretise, together
 from sc_neurocore.equation.refractory import REFRACTORY, Refractory
 from sc_neurocore.equation.syntax import (
@@ -111,12 +113,15 @@ def parse_neuron(text: str) -> Neuron:
         input g_e, g_i
         function minf(v) = 1/(1 + exp(-(v + 20)/15)) in [-90, 60]
         local i_Na = g_Na*minf(v)*(v - E_Na)
+        noise xi = normal(0, sigma/sqrt(dt))
         refractory t_ref holds v
 
     `local` is short for `update local`. A `function` has one argument; beyond its range, if it has
-    one, it stays as it is at the ends. While a neuron is `refractory`, for a time or `while` a
-    condition holds, it does not fire, and the states that this `holds` keep their values. A `t`
-    that nobody declares is the time since the start, in the unit of dt.
+    one, it stays as it is at the ends. A `noise` is a new draw in every step, the same in floats
+    and in integers; `seed 3` behind it starts another one (see `equation.noise`). While a neuron is
+    `refractory`, for a time or `while` a condition holds, it does not fire, and the states that
+    this `holds` keep their values. A `t` that nobody declares is the time since the start, in the
+    unit of dt.
 
     Numbers may have units, such as `parameter C = 281*pF`, and lines may end in one, as in
     `dv/dt = … : volt`. Units are checked, then taken out (see `equation.units`).
@@ -165,6 +170,7 @@ class NeuronReader:
         self.definitions: dict[str, Expression] = {}
         self.functions: dict[str, Function] = {}
         self.refractory: Refractory | None = None
+        self._seeds: set[int] = set()  # of sources of noise
         self._dimensions: dict[str, Dimensions | None] = {}
         self._has_units = False
         self._read_as_units: set[str] = set()
@@ -212,6 +218,8 @@ class NeuronReader:
             self._check_size(size, place)
         elif keyword == "function":
             self._read_function(rest, place)
+        elif keyword == "noise":
+            self._read_noise(rest, place, unit)
         elif keyword == "refractory" and self.refractory is None:
             self._read_refractory(rest, place)
         elif keyword == "local":
@@ -239,8 +247,8 @@ class NeuronReader:
             self._spike = _Line(place, condition)
         else:
             known = (
-                "neuron, state, parameter, input, function, local, update, dv/dt, method, spike, "
-                "reset, after, refractory"
+                "neuron, state, parameter, input, function, noise, local, update, dv/dt, method, "
+                "spike, reset, after, refractory"
             )
             once = ("neuron", "spike", "input", "refractory")
             twice = " (already given above)" if keyword in once else ""
@@ -334,6 +342,40 @@ class NeuronReader:
         self._read_as_units |= ({*symbols(body)} - {argument}) & self.unit_names
         # The argument hides what else has its name.
         self.functions[name] = Function(argument, body, *bounds)
+
+    def _read_noise(self, text: str, place: Place, unit: Dimensions | None) -> None:
+        free = next(seed for seed in range(MAXIMUM_LINES) if seed not in self._seeds)
+        noise = Noise.read(text, place, free)
+        name = _name(noise.name, place)
+        declared = {*self.states, *self.parameters, *self.definitions, *self.inputs}
+        for taken in declared & {name, noise.word, noise.start}:
+            raise place.error(
+                f"the name {taken!r} is taken: {name} makes {noise.word} and {noise.start}"
+            )
+        if noise.seed in self._seeds:
+            raise place.error(f"a second source with seed {noise.seed} would have the same draws")
+        unknown = sorted(noise.names - {*self.parameters, *self.definitions, *self.unit_names})
+        if unknown:
+            raise place.error(
+                f"{unknown[0]!r} is no parameter above: the draws of a source have a mean and a "
+                f"deviation that stay; write what changes where {name} is used"
+            )
+        self.states[noise.word] = 0.0
+        self.parameters[noise.start] = Parameter(float(noise.first_word), 0.0, PERIOD + 1.0)
+        self._dimensions |= {noise.word: NONE, noise.start: NONE}
+        # Draws come first in a step, so that every line sees them.
+        at, made = 2 * len(self._seeds), 2
+        self._given = {
+            (keyword, index + made * (keyword == "update" and index >= at)): given
+            for (keyword, index), given in self._given.items()
+        }
+        if unit is not None:
+            self._given["update", at + 1] = unit
+        self._lines["update"][at:at] = [
+            _Line(place, Assignment(noise.word, noise.next)),
+            _Line(place, Assignment(name, noise.draw, is_local=True)),
+        ]
+        self._seeds.add(noise.seed)
 
     def _read_refractory(self, text: str, place: Place) -> None:
         found = _REFRACTORY.fullmatch(text)

@@ -89,13 +89,13 @@ class _Plan:
 
     @property
     def formats(self) -> FixedPoint:
-        state = self.form(self.states[0])
+        state = self.form(self.states[0] if self.states else _CURRENT)
         own = {name: self.form(name) for name in self.largest if name != _CURRENT}
         return FixedPoint(
             state,
             constant_fraction_bits=self.constant_bits,
             table_bits=self.table_bits,
-            own=tuple((name, form) for name, form in own.items() if name != self.states[0]),
+            own=tuple((name, form) for name, form in own.items() if name not in self.states[:1]),
             own_current=self.form(_CURRENT),
             ranges=self.ranges,
         )
@@ -157,14 +157,18 @@ class _Search:
         self._tried: dict[str, Tried] = {}
         # Counters, such as that of a refractory time.
         traces = {**self._floats.states, **self._floats.locals}
-        self._whole = [name for name, trace in traces.items() if _is_whole(trace[:, self._finite])]
+        self._whole = [
+            name
+            for name, trace in traces.items()
+            if name not in neuron.sources and _is_whole(trace[:, self._finite])
+        ]
         self._left = 0
 
     def chosen(self) -> Chosen:
         plan = self._with_tables(self._first())
         program = self._program(plan)
         # Locals that are only parts of tables have no format.
-        kept = {*self._neuron.states, *(store.target for store in program.stores), _CURRENT}
+        kept = {*plan.states, *(store.target for store in program.stores), _CURRENT}
         largest = {name: value for name, value in plan.largest.items() if name in kept}
         plan = replace(plan, largest=largest)
         # A run takes as long as the program is; large ones are tried fewer times.
@@ -179,7 +183,8 @@ class _Search:
         """Return what is known before anything is tried."""
         neuron, floats, finite = self._neuron, self._floats, self._finite
         largest = {}
-        for name in floats.most:
+        words = neuron.sources  # of noise, whose format is given
+        for name in [name for name in floats.most if name not in words]:
             ends = [floats.least[name][finite], floats.most[name][finite]]
             largest[name] = max(float(np.abs(end).max()) for end in ends)
         for line in (*neuron.reset, *neuron.after):
@@ -192,7 +197,8 @@ class _Search:
                     f"{_STATE_BITS} bits is wide enough: use larger units"
                 )
         names = dict.fromkeys(largest, _FIRST_GUESS)
-        return _Plan(tuple(neuron.states), largest, self._modes, names)
+        states = tuple(name for name in neuron.states if name not in words)
+        return _Plan(states, largest, self._modes, names)
 
     def _program(self, plan: _Plan) -> NeuronProgram:
         return lower(self._neuron, plan.formats, self._parameters)
@@ -300,7 +306,7 @@ class _Search:
                 spike_agreement=found.spike_agreement,
                 mean_state_error=found.mean_state_error,
                 is_enough=self._target.met_by(found.spike_agreement, found.mean_state_error)
-                and _is_sound(program),
+                and is_sound(program),
                 width=plan.width,
                 luts=luts(program.program),
             )
@@ -347,7 +353,7 @@ class _Search:
         return plan
 
 
-def _is_sound(program: NeuronProgram) -> bool:
+def is_sound(program: NeuronProgram) -> bool:
     """Return whether constants and tables are as close as judges of them want."""
     for each in program.constants:
         became = abs(each.integer) * 2.0**-each.fraction_bits

@@ -37,6 +37,9 @@ class _Text:
     def __rshift__(self, other: _Text) -> _Text:
         return _Text(f"({self.text} >> {other.text})")
 
+    def __xor__(self, other: _Text) -> _Text:
+        return _Text(f"({self.text} ^ {other.text})")
+
     def __neg__(self) -> _Text:
         return _Text(f"(-{self.text})")
 

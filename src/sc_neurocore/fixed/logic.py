@@ -12,7 +12,8 @@ import math
 from sc_neurocore.fixed.program import Node, Program
 
 _PER_BIT = {"+": 1.0, "-": 1.0, "neg": 1.0, "abs": 1.5, "min": 1.5, "max": 1.5, "clamp": 1.3,
-            "select": 0.7, ">=": 0.6, ">": 0.6, "<=": 0.6, "<": 0.6}  # fmt: skip
+            "select": 0.7, ">=": 0.6, ">": 0.6, "<=": 0.6, "<": 0.6,
+            "^": 0.5}  # fmt: skip
 _MULTIPLIER = (18, 18)
 _ENTRIES = 16.0
 

@@ -18,7 +18,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 
@@ -32,9 +32,11 @@ from sc_neurocore.equation.expression import (
     substituted,
 )
 from sc_neurocore.equation.neuron import Neuron
+from sc_neurocore.equation.noise import NEXT_WORD, NOISE_OPERATORS
 from sc_neurocore.equation.step import step
 from sc_neurocore.errors import EquationError
 from sc_neurocore.fixed.adders import adders, multiplied
+from sc_neurocore.fixed.noise import drawn, stepped, with_words
 from sc_neurocore.fixed.program import LookupTable, Port, Program, ProgramBuilder
 from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.tables import ARGUMENT, EXTRA_ARGUMENT_BITS, PiecewiseLinear, tabulate
@@ -48,7 +50,7 @@ MAXIMUM_CONSTANT = 2.0**31
 FUNCTIONS = tuple(
     name
     for name, operator in OPERATORS.items()
-    if operator.notation == "call" and name not in ("abs", "min", "max", "select")
+    if operator.notation == "call" and name not in ("abs", "min", "max", "select", *NOISE_OPERATORS)
 )
 """What becomes a table."""
 
@@ -61,6 +63,7 @@ class ParameterPort:
 
     name: str
     width: int
+    signed: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -325,11 +328,22 @@ class _Lowering:
             found = self._aligned(operator, (chosen, otherwise), lead=(condition.node,))
         elif operator == "*":
             found = self._product(operands)
+        elif operator in NOISE_OPERATORS:
+            found = self._draw(operator, operands)
         elif operator in ("+", "-", "neg", "abs", "min", "max", ">=", ">", "<=", "<"):
             found = self._aligned(operator, operands)
         else:
             raise self._error(f"{operator} is not available in integers")
         return replace(found, expression=expression)
+
+    def _draw(self, operator: str, operands: tuple[_Value, ...]) -> _Fixed:
+        """Return a source's next word, or the draw that is made of one."""
+        word, *start = (self._fixed(operand) for operand in operands)
+        if operator != NEXT_WORD:
+            return _Fixed(*drawn(self.builder, operator, word.node))
+        bits = start[0].fraction_bits
+        whole = self.builder.apply(">>", start[0].node, amount=bits)
+        return _Fixed(stepped(self.builder, word.node, whole))
 
     def _product(self, operands: tuple[_Value, ...]) -> _Fixed:
         a, b = (self._fixed(operand, multiplies=True) for operand in operands)
@@ -566,6 +580,7 @@ def lower(
                 f"{neuron.name}: the name {name!r} is taken by the ports of the integer model: "
                 f"rename it"
             )
+    formats = with_words(formats, neuron)
     for name, value in neuron.states.items():
         form = formats.of(name)
         if abs(value - form.to_float(form.quantize(value))) >= 1:

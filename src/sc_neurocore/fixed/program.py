@@ -122,11 +122,13 @@ INTERVALS: Mapping[str, Callable[..., Interval]] = {
     "low": lambda _, amount: (0, (1 << amount) - 1),
     "wrap": lambda _, amount: (-(1 << (amount - 1)), (1 << (amount - 1)) - 1),
     "select": lambda _c, a, b, _: (min(a[0], b[0]), max(a[1], b[1])),
+    "^": lambda a, b, _: (0, (1 << max(a[1], b[1]).bit_length()) - 1),
     **dict.fromkeys(COMPARISONS, lambda _a, _b, _: (0, 1)),
 }
 """For each operator, the interval of the result from those of the operands and the amount.
 
-`low` keeps the low bits as an unsigned number, `wrap` as a number in two's complement.
+`low` keeps the low bits as an unsigned number, `wrap` as a number in two's complement. `^` has a
+one in each bit in which two numbers differ, neither of which is negative.
 """
 
 _OF_ONE = ("neg", "abs", "<<", ">>")

@@ -110,6 +110,8 @@ class Analysis:
                 assert node.table is not None
                 entries = node.table.entries[max(a.low, 0) : a.high + 1] or node.table.entries
                 return self._source(index, min(entries), max(entries))
+            case "^", [a, b]:
+                return self._source(index, *INTERVALS["^"](a.bounds, b.bounds, 0))
             case ("min" | "max" | "abs") as operator, [a, *others]:
                 return self._chosen(index, operator, a, others)
             case "select", [condition, a, b]:

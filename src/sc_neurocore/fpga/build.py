@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from sc_neurocore.hdl.design import Design
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.tools.devices import find_device
 from sc_neurocore.tools.programs import version
-from sc_neurocore.verify.standing import standing
+from sc_neurocore.verify.standing import Certified, standing
 
 BUILDS, BUILD_REPORT = "build", "build.json"
 LEAST_MHZ, MOST_MHZ = 0.001, 10_000.0
@@ -153,18 +154,22 @@ def build(
             choices.schedule,
             **choices.engine_options,
         )
-    with sole_writer(design.home, "build"):
-        report, files = _build(
-            sources, device, design.home, frequency_mhz, seed, few_pins, progress
-        )
+
+    def completed(report: BuildReport) -> BuildReport:
         design.check_unchanged("build")
-        report = replace(
+        return replace(
             report,
             edited=design.edited or (),
             verification=standing(design).line,
             design=design.hashes,
         )
-        _keep(report, files, design.home)
+
+    return build_sources(
+        sources, design.home, device, frequency_mhz, seed, few_pins, progress, completed
+    )
+
+
+def _as_it_is(report: BuildReport) -> BuildReport:
     return report
 
 
@@ -176,8 +181,9 @@ def build_sources(
     seed: int = 1,
     few_pins: bool = False,
     progress: ProgressCallback = ignore_progress,
+    completed: Callable[[BuildReport], BuildReport] = _as_it_is,
 ) -> BuildReport:
-    """Build Verilog that is no design of ours.
+    """Build Verilog, whatever it is of.
 
     Args:
         sources: What is built.
@@ -187,18 +193,21 @@ def build_sources(
         seed: As `build` takes it.
         few_pins: As `build` takes it.
         progress: As `build` takes it.
+        completed: Adds to the report what is known of the sources, or raises an error if they are
+            not in the folder any more: called when all is done and nothing is written yet.
 
     Raises:
         ScNeurocoreError: As `build` does.
     """
     with sole_writer(directory, "build"):
         report, files = _build(sources, device, directory, frequency_mhz, seed, few_pins, progress)
+        report = completed(report)
         _keep(report, files, directory)
     return report
 
 
-def check_build(design: Design, device: str) -> str:
-    """Say whether what lies in build/DEVICE was made of this design, in a line.
+def check_build(design: Certified, device: str) -> str:
+    """Say whether what lies in build/DEVICE was made of this design or neuron, in a line.
 
     Returns:
         Nothing if it was, and no file of it was changed since.

@@ -118,7 +118,13 @@ def check_constraints(content: bytes, where: Path) -> None:
 
 
 def _is_plain_xdc(line: str) -> bool:
-    rest = _INDEX.sub("", line.rstrip("\r"))
-    is_plain = _CONSTRAINT.fullmatch(rest) and rest.count("[") == len(_QUERY.findall(rest))
+    line = line.removesuffix("\r")
+    # To Tcl a carriage return ends a line too, and the command behind it, even behind a comment.
+    if not line.replace("\t", " ").isprintable():
+        return False
+    rest = _INDEX.sub("", line)
+    is_plain = _CONSTRAINT.fullmatch(rest) and rest.count("[") == len(
+        _QUERY.findall(rest)
+    ) == rest.count("]")
     is_whole = line.count("{") == line.count("}") and not line.rstrip().endswith("\\")
-    return is_whole and bool(is_plain or _COMMENT.fullmatch(rest))
+    return is_whole and bool(is_plain or _COMMENT.fullmatch(line))

@@ -16,9 +16,10 @@ from sc_neurocore.fpga.build import BuildReport, build_sources
 from sc_neurocore.fpga.pins import Port, read_ports
 from sc_neurocore.fpga.sources import Sources
 from sc_neurocore.hdl.equation_compiler import NeuronVerilog
-from sc_neurocore.hdl.neuron_folder import load_neuron
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.tools.devices import Device, find_device
+from sc_neurocore.verify.neuron_opening import check_unchanged, open_neuron
+from sc_neurocore.verify.standing import standing
 
 _OWN = ("clk", "reset", "enable")
 
@@ -105,18 +106,38 @@ def build_neuron(
     progress: ProgressCallback = ignore_progress,
     *,
     allow_edited: bool = False,
+    verified: bool = False,
 ) -> BuildReport:
     """Build a compiled neuron into build/DEVICE/ of its folder.
 
+    Args:
+        directory: What `compile_neuron` wrote.
+        device: A device's key, such as "hx8k".
+        frequency_mhz: The clock to aim at.
+        progress: Called when a step begins and when all are done.
+        allow_edited: Whether files may differ from what the equations give.
+        verified: Whether to build only what has a certificate that holds, of these files.
+
     Raises:
-        CheckFailedError: If a module was edited and that is not allowed, or it does not fit.
+        CheckFailedError: If a module was edited and that is not allowed, or changed meanwhile, it
+            is not verified and was to be, or it does not fit.
         ScNeurocoreError: As `fpga.build.build` does.
     """
-    compiled = load_neuron(directory)
-    if compiled.edited and not allow_edited:
-        raise CheckFailedError(
-            f"{directory}: edited by hand: {', '.join(compiled.edited)}; compile again, or say "
-            f"--allow-edited"
+    compiled = open_neuron(directory, allow_edited=allow_edited)
+    known = standing(compiled)
+    if verified and known.status != "verified":
+        raise CheckFailedError(f"{directory}: {known.line}; --verified was asked for")
+
+    def completed(report: BuildReport) -> BuildReport:
+        check_unchanged(compiled, "build")
+        return replace(
+            report,
+            edited=compiled.edited,
+            verification=standing(compiled).line,
+            design=compiled.hashes,
         )
+
     sources = sources_of_neuron(compiled.verilog, find_device(device))
-    return build_sources(sources, directory, device, frequency_mhz, progress=progress)
+    return build_sources(
+        sources, directory, device, frequency_mhz, progress=progress, completed=completed
+    )

@@ -35,6 +35,7 @@ BENCH_MODULES = (
     "small",
     "small_reference",
     "windows",
+    "tokens",
 )
 """Modules that are put around the top to simulate it and to prove its claims."""
 
@@ -46,6 +47,7 @@ class Field:
     name: str
     high: int
     low: int
+    signed: bool = True
 
     @property
     def width(self) -> int:
@@ -230,10 +232,16 @@ def engine_files(*folder: str) -> dict[str, bytes]:
 
 
 def top_name(name: str, taken: set[str]) -> str:
-    """Return the network's name, or one made from it where Verilog or another module has it."""
+    """Return the network's name, or one made from it where Verilog or another module has it.
+
+    Upper and lower case count as the same: there are systems where their files are the same.
+    Names without lower-case letters are those of devices' cells; board_… those of boards' modules.
+    """
     tables = ("layers", "windows", "weights")
-    modules = {name, *(f"{name}_{part}" for part in tables)}
-    return f"network_{name}" if name.lower() in KEYWORDS or modules & taken else name
+    modules = {each.lower() for each in (name, *(f"{name}_{part}" for part in tables))}
+    taken = {each.lower() for each in taken}
+    is_of_others = name == name.upper() or name.lower().startswith("board_")
+    return f"network_{name}" if is_of_others or modules & (KEYWORDS | taken) else name
 
 
 def pack(ports: Iterable[Any]) -> list[Field]:
@@ -241,7 +249,7 @@ def pack(ports: Iterable[Any]) -> list[Field]:
     fields: list[Field] = []
     low = 0
     for port in ports:
-        fields.append(Field(port.name, low + port.width - 1, low))
+        fields.append(Field(port.name, low + port.width - 1, low, port.signed))
         low += port.width
     return fields
 

@@ -215,8 +215,7 @@ def render_design(
         current_format=str(network.fixed_point.current),
         numerics=judge_network(network, description),
         states=tuple(
-            tuple(TraceField(name=each.name, high=each.high, low=each.low) for each in layer)
-            for layer in accelerator.states
+            tuple(TraceField(**vars(each)) for each in layer) for layer in accelerator.states
         ),
         files=tuple(_entry(name, roles[name], contents[name]) for name in roles),
     )

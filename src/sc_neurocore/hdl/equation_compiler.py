@@ -74,7 +74,7 @@ def compile_equations(
 def default_name(program: NeuronProgram) -> str:
     """Return the module name made from the neuron and the format, such as `lif_q8_8`."""
     form = str(program.fixed_point.state).lower()
-    if program.fixed_point.own:
+    if {name for name, _ in program.fixed_point.own} - {*program.neuron.sources}:
         form = "mixed"
     return f"{program.neuron.name.lower()}_{form.replace('.', '_').replace(':', '_')}"
 

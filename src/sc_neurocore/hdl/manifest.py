@@ -7,6 +7,7 @@ choices, and proofs take them from the emitted files.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -20,6 +21,8 @@ from sc_neurocore.hdl.geometry import EngineOptions, Schedule
 from sc_neurocore.hdl.names import check_identifier
 
 MANIFEST = "design.json"
+NEURON_MANIFEST = "neuron.json"
+"""What a folder has in place of design.json that holds a single neuron."""
 SCHEMA: Literal[1] = 1
 _MAXIMUM_BYTES = 1 << 20
 _MAXIMUM_FILES = 1000
@@ -139,6 +142,7 @@ class TraceField(_Part):
     name: str
     high: int
     low: int
+    signed: bool = True
 
 
 class Manifest(_Part):
@@ -212,6 +216,22 @@ def parse_manifest(content: bytes, where: Path) -> Manifest:
     return manifest
 
 
+def check_kind(directory: Path) -> None:
+    """Refuse a folder that is both a design and a neuron.
+
+    One command would speak of the one, and the next of the other: a certificate of a neuron would
+    read like one of the network.
+
+    Raises:
+        UserError: If it has both manifests.
+    """
+    if all(os.path.lexists(directory / name) for name in (MANIFEST, NEURON_MANIFEST)):
+        raise UserError(
+            f"{directory} has a {MANIFEST} and a {NEURON_MANIFEST}: expected one of them; compile "
+            f"into another folder, or remove the one that is not meant"
+        )
+
+
 def read_manifest(directory: Path) -> tuple[Manifest, bytes]:
     """Read a folder's design.json.
 
@@ -219,8 +239,9 @@ def read_manifest(directory: Path) -> tuple[Manifest, bytes]:
         What it says, and its bytes.
 
     Raises:
-        UserError: If there is none, or it is damaged.
+        UserError: If there is none, it is damaged, or there is that of a neuron, too.
     """
+    check_kind(directory)
     content = read_inside(directory, MANIFEST, _MAXIMUM_BYTES)
     if content is None:
         raise UserError(

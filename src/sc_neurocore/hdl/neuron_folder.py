@@ -20,9 +20,8 @@ from sc_neurocore.fixed.numerics import Numerics, check_kinds, refuse
 from sc_neurocore.fixed.qformat import LEAST_CONSTANT_BITS, FixedPoint, QFormat
 from sc_neurocore.folders import read_together, replace_files, sole_writer, written_files
 from sc_neurocore.hdl.equation_compiler import NeuronVerilog, emit_neuron
-from sc_neurocore.hdl.manifest import Identifier
+from sc_neurocore.hdl.manifest import NEURON_MANIFEST, Identifier, check_kind
 
-NEURON_MANIFEST = "neuron.json"
 _MAXIMUM_BYTES = 1 << 24
 
 
@@ -56,6 +55,7 @@ class CompiledNeuron:
         numerics: What the equation's numbers became.
         contents: The content of every file by its name.
         edited: The files that are not what this version makes of the equations.
+        home: The folder.
     """
 
     verilog: NeuronVerilog
@@ -63,6 +63,7 @@ class CompiledNeuron:
     numerics: Numerics
     contents: Mapping[str, bytes]
     edited: tuple[str, ...]
+    home: Path
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -101,20 +102,22 @@ def compile_neuron(
     verilog, contents = _render(program, pipeline, numerics, tuple(sorted(set(allow))))
     with sole_writer(directory, "compile"):
         replace_files(directory, contents, remove=written_files(directory))
-    return CompiledNeuron(verilog, program, numerics, contents, ())
+    return CompiledNeuron(verilog, program, numerics, contents, (), directory)
 
 
 def load_neuron(directory: Path) -> CompiledNeuron:
     """Read a neuron's folder back, each file once, and all of one compilation.
 
     Raises:
-        UserError: If neuron.json is missing or damaged, or a module is missing.
+        UserError: If neuron.json is missing or damaged, a module is missing, or there is a design
+            in the folder, too.
     """
     return read_together(directory, lambda: _load_neuron(directory))
 
 
 def _load_neuron(directory: Path) -> CompiledNeuron:
     path = directory / NEURON_MANIFEST
+    check_kind(directory)
     content = read_inside(directory, NEURON_MANIFEST, _MAXIMUM_BYTES)
     if content is None:
         raise UserError(f"{path} is missing: compile the equations first")
@@ -146,6 +149,7 @@ def _load_neuron(directory: Path) -> CompiledNeuron:
         numerics,
         contents,
         tuple(each for each in expected if contents[each] != expected[each]),
+        directory,
     )
 
 

@@ -22,6 +22,7 @@ _WORDS = {
     "max": "larger",
     "<<": "aligned",
     ">>": "rounded",
+    "^": "mixed",
     "clamp": "saturated",
     "low": "low_bits",
     "wrap": "wrapped",

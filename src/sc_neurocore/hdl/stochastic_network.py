@@ -277,6 +277,6 @@ def _fields(ports: Iterable[Port | ParameterPort]) -> tuple[Field, ...]:
     fields: list[Field] = []
     low = 0
     for port in reversed(list(ports)):
-        fields.append(Field(port.name, low + port.width - 1, low))
+        fields.append(Field(port.name, low + port.width - 1, low, port.signed))
         low += port.width
     return tuple(reversed(fields))

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore.array_types import Array
 from sc_neurocore.errors import DataError
 from sc_neurocore.kernels.reference_neurons import Neurons
+from sc_neurocore.kernels.threads import one_blas_thread
 from sc_neurocore.network.description import InputEncoding, spikes_that_suffice
 from sc_neurocore.network.layers import Runner, WithMemory
 from sc_neurocore.progress import Progress, ProgressCallback
@@ -96,7 +97,8 @@ class Chain:
     def run(self, inputs: ArrayLike, task: str, progress: ProgressCallback) -> NetworkRun:
         """Run samples in slices, so that memory grows only with what is returned.
 
-        Layers before the first one with a memory are computed once where the input is static.
+        Layers before the first one with a memory are computed once where the input is static. All
+        of it is on one thread (`kernels.threads`).
 
         Args:
             inputs: Integers in the encoding: (batch, *shape) where it is static, else
@@ -109,6 +111,10 @@ class Chain:
         """
         given = np.asarray(inputs)
         self.check(self.encoding, given, self.steps)
+        with one_blas_thread():
+            return self._run_slices(given, task, progress)
+
+    def _run_slices(self, given: Array, task: str, progress: ProgressCallback) -> NetworkRun:
         batch_axis = 0 if self.encoding.kind == "static" else 1
         samples = given.shape[batch_axis]
         size = max(1, _VALUES_AT_WORK // self.values_at_work)

@@ -18,6 +18,7 @@ from torch import Tensor
 from sc_neurocore.kernels import numba_emitter, numba_runtime
 from sc_neurocore.kernels.derive import Scan
 from sc_neurocore.kernels.numba_templates import NUMBERS
+from sc_neurocore.kernels.threads import thread_count
 
 _CHUNKS = 64
 """At most so many partial sums per parameter, whatever the number of threads."""
@@ -223,7 +224,7 @@ class Call:
         self.add(tensor, (*tensor.shape[:2], self.layout.neurons))
 
     def run(self, direction: str, places: Sequence[Sequence[int]]) -> None:
-        """Run the kernel over all chunks, on as many threads as PyTorch uses."""
+        """Run the kernel over all chunks, on as many threads as `thread_count` says."""
         layout = self.layout
         work = layout.sequence[0] * layout.neurons
         if not work:
@@ -231,7 +232,7 @@ class Call:
         traced, summed = places
         numbers = array("q", (*layout.numbers, *traced, *summed, *layout.offsets, *self.numbers))
         stored = str(layout.stored).removeprefix("torch.")
-        threads = torch.get_num_threads() if work >= _SERIAL else 1
+        threads = thread_count() if work >= _SERIAL else 1
         numba_runtime.run_on_threads(
             _entry(layout.plan.key, direction, stored),
             numbers.buffer_info()[0],

@@ -30,6 +30,9 @@ from sc_neurocore.files import (
     read_private,
     write_atomically,
 )
+from sc_neurocore.kernels.threads import usable_cores
+
+_SETTINGS_FILE = ".numba_config.yaml"
 
 _loading = threading.Lock()
 _listeners: list[Callable[[str], None]] = []
@@ -45,6 +48,29 @@ def telling(listener: Callable[[str], None]) -> Iterator[None]:
         _listeners.remove(listener)
 
 
+def say_compiling(name: str) -> None:
+    """Tell the listeners that a module is compiled now, which takes some seconds."""
+    for listener in tuple(_listeners):
+        listener(name)
+
+
+def check_settings() -> None:
+    """Refuse to compile where a file in the current folder would have its say.
+
+    Numba reads its settings from there, among them the folder from which it takes compiled code;
+    and the current folder may be one that somebody sent.
+
+    Raises:
+        UserError: If there is such a file.
+    """
+    path = Path(_SETTINGS_FILE).absolute()
+    if os.path.lexists(path):
+        raise UserError(
+            f"{path}: Numba would take settings from it, such as where compiled code lies that it "
+            f"runs: start in another folder, or remove it and set variables NUMBA_... instead"
+        )
+
+
 def load(name: str, text: str) -> ModuleType:
     """Write a generated module, unless it is there, and execute it.
 
@@ -53,8 +79,10 @@ def load(name: str, text: str) -> ModuleType:
         text: The whole source.
 
     Raises:
-        UserError: If the folder cannot be written, or belongs to another user.
+        UserError: If the folder cannot be written or belongs to another user, or as
+            `check_settings` does.
     """
+    check_settings()
     digest = hashlib.sha256(f"{version('numba')}\n{text}".encode()).hexdigest()[:16]
     module_name = f"{name}_{digest}"
     path = cache_folder("kernels") / f"{module_name}.py"
@@ -74,8 +102,7 @@ def load(name: str, text: str) -> ModuleType:
                 f"{CACHE_VARIABLE} to a folder that can be written, or use backend='eager'"
             ) from None
         if _listeners and not list((path.parent / "__pycache__").glob(f"{module_name}.*.nbi")):
-            for listener in tuple(_listeners):
-                listener(name)
+            say_compiling(name)
         module = ModuleType(module_name)
         module.__file__ = str(path)
         sys.modules[module_name] = module
@@ -141,4 +168,4 @@ def _team_of_torch() -> Any:
 @cache
 def _workers(process: int) -> ThreadPoolExecutor:
     # Threads do not survive a fork, so each process has its own.
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="sc_neurocore")
+    return ThreadPoolExecutor(usable_cores(), thread_name_prefix="sc_neurocore")

@@ -19,6 +19,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from sc_neurocore.network import layers as _layers
 from sc_neurocore.network.layers import *  # noqa: F403  # they are part of the description
 from sc_neurocore.network.layers import BaseLayer, Connection, Join, Layer, Population
+from sc_neurocore.network.noise import with_starts
 from sc_neurocore.network.paths import check_join, hands_on
 from sc_neurocore.network.schema import (
     MAXIMUM_AXES,
@@ -167,6 +168,8 @@ class NetworkDescription(Model):
                 f"the last layer is {last.kind}: expected neurons (population or recurrent), whose "
                 f"spikes or membrane are read out"
             )
+        layers = tuple(with_starts(zip(self.layers, shapes, strict=True)))
+        object.__setattr__(self, "layers", layers)  # it is frozen, and not yet handed out
         return self
 
     def __eq__(self, other: object) -> bool:

@@ -6,25 +6,24 @@ has at least the keys that scripts rely on.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.files import read_inside, stays_inside
+from sc_neurocore.files import read_inside
+from sc_neurocore.kernels.recorded import RESULTS_NAME
+from sc_neurocore.report.reading import LARGEST, Part, parse, read_part
+from sc_neurocore.report.samples import Mistake, Sample
+from sc_neurocore.report.wording import RESOURCES
 
 SUMMARY_NAME = "summary.json"
-RESULTS_NAME = "results.json"
-_LARGEST = 1 << 26
+_TILES = 1000
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class NeuroBench(_Part):
+class NeuroBench(Part):
     """NeuroBench's measures; see `sc_neurocore.kernels.workload.Workload`."""
 
     footprint: int
@@ -36,8 +35,11 @@ class NeuroBench(_Part):
     samples: int
 
 
-class Training(_Part):
-    """The floating-point network; accuracies are fractions of the test samples, 0 to 1."""
+class Training(Part):
+    """The floating-point network; accuracies are fractions of the test samples, 0 to 1.
+
+    `kept` says in words of which epoch the weights are.
+    """
 
     accuracy: float
     float_test_size: int
@@ -47,10 +49,12 @@ class Training(_Part):
     epochs: int | None = None
     steps: int | None = None
     seed: int | None = None
+    seconds: float | None = None
+    kept: str = ""
     neurobench: NeuroBench | None = None
 
 
-class CurvePoint(_Part):
+class CurvePoint(Part):
     """The accuracy of stochastic inference at one stream length, in bits."""
 
     source: str
@@ -58,7 +62,7 @@ class CurvePoint(_Part):
     accuracy: float
 
 
-class StochasticInference(_Part):
+class StochasticInference(Part):
     """The network on stochastic bitstreams."""
 
     length: int
@@ -69,11 +73,10 @@ class StochasticInference(_Part):
     curve: tuple[CurvePoint, ...] = ()
 
 
-class FixedPointInference(_Part):
+class FixedPointInference(Part):
     """The network in integers; `agreement` is the share of samples with the float class.
 
     The spikes of `compared_samples` samples agree with floats' in the share `spike_agreement`.
-    `numerics` is the account of what became of the numbers, a line each.
     """
 
     format: str
@@ -84,11 +87,13 @@ class FixedPointInference(_Part):
     compared_samples: int | None = None
     spike_agreement: float | None = None
     mean_state_error: float | None = None
-    numerics: tuple[str, ...] = ()
 
 
-class CoSimulation(_Part):
-    """The Verilog against the integer model."""
+class CoSimulation(Part):
+    """The Verilog against the integer model; `inputs` says what ran, where it was not the samples.
+
+    So many of them as `disturbed` says ran again, with stalls and resets.
+    """
 
     simulator: str
     samples: int
@@ -101,6 +106,15 @@ class CoSimulation(_Part):
     updates: int | None = None
     cycles_per_sample: float | None = None
     seconds: float | None = None
+    inputs: str = ""
+    disturbed: int = 0
+    first_mismatch: str | None = None
+
+    @property
+    def detail(self) -> str:
+        """What ran, and the first thing that differed."""
+        again = f"{self.disturbed} again, with stalls and resets" if self.disturbed else ""
+        return "; ".join(filter(None, (self.inputs, again, self.first_mismatch)))
 
     @property
     def mismatches(self) -> int:
@@ -113,7 +127,7 @@ class CoSimulation(_Part):
         )
 
 
-class Proof(_Part):
+class Proof(Part):
     """One proof attempt; see `sc_neurocore.verify.result.ProofResult`."""
 
     name: str
@@ -135,7 +149,7 @@ class Proof(_Part):
         return self.status.startswith("bounded")
 
 
-class Energy(_Part):
+class Energy(Part):
     """Energy per sample in nanojoules: an estimate from counted operations, as `basis` says."""
 
     operations_nj: float
@@ -145,7 +159,7 @@ class Energy(_Part):
     dynamic_mw: float | None = None
 
 
-class FloorPlan(_Part):
+class FloorPlan(Part):
     """Where a design lies on its device; see `sc_neurocore.fpga.placed_design.PlacedDesign`."""
 
     floor: tuple[int, int]
@@ -155,6 +169,10 @@ class FloorPlan(_Part):
     @model_validator(mode="after")
     def _lies_on_the_floor(self) -> Self:
         columns, rows = self.floor
+        if not (1 <= columns <= _TILES and 1 <= rows <= _TILES):
+            raise ValueError(
+                f"a floor of {columns} columns and {rows} rows: expected 1 to {_TILES} of each"
+            )
         for column, row, cell, part in self.cells:
             if not (0 <= column < columns and 0 <= row < rows and (cell is None or 0 <= cell < 8)):
                 raise ValueError(
@@ -166,38 +184,39 @@ class FloorPlan(_Part):
         return self
 
 
-class Build(_Part):
+class Build(Part):
     """The network on a device. Frequencies are in MHz, the latency of a sample in microseconds.
 
-    `layout` is a file's path below the run's folder.
+    Paths are below the folder whose file this is.
     """
 
     device: str
-    luts: int
-    brams: int
+    luts: float
+    brams: float
     fmax_mhz: float | None
     bitstream: str | None
-    flip_flops: int | None = None
-    logic_cells: int | None = None
-    available: dict[str, int] = {}
+    flip_flops: float | None = None
+    logic_cells: float | None = None
+    sprams: float | None = None
+    dsps: float | None = None
+    available: dict[str, int] = Field(default_factory=dict)
     frequency_mhz: float | None = None
     latency_us: float | None = None
     layout: str | None = None
     energy: Energy | None = None
 
     @property
-    def used(self) -> dict[str, int]:
-        """The resources that are known, by the names that `available` uses."""
-        counts = {
-            "logic_cells": self.logic_cells,
-            "luts": self.luts,
-            "flip_flops": self.flip_flops,
-            "brams": self.brams,
+    def used(self) -> dict[str, float]:
+        """The resources that are known and there, by the names that `available` uses."""
+        counts = {name: getattr(self, name) for name in RESOURCES}
+        return {
+            name: count
+            for name, count in counts.items()
+            if count is not None and (count or self.available.get(name))
         }
-        return {name: count for name, count in counts.items() if count is not None}
 
 
-class Summary(_Part):
+class Summary(Part):
     """The figures of a run: what `summary.json` holds.
 
     `problems` says, by the name of a stage in `seconds`, why it did not finish.
@@ -206,85 +225,34 @@ class Summary(_Part):
     name: str
     content_hash: str | None = None
     exit_code: int | None = None
-    seconds: dict[str, float] = {}
-    problems: dict[str, str] = {}
+    seconds: dict[str, float] = Field(default_factory=dict)
+    problems: dict[str, str] = Field(default_factory=dict)
     train: Training | None = None
     sc: StochasticInference | None = None
     fixed: FixedPointInference | None = None
     cosim: CoSimulation | None = None
     proofs: tuple[Proof, ...] = ()
     fpga: Build | None = None
-    environment: dict[str, str | None] = {}
+    environment: dict[str, str | None] = Field(default_factory=dict)
 
 
-class Epoch(_Part):
-    """One epoch of training: mean loss, and accuracy as a fraction."""
+class Epoch(Part):
+    """One epoch of training: mean loss, and accuracies as fractions."""
 
     epoch: int
     loss: float
     accuracy: float
+    validation_accuracy: float | None = None
 
 
-class Membrane(_Part):
-    """One neuron's state after each step, in the same real units for all three models."""
-
-    layer: int
-    neuron: int
-    float_: tuple[float, ...] = Field(alias="float")
-    integers: tuple[float, ...]
-    rtl: tuple[float, ...] | None = None
-    threshold: float | None = None
-
-
-class Sample(_Part):
-    """One test sample on its way through the network; a spike is (step, neuron), from 0."""
-
-    index: int
-    label: int
-    image: tuple[float, ...]
-    shape: tuple[int, ...]
-    spikes: tuple[tuple[tuple[int, int], ...], ...]
-    layer_sizes: tuple[int, ...]
-    steps: int = Field(ge=1)
-    membrane: Membrane | None = None
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if math.prod(self.shape) != len(self.image):
-            raise ValueError(f"{len(self.image)} pixels do not fill the shape {self.shape}")
-        if len(self.spikes) != len(self.layer_sizes):
-            raise ValueError(
-                f"spikes of {len(self.spikes)} layers, but {len(self.layer_sizes)} layer sizes"
-            )
-        for layer, (spikes, size) in enumerate(zip(self.spikes, self.layer_sizes, strict=True)):
-            for step, neuron in spikes:
-                if not (0 <= step < self.steps and 0 <= neuron < size):
-                    raise ValueError(
-                        f"layer {layer} has a spike at step {step} of neuron {neuron}: expected "
-                        f"steps below {self.steps} and neurons below {size}"
-                    )
-        if self.membrane is not None:
-            self._check_membrane(self.membrane)
-        return self
-
-    def _check_membrane(self, membrane: Membrane) -> None:
-        if not 0 <= membrane.layer < len(self.layer_sizes):
-            raise ValueError(f"the membrane is of layer {membrane.layer}, which does not exist")
-        series = {"float": membrane.float_, "integers": membrane.integers, "rtl": membrane.rtl}
-        for name, values in series.items():
-            if values is not None and len(values) != self.steps:
-                raise ValueError(
-                    f"membrane.{name} has {len(values)} values, expected {self.steps}, one per step"
-                )
-
-
-class Results(_Part):
+class Results(Part):
     """What the figures of a run are drawn from: what `results.json` holds."""
 
     history: tuple[Epoch, ...] = ()
     labels: tuple[int, ...] = ()
-    predictions: dict[str, tuple[int, ...]] = {}
+    predictions: dict[str, tuple[int, ...]] = Field(default_factory=dict)
     sample: Sample | None = None
+    mistakes: tuple[Mistake, ...] = Field(default=(), max_length=100)
     class_names: tuple[str, ...] = Field(default=(), max_length=1000)  # a picture has their square
 
     @model_validator(mode="after")
@@ -297,8 +265,10 @@ class Results(_Part):
         if self.predictions and not self.class_names:
             raise ValueError("there are predictions, but no class_names")
         named = range(len(self.class_names))
-        for classes in (self.labels, *self.predictions.values()) if self.class_names else ():
-            strangers = sorted(set(classes) - set(named))
+        told = [each for mistake in self.mistakes for each in (mistake.label, mistake.given)]
+        every: tuple[Sequence[int], ...] = (self.labels, told, *self.predictions.values())
+        for given in every if self.class_names else ():
+            strangers = sorted(set(given) - set(named))
             if strangers:
                 raise ValueError(f"class {strangers[0]} is not among {len(named)} class_names")
         return self
@@ -310,14 +280,14 @@ def read_summary(folder: Path) -> Summary:
     Raises:
         UserError: `summary.json` is missing or damaged.
     """
-    content = read_inside(folder, SUMMARY_NAME, _LARGEST)
+    content = read_inside(folder, SUMMARY_NAME, LARGEST)
     if content is None:
         reason = "Not a directory" if folder.is_file() else "No such file"
         raise UserError(
             f"{folder / SUMMARY_NAME}: {reason}; a report needs a folder that "
             f"'sc-neurocore demo --out {folder}' has written"
         )
-    return _parse(Summary, content, folder / SUMMARY_NAME)
+    return parse(Summary, content, folder / SUMMARY_NAME, _writer(folder))
 
 
 def read_results(folder: Path) -> Results:
@@ -326,44 +296,8 @@ def read_results(folder: Path) -> Results:
     Raises:
         UserError: `results.json` is damaged or cannot be read.
     """
-    return _read_optional(Results, folder, RESULTS_NAME) or Results()
+    return read_part(Results, folder, RESULTS_NAME, _writer(folder)) or Results()
 
 
-def read_floor_plan(folder: Path, summary: Summary) -> FloorPlan | None:
-    """Read the floor plan of a run's build; None where there is none in the run's folder.
-
-    Raises:
-        UserError: The file is damaged or cannot be read.
-    """
-    if summary.fpga is None or summary.fpga.layout is None:
-        return None
-    name = summary.fpga.layout
-    return _read_optional(FloorPlan, folder, name) if stays_inside(name) else None
-
-
-_Model = TypeVar("_Model", bound=_Part)
-
-
-def _read_optional(model: type[_Model], folder: Path, name: str) -> _Model | None:
-    content = read_inside(folder, name, _LARGEST)
-    return None if content is None else _parse(model, content, folder / name)
-
-
-def _parse(model: type[_Model], content: bytes, path: Path) -> _Model:
-    try:
-        return model.model_validate_json(content)
-    except ValidationError as error:
-        complaints = "; ".join(_complaint(each) for each in error.errors()[:3])
-        raise UserError(
-            f"{path} is not what a run writes: {complaints}; restore it, or run "
-            f"'sc-neurocore demo --out {path.parent}' again"
-        ) from None
-
-
-def _complaint(error: Any) -> str:
-    """Say where in the file something is wrong, what was expected and what was found."""
-    place = ".".join(str(step) for step in error["loc"])
-    found = error["input"]
-    # Of an object or the whole file only the message is of use.
-    given = f" (found {found!r:.60})" if isinstance(found, str | int | float) and place else ""
-    return f"{place or 'the file'}: {error['msg']}{given}"
+def _writer(folder: Path) -> str:
+    return f"sc-neurocore demo --out {folder}"

@@ -21,6 +21,8 @@ from sc_neurocore.report.style import (
     BLUE,
     GREEN,
     INK,
+    ON_DARK,
+    ON_PALE,
     ORANGE,
     PALE,
     PURPLE,
@@ -39,11 +41,16 @@ from sc_neurocore.report.wording import (
     shorten,
 )
 
-_PIXELS = LinearSegmentedColormap.from_list("pixels", ["white", INK])
+_PIXELS = LinearSegmentedColormap.from_list("pixels", [ON_DARK, ON_PALE])
 _RIGHT = LinearSegmentedColormap.from_list("right", ["#EAF2F9", BLUE])
 _WRONG = LinearSegmentedColormap.from_list("wrong", ["#FBE3D3", VERMILION])
 _WRONG_FULL = 0.1  # share of a class in one wrong cell that has the full colour
 _PERCENT = FuncFormatter(lambda value, _: f"{100 * value:g} %")
+_LEAST_SPAN = 0.1
+"""An axis of accuracies shows so much of them at least: two samples more or less are no cliff."""
+
+
+_EPOCHS_WITH_MARKS = 40
 
 
 @drawing(height=3.3)
@@ -52,15 +59,22 @@ def training_history(
     epochs: Sequence[int],
     losses: Sequence[float],
     accuracies: Sequence[float],
+    validation: Sequence[float] = (),
 ) -> None:
-    """Draw loss above accuracy (a fraction), by epoch."""
+    """Draw loss above accuracies (fractions), by epoch."""
     upper, lower = target.subplots(2, 1, sharex=True)
-    upper.plot(epochs, losses, color=ORANGE, marker="s")
+    marker = 4.5 if len(epochs) <= _EPOCHS_WITH_MARKS else 0
+    upper.plot(epochs, losses, color=ORANGE, marker="s", markersize=marker)
     upper.set(title="Training", ylabel="Loss")
     upper.set_ylim(bottom=0)
-    lower.plot(epochs, accuracies, color=BLUE, marker="o")
+    lower.plot(epochs, accuracies, color=BLUE, marker="o", markersize=marker, label="training")
+    if validation:
+        lower.plot(
+            epochs, validation, color=GREEN, marker="^", markersize=marker, label="validation"
+        )
+        lower.legend(loc="lower right")
     lower.set(xlabel="Epoch", ylabel="Accuracy")
-    lower.yaxis.set_major_formatter(_PERCENT)
+    show_accuracies(lower, [*accuracies, *validation])
     lower.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
@@ -88,7 +102,7 @@ def spike_raster(
     grid = target.add_gridspec(
         len(layer_sizes), 2, width_ratios=[1, 3], height_ratios=heights, hspace=0.04
     )
-    _draw_image(target.add_subplot(grid[:, 0]), image)
+    draw_image(target.add_subplot(grid[:, 0]), image, "Input")
     last = len(layer_sizes) - 1
     bottom: Axes | None = None
     for layer, neurons in enumerate(layer_sizes):
@@ -116,7 +130,7 @@ def spike_raster(
 def membrane(
     target: FigureBase,
     floats: Sequence[float],
-    integers: Sequence[float],
+    integers: Sequence[float] | None = None,
     rtl: Sequence[float] | None = None,
     threshold: float | None = None,
     spike_steps: Sequence[int] = (),
@@ -128,26 +142,27 @@ def membrane(
     Args:
         target: The figure.
         floats: The floating-point model.
-        integers: The integer model, in the same unit.
+        integers: The integer model, in the same unit; None where it did not run.
         rtl: The co-simulated Verilog, in the same unit; None where it did not run.
         threshold: Where the neuron fires.
-        spike_steps: When it fired in the integer model.
+        spike_steps: When it fired in the last of the models.
     """
     axes = target.subplots()
     steps = np.arange(len(floats))
     if threshold is not None:
         draw_threshold(axes, threshold)
     axes.plot(steps, floats, color=SKY, linewidth=3.2, label="float")
-    axes.plot(
-        steps,
-        integers,
-        color=INK,
-        linewidth=0.9,
-        marker="o",
-        markersize=6,
-        markerfacecolor="white",
-        label="integers",
-    )
+    if integers is not None:
+        axes.plot(
+            steps,
+            integers,
+            color=INK,
+            linewidth=0.9,
+            marker="o",
+            markersize=6,
+            markerfacecolor="white",
+            label="integers",
+        )
     if rtl is not None:
         axes.plot(
             steps, rtl, color=VERMILION, linestyle="none", marker="o", markersize=2.8, label="RTL"
@@ -190,7 +205,7 @@ def confusion_matrix(
             column + 0.5,
             row + 0.5,
             str(counts[row, column]),
-            color="white" if dark else INK,
+            color=ON_DARK if dark else ON_PALE,
             ha="center",
             va="center_baseline",
             fontsize=8 if n <= 12 else 5,
@@ -235,14 +250,15 @@ def stream_lengths(
     axes.set_xticks(sorted({length for curve in curves.values() for length, _ in curve}))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.minorticks_off()
-    axes.yaxis.set_major_formatter(_PERCENT)
+    shown = [accuracy for curve in curves.values() for _, accuracy in curve]
+    show_accuracies(axes, shown if reference is None else [*shown, reference])
     axes.set(title="Stochastic bitstreams", xlabel="Stream length (bits)", ylabel="Accuracy")
     axes.legend(loc="lower right")
 
 
 @drawing(height=2.1)
 def utilisation(
-    target: FigureBase, used: Mapping[str, int], available: Mapping[str, int], device: str = ""
+    target: FigureBase, used: Mapping[str, float], available: Mapping[str, int], device: str = ""
 ) -> None:
     """Draw what a design takes of each resource of its device, where both are known."""
     shared = [name for name in used if available.get(name)]
@@ -287,14 +303,14 @@ def floor_plan(
     colours = [to_rgb(colour) for colour in (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE)]
     shown, rest = min(len(parts), len(colours)), to_rgb(SOFT)
     # A tile is two cells wide and four high.
-    picture = np.ones((rows, 4, columns, 2, 3))
+    picture = np.zeros((rows, 4, columns, 2, 4))  # what nothing takes is transparent
     for column, row, cell, part in sorted(cells, key=lambda each: each[2] is not None):
         colour = colours[part] if part < shown else rest
         place = (slice(None), slice(None)) if cell is None else (cell % 4, cell // 4)
-        picture[row, place[0], column, place[1]] = colour
+        picture[row, place[0], column, place[1]] = (*colour, 1)
     axes = target.subplots()
     axes.imshow(
-        picture.reshape(4 * rows, 2 * columns, 3),
+        picture.reshape(4 * rows, 2 * columns, 4),
         origin="lower",
         interpolation="none",
         extent=(0, columns, 0, rows),
@@ -360,11 +376,21 @@ def draw_spike_marks(axes: Axes, steps: ArrayLike, colour: str, label: str = "sp
     )
 
 
-def _draw_image(axes: Axes, image: ArrayLike) -> None:
+def show_accuracies(axes: Axes, accuracies: Sequence[float]) -> None:
+    """Let an axis show accuracies, which are fractions, in percent, without a cliff of a few."""
+    axes.yaxis.set_major_formatter(_PERCENT)
+    low, high = min(accuracies, default=0), max(accuracies, default=1)
+    if high - low < _LEAST_SPAN:
+        middle = min(max((low + high) / 2, _LEAST_SPAN / 2), 1 - _LEAST_SPAN / 2)
+        axes.set_ylim(middle - 0.55 * _LEAST_SPAN, middle + 0.55 * _LEAST_SPAN)
+
+
+def draw_image(axes: Axes, image: ArrayLike, title: str) -> None:
+    """Draw numbers as grey levels; of more than two dimensions, all but the last are stacked."""
     pixels = np.atleast_2d(np.asarray(image, dtype=float))
     pixels = pixels.reshape(-1, pixels.shape[-1])
     axes.pcolormesh(pixels, cmap=_PIXELS, vmin=0)
-    axes.set_title("Input")
+    axes.set_title(title)
     axes.set_aspect("equal", anchor="N")
     axes.invert_yaxis()
     axes.set(xticks=[], yticks=[])

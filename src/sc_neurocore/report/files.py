@@ -1,35 +1,24 @@
-"""The files that a run leaves, as links that work wherever its folder is moved."""
+"""The files of a folder, as links that work wherever it is moved."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.files import inside
-from sc_neurocore.report.contents import RESULTS_NAME, SUMMARY_NAME, Summary
 from sc_neurocore.report.wording import size
-
-# What a reader may want to open, as patterns below the run's folder.
-_PATTERNS = (
-    ("Verilog", "design/rtl/*.v"),
-    ("Certificate", "design/certificate.json"),
-    ("Network", "training/network.json"),
-    ("Network", "training/network.safetensors"),
-    ("Design", "design/design.json"),
-    ("Figures of this page", SUMMARY_NAME),
-    ("Figures of this page", RESULTS_NAME),
-)
 
 
 @dataclass(frozen=True)
 class FileLink:
-    """One file of a run.
+    """One file of a folder.
 
     Attributes:
         kind: What it is.
-        path: Its path below the run's folder, with forward slashes.
+        path: Its path below the folder, with forward slashes.
         href: The same as a relative URL; "" if there is no such file there.
         size: Its size in words; "" if there is no such file.
     """
@@ -40,15 +29,30 @@ class FileLink:
     size: str
 
 
-def list_files(folder: Path, summary: Summary) -> list[FileLink]:
-    """Return the files of a run that are there, and its bitstream whether it is there or not."""
-    links = []
-    if summary.fpga is not None and summary.fpga.bitstream is not None:
-        links.append(_link(folder, "Bitstream", summary.fpga.bitstream))
-    for kind, pattern in _PATTERNS:
-        for path in _matches(folder, pattern):
-            links.append(_link(folder, kind, path.relative_to(folder).as_posix()))
-    return links
+def list_files(folder: Path, patterns: Iterable[tuple[str, str]]) -> list[FileLink]:
+    """Return the files of a folder that are there.
+
+    Args:
+        folder: The folder.
+        patterns: What a file is, and its name, or a pattern of names, below the folder.
+    """
+    return [
+        link(folder, kind, path.relative_to(folder).as_posix())
+        for kind, pattern in patterns
+        for path in _matches(folder, pattern)
+    ]
+
+
+def below(files: Iterable[FileLink], folder: str) -> list[FileLink]:
+    """Return the files of a folder inside another as that one's."""
+    return [
+        replace(
+            each,
+            path=f"{folder}/{each.path}",
+            href=each.href.replace("./", f"./{quote(folder)}/", 1),
+        )
+        for each in files
+    ]
 
 
 def _matches(folder: Path, pattern: str) -> list[Path]:
@@ -62,8 +66,8 @@ def _matches(folder: Path, pattern: str) -> list[Path]:
         return []
 
 
-def _link(folder: Path, kind: str, path: str) -> FileLink:
-    """Describe a file; nothing outside the folder is ever linked."""
+def link(folder: Path, kind: str, path: str) -> FileLink:
+    """Describe a file, whether it is there or not; nothing outside the folder is ever linked."""
     try:
         target = inside(folder, path)
         is_there = target.is_file()

@@ -1,7 +1,8 @@
-"""The HTML report of a run: one file that needs no network, for screens and paper."""
+"""The HTML report of a folder: one file that needs no network, for screens and paper."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -9,58 +10,48 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sc_neurocore import __version__
+from sc_neurocore.errors import UserError
 from sc_neurocore.folders import replace_files, sole_writer
-from sc_neurocore.report.contents import (
-    FloorPlan,
-    Results,
-    Summary,
-    read_floor_plan,
-    read_results,
-    read_summary,
-)
-from sc_neurocore.report.files import FileLink, list_files
-from sc_neurocore.report.illustrations import illustrate
-from sc_neurocore.report.ladder import judge, status_kind
-from sc_neurocore.report.standing import design_standing
-from sc_neurocore.report.tables import tables
-from sc_neurocore.verify.standing import Standing
+from sc_neurocore.report.kinds.demo import demo_account
+from sc_neurocore.report.kinds.design import design_account
+from sc_neurocore.report.kinds.neuron import neuron_account
+from sc_neurocore.report.kinds.sweep import sweep_account
+from sc_neurocore.report.kinds.training import training_account
+from sc_neurocore.report.ladder import status_kind
+from sc_neurocore.report.sections import Account, once_each
+from sc_neurocore.report.stepper import Stepper, script, script_source
 
 REPORT_NAME = "report.html"
+KINDS = (demo_account, training_account, design_account, neuron_account, sweep_account)
+"""What may be in a folder; a page is the sum of what is."""
 
 
 def write_report(folder: Path) -> Path:
-    """Write `report.html` into the folder of a run, from what the run left there.
+    """Write `report.html` into a folder, from what commands left there.
 
     Args:
-        folder: The folder with `summary.json` and, for most figures, `results.json`.
+        folder: What `demo`, `train`, `sweep` or `compile` wrote, and perhaps `verify` and `build`.
 
     Returns:
         The path of the report.
 
     Raises:
-        UserError: `summary.json` is missing, or a file that a figure is drawn from is damaged.
+        UserError: If nothing of ours is there, or a file that a figure is drawn from is damaged.
     """
     with sole_writer(folder, "report") if folder.is_dir() else nullcontext():
-        summary = read_summary(folder)
-        page = render(
-            summary,
-            read_results(folder),
-            list_files(folder, summary),
-            read_floor_plan(folder, summary),
-            design_standing(folder, summary),
-        )
-        replace_files(folder, {REPORT_NAME: page.encode()})
+        accounts = [account for kind in KINDS if (account := kind(folder)) is not None]
+        if not accounts:
+            reason = "Not a directory" if folder.is_file() else "nothing to report"
+            raise UserError(
+                f"{folder}: {reason}; expected a folder that 'sc-neurocore demo', 'train', "
+                f"'sweep' or 'compile' has written with --out"
+            )
+        replace_files(folder, {REPORT_NAME: render(accounts).encode()})
     return folder / REPORT_NAME
 
 
-def render(
-    summary: Summary,
-    results: Results,
-    files: list[FileLink],
-    layout: FloorPlan | None = None,
-    design: Standing | None = None,
-) -> str:
-    """Return the report as HTML."""
+def render(accounts: Sequence[Account]) -> str:
+    """Return a page: the sum of these accounts, of which there is one or more."""
     environment = Environment(
         loader=PackageLoader("sc_neurocore.report"),
         autoescape=True,
@@ -69,13 +60,16 @@ def render(
         lstrip_blocks=True,
     )
     environment.filters["kind"] = status_kind
-    environment.filters["svg"] = Markup  # our own figures; matplotlib escaped the words in them
+    environment.filters["ours"] = Markup  # our own figures and script; words in them are escaped
+    environment.tests["shaped"] = lambda block, name: type(block).__name__ == name
+    sections = once_each(each for account in accounts for each in account.sections)
+    blocks = (block for each in sections for row in each.rows for block in row)
+    steps = any(isinstance(block, Stepper) for block in blocks)
     return environment.get_template("report.html.j2").render(
-        summary=summary,
-        verdict=judge(summary, design),
-        design=design,
-        tables=tables(summary, results),
-        illustrations=illustrate(summary, results, layout),
-        files=files,
+        accounts=accounts,
+        sections=sections,
+        files=[file for account in accounts for file in account.files],
+        script=script() if steps else "",
+        policy=script_source(script()) if steps else "'none'",
         version=__version__,
     )

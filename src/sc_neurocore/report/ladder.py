@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from sc_neurocore.report.contents import (
@@ -65,14 +66,14 @@ def ladder(summary: Summary) -> list[Rung]:
         _fixed(summary.fixed, float_accuracy)
         if summary.fixed
         else _absent(summary, "quantize", "Integer model against float"),
-        _cosimulated(summary.cosim)
+        cosimulated(summary.cosim)
         if summary.cosim
         else _absent(summary, "cosimulate", "RTL equals the integer model in co-simulation"),
         *(
-            [_proved(proof) for proof in summary.proofs]
+            claims(summary.proofs)
             or [_absent(summary, "prove", "RTL equals the integer model for all inputs")]
         ),
-        _built(summary.fpga)
+        built(summary.fpga)
         if summary.fpga
         else _absent(summary, "build", "The network fits the device"),
     ]
@@ -151,23 +152,48 @@ def _fixed(part: FixedPointInference, reference: float | None) -> Rung:
     )
 
 
-def _cosimulated(part: CoSimulation) -> Rung:
+def cosimulated(part: CoSimulation) -> Rung:
+    """Return the rung of one run in a simulator."""
     checked = f"{plural(part.samples, 'sample')} of {plural(part.steps, 'step')}"
     if part.updates is not None:
         checked += f", {count(part.updates)} neuron updates"
+    if part.inputs:
+        checked += f" ({part.inputs})"
+    differs = part.mismatches or not part.samples or part.first_mismatch
     return Rung(
         "RTL equals the integer model in co-simulation",
-        _FAILED if part.mismatches or not part.samples else _PASSED,
-        f"{plural(part.mismatches, 'mismatch', 'mismatches')} in {checked}",
+        _FAILED if differs else _PASSED,
+        f"{plural(part.mismatches, 'mismatch', 'mismatches')} in {checked}, {part.simulator}",
     )
 
 
-def _proved(part: Proof) -> Rung:
+def sampled_step(module: str, simulator: str, inputs: int, mismatches: int) -> Rung:
+    """Return the rung of random inputs through a neuron's step."""
+    return Rung(
+        f"{module} equals the integer evaluator on random inputs",
+        _FAILED if mismatches or not inputs else _PASSED,
+        f"{plural(mismatches, 'mismatch', 'mismatches')} in {plural(inputs, 'input')}, {simulator}",
+    )
+
+
+def claims(proofs: Sequence[Proof]) -> list[Rung]:
+    """Return one rung for all that is proved, and one for each claim that is not, or in a bound."""
+    proved = [each for each in proofs if each.is_proved]
+    seconds = duration(sum(each.seconds for each in proved))
+    rungs = [_claim(each) for each in proofs if not each.is_proved]
+    if not proved:
+        return rungs
+    evidence = f"{plural(len(proved), 'claim')} in {seconds}; each stands below"
+    return [Rung("RTL keeps its claims for all inputs", "proved", evidence), *rungs]
+
+
+def _claim(part: Proof) -> Rung:
     evidence = f"{part.engine}, {duration(part.seconds)}"
     return Rung(part.name, part.status, f"{part.bound}; {evidence}" if part.bound else evidence)
 
 
-def _built(part: Build) -> Rung:
+def built(part: Build) -> Rung:
+    """Return the rung of a bitstream."""
     if part.bitstream is None:
         return Rung("The network fits the device", _FAILED, f"no bitstream for {part.device}")
     evidence = f"{part.device}, {count(part.luts)} LUTs, {plural(part.brams, 'block RAM')}"

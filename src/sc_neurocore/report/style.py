@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Concatenate, Final, Generic, ParamSpec
 from xml.etree import ElementTree
 
@@ -28,6 +29,13 @@ PALE: Final = "#E4E7EB"
 
 SERIES: Final = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PURPLE, "D"), (SKY, "v"))
 """Colour and marker of the lines of a plot, in turn."""
+
+ON_DARK: Final = "#FDFDFD"
+ON_PALE: Final = "#202428"
+"""Letters on coloured cells, and the ends of grey scales: the same on light and dark pages."""
+
+THEME: Final = {"#ffffff": "--figure", INK: "--ink", SOFT: "--soft", PALE: "--line"}
+"""The colours that follow the page's theme, by the names that its style sheet gives them."""
 
 WIDTH: Final = 5.0
 """Width of a figure in inches; all share it, so that their letters have one size on a page."""
@@ -71,6 +79,19 @@ _SETTINGS: Final[Any] = {
 _Parameters = ParamSpec("_Parameters")
 
 
+@contextmanager
+def _house_style() -> Iterator[None]:
+    """Have figures look the same everywhere, and no matplotlibrc speak for them.
+
+    Matplotlib reads one in the current folder, which may be one that somebody sent: it could have
+    all words set by LaTeX.
+    """
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_SETTINGS)
+        yield
+
+
 class Drawing(Generic[_Parameters]):
     """A function that draws data onto a figure, called as one that returns the figure.
 
@@ -95,7 +116,7 @@ class Drawing(Generic[_Parameters]):
         self, target: FigureBase, *args: _Parameters.args, **kwargs: _Parameters.kwargs
     ) -> None:
         """Draw the data onto a figure or a part of one."""
-        with mpl.rc_context(_SETTINGS):
+        with _house_style():
             self._draw(target, *args, **kwargs)
 
 
@@ -108,24 +129,34 @@ def drawing(
 
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of the house's style; sizes in inches."""
-    with mpl.rc_context(_SETTINGS):
+    with _house_style():
         return Figure(figsize=(width, height))
+
+
+_COLOUR: Final = re.compile(r"#[0-9a-f]{6}\b")
+_NAMES: Final = {colour.lower(): name for colour, name in THEME.items()}
+
+
+def _of_theme(found: re.Match[str]) -> str:
+    colour = found.group()
+    return f"var({_NAMES[colour]}, {colour})" if colour in _NAMES else colour
 
 
 _SVG: Final = "http://www.w3.org/2000/svg"
 _XLINK: Final = "http://www.w3.org/1999/xlink"
 
 
-def to_svg(figure: Figure, key: str, description: str) -> str:
+def to_svg(figure: Figure, key: str, description: str, themed: bool = False) -> str:
     """Render a figure as an `<svg>` element to stand in a page.
 
     Args:
         figure: The figure.
         key: A word that no other figure of the page has; it keeps their element ids apart.
         description: What the figure shows, for readers who cannot see it.
+        themed: Whether ink and paper take the colours of the page that it stands in, see `THEME`.
     """
     buffer = io.BytesIO()
-    with mpl.rc_context(_SETTINGS):
+    with _house_style():
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     ElementTree.register_namespace("", _SVG)
     ElementTree.register_namespace("xlink", _XLINK)
@@ -140,6 +171,8 @@ def to_svg(figure: Figure, key: str, description: str) -> str:
                 element.set(name, value.replace("#", f"#{key}-", 1))
             elif "url(#" in value:
                 element.set(name, re.sub(r"url\(#", f"url(#{key}-", value))
+            elif themed and name == "style":
+                element.set(name, _COLOUR.sub(_of_theme, value))
     title = ElementTree.Element(f"{{{_SVG}}}title", {"id": f"{key}-title"})
     title.text = description
     root.insert(0, title)

@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import FigureBase
-from matplotlib.ticker import FuncFormatter
 
 from sc_neurocore.errors import DataError
+from sc_neurocore.report.figures import show_accuracies
 from sc_neurocore.report.style import BLUE, ORANGE, drawing
-
-_PERCENT = FuncFormatter(lambda value, _: f"{100 * value:g} %")
 
 
 @drawing(height=3.2)
@@ -48,5 +46,5 @@ def sweep_overview(
         axes.plot(places, means, color=ORANGE, marker="s")
         axes.set_xticks(places, labels)
         axes.set(xlabel=name, xlim=(-0.5, len(labels) - 0.5))
-        axes.yaxis.set_major_formatter(_PERCENT)
+    show_accuracies(grid[0], [row[key] for row in good])
     grid[0].set(ylabel="Validation accuracy" if is_validated else "Test accuracy")

@@ -5,6 +5,7 @@ Whoever shows a table decides how; what it says stands only here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -13,11 +14,12 @@ from sc_neurocore.report.contents import (
     CoSimulation,
     Energy,
     NeuroBench,
+    Proof,
     Results,
     Summary,
     Training,
 )
-from sc_neurocore.report.ladder import ladder, missing
+from sc_neurocore.report.ladder import Rung, missing
 from sc_neurocore.report.wording import (
     MODELS,
     RESOURCES,
@@ -30,6 +32,7 @@ from sc_neurocore.report.wording import (
 )
 
 Row = tuple[str, ...]
+_THREE = ("Quantity", "Value", "Note")
 
 
 @dataclass(frozen=True)
@@ -49,23 +52,9 @@ class Table:
     missing: str = ""
 
 
-def tables(summary: Summary, results: Results) -> dict[str, Table]:
-    """Return all tables of a run by name, in the order in which a reader wants them."""
-    return {
-        "ladder": Table(
-            "Verification ladder",
-            ("Rung", "Result", "Evidence"),
-            tuple(tuple(rung) for rung in ladder(summary)),
-        ),
-        "accuracy": accuracy_table(summary, results),
-        "numerics": _numerics_table(summary),
-        "training": _stage_table(summary, "train", _training_rows(summary.train)),
-        "cosimulation": _stage_table(summary, "cosimulate", _cosimulation_rows(summary.cosim)),
-        "proofs": proof_table(summary),
-        "fpga": _stage_table(summary, "build", _fpga_rows(summary.fpga)),
-        "times": times_table(summary),
-        "environment": environment_table(summary),
-    }
+def ladder_table(rungs: Sequence[Rung]) -> Table:
+    """Return the rungs of a verification ladder, the loosest first."""
+    return Table("Verification ladder", ("Rung", "Result", "Evidence"), tuple(map(tuple, rungs)))
 
 
 def accuracy_table(summary: Summary, results: Results) -> Table:
@@ -83,37 +72,35 @@ def accuracy_table(summary: Summary, results: Results) -> Table:
     )
 
 
-def proof_table(summary: Summary) -> Table:
+def proof_table(proofs: Sequence[Proof], title: str = STAGES["prove"]) -> Table:
     """Return what was proved, by what, in how long, and what the proof takes for granted."""
-    rows = tuple(
-        (
-            proof.name,
-            proof.status,
-            proof.engine,
-            duration(proof.seconds),
-            "; ".join(proof.assumptions) or "nothing",
-            f"{proof.detail}; only within: {proof.bound}" if proof.bound else proof.detail,
-        )
-        for proof in summary.proofs
-    )
     return Table(
-        STAGES["prove"],
+        title,
         ("Claim", "Status", "Engine", "Time", "Takes for granted", "Detail"),
-        rows,
-        "" if rows else missing(summary, "prove"),
+        tuple(
+            (
+                proof.name,
+                proof.status,
+                proof.engine,
+                duration(proof.seconds),
+                "; ".join(proof.assumptions) or "nothing",
+                f"{proof.detail}; only within: {proof.bound}" if proof.bound else proof.detail,
+            )
+            for proof in proofs
+        ),
     )
 
 
-def times_table(summary: Summary) -> Table:
+def times_table(seconds: Mapping[str, float]) -> Table:
     """Return the wall time of each stage, with its share of the whole."""
-    total = summary.seconds.get("total") or sum(summary.seconds.values())
+    total = seconds.get("total") or sum(seconds.values())
     rows = tuple(
         (
             STAGES.get(stage, stage.capitalize()),
-            duration(seconds),
-            "" if stage == "total" or not total else _share(seconds / total),
+            duration(taken),
+            "" if stage == "total" or not total else _share(taken / total),
         )
-        for stage, seconds in summary.seconds.items()
+        for stage, taken in seconds.items()
     )
     return Table(
         "Wall time",
@@ -123,23 +110,14 @@ def times_table(summary: Summary) -> Table:
     )
 
 
-def environment_table(summary: Summary) -> Table:
+def environment_table(environment: Mapping[str, str | None]) -> Table:
     """Return the versions and the machine that made the run."""
-    rows = tuple((name, version or "not found") for name, version in summary.environment.items())
+    rows = tuple((name, version or "not found") for name, version in environment.items())
     return Table(
         "Environment",
         ("What", "Version"),
         rows,
         "" if rows else "The run recorded no versions.",
-    )
-
-
-def _stage_table(summary: Summary, stage: str, rows: list[Row]) -> Table:
-    return Table(
-        STAGES[stage],
-        ("Quantity", "Value", "Note"),
-        tuple(rows),
-        "" if rows else missing(summary, stage),
     )
 
 
@@ -186,16 +164,6 @@ def _integer_row(summary: Summary) -> list[Row]:
     ]
 
 
-def _numerics_table(summary: Summary) -> Table:
-    """Return what is known of the way from real numbers to integers."""
-    part, headings = summary.fixed, ("About", "What became of them", "")
-    if part is None:
-        return Table("Numbers", headings, (), missing(summary, "quantize"))
-    lines = [line.partition(": ") for line in part.numerics]
-    rows = tuple((about.capitalize(), text, "") for about, _, text in lines)
-    return Table("Numbers", headings, rows, "" if rows else "What became of them is not recorded.")
-
-
 def _rtl_row(summary: Summary, results: Results) -> list[Row]:
     classes = results.predictions.get("rtl")
     if not classes:
@@ -220,9 +188,8 @@ def _rtl_row(summary: Summary, results: Results) -> list[Row]:
     ]
 
 
-def _training_rows(part: Training | None) -> list[Row]:
-    if part is None:
-        return []
+def training_table(part: Training) -> Table:
+    """Return what was trained, on what, and how well it does."""
     rows: list[Row] = []
     if part.architecture is not None:
         parameters = (
@@ -232,56 +199,59 @@ def _training_rows(part: Training | None) -> list[Row]:
     if part.dataset is not None:
         rows.append(("Data set", part.dataset, f"{_samples(part.float_test_size)} held out"))
     if part.epochs is not None:
-        rows.append(("Epochs", count(part.epochs), ""))
+        rows.append(("Epochs", count(part.epochs), part.kept))
     if part.steps is not None:
         rows.append(("Steps", count(part.steps), "time steps for one sample"))
     if part.seed is not None:
         rows.append(("Seed", str(part.seed), "of the split and the first weights"))
     rows.append(("Accuracy", percent(part.accuracy), _samples(part.float_test_size)))
-    return rows if part.neurobench is None else [*rows, *_neurobench_rows(part.neurobench)]
+    if part.seconds is not None:
+        rows.append(("Time", duration(part.seconds), "of all epochs"))
+    return Table(STAGES["train"], _THREE, tuple(rows))
 
 
-def _neurobench_rows(part: NeuroBench) -> list[Row]:
+def work_table(part: NeuroBench) -> Table:
+    """Return NeuroBench's measures of the work that a sample makes."""
     operations = round(part.effective_macs + part.effective_acs)
     zeros = f"of all spikes that could be; {percent(part.connection_sparsity)} of the weights"
-    return [
-        ("Footprint", f"{count(part.footprint)} bytes", "of all numbers, in floating point"),
-        ("Activation sparsity", percent(part.activation_sparsity), zeros),
+    return Table(
+        "Work for a sample (NeuroBench)",
+        _THREE,
         (
-            "Synaptic operations",
-            count(operations),
-            f"per sample, {count(round(part.effective_acs))} of them additions, of "
-            f"{count(round(part.dense_operations))} if nothing were 0",
+            ("Footprint", f"{count(part.footprint)} bytes", "of all numbers, in floating point"),
+            ("Activation sparsity", percent(part.activation_sparsity), zeros),
+            (
+                "Synaptic operations",
+                count(operations),
+                f"per sample, {count(round(part.effective_acs))} of them additions, of "
+                f"{count(round(part.dense_operations))} if nothing were 0",
+            ),
         ),
-    ]
+    )
 
 
-def _cosimulation_rows(part: CoSimulation | None) -> list[Row]:
-    if part is None:
-        return []
-    rows: list[Row] = [
-        ("Simulator", f"{part.simulator} {part.version}".strip(), ""),
-        ("Samples", count(part.samples), f"{plural(part.steps, 'step')} each"),
-    ]
-    if part.updates is not None:
-        rows.append(("Neuron updates", count(part.updates), "each compared, spike and state"))
-    rows += [
-        ("Spike mismatches", count(part.spike_mismatches), "over all layers and steps"),
-        ("State mismatches", count(part.state_mismatches), "over all layers and steps"),
-        ("Class mismatches", count(part.class_mismatches), "one class per sample"),
-        ("Spike count mismatches", count(part.count_mismatches), "of the output neurons"),
-    ]
-    if part.cycles_per_sample is not None:
-        rows.append(("Clock cycles", count(part.cycles_per_sample), "per sample"))
-    if part.seconds is not None:
-        rows.append(("Time", duration(part.seconds), ""))
-    return rows
+def cosimulation_table(runs: Sequence[CoSimulation]) -> Table:
+    """Return what was run in simulators, and what differed."""
+    return Table(
+        STAGES["cosimulate"],
+        ("Simulator", "Inputs", "Updates compared", "Mismatches", "Clocks per sample", "Detail"),
+        tuple(
+            (
+                f"{run.simulator} {run.version}".strip(),
+                f"{plural(run.samples, 'sample')} of {plural(run.steps, 'step')}",
+                "" if run.updates is None else count(run.updates),
+                count(run.mismatches),
+                "" if run.cycles_per_sample is None else count(run.cycles_per_sample),
+                run.detail,
+            )
+            for run in runs
+        ),
+    )
 
 
-def _fpga_rows(part: Build | None) -> list[Row]:
-    if part is None:
-        return []
-    rows: list[Row] = [("Device", part.device, "")]
+def build_table(part: Build) -> Table:
+    """Return what a design takes of a device."""
+    rows: list[Row] = []
     for name, number in part.used.items():
         available = part.available.get(name)
         share = f"of {count(available)}, {100 * number / available:.0f} %" if available else ""
@@ -289,12 +259,20 @@ def _fpga_rows(part: Build | None) -> list[Row]:
     if part.fmax_mhz is not None:
         asked = "" if part.frequency_mhz is None else f"{part.frequency_mhz:g} MHz asked for"
         rows.append(("Highest clock", f"{part.fmax_mhz:.1f} MHz", asked))
+    if part.bitstream is None:
+        rows.append(("Bitstream", "missing", "no open tool made one"))
+    else:
+        rows.append(("Bitstream", PurePosixPath(part.bitstream).name, part.bitstream))
+    return Table(f"On {part.device}", _THREE, tuple(rows))
+
+
+def speed_table(part: Build) -> Table:
+    """Return how long a sample takes, and what it costs."""
+    rows: list[Row] = []
     if part.latency_us is not None:
         rows.append(("Latency", f"{part.latency_us:,.1f} µs", "per sample"))
     rows += _energy_rows(part.energy)
-    if part.bitstream is None:
-        return [*rows, ("Bitstream", "missing", "")]
-    return [*rows, ("Bitstream", PurePosixPath(part.bitstream).name, part.bitstream)]
+    return Table("Speed and energy", _THREE, tuple(rows))
 
 
 def _energy_rows(part: Energy | None) -> list[Row]:

@@ -28,6 +28,8 @@ RESOURCES = {
     "luts": "LUTs",
     "flip_flops": "Flip-flops",
     "brams": "Block RAMs",
+    "sprams": "Single-port RAMs",
+    "dsps": "Multipliers",
 }
 """What a design takes of a device: the keys of `Build.used` and their names."""
 
@@ -70,6 +72,6 @@ def shorten(name: str, letters: int = 12) -> str:
     return name if len(name) <= letters else name[: letters - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def plural(number: int, noun: str, many: str = "") -> str:
+def plural(number: float, noun: str, many: str = "") -> str:
     """Write a count and its noun: 1 step, 2 steps; `many` is a plural that takes more than an s."""
     return f"1 {noun}" if number == 1 else f"{count(number)} {many or noun + 's'}"

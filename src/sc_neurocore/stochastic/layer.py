@@ -27,6 +27,7 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -48,12 +49,19 @@ from sc_neurocore.stochastic.streams import (
 )
 
 _BYTES_AT_ONCE = 1 << 25
+"""Of inputs' streams."""
+_BYTES_KEPT = 1 << 28
+"""Weights' streams that take more are made again whenever they are needed, in blocks."""
+_BYTES_OF_BLOCK = 1 << 27
+_MOST_BYTES = 1 << 30
+"""That the streams of one output's weights may take."""
 
 
 class SCDenseLayer:
     """A fully connected layer whose products are made from bitstreams.
 
-    The result depends on nothing but the weights, the length, the sources and the input.
+    The result depends on nothing but the weights, the length, the sources and the input. Memory is
+    bounded: where the weights' streams take more than 256 MiB, some outputs are computed at a time.
 
     Args:
         weights: What `encode_weights` or `to_sc_weights` returns, of shape (n_out, n_in).
@@ -67,7 +75,8 @@ class SCDenseLayer:
     Raises:
         UserError: If the weights are no matrix, hold values outside [0, 1], or have an unknown
             encoding or another one than asked for; if their signs or biases have another shape;
-            if the length is less than 1; if the source or the sharing is unknown.
+            if the length is less than 1; if the source or the sharing is unknown; if the streams
+            of one output's weights take more than 1 GiB.
     """
 
     def __init__(
@@ -85,16 +94,26 @@ class SCDenseLayer:
         self.sources = choose_sources(source, seed, sharing)
         self.n_out, self.n_in = weights.values.shape
 
+        self._row_bytes = 8 * word_count(self.length) * self.n_in
+        if self._row_bytes > _MOST_BYTES:
+            raise UserError(
+                f"streams of {self.length} bits for {self.n_in} inputs: those of one output's "
+                f"weights take {self._row_bytes / 2**30:.1f} GiB, and at most "
+                f"{_MOST_BYTES / 2**30:g} GiB are taken; make the streams shorter"
+            )
         inputs, own = self.sources.sequences(self.n_in, self.length)
-        self._inputs = _tables(inputs)
-        streams, self._ones = _streams(weights.values, _tables(own))
+        self._inputs, self._own = _tables(inputs), _tables(own)
+        self._weight_levels = _levels(weights.values, self._own)
+        self._ones = self._weight_levels.astype(np.int64)
         # A negative weight keeps its stream complemented, which the AND kernel counts with the
         # right sign, up to the input's own ones: -ones(x & w) = ones(x & ~w) - ones(x).
         self.negative = np.zeros(weights.values.shape, dtype=np.bool_)
         """Whose products are counted down, (n_out, n_in)."""
         if weights.sign is not None:
             self.negative = np.asarray(weights.sign) < 0
-        self._streams = np.where(self.negative[..., np.newaxis], ~streams, streams)
+        self._kept: Packed | None = None
+        if self._row_bytes * self.n_out <= _BYTES_KEPT:
+            self._kept = self._made(slice(None))
         with_spike, without_spike = self._fixed_counts()
         self.spike_gains = with_spike - without_spike
         """What a spike adds to the counts, (n_out, n_in)."""
@@ -187,10 +206,11 @@ class SCDenseLayer:
             levels: Shape (batch, n_in): what `levels` returned.
         """
         counts = np.empty((len(levels), self.n_out), dtype=np.int64)
-        at_once = max(1, _BYTES_AT_ONCE // (8 * word_count(self.length) * max(1, self.n_in)))
-        for start in range(0, len(levels), at_once):
-            rows = slice(start, start + at_once)
-            counts[rows] = and_counts(_gathered(levels[rows], self._inputs), self._streams)
+        at_once = max(1, _BYTES_AT_ONCE // self._row_bytes)
+        for outputs, streams in self._blocks():
+            for start in range(0, len(levels), at_once):
+                rows = slice(start, start + at_once)
+                counts[rows, outputs] = and_counts(_gathered(levels[rows], self._inputs), streams)
         ones = levels.sum(axis=1, dtype=np.int64)
         if self.weights.encoding == "bipolar":
             counts = _xnor_counts(
@@ -210,14 +230,32 @@ class SCDenseLayer:
         counts = _exact_product(s, self.spike_gains) + window * self.count_at_rest
         return counts, self.length * s.sum(axis=1).astype(np.int64)
 
+    def _blocks(self) -> Iterator[tuple[slice, Packed]]:
+        """Yield the weights' streams, (outputs, n_in, words), and which outputs these are."""
+        if self._kept is not None:
+            yield slice(None), self._kept
+            return
+        at_once = max(1, _BYTES_OF_BLOCK // self._row_bytes)
+        for start in range(0, self.n_out, at_once):
+            outputs = slice(start, start + at_once)
+            yield outputs, self._made(outputs)
+
+    def _made(self, outputs: slice) -> Packed:
+        """Make the weights' streams of some outputs, those of negative weights complemented."""
+        streams = _gathered(self._weight_levels[outputs], self._own)
+        negative = self.negative[outputs, :, np.newaxis]
+        return np.bitwise_not(streams, out=streams, where=negative)
+
     def _fixed_counts(self) -> tuple[Integers, Integers]:
         """Return what each weight adds to the count with and without a spike."""
         if self.weights.encoding != "bipolar":
             return np.where(self.negative, -self._ones, self._ones), np.zeros_like(self._ones)
-        halves = np.full(self.n_in, 0.5)
-        streams, ones = _streams(halves, self._inputs)
-        both = popcount(streams & self._streams)
-        return self._ones, _xnor_counts(self.length, ones, self._ones, both)
+        levels = _levels(np.full(self.n_in, 0.5), self._inputs)
+        halves = _gathered(levels, self._inputs)
+        both = np.empty_like(self._ones)
+        for outputs, streams in self._blocks():
+            both[outputs] = popcount(halves & streams)
+        return self._ones, _xnor_counts(self.length, levels.astype(np.int64), self._ones, both)
 
     def decode(
         self, counts: Integers, input_ones: Integers, window: int = 1, divisor: int | None = None
@@ -334,19 +372,15 @@ def _tables(sequences: Sequence) -> list[StreamTable]:
     return [StreamTable(sequence, is_kept=len(sequences) == 1) for sequence in sequences]
 
 
-def _streams(values: Floats, tables: list[StreamTable]) -> tuple[Packed, Integers]:
-    """Return the streams of values (..., n), each by the table of its last index, and the ones."""
-    levels = _levels(values, tables)
-    return _gathered(levels, tables), levels.astype(np.int64)
-
-
 def _levels(values: Floats, tables: list[StreamTable]) -> NDArray[np.int32]:
+    """Return the ones of the streams of values (..., n), each by the table of its last index."""
     if len(tables) == 1:
         return tables[0].levels(values)
     return np.stack([table.levels(values[..., j]) for j, table in enumerate(tables)], axis=-1)
 
 
 def _gathered(levels: NDArray[np.int32], tables: list[StreamTable]) -> Packed:
+    """Return the streams with so many ones."""
     if len(tables) == 1:
         return tables[0].streams(levels)
     return np.stack([table.streams(levels[..., j]) for j, table in enumerate(tables)], axis=-2)

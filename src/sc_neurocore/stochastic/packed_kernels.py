@@ -10,15 +10,17 @@ the AND and from counts of single streams:
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
 from numba.core import types
+from numba.core.caching import FunctionCache
 from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
-from sc_neurocore.kernels.numba_runtime import run_on_threads
+from sc_neurocore.kernels.numba_runtime import check_settings, run_on_threads, say_compiling
 from sc_neurocore.kernels.numba_support import (
     arguments_do_not_overlap,
     entry,
@@ -27,6 +29,7 @@ from sc_neurocore.kernels.numba_support import (
     memory_at,
     take_one,
 )
+from sc_neurocore.kernels.threads import thread_count
 from sc_neurocore.stochastic.streams import Packed
 
 _NUMBA: Any = numba.config  # made when Numba starts
@@ -55,8 +58,8 @@ def and_counts(x: Packed, w: Packed, threads: int | None = None) -> NDArray[np.i
     Args:
         x: Shape (batch, ...), the same axes after the first as w.
         w: Shape (outputs, ...).
-        threads: How many threads share the work; by default as many as Numba uses, which are the
-            cores unless NUMBA_NUM_THREADS says otherwise.
+        threads: How many threads share the work; by default as many as `kernels.threads` says, and
+            at most NUMBA_NUM_THREADS.
 
     Returns:
         Shape (batch, outputs). Integers, so the order of summation cannot matter.
@@ -71,7 +74,8 @@ def and_counts(x: Packed, w: Packed, threads: int | None = None) -> NDArray[np.i
             [0, tiles, *flat_x.shape, w.shape[0], *(array.ctypes.data for array in arrays)]
         )
         is_small = counts.size * flat_x.shape[1] < _SERIAL
-        wanted = threads or (1 if is_small else _NUMBA.NUMBA_NUM_THREADS)
+        usual = min(thread_count(), _NUMBA.NUMBA_NUM_THREADS)
+        wanted = threads or (1 if is_small else usual)
         run_on_threads(_address(), numbers.ctypes.data, min(wanted, tiles))
     return counts
 
@@ -79,6 +83,11 @@ def and_counts(x: Packed, w: Packed, threads: int | None = None) -> NDArray[np.i
 @cache
 def _address() -> int:
     """Compile the kernel, or load it from Numba's cache, when it is first needed."""
+    check_settings()
+    cache: Any = FunctionCache
+    kept = Path(cache(_work).cache_path)
+    if not list(kept.glob(f"{Path(__file__).stem}.{_work.__name__}-*.nbi")):
+        say_compiling(Path(__file__).stem)
     address: int = entry(_work).address
     return address
 

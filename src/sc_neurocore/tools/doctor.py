@@ -147,7 +147,8 @@ def _ask_torch(question: str) -> str:
     """Ask in a process of its own: a torch that breaks on import must not take the doctor along."""
     try:
         completed = subprocess.run(
-            [sys.executable, "-c", f"import torch; {question}"],
+            # -P: not a torch.py that lies in the current folder.
+            [sys.executable, "-P", "-c", f"import torch; {question}"],
             capture_output=True,
             text=True,
             timeout=_SECONDS_FOR_TORCH,

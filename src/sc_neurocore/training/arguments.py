@@ -64,6 +64,7 @@ def check_neuron(neuron: Any) -> None:
             f"parse_neuron(text) or Neuron.from_equations(...)"
         )
     neuron.need_one_input("a cell in torch")
+    neuron.need_no_noise("a layer that is trained")
 
 
 def as_surrogate(surrogate: Any) -> Surrogate:

@@ -3,6 +3,7 @@
 network.json, network.safetensors    the description
 training.json                        options, history and accuracy; `finished` comes last
 history.csv                          one line per epoch
+results.json                         answers on the test samples and one of them, for the report
 tensorboard/                         the same for TensorBoard, if it was asked for
 checkpoint/                          while it is not finished: what it goes on from
 """
@@ -14,7 +15,7 @@ import platform
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,12 @@ import numpy as np
 import torch
 
 from sc_neurocore.data.catalogue import load_split
-from sc_neurocore.data.dataset import Split, split
+from sc_neurocore.data.dataset import Dataset, Split, split
 from sc_neurocore.errors import UserError
 from sc_neurocore.files import write_atomically
 from sc_neurocore.folders import sole_writer
+from sc_neurocore.kernels.inference import NetworkRun
+from sc_neurocore.kernels.recorded import RESULTS_NAME, plain_answers, plain_image, plain_sample
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.storage import JSON_NAME, load_description, save_description
@@ -63,6 +66,8 @@ class TrainedRun:
         kept: The number, from 1, of the epoch whose weights these are.
         activity: How much the neurons of each layer fire on training samples, and how many of them
             never or always do, as plain JSON values; see `ActivityReport.summary`.
+        results: What a report shows of the test samples, as plain JSON values; empty for a run
+            that was read back.
     """
 
     description: NetworkDescription
@@ -72,6 +77,7 @@ class TrainedRun:
     epochs: tuple[Epoch, ...]
     kept: int
     activity: Sequence[Mapping[str, Any]] = ()
+    results: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -222,11 +228,14 @@ def train(
     group = current_group()
     accuracy, activity = 0.0, []
     measured: dict[str, float] = {}
+    results: dict[str, Any] = {}
     asked = options.training
     if group.is_first:
         untested = describe()
         test = encoded_dataset(parts.test, asked.encoder, asked.steps, asked.seed)
-        accuracy = run_float(untested, test.network_inputs()).accuracy(test.labels)
+        answers = run_float(untested, test.network_inputs())
+        accuracy = answers.accuracy(test.labels)
+        results = _results(untested, test, answers)
         if options.max_delay:  # what the network had learnt, before its delays were rounded
             how = (asked.steps, None, BATCH_TO_EVALUATE, asked.encoder, asked.seed)
             before = evaluate(net, parts.test, *how, loss=options.loss)
@@ -241,8 +250,39 @@ def train(
     accuracy, activity, measured = group.from_first((accuracy, activity, measured))
     description = describe(test_accuracy=accuracy, **measured)
     return TrainedRun(
-        description, options, accuracy, len(parts.test), history.epochs, history.kept, activity
+        description,
+        options,
+        accuracy,
+        len(parts.test),
+        history.epochs,
+        history.kept,
+        activity,
+        results,
     )
+
+
+def _results(description: NetworkDescription, test: Dataset, answers: NetworkRun) -> dict[str, Any]:
+    """Return the answers to the test samples, and the first of these step by step."""
+    inputs, encoding = test.network_inputs(), description.input
+    given = {"float": answers.classes}
+    results = plain_answers(encoding, inputs, test.labels, given, test.n_classes)
+    image = plain_image(encoding, inputs, 0)
+    if image is not None and int(test.labels[0]) < description.outputs:
+        one = inputs[:1] if encoding.kind == "static" else inputs[:, :1]
+        run = run_float(description, one, record=True)
+        populations = (stage.population for stage in description.stages())
+        names = [population.neuron.membrane for population in populations]
+        membranes = [states[name] for states, name in zip(run.states, names, strict=True)]
+        label = int(test.labels[0])
+        sample = plain_sample(image, 0, label, run.spikes, membranes)
+        if sample is not None:
+            traced = [
+                float(value) for value in membranes[-1].reshape(len(membranes[-1]), -1)[:, label]
+            ]
+            last = len(membranes) - 1
+            membrane = {"layer": last, "neuron": label, "float": traced}
+            results["sample"] = {**sample, "membrane": membrane}
+    return results
 
 
 def _read_record(out: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -335,6 +375,7 @@ def _load(
 def _finish(out: Path, asked: Mapping[str, Any], run: TrainedRun, train_size: int) -> None:
     """Write the network, then the record that says so, then remove the checkpoint."""
     save_description(run.description, out)
+    write_atomically(out / RESULTS_NAME, (json.dumps(run.results) + "\n").encode())
     _write_record(
         out,
         {

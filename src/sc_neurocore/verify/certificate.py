@@ -3,46 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from sc_neurocore.files import sha256, stays_inside
-from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.folders import replace_files, sole_writer, written_files
-from sc_neurocore.hdl.accelerator import SOURCES, Accelerator
+from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.design import CERTIFICATE, Design
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.tools.families import find_models
-from sc_neurocore.verify.contract_table import CONTRACTS
-from sc_neurocore.verify.contracts import prove_contract
-from sc_neurocore.verify.control import prove_control
+from sc_neurocore.verify.claims import claims_of
 from sc_neurocore.verify.cosimulation import (
+    DISTURBED_SHARE,
     CosimulationResult,
     cosimulate,
     extreme_inputs,
     samples_first,
 )
-from sc_neurocore.verify.currents import prove_currents
-from sc_neurocore.verify.emitted import check_emitted
-from sc_neurocore.verify.equivalence import prove_step
-from sc_neurocore.verify.memory_contracts import prove_memories
 from sc_neurocore.verify.netlist_simulation import NetlistSimulation, simulate_netlist
 from sc_neurocore.verify.provenance import environment
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.simulators import SIMULATORS, SimulatorName
-from sc_neurocore.verify.small_network import prove_small
-from sc_neurocore.verify.sums import prove_additions, prove_sums
-from sc_neurocore.verify.walking import prove_windows
 from sc_neurocore.verify.workers import prove_all
 
 SECOND_SIMULATOR: SimulatorName = "icarus"
 SECOND_SAMPLES = 10
+SECOND_WORK = 3 << 20
+"""Clocks times lanes that Icarus runs unasked: about half a minute."""
 EXTREME_SAMPLES = 12
 NETLIST_SAMPLES = 3
 _OF_EDITS = "; an edit that acts where neither proofs nor samples reach is not found"
@@ -110,12 +101,23 @@ class Certificate:
         samples, available = self.inputs["samples"], self.inputs["available"]
         only = f"only {samples} of {available}" if samples < available else f"{samples}"
         ways = ", ".join(f"{run.samples} in {run.simulator}" for run in self.cosimulation[1:])
+        ways += self._left_out
         return (
             f"{edited}holds: {proved} claims proved for all inputs{checked}; the whole accelerator "
             f"is sampled, not proved: {only} inputs ({self.inputs['origin']}) in "
             f"{self.cosimulation[0].simulator}{f', {ways}' if ways else ''}, every spike and state "
             f"compared{_OF_EDITS if self.edited else ''}"
         )
+
+    @property
+    def _left_out(self) -> str:
+        """Say so where one input is more than the second simulator is given unasked."""
+        clocks, lanes = self.cosimulation[0].cycles_per_sample, self.design["lanes"]
+        if any(run.simulator == SECOND_SIMULATOR for run in self.cosimulation):
+            return ""
+        if clocks * lanes <= SECOND_WORK:
+            return ""
+        return f", none in {SECOND_SIMULATOR} (an input takes {clocks:.0f} clocks of {lanes} lanes)"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the certificate as plain JSON values."""
@@ -142,7 +144,7 @@ def verify_design(
     origin: str,
     available: int | None = None,
     simulator: str = "auto",
-    second_samples: int = SECOND_SAMPLES,
+    second_samples: int | None = None,
     netlists: tuple[str, ...] = (),
     netlist_samples: int = NETLIST_SAMPLES,
     progress: ProgressCallback = ignore_progress,
@@ -155,7 +157,8 @@ def verify_design(
         origin: What these inputs are, for the certificate.
         available: How many such inputs there are, if `inputs` are not all.
         simulator: verilator, cxxrtl, icarus or auto.
-        second_samples: How many of the inputs Icarus runs as well.
+        second_samples: How many of the inputs Icarus runs as well; None for as many as
+            `SECOND_WORK` allows, `SECOND_SAMPLES` at most.
         netlists: Families that the design is synthesised for, such as ecp5, to run a few inputs
             through each netlist.
         netlist_samples: How many.
@@ -182,13 +185,13 @@ def cosimulate_design(
     simulator: str = "auto",
     progress: ProgressCallback = ignore_progress,
     *,
-    second_samples: int = SECOND_SAMPLES,
+    second_samples: int | None = None,
 ) -> tuple[CosimulationResult, ...]:
     """Run all inputs through the chosen simulator.
 
     A blank, a saturated and a few random inputs follow. Where Icarus is installed and was not the
-    choice, it runs the first few samples as a second opinion. All this ends with the first run that
-    differs.
+    choice, it runs the first few samples as a second opinion: of designs whose inputs take long,
+    fewer, and in the end none. All this ends with the first run that differs.
     """
     accelerator, network = design.accelerator, design.network
     samples = samples_first(network, inputs)
@@ -198,9 +201,16 @@ def cosimulate_design(
         run = cosimulate(accelerator, network, extremes, runs[0].simulator, disturbed=1.0)
         runs.append(replace(run, inputs="blank, saturated and random"))
     is_first = runs[0].simulator == SECOND_SIMULATOR
-    if second_samples and all(run.holds for run in runs) and not is_first and _has_second():
+    if is_first or not _has_second() or not all(run.holds for run in runs):
+        return tuple(runs)
+    share = DISTURBED_SHARE
+    if second_samples is None:
+        work = runs[0].cycles_per_sample * accelerator.geometry.lanes
+        second_samples = min(SECOND_SAMPLES, int(SECOND_WORK / work))
+        share *= second_samples > 1  # one alone would run twice
+    if second_samples:
         few = np.moveaxis(samples[:second_samples], 0, network.batch_axis)
-        runs.append(cosimulate(accelerator, network, few, SECOND_SIMULATOR))
+        runs.append(cosimulate(accelerator, network, few, SECOND_SIMULATOR, disturbed=share))
     return tuple(runs)
 
 
@@ -208,35 +218,13 @@ def prove_design(
     design: Design, progress: ProgressCallback = ignore_progress
 ) -> tuple[ProofResult, ...]:
     """Prove the files, the neurons and the engine, and check the engine on a small network."""
-    accelerator, network = design.accelerator, design.network
-    steps: list[tuple[str, Callable[[], ProofResult]]] = [
-        (module, partial(_prove_datapath, accelerator, program, module))
-        for program, module in zip(network.programs, accelerator.neuron_modules, strict=True)
-    ]
-    has_windows = bool(accelerator.geometry.windows)
-    windows = {"windows": partial(prove_windows, accelerator)} if has_windows else {}
-    # z3 knows one thread at a time.
-    steps.append(("memories", partial(prove_memories, accelerator)))
-    contracts = {
-        contract.module: partial(prove_contract, accelerator, contract)
-        for contract in CONTRACTS.values()
-        if Path(SOURCES) / f"{contract.module}.v" in accelerator.verilog
-    }
-    others: dict[str, Callable[[], ProofResult]] = {
-        "files": partial(check_emitted, design),
-        "widths of the sums": partial(prove_sums, accelerator, network),
-        "currents": partial(prove_currents, accelerator, network),
-        **contracts,
-        "sums": partial(prove_additions, accelerator),
-        **windows,
-        "control": partial(prove_control, accelerator),
-        "a small network": partial(prove_small, accelerator),
-    }
-    first, *rest = others
-    names = [first, *(name for name, _ in steps), *rest]
+    claims = list(claims_of(design))
+    in_turn = [(each.name, partial(each.prove, design)) for each in claims if each.asks_z3]
     # What takes longest stands last, and is begun first.
-    tasks = [[(name, others[name])] for name in reversed(others)]
-    return prove_all([tasks[0], steps, *tasks[1:]], names, progress)
+    first, *others = (
+        [(each.name, partial(each.prove, design))] for each in reversed(claims) if not each.asks_z3
+    )
+    return prove_all([first, in_turn, *others], [each.name for each in claims], progress)
 
 
 def _simulate_netlists(
@@ -330,13 +318,6 @@ def _benches(accelerator: Accelerator, proofs: tuple[ProofResult, ...]) -> dict[
         for path in sorted((folder / BENCHES).rglob("*"))
         if path.is_file() and stays_inside(path.relative_to(folder).as_posix())
     }
-
-
-def _prove_datapath(accelerator: Accelerator, program: NeuronProgram, module: str) -> ProofResult:
-    """Prove a neuron's step as it stands in the folder, not as it would be generated now."""
-    source = accelerator.directory / SOURCES / f"{module}.v"
-    latency = accelerator.geometry.unit_latency
-    return prove_step(program, source.read_text(encoding="utf-8"), module, latency=latency)
 
 
 def _design(design: Design) -> dict[str, Any]:

@@ -39,6 +39,9 @@ from sc_neurocore.verify.windows import (
 
 NAME = "files: sizes, tables and numbers are those of the network"
 ENGINE, LAYERS, WINDOWS = "engine", "layers", "windows"
+WALKERS = ("snn_controller.v", "snn_loader.v", "snn_scanner.v", "snn_window.v")
+"""The proofs of these say that nothing comes twice or from elsewhere. Of spikes they do not say in
+every design that each comes: one that is lost for a single word in billions is in no sample."""
 READOUT = "snn_readout.v"
 """Who edits it can edit its contract, too."""
 _MOST_NAMED = 4
@@ -52,9 +55,10 @@ def check_emitted(design: Design) -> ProofResult:
     files; and that there is nothing which clocked proofs cannot see: latches, falling edges,
     asynchronous resets, a second clock, black boxes, wires with no driver or several. Where
     somebody edited the files, the circuits of the top module, of the engine that connects its
-    parts, of the memories and of the readout must also be the ones that would be written: they
-    connect what the other proofs speak of, these put memories of their own in place of the
-    design's, and a contract beside an edited circuit may be edited with it. Nor may the files
+    parts, of the modules that walk words and inputs, of the memories and of the readout must also
+    be the ones that would be written: they connect what the other proofs speak of, these put
+    memories of their own in place of the design's, and a contract beside an edited circuit may be
+    edited with it. Nor may the files
     remember more than would be written: no proof within a bound and no sample waits as long as a
     counter can. No proof and no simulation looks at a board's Verilog and pins, so none of that
     may be edited.
@@ -302,12 +306,15 @@ def _generated(design: Design) -> dict[str, bytes]:
 def _other_circuits(
     files: Mapping[str, bytes], ours: Mapping[str, bytes], name: str
 ) -> Iterator[str]:
-    """Yield what was edited into another circuit, of those files that no other proof looks at."""
+    """Yield what was edited into another circuit, where no proof says all that it must do."""
     top = f"{name}.v"
     reasons = {top: "connects engine, tables and equations in another way than is generated"}
     memories = (f"{name}_weights.v", *MEMORIES)
     reasons |= dict.fromkeys(memories, "is another memory than is generated")
     reasons["snn_engine.v"] = "connects the engine's modules in another way than is generated"
+    reasons |= dict.fromkeys(
+        WALKERS, "walks words and inputs in another way than is generated, and may leave some out"
+    )
     reasons[READOUT] = "is another readout than is generated, of classes and counts,"
     for file, reason in reasons.items():
         is_edited = file in ours and ours[file] != files[file]

@@ -165,7 +165,7 @@ def _ask(question: str, graph: Path, number: int, timeout: float) -> tuple[int |
     """Have a process of its own answer: several can work at once, and each can be stopped."""
     _solver()  # says here what is missing, not in the process
     paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    command = [sys.executable, "-m", __name__, question, str(graph.absolute()), str(number)]
+    command = [sys.executable, "-P", "-m", __name__, question, str(graph.absolute()), str(number)]
     environment = {"PYTHONPATH": os.pathsep.join(paths)}
     try:
         done = programs.execute(command, graph.parent, timeout, environment=environment)

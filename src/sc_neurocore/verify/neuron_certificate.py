@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sc_neurocore.errors import CheckFailedError, ToolFailedError, UserError
+from sc_neurocore.errors import ToolFailedError, UserError
 from sc_neurocore.folders import replace_files, sole_writer
 from sc_neurocore.hdl.design import CERTIFICATE
-from sc_neurocore.hdl.equation_compiler import NeuronVerilog, emit_neuron
-from sc_neurocore.hdl.neuron_folder import NEURON_MANIFEST, CompiledNeuron, load_neuron
+from sc_neurocore.hdl.neuron_folder import CompiledNeuron
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.tools import programs
 from sc_neurocore.tools.programs import ToolTimeoutError
@@ -21,12 +20,12 @@ from sc_neurocore.verify.edited_circuits import new_state, same_circuit
 from sc_neurocore.verify.elaborated import elaborate
 from sc_neurocore.verify.equivalence import prove_step
 from sc_neurocore.verify.netlist import STEP_FAMILIES, check_netlist
+from sc_neurocore.verify.neuron_opening import check_unchanged, files_of, generated, open_neuron
 from sc_neurocore.verify.properties import prove_properties
 from sc_neurocore.verify.provenance import environment
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.simulators import SIMULATORS, choose_simulator
 from sc_neurocore.verify.step_simulation import StepCosimulation, cosimulate_step
-from sc_neurocore.verify.verilog_reader import check_design
 
 
 @dataclass(frozen=True)
@@ -138,23 +137,16 @@ def verify_neuron(
         )
     if netlists:
         choose_simulator("auto")  # without one, what was asked for would be left out
-    compiled = load_neuron(directory)
-    if compiled.edited and not allow_edited:
-        raise CheckFailedError(
-            f"{directory}: edited by hand: {', '.join(compiled.edited)}. This is not what the "
-            f"equations in {NEURON_MANIFEST} give: compile again, or say --allow-edited"
-        )
-    if compiled.edited:
-        check_design(_as_bytes(compiled.verilog), _as_bytes(_generated(compiled)).values())
+    compiled = open_neuron(directory, allow_edited=allow_edited)
     work = _Work(compiled, progress, tuple(netlists))
     with sole_writer(directory, "verify"):
         try:
             certificate = _verify_neuron(work)
         except (KeyboardInterrupt, SystemExit):
             # What is known by now is worth keeping; that it is not all, it says itself.
-            _keep(directory, compiled, work.certificate(is_interrupted=True))
+            _keep(compiled, work.certificate(is_interrupted=True))
             raise
-        _keep(directory, compiled, certificate)
+        _keep(compiled, certificate)
     return certificate
 
 
@@ -163,12 +155,9 @@ def _verify_neuron(work: _Work) -> NeuronCertificate:
     return work.certificate()
 
 
-def _keep(directory: Path, compiled: CompiledNeuron, certificate: NeuronCertificate) -> None:
-    if load_neuron(directory).contents != compiled.contents:
-        raise CheckFailedError(
-            f"{directory}: a file changed while verify ran: nothing is written; start it again"
-        )
-    replace_files(directory, {CERTIFICATE: as_bytes(certificate.as_dict())})
+def _keep(compiled: CompiledNeuron, certificate: NeuronCertificate) -> None:
+    check_unchanged(compiled, "verify")
+    replace_files(compiled.home, {CERTIFICATE: as_bytes(certificate.as_dict())})
 
 
 class _Work:
@@ -229,15 +218,6 @@ class _Work:
         )
 
 
-def _generated(compiled: CompiledNeuron) -> NeuronVerilog:
-    """Return the modules that this version makes of the equations."""
-    return emit_neuron(compiled.program, pipeline=compiled.verilog.latency)
-
-
-def _as_bytes(verilog: NeuronVerilog) -> dict[str, bytes]:
-    return {name: text.encode() for name, text in verilog.files.items()}
-
-
 def _other_registers(compiled: CompiledNeuron) -> ProofResult | None:
     """Return what is wrong with registers that somebody edited, beyond what is claimed of them.
 
@@ -245,15 +225,15 @@ def _other_registers(compiled: CompiledNeuron) -> ProofResult | None:
     is, and neither may remember more: a step that counts would answer rightly until it does not.
     """
     began = time.perf_counter()
-    verilog, ours = compiled.verilog, _generated(compiled)
+    verilog, ours = compiled.verilog, generated(compiled)
     if (verilog.step, verilog.registered) == (ours.step, ours.registered):
         return None
     edited = replace(ours, registered=verilog.registered)
     try:
-        found = elaborate(_as_bytes(verilog), verilog.name)
-        generated = elaborate(_as_bytes(ours), verilog.name)
-        faults = [*found.faults, *new_state(found, generated)]
-        if not same_circuit(_as_bytes(edited), _as_bytes(ours), verilog.name):
+        found = elaborate(files_of(verilog), verilog.name)
+        wanted = elaborate(files_of(ours), verilog.name)
+        faults = [*found.faults, *new_state(found, wanted)]
+        if not same_circuit(files_of(edited), files_of(ours), verilog.name):
             faults.append(
                 f"{verilog.name}.v is another circuit around the step than is generated: of that "
                 f"nothing is proved"

@@ -16,6 +16,8 @@ from sc_neurocore.tools.programs import version
 
 _PACKAGE = Path(sc_neurocore.__file__).parent
 _SECONDS_FOR_GIT = 10
+_GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false")
+"""The repository around an installation may be anybody's: none of its programs are run."""
 PROVERS = ("yosys", "z3", "sby")
 
 
@@ -44,7 +46,7 @@ def package_commit() -> str:
     def git(*arguments: str) -> str | None:
         try:
             done = subprocess.run(
-                ["git", "--no-optional-locks", "-C", str(_PACKAGE), *arguments],
+                [*_GIT, "-C", str(_PACKAGE), *arguments],
                 capture_output=True,
                 text=True,
                 timeout=_SECONDS_FOR_GIT,

@@ -1,22 +1,35 @@
-"""Whether a design is the one that its certificate speaks of."""
+"""Whether a design, or a neuron, is the one that its certificate speaks of."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Protocol
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.files import read_inside
-from sc_neurocore.hdl.design import CERTIFICATE, Design
+from sc_neurocore.hdl.design import CERTIFICATE
 
 _LARGEST_CERTIFICATE = 1 << 24
 _LONGEST_VERDICT = 4000  # it names every edited file before it says how much was sampled
 
 
+class Certified(Protocol):
+    """What a certificate can speak of: a design or a compiled neuron, as it was read."""
+
+    @property
+    def home(self) -> Path | None:
+        """The folder that it was read from."""
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """The SHA-256 of every file."""
+
+
 @dataclass(frozen=True)
 class Standing:
-    """How a design stands to the certificate in its folder.
+    """How a design or a neuron stands to the certificate in its folder.
 
     Attributes:
         status: Whether there is a certificate that holds, and of exactly these files.
@@ -32,8 +45,8 @@ class Standing:
         return f"{self.status}: {self.detail}"
 
 
-def standing(design: Design) -> Standing:
-    """Compare a design with the certificate in its folder.
+def standing(design: Certified) -> Standing:
+    """Compare a design or a neuron with the certificate in its folder.
 
     A certificate is a text that whoever sent the folder could have written: it says that somebody
     ran `verify`. Running it again is what shows that it holds.
@@ -44,7 +57,8 @@ def standing(design: Design) -> Standing:
         if raw is None:
             return Standing("not verified", "no certificate; `sc-neurocore verify` makes one")
         content = json.loads(raw)
-        files, holds, verdict = content["design"]["files"], content["holds"], content["verdict"]
+        files = content.get("design", content)["files"]  # a neuron's stand by themselves
+        holds, verdict = content["holds"], content["verdict"]
         said = _one_line(verdict, _LONGEST_VERDICT)
         changed = sorted(
             name for name in {*files, *design.hashes} if files.get(name) != design.hashes.get(name)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
 
+from sc_neurocore.kernels.threads import usable_cores
 from sc_neurocore.progress import Progress, ProgressCallback
 from sc_neurocore.tools.programs import stop_running
 from sc_neurocore.verify.result import ProofResult
@@ -50,7 +50,7 @@ def prove_all(
                     return
 
     # Whoever interrupts does not wait for them: they only wait for programs that are ended.
-    for _ in range(min(os.cpu_count() or 1, len(tasks))):
+    for _ in range(min(usable_cores(), len(tasks))):
         threading.Thread(target=work, daemon=True).start()
     found: dict[str, ProofResult] = {}
     try:

@@ -1,0 +1,42 @@
+"""Which commit the package runs from, asked of a repository that may be anybody's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sc_neurocore.verify import provenance
+
+
+@pytest.mark.skipif(os.name != "posix" or shutil.which("git") is None, reason="needs git")
+@pytest.mark.parametrize("is_tracked", [True, False])
+def test_a_repository_around_the_package_runs_nothing(
+    is_tracked: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    witness, hook = tmp_path / "witness", tmp_path / "hook"
+    hook.write_text(f"#!/bin/sh\ntouch {witness}\n")
+    hook.chmod(0o755)
+
+    def git(*arguments: str) -> str:
+        line = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+        return subprocess.run(
+            line, cwd=tmp_path, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    git("init")
+    git("add", "package" if is_tracked else "hook")
+    git("commit", "-m", "first")
+    commit = git("rev-parse", "HEAD")
+    git("config", "core.fsmonitor", str(hook))
+    monkeypatch.setattr(provenance, "_PACKAGE", package)
+    provenance.package_commit.cache_clear()
+    assert provenance.package_commit() == (commit if is_tracked else "")
+    provenance.package_commit.cache_clear()
+    assert not witness.exists()
