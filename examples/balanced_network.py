@@ -7,8 +7,8 @@ inputs, which open an excitatory and an inhibitory conductance. There are 200 of
 units of the leak). Trains of spikes from outside drive them all the time.
 
     python examples/balanced_network.py runs/balanced
-    sc-neurocore compile runs/balanced --format Q8.12:nearest --lanes 8 --out runs/balanced-design
-    sc-neurocore verify runs/balanced-design --data runs/balanced/spikes.npz
+
+writes it into a folder, with trains of spikes; docs/accelerators.md takes it to hardware.
 """
 
 from __future__ import annotations

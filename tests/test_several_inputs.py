@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -286,3 +287,17 @@ def test_the_account_of_a_network_is_of_every_current() -> None:
     description = network(description.layers[0], Population(neuron=silent))
     (finding,) = judge_network(quantize(description, "Q8.8"), description).findings
     assert finding.kind == "silent"
+
+
+def test_the_balanced_network_has_the_synapses_that_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "examples"))
+    example = import_module("balanced_network")
+    outside, neurons = example.balanced_network().layers
+    excitatory, inhibitory = np.split(neurons.weight, 2)
+    assert (np.count_nonzero(excitatory[:, :160], axis=1) == 64).all()
+    assert (np.count_nonzero(inhibitory[:, 160:], axis=1) == 16).all()
+    assert not excitatory[:, 160:].any() and not inhibitory[:, :160].any()
+    assert not np.split(outside.weight, 2)[1].any()
+    assert example.spikes_from_outside(2).shape == (2000, 2, 64)
