@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sc_neurocore.equation import CATALOGUE
+from sc_neurocore.equation import CATALOGUE, parse_neuron
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.fixed.evaluate import NumpyIntegers, evaluate
@@ -29,6 +29,12 @@ from sc_neurocore.network import (
 
 SIZES = (3, 4, 2)
 STEPS = 5
+NEURONS = {name: CATALOGUE[name] for name in ("LIF", "IF", "ALIF", "Synaptic")} | {
+    "two inputs": parse_neuron(
+        "neuron Two\ninput up, gate\nstate v = 0\nstate g = 0.5\nupdate g = 0.5*g + gate\n"
+        "update v = 0.75*v + up - g*v\nspike v >= 1\nreset v = 0"
+    )
+}
 
 
 def make(
@@ -37,16 +43,17 @@ def make(
     """A network 3-4-2; `own` is the size of the weights of the neurons' own spikes."""
     rng = np.random.default_rng(seed)
     layers: list[Any] = []
+    cell = NEURONS[neuron]
     for before, after in pairwise(SIZES):
-        weight, bias = rng.normal(0, 1.5, (after, before)), rng.normal(0, 0.5, after)
-        delays = rng.integers(0, delay + 1, (after, before))
+        sums = after * len(cell.inputs)
+        weight, bias = rng.normal(0, 1.5, (sums, before)), rng.normal(0, 0.5, sums)
+        delays = rng.integers(0, delay + 1, (sums, before))
         layers.append(
             DelayDense(weight=weight, bias=bias, delays=delays)
             if delay
             else Dense(weight=weight, bias=bias)
         )
-        cell = CATALOGUE[neuron]
-        weight, bias = rng.normal(0, own, (after, after)), rng.normal(0, 0.2, after)
+        weight, bias = rng.normal(0, own, (sums, after)), rng.normal(0, 0.2, sums)
         layers.append(
             Recurrent(neuron=cell, weight=weight, bias=bias) if own else Population(neuron=cell)
         )
@@ -77,7 +84,7 @@ def numbers(network: IntegerNetwork, frames: NDArray[np.int64]) -> dict[str, NDA
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
-    neuron=st.sampled_from(["LIF", "IF", "ALIF", "Synaptic"]),
+    neuron=st.sampled_from([*NEURONS]),
     delay=st.sampled_from([0, 1, 2]),
     own=st.sampled_from([0.0, 0.1, 8.0]),  # in a finer unit than what comes in, and a coarser one
     kind=st.sampled_from(["static", "sequence"]),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.hdl.more_inputs import with_more_inputs
 from tests.hdl.small_convolutions import draw_network
 
 from sc_neurocore import __version__
@@ -73,8 +74,10 @@ def accelerators(
     for kind in ("recurrent", "delayed", "two neurons", "membrane", "first-to-2", "spikes"):
         yield texts(render_accelerator(make_step_outer_network(kind), lanes=2).contents)
     for seed, schedule in ((4, "auto"), (7, "step-outer")):
-        network = quantize(one_map_each(draw_network(seed)))
-        yield texts(render_accelerator(network, 4, schedule, units=2).contents)
+        drawn = draw_network(seed)
+        for description in (drawn, with_more_inputs(drawn, seed)):
+            network = quantize(one_map_each(description))
+            yield texts(render_accelerator(network, 4, schedule, units=2).contents)
 
 
 def boards(folder: Path) -> Iterator[Files]:

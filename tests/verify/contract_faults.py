@@ -27,6 +27,7 @@ class Fault(NamedTuple):
 
 
 _NEURON = {
+    "CURRENTS": 1,
     "SUM_BITS": 8,
     "BIAS_BITS": 5,
     "LEFT_SHIFT": 0,
@@ -116,6 +117,10 @@ SIZES: dict[str, dict[str, dict[str, int]]] = {
         "one": _NEURON | {"STEP_OUTER": 0, "LANES": 1, "UNITS": 1, "UNIT_LATENCY": 0, "PERIOD": 3},
         "turns": _NEURON
         | {"STEP_OUTER": 0, "LANES": 8, "UNITS": 2, "UNIT_LATENCY": 1, "PERIOD": 4},
+        "currents": _NEURON
+        | {"STEP_OUTER": 0, "LANES": 4, "UNITS": 2, "UNIT_LATENCY": 0, "PERIOD": 3, "CURRENTS": 2},
+        "three": _NEURON
+        | {"STEP_OUTER": 1, "LANES": 2, "UNITS": 1, "UNIT_LATENCY": 1, "PERIOD": 2, "CURRENTS": 3},
         "idle": _NEURON | {"STEP_OUTER": 0, "LANES": 2, "UNITS": 1, "UNIT_LATENCY": 2, "PERIOD": 5},
         "steps": _NEURON
         | {"STEP_OUTER": 1, "LANES": 4, "UNITS": 2, "UNIT_LATENCY": 1, "PERIOD": 2},
@@ -212,9 +217,14 @@ FAULTS = (
     Fault(_N, "turns", "(lane | UNIT) <= layer_last_lane;", "(lane | UNIT) < layer_last_lane;"),
     Fault(_N, "turns", "assign result_address  = result_turn;", "assign result_address  = turn;"),
     Fault(_N, "turns", "= fetched_flags[STEP_BITS +: TURN_BITS];", "= read_flags[STEP_BITS +: TURN_BITS];"),
-    Fault(_N, "one", "{(SUM_BITS-BIAS_BITS){entry[BIAS_BITS-1]}}", "{(SUM_BITS-BIAS_BITS){1'b0}}"),
-    Fault(_N, "turns", "entry[BIAS_BITS +: PARAMETER_BITS]", "entry[0 +: PARAMETER_BITS]"),
-    Fault(_N, "turns", "parameters        <= biased_parameters;", "parameters        <= entry[BIAS_BITS +: PARAMETER_BITS];"),
+    Fault(_N, "one", "{(SUM_BITS-BIAS_BITS){bias[BIAS_BITS-1]}}", "{(SUM_BITS-BIAS_BITS){1'b0}}"),
+    Fault(_N, "turns", "entry[CURRENTS*BIAS_BITS +: PARAMETER_BITS]", "entry[0 +: PARAMETER_BITS]"),
+    Fault(_N, "currents", "entry[CURRENTS*BIAS_BITS +: PARAMETER_BITS]", "entry[BIAS_BITS +: PARAMETER_BITS]"),
+    Fault(_N, "currents", "bias = entry[each*BIAS_BITS +: BIAS_BITS];", "bias = entry[0 +: BIAS_BITS];"),
+    Fault(_N, "three", "total  <= fetched_sums[PLACE*SUM_BITS", "total  <= fetched_sums[(PLACE^1)*SUM_BITS"),
+    Fault(_N, "currents", "total  <= fetched_sums[PLACE*SUM_BITS", "total  <= fetched_sums[each*SUM_BITS"),
+    Fault(_N, "three", "assign unit_current[PLACE*CURRENT_BITS", "assign unit_current[(PLACE < 2 ? 1 - PLACE : 2)*CURRENT_BITS"),
+    Fault(_N, "turns", "parameters        <= biased_parameters;", "parameters        <= entry[CURRENTS*BIAS_BITS +: PARAMETER_BITS];"),
     Fault(_N, "one", "counted <= at_last_step ? {STEP_BITS{1'b0}} : counted + 1'b1;", "counted <= counted + 1'b1;"),
     Fault(_N, "one", "(STEP_OUTER != 0 || !layer_takes_frame || step == last_step);", "1'b1;"),
     Fault(_N, "turns", "result_turn == LAST_TURN[TURN_BITS-1:0];", "turn == LAST_TURN[TURN_BITS-1:0];"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.hdl.more_inputs import with_more_inputs
 
 from sc_neurocore.equation import CATALOGUE
 from sc_neurocore.errors import UserError
@@ -83,6 +84,11 @@ def draw(seed: int) -> tuple[NetworkDescription, dict[str, Any], EngineOptions]:
     return description, compiled, options
 
 
+def has_more_inputs(seed: int) -> bool:
+    """Whether some of the drawn network's neurons get several inputs."""
+    return seed % 4 == 3 and seed != IN_CI[0]
+
+
 @pytest.mark.parametrize(
     "seed",
     [pytest.param(i, marks=() if i in IN_CI else pytest.mark.soak) for i in range(CASES)],
@@ -92,6 +98,8 @@ def test_the_certificate_holds(
 ) -> None:
     require_tool("yosys", "z3", "sby", "iverilog")
     description, compiled, options = draw(seed)
+    if has_more_inputs(seed):
+        description = with_more_inputs(description, seed)
     try:
         design = compile_network(description, tmp_path, allow=["all"], **compiled, **options)
     except UserError as error:

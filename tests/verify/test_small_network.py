@@ -24,6 +24,8 @@ KINDS = [
     (Kind(STEPS), {"units": 2, "pipeline": 1}),
     (Kind(STEPS, is_recurrent=True, is_static=False), {"inputs_per_beat": 2}),
     (Kind(STEPS, is_recurrent=True, is_delayed=True), {}),
+    (Kind(GROUPS, currents=2), {}),
+    (Kind(STEPS, is_recurrent=True, currents=2), {"units": 2}),
     (Kind(STEPS, is_recurrent=True, is_delayed=True, is_static=False), {"soft_lanes": 1}),
 ]
 
@@ -43,6 +45,7 @@ def test_the_engine_computes_what_the_integer_model_does(
     assert result.status.startswith("bounded(") and result.holds, result.detail
     assert ("all delays" in result.detail) is kind.is_delayed
     assert ("recurrent" in result.bound) is kind.is_recurrent
+    assert ("neurons with two inputs" in result.bound) is (kind.currents == 2)
 
 
 def test_the_engine_of_a_design_is_checked_not_that_of_the_package(

@@ -96,8 +96,7 @@ class Neuron:
         after: Assignments to states, done always and last.
         input: The name of the input current, the first if there are several.
         description: One paragraph for people: what the model is, and the paper it comes from.
-        more_inputs: The names of further inputs. A neuron with several runs by itself; a network
-            has one current.
+        more_inputs: The names of further inputs, each of which has a current of its own.
     """
 
     name: str
@@ -222,7 +221,7 @@ class Neuron:
         if self.more_inputs:
             raise EquationError(
                 f"{self.name} has the inputs {_listed(self.inputs)}: {what} has one current; "
-                f"compile the neuron alone, or write the equation with one input"
+                f"write the equation with one input"
             )
 
     @property

@@ -46,6 +46,9 @@ def requantize(builder: ProgramBuilder, total: int, shift: int, form: QFormat) -
 class IntegerLayer:
     """A population of neurons, and the synapses in front of it, in integers.
 
+    A neuron has a sum, and a current, for each input of its equation: along the first axis come
+    those of the first input, one for each neuron or channel, then those of the second.
+
     What the synapses sum up, and what the neurons' own spikes of the step before bring, meets in
     one accumulator, in the finer of their units. Shifted right by `shift` (left if negative;
     towards minus infinity) and saturated, the accumulator is the current.
@@ -99,6 +102,16 @@ class IntegerLayer:
     def outputs(self) -> int:
         """Number of neurons."""
         return math.prod(self.shape)
+
+    @property
+    def sums_shape(self) -> Shape:
+        """The shape of the sums: that of the neurons, once for each input along the first axis."""
+        return (len(self.program.currents) * self.shape[0], *self.shape[1:])
+
+    @property
+    def sums(self) -> int:
+        """Number of sums."""
+        return math.prod(self.sums_shape)
 
     @property
     def shift(self) -> int:
@@ -211,7 +224,7 @@ class IntegerLayer:
         )
 
     def current(self, accumulator: Integers) -> Integers:
-        """Return the current that the neurons see, which is the accumulator, saturated."""
+        """Return the currents that the neurons see, which are the accumulators, saturated."""
         program = self.requantization
         current: Integers = evaluate(program, {SUM: accumulator}, NumpyIntegers(program))[CURRENT]
         return current
@@ -233,17 +246,19 @@ class _IntegerNeurons(Neurons):
         )
         self._layer = layer
         self._program = program.program
+        self._ports = program.currents
         self._algebra = NumpyIntegers(program.program)
         self._parameters = {
             port.name: layer.neuron_parameters[:, index].reshape(layer.shape)
             for index, port in enumerate(program.parameters)
         }
 
-    def _meet(self, current: Array, fed_back: Array) -> Array:
-        return self._layer.current(current + fed_back)
+    def _meet(self, currents: Array, fed_back: Array) -> Array:
+        return self._layer.current(currents + fed_back)
 
-    def _step(self, current: Array) -> tuple[Array, Mapping[str, Array]]:
-        inputs = {**self.state, CURRENT: current, **self._parameters}
+    def _step(self, currents: Mapping[str, Array]) -> tuple[Array, Mapping[str, Array]]:
+        arriving = zip(self._ports, currents.values(), strict=True)
+        inputs = {**self.state, **dict(arriving), **self._parameters}
         outputs = evaluate(self._program, inputs, self._algebra)
         return outputs[SPIKE], {name: outputs[name + NEXT] for name in self.state}
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from sc_neurocore.array_types import Integers
 from sc_neurocore.errors import UserError
-from sc_neurocore.fixed.lowering import CURRENT, NEXT, SPIKE
+from sc_neurocore.fixed.lowering import NEXT, SPIKE
 from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork, requantize
 from sc_neurocore.fixed.program import Port, Program, ProgramBuilder
 from sc_neurocore.fixed.synapses import IntegerSynapses
@@ -31,12 +31,13 @@ def network_program(network: IntegerNetwork) -> Program:
     """Write a network out as a program.
 
     Its inputs are the frame (`x0`, `x1`, …; where there is one per step, `x2_0`: step 2, input 0),
-    the weights (`w1_0_2`: layer 1, neuron 0, its input 2), where a layer has delays, these in steps
+    the weights (`w1_0_2`: layer 1, sum 0, its input 2), where a layer has delays, these in steps
     (`d1_0_2`), the weights of recurrent neurons' own spikes (`r1_0_2`) and the biases (`b1_0`, in
-    the accumulator's unit). Its outputs are every update, such as `spike1_3_0` and `v1_3_0` (layer
-    1, step 3, neuron 0), and the spike counts of the output neurons (`count0`, …). Weights are free
-    within their width, delays up to the longest of their layer, biases within ± the largest of
-    theirs.
+    the accumulator's unit). A neuron has a sum for each input of its equation: first come those of
+    the first input, one for each neuron. Its outputs are every update, such as `spike1_3_0` and
+    `v1_3_0` (layer 1, step 3, neuron 0), and the spike counts of the output neurons (`count0`, …).
+    Weights are free within their width, delays up to the longest of their layer, biases within ±
+    the largest of theirs.
 
     Args:
         network: Layers of neurons of one equation, recurrent or not, each behind a dense layer,
@@ -49,7 +50,7 @@ def network_program(network: IntegerNetwork) -> Program:
 
 
 def accumulator_bias(layer: IntegerLayer) -> Integers:
-    """Return the bias of each neuron of a layer, in the accumulator's unit."""
+    """Return the bias of each sum of a layer, in the accumulator's unit."""
     parts = [_dense(layer)] if layer.feedback is None else [_dense(layer), layer.feedback]
     bias: Integers = np.sum([part.bias << _left_shift(layer, part) for part in parts], axis=0)
     return bias
@@ -87,7 +88,7 @@ class _Part:
         sources: What is sent in each step, by input: nodes of numbers, or of spikes.
         are_spikes: Which of the two.
         lag: Steps that everything takes.
-        weights: A node for each neuron and input.
+        weights: A node for each sum and input.
         delays: Nodes of the steps that each takes beyond that; empty without.
         longest: The longest of these.
         shift: Left shift to the unit of the accumulator.
@@ -160,8 +161,8 @@ class _Writer:
             parts.append(_Part(spikes, True, 1, weights, [], 0, shift))
         bound = max(int(np.abs(accumulator_bias(layer)).max()), 1)
         biases = [
-            self._input(Port(f"b{number}_{neuron}", bound.bit_length() + 1, 0), -bound, bound)
-            for neuron in range(layer.outputs)
+            self._input(Port(f"b{number}_{place}", bound.bit_length() + 1, 0), -bound, bound)
+            for place in range(layer.sums)
         ]
         formats = layer.program.fixed_point
         initial = {
@@ -171,15 +172,14 @@ class _Writer:
         states = [initial] * layer.outputs
         for step in range(self._network.steps):
             fired = []
-            for neuron, bias in enumerate(biases):
+            for neuron in range(layer.outputs):
                 place = f"{number}_{step}_{neuron}"
                 self._builder.begin(f"sum{place}", f"layer {number}, step {step}, neuron {neuron}")
-                total = self._zero
-                for part in parts:
-                    for node in self._arriving(part, step, neuron):
-                        total = self._builder.apply("+", total, node)
-                total = self._builder.apply("+", total, bias)
-                found = self._update(layer, neuron, total, states[neuron])
+                totals = [
+                    self._total(parts, step, each, biases[each])
+                    for each in range(neuron, layer.sums, layer.outputs)
+                ]
+                found = self._update(layer, neuron, totals, states[neuron])
                 states[neuron] = {name: found[name + NEXT] for name in initial}
                 fired.append(found[SPIKE])
                 self._outputs.append((Port(f"spike{place}", 1, 0, False), found[SPIKE]))
@@ -189,6 +189,14 @@ class _Writer:
                     self._outputs.append((port, node))
             spikes.append(fired)
         return spikes
+
+    def _total(self, parts: list[_Part], step: int, place: int, bias: int) -> int:
+        """Write a sum of a step, with its bias."""
+        total = self._zero
+        for part in parts:
+            for node in self._arriving(part, step, place):
+                total = self._builder.apply("+", total, node)
+        return self._builder.apply("+", total, bias)
 
     def _incoming(self, number: int, layer: IntegerLayer, sent: list[list[int]]) -> _Part:
         dense, longest = _dense(layer), longest_delay(layer)
@@ -207,45 +215,47 @@ class _Writer:
     def _matrix(
         self, name: str, synapses: IntegerSynapses, form: Port, low: int, high: int
     ) -> list[list[int]]:
-        """Make an input for each synapse; return their nodes by neuron and input."""
+        """Make an input for each synapse; return their nodes by sum and input."""
         outputs, inputs = synapses.weight.shape
         return [
             [
-                self._input(replace(form, name=f"{name}_{neuron}_{index}"), low, high)
+                self._input(replace(form, name=f"{name}_{place}_{index}"), low, high)
                 for index in range(inputs)
             ]
-            for neuron in range(outputs)
+            for place in range(outputs)
         ]
 
-    def _arriving(self, part: _Part, step: int, neuron: int) -> Iterator[int]:
-        """Yield what each input brings to a neuron's accumulator in a step, what is late first."""
+    def _arriving(self, part: _Part, step: int, place: int) -> Iterator[int]:
+        """Yield what each input brings to a sum in a step, what is late first."""
         builder, zero = self._builder, self._zero
         for late in range(min(part.longest, step - part.lag), -1, -1):
-            for index in range(len(part.weights[neuron])):
-                node = self._product(part, step - part.lag - late, neuron, index)
+            for index in range(len(part.weights[place])):
+                node = self._product(part, step - part.lag - late, place, index)
                 steps = builder.constant(late, 0)
                 if late > 0:
-                    enough = builder.apply(">=", part.delays[neuron][index], steps)
+                    enough = builder.apply(">=", part.delays[place][index], steps)
                     node = builder.apply("select", enough, node, zero)
                 if late < part.longest:
-                    no_more = builder.apply("<=", part.delays[neuron][index], steps)
+                    no_more = builder.apply("<=", part.delays[place][index], steps)
                     node = builder.apply("select", no_more, node, zero)
                 yield builder.apply("<<", node, amount=part.shift)
 
-    def _product(self, part: _Part, step: int, neuron: int, index: int) -> int:
+    def _product(self, part: _Part, step: int, place: int, index: int) -> int:
         """Return an input of a step times its weight."""
-        source, weight = part.sources[step][index], part.weights[neuron][index]
+        source, weight = part.sources[step][index], part.weights[place][index]
         if part.are_spikes:
             return self._builder.apply("select", source, weight, self._zero)
         return self._builder.apply("*", source, weight)
 
     def _update(
-        self, layer: IntegerLayer, neuron: int, total: int, state: dict[str, int]
+        self, layer: IntegerLayer, neuron: int, totals: list[int], state: dict[str, int]
     ) -> dict[str, int]:
-        """Write a neuron's step; return the node of each of its outputs."""
+        """Write a neuron's step, of the sum of each input; return the node of each output."""
         program, builder = layer.program, self._builder
-        current = requantize(builder, total, layer.shift, program.fixed_point.current)
-        inputs = {**state, CURRENT: current}
+        form = program.fixed_point.current
+        inputs = dict(state)
+        for name, total in zip(program.currents, totals, strict=True):
+            inputs[name] = requantize(builder, total, layer.shift, form)
         for column, parameter in enumerate(program.parameters):
             value = int(layer.neuron_parameters[neuron, column])
             inputs[parameter.name] = builder.constant(value, 0)

@@ -124,7 +124,6 @@ def _programs(populations: Sequence[Population], formats: FixedPoint) -> dict[st
         alike = [population for population in populations if str(population.neuron) == text]
         values, ports = _parameters(alike, formats)
         neuron = alike[0].neuron
-        neuron.need_one_input("a network")
         own = tuple(each for each in formats.own if each[0] in _stored(neuron))
         programs[text] = lower(neuron, replace(formats, own=own), values, ports)
         NumpyIntegers(programs[text].program)  # refuses what the integer model could not run

@@ -65,12 +65,13 @@ def plan_memories(geometry: Geometry, weights: WeightSource = "rom") -> tuple[Pl
         geometry: The engine's sizes.
         weights: Whether the weights are in the bitstream or loaded at run time.
     """
-    row = geometry.lanes * geometry.word_bits
+    row = geometry.group_sums * geometry.word_bits
     is_loaded = weights == "loaded"
     slices = geometry.weight_slices
     columns = _columns(row) if is_loaded else [row // slices] * slices
     # One bit stands for no parameters at all; it is always zero, and synthesis leaves it out.
-    own = geometry.bias_bits + (geometry.parameter_bits if geometry.parameter_bits > 1 else 0)
+    own = geometry.currents * geometry.bias_bits
+    own += geometry.parameter_bits if geometry.parameter_bits > 1 else 0
     # Of several values in a beat, and where each beat has its place, it is kept which are not zero.
     flags = geometry.beat if geometry.beat > 1 or geometry.walks_frame else 0
     number = 0 if geometry.walks_frame else geometry.event_bits
@@ -91,7 +92,7 @@ def plan_memories(geometry: Geometry, weights: WeightSource = "rom") -> tuple[Pl
         PlannedMemory("neurons", geometry.slots, geometry.units * own, is_written=False),
         PlannedMemory("events", 2 << geometry.event_bits, event),
         PlannedMemory("spikes", geometry.spike_store_words, geometry.lanes),
-        *(rings * geometry.lanes if geometry.delay_bits else []),
+        *(rings * geometry.group_sums if geometry.delay_bits else []),
         *(of_units * geometry.units),
     )
 
@@ -148,21 +149,22 @@ def features(network: IntegerNetwork, geometry: Geometry, family: Family) -> dic
     has_hard = family.has_multipliers and (
         geometry.weight_bits + geometry.value_bits >= family.least_product_bits
     )
-    soft_lanes = geometry.soft_lanes if has_hard else geometry.lanes
+    sums = geometry.group_sums
+    soft_lanes = geometry.soft_lanes if has_hard else sums
     lane_product = soft_lanes * geometry.weight_bits * geometry.value_bits
     stages = geometry.units * (1 + geometry.unit_latency)
     return {
         "constant": 1,
-        "lane_sum_bits": geometry.lanes * geometry.sum_bits,
+        "lane_sum_bits": sums * geometry.sum_bits,
         "lane_product_bits": lane_product,
         "neuron_product_bits": 0 if family.has_multipliers else geometry.units * product_bits,
-        "stage_bits": stages * (geometry.state_bits + geometry.current_bits),
+        "stage_bits": stages * (geometry.state_bits + geometry.currents * geometry.current_bits),
         "choice_bits": _choice_bits(geometry, family),
-        "ring_bits": geometry.lanes * (geometry.sum_bits + geometry.ring_bits + geometry.delay_bits)
+        "ring_bits": sums * (geometry.sum_bits + geometry.ring_bits + geometry.delay_bits)
         if geometry.delay_bits
         else 0,
         "multipliers": (
-            geometry.lanes - soft_lanes + pieces * geometry.units if family.has_multipliers else 0
+            sums - soft_lanes + pieces * geometry.units if family.has_multipliers else 0
         ),
     }
 
@@ -280,7 +282,7 @@ def plan_for(
     excess = needed - device.available.get("dsps", 0)
     if not device.family.has_multipliers or excess <= 0:
         return geometry
-    options["soft_lanes"] = min(lanes, geometry.soft_lanes + excess)
+    options["soft_lanes"] = min(geometry.group_sums, geometry.soft_lanes + excess)
     return plan(network, lanes, schedule, **options)
 
 

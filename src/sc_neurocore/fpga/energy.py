@@ -118,7 +118,7 @@ def count_activity(network: IntegerNetwork, geometry: Geometry, inputs: ArrayLik
     spikes /= len(frames)
 
     arriving = [events, *spikes[:-1]]
-    sums = [count * layer.outputs for count, layer in zip(arriving, network.layers, strict=True)]
+    sums = [count * layer.sums for count, layer in zip(arriving, network.layers, strict=True)]
     products = sums[0]
     updates = network.steps * sum(layer.outputs for layer in network.layers)
     program = network.program.program
@@ -129,7 +129,7 @@ def count_activity(network: IntegerNetwork, geometry: Geometry, inputs: ArrayLik
     # The frame's events are read once by every group of the first layer, the spikes of a step once
     # by every group of the next; each neuron's own word once per update.
     event_bits = geometry.event_bits + geometry.input_bits
-    own_bits = geometry.bias_bits + geometry.parameter_bits
+    own_bits = geometry.currents * geometry.bias_bits + geometry.parameter_bits
     groups = [layer.groups for layer in geometry.layers]
     spike_bits = sum(
         network.steps * layer.outputs * (1 + after)

@@ -336,6 +336,7 @@ def _equation(program: NeuronProgram, module: str, geometry: Geometry) -> dict[s
         "name": program.neuron.name,
         "module": module,
         "states": states,
+        "currents": pack(port for port in program.inputs if port.name in program.currents),
         "parameters": pack(program.parameters),
         "initial": f"{geometry.state_bits}'h{packed_initial_state(program):x}",
         "spare_bits": geometry.state_bits - sum(each.width for each in states),

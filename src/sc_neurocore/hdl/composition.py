@@ -37,10 +37,11 @@ _MAXIMUM_WEIGHTS = 1 << 24
 
 @dataclass(frozen=True)
 class Composed:
-    """A linear map from values that stand in a layout to neurons in another one.
+    """A linear map from values that stand in a layout to the sums of neurons in another one.
 
     Attributes:
-        layout: Where the neurons stand.
+        layout: Where the sums stand; neurons with several inputs have those of the first one in the
+            first channels, then those of the second.
         sight: See `hdl.layers.Part`, as the next four.
         joins: Whether inputs in front of one position of the kernel are joined by OR.
         weight: (places or one, outputs, inputs, kernel rows, kernel columns).
@@ -75,7 +76,7 @@ def compose(
     """
     try:
         run = _Run.of(layer, largest)
-        outputs = Layout.of(layer.shape)
+        outputs = Layout.of(layer.sums_shape)
         if is_last and outputs.positions > 1:
             return _in_a_row(_expanded(run, layer), outputs)
         kernel = run.kernel()
@@ -141,7 +142,7 @@ class _Run:
 
     Attributes:
         layout: Where the inputs stand.
-        output_shape: That of the neurons.
+        output_shape: That of the neurons' sums.
         pools: Windows whose inputs are joined, if there are any.
         joins: Whether by OR.
         late: Delays of what is pooled, in the shape of channels, rows and columns, or None.
@@ -191,7 +192,7 @@ class _Run:
             elif not isinstance(each, Flatten):
                 rest.append(each)
             at = each.output_shape(at)
-        return cls(layout, layer.shape, pools, joins, late, tuple(rest), shape)
+        return cls(layout, layer.sums_shape, pools, joins, late, tuple(rest), shape)
 
     def kernel(self) -> _Kernel | None:
         """Return the map if all places share their weights, else None."""

@@ -142,6 +142,7 @@ class Geometry:
     schedule: Schedule
     is_static: int
     lanes: int
+    currents: int
     soft_lanes: int
     units: int
     unit_latency: int
@@ -270,6 +271,11 @@ class Geometry:
         return int(self.schedule == "step-outer")
 
     @property
+    def group_sums(self) -> int:
+        """Sums of a group of neurons, and weights of a row: one for each current of each lane."""
+        return self.lanes * self.currents
+
+    @property
     def lane_shift(self) -> int:
         """Logarithm of the lanes."""
         return self.lanes.bit_length() - 1
@@ -307,7 +313,7 @@ class Geometry:
     @property
     def weight_columns(self) -> int:
         """Words of 16 bits that hold a row of weights."""
-        return -(-self.lanes * self.word_bits // COLUMN_BITS)
+        return -(-self.group_sums * self.word_bits // COLUMN_BITS)
 
     @property
     def column_bits(self) -> int:
@@ -384,8 +390,8 @@ class EngineOptions(TypedDict, total=False):
         units: Neuron units that the lanes share: a power of two, up to the lanes and 64; 1.
         pipeline: Register stages inside a unit, for a faster clock; 0.
         inputs_per_beat: Inputs that are taken in one clock: a power of two; 1.
-        soft_lanes: Lanes whose multiplier is made of logic: the iCE40 UP5K has 8 DSP blocks, and a
-            unit may want one; 0.
+        soft_lanes: Multipliers of lanes that are made of logic: the iCE40 UP5K has 8 DSP blocks,
+            and a unit may want one; 0.
         weight_slices: Memories that the weights in the bitstream lie in side by side, each for as
             many lanes: a power of two, up to the lanes. Of narrow memories synthesis makes blocks
             that are deep enough, where it would stack those of a wide one behind a multiplexer: a

@@ -7,8 +7,8 @@ stands between two layers of neurons is one linear map here, whatever it was com
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,8 +26,8 @@ class Part:
     Attributes:
         sight: Along rows and columns, which inputs are in front of which position of the kernel.
         joins: Whether inputs in front of one position are joined by OR; they are added up if not.
-        weight: (places, outputs, inputs, kernel rows, kernel columns), integers; outputs and inputs
-            are channels, and where all places share their weights there is one.
+        weight: (places, sums, inputs, kernel rows, kernel columns), integers; sums are those of
+            channels and inputs are channels, and where all places share their weights there is one.
         delays: In steps, in the shape of the weight, or None where there are none.
         weight_bits: Width of a weight.
         shift: Left shift that brings the part's sums to the unit of the layer's accumulator.
@@ -57,11 +57,16 @@ class Part:
         """Whether all places share their weights."""
         return len(self.weight) == 1
 
+    def with_sums(self, arranged: Callable[[Integers], Integers]) -> Part:
+        """Return the part with another order of its sums, the second axis."""
+        delays = None if self.delays is None else arranged(self.delays)
+        return replace(self, weight=arranged(self.weight), delays=delays)
+
     def range(self) -> tuple[Integers, Integers]:
         """Return the least and the largest sum over all subsets of the inputs.
 
         Returns:
-            Both (places, outputs), the places one where they share their weights.
+            Both (places, sums), the places one where they share their weights.
         """
         scale = self.largest << self.shift
         joined = np.ones(self.weight.shape[3:], dtype=np.int64)
@@ -76,11 +81,14 @@ class Part:
 class EngineLayer:
     """A layer of neurons.
 
+    A neuron has a sum for each current that neurons of the network have, one behind the other;
+    those that its own equation has no input for are zero.
+
     Attributes:
         layout: Where its neurons stand.
         incoming: What comes in, from the frame or from the layer before.
         recurrent: Its own spikes of the step before, if they come back.
-        bias: (places, channels), in the unit of the accumulator; one place where they share it.
+        bias: (places, sums), in the unit of the accumulator; one place where they share it.
         parameters: (places, channels, parameter ports), alike.
     """
 
@@ -109,7 +117,7 @@ class EngineLayer:
         """Return bounds of every partial sum of the neurons, with and without the bias.
 
         Returns:
-            The least and the largest, (places, channels); one place where all are alike.
+            The least and the largest, (places, sums); one place where all are alike.
         """
         ranges = [part.range() for part in self.parts]
         low = sum((each[0] for each in ranges), np.minimum(self.bias, 0))
@@ -176,8 +184,42 @@ def _engine_layer(network: IntegerNetwork, number: int) -> EngineLayer:
             largest=1,
         )
         bias = bias + (feedback.bias << recurrent.shift)
-    parameters = _parameters(layer, composed.layout)
-    return EngineLayer(composed.layout, incoming, recurrent, bias, parameters)
+    inputs, currents = len(layer.program.currents), most_currents(network)
+
+    def arranged(sums: Integers) -> Integers:
+        return by_neuron(sums, inputs, currents)
+
+    layout = replace(composed.layout, channels=composed.layout.channels // inputs)
+    return EngineLayer(
+        layout=layout,
+        incoming=incoming.with_sums(arranged),
+        recurrent=None if recurrent is None else recurrent.with_sums(arranged),
+        bias=arranged(bias),
+        parameters=_parameters(layer, layout),
+    )
+
+
+def most_currents(network: IntegerNetwork) -> int:
+    """Return how many currents each of the engine's neurons has: the most that any equation has."""
+    return max(len(program.currents) for program in network.programs)
+
+
+def by_neuron(sums: Integers, inputs: int, currents: int) -> Integers:
+    """Put the sums of a neuron one behind the other.
+
+    Args:
+        sums: (places, inputs * channels, ...), those of the first input first.
+        inputs: Inputs of a neuron.
+        currents: The sums that it gets, zeros where it has no input.
+
+    Returns:
+        (places, channels * currents, ...).
+    """
+    places, count, *rest = sums.shape
+    apart = sums.reshape(places, inputs, count // inputs, *rest).swapaxes(1, 2)
+    around = [(0, 0)] * apart.ndim
+    around[2] = (0, currents - inputs)
+    return np.pad(apart, around).reshape(places, -1, *rest)
 
 
 def _incoming(layer: IntegerLayer, composed: Composed, largest: int) -> Part:

@@ -65,7 +65,8 @@ def weight_image(network: IntegerNetwork, geometry: Geometry) -> bytes:
     all bytes before it (that of zlib and of IEEE 802.3), 4 bytes, low byte first. A loader may
     therefore count: the address of a word is its number in the image.
 
-    A row of the memory has one weight per lane, lane 0 in the low bits, each in two's complement,
+    A row of the memory has one weight per lane, lane 0 in the low bits (or, of neurons with several
+    inputs, one for each of them, side by side), each in two's complement,
     with its delay above it where there are delays. It takes `2 ** geometry.column_bits` words, its
     low bits first; bits above the row are zero. Rows come group by group, layer by layer, one row
     per input of the layer.
@@ -93,46 +94,46 @@ def _weights_texts(network: IntegerNetwork, geometry: Geometry) -> list[bytes]:
 
 
 def weight_rows(layers: Sequence[EngineLayer], geometry: Geometry) -> Words:
-    """Lay out the weights: for each group, for each input, a weight per lane, with its delay.
+    """Lay out the weights: for each group, for each input, a weight per sum, with its delay.
 
     Where all places share their weights, there are groups of one place. The inputs of a kernel come
     row by row, column by column, channel by channel.
     """
-    lanes = geometry.lanes
+    sums = geometry.group_sums
     blocks = []
     for layer, form in zip(layers, geometry.layers, strict=True):
         parts = [_lane_words(layer.incoming, form, geometry)]
         if layer.recurrent is not None:
             parts.append(_lane_words(layer.recurrent, replace(form, window=None), geometry))
         # A group's rows follow each other: all inputs of its first part, then of its second.
-        blocks.append(np.concatenate(parts, axis=1).reshape(-1, lanes * 2))
-    words = np.concatenate(blocks).reshape(-1, lanes, 2)
+        blocks.append(np.concatenate(parts, axis=1).reshape(-1, sums * 2))
+    words = np.concatenate(blocks).reshape(-1, sums, 2)
     widths = [geometry.weight_bits, geometry.delay_bits]
     if not geometry.delay_bits:
-        return words[:, :, 0], widths[:1] * lanes
-    return words.reshape(-1, lanes * 2), widths * lanes
+        return words[:, :, 0], widths[:1] * sums
+    return words.reshape(-1, sums * 2), widths * sums
 
 
 def _lane_words(part: Part, form: LayerGeometry, geometry: Geometry) -> Any:
-    """Return (groups, rows of weights, lanes, 2): weight and delay."""
+    """Return (groups, rows of weights, sums, 2): weight and delay."""
     delays = np.zeros_like(part.weight) if part.delays is None else part.delays
-    lanes = geometry.lanes
+    sums = geometry.group_sums
     both = []
     for each in (part.weight, delays):
         places = len(each)
-        # (places, blocks, lanes, channels, rows, columns), then in the order of the walk.
-        padded = _padded(each.swapaxes(0, 1), form.blocks, lanes)
+        # (blocks, sums, places, channels, rows, columns), then in the order of the walk.
+        padded = _padded(each.swapaxes(0, 1), form.blocks, sums)
         walked = padded.transpose(2, 0, 4, 5, 3, 1)
         blocks = [
             _seen_channels(walked[:, block], form.window, block, geometry.word_width(form))
             for block in range(form.blocks)
         ]
-        both.append(np.stack(blocks, axis=1).reshape(places * form.blocks, -1, lanes))
+        both.append(np.stack(blocks, axis=1).reshape(places * form.blocks, -1, sums))
     return np.stack(both, axis=-1)
 
 
 def _seen_channels(kernel: Any, window: Window | None, block: int, width: int) -> Any:
-    """Cut (places, rows, columns, channels, lanes) to the channels that a block's words have."""
+    """Cut (places, rows, columns, channels, sums) to the channels that a block's words have."""
     if window is None:
         return kernel
     first, count = block * window.first_channel(width), window.kernel_inputs
@@ -144,7 +145,7 @@ def _seen_channels(kernel: Any, window: Window | None, block: int, width: int) -
 def neuron_slots(
     network: IntegerNetwork, layers: Sequence[EngineLayer], geometry: Geometry
 ) -> Words:
-    """Lay out what each neuron has of its own: bias and parameters, a word for each turn.
+    """Lay out what each neuron has of its own: biases and parameters, a word for each turn.
 
     A layer packs its parameters from the low bits up, as its own unit reads them.
     """
@@ -158,18 +159,22 @@ def neuron_slots(
         for values, port in zip(np.moveaxis(layer.parameters, -1, 0), ports, strict=True):
             packed = packed + ((values % (1 << port.width)).astype(object) << low)
             low += port.width
-        bias = np.broadcast_to(layer.bias.astype(object), shape)
-        own = np.stack([bias.T, packed.T], axis=-1)  # (channels, places, 2)
+        currents = geometry.currents
+        biases = layer.bias.astype(object).reshape(len(layer.bias), -1, currents)
+        biases = np.broadcast_to(biases, (*shape, currents))
+        own = np.concatenate([biases, packed[..., np.newaxis]], axis=-1).swapaxes(0, 1)
+        # (channels, places, numbers), then in the order of groups.
         groups = _padded(own, form.blocks, geometry.lanes).transpose(2, 0, 1, 3)
-        blocks.append(groups.reshape(-1, geometry.units * 2))
-    return np.concatenate(blocks), [geometry.bias_bits, geometry.parameter_bits] * geometry.units
+        blocks.append(groups.reshape(-1, geometry.units * (currents + 1)))
+    of_a_neuron = [geometry.bias_bits] * geometry.currents + [geometry.parameter_bits]
+    return np.concatenate(blocks), of_a_neuron * geometry.units
 
 
-def _padded(values: NDArray[Any], groups: int, lanes: int) -> NDArray[Any]:
-    """Bring (channels, ...) to (groups, lanes, ...), zeros where there is no channel."""
-    padded = np.zeros((groups * lanes, *values.shape[1:]), dtype=values.dtype)
+def _padded(values: NDArray[Any], groups: int, width: int) -> NDArray[Any]:
+    """Bring (channels, ...) to (groups, width, ...), zeros where there is no channel."""
+    padded = np.zeros((groups * width, *values.shape[1:]), dtype=values.dtype)
     padded[: len(values)] = values
-    return padded.reshape(groups, lanes, *values.shape[1:])
+    return padded.reshape(groups, width, *values.shape[1:])
 
 
 def _memory_text(words: NDArray[Any], widths: list[int], depth: int) -> bytes:

@@ -22,7 +22,7 @@ from sc_neurocore.hdl.geometry import (
     Schedule,
     index_bits,
 )
-from sc_neurocore.hdl.layers import EngineLayer, engine_layers, frame_layout
+from sc_neurocore.hdl.layers import EngineLayer, engine_layers, frame_layout, most_currents
 from sc_neurocore.hdl.windows import Plan, Tap, plan_windows
 from sc_neurocore.network.description import spikes_that_suffice
 
@@ -50,8 +50,12 @@ def plan(
     _check_power_of_two("units", units, min(lanes, MAXIMUM_UNITS))
     _check_power_of_two("inputs_per_beat", beat, MAXIMUM_BEAT_BITS // network.input_bits)
     _check_power_of_two("weight_slices", weight_slices, lanes)
-    if not 0 <= soft_lanes <= lanes:
-        raise UserError(f"soft_lanes={soft_lanes}: expected 0 to {lanes}, the lanes")
+    currents = most_currents(network)
+    if not 0 <= soft_lanes <= lanes * currents:
+        of_each = f", for each of {currents} currents" if currents > 1 else ""
+        raise UserError(
+            f"soft_lanes={soft_lanes}: expected 0 to {lanes * currents}, the lanes{of_each}"
+        )
     if schedule not in (AUTO, *get_args(Schedule)):
         raise UserError(f"schedule {schedule!r}: expected {AUTO}, {', '.join(get_args(Schedule))}")
     parts = engine_layers(network)
@@ -98,6 +102,7 @@ def plan(
         schedule=order,
         is_static=int(network.input.kind == "static"),
         lanes=lanes,
+        currents=currents,
         soft_lanes=soft_lanes,
         units=units,
         unit_latency=pipeline,

@@ -183,6 +183,7 @@ def _stages(
     integers = list(integer_layers(description, form))
     for index, neurons in enumerate(integers):
         _ = neurons.dense  # refuses other layers
+        neurons.program.neuron.need_one_input("a network of streams in hardware")
         weight, bias = dense[index].weight, dense[index].bias
         if calibrate:
             encoded = calibrate_weights(weight, bias, "sign-magnitude", length, sources)

@@ -209,7 +209,8 @@ def _words_of_blocks(layer: EngineLayer, inputs: Layout, lanes: int, width: int)
     everything = _Sees(0, words, is_all=True)
     if words == 1 or layer.recurrent is not None:
         return everything
-    seen = np.abs(layer.incoming.weight).sum(axis=(0, 3, 4)) > 0  # (outputs, inputs)
+    seen = np.abs(layer.incoming.weight).sum(axis=(0, 3, 4)) > 0  # (sums, inputs)
+    seen = seen.reshape(layer.layout.channels, -1, inputs.channels).any(axis=1)
     ranges = []
     for block in range(layer.layout.words(lanes)):
         here = np.flatnonzero(seen[block * lanes : (block + 1) * lanes].any(axis=0)) // width

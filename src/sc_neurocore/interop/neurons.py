@@ -128,6 +128,7 @@ def to_form(layer: Population, dt: float, method: Method) -> Form:
         EquationError: If none does, saying why.
     """
     neuron = layer.neuron
+    neuron.need_one_input("a neuron of NIR")
     known = recognised(neuron)
     if known is not None and known[1] not in _PLAIN:
         return _form_of_framework(layer, *known, dt, method)

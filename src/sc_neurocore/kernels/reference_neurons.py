@@ -17,6 +17,7 @@ from sc_neurocore.network.layers import (
     Runner,
     WithMemory,
     along_channels,
+    of_each_input,
 )
 
 
@@ -76,30 +77,32 @@ class Neurons(WithMemory):
         self.history: list[tuple[Array, dict[str, Array]]] = []
         self._spike: Array | None = None
 
-    def __call__(self, current: Array) -> Array:
+    def __call__(self, currents: Array) -> Array:
         """Return the spikes, 0 or 1, or the membranes if these are handed on."""
+        batch, channels, *rest = currents.shape
+        shape = (batch, channels // len(self.neuron.inputs), *rest)
         if not self.state:
             self.state = {
-                name: np.full(current.shape, value, self._dtype)
+                name: np.full(shape, value, self._dtype)
                 for name, value in self._initial_state.items()
             }
         if self._feedback is not None:
-            before = np.zeros_like(current) if self._spike is None else self._spike
-            current = self._meet(current, self._feedback(before))
-        spike, new = self._step(current)
-        self.state = {name: np.broadcast_to(value, current.shape) for name, value in new.items()}
-        self._spike = np.broadcast_to(spike, current.shape)
+            before = np.zeros(shape, currents.dtype) if self._spike is None else self._spike
+            currents = self._meet(currents, self._feedback(before))
+        spike, new = self._step(of_each_input(self.neuron, currents))
+        self.state = {name: np.broadcast_to(value, shape) for name, value in new.items()}
+        self._spike = np.broadcast_to(spike, shape)
         if self.record:
             self.history.append((self._spike > 0, self.state))
         return self.state[self.neuron.membrane] if self._passes_membrane else self._spike
 
-    def _meet(self, current: Array, fed_back: Array) -> Array:
+    def _meet(self, currents: Array, fed_back: Array) -> Array:
         """Add what the neurons' own spikes bring."""
-        total: Array = current + fed_back
+        total: Array = currents + fed_back
         return total
 
-    def _step(self, current: Array) -> tuple[Array, Mapping[str, Array]]:
-        """Return the spikes, 0 or 1, and the new state."""
+    def _step(self, currents: Mapping[str, Array]) -> tuple[Array, Mapping[str, Array]]:
+        """Return the spikes, 0 or 1, and the new state, of the current of each input."""
         raise NotImplementedError
 
 
@@ -116,8 +119,7 @@ class _FloatNeurons(Neurons):
         )
         self._values = {name: np.asarray(value, dtype) for name, value in layer.values().items()}
 
-    def _step(self, current: Array) -> tuple[Array, Mapping[str, Array]]:
-        values = {
-            name: along_channels(each, current.ndim - 1) for name, each in self._values.items()
-        }
-        return step(self.neuron, self.state, current, values, ArrayAlgebra())
+    def _step(self, currents: Mapping[str, Array]) -> tuple[Array, Mapping[str, Array]]:
+        axes = currents[self.neuron.input].ndim - 1
+        values = {name: along_channels(each, axes) for name, each in self._values.items()}
+        return step(self.neuron, self.state, currents, values, ArrayAlgebra())

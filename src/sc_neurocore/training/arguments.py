@@ -63,7 +63,7 @@ def check_neuron(neuron: Any) -> None:
             f"neuron: found {given}, expected a Neuron, such as find_neuron('LIF'), "
             f"parse_neuron(text) or Neuron.from_equations(...)"
         )
-    neuron.need_one_input("a layer")
+    neuron.need_one_input("a cell in torch")
     neuron.need_no_noise("a layer that is trained")
 
 

@@ -22,18 +22,21 @@ class Join:
         path: Where a part comes from; `{}` is the instance's number.
         width: Bits of a part.
         count: How many instances there are.
+        inside: How many each of them has inside; `{0}` and `{1}` are the two numbers then.
     """
 
     wire: str
     path: str
     width: int
     count: int = 1
+    inside: int = 1
 
     def commands(self) -> Iterator[str]:
         """Yield the commands of Yosys that connect it."""
-        for number in range(self.count):
+        for number in range(self.count * self.inside):
             bits = f"[{self.width * (number + 1) - 1}:{self.width * number}]"
-            yield f"connect -nounset -set {self.wire}{bits} {self.path.format(number)}"
+            path = self.path.format(*divmod(number, self.inside))
+            yield f"connect -nounset -set {self.wire}{bits} {path}"
 
 
 @dataclass(frozen=True)
@@ -115,10 +118,11 @@ def _accumulator(p: Numbers) -> tuple[Join, ...]:
 
 def _neurons(p: Numbers) -> tuple[Join, ...]:
     unit, units, turns = "neuron_units[{}].", p["UNITS"], p["LANES"] // p["UNITS"]
+    currents = p["CURRENTS"]
     is_register = turns == 1 and not p["STEP_OUTER"]
     states = f"{unit}several_states.states"
     joins: tuple[Join, ...] = (
-        Join("standing", "rotating_buffer.ring", p["LANES"] * p["SUM_BITS"]),
+        Join("standing", "rotating_buffer.ring", p["LANES"] * currents * p["SUM_BITS"]),
         Join(
             "all_kept",
             f"{unit}one_state.kept" if is_register else f"{states}.kept",
@@ -126,9 +130,16 @@ def _neurons(p: Numbers) -> tuple[Join, ...]:
             units,
         ),
         Join("all_states", f"{unit}state", p["STATE_BITS"], units),
-        Join("all_totals", f"{unit}requantize.total", p["SUM_BITS"], units),
-        Join("all_shifts", f"{unit}requantize.shift", p["SHIFT_BITS"], units),
-        Join("all_currents", f"{unit}requantize.current", p["CURRENT_BITS"], units),
+        *(
+            Join(
+                f"all_{name}s",
+                f"neuron_units[{{0}}].currents[{{1}}].requantize.{name}",
+                p[f"{size}_BITS"],
+                units,
+                currents,
+            )
+            for name, size in (("total", "SUM"), ("shift", "SHIFT"), ("current", "CURRENT"))
+        ),
         Join("all_parameters", f"{unit}biased_parameters", p["PARAMETER_BITS"], units),
     )
     if p["WINDOWS"]:
@@ -196,13 +207,13 @@ CONTRACTS = {
         Contract(
             "snn_neurons",
             "neurons: sums, parameters and states of their own",
-            "each neuron gets the current that is made of its sum and its bias, its own "
+            "each neuron gets the currents that are made of its sums and its biases, its own "
             "parameters, and the state that the last update of its place left, at step 0 the state "
             "at rest; what a unit answers leaves with its own tag, in order, and padding never "
             "spikes; no state is read before it is written",
             _neurons,
             parts=("snn_rotating_buffer",),
-            shown=("LANES", "UNITS", "UNIT_LATENCY", "SUM_BITS", "STATE_BITS"),
+            shown=("LANES", "UNITS", "UNIT_LATENCY", "CURRENTS", "SUM_BITS", "STATE_BITS"),
             rests_on=(_HELD,),
         ),
         Contract(

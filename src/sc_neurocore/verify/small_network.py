@@ -19,13 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore.equation.catalogue import LIF
+from sc_neurocore.equation.neuron import Neuron
+from sc_neurocore.equation.parser import parse_neuron
 from sc_neurocore.errors import CheckFailedError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.network_program import accumulator_bias, longest_delay
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
 from sc_neurocore.hdl.geometry import DEFAULT_OPTIONS, EngineOptions, Geometry, Schedule
-from sc_neurocore.hdl.layers import EngineLayer, engine_layers
+from sc_neurocore.hdl.layers import EngineLayer, by_neuron, engine_layers
 from sc_neurocore.hdl.memories import neuron_slots, weight_rows
 from sc_neurocore.network.description import (
     DelayDense,
@@ -48,6 +50,15 @@ from sc_neurocore.verify.small_bench import (
 _ENGINE_PREFIX = "snn_"
 _WEIGHT_BITS = 2
 _WEIGHT_LIMIT = 1
+_TWO_INPUTS = parse_neuron("""
+neuron Difference
+input up, down
+state v = 0
+parameter beta = 0.5 in (0, 1)
+update v = beta*v + up - down
+spike v >= 1
+reset v = v - 1
+""")
 
 
 @dataclass(frozen=True)
@@ -59,17 +70,25 @@ class Kind:
         is_recurrent: Whether hidden neurons' own spikes come back.
         is_delayed: Whether what comes into the first neurons may come a step later.
         is_static: Whether one frame comes in, or one for each step.
+        currents: Inputs of a neuron, 1 or 2, each with a current of its own.
     """
 
     schedule: Schedule = "group-stationary"
     is_recurrent: bool = False
     is_delayed: bool = False
     is_static: bool = True
+    currents: int = 1
+
+    @property
+    def neuron(self) -> Neuron:
+        """The equation of all neurons."""
+        return LIF if self.currents == 1 else _TWO_INPUTS
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Inputs, and neurons by layer: in two lanes, three are two groups, one is half a group."""
-        return (2, 2, 2) if self.is_delayed else (2, 3, 1, 3)
+        is_hard = self.is_delayed or (self.is_recurrent and self.currents > 1)
+        return (2, 2, 2) if is_hard else (2, 3, 1, 3)
 
     @property
     def input_bits(self) -> int:
@@ -79,7 +98,7 @@ class Kind:
     @property
     def samples(self) -> int:
         """Samples that come one after the other: two where a solver can still follow."""
-        return 1 if self.is_recurrent else 2
+        return 1 if self.is_recurrent or self.currents > 1 else 2
 
     @property
     def steps(self) -> int:
@@ -91,8 +110,9 @@ class Kind:
         delays = ", with delays of up to a step in front" if self.is_delayed else ""
         frames = "one frame" if self.is_static else f"{self.steps} frames, one per step,"
         sizes = "-".join(map(str, self.sizes))
+        neurons = "LIF neurons" if self.currents == 1 else "neurons with two inputs"
         return (
-            f"samples: {self.samples}, of {frames} a network of {sizes} LIF neurons in {FORMAT}"
+            f"samples: {self.samples}, of {frames} a network of {sizes} {neurons} in {FORMAT}"
             f"{recurrent}{delays}, {self.steps} steps, {self.schedule}"
         )
 
@@ -171,6 +191,7 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
             is_recurrent=any(layer.is_recurrent for layer in g.layers),
             is_delayed=g.delay_bits > 0,
             is_static=bool(g.is_static),
+            currents=min(g.currents, 2),
         ),
         timeout=timeout,
         engine_of=accelerator.directory,
@@ -210,18 +231,19 @@ def _small(kind: Kind) -> IntegerNetwork:
 
     layers: list[Any] = []
     for inputs, outputs in pairwise(kind.sizes):
-        weight, is_first = matrix(inputs, outputs), not layers
+        sums = outputs * kind.currents
+        weight, is_first = matrix(inputs, sums), not layers
         is_last = len(layers) == 2 * (len(kind.sizes) - 2)
         if kind.is_delayed and is_first:
             late = np.ones(weight.shape, dtype=np.int64)
-            layers.append(DelayDense(weight=weight, bias=signs(outputs), delays=late))
+            layers.append(DelayDense(weight=weight, bias=signs(sums), delays=late))
         else:
-            layers.append(Dense(weight=weight, bias=signs(outputs)))
+            layers.append(Dense(weight=weight, bias=signs(sums)))
         if kind.is_recurrent and not is_last:
-            own = matrix(outputs, outputs)
-            layers.append(Recurrent(neuron=LIF, parameters=parameters, weight=own))
+            own = matrix(outputs, sums)
+            layers.append(Recurrent(neuron=kind.neuron, parameters=parameters, weight=own))
         else:
-            layers.append(Population(neuron=LIF, parameters=parameters))
+            layers.append(Population(neuron=kind.neuron, parameters=parameters))
     description = NetworkDescription(
         name="small_network",
         input=InputEncoding(
@@ -247,7 +269,7 @@ def _memories(network: IntegerNetwork, g: Geometry) -> list[Contents]:
     fields = marks.fields(words, widths)
     empty = _no_delays(g, fields)
     slots = marks.fields(*neuron_slots(network, layers, g))
-    entry_bits = g.units * (g.bias_bits + g.parameter_bits)
+    entry_bits = g.units * (g.currents * g.bias_bits + g.parameter_bits)
     return [
         Contents("weights", "weight_memory.memory", g.rows * sum(widths), fields, empty),
         Contents("neurons", "engine.neuron_memory", g.slots * entry_bits, slots),
@@ -258,12 +280,15 @@ def _marked(network: IntegerNetwork, number: int, layer: EngineLayer, marks: Mar
     source = network.layers[number]
     limits, longest = (-_WEIGHT_LIMIT, _WEIGHT_LIMIT), longest_delay(source)
     bound = int(np.abs(accumulator_bias(source)).max())
+    currents = len(source.program.currents)
     shape = (
         layer.incoming.weight.shape
     )  # of a dense layer, with axes of one place before and behind
 
     def made(kind: str, shape: tuple[int, ...], limits: tuple[int, int]) -> NDArray[np.int64]:
-        return marks.make(f"{kind}{number}", shape[1:3], limits).reshape(shape)
+        # The program's numbers are in the order of the description.
+        marked = marks.make(f"{kind}{number}", shape[1:3], limits)
+        return by_neuron(marked[np.newaxis], currents, currents).reshape(shape)
 
     weight = made("w", shape, limits)
     delays = made("d", shape, (0, longest)) if longest else None
@@ -274,14 +299,14 @@ def _marked(network: IntegerNetwork, number: int, layer: EngineLayer, marks: Mar
         layer,
         incoming=replace(layer.incoming, weight=weight, delays=delays),
         recurrent=recurrent,
-        bias=marks.make(f"b{number}", layer.bias.shape[1:], (-bound, bound))[np.newaxis],
+        bias=made("b", layer.bias.shape, (-bound, bound)),
     )
 
 
 def _no_delays(g: Geometry, fields: list[Field]) -> int:
     """Return a mask of the delays beside weights that have none: they are zero in every design."""
     one = ((1 << g.delay_bits) - 1) << g.weight_bits
-    mask = sum(one << (place * g.word_bits) for place in range(g.rows * g.lanes))
+    mask = sum(one << (place * g.word_bits) for place in range(g.rows * g.group_sums))
     for field in fields:
         if field.name.startswith("d"):
             mask &= ~(((1 << field.width) - 1) << field.low)

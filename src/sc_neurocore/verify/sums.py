@@ -119,8 +119,9 @@ def prove_sums(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult
     widths = [[signed_width(int(a), int(b)) for a, b in zip(*each, strict=True)] for each in ranges]
     needed = [max(each) for each in widths]
     layer = int(np.argmax([max(-int(low.min()), int(high.max())) for low, high in ranges]))
-    neuron = int(np.argmax(np.maximum(-ranges[layer][0], ranges[layer][1])))
-    low, high = (int(each[neuron]) for each in ranges[layer])
+    largest = int(np.argmax(np.maximum(-ranges[layer][0], ranges[layer][1])))
+    neuron = largest // accelerator.geometry.currents
+    low, high = (int(each[largest]) for each in ranges[layer])
     count = sum(each.layout.size for each in engine)
     what = "channel" if engine[layer].layout.positions > 1 else "neuron"
     place = f"layer {layer}, {what} {neuron}: {low} to {high}, {needed[layer]} bits"
@@ -139,7 +140,7 @@ def prove_sums(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult
 
 
 def _ranges(layer: EngineLayer) -> tuple[Integers, Integers]:
-    """Return the least and the largest sum of each neuron, with and without its bias.
+    """Return the least and the largest sums of each neuron, with and without their bias.
 
     Where places share weights and bias, of each channel: its neurons' sums are bounded alike.
     """

@@ -35,6 +35,9 @@
 // next), and the neurons' equations (`unit_*`: UNITS times, each with its results UNIT_LATENCY clocks
 // later; which one is meant follows from `layer`).
 //
+// A neuron has CURRENTS currents, one for each input of its equation, and a lane a multiplier and a sum for each
+// of them, side by side; where an equation has fewer inputs, the weights of the others are zero.
+//
 // Contract
 //   - One clock, synchronous reset (at least one clock, before the first frame).
 //   - in_*, out_*: a transfer happens in a clock in which valid and ready are high. A frame has
@@ -61,7 +64,8 @@ module snn_engine #(
     parameter STEP_OUTER      = 0,
     parameter IS_STATIC       = 1,                 // 0, a frame per step, needs STEP_OUTER = 1
     parameter LANES           = 8,                 // a power of two
-    parameter SOFT_LANES      = 0,                 // lanes whose multiplier is made of logic
+    parameter CURRENTS        = 1,                 // of a neuron
+    parameter SOFT_LANES      = 0,                 // multipliers that are made of logic
     parameter UNITS           = 1,                 // neuron units: a power of two, up to LANES
     parameter UNIT_LATENCY    = 0,
     parameter PERIOD          = 8,                 // clocks for the lanes' turns, see snn_neurons.v
@@ -176,12 +180,12 @@ module snn_engine #(
     // The weight memory.
     output wire                           weights_read,
     output wire [ROW_BITS-1:0]            weights_row,
-    input  wire [LANES*(DELAY_BITS+WEIGHT_BITS)-1:0] weights,
+    input  wire [LANES*CURRENTS*(DELAY_BITS+WEIGHT_BITS)-1:0] weights,
 
     // The neuron's equation, UNITS times.
     input  wire [STATE_BITS-1:0]           unit_initial,
     output wire [UNITS*STATE_BITS-1:0]     unit_state,
-    output wire [UNITS*CURRENT_BITS-1:0]   unit_current,
+    output wire [UNITS*CURRENTS*CURRENT_BITS-1:0] unit_current,
     output wire [UNITS*PARAMETER_BITS-1:0] unit_parameters,
     input  wire [UNITS*STATE_BITS-1:0]     unit_next_state,
     input  wire [UNITS-1:0]                unit_spike,
@@ -198,7 +202,7 @@ module snn_engine #(
     generate
         if ((LANES & (LANES - 1)) != 0 || (UNITS & (UNITS - 1)) != 0 || (BEAT & (BEAT - 1)) != 0)
             lanes_units_and_beat_must_be_powers_of_two stop ();
-        if (UNITS > LANES || SOFT_LANES > LANES)
+        if (UNITS > LANES || SOFT_LANES > LANES * CURRENTS || CURRENTS < 1)
             there_must_not_be_more_units_or_soft_lanes_than_lanes stop ();
         if (STEP_OUTER == 0 && (IS_STATIC == 0 || DELAY_BITS != 0 || COUNT_THRESHOLD != 0))
             frames_per_step_delays_and_threshold_need_step_outer stop ();
@@ -502,10 +506,10 @@ module snn_engine #(
     wire [VALUE_BITS-1:0] token_value = {{(VALUE_BITS-INPUT_BITS){1'b0}}, token_input}
                                      << (token_is_recurrent ? layer_recurrent_shift : layer_input_shift);
     wire                      job_valid, job_ready;
-    wire [LANES*SUM_BITS-1:0] job_sums;
+    wire [LANES*CURRENTS*SUM_BITS-1:0] job_sums;
 
     snn_accumulator #(
-        .LANES(LANES), .SOFT_LANES(SOFT_LANES), .WEIGHT_BITS(WEIGHT_BITS), .DELAY_BITS(DELAY_BITS),
+        .LANES(LANES*CURRENTS), .SOFT_LANES(SOFT_LANES), .WEIGHT_BITS(WEIGHT_BITS), .DELAY_BITS(DELAY_BITS),
         .VALUE_BITS(VALUE_BITS), .SUM_BITS(SUM_BITS), .ROW_BITS(ROW_BITS), .RING_BITS(RING_BITS),
         .GROUP_BITS(GROUP_BITS), .STEP_BITS(STEP_BITS)
     ) accumulator (
@@ -532,7 +536,7 @@ module snn_engine #(
     );
 
     // -------------------------------------------------------------------------------- neurons
-    localparam ENTRY_BITS = PARAMETER_BITS + BIAS_BITS;
+    localparam ENTRY_BITS = PARAMETER_BITS + CURRENTS*BIAS_BITS;
 
     wire                        memory_word_read;
     wire [SLOT_BITS-1:0]        memory_slot;
@@ -553,7 +557,7 @@ module snn_engine #(
 
     snn_neurons #(
         .STEP_OUTER(STEP_OUTER), .WINDOWS(WINDOWS), .LANES(LANES), .UNITS(UNITS),
-        .UNIT_LATENCY(UNIT_LATENCY), .PERIOD(PERIOD), .SUM_BITS(SUM_BITS), .BIAS_BITS(BIAS_BITS),
+        .UNIT_LATENCY(UNIT_LATENCY), .PERIOD(PERIOD), .CURRENTS(CURRENTS), .SUM_BITS(SUM_BITS), .BIAS_BITS(BIAS_BITS),
         .LEFT_SHIFT(LEFT_SHIFT), .SHIFT_BITS(SHIFT_BITS), .CURRENT_BITS(CURRENT_BITS), .STATE_BITS(STATE_BITS),
         .PARAMETER_BITS(PARAMETER_BITS), .GROUP_BITS(GROUP_BITS), .STEP_BITS(STEP_BITS),
         .SLOT_BITS(SLOT_BITS), .STATE_SLOT_BITS(STATE_SLOT_BITS), .STATE_WORDS(STATE_WORDS)

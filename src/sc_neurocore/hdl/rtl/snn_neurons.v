@@ -13,6 +13,8 @@
 // turn). With STEP_OUTER = 1 it has a word for every turn of every group. The first step starts from
 // `unit_initial` instead of what the memory holds.
 //
+// A neuron has CURRENTS currents, each with a sum and a bias of its own: one for each input of its equation.
+//
 // With WINDOWS a layer's groups stand at places, each place with all of its blocks of channels, of which the
 // last may be padded. What neurons have of their own then is that of their block, or that of their group.
 //
@@ -25,9 +27,9 @@
 //   - PERIOD >= LANES / UNITS and, with STEP_OUTER = 0, PERIOD >= UNIT_LATENCY + 3: the state of a turn is
 //     written before the turn comes round again. Turns beyond the lanes are idle. With STEP_OUTER = 1 a
 //     neuron has one turn before the next step, which begins when this is `idle`; PERIOD >= 2.
-//   - The neuron memory has one word per turn of every group (or block), UNITS neurons side by side: bias in the
-//     low BIAS_BITS, above it the parameters that differ from neuron to neuron (one zero bit where
-//     none do).
+//   - The neuron memory has one word per turn of every group (or block), UNITS neurons side by side: a bias for
+//     each current, the first in the low BIAS_BITS, above them the parameters that differ from neuron to
+//     neuron (one zero bit where none do).
 //   - `update_turn` marks a turn whose updates leave. `update_valid` says which of its lanes are
 //     neurons and not the padding of a last group; padding never spikes. A clock before, at the
 //     latest, `result_neuron` says which turn it will be.
@@ -59,6 +61,7 @@ module snn_neurons #(
     parameter UNITS          = 1,     // a power of two, up to LANES
     parameter UNIT_LATENCY   = 0,
     parameter PERIOD         = 8,
+    parameter CURRENTS       = 1,     // of a neuron
     parameter SUM_BITS       = 20,
     parameter BIAS_BITS      = 16,
     parameter LEFT_SHIFT     = 0,
@@ -80,7 +83,7 @@ module snn_neurons #(
 
     input  wire                       job_valid,
     output wire                       job_ready,
-    input  wire [LANES*SUM_BITS-1:0]  job_sums,
+    input  wire [LANES*CURRENTS*SUM_BITS-1:0] job_sums,
 
     // Of the layer at work.
     input  wire                       layer_takes_frame,
@@ -96,12 +99,12 @@ module snn_neurons #(
 
     output wire                       memory_read,
     output wire [SLOT_BITS-1:0]       memory_slot,
-    input  wire [UNITS*(PARAMETER_BITS+BIAS_BITS)-1:0] memory_word,
+    input  wire [UNITS*(PARAMETER_BITS+CURRENTS*BIAS_BITS)-1:0] memory_word,
 
     // The neuron's equation, UNITS times.
     input  wire [STATE_BITS-1:0]           unit_initial,
     output wire [UNITS*STATE_BITS-1:0]     unit_state,
-    output wire [UNITS*CURRENT_BITS-1:0]   unit_current,
+    output wire [UNITS*CURRENTS*CURRENT_BITS-1:0] unit_current,
     output wire [UNITS*PARAMETER_BITS-1:0] unit_parameters,
     input  wire [UNITS*STATE_BITS-1:0]     unit_next_state,
     input  wire [UNITS-1:0]                unit_spike,
@@ -220,7 +223,7 @@ module snn_neurons #(
 
     // Which lanes of the turn are neurons.
     wire [UNITS-1:0] are_neurons;
-    genvar unit;
+    genvar unit, each;
     generate
         for (unit = 0; unit < UNITS; unit = unit + 1) begin : padding
             localparam [LANE_BITS-1:0] UNIT = unit;
@@ -231,8 +234,11 @@ module snn_neurons #(
         end
     endgenerate
 
-    wire [UNITS*SUM_BITS-1:0] sums;
-    snn_rotating_buffer #(.WIDTH(UNITS*SUM_BITS), .SLOTS(TURNS)) rotating_buffer (
+    localparam ENTRY_BITS = PARAMETER_BITS + CURRENTS*BIAS_BITS;  // of a neuron in the memory
+    localparam TURN_SUMS  = UNITS * CURRENTS;
+
+    wire [TURN_SUMS*SUM_BITS-1:0] sums;
+    snn_rotating_buffer #(.WIDTH(TURN_SUMS*SUM_BITS), .SLOTS(TURNS)) rotating_buffer (
         .clk        (clk),
         .load       (accept),
         .load_words (job_sums),
@@ -258,12 +264,12 @@ module snn_neurons #(
     // --------------------------------------------------------------------- read, fetched, biased
     reg                      read_turn;
     reg [FLAGS_BITS-1:0]     read_flags;
-    reg [UNITS*SUM_BITS-1:0] read_sums;
+    reg [TURN_SUMS*SUM_BITS-1:0] read_sums;
 
     reg                      fetched_turn;
     reg [FLAGS_BITS-1:0]     fetched_flags;
-    reg [UNITS*SUM_BITS-1:0] fetched_sums;
-    reg [UNITS*(PARAMETER_BITS+BIAS_BITS)-1:0] fetched_word;
+    reg [TURN_SUMS*SUM_BITS-1:0] fetched_sums;
+    reg [UNITS*ENTRY_BITS-1:0] fetched_word;
 
     reg                      biased_turn;
     reg [FLAGS_BITS-1:0]     biased_flags;
@@ -335,28 +341,36 @@ module snn_neurons #(
 
     generate
         for (unit = 0; unit < UNITS; unit = unit + 1) begin : neuron_units
-            wire [PARAMETER_BITS+BIAS_BITS-1:0] entry =
-                fetched_word[unit*(PARAMETER_BITS+BIAS_BITS) +: PARAMETER_BITS+BIAS_BITS];
-            reg         [SUM_BITS-1:0]       total;
-            reg         [PARAMETER_BITS-1:0] biased_parameters, parameters;
-            wire signed [CURRENT_BITS-1:0]   current;
-            reg  signed [CURRENT_BITS-1:0]   driven_current;
-            wire        [STATE_BITS-1:0]     state;
-            reg         [STATE_BITS-1:0]     driven_state;
+            wire [ENTRY_BITS-1:0]     entry = fetched_word[unit*ENTRY_BITS +: ENTRY_BITS];
+            reg  [PARAMETER_BITS-1:0] biased_parameters, parameters;
+            wire [STATE_BITS-1:0]     state;
+            reg  [STATE_BITS-1:0]     driven_state;
 
-            snn_requantize #(
-                .TOTAL_BITS(SUM_BITS), .LEFT_SHIFT(LEFT_SHIFT), .SHIFT_BITS(SHIFT_BITS),
-                .CURRENT_BITS(CURRENT_BITS)
-            ) requantize (
-                .total(total), .shift(layer_shift), .current(current)
-            );
+            for (each = 0; each < CURRENTS; each = each + 1) begin : currents
+                localparam PLACE = unit*CURRENTS + each;
+                wire        [BIAS_BITS-1:0]    bias = entry[each*BIAS_BITS +: BIAS_BITS];
+                reg         [SUM_BITS-1:0]     total;
+                wire signed [CURRENT_BITS-1:0] current;
+                reg  signed [CURRENT_BITS-1:0] driven;
+
+                snn_requantize #(
+                    .TOTAL_BITS(SUM_BITS), .LEFT_SHIFT(LEFT_SHIFT), .SHIFT_BITS(SHIFT_BITS),
+                    .CURRENT_BITS(CURRENT_BITS)
+                ) requantize (
+                    .total(total), .shift(layer_shift), .current(current)
+                );
+
+                always @(posedge clk) begin
+                    total  <= fetched_sums[PLACE*SUM_BITS +: SUM_BITS]
+                            + {{(SUM_BITS-BIAS_BITS){bias[BIAS_BITS-1]}}, bias};
+                    driven <= current;
+                end
+                assign unit_current[PLACE*CURRENT_BITS +: CURRENT_BITS] = driven;
+            end
 
             always @(posedge clk) begin
-                total <= fetched_sums[unit*SUM_BITS +: SUM_BITS]
-                       + {{(SUM_BITS-BIAS_BITS){entry[BIAS_BITS-1]}}, entry[BIAS_BITS-1:0]};
-                biased_parameters <= entry[BIAS_BITS +: PARAMETER_BITS];
+                biased_parameters <= entry[CURRENTS*BIAS_BITS +: PARAMETER_BITS];
                 parameters        <= biased_parameters;
-                driven_current    <= current;
                 driven_state      <= biased_is_first ? unit_initial : state;
             end
 
@@ -379,7 +393,6 @@ module snn_neurons #(
             end
 
             assign unit_state[unit*STATE_BITS +: STATE_BITS]             = driven_state;
-            assign unit_current[unit*CURRENT_BITS +: CURRENT_BITS]       = driven_current;
             assign unit_parameters[unit*PARAMETER_BITS +: PARAMETER_BITS] = parameters;
         end
     endgenerate
@@ -556,35 +569,34 @@ module snn_neurons #(
     // ------------------------------------------------ numbers: those of turn `which`, which may be any
     // Of the units' memories, registers and requantisers, by the contracts of snn_ram.v and snn_requantize.v.
     localparam IS_ONE = TURNS == 1 && STEP_OUTER == 0;
-    localparam ENTRY  = PARAMETER_BITS + BIAS_BITS;
     (* anyconst *) wire [TURN_BITS-1:0] which;
     wire [UNITS*ADDRESS_BITS-1:0]   all_watched;
     wire [UNITS*STATE_BITS-1:0]     all_kept, all_states;
-    wire [UNITS*SUM_BITS-1:0]       all_totals;
-    wire [UNITS*PARAMETER_BITS-1:0] all_parameters;
-    wire [UNITS*SHIFT_BITS-1:0]     all_shifts;
-    wire [UNITS*CURRENT_BITS-1:0]   all_currents;
-    wire [LANES*SUM_BITS-1:0]       standing;            // in the rotating buffer
+    wire [TURN_SUMS*SUM_BITS-1:0]     all_totals;
+    wire [UNITS*PARAMETER_BITS-1:0]   all_parameters;
+    wire [TURN_SUMS*SHIFT_BITS-1:0]   all_shifts;
+    wire [TURN_SUMS*CURRENT_BITS-1:0] all_currents;
+    wire [TURNS*TURN_SUMS*SUM_BITS-1:0] standing;        // in the rotating buffer
 
     // The sums of that turn's neurons; where they stand in the rotating buffer.
-    reg  [UNITS*SUM_BITS-1:0] sums_of_job, sums_1, sums_2, sums_there, sums_coming;
+    reg  [TURN_SUMS*SUM_BITS-1:0] sums_of_job, sums_1, sums_2, sums_there, sums_coming;
     wire [TURN_BITS-1:0]      slot_there = clocks <= TURNS - 1 ? which - clocks : which;
     integer one;
     always @* begin
-        sums_there  = {(UNITS*SUM_BITS){1'b0}};
-        sums_coming = {(UNITS*SUM_BITS){1'b0}};
+        sums_there  = {(TURN_SUMS*SUM_BITS){1'b0}};
+        sums_coming = {(TURN_SUMS*SUM_BITS){1'b0}};
         for (one = 0; one < TURNS; one = one + 1) begin
             sums_there  = sums_there
-                | (standing[one*UNITS*SUM_BITS +: UNITS*SUM_BITS] & {(UNITS*SUM_BITS){slot_there == one}});
+                | (standing[one*TURN_SUMS*SUM_BITS +: TURN_SUMS*SUM_BITS] & {(TURN_SUMS*SUM_BITS){slot_there == one}});
             sums_coming = sums_coming
-                | (job_sums[one*UNITS*SUM_BITS +: UNITS*SUM_BITS] & {(UNITS*SUM_BITS){which == one}});
+                | (job_sums[one*TURN_SUMS*SUM_BITS +: TURN_SUMS*SUM_BITS] & {(TURN_SUMS*SUM_BITS){which == one}});
         end
     end
     wire mine_1 = there[0] && turns[0 +: TURN_BITS] == which;
     wire mine_2 = there[1] && turns[TURN_BITS +: TURN_BITS] == which;
     wire mine_3 = there[2] && turns[2*TURN_BITS +: TURN_BITS] == which;
     wire mine_4 = there[3] && turns[3*TURN_BITS +: TURN_BITS] == which;
-    reg [UNITS*ENTRY-1:0]      entry_2, entry_3, entry_4;
+    reg [UNITS*ENTRY_BITS-1:0] entry_2, entry_3, entry_4;
     reg [UNITS*STATE_BITS-1:0] next_state;
     reg [UNITS-1:0]            next_spike;
     always @(posedge clk) begin
@@ -623,19 +635,31 @@ module snn_neurons #(
         end
         for (unit = 0; unit < UNITS; unit = unit + 1) begin : claims
             wire [ADDRESS_BITS-1:0] watched = IS_ONE ? 1'b0 : all_watched[unit*ADDRESS_BITS +: ADDRESS_BITS];
-            wire [ENTRY-1:0]        entry_of_2 = fetched_word[unit*ENTRY +: ENTRY];
-            wire signed [BIAS_BITS-1:0] bias = entry_of_2[BIAS_BITS-1:0];
-            reg  [SUM_BITS-1:0]     total_3;
-            reg  [CURRENT_BITS-1:0] current_4;
+            wire [ENTRY_BITS-1:0]   entry_of_2 = fetched_word[unit*ENTRY_BITS +: ENTRY_BITS];
             reg  [STATE_BITS-1:0]   left;                     // by the last update
             reg                     written = 1'b0;
             wire                    is_neuron = !padded[AGES-1]
                                      || turns[(AGES-1)*TURN_BITS +: TURN_BITS]*UNITS + unit <= layer_last_lane;
+            for (each = 0; each < CURRENTS; each = each + 1) begin : of_each_current
+                localparam PLACE = unit*CURRENTS + each;
+                wire [BIAS_BITS-1:0]    bias_2 = entry_of_2[each*BIAS_BITS +: BIAS_BITS];
+                reg  [SUM_BITS-1:0]     total_3;
+                reg  [CURRENT_BITS-1:0] current_4;
+                always @(posedge clk) begin
+                    // With the registers that are shown to hold sum and bias: no adder is shown equal to another.
+                    total_3   <= fetched_sums[PLACE*SUM_BITS +: SUM_BITS]
+                               + {{(SUM_BITS-BIAS_BITS){bias_2[BIAS_BITS-1]}}, bias_2};
+                    current_4 <= all_currents[PLACE*CURRENT_BITS +: CURRENT_BITS];
+                end
+                // A unit gets the currents, each made of its own sum and bias,
+                always @(posedge clk)
+                    if (holds) begin
+                        if (there[2]) assert (all_totals[PLACE*SUM_BITS +: SUM_BITS] == total_3
+                                              && all_shifts[PLACE*SHIFT_BITS +: SHIFT_BITS] == layer_shift);
+                        if (there[3]) assert (unit_current[PLACE*CURRENT_BITS +: CURRENT_BITS] == current_4);
+                    end
+            end
             always @(posedge clk) begin
-                // With the registers that are shown to hold sum and bias: no adder is shown equal to another.
-                total_3   <= fetched_sums[unit*SUM_BITS +: SUM_BITS]
-                           + {{(SUM_BITS-BIAS_BITS){bias[BIAS_BITS-1]}}, entry_of_2[BIAS_BITS-1:0]};
-                current_4 <= all_currents[unit*CURRENT_BITS +: CURRENT_BITS];
                 if (there[AGES-2] && address_of_result == watched) begin
                     left    <= unit_next_state[unit*STATE_BITS +: STATE_BITS];
                     written <= 1'b1;
@@ -644,13 +668,10 @@ module snn_neurons #(
             end
             always @(posedge clk)
                 if (holds) begin
-                    // A unit gets the current made of sum and bias, its neuron's own parameters,
-                    if (there[2]) assert (all_totals[unit*SUM_BITS +: SUM_BITS] == total_3
-                                          && all_shifts[unit*SHIFT_BITS +: SHIFT_BITS] == layer_shift);
+                    // its neuron's own parameters,
                     if (there[3]) begin
-                        assert (unit_current[unit*CURRENT_BITS +: CURRENT_BITS] == current_4);
                         assert (unit_parameters[unit*PARAMETER_BITS +: PARAMETER_BITS]
-                                == entry_4[unit*ENTRY + BIAS_BITS +: PARAMETER_BITS]);
+                                == entry_4[unit*ENTRY_BITS + CURRENTS*BIAS_BITS +: PARAMETER_BITS]);
                         // and the state that the last update left there, or at the first step that at rest.
                         if (step_4 == 0) assert (unit_state[unit*STATE_BITS +: STATE_BITS] == unit_initial);
                         else if (written && address_4 == watched)
@@ -662,7 +683,7 @@ module snn_neurons #(
                     end
                     // Invariants.
                     if (there[2]) assert (all_parameters[unit*PARAMETER_BITS +: PARAMETER_BITS]
-                                          == entry_3[unit*ENTRY + BIAS_BITS +: PARAMETER_BITS]);
+                                          == entry_3[unit*ENTRY_BITS + CURRENTS*BIAS_BITS +: PARAMETER_BITS]);
                     if (written) assert (all_kept[unit*STATE_BITS +: STATE_BITS] == left);
                     if (written && there[2] && address_3 == watched)
                         assert (all_states[unit*STATE_BITS +: STATE_BITS] == left);

@@ -28,6 +28,8 @@ from sc_neurocore.network.layers.populations import (
     Population,
     Recurrent,
     RecurrentConv2d,
+    by_input,
+    of_each_input,
 )
 from sc_neurocore.network.layers.values import Flatten, Scale
 
@@ -55,6 +57,8 @@ __all__ = [
     "WeightedLayer",
     "WithMemory",
     "along_channels",
+    "by_input",
+    "of_each_input",
 ]
 
 Layer: TypeAlias = Annotated[
