@@ -36,6 +36,8 @@ def _section(result: dict[str, Any]) -> str:
         f"[JSON](../benchmarks/results/{result['name']}.json)",
         "",
     ]
+    if "figure" in result:
+        lines += [f"![{result['figure']}](images/{result['name']}.png)", ""]
     if result["targets"]:
         lines += _table(["what", "asked", "measured", ""], map(_target, result["targets"]))
     lines += _rows(result["rows"])

@@ -43,6 +43,7 @@ def write_results(
     rows: Sequence[dict[str, Any]],
     targets: Sequence[Target],
     packages: Sequence[str],
+    figure: str = "",
 ) -> Path:
     """Write a table with all that is needed to measure it again, and the page; return the file.
 
@@ -52,6 +53,7 @@ def write_results(
         rows: The table, one dictionary per row.
         targets: What was asked for.
         packages: The distributions whose versions matter.
+        figure: What docs/images/NAME.png shows, if the script has drawn one.
     """
     result = {
         "name": name,
@@ -69,6 +71,7 @@ def write_results(
         "seeds": list(seeds),
         "rows": list(rows),
         "targets": [asdict(target) for target in targets],
+        **({"figure": figure} if figure else {}),
     }
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"

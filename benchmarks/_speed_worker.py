@@ -14,6 +14,9 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 
+if __name__ == "__main__" and json.loads(sys.argv[1])["framework"] == "sc-neurocore":
+    import sc_neurocore  # noqa: F401  before torch: it says how long waiting threads spin
+
 import torch
 from torch import Tensor, nn
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,15 @@ def test_pins_that_were_edited_are_shown(at_30_mhz: None, tmp_path: Path) -> Non
     _, said, read = build(tmp_path, "--allow-edited")
     assert said["edited"] == ["rtl/board/tiny_icebreaker.pcf"]
     assert f"- {old}" in read and "+ set_io uart_tx 45" in read
+
+
+def test_the_command_for_the_board_can_be_pasted(at_30_mhz: None, tmp_path: Path) -> None:
+    folder = tmp_path / "a b; touch x"  # the name of a folder that somebody sent
+    compile_design(NETWORK, folder, lanes=2, board="icebreaker")
+    read = build(folder)[2]
+    line = "iceprog" + read.split("iceprog")[1]
+    bitstream = folder / "build" / "up5k" / "tiny_icebreaker.bin"
+    assert shlex.split(line)[:2] == ["iceprog", bitstream.as_posix()]
 
 
 def test_constraints_that_were_there_are_named(at_30_mhz: None, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits as load_digits_of_sklearn
 from sklearn.model_selection import train_test_split
@@ -59,6 +59,7 @@ def test_a_split_is_seeded_stratified_and_without_overlap(seed: int) -> None:
     assert not np.array_equal(parts.test.inputs, other)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(-2, 3), min_size=2, max_size=80),
     st.integers(0, 2**32 - 1),

@@ -178,6 +178,7 @@ def test_a_model_of_nestml_is_the_neuron_that_is_written_here() -> None:
         ("U_m' = a *", "U_m' = a + mV *", "takes .* together"),
         ("model izhikevich_neuron:", "izhikevich:", "starts with 'model NAME:'"),
         ("emit_spike()", "U_m = 1", "one onCondition block with emit_spike"),
+        ("I_stim pA <-", "I_stim pA+ms <-", "takes pA and ms together"),
         ("output:\n        spike\n    update:", "onCondition(a > 0):\n        V_m = c\n    update:",
          "only the condition of a spike"),
     ],

@@ -205,8 +205,13 @@ def test_a_networks_format_is_the_narrowest_that_loses_no_more_than_its_weights(
     description, inputs = network()
     chosen = choose_for_network(description, inputs, "random", 8)
     best = compare_network(description, quantize(description, "Q8.16", 8), inputs, "random")
-    (found,) = [each for each in chosen.tried if each.format == str(chosen.formats.state)]
+    (found,) = [
+        each
+        for each in chosen.tried
+        if FixedPoint.parse(each.format, each.constant_bits) == chosen.formats
+    ]
     assert found.spike_agreement >= min(0.98, best.spike_agreement - 0.01)
+    assert found.width == min(each.width for each in chosen.tried if each.is_enough)
     assert chosen.formats.state.width < 16
 
 

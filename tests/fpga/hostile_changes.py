@@ -288,6 +288,7 @@ def constraints(random: random.Random, folder: Path) -> None:
     """Put a constraints file where an earlier build would have left one."""
     pins = "set_property PACKAGE_PIN E3 [get_ports clk]\n"
     text = random.choice((pins, f"{pins}exec touch {WITNESS}\n", f"{pins}[exec touch {WITNESS}]"))
+    text = random.choice((text, f"# {text[:-1]}\rexec touch {WITNESS}\n"))
     for top in ("tiny", "tiny_on_pins", "tiny_arty_a7"):
         _write(
             folder / "build" / "xc7a35t" / f"{top}.xdc", text.encode() + b"\xff" * (len(top) % 2)

@@ -68,7 +68,7 @@ def network() -> NetworkDescription:
 
 def pretend_build(folder: Path, top: str, hashes: dict[str, str]) -> None:
     place = folder / "build" / "hx8k"
-    place.mkdir(parents=True)
+    place.mkdir(parents=True, exist_ok=True)
     used = {"luts": 120, "flip_flops": 50, "logic_cells": 140, "brams": 2, "sprams": 0, "dsps": 0}
     report = BuildReport(
         device="hx8k",
@@ -247,6 +247,11 @@ def test_a_neuron_shows_its_equations_and_whether_its_files_are_those(tmp_path: 
     page = page_of(tmp_path)
     assert list(kinds_of_verdicts(page)) == ["good"]
     assert "0 mismatches in 9 inputs, icarus" in page.words
+    pretend_build(tmp_path, compiled.verilog.name, compiled.hashes)
+    assert list(kinds_of_verdicts(page_of(tmp_path))) == ["good"]
+    pretend_build(tmp_path, compiled.verilog.name, {})  # of other files
+    assert list(kinds_of_verdicts(page_of(tmp_path))) == ["bad"]
+    pretend_build(tmp_path, compiled.verilog.name, compiled.hashes)
     certificate["files"] = {"other.v": "0" * 64}
     (tmp_path / "certificate.json").write_text(json.dumps(certificate))
     assert list(kinds_of_verdicts(page_of(tmp_path))) == ["bad"]

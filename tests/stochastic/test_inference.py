@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -32,6 +33,7 @@ from sc_neurocore.network.description import (
 from sc_neurocore.network.encoding import ENCODINGS, WeightEncoding, encode_weights
 from sc_neurocore.network.folding import fold_linear
 from sc_neurocore.progress import Progress
+from sc_neurocore.stochastic import packed_kernels
 from sc_neurocore.stochastic.inference import run_network
 from sc_neurocore.stochastic.layer import SCDenseLayer
 from sc_neurocore.stochastic.sharing import Sharing, SourcePair, make_sources
@@ -516,3 +518,29 @@ def test_integer_neurons_take_spikes_as_they_are_and_nothing_else_without_weight
     integrator = Integrator(neuron=CATALOGUE["IF"])
     with pytest.raises(UserError, match="hand on their membrane"):
         run_network(network(Dense(weight=np.eye(3)), integrator, alone), inputs, neurons="Q8.8")
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_a_kernel_that_is_not_kept_yet_is_named(
+    is_kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Cache:
+        cache_path = str(tmp_path)
+
+        def __init__(self, function: object) -> None:
+            pass
+
+    if is_kept:
+        (tmp_path / "packed_kernels._work-1.nbi").touch()
+    monkeypatch.setattr(packed_kernels, "FunctionCache", Cache)
+    packed_kernels._address.cache_clear()
+    events: list[Progress] = []
+    description = NetworkDescription(
+        name="small",
+        input=InputEncoding(shape=(2,), bits=4, fraction_bits=4),
+        steps=2,
+        layers=[Dense(weight=np.ones((1, 2))), Population(neuron=LIF)],
+    )
+    run_network(description, np.ones((1, 2), np.uint8), 8, progress=events.append)
+    said = [event for event in events if event.detail.startswith("compiling packed_kernels")]
+    assert len(said) == (not is_kept)

@@ -51,7 +51,59 @@ _LANES = {
     "STEP_BITS": 3,
 }
 _SCORES = {"STATE_BITS": 6, "OUTPUT_BITS": 3, "SCORE_BITS": 4}
+_LOOPS = {
+    "LAYER_BITS": 2,
+    "GROUP_BITS": 2,
+    "STEP_BITS": 2,
+    "INDEX_BITS": 3,
+    "EVENT_BITS": 2,
+    "ROW_BITS": 4,
+    "CLEAR_BITS": 2,
+    "IS_STATIC": 1,
+    "HAS_RINGS": 0,
+    "WINDOWS": 0,
+    "WALKS_FRAME": 0,
+}
+_WALK = {
+    "LANES": 4,
+    "BEAT": 2,
+    "STEP_BITS": 2,
+    "COORDINATE_BITS": 2,
+    "TAP_BITS": 2,
+    "JOINED_BITS": 1,
+}
+_WORDS = {
+    "LANES": 4,
+    "INPUT_BITS": 3,
+    "BEAT": 2,
+    "JOINS": 0,
+    "INDEX_BITS": 5,
+    "EVENT_BITS": 3,
+    "ROW_BITS": 7,
+}
 SIZES: dict[str, dict[str, dict[str, int]]] = {
+    "snn_loader": {
+        "events": {"INPUT_BITS": 3, "BEAT": 2, "EVENT_BITS": 3, "EVERY_BEAT": 0},
+        "every": {"INPUT_BITS": 2, "BEAT": 1, "EVENT_BITS": 2, "EVERY_BEAT": 1},
+    },
+    "snn_controller": {
+        "groups": _LOOPS | {"STEP_OUTER": 0},
+        "rings": _LOOPS | {"STEP_OUTER": 1, "HAS_RINGS": 1},
+        "frames": _LOOPS | {"STEP_OUTER": 1, "IS_STATIC": 0},
+        "places": _LOOPS | {"STEP_OUTER": 0, "WINDOWS": 1, "WALKS_FRAME": 1},
+        "walks": _LOOPS | {"STEP_OUTER": 1, "WINDOWS": 1},
+    },
+    "snn_window": {
+        "steps inside": _WALK
+        | {"STEPS_INSIDE": 1, "ADDRESS_BITS": 5, "WALK_BITS": 3, "ROW_BITS": 5},
+        "narrow": _WALK | {"STEPS_INSIDE": 0, "ADDRESS_BITS": 2, "WALK_BITS": 4, "ROW_BITS": 3},
+    },
+    "snn_scanner": {
+        "words": _WORDS,
+        "joins": _WORDS | {"JOINS": 1},
+        "ones": _WORDS | {"JOINS": 1, "INPUT_BITS": 1, "LANES": 2, "BEAT": 4},
+        "one": _WORDS | {"LANES": 1, "BEAT": 1},
+    },
     "snn_accumulator": {
         "one": _LANES | {"LANES": 1, "SOFT_LANES": 0, "DELAY_BITS": 0},
         "soft": _LANES | {"LANES": 4, "SOFT_LANES": 3, "DELAY_BITS": 0},
@@ -93,8 +145,40 @@ SIZES: dict[str, dict[str, dict[str, int]]] = {
 }
 
 _A, _N, _R, _S = "snn_accumulator", "snn_neurons", "snn_readout", "snn_spikes"
+_L, _C, _W, _T = "snn_loader", "snn_controller", "snn_window", "snn_scanner"
 _ZERO = "{SUM_BITS{1'b0}}"
 FAULTS = (
+    Fault(_L, "events", "event_address    <= event_address + 1'b1", "event_address    <= beat"),
+    Fault(_L, "events", "full <= beat == last_beat", "full <= beat + 1'b1 == last_beat"),
+    Fault(_L, "events", "frame_last_event <= event_address;", "frame_last_event <= beat;"),
+    Fault(_L, "events", "if (frame_take) event_bank <= !event_bank;", ""),
+    Fault(_L, "every", "EVERY_BEAT != 0 || in_data != {BEAT*INPUT_BITS{1'b0}});", "in_data != 0);"),
+    Fault(_C, "groups", "group == layer_last_group;", "group + 1'b1 == layer_last_group;"),
+    Fault(_C, "groups", ": fetch_word == last_word;", ": fetch_word + 1'b1 == last_word;"),
+    Fault(_C, "groups", "|| layer_takes_frame || step == last_step;", "|| step == last_step;"),
+    Fault(_C, "groups", "if (layer_done) layer <= layer + 1'b1;", "if (fetch && at_last_group) layer <= layer + 1'b1;"),
+    Fault(_C, "groups", "state == DRAIN && pipeline_idle;", "state == DRAIN;"),
+    Fault(_C, "groups", "if (out_ready) state <= BEGIN;", "state <= BEGIN;"),
+    Fault(_C, "groups", "blank      <= frame_is_blank;", "blank      <= 1'b0;"),
+    Fault(_C, "frames", "(fetch_is_recurrent ? layer_outputs : layer_inputs)", "layer_inputs"),
+    Fault(_C, "frames", "|| step == last_step || count_reached;", "|| count_reached;"),
+    Fault(_C, "rings", "HAS_RINGS != 0 ? CLEAR : IDLE;", "IDLE;"),
+    Fault(_C, "places", "again         = layer_shares_rows && at_last_part && at_last_block", "again         = layer_shares_rows && at_last_part"),
+    Fault(_C, "places", "assign at_last_block = block == layer_last_block;", "assign at_last_block = group == layer_last_block;"),
+    Fault(_C, "walks", "fetch_is_walked ? walk_ends : fetch_word", "fetch_word"),
+    Fault(_W, "narrow", "wire words_end    = rows_join && word == last_word;", "wire words_end    = rows_join;"),
+    Fault(_W, "narrow", "columns_end ? first_column_tap : column_tap", "columns_end ? column_tap : column_tap"),
+    Fault(_W, "steps inside", "? at_row + row_tap_offset + joined_row_at", "? at_row + row_tap_offset"),
+    Fault(_W, "steps inside", "first_input + at_block + word_at + later", "first_input + at_block + word_at"),
+    Fault(_W, "steps inside", "joins && !rows_join;", "joins && !columns_join;"),
+    Fault(_W, "narrow", "ask_ends_place ? {ADDRESS_BITS{1'b0}} : at_block", "at_block"),
+    Fault(_W, "narrow", "if (fetch_ready && named_valid) begin", "if (named_valid) begin"),
+    Fault(_T, "words", "finished  <= !several[1];", "finished  <= !any[1];"),
+    Fault(_T, "words", "current_valid && current_is_last && finished;", "current_valid && current_is_last;"),
+    Fault(_T, "words", "fetched_word << LANE_SHIFT;", "fetched_word;"),
+    Fault(_T, "words", "token_is_recurrent   <= arrived_is_recurrent;", "token_is_recurrent   <= fetched_is_recurrent;"),
+    Fault(_T, "words", "if (lowest[place]) value", "if (rest[place]) value"),
+    Fault(_T, "joins", "if (fetched_valid) arrived_is_partial", "arrived_is_partial"),
     Fault(_A, "32", "read_value      <= addressed_value;", "read_value      <= token_value;"),
     Fault(_A, "one", "value <= read_add ? read_value", "value <= 1'b1 ? read_value"),
     Fault(_A, "one", "multiplied_handover <= weighted_handover;", "multiplied_handover <= read_handover;"),

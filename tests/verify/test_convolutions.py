@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,14 @@ from sc_neurocore.network import (
 )
 from sc_neurocore.network.folding import one_map_each
 from sc_neurocore.tools.programs import run
+from sc_neurocore.verify.contract_table import CONTRACTS
+from sc_neurocore.verify.contracts import prove_contract
 from sc_neurocore.verify.control import prove_control
 from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate, extreme_inputs
 from sc_neurocore.verify.emitted import check_emitted
 from sc_neurocore.verify.memory_contracts import prove_memories
+from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.simulators import SIMULATORS, SimulatorName
-from sc_neurocore.verify.sums import prove_additions
 from sc_neurocore.verify.walking import prove_windows
 
 RequireTool = Callable[..., None]
@@ -240,7 +243,12 @@ def _result(accelerator: Accelerator, network: IntegerNetwork) -> CosimulationRe
     return cosimulate(accelerator, network, extreme_inputs(network, 6), "icarus", disturbed=0)
 
 
-PROOFS = {"control": prove_control, "windows": prove_windows, "additions": prove_additions}
+def prove_scanner(accelerator: Accelerator, depth: int = 4) -> ProofResult:
+    """Prove the contract of the module that takes words apart."""
+    return prove_contract(accelerator, replace(CONTRACTS["snn_scanner"], depth=depth))
+
+
+PROOFS = {"control": prove_control, "windows": prove_windows, "scanner": prove_scanner}
 
 
 @pytest.mark.parametrize("schedule", ["group-stationary", "step-outer"])
@@ -272,8 +280,8 @@ UNTRUE = {
     "the rows of another tap": "windows",
     "the words of another step": "windows",
     "weights of the next block": "control",
-    "a joined word is lost": "additions",
-    "a joined word is taken apart alone": "additions",
+    "a joined word is lost": "scanner",
+    "a joined word is taken apart alone": "scanner",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from typing import Annotated
 
 import typer
@@ -121,7 +122,7 @@ def build(
             elif built.bitstream:
                 path = (directory / built.bitstream).as_posix()
                 programmer = find_board(board.board).programmer
-                rows.append(("to the board", programmer.format(bitstream=path)))
+                rows.append(("to the board", programmer.format(bitstream=shlex.quote(path))))
         report.result(content, rows)
 
 

@@ -196,7 +196,9 @@ def describe(chosen: Chosen) -> str:
 
 def tried_rows(chosen: Chosen) -> Rows:
     """Return a row for each format that was tried."""
-    return [(f"  {each.format}", each.line) for each in chosen.tried]
+    return [
+        (f"  {each.format}, constants {each.constant_bits}", each.line) for each in chosen.tried
+    ]
 
 
 def currents(neuron: Neuron, data: Path | None, steps: int = STEPS) -> Stimulus:

@@ -17,7 +17,7 @@ from sc_neurocore.equation.expression import symbols
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.parser import NeuronReader
 from sc_neurocore.equation.syntax import Place, read_expression
-from sc_neurocore.equation.units import UNITS, dimensions_of, size_of, written
+from sc_neurocore.equation.units import UNITS, UnitError, dimensions_of, size_of, written
 from sc_neurocore.errors import EquationError
 
 _HEAD = re.compile(r"(?:model|neuron)\s+(?P<name>\w+)\s*:")
@@ -192,7 +192,10 @@ def _check_size(unit: str, line: _Line) -> None:
         raise place.error(f"unknown unit {min(unknown)!r}")
     size = size_of(expression, exact=True)
     if size != 1:
-        ours = written(dimensions_of(expression, {}))
+        try:
+            ours = written(dimensions_of(expression, {}))
+        except UnitError as error:
+            raise place.error(str(error)) from None
         raise place.error(
             f"what comes in is in {ours}, and this says {size:g} times that: write {ours}, and "
             f"convert in the equations"

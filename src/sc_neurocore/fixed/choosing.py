@@ -1,23 +1,26 @@
-"""The narrowest format in which integers do what floats do.
+"""The narrowest formats in which the integers of a network do what its floats do.
 
-The integer bits are those that the floats' states and currents ask for. The fraction bits are
-sought: doubled or halved until one is good enough and one is not, then by halves. Each that is
-tried stands in the table.
+The integer bits are those that each state of the floats asks for. The fraction bits are sought: for
+all at once, doubled or halved until one number is good enough and one is not, then by halves; then
+constants, each state and local, and the current give up those that the others do not miss. Each
+that is tried stands in the table.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.fixed.choosing_neuron import choose_for_neuron
+from sc_neurocore.fixed.choosing_neuron import choose_for_neuron, is_sound
 from sc_neurocore.fixed.logic import luts
 from sc_neurocore.fixed.lowering import NeuronProgram
+from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.network_comparison import NetworkComparison, compare_network
 from sc_neurocore.fixed.qformat import MAXIMUM_WIDTH, FixedPoint, QFormat
 from sc_neurocore.fixed.quantize import quantize
@@ -35,6 +38,7 @@ from sc_neurocore.fixed.trials import (
 from sc_neurocore.kernels.inference import NetworkRun
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.description import NetworkDescription
+from sc_neurocore.network.layers import Population
 
 __all__ = [
     "AUTO_FORMAT",
@@ -50,6 +54,8 @@ __all__ = [
 
 CURRENT_EXTRA_BITS = 4
 _FIRST_GUESS = 8
+_MOST_GIVEN_UP = 10
+"""So many trials are for what single states, the current and constants can do without."""
 _APART = 2
 
 
@@ -64,7 +70,7 @@ def choose_for_network(
 ) -> Chosen:
     """Choose the formats of a network's neurons, and the bits of its weights.
 
-    One number of fraction bits for all states; before the point each has what it needs.
+    Each state and local has a format of its own, and so has the current, where that is narrower.
 
     What the weights' own rounding costs no format brings back: the agreement that is asked for is
     at most that of the widest format, and what was tried says so (`Tried.is_less`).
@@ -83,10 +89,7 @@ def choose_for_network(
     """
     with np.errstate(all="ignore"):  # what runs away is said below
         floats = run_float(description, inputs, record=True)
-    largest = max(
-        float(np.abs(trace).max()) for states in floats.states for trace in states.values()
-    )
-
+    largest = max(float(np.abs(trace).max()) for _, trace in _traces(description, floats))
     if not math.isfinite(largest):
         raise UserError(
             f"{description.name}: floats run away on {origin}, so that no format can be chosen: "
@@ -98,11 +101,13 @@ def choose_for_network(
     next_form = _form(format, whole, widest_bits - _APART)
 
     def attempt(form: QFormat | FixedPoint, bits: int | Sequence[int], wanted: Target) -> Tried:
-        given = None if isinstance(form, FixedPoint) else constant_bits
-        network = quantize(description, form, bits, constant_bits=given)
+        formats = FixedPoint.parse(form, constant_bits)
+        network = quantize(description, formats, bits)
         found = compare_network(description, network, inputs, origin, floats)
         own = bits if weight_bits is None and isinstance(bits, int) else None
-        tried = _tried(network.layers[0].program, found, own, wanted)
+        tried = _tried(network, formats, found, own, wanted)
+        if isinstance(form, FixedPoint) and not all(map(is_sound, _programs(network))):
+            tried = replace(tried, is_enough=False)
         is_less = not target.met_by(found.spike_agreement, found.mean_state_error,
                                     found.equal_spikes)  # fmt: skip
         return replace(tried, is_less=tried.is_enough and is_less)
@@ -129,31 +134,119 @@ def choose_for_network(
         wanted,
         {widest_bits: best} if best.is_enough else {},
     )
-    narrower = _own_formats(chosen.formats, floats)
-    if narrower != chosen.formats:
-        # Each state with the bits before the point that it needs itself, if nothing is lost.
-        found = attempt(narrower, bits, wanted)
-        if found.is_enough:
-            chosen = Chosen(narrower, (*chosen.tried, found))
+    stored = _stored(quantize(description, chosen.formats, bits))
+    narrower = [_own_formats(description, floats)]
+    narrower += [] if constant_bits is not None else [_fewer_constants]
+    narrower += [_fewer_bits_of(name, is_local) for name, is_local in stored]
+    narrower += [_fewer_current_bits]
+    chosen = _given_up(chosen, narrower, lambda formats: attempt(formats, bits, wanted))
     return replace(chosen, weight_bits=best.weight_bits)
 
 
-def _own_formats(formats: FixedPoint, floats: NetworkRun) -> FixedPoint:
-    """Return the formats with those of states that need fewer bits before the point than others."""
-    names = dict.fromkeys(name for states in floats.states for name in states)
-    own = []
-    for name in names:
-        traces = [states[name] for states in floats.states if name in states]
-        whole = integer_bits(max(float(np.abs(trace).max()) for trace in traces))
-        if whole < formats.state.integer_bits and whole + formats.state.fraction_bits > 1:
-            own.append((name, replace(formats.state, integer_bits=whole)))
-    return replace(formats, own=tuple(own))
+def _traces(
+    description: NetworkDescription, floats: NetworkRun
+) -> Iterator[tuple[str, NDArray[np.floating[Any]]]]:
+    """Yield every state of every population over time, but for the words of noise."""
+    populations = [layer for layer in description.layers if isinstance(layer, Population)]
+    for population, states in zip(populations, floats.states, strict=True):
+        words = population.neuron.sources
+        yield from ((name, trace) for name, trace in states.items() if name not in words)
+
+
+_Change: TypeAlias = Callable[[FixedPoint, int], FixedPoint]
+"""Makes formats narrower, by so many bits where it can."""
+
+
+def _given_up(
+    chosen: Chosen, changes: Sequence[_Change], attempt: Callable[[FixedPoint], Tried]
+) -> Chosen:
+    """Let single formats lose bits, as long as it is enough."""
+    formats, tried = chosen.formats, list(chosen.tried)
+    refused: set[FixedPoint] = set()
+    for amount in (3, 1):
+        for change in changes:
+            fewer = change(formats, amount)
+            if fewer == formats or fewer in refused or len(refused) >= _MOST_GIVEN_UP:
+                continue
+            try:
+                found = attempt(fewer)
+            except UserError:  # a constant became 0
+                refused.add(fewer)
+                continue
+            tried.append(found)
+            if found.is_enough:
+                formats = fewer
+            else:
+                refused.add(fewer)
+    tried.sort(key=lambda each: (each.width, not each.is_enough))
+    return Chosen(formats, tuple(tried))
+
+
+def _own_formats(description: NetworkDescription, floats: NetworkRun) -> _Change:
+    """Return what gives each state no more bits before the point than it needs itself."""
+    largest: dict[str, float] = {}
+    for name, trace in _traces(description, floats):
+        largest[name] = max(largest.get(name, 0.0), float(np.abs(trace).max()))
+
+    def change(formats: FixedPoint, amount: int) -> FixedPoint:
+        own = dict(formats.own)
+        for name, value in largest.items():
+            form, whole = formats.of(name), integer_bits(value)
+            if whole < form.integer_bits and whole + form.fraction_bits > 1:
+                own[name] = replace(form, integer_bits=whole)
+        return replace(formats, own=tuple(own.items()))
+
+    return change
+
+
+def _fewer_constants(formats: FixedPoint, amount: int) -> FixedPoint:
+    bits = max(formats.constant_fraction_bits - amount, 1)
+    return replace(formats, constant_fraction_bits=bits)
+
+
+def _fewer_current_bits(formats: FixedPoint, amount: int) -> FixedPoint:
+    return replace(formats, own_current=_narrower(formats.current, amount))
+
+
+def _fewer_bits_of(name: str, is_local: bool) -> _Change:
+    """Return what makes a state or local narrower."""
+
+    def change(formats: FixedPoint, amount: int) -> FixedPoint:
+        form = formats.of(name, is_local=is_local)
+        own = {**dict(formats.own), name: _narrower(form, amount)}
+        return formats if own[name] == form else replace(formats, own=tuple(own.items()))
+
+    return change
+
+
+def _narrower(form: QFormat, amount: int) -> QFormat:
+    least = min(max(2 - form.integer_bits, 0), form.fraction_bits)
+    return replace(form, fraction_bits=max(form.fraction_bits - amount, least))
+
+
+def _programs(network: IntegerNetwork) -> list[NeuronProgram]:
+    """Return the program of each equation, once."""
+    return [*{id(layer.program): layer.program for layer in network.layers}.values()]
+
+
+def _stored(network: IntegerNetwork) -> list[tuple[str, bool]]:
+    """Return each state and local that is stored, but for the words of noise; which of the two."""
+    found: dict[tuple[str, bool], None] = {}
+    for program in _programs(network):
+        neuron = program.neuron
+        found |= {(name, False): None for name in neuron.states if name not in neuron.sources}
+        found |= {(store.target, True): None for store in program.stores if store.is_local}
+    return list(found)
 
 
 def _tried(
-    program: NeuronProgram, found: NetworkComparison, weight_bits: int | None, target: Target
+    network: IntegerNetwork,
+    formats: FixedPoint,
+    found: NetworkComparison,
+    weight_bits: int | None,
+    target: Target,
 ) -> Tried:
-    formats = program.fixed_point
+    stored = [formats.of(name, is_local=is_local).width for name, is_local in _stored(network)]
     agreement, error = found.spike_agreement, found.mean_state_error
     return Tried(
         format=formats.text,
@@ -161,8 +254,8 @@ def _tried(
         spike_agreement=agreement,
         mean_state_error=error,
         is_enough=target.met_by(agreement, error, found.equal_spikes),
-        width=formats.state.width,
-        luts=luts(program.program),
+        width=sum(stored) + formats.current.width + formats.constant_fraction_bits,
+        luts=sum(luts(program.program) for program in _programs(network)),
         equal_spikes=found.equal_spikes,
         weight_bits=weight_bits,
     )

@@ -306,7 +306,7 @@ class _Search:
                 spike_agreement=found.spike_agreement,
                 mean_state_error=found.mean_state_error,
                 is_enough=self._target.met_by(found.spike_agreement, found.mean_state_error)
-                and _is_sound(program),
+                and is_sound(program),
                 width=plan.width,
                 luts=luts(program.program),
             )
@@ -353,7 +353,7 @@ class _Search:
         return plan
 
 
-def _is_sound(program: NeuronProgram) -> bool:
+def is_sound(program: NeuronProgram) -> bool:
     """Return whether constants and tables are as close as judges of them want."""
     for each in program.constants:
         became = abs(each.integer) * 2.0**-each.fraction_bits

@@ -55,9 +55,9 @@ class Tried:
         spike_agreement: How far spike counts agree, as a share.
         mean_state_error: Of the worst state, as a share of its range.
         is_enough: Whether that is good enough.
-        width: Bits of all states, locals and currents together, and of a constant; of a network
-            those of a state.
-        luts: About how many look-up tables a step takes; 0 if that is not known.
+        width: Bits of all states, locals and currents together, and of a constant.
+        luts: About how many look-up tables a step takes, of several equations all of them; 0 if
+            that is not known.
         equal_spikes: Of a network: the share of spikes that are in the same step in both.
         weight_bits: Of a network: bits of a weight, where they are chosen too.
         is_less: Whether it is enough only because no format of these weights does better.

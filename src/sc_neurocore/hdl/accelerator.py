@@ -35,6 +35,7 @@ BENCH_MODULES = (
     "small",
     "small_reference",
     "windows",
+    "tokens",
 )
 """Modules that are put around the top to simulate it and to prove its claims."""
 
@@ -234,11 +235,13 @@ def top_name(name: str, taken: set[str]) -> str:
     """Return the network's name, or one made from it where Verilog or another module has it.
 
     Upper and lower case count as the same: there are systems where their files are the same.
+    Names without lower-case letters are those of devices' cells; board_… those of boards' modules.
     """
     tables = ("layers", "windows", "weights")
     modules = {each.lower() for each in (name, *(f"{name}_{part}" for part in tables))}
     taken = {each.lower() for each in taken}
-    return f"network_{name}" if modules & (KEYWORDS | taken) else name
+    is_of_others = name == name.upper() or name.lower().startswith("board_")
+    return f"network_{name}" if is_of_others or modules & (KEYWORDS | taken) else name
 
 
 def pack(ports: Iterable[Any]) -> list[Field]:

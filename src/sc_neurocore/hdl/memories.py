@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,6 +19,8 @@ from sc_neurocore.hdl.windows import Window
 WEIGHTS_FILE = "weights.hex"
 WEIGHT_IMAGE = "weights.bin"
 NEURONS_FILE = "neurons.hex"
+
+_BITS_AT_ONCE = 1 << 26
 
 # Integers (words, fields) of a memory, and the width of each field.
 Words: TypeAlias = tuple[NDArray[np.int64], list[int]]
@@ -67,12 +69,9 @@ def weight_image(network: IntegerNetwork, geometry: Geometry) -> bytes:
         geometry: The sizes of the design, from `plan` or a design that was read back.
     """
     words, widths = weight_rows(engine_layers(network), geometry)
-    columns = 1 << geometry.column_bits
-    rows = np.zeros((geometry.rows, columns), dtype="<u2")
-    mask = (1 << COLUMN_BITS) - 1
-    for number, word in enumerate(_packed(words, widths)):
-        for column in range(columns):
-            rows[number, column] = word >> (COLUMN_BITS * column) & mask
+    packed = _packed(words, widths)
+    rows = np.zeros((geometry.rows, COLUMN_BITS // 8 << geometry.column_bits), dtype=np.uint8)
+    rows[: packed.shape[0], : packed.shape[1]] = packed
     image = rows.tobytes()
     return image + zlib.crc32(image).to_bytes(4, "little")
 
@@ -170,15 +169,30 @@ def _padded(values: NDArray[Any], groups: int, lanes: int) -> NDArray[Any]:
 def _memory_text(words: NDArray[Any], widths: list[int], depth: int) -> bytes:
     """Write a $readmemh file of `depth` words."""
     digits = -(-sum(widths) // 4)
-    lines = [f"{word:0{digits}x}\n" for word in _packed(words, widths)]
-    lines += [f"{0:0{digits}x}\n"] * (depth - len(words))
-    return "".join(lines).encode()
+    packed = _packed(words, widths)
+    lines = np.full((depth, digits + 1), ord("0"), dtype=np.uint8)
+    lines[:, digits] = ord("\n")
+    written = np.frombuffer(packed[:, ::-1].tobytes().hex().encode(), dtype=np.uint8)
+    lines[: len(words), :digits] = written.reshape(len(words), -1)[:, -digits:]
+    return lines.tobytes()
 
 
-def _packed(words: NDArray[Any], widths: list[int]) -> Iterator[int]:
-    """Yield each word as one number, its first field in the low bits."""
-    for values in words.tolist():
-        word = 0
-        for value, width in zip(reversed(values), reversed(widths), strict=True):
-            word = word << width | (value & ((1 << width) - 1))
-        yield word
+def _packed(words: NDArray[Any], widths: list[int]) -> NDArray[np.uint8]:
+    """Return each word as bytes, the low one first, its first field in the low bits.
+
+    Fields are cut to their widths, of two's complement.
+    """
+    packed = np.empty((len(words), -(-sum(widths) // 8)), dtype=np.uint8)
+    at_once = max(1, _BITS_AT_ONCE // sum(widths))
+    for start in range(0, len(words), at_once):
+        part = words[start : start + at_once]
+        bits = np.empty((len(part), sum(widths)), dtype=np.uint8)
+        low = 0
+        for values, width in zip(part.T, widths, strict=True):
+            for first in range(0, width, 8):  # numbers may be of any size, and then are Python's
+                octets = ((values >> first) & 0xFF).astype(np.uint8)[:, np.newaxis]
+                count = min(8, width - first)
+                bits[:, low : low + count] = np.unpackbits(octets, 1, count, "little")
+                low += count
+        packed[start : start + at_once] = np.packbits(bits, axis=1, bitorder="little")
+    return packed

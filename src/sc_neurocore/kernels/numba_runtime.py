@@ -48,6 +48,12 @@ def telling(listener: Callable[[str], None]) -> Iterator[None]:
         _listeners.remove(listener)
 
 
+def say_compiling(name: str) -> None:
+    """Tell the listeners that a module is compiled now, which takes some seconds."""
+    for listener in tuple(_listeners):
+        listener(name)
+
+
 def check_settings() -> None:
     """Refuse to compile where a file in the current folder would have its say.
 
@@ -96,8 +102,7 @@ def load(name: str, text: str) -> ModuleType:
                 f"{CACHE_VARIABLE} to a folder that can be written, or use backend='eager'"
             ) from None
         if _listeners and not list((path.parent / "__pycache__").glob(f"{module_name}.*.nbi")):
-            for listener in tuple(_listeners):
-                listener(name)
+            say_compiling(name)
         module = ModuleType(module_name)
         module.__file__ = str(path)
         sys.modules[module_name] = module

@@ -22,13 +22,14 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerLayer
 from sc_neurocore.fixed.qformat import QFormat
 from sc_neurocore.kernels.inference import Chain, NetworkRun, check_inputs
+from sc_neurocore.kernels.numba_runtime import telling
 from sc_neurocore.kernels.reference_neurons import make_runner
 from sc_neurocore.kernels.wiring import Wires
 from sc_neurocore.network.description import InputEncoding, NetworkDescription
 from sc_neurocore.network.encoding import WeightEncoding
 from sc_neurocore.network.folding import folded_layers
 from sc_neurocore.network.layers import Connection, Join, Population, Runner, Weighted
-from sc_neurocore.progress import ProgressCallback, ignore_progress
+from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.stochastic.layer import choose_sources
 from sc_neurocore.stochastic.neurons import integer_layers
 from sc_neurocore.stochastic.sharing import Sharing, SourcePair
@@ -111,7 +112,13 @@ def run_network(
         ),
         check=_check_values if is_real else check_inputs,
     )
-    return chain.run(given, f"stochastic inference, {length} bits", progress)
+    task = f"stochastic inference, {length} bits"
+
+    def say_compiling(kernel: str) -> None:
+        progress(Progress(task, 0, None, f"compiling {kernel}, once: it is kept for the next time"))
+
+    with telling(say_compiling):
+        return chain.run(given, task, progress)
 
 
 def _check_values(encoding: InputEncoding, values: Array, steps: int) -> None:

@@ -10,15 +10,17 @@ the AND and from counts of single streams:
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
 from numba.core import types
+from numba.core.caching import FunctionCache
 from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
-from sc_neurocore.kernels.numba_runtime import check_settings, run_on_threads
+from sc_neurocore.kernels.numba_runtime import check_settings, run_on_threads, say_compiling
 from sc_neurocore.kernels.numba_support import (
     arguments_do_not_overlap,
     entry,
@@ -82,6 +84,10 @@ def and_counts(x: Packed, w: Packed, threads: int | None = None) -> NDArray[np.i
 def _address() -> int:
     """Compile the kernel, or load it from Numba's cache, when it is first needed."""
     check_settings()
+    cache: Any = FunctionCache
+    kept = Path(cache(_work).cache_path)
+    if not list(kept.glob(f"{Path(__file__).stem}.{_work.__name__}-*.nbi")):
+        say_compiling(Path(__file__).stem)
     address: int = entry(_work).address
     return address
 

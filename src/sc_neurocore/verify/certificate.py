@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from sc_neurocore.files import sha256, stays_inside
-from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.folders import replace_files, sole_writer, written_files
-from sc_neurocore.hdl.accelerator import SOURCES, Accelerator
+from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.design import CERTIFICATE, Design
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.tools.families import find_models
-from sc_neurocore.verify.contract_table import CONTRACTS
-from sc_neurocore.verify.contracts import prove_contract
-from sc_neurocore.verify.control import prove_control
+from sc_neurocore.verify.claims import claims_of
 from sc_neurocore.verify.cosimulation import (
     DISTURBED_SHARE,
     CosimulationResult,
@@ -29,17 +24,10 @@ from sc_neurocore.verify.cosimulation import (
     extreme_inputs,
     samples_first,
 )
-from sc_neurocore.verify.currents import prove_currents
-from sc_neurocore.verify.emitted import check_emitted
-from sc_neurocore.verify.equivalence import prove_step
-from sc_neurocore.verify.memory_contracts import prove_memories
 from sc_neurocore.verify.netlist_simulation import NetlistSimulation, simulate_netlist
 from sc_neurocore.verify.provenance import environment
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.simulators import SIMULATORS, SimulatorName
-from sc_neurocore.verify.small_network import prove_small
-from sc_neurocore.verify.sums import prove_additions, prove_sums
-from sc_neurocore.verify.walking import prove_windows
 from sc_neurocore.verify.workers import prove_all
 
 SECOND_SIMULATOR: SimulatorName = "icarus"
@@ -230,35 +218,13 @@ def prove_design(
     design: Design, progress: ProgressCallback = ignore_progress
 ) -> tuple[ProofResult, ...]:
     """Prove the files, the neurons and the engine, and check the engine on a small network."""
-    accelerator, network = design.accelerator, design.network
-    steps: list[tuple[str, Callable[[], ProofResult]]] = [
-        (module, partial(_prove_datapath, accelerator, program, module))
-        for program, module in zip(network.programs, accelerator.neuron_modules, strict=True)
-    ]
-    has_windows = bool(accelerator.geometry.windows)
-    windows = {"windows": partial(prove_windows, accelerator)} if has_windows else {}
-    # z3 knows one thread at a time.
-    steps.append(("memories", partial(prove_memories, accelerator)))
-    contracts = {
-        contract.module: partial(prove_contract, accelerator, contract)
-        for contract in CONTRACTS.values()
-        if Path(SOURCES) / f"{contract.module}.v" in accelerator.verilog
-    }
-    others: dict[str, Callable[[], ProofResult]] = {
-        "files": partial(check_emitted, design),
-        "widths of the sums": partial(prove_sums, accelerator, network),
-        "currents": partial(prove_currents, accelerator, network),
-        **contracts,
-        "sums": partial(prove_additions, accelerator),
-        **windows,
-        "control": partial(prove_control, accelerator),
-        "a small network": partial(prove_small, accelerator),
-    }
-    first, *rest = others
-    names = [first, *(name for name, _ in steps), *rest]
+    claims = list(claims_of(design))
+    in_turn = [(each.name, partial(each.prove, design)) for each in claims if each.asks_z3]
     # What takes longest stands last, and is begun first.
-    tasks = [[(name, others[name])] for name in reversed(others)]
-    return prove_all([tasks[0], steps, *tasks[1:]], names, progress)
+    first, *others = (
+        [(each.name, partial(each.prove, design))] for each in reversed(claims) if not each.asks_z3
+    )
+    return prove_all([first, in_turn, *others], [each.name for each in claims], progress)
 
 
 def _simulate_netlists(
@@ -352,13 +318,6 @@ def _benches(accelerator: Accelerator, proofs: tuple[ProofResult, ...]) -> dict[
         for path in sorted((folder / BENCHES).rglob("*"))
         if path.is_file() and stays_inside(path.relative_to(folder).as_posix())
     }
-
-
-def _prove_datapath(accelerator: Accelerator, program: NeuronProgram, module: str) -> ProofResult:
-    """Prove a neuron's step as it stands in the folder, not as it would be generated now."""
-    source = accelerator.directory / SOURCES / f"{module}.v"
-    latency = accelerator.geometry.unit_latency
-    return prove_step(program, source.read_text(encoding="utf-8"), module, latency=latency)
 
 
 def _design(design: Design) -> dict[str, Any]:

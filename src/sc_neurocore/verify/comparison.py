@@ -7,6 +7,7 @@ not at all, and what appears must be right too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,7 @@ from sc_neurocore.array_types import Integers
 from sc_neurocore.errors import UserError
 from sc_neurocore.hdl.accelerator import Field
 from sc_neurocore.kernels.inference import NetworkRun
-from sc_neurocore.verify.recording import Recording, Updates
+from sc_neurocore.verify.recording import Narrow, Recording, Updates
 
 
 @dataclass
@@ -166,7 +167,8 @@ class Comparison:
         # An attempt that a reset ended shows each update at most once.
         ended = known & was_aborted
         of_attempt, times_ended = np.unique(
-            seen.aborted[ended] * (batch * per_sample) + key[ended], return_counts=True
+            seen.aborted[ended].astype(np.int64) * (batch * per_sample) + key[ended],
+            return_counts=True,
         )
         repeated = of_attempt[times_ended > 1] % (batch * per_sample)
         np.add.at(surplus, repeated, times_ended[times_ended > 1] - 1)
@@ -200,7 +202,7 @@ class Comparison:
     def _keys(self, seen: Updates, batch: int) -> Integers:
         """Return for each traced update which of the model's it is, or -1."""
         sizes = np.array(self.sizes)
-        layer = np.minimum(seen.layer, len(sizes) - 1)
+        layer = np.minimum(seen.layer, np.int32(len(sizes) - 1))
         neuron = self._neurons(seen.neuron, layer)
         exists = (
             (seen.sample < batch)
@@ -213,7 +215,7 @@ class Comparison:
         key += seen.step * sizes[layer] + neuron
         return np.where(exists, key, -1)
 
-    def _neurons(self, seen: Integers, layer: Integers) -> Integers:
+    def _neurons(self, seen: Narrow, layer: Narrow) -> Narrow:
         """Return the description's numbers of neurons, -1 where there is none."""
         if self.numbering is None:
             return seen
@@ -250,8 +252,14 @@ class Comparison:
 
 def _columns(states: list[NDArray[np.integer[Any]]], width: int) -> NDArray[np.integer[Any]]:
     """Bring states of a layer, each (steps, batch, ...), to (steps, batch, neurons, width)."""
-    flat = [each.reshape(*each.shape[:2], -1) for each in states]
-    return np.stack(flat + [np.zeros_like(flat[0])] * (width - len(flat)), axis=-1)
+    steps, batch, *shape = states[0].shape
+    fit = np.iinfo(np.int32)
+    is_narrow = all(each.min() >= fit.min and each.max() <= fit.max for each in states if each.size)
+    kind = np.int32 if is_narrow else np.int64
+    columns = np.zeros((steps, batch, math.prod(shape), width), dtype=kind)
+    for column, each in enumerate(states):
+        columns[..., column] = each.reshape(columns.shape[:3])
+    return columns
 
 
 def _in_trace_order(layers: list[NDArray[np.generic]]) -> NDArray[np.generic]:

@@ -62,6 +62,14 @@ class Contract:
     depth: int = 4
 
 
+def _controller(p: Numbers) -> tuple[Join, ...]:
+    return (Join("block_in", "by_place.block", p["GROUP_BITS"]),) if p["WINDOWS"] else ()
+
+
+def _scanner(p: Numbers) -> tuple[Join, ...]:
+    return (Join("partial_in", "partial_words.fetched_is_partial", 1),) if p["JOINS"] else ()
+
+
 def _readout(p: Numbers) -> tuple[Join, ...]:
     memory, units = "neuron_units[{}].memory", p["UNITS"]
     return (
@@ -140,6 +148,41 @@ _HELD = "memories are as their own contract says"
 CONTRACTS = {
     each.module: each
     for each in (
+        Contract(
+            "snn_loader",
+            "loader: a frame is offered when it is in, with each of its events",
+            "each beat with anything in it is written once, behind the one before, with its index; "
+            "a frame is offered when all of its beats are in, with the number of its events, and "
+            "the next one goes to the other half",
+            shown=("BEAT", "INPUT_BITS", "EVENT_BITS", "EVERY_BEAT"),
+        ),
+        Contract(
+            "snn_controller",
+            "controller: each word once, and a result behind all steps of a sample",
+            "every word of a layer is asked for once in each of its groups and scans, and no "
+            "other, and stands until it is taken; rows of weights follow each other; layer and "
+            "step change when nothing is on its way; a result comes after the choice, behind all "
+            "frames and steps of its sample, and stays until it is taken; rings are cleared",
+            _controller,
+            shown=("STEP_OUTER", "IS_STATIC", "HAS_RINGS", "WINDOWS", "GROUP_BITS", "STEP_BITS"),
+        ),
+        Contract(
+            "snn_window",
+            "window: each input that a group sees is named once in a walk",
+            "in front of each position of the kernel between the first and last taps of the "
+            "group's place, joined inputs too, once, and no other; an address is the sum of what "
+            "each loop has come to, and with it goes the row of weights",
+            shown=("COORDINATE_BITS", "TAP_BITS", "JOINED_BITS", "ADDRESS_BITS", "STEPS_INSIDE"),
+        ),
+        Contract(
+            "snn_scanner",
+            "scanner: each active input of a word leaves once, with its row and value",
+            "of each word, and of words that are joined, every input that is active leaves once, "
+            "the lowest first, with the row of its weights and its value, which is 1 for a spike; "
+            "a sum ends with the last input of its last word",
+            _scanner,
+            shown=("LANES", "BEAT", "INPUT_BITS", "JOINS", "ROW_BITS"),
+        ),
         Contract(
             "snn_accumulator",
             "accumulator: each lane hands over the sum of weight times value",

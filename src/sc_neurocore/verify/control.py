@@ -260,6 +260,8 @@ def _inside(g: Geometry) -> Iterator[tuple[str, str, int]]:
     for module, widths in signals.items():
         for name, width in widths.items():
             yield name, f"{module}.{name}", width
+    yield "loader_is_fair", "loader.is_fair", 1
+    yield "scanner_is_fair", "scanner.is_fair", 1
     yield "first_row_of_word", "scanner.first_row", g.row_bits
     yield "neurons_busy", "neurons.busy", 1
     yield "neurons_group", "neurons.group", g.group_bits

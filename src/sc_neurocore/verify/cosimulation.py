@@ -9,7 +9,6 @@ results stall, the readout's address moves, and resets fall into the work.
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections import deque
 from collections.abc import Generator
@@ -26,6 +25,7 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.kernels.inference import NetworkRun
+from sc_neurocore.kernels.threads import usable_cores
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.tools.programs import stop_running
 from sc_neurocore.verify.comparison import Comparison
@@ -35,6 +35,9 @@ from sc_neurocore.verify.simulators import choose_simulator
 
 MOST_AT_ONCE = 4
 """Simulations that run side by side; each holds the trace of a batch in memory."""
+UPDATES_AT_ONCE = 1 << 21
+"""Updates of neurons that a batch may have, if it is more than one sample: each takes some hundred
+bytes while it is compared, and some thirty while it waits for that."""
 
 DISTURBED_SHARE = 0.25
 """Of the inputs, so many go through again while the core is disturbed."""
@@ -194,14 +197,16 @@ def cosimulate_core(
         )
         for _ in range(2)
     )
-    jobs = _plan(len(frames), simulation.simulator.batch, disturbed, seed)
+    updates = network.steps * sum(sizes)
+    batch = max(1, min(simulation.simulator.batch, UPDATES_AT_ONCE // updates))
+    jobs = _plan(len(frames), batch, disturbed, seed)
     total = sum(len(job.numbers) for job in jobs)
     with closing(_run_ahead(simulation, frames, jobs)) as batches:
         for job, recorded in batches:
             if job.seed and calm.first is not None:
                 break
-            batch = np.moveaxis(frames[job.numbers], 0, network.batch_axis)
-            expected: NetworkRun = network.run(batch, record=True)
+            given = np.moveaxis(frames[job.numbers], 0, network.batch_axis)
+            expected: NetworkRun = network.run(given, record=True)
             (rough if job.seed else calm).add(recorded.result(), expected, job.numbers)
             note = f"{calm.updates + rough.updates} updates, {calm.mismatches + rough.mismatches}"
             done = calm.samples + rough.samples
@@ -262,7 +267,7 @@ def _run_ahead(
     simulation: CoreSimulation, frames: NDArray[np.integer[Any]], jobs: list[_Job]
 ) -> Generator[tuple[_Job, Future[Recording]], None, None]:
     """Yield the runs in order, each with its simulation, while those behind it run already."""
-    at_once = min(os.cpu_count() or 1, MOST_AT_ONCE)
+    at_once = min(usable_cores(), MOST_AT_ONCE)
     started: deque[tuple[_Job, Future[Recording]]] = deque()
     simulations = ThreadPoolExecutor(at_once)
     try:

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from sc_neurocore.array_types import Integers
 from sc_neurocore.hdl.accelerator import Field
 
+Narrow = NDArray[np.int32]
+"""There are millions of updates, and hardly a number of one has more than 32 bits."""
+
 HASH_WORDS = 8
 _SPIKE_BIT = 31
 _LAYER_BIT = 16
@@ -36,13 +39,13 @@ class Updates:
             them, where another layer has more.
     """
 
-    sample: Integers
-    aborted: Integers
-    layer: Integers
-    step: Integers
-    neuron: Integers
+    sample: Narrow
+    aborted: Narrow
+    layer: Narrow
+    step: Narrow
+    neuron: Narrow
     spike: NDArray[np.bool_]
-    states: Integers
+    states: Narrow | Integers
 
 
 @dataclass(frozen=True)
@@ -119,24 +122,25 @@ def _decode(
     was_aborted: NDArray[np.bool_],
     fields: tuple[tuple[Field, ...], ...],
 ) -> Updates:
-    first, second = records[:, 0].astype(np.int64), records[:, 1].astype(np.int64)
-    packed = records[:, _HEADER_WORDS:]
-    layer = second >> _LAYER_BIT
-    states = np.zeros((len(records), max(map(len, fields))), dtype=np.int64)
+    first, second, packed = records[:, 0], records[:, 1], records[:, _HEADER_WORDS:]
+    layer = (second >> _LAYER_BIT).astype(np.int32)
+    is_narrow = all(place.width + (not place.signed) <= 32 for each in fields for place in each)
+    kind = np.int32 if is_narrow else np.int64
+    states = np.zeros((len(records), max(map(len, fields))), dtype=kind)
     for number, places in enumerate(fields):
         here = layer == number
         for column, place in enumerate(places):
             states[here, column] = _extract(packed[here], place)
     # Behind the last attempt there may be one more, which belongs to no sample.
-    attempt = np.searchsorted(ends, np.arange(len(records)), side="right")
+    counts = np.diff(np.minimum(ends, len(records)), prepend=0, append=len(records))
     sample = np.concatenate([[0], np.cumsum(~was_aborted)])
     aborted = np.append(np.where(was_aborted, 1 + np.arange(len(ends)), 0), 0)
     return Updates(
-        sample=sample[attempt],
-        aborted=aborted[attempt],
+        sample=np.repeat(sample.astype(np.int32), counts),
+        aborted=np.repeat(aborted.astype(np.int32), counts),
         layer=layer,
-        step=second & ((1 << _LAYER_BIT) - 1),
-        neuron=first & ((1 << _SPIKE_BIT) - 1),
+        step=(second & ((1 << _LAYER_BIT) - 1)).astype(np.int32),
+        neuron=(first & ((1 << _SPIKE_BIT) - 1)).astype(np.int32),
         spike=first >> _SPIKE_BIT != 0,
         states=states,
     )

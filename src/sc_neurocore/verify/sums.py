@@ -22,7 +22,6 @@ from sc_neurocore.verify.bench import RESET, prepare, prove
 from sc_neurocore.verify.control import bench_values
 from sc_neurocore.verify.emitted import parameters_of
 from sc_neurocore.verify.result import ProofResult, ProofStatus
-from sc_neurocore.verify.walking import prove_tokens
 
 ADDITIONS = "sums: no input is added twice"
 BOUND = "sums: no accumulator can wrap with this network's weights"
@@ -42,12 +41,11 @@ def prove_additions(
     word brings an input twice, and no two words bring the same; an input's weights are those of its
     group's row, and no row is read that there is not; a spike counts as one; each value of a frame
     that is not zero goes into each of the sums, as it came in. They are about the tokens at the
-    door of the accumulator, which handles them in order. Of a network with windows the same is
-    said in two claims, of which this proves the one on the scanner; which words are fetched is
-    the other one's, `verify.walking.prove_windows`.
+    door of the accumulator, which handles them in order. Of a network with windows two other claims
+    say the same: `verify.walking.prove_windows`, and the scanner's contract.
 
     Args:
-        accelerator: The design; the proof's files go to its folder proof/additions.
+        accelerator: A design without windows; the proof's files go to its folder proof/additions.
         depth: Clocks that are searched for a counterexample, and the longest induction.
         timeout: Seconds after which the answer is `unknown`.
 
@@ -56,8 +54,6 @@ def prove_additions(
         ToolFailedError: If one of them cannot read the design.
     """
     g = accelerator.geometry
-    if g.windows:
-        return prove_tokens(accelerator, ADDITIONS, depth=depth, timeout=timeout)
     values = bench_values(g) | {
         "inside_paths": _weight_memories(g, accelerator.weights),
         "event_width": (g.beat if g.beat > 1 else 0) + g.event_bits + g.beat * g.input_bits,
@@ -108,7 +104,9 @@ def prove_sums(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult
     width = parameters_of(accelerator, "snn_accumulator")[0]["SUM_BITS"]
     assumed = [
         "the numbers of the network are exact in 64 bits",
-        f"“{ADDITIONS}”, which is proved apart",
+        "“windows” and “scanner”, which are proved apart"
+        if accelerator.geometry.windows
+        else f"“{ADDITIONS}”, which is proved apart",
         "the memories hold the network's numbers: see “files”",
     ]
     if accelerator.weights == "loaded":

@@ -58,63 +58,6 @@ def prove_windows(accelerator: Accelerator, *, depth: int = 4, timeout: float = 
     return prove(folder, NAME, claims, assumed, depth, timeout)
 
 
-def prove_tokens(
-    accelerator: Accelerator, title: str, *, depth: int = 4, timeout: float = 600
-) -> ProofResult:
-    """Prove of a design with windows what goes into a sum: see `verify.sums.prove_additions`.
-
-    The scanner alone is looked at. With the claim on windows, of which words are fetched, it says
-    that each input goes into a sum once.
-
-    Args:
-        accelerator: A design with windows; the proof's files go to its folder proof/tokens.
-        title: What the result is called.
-        depth: Clocks that are searched for a counterexample, and the longest induction.
-        timeout: Seconds after which the answer is `unknown`.
-
-    Raises:
-        ToolMissingError: If Yosys, python-sat, SymbiYosys or z3 is not installed.
-        ToolFailedError: If one of them cannot read the design.
-    """
-    g = accelerator.geometry
-    event_bits = 1 if g.walks_frame else g.event_bits
-    word = max(g.lanes, g.beat)
-    flags: tuple[str, ...] = (
-        "fetched_valid",
-        "fetched_is_event",
-        "fetched_is_empty",
-        "fetched_is_last",
-    )
-    flags += ("fetched_is_recurrent", "arrived_valid", "arrived_is_last", "arrived_is_recurrent")
-    flags += ("current_valid", "current_is_last", "finished")
-    widths = dict.fromkeys(flags, 1)
-    widths |= dict.fromkeys(("fetched_row", "arrived_row", "first_row"), g.row_bits)
-    widths |= dict.fromkeys(("fetched_word", "arrived_index"), g.index_bits)
-    widths |= dict.fromkeys(("arrived", "lowest", "rest"), word)
-    widths |= dict.fromkeys(("arrived_values", "values"), g.beat * g.input_bits)
-    inside = [(name, name, width) for name, width in widths.items()]
-    if g.joins:
-        path = "partial_words."
-        inside += [
-            (name, f"{path}{name}", 1) for name in ("fetched_is_partial", "arrived_is_partial")
-        ]
-    values = {"word_bits": word, "event_bits": event_bits, "inside": inside}
-    claims = (
-        "for every sequence of words, every content of the memories and every handshake, without "
-        "bound: of each word, and of words that are joined, every active input leaves for the sums "
-        "once, with its own row of weights behind the word's, and with its value, which is 1 for a "
-        "spike; a sum ends with the last input of its last word"
-    )
-    assumed = (
-        *RESET,
-        f"words are fetched as “{NAME}” says",
-        "frames and spikes lie where they are looked for, in their memories, which hold them, and "
-        "beside each value of a frame stands whether it is zero",
-    )
-    folder = prepare(accelerator, "tokens", values)
-    return prove(folder, title, claims, assumed, depth, timeout)
-
-
 def _window(layer: LayerGeometry) -> Window:
     assert layer.window is not None
     return layer.window

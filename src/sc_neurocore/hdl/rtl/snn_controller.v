@@ -243,6 +243,158 @@ module snn_controller #(
         end
     endgenerate
 
+`ifdef FORMAL
+    // What is said of one word of a layer's work, which may be any: {group, step, part, word}. Where words
+    // are walked, a walk is one word.
+    localparam PLACE_BITS = GROUP_BITS + STEP_BITS + 1 + INDEX_BITS;
+    (* anyconst *) wire [GROUP_BITS-1:0] the_group;
+    (* anyconst *) wire [STEP_BITS-1:0]  any_step;
+    (* anyconst *) wire                  the_part;
+    (* anyconst *) wire [INDEX_BITS-1:0] any_word;
+    (* anyconst *) wire [CLEAR_BITS-1:0] the_address;
+    wire                  the_walk = WINDOWS != 0 && !the_part && (WALKS_FRAME != 0 || !layer_takes_frame);
+    wire [STEP_BITS-1:0]  the_step = STEP_OUTER != 0 ? {STEP_BITS{1'b0}} : any_step;
+    wire [INDEX_BITS-1:0] the_word = the_walk ? {INDEX_BITS{1'b0}} : any_word;
+    wire [PLACE_BITS-1:0] chosen_place = {the_group, the_step, the_part, the_word};
+    wire [PLACE_BITS-1:0] place_now = {group, STEP_OUTER != 0 ? {STEP_BITS{1'b0}} : step, fetch_is_recurrent,
+                                       fetch_is_walked ? {INDEX_BITS{1'b0}} : fetch_word};
+    wire [STEP_BITS-1:0]  last_scan = STEP_OUTER != 0 || layer_takes_frame ? {STEP_BITS{1'b0}} : last_step;
+    wire hit = fetch && place_now == chosen_place && (!fetch_is_walked || walk_ends);
+    wire at_work = state == SCAN || state == DRAIN;
+
+    reg                   begun = 1'b0, seen, emptied, was_quiet, reached, kept_bank, kept_blank;
+    reg  [EVENT_BITS-1:0] kept_last_event;
+    reg  [STEP_BITS:0]    frames, passes;       // of the sample: taken in, and ended
+    wire [INDEX_BITS-1:0] last_of_part = the_part ? last_recurrent_word : the_walk ? {INDEX_BITS{1'b0}}
+                                       : layer_takes_frame ? kept_last_event : layer_last_word;
+    wire exists = the_group <= layer_last_group && the_step <= last_scan && the_word <= last_of_part
+               && (!the_part || (STEP_OUTER != 0 && layer_is_recurrent));
+    wire quiet  = pipeline_idle || was_quiet;   // nothing was fetched since the pipeline was empty
+    wire ends_sample = choose && chosen;
+    reg  [GROUP_BITS-1:0] block_now;            // of the group among those of its place
+    wire                  is_last_block = block_now == layer_last_block;
+    always @(posedge clk) begin
+        begun     <= 1'b1;
+        was_quiet <= reset || (quiet && !fetch);
+        seen      <= !reset && at_work && !layer_done && (seen || hit);
+        emptied   <= !reset && !(out_valid && out_ready) && (emptied || (clear && clear_address == the_address));
+        frames    <= reset || ends_sample ? {(STEP_BITS+1){1'b0}} : frames + frame_take;
+        passes    <= reset || ends_sample ? {(STEP_BITS+1){1'b0}} : passes + step_done;
+        if (begins)                         block_now <= {GROUP_BITS{1'b0}};
+        else if (fetch && fetch_ends_group) block_now <= is_last_block ? {GROUP_BITS{1'b0}} : block_now + 1'b1;
+        if (step_done)  reached <= count_reached;
+        if (frame_take) {kept_bank, kept_last_event, kept_blank} <= {frame_bank, frame_last_event, frame_is_blank};
+    end
+
+    // The clock before, and what the outputs were in it.
+    localparam ASKED_BITS = INDEX_BITS + ROW_BITS + 3;
+    reg                   was_reset, was_waiting, was_choose, was_chosen, was_out, was_taken, was_part_end, was_again;
+    reg                   was_recurrent, was_idle;
+    reg  [LAYER_BITS-1:0] was_layer;
+    reg  [STEP_BITS-1:0]  was_step, was_last_step;
+    reg  [ROW_BITS-1:0]   was_row, was_inputs, was_outputs, was_first_row;
+    reg  [ASKED_BITS-1:0] was_asked;
+    wire [ASKED_BITS-1:0] asked = {fetch_is_recurrent, fetch_is_event, fetch_is_empty, fetch_word, fetch_row};
+    localparam TABLE_BITS = INDEX_BITS + 2*GROUP_BITS + 3*ROW_BITS + 4;
+    reg  [TABLE_BITS-1:0] was_table;
+    wire [TABLE_BITS-1:0] table_now = {layer_is_last, layer_takes_frame, layer_is_recurrent, layer_last_word,
+        layer_last_group, layer_inputs, layer_outputs, layer_last_block, layer_first_row, layer_shares_rows};
+    always @(posedge clk) begin
+        was_reset     <= reset;
+        was_waiting   <= fetch_valid && !fetch_ready;
+        was_choose    <= choose;
+        was_chosen    <= chosen;
+        was_out       <= out_valid;
+        was_taken     <= out_ready;
+        was_part_end  <= fetch && at_last_word && at_last_step;
+        was_again     <= layer_shares_rows && at_last_part && is_last_block && !at_last_group;
+        was_recurrent <= fetch_is_recurrent;
+        was_idle      <= quiet;
+        was_layer     <= layer;
+        was_step      <= step;
+        was_last_step <= last_step;
+        was_row       <= fetch_row;
+        was_inputs    <= layer_inputs;
+        was_outputs   <= layer_outputs;
+        was_first_row <= layer_first_row;
+        was_asked     <= asked;
+        was_table     <= table_now;
+    end
+
+    // The world's side: there was a reset; the layer's table and the number of steps stay; there is a last
+    // layer, and places have all of their blocks.
+    wire fair_now = begun
+        ? (layer != was_layer || table_now == was_table) && last_step == was_last_step
+          && (!(&layer) || layer_is_last) && (WINDOWS == 0 || group != layer_last_group || is_last_block)
+        : reset;
+    reg fair = 1'b1;
+    always @(posedge clk) fair <= fair && fair_now;
+    wire holds = begun && fair && fair_now && !reset;
+
+    wire [GROUP_BITS-1:0] block_in;             // of the group, with windows
+    always @(posedge clk)
+        if (holds) begin
+            // Each word of the layer is asked for once, and none that it has not.
+            if (hit)        assert (exists && !seen);
+            if (layer_done) assert (seen || !exists);
+            if (fetch_valid) begin
+                assert (fetch_is_event == (layer_takes_frame && !fetch_is_recurrent));
+                assert (fetch_is_empty == (fetch_is_recurrent ? step == 0 : layer_takes_frame && kept_blank));
+                if (fetch_is_walked) assert (fetch_is_last == (walk_ends && (STEP_OUTER == 0 || !layer_is_recurrent)));
+                assert (fetch_ends_group == (fetch_is_last && (place_now[INDEX_BITS+1 +: STEP_BITS] == last_scan)));
+                if (layer == 0 && place_now == 0) assert (fetch_row == 0);
+                if (WINDOWS != 0) assert (fetch_ends_place == is_last_block);
+            end
+            // What is asked for stands until it is taken.
+            if (was_waiting && !was_reset) assert (fetch_valid && asked == was_asked);
+            // Rows of weights follow each other, part by part; places may have the same.
+            if (!was_reset && at_work && was_part_end)
+                assert (fetch_row == (WINDOWS != 0 && was_again ? was_first_row
+                                      : was_row + (was_recurrent ? was_outputs : was_inputs)));
+            if (!was_reset && state == SCAN && !was_part_end && layer != 0) assert (fetch_row == was_row);
+            // Layer and step change when nothing is on its way.
+            if (!was_reset && (layer != was_layer || (STEP_OUTER != 0 && step != was_step))) assert (was_idle);
+            // A result follows the choice, behind all steps and frames of a sample; it stays until it is taken.
+            if (choose) assert (passes == (STEP_OUTER == 0 ? 1 : last_step + 1'b1) || (STEP_OUTER != 0 && reached));
+            if (choose) assert (frames == (IS_STATIC != 0 ? 1 : passes));
+            if (!was_reset && was_choose && !was_chosen) assert (choose);
+            if (!was_reset && was_out && !was_taken)     assert (out_valid);
+            if (!was_reset && out_valid && !was_out)     assert (was_choose && was_chosen);
+            // The frame at work is the one that was taken; before it, the rings are empty.
+            assert (frame_take == (waits && frame_valid));
+            if (at_work) assert (bank == kept_bank);
+            if (waits && HAS_RINGS != 0) assert (emptied);
+
+            // Invariants.
+            assert (state <= (HAS_RINGS != 0 ? CLEAR : RESULT));
+            if (at_work) assert (last_event == kept_last_event && blank == kept_blank);
+            else         assert (was_quiet);
+            if (WINDOWS != 0 && at_work) assert (block_in == block_now);
+            if (HAS_RINGS != 0) assert (emptied == (state != CLEAR || clear_address > the_address));
+            if (HAS_RINGS != 0 && state != CLEAR) assert (clear_address == 0);
+            if (state == SCAN) begin
+                assert (seen == (exists && place_now > chosen_place));
+                assert (group <= layer_last_group && (fetch_is_walked || fetch_word <= last_word));
+                assert (!fetch_is_recurrent || (STEP_OUTER != 0 && layer_is_recurrent));
+                assert (step <= (STEP_OUTER != 0 ? last_step : last_scan));
+            end else begin
+                if (state == DRAIN) assert (seen == exists && group == 0 && fetch_word == 0 && !fetch_is_recurrent);
+                else                assert (!seen);
+                if (WINDOWS != 0 && at_work) assert (block_now == 0);
+                if (STEP_OUTER == 0 && state == DRAIN) assert (step == 0);
+            end
+            if (STEP_OUTER != 0) begin
+                assert (step <= last_step && passes == (choose ? passes : {1'b0, step}));
+                if (!at_work && (IS_STATIC != 0 || state != IDLE)) assert (step == 0);
+            end else
+                assert (passes == choose);
+            if (IS_STATIC != 0) assert (frames == (at_work || choose));
+            else                assert (frames == passes + at_work);
+        end
+    wire reached_a_result = holds && out_valid && !was_out;
+    wire reached_a_word   = holds && hit && state == SCAN && place_now != 0;
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -78,20 +78,45 @@ module snn_loader #(
     end
 
 `ifdef FORMAL
-    // While a frame comes in, events are numbered in the order of their beats, and none is behind its
-    // beat. `last_beat` stays, and there was a reset.
-    reg begun = 1'b0;
-    always @(posedge clk) begun <= 1'b1;
-    always @(posedge clk)
-        if (begun && !reset) begin
-            if (!full) begin
-                assert (beat <= last_beat && event_address <= beat && frame_last_event <= beat);
-                assert (frame_is_blank == (event_address == 0));
-                if (!frame_is_blank) assert (frame_last_event == event_address - 1'b1);
-            end
-            assert (frame_last_event <= last_beat);
-            if (frame_is_blank) assert (frame_last_event == 0);
+    // The frame that comes in, counted once more. The world's side: there was a reset, `last_beat` stays, and
+    // no frame is taken that is not there.
+    reg                  begun = 1'b0, all_in, bank_now;
+    reg [EVENT_BITS-1:0] taken, was_last_beat;
+    reg [EVENT_BITS:0]   events;
+    wire                 is_event = EVERY_BEAT != 0 || in_data != {BEAT*INPUT_BITS{1'b0}};
+    always @(posedge clk) begin
+        begun         <= 1'b1;
+        was_last_beat <= last_beat;
+        if (in_valid && in_ready) begin
+            taken  <= taken + 1'b1;
+            all_in <= taken == last_beat;
+            events <= events + is_event;
         end
+        if (reset || frame_take) {all_in, taken, events} <= {(2*EVENT_BITS+2){1'b0}};
+        if (frame_take)          bank_now <= !bank_now;
+        if (reset)               bank_now <= 1'b0;
+    end
+    wire fair_now = begun ? last_beat == was_last_beat && (!frame_take || frame_valid) : reset;
+    reg  fair = 1'b1;
+    wire is_fair = fair && fair_now;
+    always @(posedge clk) fair <= is_fair;
+
+    always @(posedge clk)
+        if (begun && is_fair && !reset) begin
+            // A frame is offered when all of its beats are in, until it is taken; events go to the other half then.
+            assert (frame_valid == all_in && in_ready == (!all_in && !hold) && event_bank == bank_now);
+            // Each beat with anything in it is written, behind the one before, with its index.
+            assert (event_write == (in_valid && in_ready && is_event));
+            if (event_write) assert (event_address == events && beat == taken && events <= taken);
+            // What is offered is described.
+            assert (frame_is_blank == (events == 0));
+            assert (frame_last_event == (events == 0 ? {EVENT_BITS{1'b0}} : events[EVENT_BITS-1:0] - 1'b1));
+            assert (frame_last_event <= last_beat);
+            // Invariants.
+            if (!full) assert (beat == taken && event_address == events && taken <= last_beat && events <= taken);
+            else       assert (events <= last_beat + 1'b1);
+        end
+    wire reached_a_frame = begun && is_fair && !reset && frame_valid && events > 1;
 `endif
 
 endmodule

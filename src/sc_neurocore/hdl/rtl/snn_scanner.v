@@ -220,22 +220,15 @@ module snn_scanner #(
     endgenerate
 
 `ifdef FORMAL
-    // One input of the word stands at the exit, the rest above it; where there is no word, nothing looks
-    // like one. A token stands until it is taken. There was a reset.
+    // Of its registers: one input of the word stands at the exit, the rest above it; where there is no word,
+    // nothing looks like one. There was a reset.
     wire [WORD-1:0] behind = finished ? {WORD{1'b0}} : rest;
-    reg             begun = 1'b0;
-    reg             stands = 1'b0;
-    reg [ROW_BITS+INPUT_BITS+2:0] stood;
-    wire [ROW_BITS+INPUT_BITS+2:0] token =
-        {token_add, token_handover, token_is_recurrent, token_row, token_value};
-    always @(posedge clk) begin
-        begun  <= 1'b1;
-        stands <= begun && !reset && !token_ready;
-        stood  <= token;
-    end
+    reg             begun = 1'b0, fair = 1'b1;
+    wire            fair_now = begun || reset;
+    wire            is_fair  = fair && fair_now;
+    always @(posedge clk) {begun, fair} <= {1'b1, is_fair};
     always @(posedge clk)
-        if (begun && !reset) begin
-            if (stands) assert (token == stood);
+        if (begun && is_fair && !reset) begin
             assert (fetched_valid || fetched_is_empty);
             assert (arrived_valid || is_partial || arrived == 0);
             assert (current_valid || !token_add);
@@ -245,6 +238,115 @@ module snn_scanner #(
                 assert ((behind & (lowest | (lowest - 1'b1))) == 0);
             end
         end
+`endif
+
+`ifdef FORMAL
+    // The contract: of each word, and of words that are joined, every input that is active leaves once, the
+    // lowest first, with the row of its weights and its value; with the last one of a sum a handover. What
+    // must leave stands here stage by stage; `left` are the inputs of the word that have not left yet.
+    localparam ALL_ONES = JOINS != 0 && INPUT_BITS == 1;
+    reg                  f_valid, f_event, f_empty, f_last, f_recurrent, f_partial;
+    reg                  a_valid, a_event, a_last, a_recurrent, c_valid, c_event, c_last, c_recurrent;
+    reg [INDEX_BITS-1:0] f_word;
+    reg [ROW_BITS-1:0]   f_row, a_row, c_row;
+    reg [WORD-1:0]       so_far, a_bits, left;                  // so_far: of words that are joined
+    reg [BEAT*INPUT_BITS-1:0] a_values, c_values;
+    wire [WORD-1:0]      first   = left & (~left + 1'b1);
+    wire                 is_done = (left & ~first) == 0;
+    wire                 moves   = is_done && token_ready;
+    wire [WORD-1:0]      f_bits  = f_empty ? {WORD{1'b0}} : f_event ? event_active : spikes;
+    wire [INDEX_BITS-1:0] f_index = f_event ? event_index << BEAT_SHIFT : f_word << LANE_SHIFT;
+    always @(posedge clk) begin
+        if (token_ready) left <= left & ~first;
+        if (moves) begin
+            f_valid <= fetch_valid;
+            {f_event, f_empty, f_last, f_recurrent, f_partial, f_word, f_row} <= {fetch_is_event, fetch_is_empty,
+                fetch_is_last, fetch_is_recurrent, JOINS != 0 && fetch_is_partial, fetch_word, fetch_row};
+            a_valid <= f_valid;
+            {a_event, a_last, a_recurrent, a_values} <= {f_event, f_last, f_recurrent, event_value};
+            a_row   <= f_row + f_index;
+            a_bits  <= !f_valid || f_partial ? {WORD{1'b0}} : so_far | f_bits;
+            so_far  <= !f_valid ? so_far : f_partial ? so_far | f_bits : {WORD{1'b0}};
+            c_valid <= a_valid;
+            {c_event, c_last, c_recurrent, c_values, c_row} <= {a_event, a_last, a_recurrent, a_values, a_row};
+            left    <= a_valid ? a_bits : {WORD{1'b0}};
+        end
+        if (reset) {f_valid, a_valid, c_valid, so_far, a_bits, left} <= {(3+3*WORD){1'b0}};
+    end
+
+    reg [ROW_BITS-1:0]   place_must;                            // of the lowest of them in the word
+    reg [INPUT_BITS-1:0] value_must;
+    integer bit_;
+    always @* begin
+        place_must = {ROW_BITS{1'b0}};
+        value_must = SPIKE;
+        for (bit_ = WORD - 1; bit_ >= 0; bit_ = bit_ - 1)
+            if (left[bit_]) begin
+                place_must = bit_;
+                value_must = SPIKE;
+                if (c_event && !ALL_ONES && bit_ < BEAT) value_must = c_values >> (bit_ * INPUT_BITS);
+            end
+    end
+
+    // The world's side: memories hold what they answered; numbers are not joined.
+    localparam ANSWER_BITS = EVENT_BITS + BEAT*INPUT_BITS + BEAT + LANES;
+    reg                    was_read = 1'b1, was_partial;
+    reg  [ANSWER_BITS-1:0] was_answer;
+    wire [ANSWER_BITS-1:0] answer = {event_index, event_value, event_active, spikes};
+    always @(posedge clk) begin
+        {was_read, was_answer} <= {memory_read, answer};
+        if (reset)                           was_partial <= 1'b0;
+        else if (fetch_valid && fetch_ready) was_partial <= JOINS != 0 && fetch_is_partial;
+    end
+    wire keeps_now = fair_now && (!begun || was_read || answer == was_answer)
+                  && (ALL_ONES || !fetch_is_event || !(was_partial || (JOINS != 0 && fetch_is_partial)));
+    reg  keeps = 1'b1;
+    always @(posedge clk) keeps <= keeps && keeps_now;
+    wire holds = begun && is_fair && keeps && keeps_now && !reset;
+
+    wire [BEAT*INPUT_BITS-1:0] ones = {BEAT{SPIKE}};
+    wire partial_in;                                            // of the word that was fetched, with JOINS
+    reg  joining;                                               // the last word that arrived was partial
+    always @(posedge clk)
+        if (reset)                  joining <= 1'b0;
+        else if (moves && f_valid)  joining <= f_partial;
+    always @(posedge clk)
+        if (holds) begin
+            assert (fetch_ready == moves && memory_read == (fetch_valid && moves));
+            assert (idle == !(f_valid || a_valid || c_valid));
+            assert (token_add == (left != 0));                  // each active input, and no other
+            assert (token_handover == (c_valid && c_last && is_done));
+            if (token_add) assert ({token_row, token_value, token_is_recurrent}
+                                   == {c_row + place_must, value_must, c_recurrent});
+
+            // Invariants.
+            assert ({fetched_valid, arrived_valid, current_valid} == {f_valid, a_valid, c_valid});
+            if (f_valid) assert ({fetched_is_event, fetched_is_empty, fetched_is_last, fetched_is_recurrent,
+                                  fetched_word, fetched_row}
+                                 == {f_event, f_empty, f_last, f_recurrent, f_word, f_row});
+            if (a_valid) begin
+                assert ({arrived_is_last, arrived_is_recurrent} == {a_last, a_recurrent});
+                assert (arrived_row + arrived_index == a_row);
+                assert (arrived_values == (a_event && !ALL_ONES ? a_values : ones));
+                if (a_event && !ALL_ONES) assert (a_bits >> BEAT == 0);
+            end else
+                assert (a_bits == 0);
+            if (c_valid) begin
+                assert (first_row == c_row && current_is_last == c_last && lowest == first);
+                assert (values == (c_event && !ALL_ONES ? c_values : ones));
+                if (c_event && !ALL_ONES) assert (left >> BEAT == 0);
+            end else
+                assert (left == 0);
+            assert (behind == (left & ~first));
+            assert (is_partial == joining && arrived == (joining ? so_far : a_bits));
+            assert (joining ? a_bits == 0 : so_far == 0);
+            assert (was_partial == (f_valid ? f_partial : joining));
+            if (JOINS == 0)   assert (!joining && !was_partial && !(f_valid && f_partial));
+            else if (f_valid) assert (partial_in == f_partial);
+            if (f_valid && !ALL_ONES && (f_partial || joining)) assert (!f_event);
+        end
+    wire reached_a_token    = holds && token_add && token_ready && (WORD == 1 || left != first);
+    wire reached_a_handover = holds && token_handover && token_add;
 `endif
 
 endmodule

@@ -261,6 +261,161 @@ module snn_window #(
         if (reset) fetch_word <= {ADDRESS_BITS{1'b0}};
     end
 
+`ifdef FORMAL
+    // What is said of one input in front of a position of the kernel, which may be any: where in the five
+    // loops it comes. So many inputs are joined at its taps, as their tables say.
+    localparam PLACE_BITS = 2*TAP_BITS + ADDRESS_BITS + 2*JOINED_BITS;
+    (* anyconst *) wire [TAP_BITS-1:0]     the_row_tap, the_column_tap;
+    (* anyconst *) wire [ADDRESS_BITS-1:0] the_word;
+    (* anyconst *) wire [JOINED_BITS-1:0]  the_joined_row, the_joined_column, rows_joined, columns_joined;
+    wire [PLACE_BITS-1:0] the_place = {the_row_tap, the_column_tap, the_word, the_joined_row, the_joined_column};
+    wire [PLACE_BITS-1:0] place_now = {row_tap, column_tap, word, joined_row, joined_column};
+    wire [PLACE_BITS-1:0] place_one = {first_row_tap, first_column_tap, {(ADDRESS_BITS+2*JOINED_BITS){1'b0}}};
+    wire hit    = walk && place_now == the_place;
+    wire exists = first_row_tap <= the_row_tap && the_row_tap <= last_row_tap
+               && first_column_tap <= the_column_tap && the_column_tap <= last_column_tap
+               && the_word <= last_word && the_joined_row <= rows_joined && the_joined_column <= columns_joined;
+
+    reg begun = 1'b0, seen, middle;             // it was named in this walk, which is under way
+    always @(posedge clk) begin
+        begun  <= 1'b1;
+        seen   <= !reset && ask_valid && (walk ? !walk_ends && (seen || hit) : seen);
+        middle <= !reset && ask_valid && (walk ? !walk_ends : middle);
+    end
+
+    localparam [ADDRESS_BITS-1:0] HERE = 0;
+
+    // The clock before.
+    reg                    was_free, was_placed, was_lookup, was_group, was_place, was_walk, was_row_ends, was_event;
+    reg [4*TAP_BITS-1:0]   was_said, was_taps;
+    reg [COORDINATE_BITS-1:0] was_row, was_column;
+    reg [TAP_BITS-1:0]     was_row_tap, was_column_tap;
+    reg [JOINED_BITS-1:0]  was_joined_row, was_joined_column, was_rows_joined, was_columns_joined;
+    reg [ROW_BITS-1:0]     was_word_rows;
+    reg [ADDRESS_BITS-1:0] was_word, was_last_word, was_at_row, was_at_column, was_at_block, was_word_at;
+    reg [ADDRESS_BITS-1:0] was_joined_row_at, was_joined_column_at, was_row_step, was_column_step, was_block_step;
+    reg [ADDRESS_BITS-1:0] was_word_step, was_row_apart, was_column_apart;
+    wire [4*TAP_BITS-1:0]  taps_now = {first_row_tap, last_row_tap, first_column_tap, last_column_tap};
+    always @(posedge clk) begin
+        was_free   <= reset || !ask_valid;
+        was_placed <= placed;
+        was_lookup <= !placed;
+        was_group  <= next_group;
+        was_place  <= next_place;
+        was_walk   <= walk;
+        was_event  <= ask_is_event;
+        was_said   <= {place_first_row_tap, place_last_row_tap, place_first_column_tap, place_last_column_tap};
+        was_taps   <= taps_now;
+        {was_row_ends, was_row, was_column, was_last_word} <= {row_ends, row, column, last_word};
+        {was_at_row, was_at_column, was_at_block} <= {at_row, at_column, at_block};
+        {was_word, was_word_at, was_word_rows} <= {word, word_at, word_rows};
+        {was_joined_row, was_joined_row_at} <= {joined_row, joined_row_at};
+        {was_joined_column, was_joined_column_at} <= {joined_column, joined_column_at};
+        {was_row_tap, was_rows_joined, was_column_tap, was_columns_joined}
+            <= {row_tap, row_tap_joined, column_tap, column_tap_joined};
+        {was_row_step, was_column_step, was_block_step} <= {row_step, column_step, block_step};
+        {was_word_step, was_row_apart, was_column_apart} <= {word_step, row_apart, column_apart};
+    end
+
+    // The world's side: there was a reset; tables stay while words are asked for, and a group sees something;
+    // a walk is not interrupted, and a group ends with it.
+    wire fair_now = begun
+        ? (row_tap != the_row_tap || row_tap_joined == rows_joined)
+          && (column_tap != the_column_tap || column_tap_joined == columns_joined)
+          && (was_free || (last_word == was_last_word
+              && (row_tap != was_row_tap || row_tap_joined == was_rows_joined)
+              && (column_tap != was_column_tap || column_tap_joined == was_columns_joined)))
+          && (place_first_row_tap <= place_last_row_tap && place_first_column_tap <= place_last_column_tap)
+          && (!take || (ask_is_walked ? !ask_ends_group || walk_ends : !middle))
+        : reset;
+    reg fair = 1'b1;
+    always @(posedge clk) fair <= fair && fair_now;
+    wire holds = begun && fair && fair_now && !reset;
+
+    // What must leave, two transfers later: the sum of what each loop has come to.
+    reg                    valid_1, valid_2;
+    reg [ADDRESS_BITS-1:0] word_1, word_2;
+    reg [ROW_BITS-1:0]     row_1, row_2;
+    reg [4:0]              flags_1, flags_2;
+    wire [ADDRESS_BITS-1:0] of_step = STEPS_INSIDE != 0 && !ask_is_event ? ask_step : {ADDRESS_BITS{1'b0}};
+    always @(posedge clk) begin
+        if (fetch_ready) {valid_2, valid_1} <= {valid_1, take};
+        if (take) begin
+            flags_1 <= {ask_is_recurrent, ask_is_event, ask_is_empty, ask_is_last,
+                        ask_is_walked && joins
+                        && !(joined_column == column_tap_joined && joined_row == row_tap_joined)};
+            word_1  <= ask_is_walked ? (at_row + row_tap_offset + joined_row_at)
+                                     + (at_column + column_tap_offset + joined_column_at)
+                                     + (first_input + at_block + word_at + of_step)
+                     : (ask_is_recurrent ? first_output : {ADDRESS_BITS{1'b0}}) + ask_word;
+            row_1   <= ask_row + (ask_is_walked ? row_tap_rows + column_tap_rows + word_rows
+                                  : ask_is_recurrent ? ask_word * ROWS_OF_SPIKES : {ROW_BITS{1'b0}});
+        end
+        if (fetch_ready && valid_1) {word_2, row_2, flags_2} <= {word_1, row_1, flags_1};
+        if (reset) {valid_2, valid_1} <= 2'b00;
+    end
+
+    always @(posedge clk)
+        if (holds) begin
+            // Each input is named once in a walk, and none that the group does not see.
+            if (hit)               assert (exists && !seen);
+            if (walk && walk_ends) assert (seen || hit || !exists);
+            if (take)              assert (ask_ends == walk_ends && placed);
+            assert (ask_ready == (fetch_ready && placed));
+            // Words leave in order, with their rows of weights, as soon as they are taken.
+            assert (fetch_valid == valid_2 && idle == !(valid_1 || valid_2));
+            if (fetch_valid) begin
+                assert (fetch_word == word_2 && fetch_row == row_2);
+                assert ({fetch_is_recurrent, fetch_is_event, fetch_is_empty, fetch_is_last, fetch_is_partial}
+                        == flags_2);
+            end
+            if (was_free) begin
+                assert (!placed && row == 0 && column == 0 && at_row == 0 && at_column == 0 && at_block == 0);
+            end else begin
+                // Taps are looked up for a clock at each place, and stand until the next.
+                if (was_lookup) assert (placed && taps_now == was_said);
+                else            assert (taps_now == was_taps && placed == !was_place);
+                // Places follow each other in rows, each with all of its blocks.
+                assert (at_block == (was_place ? HERE : was_at_block + (was_group ? was_block_step : HERE)));
+                if (!was_place)        assert ({column, at_column} == {was_column, was_at_column});
+                else if (was_row_ends) assert (column == 0 && at_column == 0);
+                else assert (column == was_column + 1'b1 && at_column == was_at_column + was_column_step);
+                assert (row == was_row + (was_place && was_row_ends));
+                assert (at_row == was_at_row + (was_place && was_row_ends ? was_row_step : HERE));
+                // A loop that goes on is a step further, and one that begins again is where it began.
+                if (word == was_word) assert (word_at == was_word_at && word_rows == was_word_rows);
+                else if (word != 0)   assert (word_at == was_word_at + was_word_step && word_rows
+                                              == was_word_rows + (was_event ? ROWS_OF_BEAT : ROWS_OF_SPIKES));
+                if (joined_row == was_joined_row) assert (joined_row_at == was_joined_row_at);
+                else if (joined_row != 0)         assert (joined_row_at == was_joined_row_at + was_row_apart);
+                if (joined_column == was_joined_column) assert (joined_column_at == was_joined_column_at);
+                else if (joined_column != 0) assert (joined_column_at == was_joined_column_at + was_column_apart);
+                if (!was_walk) assert (was_lookup || {word, joined_row, joined_column}
+                                                     == {was_word, was_joined_row, was_joined_column});
+            end
+
+            // Invariants.
+            if (word == 0)          assert (word_at == 0 && word_rows == 0);
+            if (joined_row == 0)    assert (joined_row_at == 0);
+            if (joined_column == 0) assert (joined_column_at == 0);
+            assert (named_valid == valid_1);
+            if (valid_1) begin
+                assert (named_row + named_column + named_word == word_1 && named_base + named_rows == row_1);
+                assert ({named_is_recurrent, named_is_event, named_is_empty, named_is_last, named_is_partial}
+                        == flags_1);
+            end
+            if (placed) begin
+                assert (first_row_tap <= row_tap && row_tap <= last_row_tap);
+                assert (first_column_tap <= column_tap && column_tap <= last_column_tap && word <= last_word);
+                assert (joined_row <= row_tap_joined && joined_column <= column_tap_joined);
+                assert (middle == (place_now != place_one) && seen == (exists && place_now > the_place));
+            end else
+                assert (!middle && !seen && word == 0 && joined_row == 0 && joined_column == 0);
+        end
+    wire reached_an_end  = holds && walk && ask_ends && middle;
+    wire reached_a_place = holds && was_place && fetch_valid && row_tap != 0;
+`endif
+
 endmodule
 
 `default_nettype wire
