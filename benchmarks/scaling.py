@@ -30,6 +30,7 @@ from _page import PAGE
 from _parts import Parts
 from _results import Target, write_results
 from _scaling_worker import COSTS
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from sc_neurocore.files import CACHE_VARIABLE
 from sc_neurocore.report.style import SERIES, drawing
@@ -151,11 +152,12 @@ def targets(parts: Parts) -> Iterator[Target]:
     yield Target("compile of the digits, processor seconds", "<=", 0.6, known)
 
 
-@drawing(height=4.2)
+@drawing(height=7.0)
 def picture(figure: Any, rows: list[dict[str, Any]]) -> None:
     """Draw a panel for each axis, with a line for each cost that may grow with it."""
     names = list(dict.fromkeys(row["against"] for row in rows))
-    panels = figure.subplots(math.ceil(len(names) / 3), min(3, len(names)), squeeze=False)
+    panels = figure.subplots(math.ceil(len(names) / 2), min(2, len(names)), squeeze=False)
+    sizes = {row["against"]: row["measured"]["sizes"] for row in rows}
     looks = dict(zip(COSTS, (*SERIES, ("#D55E00", "P")), strict=True))
     for panel, name in zip(panels.flat, names, strict=False):
         for row in (row for row in rows if row["against"] == name):
@@ -172,6 +174,10 @@ def picture(figure: Any, rows: list[dict[str, Any]]) -> None:
                 va="center",
             )
         panel.set_title(name)
+        panel.set_xticks(sizes[name], labels=[f"{size:g}" for size in sizes[name]])
+        panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        for axis in (panel.xaxis, panel.yaxis):
+            axis.set_minor_formatter(NullFormatter())
     for panel in panels.flat[len(names) :]:
         panel.axis("off")
     for line in panels[:, 0]:

@@ -29,7 +29,13 @@ def test_compare_a_neuron(tmp_path: Path) -> None:
     assert {"spikes_float", "spikes_integer", "spike_agreement", "largest_state_error"} < {*result}
     assert (result["format"], result["constant_bits"]) == ("Q8.8", 15)
     written = {path.name for path in (tmp_path / "out").iterdir()}
-    assert {"comparison.json", "step-x2.svg", "ramp-to-x3.svg"} < written
+    assert {"comparison.json", "report.html", "step-x2.svg", "ramp-to-x3.svg"} < written
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.count("<svg") == len([name for name in written if name.endswith(".svg")])
+    assert f"{result['spikes_float']} spikes in floats" in page
+    assert "<script" not in page
+    code, refused = run("report", tmp_path / "out")
+    assert (code, "what compare wrote: its page is" in refused["error"]) == (2, True)
     assert json.loads((tmp_path / "out" / "comparison.json").read_text()) == result
 
 
@@ -54,7 +60,8 @@ def test_compare_a_network_and_choose_its_format(tmp_path: Path) -> None:
     assert (result["samples"], result["inputs"]) == (8, "digits, test split")
     assert result["spike_agreement"] > 0.97
     assert result["format"] in [each["format"] for each in result["tried"] if each["is_enough"]]
-    code, again = run("compare", MODEL, "--format", result["format"], "--samples", 8)
+    constants = ("--constant-bits", result["constant_bits"])
+    code, again = run("compare", MODEL, "--format", result["format"], *constants, "--samples", 8)
     assert (code, again["spike_agreement"]) == (0, result["spike_agreement"])
     np.save(tmp_path / "half.npy", np.full((2, 64), 0.5))
     code, refused = run("compare", MODEL, "--data", tmp_path / "half.npy")

@@ -71,6 +71,16 @@ def test_a_neuron_is_measured_on_a_device(neuron: Path, require_tool: Any) -> No
     assert (out / built["bitstream"]).is_file()
 
 
+def test_a_neuron_is_built_for_the_device_that_it_was_compiled_for(
+    tmp_path: Path, require_tool: Any
+) -> None:
+    require_tool("yosys", "nextpnr-ice40")
+    assert compile_neuron(LIF, tmp_path, "Q4.4", device="up5k").edited == ()
+    code, built = run("build", tmp_path)
+    assert code == 0, built
+    assert built["bitstream"].startswith("build/up5k/")
+
+
 def test_a_neuron_with_more_ports_than_pins_gets_a_shift_register(tmp_path: Path) -> None:
     lines = [f"state x{index} = 0" for index in range(8)]
     lines += [f"update x{index} = 0.5*x{index} + I" for index in range(8)]

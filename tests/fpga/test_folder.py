@@ -98,7 +98,7 @@ def another_circuit_for_synthesis(folder: Path) -> None:
 
 
 def a_weight(folder: Path) -> None:
-    path = folder / "rtl" / "weights.hex"
+    path = folder / "rtl" / "tiny_weights.hex"
     first, rest = path.read_text().split("\n", 1)
     path.write_text(f"{int(first, 16) ^ 1:0{len(first)}x}\n{rest}")
 
@@ -121,7 +121,7 @@ def the_manifest(folder: Path) -> None:
 EDITS: list[tuple[Spoil, str]] = [
     (narrower_sums, "rtl/tiny.v"),
     (another_circuit_for_synthesis, "rtl/snn_readout.v"),
-    (a_weight, "rtl/weights.hex"),
+    (a_weight, "rtl/tiny_weights.hex"),
     (the_board, "rtl/board/board_reset.v"),
     (the_pins, "rtl/board/tiny_ulx3s.lpf"),
     (the_manifest, "design.json"),
@@ -303,10 +303,10 @@ def test_a_design_of_another_version_is_told_so(
 
 
 def test_a_file_that_is_a_link_is_refused(folder: Path, tmp_path: Path) -> None:
-    path = folder / "rtl" / "weights.hex"
-    (tmp_path / "weights.hex").write_bytes(path.read_bytes())
+    path = folder / "rtl" / "tiny_weights.hex"
+    (tmp_path / "tiny_weights.hex").write_bytes(path.read_bytes())
     path.unlink()
-    path.symlink_to(tmp_path / "weights.hex")
+    path.symlink_to(tmp_path / "tiny_weights.hex")
     with pytest.raises(UserError, match="symbolic link"), opened(folder):
         pass
 

@@ -83,7 +83,7 @@ def test_the_weight_memory_holds_every_weight_where_the_engine_looks(
     network = make_network([5, 6, 3], weight_bits=6)
     lanes = 4
     render_accelerator(network, lanes).write(tmp_path)
-    rows = [int(line, 16) for line in (tmp_path / "rtl/weights.hex").read_text().split()]
+    rows = [int(line, 16) for line in (tmp_path / "rtl/tiny_weights.hex").read_text().split()]
     begin = 0
     for layer in network.layers:
         for neuron in range(layer.outputs):
@@ -106,12 +106,12 @@ def test_the_weight_image_is_the_rows_in_words_of_16_bits(
     image = (tmp_path / "loaded/rtl/weights.bin").read_bytes()
     assert image == weight_image(network, design.geometry)
     assert zlib.crc32(image) == 0x2144DF1C  # what data and its CRC behind it give, whatever it is
-    rows = [int(line, 16) for line in (tmp_path / "rom/rtl/weights.hex").read_text().split()]
+    rows = [int(line, 16) for line in (tmp_path / "rom/rtl/tiny_weights.hex").read_text().split()]
     row_bytes = 2 << design.geometry.column_bits
     assert len(image) == len(rows) * row_bytes + 4
     for number, row in enumerate(rows):
         assert int.from_bytes(image[number * row_bytes :][:row_bytes], "little") == row
-    assert not (tmp_path / "loaded/rtl/weights.hex").exists()
+    assert not (tmp_path / "loaded/rtl/tiny_weights.hex").exists()
 
 
 def test_a_parameter_of_the_top_says_where_the_memories_files_are(
@@ -128,8 +128,8 @@ def test_a_parameter_of_the_top_says_where_the_memories_files_are(
         return programs.run("vvp", ["core"], tmp_path).stdout
 
     assert said("design/rtl") == ""
-    assert "Unable to open elsewhere/weights.hex" in said("elsewhere")
-    assert "Unable to open elsewhere/neurons.hex" in said("elsewhere")
+    assert "Unable to open elsewhere/tiny_weights.hex" in said("elsewhere")
+    assert "Unable to open elsewhere/tiny_neurons.hex" in said("elsewhere")
 
 
 def test_the_neuron_memory_holds_biases_and_parameters(
@@ -138,7 +138,7 @@ def test_the_neuron_memory_holds_biases_and_parameters(
     network = make_network([5, 6, 3], per_channel=True)
     lanes = 2
     design = render_accelerator(network, lanes).write(tmp_path)
-    words = [int(line, 16) for line in (tmp_path / "rtl/neurons.hex").read_text().split()]
+    words = [int(line, 16) for line in (tmp_path / "rtl/tiny_neurons.hex").read_text().split()]
     slot = 0
     for layer in network.layers:
         for neuron in range(layer.outputs):

@@ -132,6 +132,6 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"holds no design\.json"):
         load_design(tmp_path)
     compile_network(describe(), tmp_path, lanes=2)
-    (tmp_path / "rtl/weights.hex").unlink()
+    (tmp_path / "rtl/net_weights.hex").unlink()
     with pytest.raises(UserError, match=r"weights\.hex.* is missing"):
         load_design(tmp_path)

@@ -139,7 +139,7 @@ def test_the_weight_memory_holds_weights_and_delays_in_the_order_of_the_work(
     assert layer.feedback is not None
     geometry = render_accelerator(network, lanes, "step-outer").write(tmp_path).geometry
     assert geometry.weight_bits == 8
-    rows = [int(line, 16) for line in (tmp_path / "rtl/weights.hex").read_text().split()]
+    rows = [int(line, 16) for line in (tmp_path / "rtl/n_weights.hex").read_text().split()]
     row = 0
     for group in range(2):
         parts = [

@@ -25,7 +25,7 @@ CORE = """
     integer {n}_sent, {n}_got;
     reg [4:0] {n}_frames [0:{last}];
     initial $readmemh("{n}_frames.hex", {n}_frames);
-    {n} #(.MEMORY_FOLDER("{n}/rtl")) {n}_core (
+    {n} #(.MEMORY_FOLDER("memories")) {n}_core (
         .clk(clk), .reset(reset), .in_valid({n}_sends), .in_ready({n}_ready), .in_data({n}_data),
         .out_valid({n}_valid), .out_ready(1'b1), .out_class({n}_class), .count_address(0),
         .hash_address(3'd0)
@@ -96,6 +96,10 @@ def test_networks_with_different_neurons_run_in_one_top(
     for name, network in networks.items():
         core = render_accelerator(network, lanes=2).write(tmp_path / name)
         taken.append(modules(core))
+        for path in core.memories:  # all in one folder
+            (tmp_path / "memories").mkdir(exist_ok=True)
+            assert not (tmp_path / "memories" / path.name).exists()
+            (tmp_path / name / path).rename(tmp_path / "memories" / path.name)
         verilog |= {path.name: f"{name}/{path.as_posix()}" for path in core.verilog}
         frames = np.random.default_rng(2).integers(0, 32, (FRAMES, network.layers[0].inputs))
         (tmp_path / f"{name}_frames.hex").write_text("\n".join(f"{x:x}" for x in frames.ravel()))

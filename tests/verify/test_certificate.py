@@ -149,7 +149,7 @@ def test_a_changed_weight_is_found_by_cosimulation_and_by_the_claim_of_the_files
     design: Path,
 ) -> None:
     """The bound of the sums is about the network's weights; that the files hold them is no part."""
-    path = design / "rtl" / "weights.hex"
+    path = design / "rtl" / "tiny_weights.hex"
     first, rest = path.read_text().split("\n", 1)
     path.write_text(f"{int(first, 16) ^ 0x40:0{len(first)}x}\n{rest}")
     certificate = verify(design)
@@ -157,7 +157,7 @@ def test_a_changed_weight_is_found_by_cosimulation_and_by_the_claim_of_the_files
     assert not certificate.cosimulation[0].holds
     (refuted,) = [proof for proof in certificate.proofs if not proof.holds]
     assert (refuted.name, refuted.status) == (emitted.NAME, "refuted")
-    assert "weights.hex" in refuted.detail
+    assert "tiny_weights.hex" in refuted.detail
 
 
 def test_a_changed_datapath_is_refuted_although_no_sample_shows_it(design: Path) -> None:
@@ -229,7 +229,7 @@ def test_a_failed_compilation_leaves_the_design_as_it_was(design: Path) -> None:
 
 def test_a_verification_that_fails_replaces_the_old_certificate(design: Path) -> None:
     verify(design)
-    path = design / "rtl" / "weights.hex"
+    path = design / "rtl" / "tiny_weights.hex"
     first, rest = path.read_text().split("\n", 1)
     path.write_text(f"{int(first, 16) ^ 1:0{len(first)}x}\n{rest}")
     certificate = verify(design)

@@ -145,8 +145,8 @@ FAULTS = {
     ),
     "the rows of another tap": (
         "snn_window.v",
-        "row_tap_rows + column_tap_rows + word_rows",
-        "row_tap_rows + word_rows",
+        "<= ask_is_walked ? row_tap_rows + column_tap_rows + word_rows",
+        "<= ask_is_walked ? row_tap_rows + word_rows",
     ),
     "weights of the next block": (
         "snn_controller.v",

@@ -26,6 +26,7 @@ RequireTool = Callable[..., None]
 
 DIGITS = Path(__file__).parents[2] / "models" / "digits"
 TOP = "digits_64_128_10"
+WEIGHTS = f"{TOP}_weights.hex"
 
 LIBRARIES = {
     "icebreaker": ["+/ice40/cells_sim.v"],
@@ -75,8 +76,8 @@ def test_parameters_and_memories_are_those_of_the_files(
     assert design.instances["engine.accumulator"].parameters["LANES"] == 8
     (weights,) = design.instances["weight_memory.memory"].memories
     assert (weights.width, weights.depth) == (64, 64 * 16 + 128 * 2)
-    assert design.instances["weight_memory.memory"].texts == ("./weights.hex",)
-    assert weights.words == tuple(int(word, 16) for word in digits["weights.hex"].split())
+    assert design.instances["weight_memory.memory"].texts == (f"./{WEIGHTS}",)
+    assert weights.words == tuple(int(word, 16) for word in digits[WEIGHTS].split())
     (events,) = design.instances["engine.events"].memories
     assert events.words is None
 
@@ -337,10 +338,10 @@ def test_another_content_of_a_memory_is_another_circuit(
     require_tool: RequireTool, digits: dict[str, bytes]
 ) -> None:
     require_tool("yosys")
-    first = digits["weights.hex"].split(b"\n")[0]
+    first = digits[WEIGHTS].split(b"\n")[0]
     other = f"{int(first, 16) ^ 1:0{len(first)}x}".encode()
-    weights = other + digits["weights.hex"][len(first) :]
-    assert not same_circuit(digits, {**digits, "weights.hex": weights}, TOP)
+    weights = other + digits[WEIGHTS][len(first) :]
+    assert not same_circuit(digits, {**digits, WEIGHTS: weights}, TOP)
 
 
 def test_ports_that_are_called_like_attributes_count(require_tool: RequireTool) -> None:

@@ -165,8 +165,8 @@ def _first_word(text: str) -> str:
             ),
             "remembers what is not remembered in what is generated: seen, store",
         ),
-        ("rtl/weights.hex", _first_word, "weights.hex"),
-        ("rtl/neurons.hex", _first_word, "neurons.hex"),
+        ("rtl/tiny_weights.hex", _first_word, "tiny_weights.hex"),
+        ("rtl/tiny_neurons.hex", _first_word, "tiny_neurons.hex"),
         (
             "rtl/snn_readout.v",
             lambda text: text.replace("(posedge clk) asked", "(negedge clk) asked", 1),

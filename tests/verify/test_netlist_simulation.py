@@ -53,7 +53,7 @@ def test_a_memory_that_synthesis_would_lose_is_found(
     require_tool("yosys", "iverilog")
     network = make_network([12, 8, 3], steps=4)
     accelerator = render_accelerator(network, 2).write(tmp_path)
-    path = tmp_path / "rtl" / "weights.hex"
+    path = tmp_path / "rtl" / "tiny_weights.hex"
     words = path.read_text().split()
     words[0] = f"{int(words[0], 16) ^ 0x20:0{len(words[0])}x}"
     path.write_text("\n".join(words) + "\n")

@@ -19,11 +19,11 @@ from sc_neurocore.fpga.build import check_frequency
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.neurons import build_neuron
 from sc_neurocore.hdl.manifest import NEURON_MANIFEST, BoardPart
-from sc_neurocore.tools.devices import find_device
+from sc_neurocore.tools.devices import DEFAULT_DEVICE, find_device
 from sc_neurocore.tools.families import RESOURCES
 from sc_neurocore.verify.standing import standing
 
-DEFAULT_DEVICE, DEFAULT_FREQUENCY = "hx8k", 40.0
+DEFAULT_FREQUENCY = 40.0
 
 
 def build(
@@ -51,7 +51,7 @@ def build(
         if (directory / NEURON_MANIFEST).exists():
             of_neuron = build_neuron(
                 directory,
-                device or DEFAULT_DEVICE,
+                device,
                 frequency or DEFAULT_FREQUENCY,
                 report.progress,
                 allow_edited=allow_edited,

@@ -85,7 +85,8 @@ def compare(
         float, typer.Option(help="With --format auto: mean error of states, of their range.")
     ] = Target.state_error,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write comparison.json and figures there.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Write report.html, comparison.json and figures there."),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -117,7 +118,12 @@ def compare(
         content = {**found.as_dict(), "tried": [each.as_dict() for each in chosen.tried]}
         rows: Rows = [("format", describe(chosen)), *tried_rows(chosen), *_rows(found)]
         if out is not None:
-            rows += [("written", path.as_posix()) for path in _write(out, content, found, chosen)]
+            tables = {
+                "Floats and integers": [("Format", describe(chosen)), *_rows(found)],
+                "Formats that were tried": tried_rows(chosen),
+            }
+            written = _write(out, content, found, chosen, tables)
+            rows += [("written", path.as_posix()) for path in written]
         report.result(content, rows)
 
 
@@ -257,11 +263,19 @@ def _write(
     content: dict[str, Any],
     found: NeuronComparison | NetworkComparison,
     chosen: Chosen,
+    tables: dict[str, Rows],
 ) -> list[Path]:
     from sc_neurocore.cli.drawing import drawings  # matplotlib takes half a second to begin
+    from sc_neurocore.report.html import COMPARISON_NAME, REPORT_NAME, render_comparison
 
-    files = {"comparison.json": json.dumps(content, indent=2) + "\n"}
-    files |= {f"{name}.svg": svg for name, svg in drawings(found, chosen).items()}
+    figures = drawings(found, chosen)
+    if isinstance(found, NeuronComparison):
+        subject = found.program.neuron.name
+    else:
+        subject = found.network.name
+    page = render_comparison(f"{subject}: floats and integers", tables, figures)
+    files = {COMPARISON_NAME: json.dumps(content, indent=2) + "\n", REPORT_NAME: page}
+    files |= {f"{name}.svg": svg for name, svg in figures.items()}
     with sole_writer(folder, "compare"):
         for name, text in files.items():
             write_atomically(folder / name, text.encode())

@@ -54,7 +54,7 @@ def compile_neuron_of(
     program = lower(model, formats)
     both = compare_neuron(program, stimulus)
     refuse(both.findings, allow)
-    neuron = compile_neuron(model, out, formats, pipeline, allow=allow)
+    neuron = compile_neuron(model, out, formats, pipeline, allow=allow, device=device)
     paths = [(out / name).as_posix() for name in neuron.verilog.files]
     content: dict[str, Any] = {
         "module": neuron.verilog.name,

@@ -17,7 +17,7 @@ from sc_neurocore.fpga.pins import Port, read_ports
 from sc_neurocore.fpga.sources import Sources
 from sc_neurocore.hdl.equation_compiler import NeuronVerilog
 from sc_neurocore.progress import ProgressCallback, ignore_progress
-from sc_neurocore.tools.devices import Device, find_device
+from sc_neurocore.tools.devices import DEFAULT_DEVICE, Device, find_device
 from sc_neurocore.verify.neuron_opening import check_unchanged, open_neuron
 from sc_neurocore.verify.standing import standing
 
@@ -101,7 +101,7 @@ def measure_neuron(
 
 def build_neuron(
     directory: Path,
-    device: str,
+    device: str | None = None,
     frequency_mhz: float = 50.0,
     progress: ProgressCallback = ignore_progress,
     *,
@@ -112,7 +112,8 @@ def build_neuron(
 
     Args:
         directory: What `compile_neuron` wrote.
-        device: A device's key, such as "hx8k".
+        device: A device's key, such as "up5k"; by default the one that it was compiled for, or
+            hx8k.
         frequency_mhz: The clock to aim at.
         progress: Called when a step begins and when all are done.
         allow_edited: Whether files may differ from what the equations give.
@@ -137,7 +138,8 @@ def build_neuron(
             design=compiled.hashes,
         )
 
-    sources = sources_of_neuron(compiled.verilog, find_device(device))
+    key = device or compiled.device or DEFAULT_DEVICE
+    sources = sources_of_neuron(compiled.verilog, find_device(key))
     return build_sources(
-        sources, directory, device, frequency_mhz, progress=progress, completed=completed
+        sources, directory, key, frequency_mhz, progress=progress, completed=completed
     )

@@ -18,7 +18,7 @@ from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.equation_compiler import default_name, emit_neuron
 from sc_neurocore.hdl.geometry import AUTO, EngineOptions, Geometry, LayerGeometry, Schedule
 from sc_neurocore.hdl.manifest import RamStyle, WeightSource
-from sc_neurocore.hdl.memories import NEURONS_FILE, memory_files, weight_files
+from sc_neurocore.hdl.memories import memory_files, neurons_file, weight_files
 from sc_neurocore.hdl.names import KEYWORDS
 from sc_neurocore.hdl.planning import plan
 from sc_neurocore.hdl.render import render
@@ -158,7 +158,11 @@ def render_accelerator(
     taken = {*modules, *BENCH_MODULES, *(Path(name).stem for name in engine)}
     top = top_name(network.name, taken)
     values = _template_values(network, geometry, top, modules)
-    values |= {"weights": weights, "ram_style": ram_style, "weight_files": weight_files(geometry)}
+    values |= {
+        "weights": weights,
+        "ram_style": ram_style,
+        "weight_files": weight_files(geometry, top),
+    }
     verilog = {
         f"{top}.v": render_verilog("top.v.j2", values),
         f"{top}_layers.v": render_verilog("layers.v.j2", values),
@@ -171,7 +175,7 @@ def render_accelerator(
     }
     if neuron_verilog is not None:
         verilog[f"{modules[0]}.v"] = neuron_verilog.encode()
-    memories = memory_files(network, geometry, weights)
+    memories = memory_files(network, geometry, weights, top)
     equations = values["equations"]
     accelerator = Accelerator(
         directory=Path(),
@@ -262,7 +266,8 @@ def _template_values(
         return "default" if layer.is_last else f"{geometry.layer_bits}'d{layer.number}"
 
     sizes = (geometry.frame.size, *(layer.outputs for layer in network.layers))
-    parameters = geometry.parameters | {"NEURONS_FILE": f'{{MEMORY_FOLDER, "/{NEURONS_FILE}"}}'}
+    neurons = neurons_file(top)
+    parameters = geometry.parameters | {"NEURONS_FILE": f'{{MEMORY_FOLDER, "/{neurons}"}}'}
     return {
         "top": top,
         "g": geometry,

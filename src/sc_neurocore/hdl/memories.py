@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,9 +15,7 @@ from sc_neurocore.hdl.geometry import COLUMN_BITS, Geometry, LayerGeometry
 from sc_neurocore.hdl.layers import EngineLayer, Part, engine_layers
 from sc_neurocore.hdl.windows import Window
 
-WEIGHTS_FILE = "weights.hex"
 WEIGHT_IMAGE = "weights.bin"
-NEURONS_FILE = "neurons.hex"
 
 _BITS_AT_ONCE = 1 << 26
 
@@ -26,29 +23,38 @@ _BITS_AT_ONCE = 1 << 26
 Words: TypeAlias = tuple[NDArray[np.int64], list[int]]
 
 
-def memory_files(network: IntegerNetwork, geometry: Geometry, weights: str) -> dict[str, bytes]:
+def memory_files(
+    network: IntegerNetwork, geometry: Geometry, weights: str, top: str
+) -> dict[str, bytes]:
     """Return the files of a design's memories: name and content.
+
+    What Verilog reads carries the name of the top, so that several designs share a folder.
 
     Args:
         network: The network.
         geometry: The sizes of the design.
         weights: "rom", or "loaded", which gives the weights' image in place of their memory's text.
+        top: The design's top.
     """
     slots = neuron_slots(network, engine_layers(network), geometry)
-    memories = {NEURONS_FILE: _memory_text(*slots, geometry.slots)}
+    memories = {neurons_file(top): _memory_text(*slots, geometry.slots)}
     if weights == "rom":
-        memories |= zip(weight_files(geometry), _weights_texts(network, geometry), strict=True)
+        memories |= zip(weight_files(geometry, top), _weights_texts(network, geometry), strict=True)
     else:
         memories[WEIGHT_IMAGE] = weight_image(network, geometry)
     return memories
 
 
-def weight_files(geometry: Geometry) -> list[str]:
+def neurons_file(top: str) -> str:
+    """Return the name of the file of the neurons' memory."""
+    return f"{top}_neurons.hex"
+
+
+def weight_files(geometry: Geometry, top: str) -> list[str]:
     """Return the names of the files of the weight memory's slices."""
     if geometry.weight_slices == 1:
-        return [WEIGHTS_FILE]
-    path = Path(WEIGHTS_FILE)
-    return [f"{path.stem}_{number}{path.suffix}" for number in range(geometry.weight_slices)]
+        return [f"{top}_weights.hex"]
+    return [f"{top}_weights_{number}.hex" for number in range(geometry.weight_slices)]
 
 
 def weight_image(network: IntegerNetwork, geometry: Geometry) -> bytes:

@@ -37,6 +37,7 @@ class NeuronManifest(BaseModel):
     constant_bits: int = LEAST_CONSTANT_BITS
     pipeline: int
     allow: tuple[str, ...] = ()
+    device: str | None = None
     equations: str
     numerics: Numerics | None = None
 
@@ -56,6 +57,7 @@ class CompiledNeuron:
         contents: The content of every file by its name.
         edited: The files that are not what this version makes of the equations.
         home: The folder.
+        device: The FPGA that it was compiled for, if one was named; what `build` takes.
     """
 
     verilog: NeuronVerilog
@@ -64,6 +66,7 @@ class CompiledNeuron:
     contents: Mapping[str, bytes]
     edited: tuple[str, ...]
     home: Path
+    device: str | None = None
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -78,6 +81,7 @@ def compile_neuron(
     pipeline: int = 0,
     constant_bits: int | None = None,
     allow: Sequence[str] = (),
+    device: str | None = None,
 ) -> CompiledNeuron:
     """Compile one neuron into a folder, in place of what was compiled there before.
 
@@ -88,6 +92,7 @@ def compile_neuron(
         pipeline: Register stages inside the step.
         constant_bits: Fraction bits of constants; by default they follow the format.
         allow: Kinds of findings to let pass that are refused otherwise, see `fixed.numerics.KINDS`.
+        device: The key of an FPGA that `build` is to take.
 
     Raises:
         EquationError: If the text cannot be read, or uses what integers do not have.
@@ -99,10 +104,10 @@ def compile_neuron(
     program = lower(model, formats)
     numerics = judge_program(program)
     refuse(numerics.findings, allow)
-    verilog, contents = _render(program, pipeline, numerics, tuple(sorted(set(allow))))
+    verilog, contents = _render(program, pipeline, numerics, tuple(sorted(set(allow))), device)
     with sole_writer(directory, "compile"):
         replace_files(directory, contents, remove=written_files(directory))
-    return CompiledNeuron(verilog, program, numerics, contents, (), directory)
+    return CompiledNeuron(verilog, program, numerics, contents, (), directory, device)
 
 
 def load_neuron(directory: Path) -> CompiledNeuron:
@@ -126,7 +131,9 @@ def _load_neuron(directory: Path) -> CompiledNeuron:
         model = parse_neuron(manifest.equations)
         program = lower(model, FixedPoint.parse(manifest.format, manifest.constant_bits))
         numerics = judge_program(program)
-        verilog, expected = _render(program, manifest.pipeline, numerics, manifest.allow)
+        verilog, expected = _render(
+            program, manifest.pipeline, numerics, manifest.allow, manifest.device
+        )
     except (ValidationError, UserError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is damaged ({reason}): compile the equations again") from None
@@ -150,11 +157,16 @@ def _load_neuron(directory: Path) -> CompiledNeuron:
         contents,
         tuple(each for each in expected if contents[each] != expected[each]),
         directory,
+        manifest.device,
     )
 
 
 def _render(
-    program: NeuronProgram, pipeline: int, numerics: Numerics, allow: tuple[str, ...]
+    program: NeuronProgram,
+    pipeline: int,
+    numerics: Numerics,
+    allow: tuple[str, ...],
+    device: str | None,
 ) -> tuple[NeuronVerilog, dict[str, bytes]]:
     """Return a neuron's modules, and all the files of its folder."""
     verilog = emit_neuron(program, pipeline=pipeline)
@@ -165,6 +177,7 @@ def _render(
         constant_bits=program.fixed_point.constant_fraction_bits,
         pipeline=pipeline,
         allow=allow,
+        device=device,
         equations=str(program.neuron),
         numerics=numerics,
     )

@@ -135,6 +135,7 @@ DEVICES: dict[str, Device] = {
         _artix(100, 63400, 135, 240),
     )
 }
+DEFAULT_DEVICE = "hx8k"
 
 
 def find_device(key: str) -> Device:

@@ -185,7 +185,7 @@ def _expected_memories(
     accelerator: Accelerator, network: IntegerNetwork
 ) -> dict[str, tuple[int, ...]]:
     """Return the words of each memory's file."""
-    contents = memory_files(network, accelerator.geometry, accelerator.weights)
+    contents = memory_files(network, accelerator.geometry, accelerator.weights, accelerator.top)
     return {
         name: tuple(int(word, 16) for word in text.split())
         for name, text in contents.items()
@@ -211,7 +211,7 @@ def _other_words(found: Elaboration, expected: Mapping[str, tuple[int, ...]]) ->
 
 def _other_image(accelerator: Accelerator, network: IntegerNetwork) -> Iterator[str]:
     """Yield that the image of weights that are loaded is not of this network."""
-    contents = memory_files(network, accelerator.geometry, accelerator.weights)
+    contents = memory_files(network, accelerator.geometry, accelerator.weights, accelerator.top)
     for path in accelerator.memories:
         content = (accelerator.directory / path).read_bytes()
         if path.suffix != ".hex" and content != contents[path.name]:

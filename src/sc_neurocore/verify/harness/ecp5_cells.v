@@ -1,7 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 // Models of ECP5's block RAM and multiplier, for the simulation of netlists: Yosys has none.
 //
 // What they do follows Lattice's technical notes on sysMEM and sysDSP, so far as Yosys makes use of it:
 // no output registers, one clock per port, the multiplier without registers.
+
+`default_nettype none
 
 module DP16KD (
     input wire DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9, DIA8, DIA7, DIA6, DIA5, DIA4,
@@ -190,3 +193,5 @@ module MULT18X18D (
     P16, P15, P14, P13, P12, P11, P10, P9, P8, P7, P6, P5, P4, P3, P2, P1, P0} = product[35:0];
 
 endmodule
+
+`default_nettype wire

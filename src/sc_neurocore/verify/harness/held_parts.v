@@ -1,5 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // Parts of the engine as their contracts say, and no more: each answers with anything where its contract
 // is silent. A memory and a ring are real at one word, `watched`, which may be any.
+
+`default_nettype none
 
 module snn_ram #(
     parameter WIDTH        = 8,
@@ -80,3 +83,5 @@ module snn_requantize #(
     (* anyseq *) wire [CURRENT_BITS-1:0] anything;
     assign current = anything;
 endmodule
+
+`default_nettype wire

@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 // A model of UP5K's single-port RAM, for the simulation of netlists: Yosys' own clears its words in a loop
 // when the power goes, which it unrolls, word by word, when it reads that as hardware.
 //
 // What it does follows Lattice's guide to iCE40's SPRAM, with the power always on: 16,384 words of 16
 // bits, a write enable for every four; what stands at the output after a write is not defined.
+
+`default_nettype none
 
 module SB_SPRAM256KA (
     input wire [13:0] ADDRESS,
@@ -23,3 +26,5 @@ module SB_SPRAM256KA (
         end
 
 endmodule
+
+`default_nettype wire
