@@ -177,7 +177,7 @@ def test_every_node_stays_in_its_interval(
 
 
 def lif(v: int, current: int, beta: int = 29491, threshold: int = 32768) -> tuple[int, int]:
-    """The LIF step written by hand from docs/semantics.md, in plain Python integers."""
+    """The LIF step written by hand from docs/integers.md, in plain Python integers."""
     updated = (beta * v + (current << 15)) >> 15
     updated = max(-32768, min(32767, updated))
     if (updated << 7) < threshold:

@@ -33,7 +33,7 @@ def describe(
 
 
 def run_by_hand(network: IntegerNetwork, frame: list[int]) -> tuple[list[list[list[int]]], ...]:
-    """One input in plain Python integers, from docs/semantics.md: spikes and states per layer."""
+    """One input in plain Python integers, from docs/integers.md: spikes and states per layer."""
     incoming = [frame] * network.steps
     all_spikes, all_states = [], []
     for layer in network.layers:

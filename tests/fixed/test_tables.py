@@ -27,7 +27,7 @@ functions = st.sampled_from(sorted(FUNCTIONS))
 
 
 def by_hand(table: PiecewiseLinear, x: int) -> int:
-    """The rule of docs/semantics.md in plain Python integers."""
+    """The rule of docs/integers.md in plain Python integers."""
     size = 2**table.segment_bits
     last = table.first + (len(table.entries) - 1) * size - 1
     position = min(max(x, table.first), last) - table.first

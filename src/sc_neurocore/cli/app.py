@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from sc_neurocore import __version__
-from sc_neurocore.cli.console import EXIT_INTERRUPTED, EXIT_USER_ERROR, Report
+from sc_neurocore.cli.console import EXIT_INTERRUPTED, EXIT_USER_ERROR, QUIET, Report
 from sc_neurocore.errors import UserError
 
 # In the order of the road: where the function is, and an example. Each is imported when it is asked
@@ -76,8 +76,12 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show no progress, only the result.")
+    ] = False,
 ) -> None:
     """Take the options that stand before the command."""
+    QUIET.set(quiet)
 
 
 def run(arguments: list[str] | None = None) -> int:

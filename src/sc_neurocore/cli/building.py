@@ -86,8 +86,10 @@ def build(
             )
         fmax = "no clock" if built.bitstream else "known only after Vivado"
         if built.fmax_mhz is not None:
+            is_asked = frequency is not None or board is not None
             verdict = "reached" if built.meets_timing else "missed"
-            fmax = f"{built.fmax_mhz:.1f} MHz; {built.frequency_mhz:g} MHz asked: {verdict}"
+            aim = f"asked: {verdict}" if is_asked else "aimed at"
+            fmax = f"{built.fmax_mhz:.1f} MHz; {built.frequency_mhz:g} MHz {aim}"
         content = built.as_dict()
         rows = [("device", built.device_title), ("module", built.top)]
         rows += [

@@ -9,6 +9,8 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import groupby
 from typing import IO, Any, cast
 
 import rich.progress
@@ -23,6 +25,12 @@ from sc_neurocore.progress import Progress
 EXIT_FAILED = 1
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
+QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
+"""Whether commands say nothing but their result, and what went wrong."""
+
+_LONGEST_WORD = 18
+"""What is longer is copied rather than read, a path or a hash, and is never cut."""
+_WIDEST_LABEL = 26
 DEBUG = "SC_NEUROCORE_DEBUG"
 """With this variable set, an error that is a bug of ours shows its traceback."""
 
@@ -63,14 +71,19 @@ def printable(text: str) -> str:
     )
 
 
+def _has_long_word(row: tuple[str, ...]) -> bool:
+    return any(len(word) > _LONGEST_WORD for cell in row for word in cell.split())
+
+
 class Report:
     """One command's output.
 
     With `as_json`, stdout gets exactly one JSON object, also when the command fails.
     """
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, as_json: bool, is_quiet: bool = False) -> None:
         self.as_json = as_json
+        self.is_quiet = is_quiet
         self.exit_code = 0
         self._stdout = Console(file=cast(IO[str], Shown()), highlight=False)
         self._stderr = Console(file=cast(IO[str], Courtesy()), highlight=False)
@@ -79,6 +92,8 @@ class Report:
             rich.progress.BarColumn(),
             rich.progress.MofNCompleteColumn(),
             rich.progress.TimeElapsedColumn(),
+            rich.progress.TextColumn("[dim]left"),
+            rich.progress.TimeRemainingColumn(),
             rich.progress.TextColumn("[dim]{task.fields[detail]}"),
             console=self._stderr,
         )
@@ -86,6 +101,8 @@ class Report:
 
     def progress(self, event: Progress) -> None:
         """Show an event as a bar of its own, or move the bar that is there."""
+        if self.is_quiet:
+            return
         if not self._bars.live.is_started:
             self._bars.start()
         if event.task not in self._tasks:
@@ -104,18 +121,37 @@ class Report:
 
     def note(self, text: str) -> None:
         """Say something on stderr, above the bars."""
+        if self.is_quiet:
+            return
         self._stderr.print(printable(text), markup=False)
 
-    def result(self, content: Mapping[str, Any], rows: Iterable[tuple[str, ...]] = ()) -> None:
-        """Give the result: the content as JSON, or the rows as a table."""
+    def result(
+        self,
+        content: Mapping[str, Any],
+        rows: Iterable[tuple[str, ...]] = (),
+        verdict: str = "",
+    ) -> None:
+        """Give the result: the content as JSON, or the rows as a table and the verdict below."""
         self.stop_bars()
         if self.as_json:
             write_result(json.dumps(content, indent=2) + "\n", is_promised=True)
             return
-        table = Table(show_header=False, box=None, pad_edge=False)
-        for row in rows:
-            table.add_row(*map(printable, row))
-        if table.row_count:
+        self._show([tuple(map(printable, row)) for row in rows])
+        if verdict:
+            self._stdout.print(printable(verdict), markup=False, soft_wrap=True)
+
+    def _show(self, rows: list[tuple[str, ...]]) -> None:
+        """Print rows as a table; one with a long word, such as a path, as a line that is whole."""
+        width = min(max((len(row[0]) for row in rows), default=0), _WIDEST_LABEL)
+        for is_whole, group in groupby(rows, _has_long_word):
+            if is_whole:
+                for label, *cells in group:
+                    line = "  ".join([label.ljust(width), *filter(None, cells)])
+                    self._stdout.print(line, markup=False, soft_wrap=True)
+                continue
+            table = Table(show_header=False, box=None, pad_edge=False)
+            for label, *cells in group:
+                table.add_row(label.ljust(width), *cells)
             self._stdout.print(table, markup=False)
 
     def failure(self, error: BaseException) -> int:
@@ -137,7 +173,7 @@ class Report:
 @contextmanager
 def reporting(as_json: bool) -> Iterator[Report]:
     """Run a command's body; turn what goes wrong into a message and an exit code."""
-    report = Report(as_json)
+    report = Report(as_json, is_quiet=QUIET.get())
     try:
         if as_json and sys.stdout is None:
             raise closed_stdout()  # rather now than after the work

@@ -15,7 +15,7 @@ from sc_neurocore.cli.comparing import (
     tried_rows,
 )
 from sc_neurocore.cli.console import reporting
-from sc_neurocore.cli.neurons import compile_neuron_of, verify_neuron_of
+from sc_neurocore.cli.neurons import compile_neuron_of, said, verify_neuron_of
 from sc_neurocore.cli.stages import (
     compared_samples,
     find_design,
@@ -31,7 +31,7 @@ from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import CERTIFICATE
 from sc_neurocore.hdl.geometry import AUTO
-from sc_neurocore.hdl.manifest import NEURON_MANIFEST
+from sc_neurocore.hdl.manifest import MANIFEST, NEURON_MANIFEST, PURPOSES
 from sc_neurocore.tools.families import FAMILIES
 from sc_neurocore.verify.certificate import NETLIST_SAMPLES, SECOND_SAMPLES, verify_design
 from sc_neurocore.verify.cosimulation import CosimulationResult
@@ -174,7 +174,9 @@ def compile_(
                 ("clock", f"{manifest.board.frequency_mhz:g} MHz"),
                 ("constraints", constraints),
             ]
-        report.result(content, rows + [("Verilog", path) for path in verilog])
+        rows.append((PURPOSES["manifest"], (out / MANIFEST).as_posix()))
+        rows += [(PURPOSES[each.role], (out / each.path).as_posix()) for each in manifest.files]
+        report.result(content, rows)
 
 
 def verify(
@@ -206,6 +208,9 @@ def verify(
     data: options.Data = None,
     scale: options.Scale = None,
     allow_edited: options.AllowEdited = False,
+    details: Annotated[
+        bool, typer.Option("--details", help="Say of each claim what exactly was shown.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Co-simulate and prove a design, or prove a neuron; write DIR/certificate.json.
@@ -226,7 +231,7 @@ def verify(
                     "--scale": scale is not None,
                 }
             )
-            verify_neuron_of(directory, allow_edited, families_of(netlist), report)
+            verify_neuron_of(directory, allow_edited, families_of(netlist), report, details)
             return
         with opened(find_design(directory), allow_edited=allow_edited) as design:
             asked = find_samples(design.description, None, data, scale)
@@ -264,13 +269,12 @@ def verify(
             (
                 proof.name,
                 f"{proof.status} in {proof.seconds:.1f} s",
-                f"{proof.detail}; only within: {proof.bound}" if proof.bound else proof.detail,
+                said(proof) if details or not proof.holds else "",
             )
             for proof in certificate.proofs
         ]
         rows.append(("certificate", (find_design(directory) / CERTIFICATE).as_posix(), ""))
-        rows.append(("verdict", "holds" if certificate.holds else "fails", certificate.verdict))
-        report.result(certificate.as_dict(), rows)
+        report.result(certificate.as_dict(), rows, certificate.verdict)
         report.exit_code = 0 if certificate.holds else 1
 
 

@@ -24,6 +24,7 @@ from sc_neurocore.hdl.design import CERTIFICATE
 from sc_neurocore.hdl.neuron_folder import compile_neuron
 from sc_neurocore.tools.devices import find_device
 from sc_neurocore.verify.neuron_certificate import verify_neuron
+from sc_neurocore.verify.result import ProofResult
 
 Rows = list[tuple[str, ...]]
 
@@ -101,14 +102,22 @@ def device_rows(built: BuildReport) -> Rows:
 
 
 def verify_neuron_of(
-    directory: Path, allow_edited: bool, netlists: tuple[str, ...], report: Report
+    directory: Path,
+    allow_edited: bool,
+    netlists: tuple[str, ...],
+    report: Report,
+    details: bool = False,
 ) -> None:
     """Prove a neuron; its netlists too, where they are asked for."""
     certificate = verify_neuron(
         directory, report.progress, allow_edited=allow_edited, netlists=netlists
     )
     rows = [
-        (proof.name, f"{proof.status} in {proof.seconds:.1f} s", proof.detail)
+        (
+            proof.name,
+            f"{proof.status} in {proof.seconds:.1f} s",
+            said(proof) if details or not proof.holds else "",
+        )
         for proof in (*certificate.proofs, *certificate.netlists)
     ]
     rows += [
@@ -121,6 +130,10 @@ def verify_neuron_of(
     ]
     rows += [("edited by hand", name, "") for name in certificate.edited]
     rows.append(("certificate", (directory / CERTIFICATE).as_posix(), ""))
-    rows.append(("verdict", "holds" if certificate.holds else "fails", certificate.verdict))
-    report.result(certificate.as_dict(), rows)
+    report.result(certificate.as_dict(), rows, certificate.verdict)
     report.exit_code = 0 if certificate.holds else 1
+
+
+def said(proof: ProofResult) -> str:
+    """Return what exactly was shown of a claim, or its counterexample."""
+    return f"{proof.detail}; only within: {proof.bound}" if proof.bound else proof.detail

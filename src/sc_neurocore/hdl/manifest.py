@@ -8,6 +8,7 @@ choices, and proofs take them from the emitted files.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -30,6 +31,16 @@ _MAXIMUM_FILES = 1000
 WeightSource: TypeAlias = Literal["rom", "loaded"]
 RamStyle: TypeAlias = Literal["huge", "block"]
 Role: TypeAlias = Literal["network", "verilog", "memory", "board", "constraints"]
+
+PURPOSES: Mapping[Role | Literal["manifest"], str] = {
+    "manifest": "what was chosen",
+    "network": "the network",
+    "verilog": "Verilog of the core",
+    "memory": "contents of a memory",
+    "board": "Verilog of the board's top",
+    "constraints": "pins of the board",
+}
+"""What the files of a role are for."""
 
 
 def _check_path(name: str) -> str:
