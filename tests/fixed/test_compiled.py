@@ -25,10 +25,11 @@ EVERYTHING = """
     state fired = 0
     parameter tau = 7
     input I, g
+    noise xi = normal(0, 0.25) seed 5
     local x = abs(v - u)*exp(-abs(g)) + sigmoid(v*u)/(1 + u*u)
     local y = select(v < u, min(x, 3*v), max(-x, u)) + log(1 + abs(I)) + sqrt(abs(v))
     update fired = v*u - I
-    update v = v + (x - v + I)/tau + 0.3*fired + 0.875*y
+    update v = v + (x - v + I + xi)/tau + 0.3*fired + 0.875*y
     update u = clamp(u + v*v - y*g, -20, 20)
     spike v > u
     reset v = -v/2
