@@ -14,9 +14,11 @@ from sc_neurocore.report.wording import shorten
 
 COLUMNS = 8
 MOST = 3 * COLUMNS
+HEIGHT_OF_A_ROW = 0.95
+"""In inches."""
 
 
-@drawing(height=2.9)
+@drawing(height=3 * HEIGHT_OF_A_ROW)
 def gallery(
     target: FigureBase,
     images: Sequence[ArrayLike],

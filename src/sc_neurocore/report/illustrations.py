@@ -21,9 +21,9 @@ from sc_neurocore.report.contents import (
     Results,
     StochasticInference,
 )
-from sc_neurocore.report.gallery import MOST, gallery
+from sc_neurocore.report.gallery import COLUMNS, HEIGHT_OF_A_ROW, MOST, gallery
 from sc_neurocore.report.samples import Sample
-from sc_neurocore.report.style import to_svg
+from sc_neurocore.report.style import WIDTH, new_figure, to_svg
 from sc_neurocore.report.sweep import sweep_overview
 from sc_neurocore.report.wording import MODELS, percent, plural, shorten
 
@@ -115,7 +115,9 @@ def mistakes(key: str, results: Results) -> Illustration | None:
     if not shown:
         return None
     images = [np.reshape(each.image, each.shape) for each in shown]
-    figure = gallery(
+    figure = new_figure(WIDTH, HEIGHT_OF_A_ROW * -(-len(shown) // COLUMNS))
+    gallery.onto(
+        figure,
         images,
         [class_name(results, each.label) for each in shown],
         [class_name(results, each.given) for each in shown],
