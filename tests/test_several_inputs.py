@@ -81,6 +81,8 @@ def test_numbers_are_put_in_the_order_of_the_inputs(quarters: Quarters) -> None:
         ({}, "numbers for no input"),
         ({"up": up, "gate": gate[:1]}, r"shape up \(2, 6\), gate \(1, 6\): expected one shape"),
         ({"up": 1.0}, r"shape up \(\)"),
+        ({"up": [[1, 2], [3]]}, "numbers for up: expected an array of real numbers"),
+        ({"up": [["a"]]}, "numbers for up: expected an array of real numbers"),
     ]:
         with pytest.raises(DescriptionError, match=message):
             by_input(SYNAPSES, numbers)

@@ -199,6 +199,7 @@ def test_one_coherent_set_of_units() -> None:
         ("refractory 2 holds w", "'w' is no state"),
         ("refractory z", "unknown name 'z'"),
         ("function f(x) = y", "unknown name 'y'"),
+        ("function f(x) = k*x", "; known: x, units such as mV, ms and pA\n"),
         ("function f(x, y) = y", "expected something like: function"),
         ("function exp(x) = x", "the name 'exp' is reserved"),
         ("function f(x) = x in [3, 2]", "from low to high"),

@@ -10,6 +10,7 @@ from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.fixed import FixedPoint, lower, quantize
 from sc_neurocore.fixed.choosing import Target, choose_for_network, choose_for_neuron
 from sc_neurocore.fixed.comparison import NeuronComparison, agreement, compare_neuron
+from sc_neurocore.fixed.judgement import judge_program
 from sc_neurocore.fixed.network_comparison import compare_network
 from sc_neurocore.fixed.numerics import refuse
 from sc_neurocore.fixed.stimulus import (
@@ -213,6 +214,45 @@ def test_a_networks_format_is_the_narrowest_that_loses_no_more_than_its_weights(
     assert found.spike_agreement >= min(0.98, best.spike_agreement - 0.01)
     assert found.width == min(each.width for each in chosen.tried if each.is_enough)
     assert chosen.formats.state.width < 16
+
+
+def test_a_refractory_time_at_the_end_of_a_format_is_held() -> None:
+    # The reset assigns 32, of which the same step takes one: nothing ever reads 32.
+    neuron = parse_neuron(
+        "neuron N\nstate v = 0\nparameter dt = 0.1 in (0, inf)\ndv/dt = (I - v)/20\n"
+        "spike v >= 1\nreset v = 0\nrefractory 3.1 holds v"
+    )
+    chosen = choose_for_neuron(neuron, standard_stimulus(neuron))
+    assert chosen.formats.of("refractory").integer_bits == 7
+    refuse(judge_program(lower(neuron, chosen.formats)).findings)
+
+
+def test_a_neuron_that_fires_once_is_tried_with_a_current_that_makes_it() -> None:
+    once = parse_neuron(
+        "neuron N\nstate v = 0\nupdate v = 0.9*v + I\nspike v >= 1\nrefractory while v > 0.5"
+    )
+    assert 0.1 < (firing_current(once, {}) or 0) <= 0.2
+    never = parse_neuron("neuron N\nstate v = 0\nspike v >= 1\nrefractory while v > 0.5")
+    chosen = choose_for_neuron(never, standard_stimulus(never, steps=100))
+    refuse([each for each in judge_program(lower(never, chosen.formats)).findings
+            if each.kind == "saturation"])  # fmt: skip
+
+
+@pytest.mark.parametrize("threshold", [1, 64])
+def test_a_networks_format_holds_what_a_reset_takes_away(threshold: int) -> None:
+    # After a reset to 0 no membrane is as large as the threshold, which a format has to hold.
+    resetting = parse_neuron(
+        f"neuron N\nstate v = 0\nupdate v = 0.5*v + {threshold}*I\nspike v >= {threshold}\n"
+        f"reset v = 0"
+    )
+    weight = np.random.default_rng(2).uniform(0, 1, (4, 5))
+    layers = [Dense(weight=weight), Population(neuron=resetting)]
+    description, inputs = network()
+    description = NetworkDescription(name="n", input=description.input, steps=20, layers=layers)
+    chosen = choose_for_network(description, inputs, "random", 8)
+    found = compare_network(description, quantize(description, chosen.formats, 8), inputs, "random")
+    assert found.floats.spike_counts.sum() > 100
+    assert found.spike_agreement >= 0.98
 
 
 def test_a_format_that_is_enough_only_for_want_of_a_better_one_says_so() -> None:

@@ -67,9 +67,19 @@ class Noise:
         parts = found["arguments"][: commas[0]], found["arguments"][commas[0] + 1 :]
         first = read_expression(parts[0], place.after(start))
         second = read_expression(parts[1], place.after(start + commas[0] + 1))
+        match found["kind"], first, second:
+            case "normal", _, Constant(deviation) if deviation < 0:
+                raise place.error(
+                    f"a standard deviation of {deviation:g}: expected 0 or more",
+                    start + commas[0] + 1,
+                )
+            case "uniform", Constant(low), Constant(high) if low > high:
+                raise place.error(
+                    f"draws from {low:g} to {high:g}: expected the least first", start
+                )
         seed = int(found["seed"] or usual_seed)
         if seed >= PERIOD:
-            raise place.error(f"a seed is less than {PERIOD}", found.start("seed"))
+            raise place.error(f"a seed is 0 to {PERIOD - 1}", found.start("seed"))
         return cls(found["name"], found["kind"], first, second, seed)
 
     @property

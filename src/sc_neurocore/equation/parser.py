@@ -706,8 +706,10 @@ def _check_known(line: _Line, known: set[str]) -> None:
         if name not in known:
             similar = difflib.get_close_matches(name, sorted(known), n=1)
             guess = f" (did you mean {similar[0]!r}?)" if similar else ""
+            listed = sorted(known - {*UNITS})  # of hundreds of units, some are enough
+            listed += ["units such as mV, ms and pA"] * bool(known & {*UNITS})
             raise line.place.error(
-                f"unknown name {name!r}{guess}; known: {', '.join(sorted(known)) or 'none'}",
+                f"unknown name {name!r}{guess}; known: {', '.join(listed) or 'none'}",
                 line.place.find(name),
             )
 

@@ -9,15 +9,17 @@ that is tried stands in the table.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from sc_neurocore.equation.expression import Operation, Symbol
+from sc_neurocore.equation.neuron import Assignment
 from sc_neurocore.errors import UserError
-from sc_neurocore.fixed.choosing_neuron import choose_for_neuron, is_sound
+from sc_neurocore.fixed.choosing_neuron import choose_for_neuron, is_sound, largest_constants
 from sc_neurocore.fixed.logic import luts
 from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.fixed.network import IntegerNetwork
@@ -57,6 +59,9 @@ _FIRST_GUESS = 8
 _MOST_GIVEN_UP = 10
 """So many trials are for what single states, the current and constants can do without."""
 _APART = 2
+_CLEARLY = 0.005
+"""Agreements that are this far apart differ by more than chance."""
+_MOST_WHOLE = MAXIMUM_WIDTH - CURRENT_EXTRA_BITS - 8
 
 
 def choose_for_network(
@@ -89,16 +94,12 @@ def choose_for_network(
     """
     with np.errstate(all="ignore"):  # what runs away is said below
         floats = run_float(description, inputs, record=True)
-    largest = max(float(np.abs(trace).max()) for _, trace in _traces(description, floats))
+    largest = float(np.max(list(_largest(description, floats).values())))
     if not math.isfinite(largest):
         raise UserError(
             f"{description.name}: floats run away on {origin}, so that no format can be chosen: "
             f"check the network on these inputs, or name a format"
         )
-    whole = integer_bits(largest)
-    widest_bits = max(24 - whole, 8)
-    widest_form = _form(format, whole, widest_bits)
-    next_form = _form(format, whole, widest_bits - _APART)
 
     def attempt(form: QFormat | FixedPoint, bits: int | Sequence[int], wanted: Target) -> Tried:
         formats = FixedPoint.parse(form, constant_bits)
@@ -113,26 +114,43 @@ def choose_for_network(
         return replace(tried, is_less=tried.is_enough and is_less)
 
     choices = WEIGHT_CHOICES if weight_bits is None else (weight_bits,)
-    for bits in choices:
-        widest = attempt(widest_form, bits, target)
-        # A recurrent network may come out right by chance; hardly twice.
-        is_enough = widest.is_enough and attempt(next_form, bits, target).is_enough
-        if is_enough:
-            break
-    reachable = Target(
-        agreement=min(target.agreement, widest.spike_agreement - 0.005),
-        state_error=max(target.state_error, 1.1 * widest.mean_state_error),
-        equal_spikes=min(target.equal_spikes, (widest.equal_spikes or 0.0) - 0.005),
-    )
-    wanted = target if is_enough else reachable
-    best = attempt(widest_form, bits, wanted)
+
+    def widest_of(whole: int) -> tuple[int | Sequence[int], Tried, bool]:
+        for bits in choices:
+            widest = attempt(_form(format, whole, _widest(whole)), bits, target)
+            # A recurrent network may come out right by chance; hardly twice.
+            next_form = _form(format, whole, _widest(whole) - _APART)
+            is_enough = widest.is_enough and attempt(next_form, bits, target).is_enough
+            if is_enough:
+                break
+        return bits, widest, is_enough
+
+    whole = integer_bits(largest)
+    bits, widest, is_enough = widest_of(whole)
+    if not is_enough:
+        # What is recorded is after a reset: up to a threshold, states may need more.
+        peak = _largest_before_reset(description, inputs)
+        for more in range(whole + 1, min(integer_bits(peak), _MOST_WHOLE) + 1):
+            wider = widest_of(more)
+            if wider[2] or wider[1].spike_agreement > widest.spike_agreement + _CLEARLY:
+                whole, (bits, widest, is_enough) = more, wider
+            if is_enough:
+                break
+    wanted = target
+    if not is_enough and widest.spike_agreement > _CLEARLY:
+        wanted = Target(
+            agreement=min(target.agreement, widest.spike_agreement - _CLEARLY),
+            state_error=max(target.state_error, 1.1 * widest.mean_state_error),
+            equal_spikes=min(target.equal_spikes, (widest.equal_spikes or 0.0) - _CLEARLY),
+        )
+    best = attempt(_form(format, whole, _widest(whole)), bits, wanted)
     chosen = _search(
         description.name,
         format,
-        largest,
+        whole,
         lambda form: attempt(form, bits, wanted),
         wanted,
-        {widest_bits: best} if best.is_enough else {},
+        {_widest(whole): best} if best.is_enough else {},
     )
     stored = _stored(quantize(description, chosen.formats, bits))
     narrower = [_own_formats(description, floats)]
@@ -143,14 +161,42 @@ def choose_for_network(
     return replace(chosen, weight_bits=best.weight_bits)
 
 
-def _traces(
-    description: NetworkDescription, floats: NetworkRun
-) -> Iterator[tuple[str, NDArray[np.floating[Any]]]]:
-    """Yield every state of every population over time, but for the words of noise."""
+def _largest(description: NetworkDescription, floats: NetworkRun) -> dict[str, float]:
+    """Return how large each state of the populations becomes, but for the words of noise."""
+    found: dict[str, float] = {}
     populations = [layer for layer in description.layers if isinstance(layer, Population)]
     for population, states in zip(populations, floats.states, strict=True):
-        words = population.neuron.sources
-        yield from ((name, trace) for name, trace in states.items() if name not in words)
+        sizes = {name: float(np.abs(trace).max()) for name, trace in states.items()}
+        constants = largest_constants(population.neuron, population.values())
+        for name in sizes.keys() - population.neuron.sources:
+            size = max(sizes[name], constants.get(name, 0.0))
+            found[name] = float(np.maximum(found.get(name, 0.0), size))
+    return found
+
+
+def _largest_before_reset(description: NetworkDescription, inputs: ArrayLike) -> float:
+    """Return how large states become, also before a reset: each population notes it itself."""
+    peaks: dict[str, Symbol] = {}
+
+    def noting(layer: Any) -> Any:
+        if not isinstance(layer, Population):
+            return layer
+        neuron = layer.neuron
+        names = [name for name in neuron.states if name not in neuron.sources]
+        noted = {f"before_reset_{index}": Symbol(name) for index, name in enumerate(names)}
+        lines = [
+            Assignment(peak, Operation("max", (Symbol(peak), Operation("abs", (state,)))))
+            for peak, state in noted.items()
+        ]
+        peaks.update(noted)
+        states = {**neuron.states, **dict.fromkeys(noted, 0.0)}
+        watched = replace(neuron, states=states, update=(*neuron.update, *lines))
+        return layer.model_copy(update={"neuron": watched})
+
+    layers = [noting(layer) for layer in description.layers]
+    run = run_float(description.model_copy(update={"layers": layers}), inputs, record=True)
+    noted = [trace for states in run.states for name, trace in states.items() if name in peaks]
+    return max((float(trace[-1].max()) for trace in noted if trace.size), default=0.0)
 
 
 _Change: TypeAlias = Callable[[FixedPoint, int], FixedPoint]
@@ -184,9 +230,7 @@ def _given_up(
 
 def _own_formats(description: NetworkDescription, floats: NetworkRun) -> _Change:
     """Return what gives each state no more bits before the point than it needs itself."""
-    largest: dict[str, float] = {}
-    for name, trace in _traces(description, floats):
-        largest[name] = max(largest.get(name, 0.0), float(np.abs(trace).max()))
+    largest = _largest(description, floats)
 
     def change(formats: FixedPoint, amount: int) -> FixedPoint:
         own = dict(formats.own)
@@ -261,6 +305,11 @@ def _tried(
     )
 
 
+def _widest(whole: int) -> int:
+    """Return the fraction bits of the widest format that is looked at."""
+    return max(24 - whole, 8)
+
+
 def _form(format: str, integer_bits: int, fraction_bits: int) -> QFormat:
     modes = format.removeprefix(AUTO_FORMAT)
     return QFormat.parse(f"Q{integer_bits}.{fraction_bits}{modes}")
@@ -269,16 +318,15 @@ def _form(format: str, integer_bits: int, fraction_bits: int) -> QFormat:
 def _search(
     name: str,
     format: str,
-    largest: float,
+    whole: int,
     attempt: Callable[[QFormat], Tried],
     target: Target,
     enough: Mapping[int, Tried],
 ) -> Chosen:
-    whole = integer_bits(largest)
     most = MAXIMUM_WIDTH - CURRENT_EXTRA_BITS - whole
     if most < 1:
         raise UserError(
-            f"{name}: its numbers go up to {largest:.3g}, for which no format of "
+            f"{name}: its numbers go up to {2.0 ** (whole - 1):.3g}, for which no format of "
             f"{MAXIMUM_WIDTH - CURRENT_EXTRA_BITS} bits is wide enough: use larger units"
         )
     tried: dict[int, Tried] = dict(enough)

@@ -14,10 +14,10 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore.equation.algebra import Doubles
-from sc_neurocore.equation.expression import Expression, Symbol, evaluate
+from sc_neurocore.equation.expression import Expression, Symbol, evaluate, symbols
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.errors import EquationError, UserError
 from sc_neurocore.fixed.comparison import compare_neuron
@@ -187,8 +187,8 @@ class _Search:
         for name in [name for name in floats.most if name not in words]:
             ends = [floats.least[name][finite], floats.most[name][finite]]
             largest[name] = max(float(np.abs(end).max()) for end in ends)
-        for line in (*neuron.reset, *neuron.after):
-            largest.setdefault(line.target, 0.0)
+        for name, value in largest_constants(neuron, neuron.resolve(self._parameters)).items():
+            largest[name] = max(largest.get(name, 0.0), value)
         largest[_CURRENT] = float(np.abs(self._stimulus.currents[:, finite]).max())
         for name, value in largest.items():
             if integer_bits(value) > _STATE_BITS - 1:
@@ -351,6 +351,24 @@ class _Search:
                 if fewer.formats != plan.formats and self._attempt(fewer):
                     plan = fewer
         return plan
+
+
+def largest_constants(neuron: Neuron, values: Mapping[str, ArrayLike]) -> dict[str, float]:
+    """Return how large the constants are that `reset` and `after` lines assign; 0 without any.
+
+    A run does not show them: nothing may have fired, and `after` lines go on from them at once.
+
+    Args:
+        neuron: The neuron.
+        values: What its parameters are.
+    """
+    found: dict[str, float] = {}
+    for line in (*neuron.reset, *neuron.after):
+        value = 0.0
+        if values.keys() >= {*symbols(line.value)}:
+            value = float(np.abs(evaluate(line.value, dict(values), Doubles())).max())
+        found[line.target] = max(found.get(line.target, 0.0), value)
+    return found
 
 
 def is_sound(program: NeuronProgram) -> bool:

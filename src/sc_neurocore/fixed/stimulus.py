@@ -27,7 +27,7 @@ _FINER = 12
 _GROWS = 1.6
 """Where twice the current fires fewer times this, more current says nothing more."""
 _FIRES = 3
-"""So many spikes more than without input are called firing."""
+"""So many spikes more than without input are called firing; one, where nothing brings as many."""
 
 _REST = 0.05
 """The share of the time in which nothing comes in yet."""
@@ -121,10 +121,11 @@ def firing_current(
     counts = _counts(neuron, parameters, tried, steps)
     more = counts - counts[0]
     sides = ((1.0, more[1 : 1 + len(_DECADES)]), (-1.0, more[1 + len(_DECADES) :]))
-    for index in range(len(_DECADES)):
-        for sign, firing in sides:
-            if firing[index] >= _FIRES:
-                return _onset(neuron, parameters, steps, sign, index, firing)
+    for enough in (_FIRES, 1):
+        for index in range(len(_DECADES)):
+            for sign, firing in sides:
+                if firing[index] >= enough:
+                    return _onset(neuron, parameters, steps, sign, index, firing, enough)
     return None
 
 
@@ -135,12 +136,13 @@ def _onset(
     sign: float,
     index: int,
     firing: NDArray[np.int64],
+    enough: int,
 ) -> float:
     """Return a current a little larger than the onset, which lies below the one at the index."""
     finer = sign * _DECADES[index] * 2.0 ** (-np.arange(_FINER) / _FINER)
     counts = _counts(neuron, parameters, np.concatenate([[0.0], finer, 2 * finer]), steps)
     counts -= counts[0]
-    last = int(np.flatnonzero(counts[1 : 1 + _FINER] >= _FIRES)[-1])
+    last = int(np.flatnonzero(counts[1 : 1 + _FINER] >= enough)[-1])
     if counts[1 + _FINER + last] < 2.5 * counts[1 + last]:
         # As many spikes as current: there is no onset.
         while (

@@ -42,9 +42,10 @@ def by_input(neuron: Neuron, numbers: Mapping[str, ArrayLike]) -> Array:
             An input that is left out gets zeros.
 
     Raises:
-        DescriptionError: If an input is unknown, or the shapes differ or have no axis.
+        DescriptionError: If an input is unknown, the shapes differ or have no axis, or there is
+            something that is no number.
     """
-    arrays = {name: np.asarray(values) for name, values in numbers.items()}
+    arrays = {name: _numbers(name, values) for name, values in numbers.items()}
     unknown = sorted({*arrays} - {*neuron.inputs})
     if unknown or not arrays:
         raise DescriptionError(
@@ -60,6 +61,20 @@ def by_input(neuron: Neuron, numbers: Mapping[str, ArrayLike]) -> Array:
         )
     nothing = np.zeros_like(next(iter(arrays.values())))
     return np.concatenate([arrays.get(name, nothing) for name in neuron.inputs])
+
+
+def _numbers(name: str, values: ArrayLike) -> Array:
+    """Return what is given for an input as an array."""
+    try:
+        found = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        found = np.asarray(None)
+    if found.dtype.kind not in "biuf":
+        raise DescriptionError(
+            f"numbers for {name}: expected an array of real numbers, (neurons, ...), with rows of "
+            f"one length"
+        )
+    return found
 
 
 def of_each_input(neuron: Neuron, currents: Array) -> dict[str, Array]:
