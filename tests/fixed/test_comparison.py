@@ -161,6 +161,25 @@ def test_a_choice_keeps_the_rounding_and_the_constants_that_are_asked_for() -> N
     assert coarse.formats.state.width < choose_for_neuron(LIF, stimulus).formats.state.width
 
 
+def test_each_input_of_a_neuron_has_currents_of_its_own() -> None:
+    neuron = parse_neuron(
+        "neuron N\nstate v = 0\ninput up, down\nupdate v = 0.5*v + up - down\nspike v >= 1\n"
+        "reset v = 0"
+    )
+    currents = np.full((40, 2), [0.75, 0.0])
+    stimulus = given_stimulus(currents, neuron.inputs)
+    # 0.75, then 0.375 + 0.75 >= 1: every other step; halted by as much the other way.
+    assert run_neuron(neuron, stimulus.currents).spikes.sum() == 20
+    both = np.stack([currents, np.full((40, 2), 0.75)], axis=1)
+    found = compare_neuron(
+        lower(neuron, FixedPoint.parse("Q8.8")), given_stimulus(both, neuron.inputs)
+    )
+    assert found.counts == {"channel 0": (20, 20), "channel 1": (0, 0)}
+    for shape in [(40,), (40, 3), (40, 2, 1)]:
+        with pytest.raises(DataError, match=r"expected numbers, \(steps, 2\) or .* for up, down"):
+            given_stimulus(np.ones(shape), neuron.inputs)
+
+
 def test_what_no_format_reaches_is_said() -> None:
     stimulus = given_stimulus(np.full(50, 1e13))
     with pytest.raises(UserError, match="use larger units"):

@@ -291,7 +291,7 @@ def test_a_proof_that_is_interrupted_leaves_what_was_done(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sc_neurocore.verify.neuron_certificate.prove_properties", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="what was done is in"):
         verify_neuron(tmp_path)
     written = json.loads((tmp_path / "certificate.json").read_text())
     assert [each["status"] for each in written["proved_for_all_inputs"]] == ["proved"]

@@ -65,9 +65,10 @@ def compare(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Currents (steps, channels) of a neuron: .npy, or text with a line a step; by "
-            "default steps, a ramp, noise and pulses. Or samples of a network, as evaluate takes "
-            "them; by default its own test samples.",
+            help="Currents (steps, channels) of a neuron, or, of one with several inputs, (steps, "
+            "inputs) or (steps, channels, inputs): .npy, or text with a line a step; by default "
+            "steps, a ramp, noise and pulses. Or samples of a network, as evaluate takes them; by "
+            "default its own test samples.",
         ),
     ] = None,
     scale: options.Scale = None,
@@ -209,7 +210,9 @@ def tried_rows(chosen: Chosen) -> Rows:
 
 def currents(neuron: Neuron, data: Path | None, steps: int = STEPS) -> Stimulus:
     """Return the user's currents, or the standard ones."""
-    return standard_stimulus(neuron, steps=steps) if data is None else given_stimulus(_read(data))
+    if data is None:
+        return standard_stimulus(neuron, steps=steps)
+    return given_stimulus(_read(data), neuron.inputs)
 
 
 def _read(path: Path) -> NDArray[Any]:

@@ -6,7 +6,7 @@ makes it fire more often than it does without any.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -39,7 +39,7 @@ class Stimulus:
 
     Attributes:
         names: What each channel is.
-        currents: (steps, channels).
+        currents: (steps, channels), or (steps, channels, inputs): each its own.
         threshold: The smallest constant current that makes the neuron fire; None if none does, or
             where the currents are the user's.
         origin: What they are, for people.
@@ -51,19 +51,38 @@ class Stimulus:
     origin: str = "the user's currents"
 
 
-def given_stimulus(currents: Any) -> Stimulus:
-    """Take a user's currents, (steps,) or (steps, channels).
+def given_stimulus(currents: Any, inputs: Sequence[str] = ("I",)) -> Stimulus:
+    """Take a user's currents.
+
+    Args:
+        currents: (steps,) or (steps, channels); of a neuron with several inputs, which share
+            nothing, (steps, inputs) or (steps, channels, inputs).
+        inputs: The names of the neuron's inputs.
 
     Raises:
         DataError: If they are not finite numbers of such a shape.
     """
     numbers = np.asarray(currents)
-    if numbers.dtype.kind not in "fiub" or numbers.ndim not in (1, 2) or not numbers.size:
+    several = len(inputs) > 1
+    fits = numbers.shape[-1:] == (len(inputs),) if several else True
+    dimensions = (2, 3) if several else (1, 2)
+    if (
+        numbers.dtype.kind not in "fiub"
+        or numbers.ndim not in dimensions
+        or not (numbers.size and fits)
+    ):
+        expected = "(steps,) or (steps, channels)"
+        if several:
+            expected = (
+                f"(steps, {len(inputs)}) or (steps, channels, {len(inputs)}), the last axis for "
+                f"{', '.join(inputs)}"
+            )
         raise DataError(
             f"currents of type {numbers.dtype} and shape {numbers.shape}: expected numbers, "
-            f"(steps,) or (steps, channels)"
+            f"{expected}"
         )
-    numbers = numbers.astype(np.float64).reshape(len(numbers), -1)
+    each = (len(inputs),) if several else ()
+    numbers = numbers.astype(np.float64).reshape(len(numbers), -1, *each)
     if not np.isfinite(numbers).all():
         raise DataError("the currents have values that are not finite: clean them first")
     names = tuple(f"channel {index}" for index in range(numbers.shape[1]))

@@ -210,8 +210,9 @@ def _hand_over(job: Job) -> Product:
 def _explain_misfit(job: Job, demand: Counts) -> str:
     return (
         f"{job.sources.top} in {job.sources.origin} does not fit {job.device.title}: it takes "
-        f"{job.device.sums(demand)}. Compile with fewer lanes or smaller weights, or build for a "
-        f"larger device"
+        f"{job.device.sums(demand)}. Compile a network with fewer lanes or smaller weights, a "
+        f"neuron in a narrower format or with :multipliers=adders behind it, or build for a larger "
+        f"device"
     )
 
 

@@ -142,9 +142,12 @@ def verify_neuron(
     with sole_writer(directory, "verify"):
         try:
             certificate = _verify_neuron(work)
-        except (KeyboardInterrupt, SystemExit):
+        except (KeyboardInterrupt, SystemExit) as error:
             # What is known by now is worth keeping; that it is not all, it says itself.
             _keep(compiled, work.certificate(is_interrupted=True))
+            if isinstance(error, KeyboardInterrupt):
+                where = (directory / CERTIFICATE).as_posix()
+                raise KeyboardInterrupt(f"interrupted: what was done is in {where}") from None
             raise
         _keep(compiled, certificate)
     return certificate
