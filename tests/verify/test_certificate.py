@@ -67,7 +67,7 @@ def design(
 ) -> Path:
     """A compiled design; what takes longest of its proofs is tested elsewhere."""
     require_tool("verilator", "iverilog", "yosys", "sby", "z3")
-    monkeypatch.setattr(certificate_module, "prove_small", lambda accelerator: BOUNDED)
+    monkeypatch.setattr("sc_neurocore.verify.claims.prove_small", lambda accelerator: BOUNDED)
     compile_network(describe(), tmp_path, lanes=2)
     return tmp_path
 
