@@ -19,6 +19,8 @@ TOOLS = {
 }
 
 
+# What snnTorch's export calls: its own affair.
+@pytest.mark.filterwarnings("ignore:nirtorch.extract_nir_graph:DeprecationWarning")
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_runs_and_makes_its_pictures(
     path: Path,

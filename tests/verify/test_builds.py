@@ -210,7 +210,7 @@ def test_a_missing_memory_is_an_error(
     network = make_network([2, 2], steps=1)
     rendered = render_accelerator(network, 1)
     contents = {
-        name: content.replace(f'"/{memory}.hex"'.encode(), b'"/nowhere.hex"')
+        name: content.replace(f"_{memory}.hex".encode(), b"_nowhere.hex")
         for name, content in rendered.contents.items()
     }
     assert contents != rendered.contents

@@ -259,7 +259,7 @@ def test_claims_about_windows_are_proved(
     require_tool("yosys")
     accelerator = render_accelerator(small, 4, schedule, units=2).write(tmp_path)
     result = PROOFS[claim](accelerator)
-    assert result.status == "proved" and result.engine.startswith("k-induction")
+    assert result.status == "proved" and result.engine.startswith("k-induction"), result
     if claim == "control":  # what is not shown of such a network is said
         assert "is not shown of a network with windows" in result.detail
 

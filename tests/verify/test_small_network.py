@@ -70,7 +70,7 @@ BROKEN = [
     (
         "recurrent",
         "neurons",
-        "{{(SUM_BITS-BIAS_BITS){entry[BIAS_BITS-1]}}, entry[BIAS_BITS-1:0]}",
+        "{{(SUM_BITS-BIAS_BITS){bias[BIAS_BITS-1]}}, bias}",
         "0",
     ),
     # A state is written where another one belongs.

@@ -7,6 +7,7 @@ samples that they were trained on; drawn here, since scikit-learn takes a second
 from __future__ import annotations
 
 import math
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,11 @@ def draw_stratified(
         ValueError: If the seed or the fraction is out of its range, or a part could not hold every
             class.
     """
-    if not 0 < test_fraction < 1:
-        raise ValueError(f"expected a test_fraction between 0 and 1, not {test_fraction}")
+    given: tuple[Any, Any] = (seed, test_fraction)
+    if not isinstance(given[0], Integral):
+        raise ValueError(f"expected a whole number as seed, not {seed!r}")
+    if not isinstance(given[1], Real) or not 0 < test_fraction < 1:
+        raise ValueError(f"expected a test_fraction between 0 and 1, not {test_fraction!r}")
     _, class_of, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     tested = math.ceil(test_fraction * len(labels))
     trained = len(labels) - tested

@@ -46,7 +46,8 @@ class ModuleReader(InstanceReader):
         self.allowed_properties = properties or {}
         self.allowed_attributes = attributes or {}
         self._initialised: set[str] = set()
-        self._property_names: set[str] = set()
+        # Of all blocks of a module, so that a later one may use what an earlier one declares.
+        self._property_names: dict[str, str] = {}
         self._owners: dict[str, int] = {}
         self._always = 0
         self._block_scope = 0
@@ -73,7 +74,7 @@ class ModuleReader(InstanceReader):
         text = self._text_of_module(start)
         self.is_trusted = text in self.ours
         self.module = Module(self.name, name, text, self.is_trusted)
-        self._initialised, self._property_names, self._owners = set(), set(), {}
+        self._initialised, self._property_names, self._owners = set(), {}, {}
         self.scopes = [{}]
         if self.accept("#"):
             self.expect("(")
@@ -318,10 +319,10 @@ class ModuleReader(InstanceReader):
     def _properties(self) -> None:
         start = self.position
         self.property_scope = len(self.scopes)
-        self.scopes.append({})
+        self.scopes.append(self._property_names)
         while not self.accept("`endif"):
             self._item()
-        self._property_names |= self.scopes.pop().keys()
+        self.scopes.pop()
         self.property_scope = None
         text = tuple(token.text for token in self.tokens[start : self.position])
         self.module.properties.append(text)

@@ -238,7 +238,9 @@ module snn_scanner #(
                 assert ((behind & (lowest | (lowest - 1'b1))) == 0);
             end
         end
+`endif
 
+`ifdef FORMAL
     // The contract: of each word, and of words that are joined, every input that is active leaves once, the
     // lowest first, with the row of its weights and its value; with the last one of a sum a handover. What
     // must leave stands here stage by stage; `left` are the inputs of the word that have not left yet.
