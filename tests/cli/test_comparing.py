@@ -48,6 +48,10 @@ def test_compare_a_neuron_on_currents_of_its_own(tmp_path: Path) -> None:
     _, two = run("compare", neuron, "--data", tmp_path / "currents.csv")
     assert one["steps"] == two["steps"] == 100
     assert two["spikes_float"] == 2 * one["spikes_float"] > 0
+    given = ("--data", tmp_path / "currents.npy", "--format", "auto")
+    _, compiled = run("compile", neuron, "--out", tmp_path / "out", *given)
+    assert compiled["comparison"]["steps"] == 100
+    assert compiled["format"] == run("compare", neuron, *given)[1]["format"]
     (tmp_path / "words.txt").write_text("1 two 3\n")
     for name, message in (("words.txt", "as many numbers in each line"), ("no.npy", "not there")):
         code, result = run("compare", neuron, "--data", tmp_path / name)

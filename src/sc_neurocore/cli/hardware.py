@@ -82,7 +82,6 @@ def compile_(
                     "--board": board is not None,
                     "--clock": clock is not None,
                     "--baud": baud != DEFAULT_BAUD,
-                    "--data": data is not None,
                     "--scale": scale is not None,
                 }
             )
@@ -94,6 +93,7 @@ def compile_(
                 constant_bits,
                 allow or (),
                 device,
+                data,
                 report,
             )
             return

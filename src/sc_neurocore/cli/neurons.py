@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sc_neurocore.cli.comparing import chosen_for_neuron, describe, tried_rows
+from sc_neurocore.cli.comparing import chosen_for_neuron, currents, describe, tried_rows
 from sc_neurocore.cli.console import Report
 from sc_neurocore.cli.stages import read_equations
 from sc_neurocore.equation.parser import parse_neuron
@@ -17,7 +17,6 @@ from sc_neurocore.fixed.judgement import judge_program
 from sc_neurocore.fixed.lowering import lower
 from sc_neurocore.fixed.numerics import check_kinds, refuse
 from sc_neurocore.fixed.qformat import FixedPoint
-from sc_neurocore.fixed.stimulus import standard_stimulus
 from sc_neurocore.fpga.build import BuildReport
 from sc_neurocore.fpga.neurons import measure_neuron
 from sc_neurocore.hdl.design import CERTIFICATE
@@ -37,16 +36,20 @@ def compile_neuron_of(
     constant_bits: int | None,
     allow: Sequence[str],
     device: str | None,
+    data: Path | None,
     report: Report,
 ) -> None:
-    """Compile a neuron, once its integers are known to do about what floats do."""
+    """Compile a neuron, once its integers are known to do about what floats do.
+
+    They are compared on the user's currents, as `compare` reads them, or on the standard ones.
+    """
     check_kinds(allow)
     target = None if device is None else find_device(device)
     model = parse_neuron(read_equations(source))
     if not is_auto(format):  # what is refused in any case is refused at once
         named = lower(model, FixedPoint.parse(format, constant_bits))
         refuse(judge_program(named).findings, allow)
-    stimulus = standard_stimulus(model)
+    stimulus = currents(model, data)
     chosen = chosen_for_neuron(model, stimulus, format, constant_bits)
     formats = chosen.formats
     if target is not None and not target.family.has_multipliers:
