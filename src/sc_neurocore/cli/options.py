@@ -110,8 +110,8 @@ Data = Annotated[
     typer.Option(
         metavar="FILE",
         help="Your own samples: .npy with inputs, or .npz with inputs and perhaps labels; "
-        "(samples, ...), or (samples, T, ...) for a network that takes a frame per step. Of a neuron, "
-        "its currents, as compare reads them.",
+        "(samples, ...), or (samples, T, ...) for a network that takes a frame per step. Of a "
+        "neuron, its currents, as compare reads them.",
     ),
 ]
 Scale = Annotated[
