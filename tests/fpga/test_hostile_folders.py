@@ -75,6 +75,10 @@ def test_hostile_folders() -> None:
     assert ends["verify: worked"] + ends["build: worked"] > 0
 
 
+def test_a_name_that_is_no_text_is_reported() -> None:
+    attack(1_001_706, 1)
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("number", range(1, 21))
 def test_a_hundred_thousand_hostile_folders(number: int) -> None:

@@ -53,7 +53,9 @@ def write_report(folder: Path) -> Path:
                 f"{folder}: {reason}; expected a folder that 'sc-neurocore demo', 'train', "
                 f"'sweep' or 'compile' has written with --out"
             )
-        replace_files(folder, {REPORT_NAME: render(accounts).encode()})
+        # A name out of JSON may hold half of a surrogate pair, which is no UTF-8.
+        page = render(accounts).encode(errors="backslashreplace")
+        replace_files(folder, {REPORT_NAME: page})
     return folder / REPORT_NAME
 
 
