@@ -2,7 +2,7 @@
 
 Each busy process is a session of its own (setsid), as another terminal's would be: Linux shares the
 cores between sessions. Each measurement is a process of its own too, and the ways take turns. The
-machine should be idle otherwise; with the usual rounds it takes about ten minutes on two cores.
+machine should be idle otherwise.
 
     python benchmarks/busy_machine.py [--rounds 3] [--nets ff conv]
 """

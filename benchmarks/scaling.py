@@ -6,8 +6,7 @@ processor seconds, which other work on the machine disturbs least. The exponent 
 cost over the upper half of an axis, in logarithms: 1 is a cost that doubles with the size.
 
 A run that was stopped goes on where it was (runs/scaling/parts.json; remove it to measure anew).
-On two idle cores it takes about an hour, most of it in `verify`. --small is a trial of a minute or
-two, which writes nothing into the results.
+Most of the time goes into `verify`. --small is a trial, which writes nothing into the results.
 
     python benchmarks/scaling.py [--small] [--costs compile simulate]
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from importlib import import_module
@@ -69,6 +70,17 @@ def require_tool() -> Callable[..., None]:
         for name in names:
             if not is_available(name):
                 _leave_out(f"needs {name}, which is not installed (sc-neurocore doctor says how)")
+
+    return require
+
+
+@pytest.fixture
+def require_command() -> Callable[[str], None]:
+    """Skip the test when a command, none of our tools, is missing; in CI that is a failure."""
+
+    def require(name: str) -> None:
+        if shutil.which(name) is None:
+            _leave_out(f"needs {name}, which is not installed")
 
     return require
 

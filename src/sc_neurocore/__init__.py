@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 SPINS = "2000"
-"""How often a waiting thread looks before it sleeps: about 0.1 ms, where OpenMP's own is 10 ms."""
+"""How often a waiting thread looks before it sleeps; GNU's OpenMP looks far more often."""
 
 if "torch" not in sys.modules and not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
     os.environ["GOMP_SPINCOUNT"] = SPINS

@@ -2,10 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 from sklearn.datasets import load_digits as load_digits_of_sklearn
-from sklearn.model_selection import train_test_split
 
 from sc_neurocore.data import (
     Dataset,
@@ -17,7 +14,6 @@ from sc_neurocore.data import (
     split,
     split_from_metadata,
 )
-from sc_neurocore.data.stratified import draw_stratified
 from sc_neurocore.errors import DataError
 
 
@@ -57,33 +53,6 @@ def test_a_split_is_seeded_stratified_and_without_overlap(seed: int) -> None:
         np.testing.assert_array_equal(part.labels, digits.labels[part.inputs[:, 0]])
     other = split(marked, seed + 1).test.inputs
     assert not np.array_equal(parts.test.inputs, other)
-
-
-@settings(deadline=None)
-@given(
-    st.lists(st.integers(-2, 3), min_size=2, max_size=80),
-    st.integers(0, 2**32 - 1),
-    st.floats(0.01, 0.99),
-)
-@example([0, 0, 1, 1, 2, 2, 2, 2], 5, 0.5)
-def test_splits_are_those_of_scikit_learn(labels: list[int], seed: int, fraction: float) -> None:
-    classes = np.array(labels)
-    numbers = np.arange(len(labels))
-    drawn: dict[str, list[list[int]] | None] = {}
-    for name, draw in (
-        ("ours", lambda: draw_stratified(classes, seed, fraction)),
-        (
-            "theirs",
-            lambda: train_test_split(
-                numbers, test_size=fraction, random_state=seed, stratify=classes
-            ),
-        ),
-    ):
-        try:
-            drawn[name] = [part.tolist() for part in draw()]
-        except ValueError:
-            drawn[name] = None
-    assert drawn["ours"] == drawn["theirs"]
 
 
 def test_metadata_draw_the_same_split_again() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,11 +12,15 @@ import pytest
 from sc_neurocore.verify import provenance
 
 
-@pytest.mark.skipif(os.name != "posix" or shutil.which("git") is None, reason="needs git")
+@pytest.mark.skipif(os.name != "posix", reason="the hook is a shell's script")
 @pytest.mark.parametrize("is_tracked", [True, False])
 def test_a_repository_around_the_package_runs_nothing(
-    is_tracked: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    is_tracked: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    require_command: Callable[[str], None],
 ) -> None:
+    require_command("git")
     package = tmp_path / "package"
     package.mkdir()
     (package / "__init__.py").write_text("")

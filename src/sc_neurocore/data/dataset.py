@@ -11,7 +11,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sc_neurocore.data.stratified import draw_stratified
 from sc_neurocore.errors import DataError
 from sc_neurocore.network.description import InputEncoding
 
@@ -275,8 +274,15 @@ def split(dataset: Dataset, seed: int, test_fraction: float = 0.2) -> Split:
     Raises:
         DataError: If a part could not hold every class.
     """
+    from sklearn.model_selection import train_test_split
+
     try:
-        train, test = draw_stratified(dataset.labels, seed, test_fraction)
+        train, test = train_test_split(
+            np.arange(len(dataset)),
+            test_size=test_fraction,
+            random_state=seed,
+            stratify=dataset.labels,
+        )
     except ValueError as error:
         raise DataError(
             f"{dataset.name}: no stratified split of {len(dataset)} samples with seed={seed} and "

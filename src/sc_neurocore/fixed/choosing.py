@@ -94,7 +94,7 @@ def choose_for_network(
     """
     with np.errstate(all="ignore"):  # what runs away is said below
         floats = run_float(description, inputs, record=True)
-    largest = float(np.max(list(_largest(description, floats).values())))
+    largest = float(np.max([0.0, *_largest(description, floats).values()]))
     if not math.isfinite(largest):
         raise UserError(
             f"{description.name}: floats run away on {origin}, so that no format can be chosen: "
