@@ -21,7 +21,11 @@ FOLDERS = (
     ("module", "parameters", "said"),
     [
         ("snn_engine", {"LANES": 6}, "lanes_units_and_beat_must_be_powers_of_two"),
-        ("snn_engine", {"SOFT_LANES": 9}, "there_must_not_be_more_units_or_soft_lanes_than_lanes"),
+        (
+            "snn_engine",
+            {"SOFT_LANES": 9},
+            "there_must_not_be_more_units_than_lanes_or_soft_lanes_than_sums",
+        ),
         (
             "snn_engine",
             {"DELAY_BITS": 2},

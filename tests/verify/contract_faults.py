@@ -162,6 +162,8 @@ FAULTS = (
     Fault(_C, "groups", ": fetch_word == last_word;", ": fetch_word + 1'b1 == last_word;"),
     Fault(_C, "groups", "|| layer_takes_frame || step == last_step;", "|| step == last_step;"),
     Fault(_C, "groups", "if (layer_done) layer <= layer + 1'b1;", "if (fetch && at_last_group) layer <= layer + 1'b1;"),
+    Fault(_C, "groups", "if (layer_done) layer <= layer + 1'b1;", "if (layer_done) layer <= layer + 2'd2;"),
+    Fault(_C, "groups", "if (layer_done) layer <=", "if (state == DRAIN) fetch_row <= fetch_row + 1'b1; if (layer_done) layer <="),
     Fault(_C, "groups", "state == DRAIN && pipeline_idle;", "state == DRAIN;"),
     Fault(_C, "groups", "if (out_ready) state <= BEGIN;", "state <= BEGIN;"),
     Fault(_C, "groups", "blank      <= frame_is_blank;", "blank      <= 1'b0;"),

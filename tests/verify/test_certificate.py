@@ -122,7 +122,7 @@ def test_icarus_runs_what_fits_its_budget(
         {"samples": 12, "available": 12, "origin": ""},
         {},
     )
-    is_left_out = f"none in icarus (an input takes {clocks:.0f} clocks of 2 lanes)"
+    is_left_out = f"none in icarus (an input takes {clocks:.0f} clocks of 2 sums)"
     assert (is_left_out in certificate.verdict) == (len(expected) == 2)
     assert ("in icarus, every spike" in certificate.verdict) == (len(expected) == 3)
 

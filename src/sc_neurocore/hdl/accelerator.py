@@ -35,7 +35,6 @@ BENCH_MODULES = (
     "small",
     "small_reference",
     "windows",
-    "tokens",
 )
 """Modules that are put around the top to simulate it and to prove its claims."""
 

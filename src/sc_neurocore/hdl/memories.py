@@ -28,7 +28,7 @@ def memory_files(
 ) -> dict[str, bytes]:
     """Return the files of a design's memories: name and content.
 
-    What Verilog reads carries the name of the top, so that several designs share a folder.
+    What Verilog reads carries the name of the top, so that designs of other names share a folder.
 
     Args:
         network: The network.

@@ -28,7 +28,7 @@ MEMORIES = ("snn_rom.v", "snn_ram.v", "snn_column.v")
 _CURRENTS = "snn_requantize"
 _BLOCK = re.compile(r"^`ifdef FORMAL$.*?^`endif$", re.DOTALL | re.MULTILINE)
 _OF_CONTROL = ("snn_loader", "snn_scanner")
-"""Modules of which the first block speaks of registers alone: the benches build on it."""
+"""Modules of which the benches need the first block: what it says of registers holds in them."""
 _FAILURE = re.compile(r"Assert failed in .*")
 
 _SCRIPT = """\

@@ -85,6 +85,11 @@ class Comparison:
         self._state_counts = np.repeat([len(names) for names in self.fields], sizes)
 
     @property
+    def mean_interval(self) -> float:
+        """Mean clocks between results; of one sample alone, those since its first input."""
+        return self.interval / self.intervals if self.intervals else self.since / self.samples
+
+    @property
     def mismatches(self) -> int:
         """Everything that differed."""
         return (
@@ -127,10 +132,9 @@ class Comparison:
         least, most = self.latencies
         self.latencies = (min(least, int(seen.latency.min())), max(most, int(seen.latency.max())))
         self.since += int(seen.interval.sum())
-        # Of one input alone, and of the first of a batch, the interval begins with its first input.
-        intervals = seen.interval[1:] if len(seen.interval) > 1 else seen.interval
-        self.interval += int(intervals.sum())
-        self.intervals += len(intervals)
+        # That of the first of a batch begins with its first input: no other came before.
+        self.interval += int(seen.interval[1:].sum())
+        self.intervals += len(seen.interval) - 1
         self.withheld += seen.withheld
         self.waited += seen.waited
         self.resets += seen.resets

@@ -155,7 +155,7 @@ def _log(number: int) -> int:
     return number.bit_length() - 1
 
 
-_HELD = "memories are as their own contract says"
+_HELD = "memories are as their own contract says, and no word is written that there is not"
 CONTRACTS = {
     each.module: each
     for each in (
@@ -171,9 +171,10 @@ CONTRACTS = {
             "snn_controller",
             "controller: each word once, and a result behind all steps of a sample",
             "every word of a layer is asked for once in each of its groups and scans, and no "
-            "other, and stands until it is taken; rows of weights follow each other; layer and "
-            "step change when nothing is on its way; a result comes after the choice, behind all "
-            "frames and steps of its sample, and stays until it is taken; rings are cleared",
+            "other, and stands until it is taken (a walk of windows counts as one word); rows of "
+            "weights follow each other, and layers; layer and step change when nothing is on its "
+            "way; a result comes after the choice, behind all frames and steps of its sample, and "
+            "stays until it is taken; rings, where there are some, are cleared",
             _controller,
             shown=("STEP_OUTER", "IS_STATIC", "HAS_RINGS", "WINDOWS", "GROUP_BITS", "STEP_BITS"),
         ),
@@ -193,13 +194,19 @@ CONTRACTS = {
             "a sum ends with the last input of its last word",
             _scanner,
             shown=("LANES", "BEAT", "INPUT_BITS", "JOINS", "ROW_BITS"),
+            rests_on=(
+                "“keeps_now” in snn_scanner.v: memories hold what they answered, and of words that "
+                "are joined none is of numbers (the table of windows, which “files” compares)",
+                "frames and spikes lie where they are looked for",
+            ),
         ),
         Contract(
             "snn_accumulator",
             "accumulator: each lane hands over the sum of weight times value",
-            "in every lane a handover hands over the sum, over the tokens since the last one, of "
-            "the weight in the token's row times its value; with delays, over the tokens whose "
-            "delay leads to this step, and nothing that stood there before the sample",
+            "in every lane, one for each current of a neuron, a handover hands over the sum, over "
+            "the tokens since the last one, of the weight in the token's row times its value; with "
+            "delays, over the tokens whose delay leads to this step, and nothing that stood there "
+            "before the sample",
             _accumulator,
             shown=("LANES", "WEIGHT_BITS", "VALUE_BITS", "SUM_BITS", "DELAY_BITS"),
             rests_on=("multipliers and rings are as their own contracts say",),

@@ -64,7 +64,8 @@ class CosimulationResult:
             steps) that differed.
         cycles_per_sample: Mean clocks from the first input to the result, of an input alone.
         latency_cycles: Mean clocks from the last input to the result, of an input alone.
-        interval_cycles: Mean clocks between results while inputs stream in.
+        interval_cycles: Mean clocks between results while inputs stream in; of one input alone,
+            those since it began.
         seconds: Wall time, the build included.
         first_mismatch: The first difference in words, or None.
         inputs: What went through, where it was not the samples that were given.
@@ -198,7 +199,8 @@ def cosimulate_core(
         for _ in range(2)
     )
     updates = network.steps * sum(sizes)
-    batch = max(1, min(simulation.simulator.batch, UPDATES_AT_ONCE // updates))
+    # Two at least: the clocks between results are those between samples that follow each other.
+    batch = max(2, min(simulation.simulator.batch, UPDATES_AT_ONCE // updates))
     jobs = _plan(len(frames), batch, disturbed, seed)
     total = sum(len(job.numbers) for job in jobs)
     with closing(_run_ahead(simulation, frames, jobs)) as batches:
@@ -229,7 +231,7 @@ def cosimulate_core(
         # A core that takes the next sample only after a result shows the clocks of one alone.
         cycles_per_sample=core.beats + latency if core.streams_in else calm.since / calm.samples,
         latency_cycles=latency,
-        interval_cycles=calm.interval / calm.intervals,
+        interval_cycles=calm.mean_interval,
         seconds=time.perf_counter() - began,
         first_mismatch=first,
         disturbed=rough.samples,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 
-from sc_neurocore.errors import CheckFailedError
 from sc_neurocore.fixed.lowering import CURRENT
 from sc_neurocore.fixed.network import IntegerNetwork, requantize
 from sc_neurocore.fixed.program import Port, Program, ProgramBuilder
@@ -17,7 +16,7 @@ from sc_neurocore.hdl.pipeline import Stages
 from sc_neurocore.hdl.step_module import StepModule
 from sc_neurocore.verify.bench import prove
 from sc_neurocore.verify.contracts import check_block, sources_of
-from sc_neurocore.verify.emitted import parameters_of
+from sc_neurocore.verify.emitted import only_parameters_of
 from sc_neurocore.verify.result import ProofResult
 
 NAME = "currents: a sum becomes the current that the integer model makes of it"
@@ -40,12 +39,7 @@ def prove_currents(
         ToolMissingError: If Yosys, python-sat, SymbiYosys or z3 is not installed.
         ToolFailedError: If one of them cannot read the design.
     """
-    sizes, *others = parameters_of(accelerator, _MODULE)
-    if others:
-        raise CheckFailedError(
-            f"{_MODULE} is in {accelerator.top} with {1 + len(others)} sets of parameters, where "
-            f"all neuron units have the same: take back what was edited, or compile again"
-        )
+    sizes = only_parameters_of(accelerator, _MODULE)
     text = sources_of(accelerator)[_MODULE]
     check_block(_MODULE, text)
     reference = _currents(network, sizes["TOTAL_BITS"])

@@ -40,10 +40,10 @@ from sc_neurocore.verify.windows import (
 NAME = "files: sizes, tables and numbers are those of the network"
 ENGINE, LAYERS, WINDOWS = "engine", "layers", "windows"
 WALKERS = ("snn_controller.v", "snn_loader.v", "snn_scanner.v", "snn_window.v")
-"""The proofs of these say that nothing comes twice or from elsewhere. Of spikes they do not say in
-every design that each comes: one that is lost for a single word in billions is in no sample."""
+"""Their contracts count on what the modules around them do, which is argued and not proved: only
+the circuits that would be written are vouched for."""
 READOUT = "snn_readout.v"
-"""Who edits it can edit its contract, too."""
+"""The same is so of this one."""
 _MOST_NAMED = 4
 _ONE_AT_A_TIME = Lock()
 
@@ -57,11 +57,10 @@ def check_emitted(design: Design) -> ProofResult:
     somebody edited the files, the circuits of the top module, of the engine that connects its
     parts, of the modules that walk words and inputs, of the memories and of the readout must also
     be the ones that would be written: they connect what the other proofs speak of, these put
-    memories of their own in place of the design's, and a contract beside an edited circuit may be
-    edited with it. Nor may the files
-    remember more than would be written: no proof within a bound and no sample waits as long as a
-    counter can. No proof and no simulation looks at a board's Verilog and pins, so none of that
-    may be edited.
+    memories of their own in place of the design's, and that contracts fit what is around them is
+    argued and not proved. Nor may the files remember more than would be written: no proof within a
+    bound and no sample waits as long as a counter can. No proof and no simulation looks at a
+    board's Verilog and pins, so none of that may be edited.
 
     Raises:
         ToolMissingError: If Yosys is not installed.
@@ -146,6 +145,21 @@ def elaborated(accelerator: Accelerator) -> Elaboration:
 @lru_cache(maxsize=2)
 def _elaborated(files: tuple[tuple[str, bytes], ...], top: str) -> Elaboration:
     return elaborate(dict(files), top)
+
+
+def only_parameters_of(accelerator: Accelerator, module: str) -> dict[str, int]:
+    """Return the numbers that a module has wherever it is in the emitted core.
+
+    Raises:
+        CheckFailedError: If it has several sets of them, or as `parameters_of`.
+    """
+    sizes, *others = parameters_of(accelerator, module)
+    if others:
+        raise CheckFailedError(
+            f"{module} is in {accelerator.top} with {1 + len(others)} sets of parameters, expected "
+            f"one: take back what was edited, or compile again"
+        )
+    return sizes
 
 
 def parameters_of(accelerator: Accelerator, module: str) -> list[dict[str, int]]:
@@ -312,9 +326,7 @@ def _other_circuits(
     memories = (f"{name}_weights.v", *MEMORIES)
     reasons |= dict.fromkeys(memories, "is another memory than is generated")
     reasons["snn_engine.v"] = "connects the engine's modules in another way than is generated"
-    reasons |= dict.fromkeys(
-        WALKERS, "walks words and inputs in another way than is generated, and may leave some out"
-    )
+    reasons |= dict.fromkeys(WALKERS, "walks words and inputs in another way than is generated")
     reasons[READOUT] = "is another readout than is generated, of classes and counts,"
     for file, reason in reasons.items():
         is_edited = file in ours and ours[file] != files[file]

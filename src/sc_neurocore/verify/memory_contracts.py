@@ -22,6 +22,7 @@ from sc_neurocore.verify.contract_table import Numbers
 from sc_neurocore.verify.contracts import check_block, sources_of
 from sc_neurocore.verify.emitted import parameters_of
 from sc_neurocore.verify.result import ProofResult
+from sc_neurocore.verify.sums import ADDITIONS
 
 MEMORY_MODULES = ("snn_rom", "snn_ram", "snn_column")
 NAME = "memories: what is read is what was written"
@@ -61,9 +62,9 @@ def prove_memories(accelerator: Accelerator) -> ProofResult:
     answers = answers_of(found, sources)
     bad = [(at, answer) for at, answer in zip(found, answers, strict=True) if answer.reason]
     detail = (
-        f"for every sequence of writes and reads, without bound: what is read is the word that was "
-        f"written there last, or stood there, and the output stays until the next reading; of "
-        f"{len(found)} kinds, with up to {max(map(_depth, found))} words"
+        f"for every sequence of writes and reads of words that there are, without bound: what is "
+        f"read is the word that was written there last, or stood there, and the output stays until "
+        f"the next reading; of {len(found)} kinds, with up to {max(map(_depth, found))} words"
     )
     if bad:
         (module, parameters), answer = bad[0]
@@ -80,12 +81,12 @@ def prove_memories(accelerator: Accelerator) -> ProofResult:
 
 
 def _there_are_words(accelerator: Accelerator) -> str:
-    assumed = "no word is asked for that there is not: see “control” and “sums”"
+    assumed = "no word is asked for or written that there is not: "
     if not accelerator.geometry.windows:
-        return assumed
+        return f"{assumed}see “control” and “{ADDITIONS}”"
     return (
-        f"{assumed}; of weights, spikes and states only the tables of windows say so, which "
-        f"“files” compares"
+        f"{assumed}see “control” for the neurons; of weights, spikes and states only the tables of "
+        f"windows say so, which “files” compares"
     )
 
 

@@ -171,8 +171,8 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
 
     The small engine has 2 lanes, or 1, and of neuron units, inputs per beat, pipeline registers and
     soft lanes none, or as many as make the engine's Verilog take the same branches as the design's.
-    Scores are counts of spikes, and every sample takes all its steps. It has no windows, whatever
-    the design has: then the result says so.
+    Scores are counts of spikes, every sample takes all its steps, weights are in a ROM and there
+    are no windows, whatever the design has: then the result says so.
 
     Args:
         accelerator: The design; the bench goes to its folder proof/small.
@@ -200,9 +200,14 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
         inputs_per_beat=min(g.beat, 2),
         soft_lanes=min(g.soft_lanes, 1),
     )
-    if not g.windows:
-        return result
-    return replace(result, bound=f"{result.bound}; a network of dense layers, without windows")
+    others = {
+        "a network of dense layers, without windows": g.windows,
+        "classes by counts of spikes, not by membranes": g.membrane_bits,
+        "every sample takes all its steps": g.count_threshold,
+        "weights in a ROM, not loaded": accelerator.weights == "loaded",
+    }
+    left_out = [text for text, has in others.items() if has]
+    return replace(result, bound="; ".join([result.bound, *left_out]))
 
 
 def _take_engine(accelerator: Accelerator, directory: Path) -> None:

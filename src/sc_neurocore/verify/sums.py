@@ -20,7 +20,7 @@ from sc_neurocore.hdl.geometry import Geometry
 from sc_neurocore.hdl.layers import EngineLayer, engine_layers
 from sc_neurocore.verify.bench import RESET, prepare, prove
 from sc_neurocore.verify.control import bench_values
-from sc_neurocore.verify.emitted import parameters_of
+from sc_neurocore.verify.emitted import only_parameters_of
 from sc_neurocore.verify.result import ProofResult, ProofStatus
 
 ADDITIONS = "sums: no input is added twice"
@@ -101,7 +101,7 @@ def prove_sums(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult
         ToolMissingError, ToolFailedError: As `elaborate`.
     """
     began = time.perf_counter()
-    width = parameters_of(accelerator, "snn_accumulator")[0]["SUM_BITS"]
+    width = only_parameters_of(accelerator, "snn_accumulator")["SUM_BITS"]
     assumed = [
         "the numbers of the network are exact in 64 bits",
         "“windows” and “scanner”, which are proved apart"

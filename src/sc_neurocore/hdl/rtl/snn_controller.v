@@ -289,7 +289,7 @@ module snn_controller #(
     // The clock before, and what the outputs were in it.
     localparam ASKED_BITS = INDEX_BITS + ROW_BITS + 3;
     reg                   was_reset, was_waiting, was_choose, was_chosen, was_out, was_taken, was_part_end, was_again;
-    reg                   was_recurrent, was_idle;
+    reg                   was_recurrent, was_idle, was_begins;
     reg  [LAYER_BITS-1:0] was_layer;
     reg  [STEP_BITS-1:0]  was_step, was_last_step;
     reg  [ROW_BITS-1:0]   was_row, was_inputs, was_outputs, was_first_row;
@@ -310,6 +310,7 @@ module snn_controller #(
         was_again     <= layer_shares_rows && at_last_part && is_last_block && !at_last_group;
         was_recurrent <= fetch_is_recurrent;
         was_idle      <= quiet;
+        was_begins    <= begins;
         was_layer     <= layer;
         was_step      <= step;
         was_last_step <= last_step;
@@ -351,7 +352,11 @@ module snn_controller #(
             if (!was_reset && at_work && was_part_end)
                 assert (fetch_row == (WINDOWS != 0 && was_again ? was_first_row
                                       : was_row + (was_recurrent ? was_outputs : was_inputs)));
-            if (!was_reset && state == SCAN && !was_part_end && layer != 0) assert (fetch_row == was_row);
+            if (!was_reset && at_work && !was_part_end && !(state == SCAN && layer == 0 && place_now == 0))
+                assert (fetch_row == was_row);
+            // Layers follow each other.
+            if (!was_reset && layer != was_layer)
+                assert (layer == (was_begins ? {LAYER_BITS{1'b0}} : was_layer + 1'b1));
             // Layer and step change when nothing is on its way.
             if (!was_reset && (layer != was_layer || (STEP_OUTER != 0 && step != was_step))) assert (was_idle);
             // A result follows the choice, behind all steps and frames of a sample; it stays until it is taken.

@@ -203,7 +203,7 @@ module snn_engine #(
         if ((LANES & (LANES - 1)) != 0 || (UNITS & (UNITS - 1)) != 0 || (BEAT & (BEAT - 1)) != 0)
             lanes_units_and_beat_must_be_powers_of_two stop ();
         if (UNITS > LANES || SOFT_LANES > LANES * CURRENTS || CURRENTS < 1)
-            there_must_not_be_more_units_or_soft_lanes_than_lanes stop ();
+            there_must_not_be_more_units_than_lanes_or_soft_lanes_than_sums stop ();
         if (STEP_OUTER == 0 && (IS_STATIC == 0 || DELAY_BITS != 0 || COUNT_THRESHOLD != 0))
             frames_per_step_delays_and_threshold_need_step_outer stop ();
         if (PERIOD < LANES / UNITS || PERIOD < (STEP_OUTER != 0 ? 2 : UNIT_LATENCY + 3))

@@ -71,7 +71,7 @@ module snn_ram #(
             if (known) assert (read_data == answer);
             if (stays) assert (read_data == data_before);
         end
-    wire reached_an_answer = known && answer != kept;
+    wire reached_an_answer = fair && known && answer != kept;
 `endif
 
 endmodule

@@ -286,7 +286,7 @@ module snn_window #(
     localparam [ADDRESS_BITS-1:0] HERE = 0;
 
     // The clock before.
-    reg                    was_free, was_placed, was_lookup, was_group, was_place, was_walk, was_row_ends, was_event;
+    reg                    was_free, was_lookup, was_group, was_place, was_walk, was_row_ends, was_event;
     reg [4*TAP_BITS-1:0]   was_said, was_taps;
     reg [COORDINATE_BITS-1:0] was_row, was_column;
     reg [TAP_BITS-1:0]     was_row_tap, was_column_tap;
@@ -298,7 +298,6 @@ module snn_window #(
     wire [4*TAP_BITS-1:0]  taps_now = {first_row_tap, last_row_tap, first_column_tap, last_column_tap};
     always @(posedge clk) begin
         was_free   <= reset || !ask_valid;
-        was_placed <= placed;
         was_lookup <= !placed;
         was_group  <= next_group;
         was_place  <= next_place;
