@@ -29,13 +29,13 @@ def test_compare_a_neuron(tmp_path: Path) -> None:
     assert {"spikes_float", "spikes_integer", "spike_agreement", "largest_state_error"} < {*result}
     assert (result["format"], result["constant_bits"]) == ("Q8.8", 15)
     written = {path.name for path in (tmp_path / "out").iterdir()}
-    assert {"comparison.json", "report.html", "step-x2.svg", "ramp-to-x3.svg"} < written
-    page = (tmp_path / "out" / "report.html").read_text()
+    assert {"comparison.json", "comparison.html", "step-x2.svg", "ramp-to-x3.svg"} < written
+    page = (tmp_path / "out" / "comparison.html").read_text()
     assert page.count("<svg") == len([name for name in written if name.endswith(".svg")])
     assert f"{result['spikes_float']} spikes in floats" in page
-    assert "<script" not in page
+    assert "<script" not in page and "Content-Security-Policy" in page
     code, refused = run("report", tmp_path / "out")
-    assert (code, "what compare wrote: its page is" in refused["error"]) == (2, True)
+    assert (code, "nothing to report; expected" in refused["error"]) == (2, True)
     assert json.loads((tmp_path / "out" / "comparison.json").read_text()) == result
 
 

@@ -172,6 +172,8 @@ def test_an_edited_design_is_not_what_was_verified(design: Path) -> None:
     page = page_of(design)
     assert list(kinds_of_verdicts(page)) == ["bad"]
     assert "Changed since it was verified" in page.words
+    assert "Edited by hand" in page.words
+    assert any("rtl/snn_accumulator.v" in each and "Not what" in each for each in page.words)
 
 
 def test_a_built_design_shows_utilisation_floor_plan_and_critical_path(design: Path) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from sc_neurocore.report.contents import Summary
-from sc_neurocore.report.ladder import judge, ladder, status_kind
+from sc_neurocore.report.contents import Build, Summary
+from sc_neurocore.report.ladder import built, judge, ladder, status_kind
 
 
 def _statuses(summary: dict[str, Any]) -> list[str]:
@@ -71,8 +71,8 @@ def _too_slow(summary: dict[str, Any]) -> None:
         (_nothing_simulated, "RTL equals the integer model in co-simulation"),
         (_refuted, "lif_step computes the integer evaluator's LIF"),
         (_timed_out, "done exactly once per start"),
-        (_no_bitstream, "The network fits the device"),
-        (_too_slow, "The network fits the device"),
+        (_no_bitstream, "It fits the device"),
+        (_too_slow, "It fits the device"),
     ],
 )
 def test_one_broken_rung_breaks_the_verdict_whatever_the_exit_code(
@@ -106,3 +106,20 @@ def test_a_bounded_proof_is_no_failure_but_does_not_look_like_a_proof(
     assert evidence[0].startswith("20 clocks, few inputs; ")
     assert status_kind("bounded(20)") == "neutral"
     assert status_kind("a word that nobody knows") == "bad"
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "words"),
+    [
+        ({"fmax_mhz": 30.0, "frequency_mhz": 40.0}, "failed", "40 MHz was asked for"),
+        ({"fmax_mhz": 30.0, "frequency_mhz": 40.0, "is_asked": False}, "passed", "aimed at"),
+        ({"bitstream": None}, "failed", "no bitstream"),
+        ({"bitstream": None, "project": "build/a.xpr"}, "passed", "which was not run"),
+    ],
+)
+def test_a_build_fails_by_what_was_asked_of_it(
+    changes: dict[str, Any], status: str, words: str
+) -> None:
+    plain = {"device": "up5k", "luts": 1, "brams": 2, "fmax_mhz": None, "bitstream": "a.bin"}
+    rung = built(Build.model_validate(plain | changes))
+    assert (rung.status, words in rung.evidence) == (status, True)

@@ -54,6 +54,7 @@ def build(
                 device,
                 frequency or DEFAULT_FREQUENCY,
                 report.progress,
+                is_asked=frequency is not None,
                 allow_edited=allow_edited,
                 verified=verified,
             )
@@ -83,12 +84,12 @@ def build(
                 board.device if board else device or design.manifest.device or DEFAULT_DEVICE,
                 frequency_mhz=frequency or (board.frequency_mhz if board else DEFAULT_FREQUENCY),
                 progress=report.progress,
+                is_asked=frequency is not None or board is not None,
             )
         fmax = "no clock" if built.bitstream else "known only after Vivado"
         if built.fmax_mhz is not None:
-            is_asked = frequency is not None or board is not None
             verdict = "reached" if built.meets_timing else "missed"
-            aim = f"asked: {verdict}" if is_asked else "aimed at"
+            aim = f"asked: {verdict}" if built.is_asked else "aimed at"
             fmax = f"{built.fmax_mhz:.1f} MHz; {built.frequency_mhz:g} MHz {aim}"
         content = built.as_dict()
         rows = [("device", built.device_title), ("module", built.top)]

@@ -87,7 +87,7 @@ def compare(
     ] = Target.state_error,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write report.html, comparison.json and figures there."),
+        typer.Option(metavar="DIR", help="Write comparison.html, .json and figures there."),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -269,15 +269,39 @@ def _write(
     tables: dict[str, Rows],
 ) -> list[Path]:
     from sc_neurocore.cli.drawing import drawings  # matplotlib takes half a second to begin
-    from sc_neurocore.report.html import COMPARISON_NAME, REPORT_NAME, render_comparison
+    from sc_neurocore.report.html import render
+    from sc_neurocore.report.illustrations import Illustration
+    from sc_neurocore.report.ladder import Verdict
+    from sc_neurocore.report.sections import Account, section
+    from sc_neurocore.report.tables import Table
 
     figures = drawings(found, chosen)
     if isinstance(found, NeuronComparison):
         subject = found.program.neuron.name
     else:
         subject = found.network.name
-    page = render_comparison(f"{subject}: floats and integers", tables, figures)
-    files = {COMPARISON_NAME: json.dumps(content, indent=2) + "\n", REPORT_NAME: page}
+    is_close = found.spike_agreement >= USUAL_TARGET.agreement
+    account = Account(
+        name=subject,
+        sentence="Floating point and integers side by side, on the same inputs.",
+        verdict=Verdict(
+            "good" if is_close else "bad",
+            f"Spike counts agree in {found.spike_agreement:.1%}",
+            f"In {describe(chosen)}.",
+        ),
+        sections=(
+            *(
+                section(name, name, Table(name, ("Quantity", "Value"), tuple(rows)))
+                for name, rows in tables.items()
+                if rows
+            ),
+            *(section(name, name, Illustration(svg, name)) for name, svg in figures.items()),
+        ),
+    )
+    files = {
+        "comparison.json": json.dumps(content, indent=2) + "\n",
+        "comparison.html": render([account]),
+    }
     files |= {f"{name}.svg": svg for name, svg in figures.items()}
     with sole_writer(folder, "compare"):
         for name, text in files.items():

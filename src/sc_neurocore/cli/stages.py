@@ -44,6 +44,16 @@ def find_network(run: Path) -> NetworkDescription:
     Raises:
         UserError: If there is none, or it is damaged.
     """
+    if not run.exists():
+        raise UserError(
+            f"{run}: no such file or folder; expected the folder of a run or of a saved network, "
+            f"or a file *{NIR_SUFFIX}"
+        )
+    if (run / NEURON_MANIFEST).exists():
+        raise UserError(
+            f"{run} is a compiled neuron, no network: verify proves it, build places it, report "
+            f"shows it; compile and compare take its equations"
+        )
     if is_neuron(run):
         raise UserError(
             f"{run} is no network: expected a run's folder, that of a saved network, or a file "

@@ -52,7 +52,8 @@ class BuildReport:
         cells: Every kind of cell that the design takes, by the tools' own names.
         fmax_mhz: Highest clock frequency by the placer's delay model, in MHz; None without a clock
             or without a placer.
-        frequency_mhz: The frequency that was asked for, in MHz.
+        frequency_mhz: The frequency that was aimed at, in MHz.
+        is_asked: Whether it was asked for, so that missing it is a failure.
         bitstream: The bitstream's path, relative to the design directory, with forward slashes;
             None where there is no open tool that makes one.
         bitstream_bytes: Its size.
@@ -91,6 +92,7 @@ class BuildReport:
     seed: int
     seconds: dict[str, float]
     versions: dict[str, str]
+    is_asked: bool = True
     edited: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     verification: str = ""
@@ -115,6 +117,8 @@ def build(
     seed: int = 1,
     few_pins: bool = False,
     progress: ProgressCallback = ignore_progress,
+    *,
+    is_asked: bool = True,
 ) -> BuildReport:
     """Build a bitstream of a design, or a netlist and a project for the vendor's tools.
 
@@ -130,6 +134,7 @@ def build(
         few_pins: Whether the ports that a board does not need are left open, as `fpga.pins` says.
             A core without a board is always built so where the device has too few pins for it.
         progress: Called when a step begins and when all are done.
+        is_asked: Whether missing that frequency is a failure, for the report.
 
     Returns:
         The report, which is also written to build/DEVICE/build.json in the design's folder.
@@ -159,6 +164,7 @@ def build(
         design.check_unchanged("build")
         return replace(
             report,
+            is_asked=is_asked,
             edited=design.edited or (),
             verification=standing(design).line,
             design=design.hashes,

@@ -201,6 +201,8 @@ class Build(Part):
     dsps: float | None = None
     available: dict[str, int] = Field(default_factory=dict)
     frequency_mhz: float | None = None
+    is_asked: bool = True
+    project: str | None = None
     latency_us: float | None = None
     layout: str | None = None
     energy: Energy | None = None

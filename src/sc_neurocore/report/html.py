@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sc_neurocore import __version__
@@ -24,8 +24,6 @@ from sc_neurocore.report.stepper import Stepper, script, script_source
 REPORT_NAME = "report.html"
 KINDS = (demo_account, training_account, design_account, neuron_account, sweep_account)
 """What may be in a folder; a page is the sum of what is."""
-COMPARISON_NAME = "comparison.json"
-"""What `compare` writes beside its page."""
 
 
 def write_report(folder: Path) -> Path:
@@ -42,11 +40,6 @@ def write_report(folder: Path) -> Path:
     """
     with sole_writer(folder, "report") if folder.is_dir() else nullcontext():
         accounts = [account for kind in KINDS if (account := kind(folder)) is not None]
-        if not accounts and (folder / COMPARISON_NAME).exists():
-            raise UserError(
-                f"{folder} is what compare wrote: its page is {folder / REPORT_NAME}, and compare "
-                f"with --out {folder} writes it again"
-            )
         if not accounts:
             reason = "Not a directory" if folder.is_file() else "nothing to report"
             raise UserError(
@@ -64,31 +57,6 @@ def render(accounts: Sequence[Account]) -> str:
     sections = once_each(each for account in accounts for each in account.sections)
     blocks = (block for each in sections for row in each.rows for block in row)
     steps = any(isinstance(block, Stepper) for block in blocks)
-    return _template("report.html.j2").render(
-        accounts=accounts,
-        sections=sections,
-        files=[file for account in accounts for file in account.files],
-        script=script() if steps else "",
-        policy=script_source(script()) if steps else "'none'",
-        version=__version__,
-    )
-
-
-def render_comparison(
-    title: str, tables: Mapping[str, Sequence[Sequence[str]]], figures: Mapping[str, str]
-) -> str:
-    """Return the page of a comparison of floats and integers.
-
-    Args:
-        title: What was compared.
-        tables: Rows, each a name and what is said of it, by what they are about.
-        figures: SVG texts of our own, by name.
-    """
-    template = _template("comparison.html.j2")
-    return template.render(title=title, tables=tables, figures=figures, version=__version__)
-
-
-def _template(name: str) -> Template:
     environment = Environment(
         loader=PackageLoader("sc_neurocore.report"),
         autoescape=True,
@@ -99,4 +67,11 @@ def _template(name: str) -> Template:
     environment.filters["kind"] = status_kind
     environment.filters["ours"] = Markup  # our own figures and script; words in them are escaped
     environment.tests["shaped"] = lambda block, name: type(block).__name__ == name
-    return environment.get_template(name)
+    return environment.get_template("report.html.j2").render(
+        accounts=accounts,
+        sections=sections,
+        files=[file for account in accounts for file in account.files],
+        script=script() if steps else "",
+        policy=script_source(script()) if steps else "'none'",
+        version=__version__,
+    )

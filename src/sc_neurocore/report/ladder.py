@@ -73,9 +73,7 @@ def ladder(summary: Summary) -> list[Rung]:
             claims(summary.proofs)
             or [_absent(summary, "prove", "RTL equals the integer model for all inputs")]
         ),
-        built(summary.fpga)
-        if summary.fpga
-        else _absent(summary, "build", "The network fits the device"),
+        built(summary.fpga) if summary.fpga else _absent(summary, "build", "It fits the device"),
     ]
 
 
@@ -193,14 +191,19 @@ def _claim(part: Proof) -> Rung:
 
 
 def built(part: Build) -> Rung:
-    """Return the rung of a bitstream."""
-    if part.bitstream is None:
-        return Rung("The network fits the device", _FAILED, f"no bitstream for {part.device}")
+    """Return the rung of a build: a bitstream, or a project for the vendor's tools."""
+    claim = "It fits the device"
+    if part.bitstream is None and part.project is None:
+        return Rung(claim, _FAILED, f"no bitstream for {part.device}")
     evidence = f"{part.device}, {count(part.luts)} LUTs, {plural(part.brams, 'block RAM')}"
+    if part.bitstream is None:
+        evidence += "; a project for the vendor's tools, which was not run"
     if part.fmax_mhz is None:
-        return Rung("The network fits the device", _PASSED, evidence)
+        return Rung(claim, _PASSED, evidence)
     evidence += f", up to {part.fmax_mhz:.1f} MHz"
     if part.frequency_mhz is None or part.fmax_mhz >= part.frequency_mhz:
-        return Rung("The network fits the device", _PASSED, evidence)
-    asked = f"{evidence}; {part.frequency_mhz:g} MHz was asked for"
-    return Rung("The network fits the device", _FAILED, asked)
+        return Rung(claim, _PASSED, evidence)
+    aim = f"{evidence}; {part.frequency_mhz:g} MHz"
+    if not part.is_asked:
+        return Rung(claim, _PASSED, f"{aim} were aimed at")
+    return Rung(claim, _FAILED, f"{aim} was asked for")

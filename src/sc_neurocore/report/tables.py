@@ -257,7 +257,8 @@ def build_table(part: Build) -> Table:
         share = f"of {count(available)}, {100 * number / available:.0f} %" if available else ""
         rows.append((RESOURCES[name], count(number), share))
     if part.fmax_mhz is not None:
-        asked = "" if part.frequency_mhz is None else f"{part.frequency_mhz:g} MHz asked for"
+        aim = "asked for" if part.is_asked else "aimed at"
+        asked = "" if part.frequency_mhz is None else f"{part.frequency_mhz:g} MHz {aim}"
         rows.append(("Highest clock", f"{part.fmax_mhz:.1f} MHz", asked))
     if part.bitstream is None:
         rows.append(("Bitstream", "missing", "no open tool made one"))

@@ -10,6 +10,7 @@ from pathlib import Path
 from sc_neurocore.files import stays_inside
 from sc_neurocore.fpga.build import BUILD_REPORT, BUILDS
 from sc_neurocore.report.contents import Build, FloorPlan
+from sc_neurocore.report.files import FileLink, link
 from sc_neurocore.report.illustrations import floor, utilisation
 from sc_neurocore.report.reading import Part, read_part
 from sc_neurocore.report.sections import Block, Note, Section, section
@@ -88,6 +89,12 @@ def read_builds(folder: Path) -> list[Placed]:
             timing = read_part(_Timing, folder, name, writer)
         found.append(Placed(build, layout, timing.slowest if timing else None))
     return found
+
+
+def bitstream_links(folder: Path, builds: Sequence[Placed]) -> list[FileLink]:
+    """Return where the bitstreams are, of builds that made one."""
+    paths = [each.build.bitstream for each in builds if each.build.bitstream is not None]
+    return [link(folder, "Bitstream", path) for path in paths]
 
 
 def build_section(builds: Sequence[Placed], problems: Sequence[str] = ()) -> Section:

@@ -11,19 +11,15 @@ from sc_neurocore.fpga.capacity import assess, plan_memories
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.hdl.design import CERTIFICATE, Design
 from sc_neurocore.hdl.manifest import MANIFEST, read_manifest
-from sc_neurocore.report.files import link, list_files
-from sc_neurocore.report.kinds.builds import build_section, read_builds
-from sc_neurocore.report.kinds.certificate import (
-    certificate_sections,
-    current,
-    read_certificate,
-    verdict_of,
-)
+from sc_neurocore.report.files import list_files
+from sc_neurocore.report.kinds.builds import bitstream_links, read_builds
+from sc_neurocore.report.kinds.certificate import current, read_certificate, verdict_of
 from sc_neurocore.report.kinds.numbers import numbers_section
 from sc_neurocore.report.kinds.training import NetworkFacts
-from sc_neurocore.report.ladder import Verdict, built
+from sc_neurocore.report.kinds.verified import verified_sections
+from sc_neurocore.report.ladder import Verdict
 from sc_neurocore.report.sections import Account, Section, section
-from sc_neurocore.report.tables import Row, Table, environment_table, ladder_table
+from sc_neurocore.report.tables import Row, Table
 from sc_neurocore.report.wording import count, plural
 from sc_neurocore.tools.devices import DEVICES
 from sc_neurocore.verify.standing import Standing, standing
@@ -74,30 +70,17 @@ def _account(folder: Path, design: Design, built_for: str | None) -> Account:
     told = {*devices, *([] if built_for is None else [built_for])}
     problems = {device: check_build(design, device) for device in sorted(told)}
     found = current(standing(design), problems.values())
-    rungs = [*(certificate.rungs if certificate else ()), *(built(each.build) for each in builds)]
-    sections = [section("ladder", "Verification ladder", ladder_table(rungs))] if rungs else []
-    if manifest.numerics is not None:
-        sections.append(numbers_section(manifest.numerics))
-    sections.append(_engine_section(design))
-    if certificate is not None:
-        sections += certificate_sections(certificate)
-    if builds:
-        sections.append(build_section(builds, [problems[device] for device in devices]))
-    if certificate is not None and certificate.environment:
-        table = environment_table(certificate.environment)
-        sections.append(section("environment", table.title, table))
-    bitstreams = [each.build.bitstream for each in builds if each.build.bitstream is not None]
+    about = [] if manifest.numerics is None else [numbers_section(manifest.numerics)]
+    about.append(_engine_section(design))
+    of_builds = [problems[device] for device in devices]
     facts = NetworkFacts.model_validate_json(design.contents["network.json"])
     return Account(
         name=network.name,
         sentence=f"{facts.sentence} In hardware its membranes are {manifest.choices.format} "
         f"integers, and {plural(manifest.choices.lanes, 'lane')} form its sums.",
         verdict=verdict_of(found, certificate),
-        sections=tuple(sections),
-        files=[
-            *(link(folder, "Bitstream", path) for path in bitstreams),
-            *list_files(folder, _FILES),
-        ],
+        sections=verified_sections(design.edited or (), certificate, builds, of_builds, about),
+        files=[*bitstream_links(folder, builds), *list_files(folder, _FILES)],
         content_hash=manifest.network.sha256,
         standing=found,
     )

@@ -9,19 +9,19 @@ from sc_neurocore.hdl.design import CERTIFICATE
 from sc_neurocore.hdl.manifest import NEURON_MANIFEST
 from sc_neurocore.hdl.neuron_folder import load_neuron
 from sc_neurocore.report.files import list_files
-from sc_neurocore.report.kinds.builds import build_section, read_builds
-from sc_neurocore.report.kinds.certificate import (
-    certificate_sections,
-    current,
-    read_certificate,
-    verdict_of,
-)
+from sc_neurocore.report.kinds.builds import bitstream_links, read_builds
+from sc_neurocore.report.kinds.certificate import current, read_certificate, verdict_of
 from sc_neurocore.report.kinds.numbers import numbers_section
-from sc_neurocore.report.ladder import built
+from sc_neurocore.report.kinds.verified import verified_sections
 from sc_neurocore.report.sections import Account, Listing, section
-from sc_neurocore.report.tables import environment_table, ladder_table
 from sc_neurocore.report.wording import plural
 from sc_neurocore.verify.standing import standing
+
+_FILES = (
+    ("Verilog", "*.v"),
+    ("Certificate", CERTIFICATE),
+    ("Neuron", NEURON_MANIFEST),
+)
 
 
 def neuron_account(folder: Path) -> Account | None:
@@ -37,17 +37,10 @@ def neuron_account(folder: Path) -> Account | None:
     certificate, builds = read_certificate(folder), read_builds(folder)
     problems = [check_build(compiled, each.build.device) for each in builds]
     found = current(standing(compiled), problems)
-    rungs = [*(certificate.rungs if certificate else ()), *(built(each.build) for each in builds)]
-    sections = [section("ladder", "Verification ladder", ladder_table(rungs))] if rungs else []
-    sections.append(section("equations", "Equations", Listing("The neuron", str(neuron))))
-    sections.append(numbers_section(compiled.numerics))
-    if certificate is not None:
-        sections += certificate_sections(certificate)
-    if builds:
-        sections.append(build_section(builds, problems))
-    if certificate is not None and certificate.environment:
-        table = environment_table(certificate.environment)
-        sections.append(section("environment", table.title, table))
+    about = (
+        section("equations", "Equations", Listing("The neuron", str(neuron))),
+        numbers_section(compiled.numerics),
+    )
     states = ", ".join(neuron.states)
     clocks = plural(verilog.latency, "clock")
     return Account(
@@ -56,8 +49,6 @@ def neuron_account(folder: Path) -> Account | None:
         f"{compiled.program.fixed_point.text} integers, and a step takes {clocks} inside.",
         verdict=verdict_of(found, certificate),
         standing=found,
-        sections=tuple(sections),
-        files=list_files(
-            folder, (("Verilog", "*.v"), ("Certificate", CERTIFICATE), ("Neuron", NEURON_MANIFEST))
-        ),
+        sections=verified_sections(compiled.edited, certificate, builds, problems, about),
+        files=[*bitstream_links(folder, builds), *list_files(folder, _FILES)],
     )
