@@ -5,7 +5,7 @@ integers are compared by what they do on the average, the rate and how irregular
 between spikes are; integers and Verilog by every spike and every state. With --proofs the design's
 certificate is made too, which takes minutes.
 
-    python benchmarks/conductance_network.py --proofs
+    python benchmarks/conductance_network.py
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def row_of(numbers: str, spikes: NDArray[np.bool_], floats: NDArray[np.bool_]) -
     }
 
 
-def hardware(inputs: NDArray[np.int64], with_proofs: bool) -> dict[str, Any]:
+def hardware(inputs: NDArray[np.int64]) -> dict[str, Any]:
     """Compile, compare every spike and state, and prove."""
     with tempfile.TemporaryDirectory() as folder:
         compiled = compile_design(
@@ -71,7 +71,7 @@ def hardware(inputs: NDArray[np.int64], with_proofs: bool) -> dict[str, Any]:
         design, assessment = compiled.design, compiled.considered[0]
         flat = inputs.reshape(*inputs.shape[:2], -1)
         run = cosimulate(design.accelerator, design.network, flat, "verilator", disturbed=0.25)
-        proofs = prove_design(design) if with_proofs else []
+        proofs = prove_design(design)
         return {
             "numbers": f"Verilog, {CHOSEN}",
             "schedule": design.accelerator.schedule,
@@ -93,9 +93,7 @@ def hardware(inputs: NDArray[np.int64], with_proofs: bool) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, and write conductance_network.json."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--proofs", action="store_true", help="make the certificate's proofs too")
-    options = parser.parse_args()
+    argparse.ArgumentParser(description=__doc__).parse_args()
     description = balanced_network(SEED)
     inputs = spikes_from_outside(SAMPLES, SEED)
     floats = run_float(description, inputs, record=True).spikes[0]
@@ -103,7 +101,7 @@ def main() -> None:
     for form in FORMATS:
         network = quantize(description, form, WEIGHT_BITS)
         rows.append(row_of(form, network.run(inputs, record=True).spikes[0], floats))
-    design = hardware(inputs[:, :COMPARED], options.proofs)
+    design = hardware(inputs[:, :COMPARED])
     rates = {row["numbers"]: row["rate_hz"] for row in rows}
     apart = abs(rates[CHOSEN] / rates["float64"] - 1)
     targets = [

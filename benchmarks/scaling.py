@@ -95,9 +95,9 @@ def measure(parts: Parts, cost: str, size: dict[str, int]) -> dict[str, float]:
     return dict(found)
 
 
-def measure_command(parts: Parts, *arguments: str) -> float:
-    """Return the processor seconds of a command, at best of three."""
-    if (known := parts.get(*arguments)) is not None:
+def measure_command(parts: Parts, *arguments: str, key: str) -> float:
+    """Return the processor seconds of a command, at best of three; kept under a key."""
+    if (known := parts.get(key)) is not None:
         return float(known)
     command = ["bash", "-c", 'TIMEFORMAT="%U %S"; time "$@" > /dev/null', "bash"]
     times = []
@@ -105,13 +105,13 @@ def measure_command(parts: Parts, *arguments: str) -> float:
         called = [*command, sys.executable, "-m", "sc_neurocore.cli", *arguments]
         done = subprocess.run(called, capture_output=True, text=True, check=True)
         times.append(sum(map(float, done.stderr.split()[-2:])))
-    return float(parts.put(round(min(times), 3), *arguments))
+    return float(parts.put(round(min(times), 3), key))
 
 
 def exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
     """Return the slope in logarithms over the upper half of the sizes."""
-    upper = len(sizes) // 2
-    slope, _ = np.polyfit(np.log(sizes[upper - 1 :]), np.log(costs[upper - 1 :]), 1)
+    upper = min(len(sizes) // 2, len(sizes) - 2)
+    slope, _ = np.polyfit(np.log(sizes[upper:]), np.log(costs[upper:]), 1)
     return round(float(slope), 2)
 
 
@@ -140,14 +140,11 @@ def targets(parts: Parts) -> Iterator[Target]:
     """Yield what was asked for of single sizes."""
     for what, (cost, size, column, asked) in NAMED.items():
         yield Target(f"{what}: {column}", "<=", asked, measure(parts, cost, USUAL | size)[column])
-    version = measure_command(parts, "--version")
+    version = measure_command(parts, "--version", key="version")
     yield Target("--version, processor seconds", "<=", 0.25, version)
     with tempfile.TemporaryDirectory() as folder:
         arguments = ("--format", "Q8.8", "--lanes", "8", "--out")
-        known = parts.get("compile of the digits")
-        if known is None:
-            known = measure_command(parts, "compile", str(MODEL), *arguments, folder)
-            parts.put(known, "compile of the digits")
+        known = measure_command(parts, "compile", str(MODEL), *arguments, folder, key="digits")
     yield Target("compile of the digits, processor seconds", "<=", 0.6, known)
 
 

@@ -32,6 +32,7 @@ import numpy as np
 from sc_neurocore import compile_equations
 from sc_neurocore.equation import ArrayAlgebra, parse_neuron, step
 
+Path("fitzhugh_nagumo.txt").write_text(EQUATIONS)  # for the command line
 neuron = parse_neuron(EQUATIONS)
 STEPS, CURRENT = 1500, 0.5
 
@@ -137,8 +138,9 @@ print(proof.detail)
 #     sc-neurocore verify build/fhn
 #
 # also proves what the registered module does over time (reset, ranges, spikes only at crossings, nothing moves
-# without `enable`), synthesises the step for iCE40 and ECP5, sends random inputs through it and its netlists, and
-# writes `certificate.json` with all of this. [What a network computes](../semantics.md) says how, and what the integers mean.
+# without `enable`), sends random inputs through it, with `--netlist ice40,ecp5` also through its netlists, and writes
+# `certificate.json` with all of this. [What a network computes](../semantics.md) says how, and
+# [the integer contract](../integers.md) what the integers mean.
 #
 # The neuron is a module like any other, which you can instantiate in a design of your own.
 #

@@ -2,7 +2,7 @@
 # # A convolutional network on an ECP5
 #
 # Convolutions are the same engine with another way of fetching: a group of neurons sees a window of the image. A small
-# network on digits shows all of it in a minute; `models/mnist-conv` is one for MNIST.
+# network on digits shows all of it; `models/mnist-conv` is one for MNIST.
 #
 # ## Train
 #

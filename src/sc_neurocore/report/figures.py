@@ -386,8 +386,8 @@ def show_accuracies(axes: Axes, accuracies: Sequence[float]) -> None:
 
 
 def draw_image(axes: Axes, image: ArrayLike, title: str) -> None:
-    """Draw numbers as grey levels; of more than two dimensions, all but the last are stacked."""
-    pixels = np.atleast_2d(np.asarray(image, dtype=float))
+    """Draw sizes of numbers as grey levels; of several dimensions, all but the last are stacked."""
+    pixels = np.abs(np.atleast_2d(np.asarray(image, dtype=float)))
     pixels = pixels.reshape(-1, pixels.shape[-1])
     axes.pcolormesh(pixels, cmap=_PIXELS, vmin=0)
     axes.set_title(title)

@@ -47,7 +47,9 @@ def demo_account(folder: Path) -> Account | None:
         return None
     summary, results = read_summary(folder), read_results(folder)
     device = summary.fpga.device if summary.fpga else None
-    trained = _inside(folder, TRAINING, training_account)
+    # A demo that went on has the answers itself, in floats, streams and integers, and a sample.
+    is_left = results.sample is None
+    trained = _inside(folder, TRAINING, partial(training_account, with_answers=is_left))
     design = _inside(folder, DESIGN, partial(design_account, built_for=device))
     parts = [part for part in (trained, design) if part is not None]
     standing = design.standing if design else None
@@ -96,7 +98,6 @@ def _accuracies(summary: Summary, results: Results) -> list[Section]:
         curve = streams("demo-streams", summary.sc, reference)
     beside = tuple(each for each in (matrix, curve) if each is not None)
     found = [section("accuracy", "Accuracy", accuracy, beside or None)]
-    # The same answers in floats stand in the folder of the training: they are told once.
     return [*found, section("answers", "Wrong answers", wrong)] if wrong else found
 
 

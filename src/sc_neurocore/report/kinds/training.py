@@ -102,8 +102,12 @@ class NetworkFacts(Part):
         )
 
 
-def training_account(folder: Path) -> Account | None:
+def training_account(folder: Path, *, with_answers: bool = True) -> Account | None:
     """Return what a training run says of itself; None where there is none.
+
+    Args:
+        folder: The run's folder.
+        with_answers: Whether to show what it gets right and wrong, and one sample.
 
     Raises:
         UserError: If a file of it is damaged.
@@ -113,7 +117,9 @@ def training_account(folder: Path) -> Account | None:
     if record is None:
         return None
     network = read_part(NetworkFacts, folder, JSON_NAME, writer)
-    results = read_part(Results, folder, RESULTS_NAME, writer) or Results()
+    results = Results()
+    if with_answers:
+        results = read_part(Results, folder, RESULTS_NAME, writer) or results
     epochs = record.history or _epochs_so_far(folder)
     name = network.name if network else record.dataset
     return Account(
