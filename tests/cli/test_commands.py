@@ -155,7 +155,7 @@ def test_a_syntax_error_shows_the_line_and_a_caret(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("evaluate", "missing"), "a saved network is a folder with network.json"),
+        (("evaluate", "missing"), "expected the folder of a run or of a saved network"),
         (("evaluate", MODEL, "--dataset", "cats"), "no data set 'cats'; known: digits, mnist"),
         (("simulate", MODEL, "--length", 0), "length"),
         (("simulate", MODEL, "--source", "dice"), "expected one of lfsr, sobol, halton"),

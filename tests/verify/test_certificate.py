@@ -107,22 +107,22 @@ def test_icarus_runs_what_fits_its_budget(
         clocks = cosimulate(
             opened_design.accelerator, opened_design.network, INPUTS, "verilator"
         ).cycles_per_sample
-        lanes = opened_design.accelerator.geometry.lanes
-        monkeypatch.setattr(certificate_module, "SECOND_WORK", inputs * clocks * lanes)
+        sums = opened_design.accelerator.geometry.group_sums
+        monkeypatch.setattr(certificate_module, "SECOND_WORK", inputs * clocks * sums)
         runs = cosimulate_design(opened_design, INPUTS)
     assert [run.samples for run in runs] == expected
     # One alone does not run again, disturbed.
     assert [run.disturbed for run in runs[2:]] == [int(each > 1) for each in expected[2:]]
     certificate = Certificate(
         {},
-        {"lanes": lanes},
+        {"group_sums": sums},
         (),
         runs,
         (PROVED,),
         {"samples": 12, "available": 12, "origin": ""},
         {},
     )
-    is_left_out = f"none in icarus (an input takes {clocks:.0f} clocks of 2 sums)"
+    is_left_out = f"none in icarus (an input takes {clocks:.0f} clocks of {sums} sums)"
     assert (is_left_out in certificate.verdict) == (len(expected) == 2)
     assert ("in icarus, every spike" in certificate.verdict) == (len(expected) == 3)
 
