@@ -42,10 +42,11 @@ def test_quiet_says_the_result_and_nothing_else(capsys: pytest.CaptureFixture[st
     assert said.err == "" and said.out.split() == ["answer", "42"]
 
 
-def test_quiet_stands_before_the_command(tmp_path: Path) -> None:
+def test_quiet_stands_before_the_command_or_after_it(tmp_path: Path) -> None:
     neuron = tmp_path / "lif.txt"
     neuron.write_text("neuron L\nstate v = 0\nupdate v = 0.5*v + I\nspike v >= 1\nreset v = 0\n")
-    for given, quiet in ((["--quiet"], True), ([], False)):
+    places = ((["--quiet"], [], True), ([], ["-q"], True), ([], [], False))
+    for before, after, quiet in places:
         out = str(tmp_path / "out")
-        done = CliRunner().invoke(app, [*given, "compile", str(neuron), "--out", out])
+        done = CliRunner().invoke(app, [*before, "compile", str(neuron), "--out", out, *after])
         assert (done.exit_code, console.QUIET.get()) == (0, quiet)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from copy import copy
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -52,7 +53,15 @@ class _Commands(TyperGroup):
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         register = alone.command(cmd_name, epilog=f"For example: sc-neurocore {example}")
         register(getattr(import_module(f"sc_neurocore.cli.{module}"), function))
-        return typer.main.get_command(alone)
+        command = typer.main.get_command(alone)
+        quiet = copy(next(each for each in self.params if each.name == "quiet"))
+        quiet.expose_value, quiet.callback = False, _be_quiet  # no function has to take it
+        command.params.append(quiet)
+        return command
+
+
+def _be_quiet(_context: Any, _option: Any, asked: bool) -> None:
+    QUIET.set(asked or QUIET.get())
 
 
 app = typer.Typer(
@@ -80,7 +89,7 @@ def _options(
         bool, typer.Option("--quiet", "-q", help="Show no progress, only the result.")
     ] = False,
 ) -> None:
-    """Take the options that stand before the command."""
+    """Take the options that stand before the command; --quiet may stand after it, too."""
     QUIET.set(quiet)
 
 
