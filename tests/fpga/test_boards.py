@@ -9,6 +9,7 @@ import pytest
 
 from sc_neurocore.equation import LIF
 from sc_neurocore.errors import CheckFailedError, UserError
+from sc_neurocore.folders import OWN_FOLDER
 from sc_neurocore.fpga.boards import BOARDS, board_of, device_for_core, find_board
 from sc_neurocore.fpga.build import build
 from sc_neurocore.fpga.compilation import compile_design
@@ -155,6 +156,30 @@ def test_another_board_and_a_new_core_replace_the_first(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="has no board: compile with --board, one of icebreaker"):
         board_of(design)
     assert sources_of(design).top == "tiny"
+
+
+def test_the_folders_guide_says_what_every_file_is_for(tmp_path: Path) -> None:
+    for board in ("ulx3s", None):
+        compile_design(tiny(), tmp_path, lanes=2, board=board)
+        text = (tmp_path / "README.md").read_text()
+        rows = dict(re.findall(r"^\| `(\S+)` \| (.+) \|$", text, re.MULTILINE))
+        found = {
+            path.relative_to(tmp_path).as_posix()
+            for path in tmp_path.rglob("*")
+            if path.is_file() and OWN_FOLDER not in path.parts
+        }
+        assert set(rows) | {"README.md"} == found
+        assert all("SPDX" not in said and "Generated" not in said for said in rows.values())
+        assert rows["rtl/snn_product.v"] == "a lane's multiplier"
+        assert rows["rtl/tiny_weights.hex"] == "contents of a memory"
+
+
+def test_somebody_elses_readme_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    with pytest.raises(UserError, match=r"README\.md is there already, and not of a design"):
+        compile_design(tiny(), tmp_path, lanes=2)
+    assert (tmp_path / "README.md").read_text() == "mine"
+    assert not (tmp_path / "design.json").exists()
 
 
 def test_the_same_design_gives_the_same_bytes(tmp_path: Path) -> None:

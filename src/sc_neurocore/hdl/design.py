@@ -7,6 +7,7 @@ hold.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -24,6 +25,7 @@ from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.folders import read_together, replace_files, sole_writer, written_files
 from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
 from sc_neurocore.hdl.geometry import AUTO, EngineOptions
+from sc_neurocore.hdl.guide import GUIDE, guide
 from sc_neurocore.hdl.manifest import (
     MANIFEST,
     Choices,
@@ -83,10 +85,9 @@ class Design:
     ) -> Design:
         """Return the design with further files, and with these changes to its manifest."""
         entries = [_entry(name, roles[name], content) for name, content in contents.items()]
-        manifest = self.manifest.model_copy(
-            update={**changes, "files": (*self.manifest.files, *entries)}
-        )
-        every = {**self.contents, **contents, MANIFEST: manifest.as_bytes()}
+        before = (each for each in self.manifest.files if each.role != "guide")
+        manifest = self.manifest.model_copy(update={**changes, "files": (*before, *entries)})
+        manifest, every = _with_guide(manifest, {**self.contents, **contents})
         return replace(self, manifest=manifest, contents=every)
 
     def write(self, directory: Path) -> Design:
@@ -102,10 +103,17 @@ class Design:
             The design, with its files in that folder.
 
         Raises:
-            UserError: If another process writes there, or something in the folder is a link.
+            UserError: If another process writes there, something in the folder is a link, or it has
+                a README.md of somebody else.
         """
         with sole_writer(directory, "compile"):
-            replace_files(directory, self.contents, remove=written_files(directory))
+            ours = written_files(directory)
+            if GUIDE not in ours and os.path.lexists(directory / GUIDE):
+                raise UserError(
+                    f"{directory / GUIDE} is there already, and not of a design: give the design a "
+                    f"folder of its own, or move that file away"
+                )
+            replace_files(directory, self.contents, remove=ours)
         return replace(self.at(directory), home=directory, edited=())
 
     def at(self, directory: Path) -> Design:
@@ -219,8 +227,18 @@ def render_design(
         ),
         files=tuple(_entry(name, roles[name], contents[name]) for name in roles),
     )
-    contents[MANIFEST] = manifest.as_bytes()
+    manifest, contents = _with_guide(manifest, contents)
     return Design(manifest, description, network, accelerator, contents)
+
+
+def _with_guide(
+    manifest: Manifest, contents: Mapping[str, bytes]
+) -> tuple[Manifest, dict[str, bytes]]:
+    """Return a manifest that lists the guide to its files, too, and the content of every file."""
+    text = guide(manifest, contents)
+    entries = (*manifest.files, _entry(GUIDE, "guide", text))
+    manifest = manifest.model_copy(update={"files": entries})
+    return manifest, {**contents, GUIDE: text, MANIFEST: manifest.as_bytes()}
 
 
 def _entry(name: str, role: Role, content: bytes) -> FileEntry:
