@@ -7,7 +7,6 @@ hold.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -25,7 +24,7 @@ from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.folders import read_together, replace_files, sole_writer, written_files
 from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
 from sc_neurocore.hdl.geometry import AUTO, EngineOptions
-from sc_neurocore.hdl.guide import GUIDE, guide
+from sc_neurocore.hdl.guide import GUIDE, guide, is_guide
 from sc_neurocore.hdl.manifest import (
     MANIFEST,
     Choices,
@@ -108,7 +107,8 @@ class Design:
         """
         with sole_writer(directory, "compile"):
             ours = written_files(directory)
-            if GUIDE not in ours and os.path.lexists(directory / GUIDE):
+            there = None if GUIDE in ours else read_inside(directory, GUIDE, LARGEST_FILE)
+            if there is not None and not is_guide(there):
                 raise UserError(
                     f"{directory / GUIDE} is there already, and not of a design: give the design a "
                     f"folder of its own, or move that file away"
