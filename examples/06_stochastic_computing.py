@@ -27,11 +27,11 @@ assert abs(same - 1 / 4) < 0.01 and abs(apart - 1 / 8) < 0.01
 # A source of low discrepancy needs fewer bits than shift registers.
 
 # %%
-from sc_neurocore.cli.stages import test_part
+from sc_neurocore.data import split_from_metadata
 from sc_neurocore.report.figures import stream_lengths
 
 description = load_description(Path("models/digits"))
-data = test_part(description)
+data = split_from_metadata(description.metadata).test  # what it was not trained on
 curves = {
     source: [
         (length, run_network(description, data.inputs, length, source).accuracy(data.labels))

@@ -76,7 +76,7 @@ def test_published_energies_come_out_of_the_operations_they_were_published_for()
 def test_power_is_energy_times_rate_and_says_that_it_is_an_estimate() -> None:
     activity = Activity(1, 0, 0, 0, 0, 0, 1e6, 0, 0)
     found = estimate_energy(activity, cycles=1000, frequency_mhz=50)
-    assert found.images_per_second == 50_000
+    assert found.samples_per_second == 50_000
     assert found.fpga_nj == 14 * found.operations_nj
     assert found.dynamic_mw == pytest.approx(found.fpga_nj * 1e-9 * 50_000 * 1e3)
     assert estimate_energy(activity).dynamic_mw is None

@@ -131,7 +131,7 @@ def make_summary() -> dict[str, Any]:
                 "operations_nj": 12.34,
                 "fpga_nj": 172.8,
                 "basis": "estimate: counted operations",
-                "images_per_second": 2726.0,
+                "samples_per_second": 2726.0,
                 "dynamic_mw": 0.471,
             },
         },

@@ -75,7 +75,7 @@ class EnergyEstimate:
         activity: The work that it was computed from.
         operations_nj: The operations alone, in the standard cells of the source, in nJ: a floor.
         fpga_nj: The same on an FPGA, dynamic, at most, in nJ.
-        images_per_second: The throughput, if clocks per sample and the frequency were given.
+        samples_per_second: The throughput, if clocks per sample and the frequency were given.
         dynamic_mw: Dynamic power at that throughput, at most, in mW.
         basis: Where the figures come from, and that they are an estimate.
     """
@@ -83,7 +83,7 @@ class EnergyEstimate:
     activity: Activity
     operations_nj: float
     fpga_nj: float
-    images_per_second: float | None
+    samples_per_second: float | None
     dynamic_mw: float | None
     basis: str = BASIS
 
@@ -177,6 +177,6 @@ def estimate_energy(
         activity=activity,
         operations_nj=picojoules / 1000,
         fpga_nj=fpga_nj,
-        images_per_second=rate,
+        samples_per_second=rate,
         dynamic_mw=None if rate is None else fpga_nj * 1e-6 * rate,
     )

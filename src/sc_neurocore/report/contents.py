@@ -155,7 +155,7 @@ class Energy(Part):
     operations_nj: float
     fpga_nj: float
     basis: str
-    images_per_second: float | None = None
+    samples_per_second: float | None = None
     dynamic_mw: float | None = None
 
 

@@ -280,8 +280,8 @@ def _energy_rows(part: Energy | None) -> list[Row]:
     if part is None:
         return []
     rows: list[Row] = []
-    if part.images_per_second is not None:
-        rows.append(("Throughput", f"{part.images_per_second:,.0f} samples/s", "at that clock"))
+    if part.samples_per_second is not None:
+        rows.append(("Throughput", f"{part.samples_per_second:,.0f} samples/s", "at that clock"))
     span = f"{part.operations_nj:,.1f} to {part.fpga_nj:,.0f} nJ"
     rows.append(("Energy per sample, estimated", span, part.basis))
     if part.dynamic_mw is not None:
