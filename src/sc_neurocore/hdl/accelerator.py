@@ -98,6 +98,20 @@ class Accelerator:
         """Numbers that go in for one result."""
         return self.geometry.frame_inputs * self.frames_per_sample
 
+    @property
+    def clock_limit(self) -> int:
+        """Clocks that no sample can need: every input active, nothing overlapping, twice."""
+        geometry = self.geometry
+        group = geometry.lanes + geometry.period + 32
+        # A recurrent layer has its own spikes for inputs too, and a step-outer design may clear rings.
+        clocks = sum(
+            layer.groups
+            * (1 << geometry.step_bits)
+            * (geometry.most_fetched(layer) + layer.is_recurrent * layer.outputs + group)
+            for layer in geometry.layers
+        )
+        return 2 * (clocks + geometry.clear_clocks + 4 * self.values_per_sample) + 1000
+
 
 @dataclass(frozen=True)
 class Rendered:

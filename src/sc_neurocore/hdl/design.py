@@ -38,6 +38,7 @@ from sc_neurocore.hdl.manifest import (
     read_manifest,
 )
 from sc_neurocore.hdl.planning import plan
+from sc_neurocore.hdl.self_check import self_check_files
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.folding import one_map_each
 from sc_neurocore.network.storage import (
@@ -210,7 +211,9 @@ def render_design(
     roles: dict[str, Role] = dict.fromkeys(own, "network")
     roles |= dict.fromkeys((path.as_posix() for path in accelerator.verilog), "verilog")
     roles |= dict.fromkeys((path.as_posix() for path in accelerator.memories), "memory")
-    contents = {**own, **rendered.contents}
+    bench = self_check_files(network, accelerator)
+    roles |= dict.fromkeys(bench, "test")
+    contents = {**own, **rendered.contents, **bench}
     manifest = Manifest(
         generator=generator,
         network=NetworkIdentity(name=network.name, sha256=network.content_hash),

@@ -329,6 +329,13 @@ class Geometry:
         """Return the channels of a word that comes in to a layer."""
         return self.beat if layer.takes_frame else self.lanes
 
+    def most_fetched(self, layer: LayerGeometry) -> int:
+        """Return the values of the words that a group fetches for what comes in, at most."""
+        if layer.window is None:
+            return layer.inputs
+        words = layer.window.most_words(self.row_taps, self.column_taps)
+        return words * self.word_width(layer)
+
     @property
     def beats(self) -> int:
         """Beats of a frame."""

@@ -30,7 +30,7 @@ _MAXIMUM_FILES = 1000
 
 WeightSource: TypeAlias = Literal["rom", "loaded"]
 RamStyle: TypeAlias = Literal["huge", "block"]
-Role: TypeAlias = Literal["network", "verilog", "memory", "board", "constraints", "guide"]
+Role: TypeAlias = Literal["network", "verilog", "memory", "board", "constraints", "test", "guide"]
 
 PURPOSES: Mapping[Role | Literal["manifest"], str] = {
     "manifest": "what was chosen",
@@ -39,6 +39,7 @@ PURPOSES: Mapping[Role | Literal["manifest"], str] = {
     "memory": "contents of a memory",
     "board": "Verilog of the board's top",
     "constraints": "pins of the board",
+    "test": "a test bench with its numbers: make in sim/",
     "guide": "this table, with what to do next",
 }
 """What the files of a role are for."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sc_neurocore.errors import UserError
 from sc_neurocore.files import read_inside
 from sc_neurocore.hdl.accelerator import Accelerator, Field
-from sc_neurocore.hdl.geometry import Geometry, LayerGeometry
+from sc_neurocore.hdl.geometry import Geometry
 from sc_neurocore.hdl.render import render
 from sc_neurocore.tools.programs import workshop
 from sc_neurocore.verify.recording import Recording, read_recording
@@ -200,7 +200,7 @@ def core_of(accelerator: Accelerator) -> Core:
         step_bits=geometry.step_bits,
         state_bits=geometry.state_bits,
         states=accelerator.states,
-        limit=_limit(accelerator),
+        limit=accelerator.clock_limit,
         streams_in=accelerator.frames_per_sample == 1,
         weight_words=weight_words,
         weight_address_bits=weight_address_bits,
@@ -230,27 +230,3 @@ def _read(directory: Path, paths: tuple[Path, ...]) -> dict[str, bytes]:
             raise UserError(f"{directory} has two files {path.name}: compile again")
         found[path.name] = content
     return found
-
-
-def _most_fetched(layer: LayerGeometry, geometry: Geometry) -> int:
-    """Return the values of the words that a group fetches for what comes in, at most."""
-    if layer.window is None:
-        return layer.inputs
-    return layer.window.most_words(geometry.row_taps, geometry.column_taps) * geometry.word_width(
-        layer
-    )
-
-
-def _limit(accelerator: Accelerator) -> int:
-    """Return clocks that no sample can need: every input active, nothing overlapping, twice."""
-    geometry = accelerator.geometry
-    steps = 1 << geometry.step_bits
-    group = geometry.lanes + geometry.period + 32
-    # A recurrent layer has its own spikes for inputs too, and a step-outer design may clear rings.
-    clocks = sum(
-        layer.groups
-        * steps
-        * (_most_fetched(layer, geometry) + layer.is_recurrent * layer.outputs + group)
-        for layer in geometry.layers
-    )
-    return 2 * (clocks + geometry.clear_clocks + 4 * accelerator.values_per_sample) + 1000

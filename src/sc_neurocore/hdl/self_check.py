@@ -1,0 +1,95 @@
+"""A test bench for whoever gets a design: samples, and the answers that the integers give to them.
+
+It needs Icarus Verilog or Verilator and make, nothing of ours. `verify` looks at every spike and
+every state, and at far more samples; this is for a first look, and for a simulator of one's own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore.fixed.network import IntegerNetwork
+from sc_neurocore.hdl.accelerator import Accelerator
+from sc_neurocore.hdl.render import render
+
+FOLDER = "sim"
+_UPDATES = 100_000
+"""So many updates of neurons, roughly, are simulated: a slow simulator has a minute's work then."""
+_DENSITIES = (0.3, 0.1, 0.0, 1.0, 0.6, 0.02, 0.3, 0.1)
+"""The share of inputs that are not zero: sample by sample, as many as the updates allow."""
+
+
+def self_check_files(network: IntegerNetwork, accelerator: Accelerator) -> dict[str, bytes]:
+    """Return the bench, its numbers and its Makefile, by their paths in the design's folder.
+
+    Args:
+        network: The network in integers.
+        accelerator: Its core.
+    """
+    g = accelerator.geometry
+    samples = _samples(network)
+    run = network.run(np.moveaxis(samples, 0, network.batch_axis))
+    scores = run.membrane if g.membrane_bits else run.spike_counts
+    bits = max(g.count_bits, g.output_bits)
+    expected = np.zeros((len(samples), 1 + g.layers[-1].outputs), dtype=object)
+    expected[:, 0] = run.classes
+    expected[:, 1:] = scores.astype(np.int64).astype(object) & ((1 << g.count_bits) - 1)
+    words = 0 if accelerator.weights == "rom" else g.rows << g.column_bits
+    values = {
+        "top": accelerator.top,
+        "verilog": [f"../{path.as_posix()}" for path in accelerator.verilog],
+        "samples": len(samples),
+        "beats": g.beats * accelerator.frames_per_sample,
+        "outputs": g.layers[-1].outputs,
+        "in_bits": g.beat * g.input_bits,
+        "output_bits": g.output_bits,
+        "count_bits": g.count_bits,
+        "bits": bits,
+        "most_clocks": accelerator.clock_limit,
+        "weight_words": words,
+        "weight_address_bits": g.weight_address_bits if words else 1,
+        "weights_file": f"../{accelerator.memories[-1].as_posix()}",
+    }
+    frames = g.arranged(samples.reshape(len(samples), -1, network.layers[0].inputs))
+    texts = {
+        f"{accelerator.top}_tb.v": _rendered("self_check.v.j2", values),
+        "Makefile": _rendered("Makefile.j2", values),
+        "inputs.hex": _hex(_beats(frames, g.beats, g.beat, g.input_bits)),
+        "expected.hex": _hex(expected),
+    }
+    return {f"{FOLDER}/{name}": text.encode() for name, text in texts.items()}
+
+
+def _rendered(name: str, values: dict[str, Any]) -> str:
+    return render("sc_neurocore.hdl", "templates", name, values)
+
+
+def _samples(network: IntegerNetwork) -> NDArray[np.int64]:
+    """Return inputs of several densities, (samples, *shape) or (samples, steps, *shape)."""
+    updates = network.steps * sum(layer.outputs for layer in network.layers)
+    count = int(np.clip(_UPDATES // updates, 1, len(_DENSITIES)))
+    random = np.random.default_rng(0)
+    steps = () if network.input.kind == "static" else (network.steps,)
+    shape = (count, *steps, *network.input.shape)
+    highest = (1 << network.input_bits) - 1
+    densities = np.array(_DENSITIES[:count]).reshape(-1, *(1 for _ in shape[1:]))
+    values = random.integers(1, highest, shape, endpoint=True)
+    values = np.where(densities == 1, highest, values)
+    return np.where(random.random(shape) < densities, values, 0)
+
+
+def _beats(frames: NDArray[np.int64], beats: int, width: int, bits: int) -> NDArray[np.object_]:
+    """Return what goes in clock by clock, (samples, beats of a sample): the first value lowest."""
+    *lead, values = frames.shape
+    padded = np.zeros((*lead, beats * width), dtype=object)
+    padded[..., :values] = frames
+    weights = np.array([1 << bits * place for place in range(width)], dtype=object)
+    return (padded.reshape(lead[0], -1, width) * weights).sum(axis=-1)
+
+
+def _hex(words: NDArray[np.object_]) -> str:
+    """Return a memory file with a line of words for each sample."""
+    return "".join(" ".join(f"{word:x}" for word in line) + "\n" for line in words)
