@@ -1,4 +1,4 @@
-"""The bench in a design's folder passes with nothing but make and a simulator, and fails when it must."""
+"""The bench in a design's folder needs make and a simulator only, and fails when it must."""
 
 from __future__ import annotations
 

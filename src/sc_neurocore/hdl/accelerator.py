@@ -103,7 +103,7 @@ class Accelerator:
         """Clocks that no sample can need: every input active, nothing overlapping, twice."""
         geometry = self.geometry
         group = geometry.lanes + geometry.period + 32
-        # A recurrent layer has its own spikes for inputs too, and a step-outer design may clear rings.
+        # A recurrent layer has its own spikes for inputs too; rings of delays may be cleared.
         clocks = sum(
             layer.groups
             * (1 << geometry.step_bits)

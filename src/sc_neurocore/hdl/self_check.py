@@ -87,7 +87,8 @@ def _beats(frames: NDArray[np.int64], beats: int, width: int, bits: int) -> NDAr
     padded = np.zeros((*lead, beats * width), dtype=object)
     padded[..., :values] = frames
     weights = np.array([1 << bits * place for place in range(width)], dtype=object)
-    return (padded.reshape(lead[0], -1, width) * weights).sum(axis=-1)
+    words: NDArray[np.object_] = (padded.reshape(lead[0], -1, width) * weights).sum(axis=-1)
+    return words
 
 
 def _hex(words: NDArray[np.object_]) -> str:
