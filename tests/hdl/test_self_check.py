@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.hdl.small_convolutions import draw_network
 
 from sc_neurocore.fixed import quantize
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.hdl.self_check import FOLDER, self_check_files
 from sc_neurocore.network.folding import one_map_each
-from tests.hdl.small_convolutions import draw_network
 
 
 def written(folder: Path, network: IntegerNetwork, lanes: int = 2, **options: Any) -> None:
