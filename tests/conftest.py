@@ -35,7 +35,7 @@ from sc_neurocore.network import (
 from sc_neurocore.tools.programs import is_available, run
 
 SOAK_LOG = "SOAK_LOG"
-"""Names a file of the soak tests that have passed: they are left out, others join it as they pass."""
+"""Names a file of soak tests that have passed: they are left out, others join as they pass."""
 
 ROOT = Path(__file__).parent.parent
 ADD_A_NEURON = ROOT / "docs" / "add-a-neuron.md"

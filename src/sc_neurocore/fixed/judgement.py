@@ -46,6 +46,9 @@ COARSE = 16
 LOST = 0.1
 """What rounding may cost a state, as a share of its way to the threshold, before it is said."""
 
+SLOW = 200
+"""A state without a leak that loses this share sooner than after so many steps is warned of."""
+
 
 def judge_neuron(
     program: NeuronProgram,
@@ -93,6 +96,7 @@ def judge_neuron(
         *judge.branches(),
         *judge.tables(),
         *judge.ranges(tables_elsewhere),
+        *judge.inputs(),
         *judge.rounding(resolved),
     ]
     return NeuronNumerics(
@@ -385,6 +389,24 @@ class _Judge:
                     f"expected one of: {', '.join(sorted(over)) or 'none, it has no table'}",
                 )
 
+    def inputs(self) -> Iterator[Finding]:
+        """Yield the inputs that nothing depends on."""
+        needed = {node for _, node in self._program.program.outputs}
+        for index in range(len(self._nodes) - 1, -1, -1):
+            if index in needed:
+                needed.update(self._nodes[index].operands)
+        read = {port.name for port, node in self._program.program.inputs if node in needed}
+        names = self._program.neuron.inputs
+        for name, port in zip(names, self._program.currents, strict=True):
+            if port not in read:
+                yield self._finding(
+                    "input",
+                    "warning",
+                    f"input {', '.join(names)}",
+                    f"nothing depends on {name}: what arrives there is lost",
+                    f"use {name} in a line, or leave it out of the inputs",
+                )
+
     def rounding(self, resolved: Mapping[str, Resolution]) -> Iterator[Finding]:
         for name, each in resolved.items():
             if each.distance is None:
@@ -406,6 +428,17 @@ class _Judge:
                     f"{name} fires {each.distance:.4g} from where it starts, which is "
                     f"{each.distance / each.step:.2g} steps of {form.plain}",
                     f"{self._finer(name, each.distance / COARSE)} has {COARSE} steps",
+                )
+            if each.drift is not None and LOST * each.distance < SLOW * each.drift:
+                steps = math.ceil(LOST * each.distance / each.drift)
+                yield self._finding(
+                    "rounding",
+                    "warning",
+                    line,
+                    f"{name} has no leak, and every step rounds it by up to {each.drift:.3g}: what "
+                    f"takes {steps} steps to make it fire may be {LOST:.0%} off, and less than "
+                    f"{each.drift:.3g} a step is lost",
+                    f"{self._finer(name, LOST * each.distance / SLOW)} allows {SLOW} steps",
                 )
             if each.lost is not None and each.lost > LOST * each.distance:
                 assert each.leak is not None  # where something is lost
