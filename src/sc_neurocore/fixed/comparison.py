@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore.array_types import Floats
 from sc_neurocore.fixed.compiled import CompiledSteps
-from sc_neurocore.fixed.judgement import format_for
+from sc_neurocore.fixed.findings import format_for
 from sc_neurocore.fixed.lowering import NEXT, SPIKE, NeuronProgram
 from sc_neurocore.fixed.numerics import Finding, Kind, Severity
 from sc_neurocore.fixed.qformat import QFormat
