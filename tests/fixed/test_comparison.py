@@ -208,6 +208,19 @@ def _level_of_the_chosen(neuron: Neuron) -> float:
     return compare_neuron(lower(neuron, formats), stimulus).level_error
 
 
+def test_a_neuron_that_does_nothing_on_the_currents_says_so() -> None:
+    onset = parse_neuron(  # it fires where a current of more than half a million begins
+        "neuron Onset\nstate v = 0\nstate u = 0\nupdate local d = I - u\n"
+        "update u = 0.9*u + 0.1*I\nupdate v = 0.5*v + d\nspike v >= 1e6"
+    )
+    (said,) = compared(onset, "Q20.8").findings
+    assert (said.severity, "never fires, in floats or integers" in said.message) == (
+        "warning",
+        True,
+    )
+    assert "--data" in said.cure
+
+
 def test_currents_that_the_format_cuts_off_are_said() -> None:
     program = lower(LIF, FixedPoint.parse("Q8.8"))  # the current in Q12.8, up to 2048
     currents = np.array([0.0, 3000.0, 0.0, -2048.0])

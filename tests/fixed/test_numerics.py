@@ -187,6 +187,31 @@ def test_an_integrator_that_drops_bits_is_warned_of_slow_drives() -> None:
         assert not account(exact).findings
 
 
+def test_what_a_spike_adds_is_not_rounded_away_unsaid() -> None:
+    text = (
+        "neuron N\nstate v = 0\nstate w = 0\nparameter tau = {}\ndv/dt = (I - v - w)/10\n"
+        "dw/dt = -w/tau\nspike v >= 1\nreset v = 0\nreset w = w + 0.05"
+    )
+    slow, quick = (parse_neuron(text.format(tau)) for tau in (500, 10))
+    (found,) = [each for each in account(slow).findings if "a spike moves w" in each.message]
+    assert "by 0.05, and every step may round 0.00391 of that away: then it lasts 13 steps" in str(
+        found
+    )
+    assert (found.kind, "Q8.17 loses 10% of it" in found.cure) == ("rounding", True)
+    # So it is: 0.05 is 12 units, and each step takes one.
+    program = lower(slow, FixedPoint.parse("Q8.8"))
+    w, steps = np.array(12), 0
+    while w > 0:
+        given = {"v": np.array(0), "w": w, "current": np.array(0)}
+        w, steps = (
+            evaluate(program.program, given, NumpyIntegers(program.program))["w_next"],
+            steps + 1,
+        )
+    assert steps == 12
+    for form, neuron in (("Q8.17", slow), ("Q8.8", quick)):
+        assert not [each for each in account(neuron, form).findings if each.kind == "rounding"]
+
+
 def test_saturation_is_possible_only_where_a_value_goes() -> None:
     program = lower(LIF, FixedPoint.parse("Q8.8"))
     for current, expected in (((-256, 256), "impossible"), ((-4000, 256), "possible")):

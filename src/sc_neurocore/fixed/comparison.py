@@ -228,6 +228,13 @@ class NeuronComparison:
                 f"floats run away in {', '.join(self.unstable)}, which tells nothing of integers",
                 "a smaller dt, or method exponential-euler",
             )
+        if not (self.spikes_float or self.spikes_integer or self.unstable):
+            yield finding(
+                "disagreement",
+                "warning",
+                "never fires, in floats or integers, so that nothing is known of its spikes",
+                "--data with currents that make it fire",
+            )
         if min(self.spikes_float, self.spikes_integer) == 0 and (
             max(self.spikes_float, self.spikes_integer) >= _NOISE
         ):

@@ -252,7 +252,7 @@ class Judge:
     def rounding(self, resolved: Mapping[str, Resolution]) -> Iterator[Finding]:
         """Yield the states that the format's step is too coarse for."""
         for name, each in resolved.items():
-            if each.distance is None:
+            if each.distance is None and (each.lost is None or each.jump is None):
                 continue
             form = self._program.fixed_point.of(name)
             line = next(
@@ -263,6 +263,9 @@ class Judge:
                 ),
                 name,
             )
+            if each.distance is None:
+                yield from self._fading(name, line, each)
+                continue
             if each.distance < COARSE * each.step:
                 yield self._finding(
                     "rounding",
@@ -295,6 +298,21 @@ class Judge:
                     f"{self._finer(name, LOST / 2 * each.distance * each.leak)} keeps that below "
                     f"{LOST / 2:.0%}",
                 )
+
+    def _fading(self, name: str, line: str, each: Resolution) -> Iterator[Finding]:
+        """Yield that what a spike adds is rounded away long before it would decay."""
+        if each.lost is not None and each.jump is not None and LOST * each.lost > each.jump:
+            assert each.leak is not None  # where something is lost
+            yield self._finding(
+                "rounding",
+                "warning",
+                line,
+                f"a spike moves {name} by {each.jump:.3g}, and every step may round "
+                f"{each.lost * each.leak:.3g} of that away: then it lasts "
+                f"{math.ceil(each.jump / (each.lost * each.leak))} steps, and not the "
+                f"{1 / each.leak:.4g} of its time constant",
+                f"{self._finer(name, LOST * each.jump * each.leak)} loses {LOST:.0%} of it",
+            )
 
     def _finer(self, name: str, step: float) -> str:
         """Return a state's format with a step that is small enough, as text."""

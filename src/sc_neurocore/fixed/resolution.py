@@ -30,6 +30,7 @@ class Resolution:
 
     Attributes:
         drift: Of a state without a leak, what rounding may cost it in every step.
+        jump: How far a reset line moves the state from its first value; None where none does.
     """
 
     step: float
@@ -37,6 +38,7 @@ class Resolution:
     lost: float | None
     distance: float | None
     drift: float | None = None
+    jump: float | None = None
 
 
 def resolutions(program: NeuronProgram, parameters: Mapping[str, Floats]) -> dict[str, Resolution]:
@@ -55,6 +57,7 @@ def resolutions(program: NeuronProgram, parameters: Mapping[str, Floats]) -> dic
     rest = dict(neuron.states)
     with np.errstate(all="ignore"):
         crossing, states = _updated(neuron, rest, values)
+        jumps = _jumps(neuron, rest, values)
         for name in neuron.states:
             small = _SMALL * max(1.0, abs(rest[name]))
             crossing_up, states_up = _updated(neuron, {**rest, name: rest[name] + small}, values)
@@ -77,6 +80,7 @@ def resolutions(program: NeuronProgram, parameters: Mapping[str, Floats]) -> dic
                 lost=float(f"{error / leak:.4g}") if is_rounded and leaks and leak else None,
                 distance=distance if distance and name in compared else None,
                 drift=error if is_rounded and is_kept else None,
+                jump=jumps.get(name),
             )
     return found
 
@@ -106,6 +110,22 @@ def _updated(
     return (right - left if falling else left - right), {
         name: environment[name] for name in neuron.states
     }
+
+
+def _jumps(
+    neuron: Neuron, states: Mapping[str, Any], parameters: Mapping[str, Any]
+) -> dict[str, float]:
+    """Return how far reset lines move states from where they start, if they do."""
+    algebra, found = Doubles(), {}
+    known = {**parameters, **states}
+    for line in neuron.reset:
+        if known.keys() >= {*symbols(line.value)}:
+            jump = _worst(
+                np.abs(evaluate(line.value, known, algebra) - states[line.target]), least=True
+            )
+            if jump:
+                found[line.target] = jump
+    return found
 
 
 def _read_by_condition(neuron: Neuron) -> set[str]:
