@@ -18,7 +18,6 @@ or a tool changed: builds take minutes. The floor plan of one build goes to docs
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
 import tempfile
@@ -29,7 +28,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from _engine import engine_hash
+from _engine import engine_hash, fingerprint
 from _parts import Parts
 from _published import PUBLISHED
 from _results import Target, write_results
@@ -79,12 +78,6 @@ FOR_ACTIVITY = 500
 TEST_SIZE = 10_000
 # Inputs that no data set has: a blank one, a saturated one, and random ones.
 EXTREMES = 1000
-
-
-def fingerprint(design: Design) -> str:
-    """Return a hash of all that is simulated and built."""
-    files = sorted(name for name in design.hashes if name.startswith("rtl/"))
-    return hashlib.sha256("".join(design.hashes[name] for name in files).encode()).hexdigest()[:12]
 
 
 def check(parts: Parts, design: Design, samples: int) -> dict[str, Any]:
