@@ -71,17 +71,18 @@ class Teller:
             )
 
 
-def compare(parts: Parts, row: str, design: Design, inputs: Any) -> dict[str, Any]:
+def compare(parts: Parts, row: str, design: Design, inputs: Any, labels: Any) -> dict[str, Any]:
     """Return what co-simulation found, added up; a part that was done before is not done again."""
     axis = design.network.batch_axis
     total = inputs.shape[axis]
     found: list[dict[str, Any]] = []
+    right = 0
     for start in range(0, total, AT_ONCE):
         stop = min(start + AT_ONCE, total)
         key = ("cosimulation", fingerprint(design), start, stop)
         known = parts.get(*key)
+        part = np.take(inputs, np.arange(start, stop), axis)
         if known is None:
-            part = np.take(inputs, np.arange(start, stop), axis)
             teller = Teller(row, start, total)
             run = cosimulate(
                 design.accelerator,
@@ -97,9 +98,17 @@ def compare(parts: Parts, row: str, design: Design, inputs: Any) -> dict[str, An
                 parts.put(known, *key)
         print(f"{row}: {stop} of {total} {known}", file=sys.stderr, flush=True)
         found.append(known)
+        if labels is not None:
+            key = ("right", *key[1:])
+            answers = parts.get(*key)
+            if answers is None:
+                classes = design.network.run(part).classes
+                answers = parts.put(int(np.sum(classes == labels[start:stop])), *key)
+            right += answers
     added = {name: sum(each[name] for each in found) for name in ADDED}
     clocks = sum(each["clocks"] * each["samples"] for each in found) / added["samples"]
-    return {**added, "clocks": clocks}
+    accuracy = None if labels is None else round(right / added["samples"], 4)
+    return {**added, "clocks": clocks, "accuracy": accuracy}
 
 
 def _as_dict(run: CosimulationResult) -> dict[str, Any]:
@@ -154,13 +163,10 @@ def measure(row: Row, samples: int, is_built: bool, parts: Parts) -> dict[str, A
         seconds = time.perf_counter() - began
         design, assessment = compiled.design, compiled.considered[0]
         inputs, labels, what = samples_of(description, design.network, samples)
-        found = compare(parts, str(row), design, inputs)
+        found = compare(parts, str(row), design, inputs, labels)
         built = implement(parts, design, row, is_built)
         if str(row) == DRAWN:
             draw_maps(design, inputs[0])
-    accuracy = None
-    if labels is not None:
-        accuracy = round(float(np.mean(design.network.run(inputs).classes == labels)), 4)
     fmax = built.get("fmax_mhz")
     return {
         "network": row.network,
@@ -170,7 +176,7 @@ def measure(row: Row, samples: int, is_built: bool, parts: Parts) -> dict[str, A
         "steps": design.network.steps,
         "inputs": what,
         "samples": found["samples"],
-        "accuracy": accuracy,
+        "accuracy": found["accuracy"],
         "updates_compared": found["updates"],
         "mismatches": found["mismatches"],
         "clocks_per_sample": round(found["clocks"]),
