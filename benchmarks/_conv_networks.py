@@ -61,8 +61,8 @@ class Row:
 def rows() -> Iterator[Row]:
     """Yield all rows: every convolutional network of models/, and the two below."""
     for folder in sorted(MODELS.glob("mnist-conv*")):
-        for lanes in (64, 32):
-            yield Row(folder.name, "ecp5-85k", lanes, {"units": 16, "pipeline": 1}, 64.0)
+        for device, lanes in (("ecp5-85k", 64), ("ecp5-85k", 32), ("xc7a100t", 64)):
+            yield Row(folder.name, device, lanes, {"units": 16, "pipeline": 1}, 64.0)
     events = {"units": 4, "pipeline": 1, "inputs_per_beat": 2}
     yield Row(SINABS, "ecp5-45k", 16, events, 64.0)
     yield Row(KEYWORDS, "up5k", 8, {"pipeline": 1}, 24.0)

@@ -213,6 +213,9 @@ def targets(found: list[dict[str, Any]]) -> list[Target]:
     few = [each["us_per_sample"] for each in images if each["steps"] <= 8 and each["fmax_mhz"]]
     if few:
         asked.append(Target("at most 8 steps, ECP5-85: µs per image", "<=", 1000, min(few)))
+    netlists = [each["luts"] for each in images if each["device"] == "xc7a100t" and each["luts"]]
+    if netlists:
+        asked.append(Target("MNIST, xc7a100t: LUTs of a netlist", "<=", 15_000, max(netlists)))
     events = [each["samples"] for each in found if each["network"] == SINABS]
     if events:
         asked.append(Target("event streams through cnn_sinabs", ">=", 51, max(events)))
