@@ -24,6 +24,7 @@ from sc_neurocore.verify.scores import prove_scores
 from sc_neurocore.verify.small_network import prove_small
 from sc_neurocore.verify.sums import prove_additions, prove_sums
 from sc_neurocore.verify.walking import prove_windows
+from sc_neurocore.verify.wiring import prove_wiring
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def claims_of(design: Design) -> Iterator[Claim]:
         yield _neuron(program, module)
     yield Claim("memories", lambda it: prove_memories(it.accelerator), asks_z3=True)
     yield Claim("sums", lambda it: prove_sums(it.accelerator, it.network))
+    yield Claim("wiring", lambda it: prove_wiring(it.accelerator, it.network))
     yield Claim("scores", lambda it: prove_scores(it.accelerator, it.network))
     yield Claim("currents", lambda it: prove_currents(it.accelerator, it.network))
     for contract in CONTRACTS.values():
