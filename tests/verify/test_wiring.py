@@ -8,6 +8,7 @@ import pytest
 
 from sc_neurocore.fixed import IntegerNetwork
 from sc_neurocore.hdl.accelerator import render_accelerator
+from sc_neurocore.verify.joined import prove_joined
 from sc_neurocore.verify.scores import prove_scores
 from sc_neurocore.verify.wiring import prove_wiring
 
@@ -37,6 +38,7 @@ def test_the_top_joins_its_parts(
     network = make_step_outer_network(kind)
     accelerator = render_accelerator(network, 4, "step-outer", **options).write(tmp_path)
     assert prove_wiring(accelerator, network).status == "proved"
+    assert prove_joined(accelerator).status == "proved"
     assert prove_scores(accelerator, network).status == "proved"
 
 
@@ -107,3 +109,33 @@ def test_a_score_that_does_not_fit_is_refuted(
     result = prove_scores(accelerator, network)
     assert result.status == "refuted"
     assert says in result.detail
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new"),
+    [
+        ("sequence", ".frame_bank         (event_bank)", ".frame_bank (frame_bank)"),
+        ("sequence", "{frame_bank, event_word}", "{event_bank, event_word}"),
+        ("sequence", "+: EVENT_BITS] = event_beat;", "+: EVENT_BITS] = event_address;"),
+        ("sequence", "{1'b0}}, token_input}", "{1'b0}}, ~token_input}"),
+        ("first-to-2", ".hold             (IS_STATIC == 0 &&", ".hold (IS_STATIC != 0 &&"),
+        ("sequence", "&& layer_is_last && trace_valid[0])", "&& trace_valid[0])"),
+        ("sequence", ".ask           (out_valid)", ".ask (1'b1)"),
+        ("delayed", ".clear            (clear)", ".clear (1'b0)"),
+    ],
+)
+def test_modules_that_are_joined_otherwise_are_refuted(
+    kind: str,
+    old: str,
+    new: str,
+    make_step_outer_network: MakeNetwork,
+    require_tool: RequireTool,
+    tmp_path: Path,
+    change: Change,
+) -> None:
+    require_tool("sby")
+    accelerator = render_accelerator(make_step_outer_network(kind), 4, "step-outer").write(tmp_path)
+    change(tmp_path / "rtl/snn_engine.v", old, new)
+    result = prove_joined(accelerator)
+    assert result.status == "refuted"
+    assert "assert" in result.detail

@@ -36,6 +36,7 @@ BENCH_MODULES = (
     "small_reference",
     "windows",
     "wiring",
+    "joined",
 )
 """Modules that are put around the top to simulate it and to prove its claims."""
 

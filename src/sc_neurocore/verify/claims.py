@@ -18,6 +18,7 @@ from sc_neurocore.verify.control import prove_control
 from sc_neurocore.verify.currents import prove_currents
 from sc_neurocore.verify.emitted import check_emitted
 from sc_neurocore.verify.equivalence import prove_step
+from sc_neurocore.verify.joined import prove_joined
 from sc_neurocore.verify.memory_contracts import prove_memories
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.scores import prove_scores
@@ -51,6 +52,7 @@ def claims_of(design: Design) -> Iterator[Claim]:
     yield Claim("memories", lambda it: prove_memories(it.accelerator), asks_z3=True)
     yield Claim("sums", lambda it: prove_sums(it.accelerator, it.network))
     yield Claim("wiring", lambda it: prove_wiring(it.accelerator, it.network))
+    yield Claim("joined", lambda it: prove_joined(it.accelerator))
     yield Claim("scores", lambda it: prove_scores(it.accelerator, it.network))
     yield Claim("currents", lambda it: prove_currents(it.accelerator, it.network))
     for contract in CONTRACTS.values():
