@@ -27,6 +27,7 @@ SAMPLES = 24
 EQUIVALENCE_SECONDS = 60
 _WHOLE = ("additions", "windows", "control")
 """Of the emitted top, with memories, currents and equations that their benches have."""
+_JOINS = ("wiring", "joined")
 _NOT_IN_BENCHES = {*MEMORY_MODULES, "snn_requantize", "snn_product"}
 _BOUNDED = "small"
 
@@ -157,6 +158,8 @@ class Judge:
                 is_asked = bool({module, *changed} & {*MEMORY_MODULES})
             elif name == "currents":
                 is_asked = bool({module, *changed} & {"snn_requantize"})
+            elif name in _JOINS:
+                is_asked = module == "snn_engine" or module.startswith(self._top)
             elif name in self._design.accelerator.neuron_modules:
                 is_asked = name == module
             elif name in _WHOLE:
