@@ -46,6 +46,7 @@ from sc_neurocore.tools.programs import TIME_LIMIT_VARIABLE
 SEED = 0
 JOURNAL = Path("runs") / "engine_mutation.jsonl"
 CLAIM_SECONDS = "240"
+_EVERY = 1 << 30
 NOTICED = ("refuted", "unproved")
 HARMLESS = ("same circuit", "equal", "rejected")
 GAPS = ("bounded", "co-simulation", "survivor")
@@ -181,6 +182,7 @@ def main() -> None:
     parser.add_argument("--files", nargs="+", default=[], help="only faults of these files")
     parser.add_argument("--bounded", action="store_true", help="ask the small network, too")
     parser.add_argument("--journal", type=Path, default=JOURNAL, help="what is done already")
+    parser.add_argument("--report", action="store_true", help="count what is done, judge nothing")
     arguments = parser.parse_args()
     os.environ.setdefault(TIME_LIMIT_VARIABLE, CLAIM_SECONDS)
     arguments.journal.parent.mkdir(parents=True, exist_ok=True)
@@ -194,9 +196,12 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as temporary:
                 design = compiled(name, Path(temporary))
                 judge = Judge(name, design, arguments.bounded)
+                share = _EVERY if arguments.report else share
                 for fault in _chosen(judge, design, share, arguments):
                     key = _key(name, fault)
                     if key not in known:
+                        if arguments.report:
+                            continue
                         verdict = judge.judge(fault)
                         known[key] = verdict.as_dict()
                         with arguments.journal.open("a", encoding="utf-8") as file:
