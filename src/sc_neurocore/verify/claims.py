@@ -12,6 +12,7 @@ from pathlib import Path
 from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.hdl.accelerator import SOURCES
 from sc_neurocore.hdl.design import Design
+from sc_neurocore.verify.contents import check_contents
 from sc_neurocore.verify.contract_table import CONTRACTS, Contract
 from sc_neurocore.verify.contracts import prove_contract
 from sc_neurocore.verify.control import prove_control
@@ -51,6 +52,8 @@ def claims_of(design: Design) -> Iterator[Claim]:
         yield _neuron(program, module)
     yield Claim("memories", lambda it: prove_memories(it.accelerator), asks_z3=True)
     yield Claim("sums", lambda it: prove_sums(it.accelerator, it.network))
+    if not accelerator.geometry.windows:
+        yield Claim("contents", lambda it: check_contents(it.accelerator, it.network))
     yield Claim("wiring", lambda it: prove_wiring(it.accelerator, it.network))
     yield Claim("joined", lambda it: prove_joined(it.accelerator))
     yield Claim("scores", lambda it: prove_scores(it.accelerator, it.network))

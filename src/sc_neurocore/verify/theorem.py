@@ -46,6 +46,17 @@ LEMMAS = (
     Lemma(
         "memories: what was written is read, and files hold the numbers", ("memories:", "files:")
     ),
+    Lemma(
+        "contents: numbers stand where they are looked for",
+        ("contents:",),
+        needed=lambda g: not g.windows,
+    ),
+    Lemma(
+        "contents: numbers stand where they are looked for",
+        ("files:",),
+        ("with windows, biases and parameters are compared with what would be written only",),
+        needed=lambda g: g.windows > 0,
+    ),
     Lemma("control: words, layers and steps in their order", ("controller:", "control:")),
     Lemma("windows: the words that a place sees", ("window:",), (), lambda g: g.windows > 0),
     Lemma("scanner: active inputs of a word, each once", ("scanner:",)),
