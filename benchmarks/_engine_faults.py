@@ -210,7 +210,8 @@ def _widths(places: list[_Place], source: str) -> Iterator[_Edit]:
             yield _Edit(begin, end, f"{high}+1")
     for statement in _statements(places):
         if statement[0].token.text == "localparam" and "MEMORY" not in statement[1].token.text:
-            begin, end = statement[3].begin, statement[-1].begin
+            equals = next(each for each in statement if each.token.text == "=")
+            begin, end = equals.end, statement[-1].begin
             yield _Edit(begin, end, f"({source[begin:end]})+1")
             yield _Edit(begin, end, f"({source[begin:end]})-1")
 

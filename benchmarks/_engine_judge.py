@@ -117,6 +117,8 @@ class Judge:
                     result = claim.prove(design)
                 except programs.ToolTimeoutError:
                     return "unproved", claim.name, "no answer in time"
+                except ToolFailedError as error:
+                    return "unproved", claim.name, str(error)
                 except ScNeurocoreError as error:
                     return "refuted", claim.name, str(error)
                 if not result.holds:

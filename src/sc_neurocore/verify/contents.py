@@ -98,8 +98,9 @@ def _numbers(
             low += inputs
             yield name, _signed(mine[..., : g.weight_bits]), part.weight
             if g.delay_bits:
-                is_late = isinstance(part.layer, DelayDense)
-                late = part.layer.delays if is_late else np.zeros_like(part.weight)
+                late = np.zeros_like(part.weight)
+                if isinstance(part.layer, DelayDense):
+                    late = np.asarray(part.layer.delays, dtype=np.int64)
                 yield f"{name}'s delay", _unsigned(mine[..., g.weight_bits :]), late
         yield from _of_neurons(slots, g, form, layer)
 
@@ -161,5 +162,5 @@ def _unsigned(bits: _Bits) -> Integers:
 
 def _signed(bits: _Bits) -> Integers:
     """Return the same in two's complement."""
-    numbers = _unsigned(bits)
-    return numbers - (bits[..., -1].astype(np.int64) << bits.shape[-1])
+    numbers: Integers = _unsigned(bits) - (bits[..., -1].astype(np.int64) << bits.shape[-1])
+    return numbers

@@ -222,20 +222,19 @@ class _Bench:
         low = {"unit_state": 0, "unit_parameters": 0}
         bits = {"unit_state": g.state_bits, "unit_parameters": g.parameter_bits}
         states = [each for each in program.inputs if each.name in program.neuron.states]
-        of_units = [(each, "unit_state") for each in states]
-        of_units += [(each, "unit_parameters") for each in program.parameters]
-        for port, name in of_units:
+        of_units = [(each.name, each.width, "unit_state") for each in states]
+        of_units += [(each.name, each.width, "unit_parameters") for each in program.parameters]
+        for port, width, name in of_units:
             whole = self._at(f"engine.{name}", g.units * bits[name])
-            part = f"{whole}[{unit * bits[name] + low[name]} +: {port.width}]"
-            self._claim(f"{self._at(f'{here}.{port.name}', port.width)} == {part}")
-            low[name] += port.width
+            part = f"{whole}[{unit * bits[name] + low[name]} +: {width}]"
+            self._claim(f"{self._at(f'{here}.{port}', width)} == {part}")
+            low[name] += width
         currents = [each for each in program.inputs if each.name in program.currents]
         whole = self._at("engine.unit_current", g.units * g.currents * g.current_bits)
-        for number, port in enumerate(currents):
+        for number, current in enumerate(currents):
             place = (unit * g.currents + number) * g.current_bits
-            self._claim(
-                f"{self._at(f'{here}.{port.name}', port.width)} == {whole}[{place} +: {port.width}]"
-            )
+            gets = self._at(f"{here}.{current.name}", current.width)
+            self._claim(f"{gets} == {whole}[{place} +: {current.width}]")
 
     def _claim_outputs(self, unit: int, number: int, equation: int) -> None:
         g, here = self._geometry, f"neuron_units[{unit}].equation_{equation}"
