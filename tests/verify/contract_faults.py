@@ -82,6 +82,14 @@ _WORDS = {
     "EVENT_BITS": 3,
     "ROW_BITS": 7,
 }
+_PLACES = {
+    "WINDOWS": 0,
+    "LAYER_BITS": 2,
+    "GROUP_BITS": 2,
+    "STEP_BITS": 3,
+    "FETCH_BITS": 5,
+    "ADDRESS_BITS": 5,
+}
 SIZES: dict[str, dict[str, dict[str, int]]] = {
     "snn_loader": {
         "events": {"INPUT_BITS": 3, "BEAT": 2, "EVENT_BITS": 3, "EVERY_BEAT": 0},
@@ -137,6 +145,12 @@ SIZES: dict[str, dict[str, dict[str, int]]] = {
         "first": _SCORES | {"UNITS": 1, "COUNT_THRESHOLD": 1},
         "membrane": _SCORES | {"UNITS": 2, "MEMBRANE_BITS": 4, "MEMBRANE_LOW": 2, "SCORE_BITS": 6},
     },
+    "snn_places": {
+        "groups": _PLACES | {"STEP_OUTER": 0, "STORE_BITS": 6},
+        "steps": _PLACES | {"STEP_OUTER": 1, "STORE_BITS": 5},
+        "regions": _PLACES | {"STEP_OUTER": 0, "WINDOWS": 1, "STORE_BITS": 5},
+        "banks": _PLACES | {"STEP_OUTER": 1, "WINDOWS": 1, "STORE_BITS": 6},
+    },
     "snn_spikes": {
         "one": {"LANES": 1, "UNITS": 1, "ADDRESS_BITS": 4},
         "turns": {"LANES": 8, "UNITS": 2, "ADDRESS_BITS": 6, "DEPTH": 40},
@@ -150,9 +164,20 @@ SIZES: dict[str, dict[str, dict[str, int]]] = {
 }
 
 _A, _N, _R, _S = "snn_accumulator", "snn_neurons", "snn_readout", "snn_spikes"
+_P = "snn_places"
 _L, _C, _W, _T = "snn_loader", "snn_controller", "snn_window", "snn_scanner"
 _ZERO = "{SUM_BITS{1'b0}}"
 FAULTS = (
+    Fault(_P, "groups", "{layer[0], gather_step, gather_group};", "{1'b0, gather_step, gather_group};"),
+    Fault(_P, "groups", "{!layer[0], step, read_word", "{layer[0], step, read_word"),
+    Fault(_P, "groups", "{!layer[0], step, read_word", "{!layer[0], gather_step, read_word"),
+    Fault(_P, "steps", "read_is_recurrent ? layer : layer_before, read_word", "layer_before, read_word"),
+    Fault(_P, "steps", "{step[0], layer, gather_group};", "{1'b0, layer, gather_group};"),
+    Fault(_P, "steps", "= layer - 1'b1;\n            assign", "= layer;\n            assign"),
+    Fault(_P, "regions", "this_word = is_first ? first_word : next_word;", "this_word = next_word;"),
+    Fault(_P, "regions", "&& (STEP_OUTER != 0 || gather_step == {STEP_BITS{1'b0}});", ";"),
+    Fault(_P, "banks", "if (gather && gather_ends_word) next_word", "if (gather) next_word"),
+    Fault(_P, "banks", "read_is_recurrent ? !step[0] : step[0], word};", "step[0], word};"),
     Fault(_L, "events", "event_address    <= event_address + 1'b1", "event_address    <= beat"),
     Fault(_L, "events", "full <= beat == last_beat", "full <= beat + 1'b1 == last_beat"),
     Fault(_L, "events", "frame_last_event <= event_address;", "frame_last_event <= beat;"),

@@ -35,6 +35,8 @@ BENCH_MODULES = (
     "small",
     "small_reference",
     "windows",
+    "wiring",
+    "joined",
 )
 """Modules that are put around the top to simulate it and to prove its claims."""
 
@@ -301,7 +303,7 @@ def _template_values(
             for program, module in zip(network.programs, modules, strict=True)
         ],
         "window_wires": window_wires(geometry),
-        "window_ports": _window_ports(geometry),
+        "window_ports": window_ports(geometry),
         "has_parameters": any(program.parameters for program in network.programs),
         "engine_parameters": list(parameters.items()),
     }
@@ -325,7 +327,7 @@ def window_wires(g: Geometry) -> list[tuple[str, int]]:
 _OF_LAYERS = ("last_block", "first_row", "shares_rows", "shares_slots", "first_state")
 
 
-def _window_ports(g: Geometry) -> list[tuple[str, str, int]]:
+def window_ports(g: Geometry) -> list[tuple[str, str, int]]:
     """Return the engine's ports for them: name there, name, and width; 0 for an output."""
     ports = []
     for name, width in window_wires(g):

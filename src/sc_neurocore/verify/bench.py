@@ -115,7 +115,7 @@ def free_module(text: str, name: str) -> str:
     if header is None:
         raise CheckFailedError(f"{name}.v holds no module {name}: compile again")
     ports = header[0].replace("output reg", "output wire")
-    outputs = re.findall(r"output wire(?: signed)?(?: \[[^\]]*\])? (\w+)", ports)
+    outputs = re.findall(r"output wire\s+(?:signed\s+)?(?:\[[^\]]*\]\s*)?(\w+)", ports)
     lines = [f"    assign {output} = $anyseq;" for output in outputs]
     return "\n".join([ports, *lines, "endmodule", ""])
 

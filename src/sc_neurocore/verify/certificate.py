@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,7 @@ from sc_neurocore.verify.netlist_simulation import NetlistSimulation, simulate_n
 from sc_neurocore.verify.provenance import environment
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.simulators import SIMULATORS, SimulatorName
+from sc_neurocore.verify.theorem import theorem_of
 from sc_neurocore.verify.workers import prove_all
 
 SECOND_SIMULATOR: SimulatorName = "icarus"
@@ -55,6 +57,7 @@ class Certificate:
         inputs: SHA-256 and origin of the samples, and how many there are to choose from.
         environment: Versions, machine and date.
         netlists: Runs of the design after synthesis, if they were asked for.
+        theorem: The lemmas about the whole, and what is missing: see `verify.theorem`.
     """
 
     network: dict[str, str]
@@ -65,6 +68,7 @@ class Certificate:
     inputs: dict[str, Any]
     environment: dict[str, str]
     netlists: tuple[NetlistSimulation, ...] = ()
+    theorem: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
@@ -129,6 +133,7 @@ class Certificate:
             "edited": None if self.edited is None else list(self.edited),
             "network": self.network,
             "design": self.design,
+            "theorem": dict(self.theorem),
             "proved_for_all_inputs": [each.as_dict() for each in self.proofs if not each.bound],
             "checked_within_a_bound": [each.as_dict() for each in self.proofs if each.bound],
             "sampled": [asdict(run) for run in self.cosimulation],
@@ -295,6 +300,7 @@ def _certify(
         },
         environment=environment({run.simulator: run.version for run in runs}),
         netlists=netlists,
+        theorem=theorem_of(design.accelerator.geometry, proofs),
     )
     files = {CERTIFICATE: as_bytes(certificate.as_dict())}
     files |= _benches(design.accelerator, proofs)

@@ -12,17 +12,21 @@ from pathlib import Path
 from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.hdl.accelerator import SOURCES
 from sc_neurocore.hdl.design import Design
+from sc_neurocore.verify.contents import check_contents
 from sc_neurocore.verify.contract_table import CONTRACTS, Contract
 from sc_neurocore.verify.contracts import prove_contract
 from sc_neurocore.verify.control import prove_control
 from sc_neurocore.verify.currents import prove_currents
 from sc_neurocore.verify.emitted import check_emitted
 from sc_neurocore.verify.equivalence import prove_step
+from sc_neurocore.verify.joined import prove_joined
 from sc_neurocore.verify.memory_contracts import prove_memories
 from sc_neurocore.verify.result import ProofResult
+from sc_neurocore.verify.scores import prove_scores
 from sc_neurocore.verify.small_network import prove_small
 from sc_neurocore.verify.sums import prove_additions, prove_sums
 from sc_neurocore.verify.walking import prove_windows
+from sc_neurocore.verify.wiring import prove_wiring
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,11 @@ def claims_of(design: Design) -> Iterator[Claim]:
         yield _neuron(program, module)
     yield Claim("memories", lambda it: prove_memories(it.accelerator), asks_z3=True)
     yield Claim("sums", lambda it: prove_sums(it.accelerator, it.network))
+    if not accelerator.geometry.windows:
+        yield Claim("contents", lambda it: check_contents(it.accelerator, it.network))
+    yield Claim("wiring", lambda it: prove_wiring(it.accelerator, it.network))
+    yield Claim("joined", lambda it: prove_joined(it.accelerator))
+    yield Claim("scores", lambda it: prove_scores(it.accelerator, it.network))
     yield Claim("currents", lambda it: prove_currents(it.accelerator, it.network))
     for contract in CONTRACTS.values():
         if Path(SOURCES) / f"{contract.module}.v" in accelerator.verilog:

@@ -234,6 +234,14 @@ CONTRACTS = {
             rests_on=(_HELD, "a score does not leave its register"),
         ),
         Contract(
+            "snn_places",
+            "places of spikes: a word is read where it was gathered",
+            "the word of each layer, step and group, by the layer behind it at the same step, and "
+            "step-outer by its own layer a step later; with windows the n-th word of a layer under "
+            "its number in the table; while it may be read, no other word is gathered there",
+            shown=("STEP_OUTER", "WINDOWS", "LAYER_BITS", "GROUP_BITS", "STEP_BITS"),
+        ),
+        Contract(
             "snn_spikes",
             "spike store: a bit that is read is the spike that was gathered",
             "of each lane, at each address; the output stays until the next reading",

@@ -61,12 +61,25 @@ def same_circuit(
     Raises:
         UserError, ToolFailedError: As `elaborate`.
     """
-    both = [netlist(each, top, library=library, timeout=timeout) for each in (first, second)]
-    return _canonical(both[0]) == _canonical(both[1])
+    both = [circuit_of(each, top, library=library, timeout=timeout) for each in (first, second)]
+    return both[0] == both[1]
 
 
-def _canonical(circuit: Any) -> list[Any]:
-    """Drop from a netlist what depends on lines, and number wires in an order that does not."""
+def circuit_of(
+    files: Mapping[str, bytes],
+    top: str,
+    *,
+    library: Sequence[str] = (),
+    timeout: float = TIMEOUT,
+) -> list[Any]:
+    """Return what `same_circuit` compares: a netlist without what depends on lines.
+
+    Wires are numbered in an order that does not depend on them either.
+
+    Raises:
+        UserError, ToolFailedError: As `elaborate`.
+    """
+    circuit = netlist(files, top, library=library, timeout=timeout)
     return [(name, _canonical_module(module)) for name, module in circuit["modules"].items()]
 
 

@@ -66,6 +66,7 @@ class Instance:
         memories: Its own memories.
         registers: Its own registers, bit by bit: all names of each, with the place in the name.
         elaborated: The module's name in Yosys.
+        ports: The bits of each port.
     """
 
     path: str
@@ -75,6 +76,7 @@ class Instance:
     memories: tuple[Memory, ...]
     registers: tuple[frozenset[tuple[str, int]], ...]
     elaborated: str
+    ports: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -325,6 +327,7 @@ def _instances(modules: Mapping[str, Any], top: str) -> dict[str, Instance]:
             memories=_memories(module),
             registers=_registers(module),
             elaborated=elaborated,
+            ports={name: len(port["bits"]) for name, port in module["ports"].items()},
         )
         for name, cell in sorted(module["cells"].items(), reverse=True):
             if cell["type"] in modules:

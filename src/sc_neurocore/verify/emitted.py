@@ -78,7 +78,7 @@ def check_emitted(design: Design) -> ProofResult:
             raise
         differences = [f"as they were edited, Yosys refuses the files: {error}"]
     words = sum(map(len, expected.values()))
-    entries = len(accelerator.geometry.layers) * len(_row(accelerator.geometry, 0))
+    entries = len(accelerator.geometry.layers) * len(row_of_layer(accelerator.geometry, 0))
     detail = (
         f"{len(accelerator.geometry.parameters)} parameters, {entries} table entries and {words} "
         f"words of memory read back from the files and compared, each; one clock, no latch, no "
@@ -232,7 +232,7 @@ def _other_image(accelerator: Accelerator, network: IntegerNetwork) -> Iterator[
             yield f"{path.as_posix()} does not hold this network's numbers"
 
 
-def _row(geometry: Geometry, number: int) -> dict[str, int]:
+def row_of_layer(geometry: Geometry, number: int) -> dict[str, int]:
     """Return what the table must say of a layer."""
     layer: LayerGeometry = geometry.layers[number]
     mask = (1 << geometry.row_bits) - 1
@@ -264,7 +264,7 @@ def _other_rows(
         return
     rows = table(files, found, LAYERS, ["layer"], len(geometry.layers))
     for number, row in enumerate(rows):
-        needed = _row(geometry, number)
+        needed = row_of_layer(geometry, number)
         for name in sorted(needed.keys() | row.keys()):
             if row.get(name) != needed.get(name):
                 yield (
