@@ -73,6 +73,13 @@ _WALK = {
     "TAP_BITS": 2,
     "JOINED_BITS": 1,
 }
+_STORE = {
+    "LAYER_BITS": 2,
+    "GROUP_BITS": 3,
+    "STEP_BITS": 2,
+    "ADDRESS_BITS": 6,
+    "FETCH_BITS": 6,
+}
 _WORDS = {
     "LANES": 4,
     "INPUT_BITS": 3,
@@ -142,6 +149,12 @@ SIZES: dict[str, dict[str, dict[str, int]]] = {
         "turns": {"LANES": 8, "UNITS": 2, "ADDRESS_BITS": 6, "DEPTH": 40},
         "at once": {"LANES": 4, "UNITS": 4, "ADDRESS_BITS": 3},
     },
+    "snn_addresses": {
+        "regions": _STORE | {"STEP_OUTER": 0, "WINDOWS": 1},
+        "steps": _STORE | {"STEP_OUTER": 1, "WINDOWS": 1},
+        "layers": _STORE | {"STEP_OUTER": 0, "WINDOWS": 0},
+        "banks": _STORE | {"STEP_OUTER": 1, "WINDOWS": 0},
+    },
     "snn_ring": {"ring": {"WIDTH": 6, "ADDRESS_BITS": 3}},
     "snn_product": {
         "block": {"WEIGHT_BITS": 8, "VALUE_BITS": 8, "IN_LOGIC": 0},
@@ -152,7 +165,16 @@ SIZES: dict[str, dict[str, dict[str, int]]] = {
 _A, _N, _R, _S = "snn_accumulator", "snn_neurons", "snn_readout", "snn_spikes"
 _L, _C, _W, _T = "snn_loader", "snn_controller", "snn_window", "snn_scanner"
 _ZERO = "{SUM_BITS{1'b0}}"
+_P = "snn_addresses"
 FAULTS = (
+    Fault(_P, "regions", "<= this_word + 1'b1;", "<= next_word + 1'b1;"),
+    Fault(_P, "regions", "(STEP_OUTER != 0 || update_step == {STEP_BITS{1'b0}});", "1'b1;"),
+    Fault(_P, "regions", "if (update_turn && update_ends_word) counted", "if (update_turn) counted"),
+    Fault(_P, "steps", "is_first ? window_first_output : next_word;", "next_word;"),
+    Fault(_P, "steps", "assign gather_address = {step[0], this_word};", "assign gather_address = {1'b0, this_word};"),
+    Fault(_P, "steps", "{fetch_is_recurrent ? !step[0] : step[0], word};", "{step[0], word};"),
+    Fault(_P, "layers", "{!layer[0], step,", "{layer[0], step,"),
+    Fault(_P, "banks", "fetch_is_recurrent ? layer : layer_before,", "layer_before,"),
     Fault(_L, "events", "event_address    <= event_address + 1'b1", "event_address    <= beat"),
     Fault(_L, "events", "full <= beat == last_beat", "full <= beat + 1'b1 == last_beat"),
     Fault(_L, "events", "frame_last_event <= event_address;", "frame_last_event <= beat;"),

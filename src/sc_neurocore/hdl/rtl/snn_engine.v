@@ -602,44 +602,30 @@ module snn_engine #(
     assign trace_layer = layer;
 
     // --------------------------------------------------- where spikes go: next layer, readout
-    // Where words lie. Step by step there are two banks that take turns by step: a layer reads the layer
-    // before it in this step's bank, and itself in the other one. Group by group two banks take turns by
-    // layer; with windows there are no banks, and each layer has a region that its table names. In a bank
-    // words lie one after the other with windows, otherwise where layer or step, and group, say.
     localparam PLACE_BITS = STEP_OUTER != 0 ? LAYER_BITS : STEP_BITS;
     localparam STORE_BITS = WINDOWS == 0 ? 1 + PLACE_BITS + GROUP_BITS
                           : ADDRESS_BITS + (STEP_OUTER != 0 ? 1 : 0);
     localparam STORE      = WINDOWS == 0 ? 1 << STORE_BITS
                           : SPIKE_WORDS + (STEP_OUTER != 0 ? 1 << ADDRESS_BITS : 0);
     wire [STORE_BITS-1:0] gather_address, read_address;
-    generate
-        if (WINDOWS != 0) begin : words_in_a_row
-            // Groups, and the steps of a group, come in order: so words do.
-            reg  [ADDRESS_BITS-1:0] next_word;
-            wire                    is_first  = update_group == {GROUP_BITS{1'b0}}
-                                              && (STEP_OUTER != 0 || trace_step == {STEP_BITS{1'b0}});
-            wire [ADDRESS_BITS-1:0] this_word = is_first ? window_first_output : next_word;
-            // A beat of a frame may have a number that no word of spikes has.
-            wire [ADDRESS_BITS-1:0] word      = fetch_is_event ? {ADDRESS_BITS{1'b0}} : fetch_word;
-            always @(posedge clk)
-                if (update_turn && update_ends_word) next_word <= this_word + 1'b1;
-            if (STEP_OUTER != 0) begin : banks_by_step
-                assign gather_address = {step[0], this_word};
-                assign read_address   = {fetch_is_recurrent ? !step[0] : step[0], word};
-            end else begin : regions_by_layer
-                assign gather_address = this_word;
-                assign read_address   = word;
-            end
-        end else if (STEP_OUTER != 0) begin : banks_by_step
-            wire [LAYER_BITS-1:0] layer_before = layer - 1'b1;
-            assign gather_address = {step[0], layer, update_group};
-            assign read_address   = {fetch_is_recurrent ? !step[0] : step[0], fetch_is_recurrent ? layer : layer_before,
-                                     fetch_word[GROUP_BITS-1:0]};
-        end else begin : banks_by_layer
-            assign gather_address = {layer[0], trace_step, update_group};
-            assign read_address   = {!layer[0], step, fetch_word[GROUP_BITS-1:0]};
-        end
-    endgenerate
+    snn_addresses #(
+        .STEP_OUTER(STEP_OUTER), .WINDOWS(WINDOWS), .LAYER_BITS(LAYER_BITS), .GROUP_BITS(GROUP_BITS),
+        .STEP_BITS(STEP_BITS), .ADDRESS_BITS(ADDRESS_BITS), .FETCH_BITS(FETCH_BITS)
+    ) addresses (
+        .clk                 (clk),
+        .layer               (layer),
+        .step                (step),
+        .window_first_output (window_first_output),
+        .update_turn         (update_turn),
+        .update_ends_word    (update_ends_word),
+        .update_group        (update_group),
+        .update_step         (trace_step),
+        .gather_address      (gather_address),
+        .fetch_is_event      (fetch_is_event),
+        .fetch_is_recurrent  (fetch_is_recurrent),
+        .fetch_word          (fetch_word),
+        .read_address        (read_address)
+    );
 
     snn_spikes #(
         .LANES(LANES), .UNITS(UNITS), .ADDRESS_BITS(STORE_BITS), .DEPTH(STORE)
