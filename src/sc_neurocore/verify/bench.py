@@ -82,7 +82,7 @@ def prepare(
         free: The memories' files, which are left out; the bench has its own.
         equations_are_free: Whether the neurons' equations answer with anything.
         data_are_free: Whether currents are anything too, so that nothing hangs on sums and biases,
-            and the bench is smaller.
+            and the bench is smaller; modules in `IN_PLACE` keep their first block of properties.
         inside: Wires in the accelerator that the bench looks at: what it calls each, and its path.
             How wide they are is read from the files.
 
@@ -99,7 +99,7 @@ def prepare(
     for path in accelerator.verilog:
         if path.name not in free:
             text = (accelerator.directory / path).read_text(encoding="utf-8")
-            text = _without_contract(path.stem, text)
+            text = _without_contract(text, keeps_first=data_are_free and path.stem in IN_PLACE)
             if re.search(r"\b(assume|restrict)\b", _code(accelerator, path)):
                 raise CheckFailedError(
                     f"{accelerator.directory / path} assumes something: what the files of a design "
@@ -167,9 +167,9 @@ def free_module(text: str, name: str) -> str:
     return "\n".join([ports, *lines, "endmodule", ""])
 
 
-def _without_contract(module: str, text: str) -> str:
+def _without_contract(text: str, keeps_first: bool) -> str:
     """Return a file without the blocks of properties that are proved apart."""
-    kept = blocks(text)[:1] if module in IN_PLACE else []
+    kept = blocks(text)[:1] if keeps_first else []
     return _BLOCK.sub(lambda found: found[0] if found[0] in kept else "", text)
 
 
