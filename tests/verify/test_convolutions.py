@@ -266,8 +266,15 @@ PROOFS = {
 }
 
 
-@pytest.mark.parametrize("schedule", ["group-stationary", "step-outer"])
-@pytest.mark.parametrize("claim", PROOFS)
+@pytest.mark.parametrize(
+    ("claim", "schedule"),
+    [
+        pytest.param(claim, schedule, marks=pytest.mark.soak if takes_long else ())
+        for claim in PROOFS
+        for schedule in ("group-stationary", "step-outer")
+        for takes_long in [claim == "control" and schedule == "step-outer"]
+    ],
+)
 def test_claims_about_windows_are_proved(
     claim: str, schedule: str, small: IntegerNetwork, require_tool: RequireTool, tmp_path: Path
 ) -> None:

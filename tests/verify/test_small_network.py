@@ -28,7 +28,7 @@ KINDS = [
     (Kind(STEPS, is_recurrent=True, currents=2), {"units": 2}),
     (Kind(STEPS, is_recurrent=True, is_delayed=True, is_static=False), {"soft_lanes": 1}),
     (Kind(GROUPS, is_window=True), {}),
-    (Kind(STEPS, is_window=True), {"units": 2, "inputs_per_beat": 2}),
+    (Kind(GROUPS, is_window=True), {"units": 2, "inputs_per_beat": 2}),
 ]
 
 

@@ -220,6 +220,8 @@ def _prepare(
         "memories": memories,
         "clocks": clocks,
     }
+    inside = {each.name: f"{each.path}.contents" for each in memories}
+    inside |= {f"{each.name}_inside": f"{each.path}.is_inside" for each in memories}
     text = StepModule(reference, _REFERENCE, Stages.none(reference)).text()
     return prepare(
         accelerator,
@@ -228,4 +230,5 @@ def _prepare(
         further={_REFERENCE: text},
         free=_MEMORIES,
         equations_are_free=False,
+        inside=inside,
     )

@@ -182,9 +182,10 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
 
     The small engine has 2 lanes, or 1, and of neuron units, inputs per beat, pipeline registers and
     soft lanes none, or as many as make the engine's Verilog take the same branches as the design's.
-    Of a network with windows it is a small convolution. Scores are counts of spikes, every sample
-    takes all its steps, weights are in a ROM, and a convolution is neither pooled nor recurrent or
-    delayed behind, whatever the design has: then the result says so.
+    Of a network with windows it is a small convolution, group-stationary: step-outer the solver
+    takes too long for one, and it is a network of dense layers. Scores are counts of spikes, every
+    sample takes all its steps, weights are in a ROM and nothing is pooled, whatever the design has:
+    then the result says so.
 
     Args:
         accelerator: The design; the bench goes to its folder proof/small.
@@ -195,16 +196,17 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
         ToolFailedError: If Yosys cannot read the design.
     """
     g = accelerator.geometry
+    is_window = bool(g.windows) and not g.step_outer
     result = prove_small_network(
         accelerator.directory / "proof" / "small",
         min(g.lanes, 2),
         Kind(
             schedule=g.schedule,
-            is_recurrent=not g.windows and any(layer.is_recurrent for layer in g.layers),
-            is_delayed=not g.windows and g.delay_bits > 0,
+            is_recurrent=not is_window and any(layer.is_recurrent for layer in g.layers),
+            is_delayed=not is_window and g.delay_bits > 0,
             is_static=bool(g.is_static),
-            currents=min(g.currents, 1 if g.windows else 2),
-            is_window=bool(g.windows),
+            currents=min(g.currents, 1 if is_window else 2),
+            is_window=is_window,
         ),
         timeout=timeout,
         engine_of=accelerator.directory,
@@ -214,10 +216,9 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
         soft_lanes=min(g.soft_lanes, 1),
     )
     others = {
-        "nothing comes back or is late": g.windows
-        and (g.delay_bits or any(layer.is_recurrent for layer in g.layers)),
-        "neurons with one input": g.windows and g.currents > 1,
-        "nothing is pooled": g.joins,
+        "a network of dense layers, without windows": g.windows and not is_window,
+        "neurons with one input": is_window and g.currents > 1,
+        "nothing is pooled": is_window and g.joins,
         "classes by counts of spikes, not by membranes": g.membrane_bits,
         "every sample takes all its steps": g.count_threshold,
         "weights in a ROM, not loaded": accelerator.weights == "loaded",
