@@ -36,7 +36,7 @@ from sc_neurocore.verify.emitted import check_emitted
 from sc_neurocore.verify.memory_contracts import prove_memories
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.simulators import SIMULATORS, SimulatorName
-from sc_neurocore.verify.walking import prove_windows
+from sc_neurocore.verify.small_network import prove_small
 
 RequireTool = Callable[..., None]
 Change = Callable[[Path, str, str], None]
@@ -203,11 +203,11 @@ def test_faults_are_found(
 
 OF_STEPS = {
     "own spikes are those of this step": (
-        "fetch_is_recurrent ? !step[0] : step[0], word}",
+        "read_is_recurrent ? !step[0] : step[0], word}",
         "step[0], word}",
     ),
     "what comes in is of the step before": (
-        "fetch_is_recurrent ? !step[0] : step[0], word}",
+        "read_is_recurrent ? !step[0] : step[0], word}",
         "!step[0], word}",
     ),
     "all steps in one bank": (
@@ -228,7 +228,7 @@ def test_faults_in_the_banks_of_steps_are_found(
     network = quantize(described.model_copy(update={"layers": layers}), "Q8.8", 8)
     accelerator = render_accelerator(network, 4, "step-outer", units=2).write(tmp_path)
     assert _result(accelerator, network).holds
-    change(tmp_path / "rtl" / "snn_engine.v", *OF_STEPS[fault])
+    change(tmp_path / "rtl" / "snn_places.v", *OF_STEPS[fault])
     assert not _still_holds(accelerator, network)
 
 
@@ -248,11 +248,33 @@ def prove_scanner(accelerator: Accelerator, depth: int = 4) -> ProofResult:
     return prove_contract(accelerator, replace(CONTRACTS["snn_scanner"], depth=depth))
 
 
-PROOFS = {"control": prove_control, "windows": prove_windows, "scanner": prove_scanner}
+def prove_window(accelerator: Accelerator, depth: int = 4) -> ProofResult:
+    """Prove the contract of the module that names words."""
+    return prove_contract(accelerator, replace(CONTRACTS["snn_window"], depth=depth))
 
 
-@pytest.mark.parametrize("schedule", ["group-stationary", "step-outer"])
-@pytest.mark.parametrize("claim", PROOFS)
+def prove_controller(accelerator: Accelerator, depth: int = 4) -> ProofResult:
+    """Prove the contract of the module that says which group is next."""
+    return prove_contract(accelerator, replace(CONTRACTS["snn_controller"], depth=depth))
+
+
+PROOFS = {
+    "control": prove_control,
+    "window": prove_window,
+    "scanner": prove_scanner,
+    "controller": prove_controller,
+}
+
+
+@pytest.mark.parametrize(
+    ("claim", "schedule"),
+    [
+        pytest.param(claim, schedule, marks=pytest.mark.soak if takes_long else ())
+        for claim in PROOFS
+        for schedule in ("group-stationary", "step-outer")
+        for takes_long in [claim == "control" and schedule == "step-outer"]
+    ],
+)
 def test_claims_about_windows_are_proved(
     claim: str, schedule: str, small: IntegerNetwork, require_tool: RequireTool, tmp_path: Path
 ) -> None:
@@ -260,8 +282,9 @@ def test_claims_about_windows_are_proved(
     accelerator = render_accelerator(small, 4, schedule, units=2).write(tmp_path)
     result = PROOFS[claim](accelerator)
     assert result.status == "proved" and result.engine.startswith("k-induction"), result
-    if claim == "control":  # what is not shown of such a network is said
-        assert "is not shown of a network with windows" in result.detail
+    if claim == "control":  # and no sample of them takes longer than was proved
+        clocks = _result(accelerator, small).cycles_per_sample - accelerator.geometry.beats
+        assert 0 < clocks <= result.figures["most_clocks"]
 
 
 @pytest.mark.parametrize("seed", [4, 14], ids=["one row", "one place"])
@@ -272,14 +295,14 @@ def test_images_of_one_row_and_of_one_place_are_proved(
     require_tool("yosys")
     accelerator = compile_network(draw_network(seed), tmp_path, lanes=4, allow=["all"]).accelerator
     assert {layer.layout.rows for layer in accelerator.geometry.layers} == {1}
-    assert [prove_windows(accelerator).status, prove_memories(accelerator).status] == ["proved"] * 2
+    assert [prove_window(accelerator).status, prove_memories(accelerator).status] == ["proved"] * 2
 
 
 UNTRUE = {
-    "a tap is left out": "windows",
-    "the rows of another tap": "windows",
-    "the words of another step": "windows",
-    "weights of the next block": "control",
+    "a tap is left out": "window",
+    "the rows of another tap": "window",
+    "the words of another step": "window",
+    "weights of the next block": "controller",
     "a joined word is lost": "scanner",
     "a joined word is taken apart alone": "scanner",
 }
@@ -295,6 +318,46 @@ def test_claims_about_windows_are_refuted_where_they_are_wrong(
     change(tmp_path / "rtl" / file, old, new)
     result = PROOFS[UNTRUE[fault]](accelerator, depth=12)
     assert result.status != "proved"
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_a_result_comes_within_so_many_clocks(
+    is_broken: bool, change: Change, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    """Not where the taps of the second place are never looked up."""
+    require_tool("yosys")
+    description = NetworkDescription(
+        name="two_places",
+        input=InputEncoding(shape=(1, 1, 2), bits=1, fraction_bits=0),
+        steps=1,
+        layers=(
+            Conv2d(weight=np.ones((2, 1, 1, 1))),
+            Population(neuron=LIF),
+            Flatten(),
+            Dense(weight=np.ones((2, 4))),
+            Population(neuron=LIF),
+        ),
+    )
+    accelerator = render_accelerator(quantize(description, "Q8.8", 8), 2).write(tmp_path)
+    if is_broken:
+        looked_up = "if (ask_valid && !placed) placed"
+        never = "if (ask_valid && !placed && column == 0) placed"
+        change(tmp_path / "rtl" / "snn_window.v", looked_up, never)
+    result = prove_control(accelerator)
+    assert (result.status == "proved") is not is_broken
+    assert 40 < result.figures["most_clocks"] < 120
+
+
+def test_a_small_convolution_refutes_what_is_wrong(
+    small: IntegerNetwork, change: Change, require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("yosys")
+    accelerator = render_accelerator(small, 4, units=2).write(tmp_path)
+    file, old, new = FAULTS["the rows of another tap"]
+    change(tmp_path / "rtl" / file, old, new)
+    result = prove_small(accelerator)
+    assert result.status == "refuted" and "differs" in result.detail
+    assert "2x2 convolution" in result.bound and "nothing is pooled" in result.bound
 
 
 @pytest.mark.parametrize("fault", ["column_step  = ", "row_tap_rows   = ", "joins        = "])

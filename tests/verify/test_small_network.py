@@ -27,6 +27,8 @@ KINDS = [
     (Kind(GROUPS, currents=2), {}),
     (Kind(STEPS, is_recurrent=True, currents=2), {"units": 2}),
     (Kind(STEPS, is_recurrent=True, is_delayed=True, is_static=False), {"soft_lanes": 1}),
+    (Kind(GROUPS, is_window=True), {}),
+    (Kind(GROUPS, is_window=True), {"units": 2, "inputs_per_beat": 2}),
 ]
 
 
@@ -46,6 +48,7 @@ def test_the_engine_computes_what_the_integer_model_does(
     assert ("all delays" in result.detail) is kind.is_delayed
     assert ("recurrent" in result.bound) is kind.is_recurrent
     assert ("neurons with two inputs" in result.bound) is (kind.currents == 2)
+    assert ("2x2 convolution" in result.bound) is kind.is_window
 
 
 def test_the_engine_of_a_design_is_checked_not_that_of_the_package(
@@ -76,7 +79,7 @@ BROKEN = [
     # A state is written where another one belongs.
     ("recurrent", "neurons", "result_address  = result_other", "result_address  = memory_slot"),
     # Own spikes are those of this step, not of the last one.
-    ("recurrent", "engine", "fetch_is_recurrent ? !step[0] : step[0], fetch", "step[0], fetch"),
+    ("recurrent", "addresses", "fetch_is_recurrent ? !step[0] : step[0], fetch", "step[0], fetch"),
     # A sum stays in its ring when it has been handed over.
     ("delayed", "accumulator", "multiplied_handover ? {SUM_BITS{1'b0}} : total", "total"),
     # The flag that clears a sum runs ahead of its token.

@@ -7,6 +7,7 @@ in the order in which an accelerator forms them, which spares a prover most of i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -18,20 +19,22 @@ from sc_neurocore.fixed.lowering import NEXT, SPIKE
 from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork, requantize
 from sc_neurocore.fixed.program import Port, Program, ProgramBuilder
 from sc_neurocore.fixed.synapses import IntegerSynapses
-from sc_neurocore.network.description import DelayDense
+from sc_neurocore.network.description import Conv2d, DelayDense
 
 _KINDS = [
     (synapses, neurons)
     for synapses in ("dense", "delay-dense")
     for neurons in ("population", "recurrent")
 ]
+_CONVOLUTION = ("conv2d", "population")
 
 
 def network_program(network: IntegerNetwork) -> Program:
     """Write a network out as a program.
 
     Its inputs are the frame (`x0`, `x1`, …; where there is one per step, `x2_0`: step 2, input 0),
-    the weights (`w1_0_2`: layer 1, sum 0, its input 2), where a layer has delays, these in steps
+    the weights (`w1_0_2`: layer 1, sum 0, its input 2; of a convolution channel 0, and a place in
+    its kernel, since all places share weights and biases), where a layer has delays, these in steps
     (`d1_0_2`), the weights of recurrent neurons' own spikes (`r1_0_2`) and the biases (`b1_0`, in
     the accumulator's unit). A neuron has a sum for each input of its equation: first come those of
     the first input, one for each neuron. Its outputs are every update, such as `spike1_3_0` and
@@ -41,7 +44,7 @@ def network_program(network: IntegerNetwork) -> Program:
 
     Args:
         network: Layers of neurons of one equation, recurrent or not, each behind a dense layer,
-            with delays or without.
+            with delays or without, or not recurrent behind a convolution without groups.
 
     Raises:
         UserError: If it has other layers, or several equations.
@@ -68,9 +71,10 @@ def _dense(layer: IntegerLayer) -> IntegerSynapses:
     Raises:
         UserError: If they are of another kind, or the neurons hand on something else than spikes.
     """
-    if layer.kinds not in _KINDS:
+    if layer.kinds not in [*_KINDS, _CONVOLUTION]:
         raise UserError(
-            f"{', '.join(layer.kinds)}: expected a dense layer, with delays or without, and neurons"
+            f"{', '.join(layer.kinds)}: expected a dense layer, with delays or without, or a "
+            f"convolution, and neurons"
         )
     return next(each for each in layer.synapses if each.weight_bits)
 
@@ -88,7 +92,7 @@ class _Part:
         sources: What is sent in each step, by input: nodes of numbers, or of spikes.
         are_spikes: Which of the two.
         lag: Steps that everything takes.
-        weights: A node for each sum and input.
+        weights: For each sum the inputs that it sees, in order: their number, the weight's node.
         delays: Nodes of the steps that each takes beyond that; empty without.
         longest: The longest of these.
         shift: Left shift to the unit of the accumulator.
@@ -97,10 +101,45 @@ class _Part:
     sources: list[list[int]]
     are_spikes: bool
     lag: int
-    weights: list[list[int]]
+    weights: list[list[tuple[int, int]]]
     delays: list[list[int]]
     longest: int
     shift: int
+
+
+def _all(weights: list[list[int]]) -> list[list[tuple[int, int]]]:
+    """Return what sums see that see all inputs."""
+    return [list(enumerate(each)) for each in weights]
+
+
+def _in_windows(
+    layer: IntegerLayer, convolution: Conv2d, weights: list[list[int]]
+) -> Iterator[list[tuple[int, int]]]:
+    """Yield what each sum of a convolution sees, in the order in which an accelerator walks."""
+    channels, *size = layer.input_shape
+    windows = convolution.windows
+    kernel = windows.size
+    for number, at in np.ndindex(len(weights), math.prod(layer.sums_shape[1:])):
+        place = np.unravel_index(at, layer.sums_shape[1:])
+        seen = []
+        for tap in np.ndindex(*kernel):
+            where = [
+                int(each) * windows.stride[axis]
+                - windows.padding[axis]
+                + tap[axis] * windows.dilation[axis]
+                for axis, each in enumerate(place)
+            ]
+            if all(0 <= each < count for each, count in zip(where, size, strict=True)):
+                seen += [
+                    (
+                        int(np.ravel_multi_index((channel, *where), layer.input_shape)),
+                        weights[number][
+                            int(np.ravel_multi_index((channel, *tap), (channels, *kernel)))
+                        ],
+                    )
+                    for channel in range(channels)
+                ]
+        yield seen
 
 
 class _Writer:
@@ -156,14 +195,16 @@ class _Writer:
         spikes: list[list[int]] = []
         parts = [self._incoming(number, layer, sent)]
         if layer.feedback is not None:
-            weights = self._weights(f"r{number}", layer.feedback)
+            weights = _all(self._weights(f"r{number}", layer.feedback))
             shift = _left_shift(layer, layer.feedback)
             parts.append(_Part(spikes, True, 1, weights, [], 0, shift))
         bound = max(int(np.abs(accumulator_bias(layer)).max()), 1)
-        biases = [
-            self._input(Port(f"b{number}_{place}", bound.bit_length() + 1, 0), -bound, bound)
-            for place in range(layer.sums)
+        places = layer.sums // len(_dense(layer).weight)  # places share the bias of a channel
+        of_channels = [
+            self._input(Port(f"b{number}_{channel}", bound.bit_length() + 1, 0), -bound, bound)
+            for channel in range(layer.sums // places)
         ]
+        biases = [node for node in of_channels for _ in range(places)]
         formats = layer.program.fixed_point
         initial = {
             name: self._builder.constant(value, formats.of(name).fraction_bits)
@@ -200,7 +241,10 @@ class _Writer:
 
     def _incoming(self, number: int, layer: IntegerLayer, sent: list[list[int]]) -> _Part:
         dense, longest = _dense(layer), longest_delay(layer)
-        weights = self._weights(f"w{number}", dense)
+        free = self._weights(f"w{number}", dense)
+        weights = _all(free)
+        if isinstance(dense.layer, Conv2d):
+            weights = list(_in_windows(layer, dense.layer, free))
         delays: list[list[int]] = []
         if longest:
             form = Port("", longest.bit_length(), 0, False)
@@ -216,7 +260,8 @@ class _Writer:
         self, name: str, synapses: IntegerSynapses, form: Port, low: int, high: int
     ) -> list[list[int]]:
         """Make an input for each synapse; return their nodes by sum and input."""
-        outputs, inputs = synapses.weight.shape
+        outputs, *kernel = synapses.weight.shape
+        inputs = math.prod(kernel)
         return [
             [
                 self._input(replace(form, name=f"{name}_{place}_{index}"), low, high)
@@ -229,8 +274,8 @@ class _Writer:
         """Yield what each input brings to a sum in a step, what is late first."""
         builder, zero = self._builder, self._zero
         for late in range(min(part.longest, step - part.lag), -1, -1):
-            for index in range(len(part.weights[place])):
-                node = self._product(part, step - part.lag - late, place, index)
+            for index, seen in enumerate(part.weights[place]):
+                node = self._product(part, step - part.lag - late, *seen)
                 steps = builder.constant(late, 0)
                 if late > 0:
                     enough = builder.apply(">=", part.delays[place][index], steps)
@@ -240,9 +285,9 @@ class _Writer:
                     node = builder.apply("select", no_more, node, zero)
                 yield builder.apply("<<", node, amount=part.shift)
 
-    def _product(self, part: _Part, step: int, place: int, index: int) -> int:
+    def _product(self, part: _Part, step: int, index: int, weight: int) -> int:
         """Return an input of a step times its weight."""
-        source, weight = part.sources[step][index], part.weights[place][index]
+        source = part.sources[step][index]
         if part.are_spikes:
             return self._builder.apply("select", source, weight, self._zero)
         return self._builder.apply("*", source, weight)

@@ -2,12 +2,13 @@
 
 A bench is a module whose name is that of its claim. It holds the emitted top module, or parts of
 the engine; the memories and the neurons' equations are replaced by ones that answer with anything.
-What it asserts is proved by induction; where that fails, SymbiYosys looks for a counterexample. A
+What it asserts is proved by induction; where that fails, a counterexample is looked for. A
 bench in which what it covers cannot happen proves nothing, and is refused.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import time
@@ -20,21 +21,33 @@ from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.render import render
 from sc_neurocore.tools import programs
 from sc_neurocore.tools.programs import ToolTimeoutError
-from sc_neurocore.verify.model_checking import VacuousError, engine, induction_depth
+from sc_neurocore.verify.model_checking import (
+    Failure,
+    VacuousError,
+    engine,
+    first_failure,
+    induction_depth,
+)
 from sc_neurocore.verify.result import ProofResult, ProofStatus
 
 RESET = ("reset is high in the first clock",)
 MEMORIES = ("snn_rom.v", "snn_ram.v", "snn_column.v")
 _CURRENTS = "snn_requantize"
 _BLOCK = re.compile(r"^`ifdef FORMAL$.*?^`endif$", re.DOTALL | re.MULTILINE)
-_OF_CONTROL = ("snn_loader", "snn_scanner")
-"""Modules of which the benches need the first block: what it says of registers holds in them."""
-_FAILURE = re.compile(r"Assert failed in .*")
+IN_PLACE = tuple(
+    f"snn_{name}"
+    for name in ("loader", "controller", "window", "scanner", "accumulator", "neurons")
+)
+"""Modules whose first block of properties stays in the benches: what it says of registers and order
+holds there, and the benches assert what it counts on."""
+_WIRES = "wires.json"
+_MOST_NAMED = 2
 
 _SCRIPT = """\
 [options]
 mode bmc
 depth {depth}
+skip {skip}
 
 [engines]
 smtbmc z3
@@ -57,6 +70,7 @@ def prepare(
     free: tuple[str, ...] = MEMORIES,
     equations_are_free: bool = True,
     data_are_free: bool = False,
+    inside: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a bench and the sources that it needs.
 
@@ -68,13 +82,16 @@ def prepare(
         free: The memories' files, which are left out; the bench has its own.
         equations_are_free: Whether the neurons' equations answer with anything.
         data_are_free: Whether currents are anything too, so that nothing hangs on sums and biases,
-            and the bench is smaller.
+            and the bench is smaller; modules in `IN_PLACE` keep their first block of properties.
+        inside: Wires in the accelerator that the bench looks at: what it calls each, and its path.
+            How wide they are is read from the files.
 
     Returns:
         The folder.
 
     Raises:
         CheckFailedError: If a file of the design assumes something: a proof would rest on it.
+        ToolFailedError: If Yosys cannot read the files, or what is looked at is not there.
     """
     folder = accelerator.directory / "proof" / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -82,7 +99,7 @@ def prepare(
     for path in accelerator.verilog:
         if path.name not in free:
             text = (accelerator.directory / path).read_text(encoding="utf-8")
-            text = _without_contract(path.stem, text)
+            text = _without_contract(text, keeps_first=data_are_free and path.stem in IN_PLACE)
             if re.search(r"\b(assume|restrict)\b", _code(accelerator, path)):
                 raise CheckFailedError(
                     f"{accelerator.directory / path} assumes something: what the files of a design "
@@ -97,9 +114,39 @@ def prepare(
     common = {"name": name, "top": accelerator.top, "g": accelerator.geometry}
     common |= {"steps": accelerator.steps, "weights": accelerator.weights}
     common |= {"gs": not accelerator.geometry.step_outer}
-    bench = render("sc_neurocore.verify", "harness", f"{name}.v.j2", common | dict(values))
-    (folder / f"{name}.v").write_text(bench, encoding="utf-8")
+    looked_at = [(each, path, 1) for each, path in (inside or {}).items()]
+
+    def write() -> None:
+        filled = common | dict(values) | {"inside": looked_at}
+        bench = render("sc_neurocore.verify", "harness", f"{name}.v.j2", filled)
+        (folder / f"{name}.v").write_text(bench, encoding="utf-8")
+
+    write()
+    if looked_at:
+        paths = [path for _, path, _ in looked_at]
+        widths = _widths(folder, accelerator.top, bench_sources(folder), paths)
+        looked_at = [(each, path, widths[path]) for each, path, _ in looked_at]
+        write()
     return folder
+
+
+def _widths(folder: Path, top: str, sources: list[str], paths: Sequence[str]) -> dict[str, int]:
+    """Return how wide wires are inside a module, by their paths, as Yosys elaborates its files."""
+    script = [f"read_verilog -formal -defer {' '.join(sources)}", f"hierarchy -top {top}"]
+    script += ["proc -noopt", f"write_json {_WIRES}"]
+    programs.run("yosys", ["-q", "-p", "; ".join(script)], cwd=folder)
+    modules = json.loads((folder / _WIRES).read_bytes())["modules"]
+    (folder / _WIRES).unlink()
+
+    def width(module: str, path: str) -> int:
+        if path in modules[module]["netnames"]:
+            return len(modules[module]["netnames"][path]["bits"])
+        for name, cell in modules[module]["cells"].items():
+            if path.startswith(f"{name}.") and cell["type"] in modules:
+                return width(cell["type"], path.removeprefix(f"{name}."))
+        raise ToolFailedError(f"{folder}: {top} has nothing at {path}: compile again")
+
+    return {path: width(top, path) for path in paths}
 
 
 def bench_sources(folder: Path, top: str = "") -> list[str]:
@@ -120,9 +167,9 @@ def free_module(text: str, name: str) -> str:
     return "\n".join([ports, *lines, "endmodule", ""])
 
 
-def _without_contract(module: str, text: str) -> str:
+def _without_contract(text: str, keeps_first: bool) -> str:
     """Return a file without the blocks of properties that are proved apart."""
-    kept = blocks(text)[:1] if module in _OF_CONTROL else []
+    kept = blocks(text)[:1] if keeps_first else []
     return _BLOCK.sub(lambda found: found[0] if found[0] in kept else "", text)
 
 
@@ -174,18 +221,21 @@ def prove(
         if found is not None:
             status, detail = "proved", claims
             used = f"k-induction with k = {found}, {used}"
-        else:
-            used = f"SymbiYosys {programs.version('sby')}, z3 {programs.version('z3')}"
+        elif failure := first_failure(folder, name, sources, search or depth, timeout, setup):
+            status, detail = "refuted", _failed(failure, folder)
             script = _SCRIPT.format(
-                depth=search or depth,
+                depth=failure.clock + 1,
+                skip=failure.clock,
                 setup="\n".join(setup or [f"prep -top {name} -flatten"]),
                 sources=" ".join(sources),
                 sources_by_line="\n".join(sources),
             )
             (folder / f"{name}.sby").write_text(script, encoding="utf-8")
-            command = ["-f", f"{name}.sby"]
-            done = programs.run("sby", command, folder, timeout=timeout, check=False)
-            status, detail = _judge(done.stdout + done.stderr, folder, search or depth)
+        else:
+            status = "unknown"
+            detail = (
+                f"neither a counterexample in {search or depth} clocks nor an induction was found"
+            )
     except VacuousError as error:
         status, detail = "unknown", f"the bench proves nothing: {error}"
     except (TimeoutError, ToolTimeoutError):
@@ -201,21 +251,13 @@ def prove(
     )
 
 
-def _judge(output: str, folder: Path, depth: int) -> tuple[ProofStatus, str]:
-    """Read SymbiYosys' verdict; a refutation is explained by the claim that failed."""
-    if "DONE (PASS" in output or "DONE (UNKNOWN" in output:
-        return "unknown", f"neither a counterexample in {depth} clocks nor an induction was found"
-    if "DONE (FAIL" in output:
-        failure = _FAILURE.search(output)
-        claim = _claim(failure[0], folder) if failure else ""
-        return "refuted", f"{claim or 'an assertion fails'} (trace in {folder.name}/)"
-    lines = "\n  ".join(line for line in output.splitlines()[-12:])
-    raise ToolFailedError(f"sby in {folder} gave no verdict:\n  {lines}")
-
-
-def _claim(failure: str, folder: Path) -> str:
-    """Return the source line of a failed assertion."""
-    place = re.search(r"(\w+\.v):(\d+)", failure)
-    if place is None:
-        return failure
-    return (folder / place[1]).read_text(encoding="utf-8").splitlines()[int(place[2]) - 1].strip()
+def _failed(failure: Failure, folder: Path) -> str:
+    """Return in words which claims fail: their source lines."""
+    claims = []
+    for place in failure.outputs:
+        file, _, line = place.rpartition(":")
+        if (folder / file).is_file():
+            lines = (folder / file).read_text(encoding="utf-8").splitlines()
+            claims.append(f"{lines[int(line) - 1].strip()} ({place})")
+    shown = "; ".join(claims[:_MOST_NAMED]) or "an assertion fails"
+    return f"in clock {failure.clock}: {shown}; a trace of it: sby -f *.sby in proof/{folder.name}"

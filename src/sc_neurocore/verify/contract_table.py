@@ -65,14 +65,6 @@ class Contract:
     depth: int = 4
 
 
-def _controller(p: Numbers) -> tuple[Join, ...]:
-    return (Join("block_in", "by_place.block", p["GROUP_BITS"]),) if p["WINDOWS"] else ()
-
-
-def _scanner(p: Numbers) -> tuple[Join, ...]:
-    return (Join("partial_in", "partial_words.fetched_is_partial", 1),) if p["JOINS"] else ()
-
-
 def _readout(p: Numbers) -> tuple[Join, ...]:
     memory, units = "neuron_units[{}].memory", p["UNITS"]
     return (
@@ -111,7 +103,6 @@ def _accumulator(p: Numbers) -> tuple[Join, ...]:
         Join("all_watched", f"{ring}watched", place, lanes),
         Join("all_places", f"{ring}place", place, lanes),
         Join("all_reading", f"{ring}reading", 1, lanes),
-        Join("ring_group", "with_rings.group", p["GROUP_BITS"]),
     )
     return joins + (of_rings if has_rings else ())
 
@@ -142,8 +133,6 @@ def _neurons(p: Numbers) -> tuple[Join, ...]:
         ),
         Join("all_parameters", f"{unit}biased_parameters", p["PARAMETER_BITS"], units),
     )
-    if p["WINDOWS"]:
-        joins += (Join("block_in", "by_place.block", p["GROUP_BITS"]),)
     if is_register:
         return joins
     address = p["STATE_SLOT_BITS"] if p["STEP_OUTER"] else max(1, _log(turns))
@@ -175,7 +164,6 @@ CONTRACTS = {
             "weights follow each other, and layers; layer and step change when nothing is on its "
             "way; a result comes after the choice, behind all frames and steps of its sample, and "
             "stays until it is taken; rings, where there are some, are cleared",
-            _controller,
             shown=("STEP_OUTER", "IS_STATIC", "HAS_RINGS", "WINDOWS", "GROUP_BITS", "STEP_BITS"),
         ),
         Contract(
@@ -192,7 +180,6 @@ CONTRACTS = {
             "of each word, and of words that are joined, every input that is active leaves once, "
             "the lowest first, with the row of its weights and its value, which is 1 for a spike; "
             "a sum ends with the last input of its last word",
-            _scanner,
             shown=("LANES", "BEAT", "INPUT_BITS", "JOINS", "ROW_BITS"),
             rests_on=(
                 "“keeps_now” in snn_scanner.v: memories hold what they answered, and of words that "

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from sc_neurocore.errors import CheckFailedError
 from sc_neurocore.hdl.accelerator import SOURCES, Accelerator
-from sc_neurocore.verify.bench import blocks, prove
+from sc_neurocore.verify.bench import IN_PLACE, blocks, prove
 from sc_neurocore.verify.contract_table import Contract, Numbers
 from sc_neurocore.verify.emitted import parameters_of
 from sc_neurocore.verify.result import ProofResult
@@ -133,7 +133,7 @@ def _of_others(contract: Contract, sources: Mapping[str, str]) -> tuple[str, ...
         return ()
     return (
         f"the modules around it do what it counts on: “{_FAIR}” in {contract.module}.v; that they "
-        f"do is no part of this claim",
+        f"do is {'shown by “control”' if contract.module in IN_PLACE else 'no part of this claim'}",
     )
 
 

@@ -6,19 +6,84 @@ order of work; memories, neurons' equations and handshakes may do anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sc_neurocore.hdl.accelerator import Accelerator
-from sc_neurocore.hdl.geometry import Geometry, index_bits
+from sc_neurocore.hdl.geometry import Geometry, LayerGeometry, index_bits
 from sc_neurocore.verify.bench import RESET, prepare, prove
 from sc_neurocore.verify.result import ProofResult
 
 NAME = "control: one result per sample, addresses in range, no hazard"
-# Clocks from a word's fetch to its first token, from there to the sums, from a turn to its update.
-_FILLING, _TOKENS, _UPDATES = 3, 4, 5
-_STAGES = ("addressed", "read", "weighted", "multiplied")
+# Clocks from a word's fetch to its first token, with windows so many more; from there to the sums,
+# and from a turn to its update.
+_FILLING, _WALKING, _TOKENS, _UPDATES = 3, 2, 4, 5
+
+_COMMON = {
+    "state": "controller.state",
+    "last_event": "controller.last_event",
+    "blank": "controller.blank",
+    "bank": "controller.bank",
+    "step": "controller.step",
+    "group": "controller.group",
+    "fetch_word": "controller.fetch_word",
+    "fetch_is_recurrent": "controller.fetch_is_recurrent",
+    "event_bank": "event_bank",
+    "layer": "layer",
+    "takes_frame": "layer_takes_frame",
+    "last_group": "layer_last_group",
+    "last_word_of_layer": "layer_last_word",
+    "window_idle": "window_idle",
+    "scanner_idle": "scanner_idle",
+    "sums_idle": "accumulator_idle",
+    "neurons_idle": "neurons_idle",
+    "scanner_ends": "scanner.ends",
+    "scanner_is_open": "scanner.is_open",
+    "sums_ends": "accumulator.ends",
+    "sums_are_open": "accumulator.is_open",
+    "neurons_busy": "neurons.busy",
+    "neurons_group": "neurons.group",
+    "neurons_step": "neurons.step",
+}
+_OF_PLACES = {
+    "window_ends": "walked.window.ends",
+    "window_is_open": "walked.window.is_open",
+    "is_middle": "walked.window.middle",
+    "block": "controller.block",
+    "neurons_block": "neurons.block",
+}
+_OF_RINGS = {
+    "half_is_in": "accumulator.half",
+    "sums_group": "accumulator.group_0",
+    "stands": "token_add",
+    "ends_a_sum": "token_handover",
+}
+_LOOKED_AT = {
+    "full": "loader.full",
+    "beat": "loader.beat",
+    "neurons_are_inside": "neuron_memory.is_inside",
+    "scanner_clocks": "scanner.clocks_left",
+    "scanner_gaps": "scanner.gaps",
+    "scanner_gaps_inside": "scanner.gaps_inside",
+    "sums_clocks": "accumulator.clocks_left",
+    "job_clocks": "neurons.job_clocks",
+    "clocks_behind": "neurons.clocks_behind",
+    "update_turn": "update_turn",
+    "compare": "readout.compare",
+    "asked": "readout.asked",
+    "readout_index": "readout.index",
+}
+_OF_WALKS = {
+    "is_placed": "walked.window.placed",
+    "window_events": "walked.window.events",
+    "window_words": "walked.window.words",
+    "window_gaps": "walked.window.gaps",
+    "window_gaps_inside": "walked.window.gaps_inside",
+} | {
+    f"rest_of_{loop}": f"walked.window.rest_of_{loop}"
+    for loop in ("row_taps", "column_taps", "words", "joined_rows", "joined_columns")
+}
 
 
 def prove_control(accelerator: Accelerator, *, depth: int = 8, timeout: float = 600) -> ProofResult:
@@ -26,11 +91,10 @@ def prove_control(accelerator: Accelerator, *, depth: int = 8, timeout: float = 
 
     The claims: a result comes only when its frames are in, and ends them; at most one frame waits
     behind the one at work, whose events it does not overwrite; a result stays until it is taken;
-    no neuron's state is read while its successor is still on its way; the neuron memory is not
-    read beyond its end; what belongs to a layer stands still while anything is on its way; and the
-    result comes within `most_clocks`, since a ranking falls with every clock until then: where all
-    layers of a step come first, one of each step, and no step comes twice. Of a network with
-    windows all but the last, and it says so.
+    the neuron memory is not read beyond its end; the modules that keep contracts do for each other
+    what these count on; and the result comes within `most_clocks`, since a ranking falls with every
+    clock until then: where all layers of a step come first, one of each step, and no step comes
+    twice.
 
     Args:
         accelerator: The design; the proof's files go to its folder proof/control.
@@ -56,40 +120,31 @@ def prove_control(accelerator: Accelerator, *, depth: int = 8, timeout: float = 
         "most_free": costs.most_free,
         "most_busy": costs.most_busy,
         "spare": _spare(g),
+        "of_event": _of_event(g),
+        "of_spikes": _of_spikes(g),
         # It also holds what no reachable state has, a job for each stage of the pipeline: a number
         # that wraps would look small.
         "left_bits": (16 * max(costs.at_once(bool(g.step_outer)))).bit_length(),
-        "reach": index_bits(2 * g.period + g.unit_latency + 5),
-        "state_bits": g.state_slot_bits if g.step_outer else g.turn_bits,
     }
     most = most_clocks(g, steps)
+    of_step, in_order = ("of a step ", ", and no step comes twice") if g.step_outer else ("", "")
     comes = "the result" if frames == 1 else "the result, or the turn of the next frame,"
     claims = (
         "for every sequence of inputs and handshakes, every content of the memories and every "
         "answer of the neuron units, without bound: one result per sample, the events of a frame "
-        "at work not overwritten, no state read before it is written, neuron addresses in range, "
-        "the result held until it is taken"
+        "at work not overwritten, neuron addresses in range, the result held until it is taken; "
+        "the modules do for each other what their contracts count on, and so no state is read "
+        f"before it is written; and {comes} comes at most {most} clocks after a frame's last beat "
+        f"or, if an earlier result was then still to be taken, after that: what is left {of_step}"
+        f"falls with every clock{in_order}"
     )
-    figures: dict[str, int] = {}
+    inside = (
+        looked_at(g) | _LOOKED_AT | ({"clear_address": "clear_address"} if g.delay_bits else {})
+    )
     if g.windows:
-        claims += (
-            "; each group's walk begins at its own rows of weights, those of its block of channels "
-            "where places share them, and places follow each other with all of their blocks; that "
-            "the result comes, and within how many clocks, is not shown of a network with windows: "
-            "only co-simulation speaks of it"
-        )
-    else:
-        figures["most_clocks"] = most
-        of_step, in_order = (
-            ("of a step ", ", and no step comes twice") if g.step_outer else ("", "")
-        )
-        claims += (
-            f"; and {comes} comes at most {most} clocks after a frame's last beat or, if an "
-            f"earlier result was then still to be taken, after that: what is left {of_step}falls "
-            f"with every clock{in_order}"
-        )
-    folder = prepare(accelerator, "control", values, data_are_free=True)
-    return prove(folder, NAME, claims, RESET, depth, timeout, figures)
+        inside |= _OF_WALKS
+    folder = prepare(accelerator, "control", values, data_are_free=True, inside=in_engine(inside))
+    return prove(folder, NAME, claims, RESET, depth, timeout, {"most_clocks": most})
 
 
 def most_clocks(geometry: Geometry, steps: int) -> int:
@@ -104,30 +159,29 @@ def most_clocks(geometry: Geometry, steps: int) -> int:
 
 def bench_values(g: Geometry) -> dict[str, Any]:
     """Return what harness/engine.v.j2 is filled in with."""
-    pending = [(f"{each}_handover", each) for each in reversed(_STAGES)]
-    stages = ["current", "arrived", "fetched"]
-    if g.windows:
-        stages += ["fetch", "named"]
-    last = {"fetch": "word"}
-    at_scanner = [(f"{each}_valid && {last.get(each, each)}_is_last", each) for each in stages]
-    # From the neurons upstream: what is at a place, and whether it ends a sum.
-    ends = ["neurons_busy", *(end for end, _ in (*pending, *at_scanner))]
-    names = [*(name for _, name in (*pending, *at_scanner)), "controller"]
-    valid = [f"({each}_add || {each}_handover)" for each in reversed(_STAGES)]
-    valid += [f"{each}_valid" for each in stages]
     return {
-        "inside": list(_inside(g)),
-        "word_bits": max(g.lanes, g.beat),
-        "flags_bits": g.units + g.group_bits + g.turn_bits + _other_bits(g),
-        "other_bits": _other_bits(g),
-        "chain": list(zip(names, ends, strict=True)),
-        "valid_at": list(zip(valid, names[:-1], strict=True)),
+        "fair": [f"{module}_is_fair" for module in _modules(g)],
+        "walk_bits": g.walk_bits if g.windows else g.index_bits,
+        "position_bits": 4 + g.group_bits + g.step_bits,
     }
 
 
-def _other_bits(g: Geometry) -> int:
-    """Return the width of what travels at the low end of a turn's flags, in rtl/snn_neurons.v."""
-    return g.state_slot_bits if g.step_outer else g.step_bits
+def looked_at(g: Geometry) -> dict[str, str]:
+    """Return what harness/engine.v.j2 looks at inside the engine: its name there, and its path."""
+    found = {f"{module}_is_fair": f"{path}.is_fair" for module, path in _modules(g).items()}
+    found |= _COMMON | (_OF_PLACES if g.windows else {}) | (_OF_RINGS if g.delay_bits else {})
+    return found
+
+
+def in_engine(inside: Mapping[str, str]) -> dict[str, str]:
+    """Return paths from the accelerator on."""
+    return {name: f"engine.{path}" for name, path in inside.items()}
+
+
+def _modules(g: Geometry) -> dict[str, str]:
+    """Return the engine's modules whose contracts stay in the bench, and their paths."""
+    names = ("loader", "controller", "scanner", "accumulator", "neurons")
+    return {name: name for name in names} | ({"window": "walked.window"} if g.windows else {})
 
 
 def _spare(g: Geometry) -> int:
@@ -145,6 +199,7 @@ class _Cost:
     group_jobs: int
     later_words: int
     later_jobs: int
+    walk: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -175,18 +230,54 @@ class _Costs:
         return self.passes * self.pass_busy
 
 
+def _of_event(g: Geometry) -> int:
+    """Return the clocks that a word of a frame takes at most; words that are joined are as wide."""
+    return max(g.lanes, g.beat) if g.joins else g.beat
+
+
+def _of_spikes(g: Geometry) -> int:
+    """Return the clocks that a word of spikes takes at most."""
+    return max(g.lanes, g.beat) if g.joins else g.lanes
+
+
+def _walk(g: Geometry, layer: LayerGeometry) -> dict[str, int]:
+    """Return how many words each loop of a layer's walk takes at most, by the bench's names."""
+    assert layer.window is not None
+    counts, joined = [], []
+    for axis, taps in ((layer.window.rows, g.row_taps), (layer.window.columns, g.column_taps)):
+        counts.append(max(last - first + 1 for first, last in axis.ranges))
+        seen = {tap for first, last in axis.ranges for tap in range(first, last + 1)}
+        joined.append(max(taps[tap].joined + 1 for tap in seen))
+    of_input = joined[0] * joined[1]
+    of_column_tap = (layer.window.last_word + 1) * of_input
+    of_row_tap = counts[1] * of_column_tap
+    return {
+        "walk": counts[0] * of_row_tap,
+        "of_row_tap": of_row_tap,
+        "of_column_tap": of_column_tap,
+        "of_input": of_input,
+        "of_joined_row": joined[1],
+    }
+
+
 def _costs(g: Geometry, steps: int) -> _Costs:
     layers: list[_Cost] = []
     words = jobs = 0
     for layer in reversed(g.layers):
         scans = 1 if g.step_outer or layer.takes_frame else steps
         repeats = steps if not g.step_outer and layer.takes_frame else 1
-        incoming = g.beats * g.beat if layer.takes_frame else layer.words * g.lanes
-        own = layer.groups * g.lanes if layer.is_recurrent else 0
+        walk = _walk(g, layer) if g.windows else {}
+        if g.windows and (g.walks_frame or not layer.takes_frame):
+            incoming = walk["walk"] * (_of_event(g) if layer.takes_frame else _of_spikes(g))
+        else:
+            incoming = g.beats * _of_event(g) if layer.takes_frame else layer.words * g.lanes
+        own = layer.groups * _of_spikes(g) if layer.is_recurrent else 0
         scan = incoming + own + _spare(g)
+        of_group = scans * scan + g.windows  # taps are looked up
         job = g.period * repeats
-        layers.append(_Cost(scan, scans * scan, own, scans * job, words, jobs))
-        words += layer.groups * scans * scan + _FILLING + _TOKENS + g.unit_latency + _UPDATES + 1
+        layers.append(_Cost(scan, of_group, own, scans * job, words, jobs, walk))
+        filling = _FILLING + _WALKING * g.windows
+        words += layer.groups * of_group + filling + _TOKENS + g.unit_latency + _UPDATES + 1
         jobs += layer.groups * scans * job
     return _Costs(
         layers=layers[::-1],
@@ -196,101 +287,3 @@ def _costs(g: Geometry, steps: int) -> _Costs:
         choosing=g.layers[-1].outputs + 1,
         waiting=g.clear_clocks + g.is_static,
     )
-
-
-def _inside(g: Geometry) -> Iterator[tuple[str, str, int]]:
-    """Yield what the benches look at inside the engine: its name there, its path, its width."""
-    word = max(g.lanes, g.beat)
-    flags = g.units + g.group_bits + g.turn_bits + _other_bits(g)
-    one = dict.fromkeys
-    signals: dict[str, dict[str, int]] = {
-        "loader": {
-            "full": 1,
-            "beat": g.event_bits,
-            "event_bank": 1,
-            "event_address": g.event_bits,
-            "event_write": 1,
-            "frame_last_event": g.event_bits,
-            "frame_is_blank": 1,
-        },
-        "controller": {
-            "state": 3,
-            "last_event": g.event_bits,
-            "blank": 1,
-            "bank": 1,
-            "begins": 1,
-            "step": g.step_bits,
-            "group": g.group_bits,
-            "fetch_word": g.walk_bits if g.windows else g.index_bits,
-            "fetch_is_recurrent": 1,
-            "fetch_row": g.row_bits,
-            "clear_address": g.ring_bits + g.delay_bits,
-        },
-        "scanner": {
-            **one(("move", "fetched_valid", "fetched_is_event", "fetched_is_empty"), 1),
-            **one(
-                ("fetched_is_last", "fetched_is_recurrent", "arrived_valid", "arrived_is_last"), 1
-            ),
-            **one(("arrived_is_recurrent", "current_valid", "current_is_last", "finished"), 1),
-            **one(("token_ready", "token_add", "token_handover", "token_is_recurrent"), 1),
-            **one(("fetched_word", "arrived_index", "position"), g.index_bits),
-            **one(("fetched_row", "arrived_row", "token_row"), g.row_bits),
-            **one(("arrived", "lowest", "rest"), word),
-            **one(("arrived_values", "values"), g.beat * g.input_bits),
-            "token_value": g.input_bits,
-        },
-        "accumulator": {
-            **{f"{stage}_{flag}": 1 for stage in _STAGES for flag in ("add", "handover")},
-            "added": 1,
-            "enter_add": 1,
-            "advance": 1,
-            "weights_row": g.row_bits,
-        },
-        "neurons": {
-            **one(("ends_job", "read_turn", "fetched_turn", "biased_turn", "update_turn"), 1),
-            **one(("at_end", "at_last_step"), 1),
-            **one(("read_flags", "fetched_flags", "biased_flags"), flags),
-            "place": index_bits(g.period),
-            "under_way": g.unit_latency + 1,
-            "stages": (g.unit_latency + 1) * (flags + 1),
-            **one(("update_valid", "update_spike"), g.units),
-        },
-        "readout": {"compare": 1, "asked": g.output_bits},
-    }
-    if g.windows:
-        window = {f"named_{each}": 1 for each in ("valid", "is_recurrent", "is_event", "is_last")}
-        signals["walked.window"] = window | {"fetch_valid": 1, "fetch_is_event": 1}
-        yield "word_is_recurrent", "walked.window.fetch_is_recurrent", 1
-        yield "word_is_last", "walked.window.fetch_is_last", 1
-        yield "block", "controller.by_place.block", g.group_bits
-        yield "neurons_block", "neurons.by_place.block", g.group_bits
-        yield "last_block", "layer_last_block", g.group_bits
-        yield "shares_slots", "layer_shares_slots", 1
-        yield "first_state", "layer_first_state", g.state_slot_bits
-    for module, widths in signals.items():
-        for name, width in widths.items():
-            yield name, f"{module}.{name}", width
-    yield "loader_is_fair", "loader.is_fair", 1
-    yield "scanner_is_fair", "scanner.is_fair", 1
-    yield "first_row_of_word", "scanner.first_row", g.row_bits
-    yield "neurons_busy", "neurons.busy", 1
-    yield "neurons_group", "neurons.group", g.group_bits
-    yield "neurons_step", "neurons.step", g.step_bits
-    yield "readout_index", "readout.index", g.output_bits
-    yield "neurons_are_inside", "neuron_memory.is_inside", 1
-    table = {
-        "takes_frame": ("layer_takes_frame", 1),
-        "is_recurrent": ("layer_is_recurrent", 1),
-        "last_group": ("layer_last_group", g.group_bits),
-        "last_word_of_layer": ("layer_last_word", g.index_bits),
-        "first_slot": ("layer_first_slot", g.slot_bits),
-        "inputs": ("layer_inputs", g.row_bits),
-        "outputs": ("layer_outputs", g.row_bits),
-        "layer": ("layer", g.layer_bits),
-        "event_index": ("event_index", g.event_bits),
-        "event_value": ("event_value", g.beat * g.input_bits),
-        "event_active": ("event_active", g.beat),
-        "spikes": ("spikes", g.lanes),
-    }
-    for name, (path, width) in table.items():
-        yield name, path, width

@@ -39,7 +39,9 @@ from sc_neurocore.verify.windows import (
 
 NAME = "files: sizes, tables and numbers are those of the network"
 ENGINE, LAYERS, WINDOWS = "engine", "layers", "windows"
-WALKERS = ("snn_controller.v", "snn_loader.v", "snn_scanner.v", "snn_window.v")
+WALKERS = tuple(
+    f"snn_{name}.v" for name in ("addresses", "controller", "loader", "scanner", "window")
+)
 """Their contracts count on what the modules around them do, which is argued and not proved: only
 the circuits that would be written are vouched for."""
 READOUT = "snn_readout.v"

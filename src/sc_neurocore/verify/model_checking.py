@@ -42,10 +42,12 @@ _SCRIPT = (
     "simplemap",
     "aigmap",
     "opt_clean",
+    "tee -q -o {top}.claims dump t:$assert",
     "write_aiger -ascii -symbols {top}.aag",
 )
 
 
+_PLACE = re.compile(r'\\src "([^"|]*?:\d+)[^"]*"\n(?:\s*attribute.*\n)*\s*cell \$assert ')
 _IMPOSSIBLE = ["what_is_assumed"]
 
 COVER = "reached_"
@@ -62,7 +64,8 @@ class Failure:
 
     Attributes:
         clock: The clock, from 0.
-        outputs: The outputs that are high then, in one example.
+        outputs: The outputs that are high then, in one example; and where the assertions stand
+            that fail, such as "snn_loader.v:107".
     """
 
     clock: int
@@ -254,7 +257,7 @@ def _read(path: Path) -> _Graph:
         inputs=singles(inputs),
         latches=numbers(latches),
         outputs=singles(outputs) + singles(assertions),
-        names=[""] * outputs + [f"assertion {index}" for index in range(assertions)],
+        names=[""] * outputs + _places(path.with_suffix(".claims"), assertions),
         covers={},
         constraints=singles(constraints),
         gates=numbers(gates),
@@ -269,6 +272,15 @@ def _read(path: Path) -> _Graph:
         outputs=[literal for name, literal in claims if not _is_cover(name)],
         names=[name for name in found.names if not _is_cover(name)],
     )
+
+
+def _places(path: Path, count: int) -> list[str]:
+    """Return where each assertion stands, "file.v:line", in the order in which the graph has them.
+
+    Yosys writes text from the last one to the first.
+    """
+    found = _PLACE.findall(path.read_text(encoding="utf-8"))[::-1]
+    return found if len(found) == count else [f"assertion {index}" for index in range(count)]
 
 
 def _is_cover(name: str) -> bool:

@@ -8,7 +8,6 @@ said by `small_network`.
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sc_neurocore.errors import CheckFailedError
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.network_program import network_program
 from sc_neurocore.hdl.accelerator import Accelerator
@@ -28,7 +26,6 @@ from sc_neurocore.verify.result import ProofResult, ProofStatus
 
 FORMAT = "Q5.1"
 NAME = "a small network on this engine: the accelerator equals the integer model"
-_ENGINE_PREFIX = "snn_"
 _MEMORIES = ("snn_rom.v",)
 _REFERENCE = "small_reference"
 
@@ -73,11 +70,14 @@ class Contents:
 
 @dataclass(frozen=True)
 class _Update:
-    """One update of a neuron, and the ports of the reference that say what it must be."""
+    """One update of a neuron, by its number on the trace.
+
+    The ports of the reference say what spike and states must be.
+    """
 
     layer: int
     step: int
-    neuron: int
+    number: int
     spike: str
     states: tuple[str, ...]
 
@@ -115,16 +115,6 @@ class Marks:
                 low = row * int(starts[-1]) + int(starts[column])
                 found.append(Field(name, low, widths[column], least, most))
         return found
-
-
-def take_engine(accelerator: Accelerator, directory: Path) -> None:
-    """Replace the engine of a design by that of another one's folder."""
-    for path in accelerator.verilog:
-        if path.name.startswith(_ENGINE_PREFIX):
-            source = directory / path
-            if not source.is_file():
-                raise CheckFailedError(f"{source}, a part of the engine, is missing: compile again")
-            shutil.copyfile(source, accelerator.directory / path)
 
 
 def check(
@@ -194,24 +184,29 @@ def _prepare(
     """Write the bench; return its folder."""
     reference = network_program(network)
     states = [field.name for field in accelerator.states[0]]
+    g, frames = accelerator.geometry, accelerator.frames_per_sample
     updates = [
         _Update(
             number,
             step,
-            neuron,
+            int(numbers[neuron]),
             f"spike{number}_{step}_{neuron}",
             tuple(f"{name}{number}_{step}_{neuron}" for name in reversed(states)),
         )
         for number, layer in enumerate(network.layers)
+        for numbers in [g.layers[number].layout.numbers(g.lanes)]
         for step in range(network.steps)
         for neuron in range(layer.outputs)
     ]
-    g, frames = accelerator.geometry, accelerator.frames_per_sample
     inputs = [port.name for port, _ in reference.inputs if port.name.startswith("x")]
     of_frame = [
         inputs[i : i + len(inputs) // frames] for i in range(0, len(inputs), len(inputs) // frames)
     ]
-    places = [name for each in of_frame for name in each + [""] * (g.beats * g.beat - len(each))]
+    numbers = g.frame.numbers(g.beat) if g.walks_frame else range(len(of_frame[0]))
+    places = [""] * (frames * g.beats * g.beat)
+    for frame, names in enumerate(of_frame):
+        for place, name in zip(numbers, names, strict=True):
+            places[frame * g.beats * g.beat + place] = name
     values = {
         "reference": _REFERENCE,
         "samples": samples,
@@ -225,6 +220,8 @@ def _prepare(
         "memories": memories,
         "clocks": clocks,
     }
+    inside = {each.name: f"{each.path}.contents" for each in memories}
+    inside |= {f"{each.name}_inside": f"{each.path}.is_inside" for each in memories}
     text = StepModule(reference, _REFERENCE, Stages.none(reference)).text()
     return prepare(
         accelerator,
@@ -233,4 +230,5 @@ def _prepare(
         further={_REFERENCE: text},
         free=_MEMORIES,
         equations_are_free=False,
+        inside=inside,
     )

@@ -9,6 +9,7 @@ The equations of the network at hand are proved by themselves (`verify.equivalen
 
 from __future__ import annotations
 
+import math
 import shutil
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -30,8 +31,10 @@ from sc_neurocore.hdl.geometry import DEFAULT_OPTIONS, EngineOptions, Geometry, 
 from sc_neurocore.hdl.layers import EngineLayer, by_neuron, engine_layers
 from sc_neurocore.hdl.memories import neuron_slots, weight_rows
 from sc_neurocore.network.description import (
+    Conv2d,
     DelayDense,
     Dense,
+    Flatten,
     InputEncoding,
     NetworkDescription,
     Population,
@@ -50,6 +53,7 @@ from sc_neurocore.verify.small_bench import (
 _ENGINE_PREFIX = "snn_"
 _WEIGHT_BITS = 2
 _WEIGHT_LIMIT = 1
+_IMAGE = (2, 3, 3)
 _TWO_INPUTS = parse_neuron("""
 neuron Difference
 input up, down
@@ -71,6 +75,8 @@ class Kind:
         is_delayed: Whether what comes into the first neurons may come a step later.
         is_static: Whether one frame comes in, or one for each step.
         currents: Inputs of a neuron, 1 or 2, each with a current of its own.
+        is_window: Whether the hidden layer is a convolution, of 2 channels with a kernel of 2 by 2,
+            in front of an image of 3 by 3 with 2 channels; then nothing comes back or is late.
     """
 
     schedule: Schedule = "group-stationary"
@@ -78,6 +84,7 @@ class Kind:
     is_delayed: bool = False
     is_static: bool = True
     currents: int = 1
+    is_window: bool = False
 
     @property
     def neuron(self) -> Neuron:
@@ -87,6 +94,8 @@ class Kind:
     @property
     def sizes(self) -> tuple[int, ...]:
         """Inputs, and neurons by layer: in two lanes, three are two groups, one is half a group."""
+        if self.is_window:
+            return (18, 8, 2)
         is_hard = self.is_delayed or (self.is_recurrent and self.currents > 1)
         return (2, 2, 2) if is_hard else (2, 3, 1, 3)
 
@@ -98,7 +107,7 @@ class Kind:
     @property
     def samples(self) -> int:
         """Samples that come one after the other: two where a solver can still follow."""
-        return 1 if self.is_recurrent or self.currents > 1 else 2
+        return 1 if self.is_recurrent or self.is_window or self.currents > 1 else 2
 
     @property
     def steps(self) -> int:
@@ -110,6 +119,8 @@ class Kind:
         delays = ", with delays of up to a step in front" if self.is_delayed else ""
         frames = "one frame" if self.is_static else f"{self.steps} frames, one per step,"
         sizes = "-".join(map(str, self.sizes))
+        if self.is_window:
+            sizes += " (a 3x3 image with 2 channels, a 2x2 convolution with 2 channels, 2 outputs)"
         neurons = "LIF neurons" if self.currents == 1 else "neurons with two inputs"
         return (
             f"samples: {self.samples}, of {frames} a network of {sizes} {neurons} in {FORMAT}"
@@ -171,8 +182,10 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
 
     The small engine has 2 lanes, or 1, and of neuron units, inputs per beat, pipeline registers and
     soft lanes none, or as many as make the engine's Verilog take the same branches as the design's.
-    Scores are counts of spikes, every sample takes all its steps, weights are in a ROM and there
-    are no windows, whatever the design has: then the result says so.
+    Of a network with windows it is a small convolution, group-stationary: step-outer the solver
+    takes too long for one, and it is a network of dense layers. Scores are counts of spikes, every
+    sample takes all its steps, weights are in a ROM and nothing is pooled, whatever the design has:
+    then the result says so.
 
     Args:
         accelerator: The design; the bench goes to its folder proof/small.
@@ -183,15 +196,17 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
         ToolFailedError: If Yosys cannot read the design.
     """
     g = accelerator.geometry
+    is_window = bool(g.windows) and not g.step_outer
     result = prove_small_network(
         accelerator.directory / "proof" / "small",
         min(g.lanes, 2),
         Kind(
             schedule=g.schedule,
-            is_recurrent=any(layer.is_recurrent for layer in g.layers),
-            is_delayed=g.delay_bits > 0,
+            is_recurrent=not is_window and any(layer.is_recurrent for layer in g.layers),
+            is_delayed=not is_window and g.delay_bits > 0,
             is_static=bool(g.is_static),
-            currents=min(g.currents, 2),
+            currents=min(g.currents, 1 if is_window else 2),
+            is_window=is_window,
         ),
         timeout=timeout,
         engine_of=accelerator.directory,
@@ -201,7 +216,9 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
         soft_lanes=min(g.soft_lanes, 1),
     )
     others = {
-        "a network of dense layers, without windows": g.windows,
+        "a network of dense layers, without windows": g.windows and not is_window,
+        "neurons with one input": is_window and g.currents > 1,
+        "nothing is pooled": is_window and g.joins,
         "classes by counts of spikes, not by membranes": g.membrane_bits,
         "every sample takes all its steps": g.count_threshold,
         "weights in a ROM, not loaded": accelerator.weights == "loaded",
@@ -235,7 +252,12 @@ def _small(kind: Kind) -> IntegerNetwork:
         return np.outer(signs(outputs), np.full(inputs, _WEIGHT_LIMIT / 2.0))
 
     layers: list[Any] = []
-    for inputs, outputs in pairwise(kind.sizes):
+    if kind.is_window:
+        channels = 2 * kind.currents
+        weight = matrix(_IMAGE[0] * 4, channels).reshape(channels, _IMAGE[0], 2, 2)
+        layers.append(Conv2d(weight=weight, bias=signs(channels)))
+        layers += [Population(neuron=kind.neuron, parameters=parameters), Flatten()]
+    for inputs, outputs in pairwise(kind.sizes[1 if kind.is_window else 0 :]):
         sums = outputs * kind.currents
         weight, is_first = matrix(inputs, sums), not layers
         is_last = len(layers) == 2 * (len(kind.sizes) - 2)
@@ -253,7 +275,7 @@ def _small(kind: Kind) -> IntegerNetwork:
         name="small_network",
         input=InputEncoding(
             kind="static" if kind.is_static else "sequence",
-            shape=kind.sizes[:1],
+            shape=_IMAGE if kind.is_window else kind.sizes[:1],
             bits=kind.input_bits,
             fraction_bits=kind.input_bits - 1,
         ),
@@ -286,13 +308,12 @@ def _marked(network: IntegerNetwork, number: int, layer: EngineLayer, marks: Mar
     limits, longest = (-_WEIGHT_LIMIT, _WEIGHT_LIMIT), longest_delay(source)
     bound = int(np.abs(accumulator_bias(source)).max())
     currents = len(source.program.currents)
-    shape = (
-        layer.incoming.weight.shape
-    )  # of a dense layer, with axes of one place before and behind
+    shape = layer.incoming.weight.shape  # (one place, sums, inputs, rows and columns of a kernel)
 
     def made(kind: str, shape: tuple[int, ...], limits: tuple[int, int]) -> NDArray[np.int64]:
         # The program's numbers are in the order of the description.
-        marked = marks.make(f"{kind}{number}", shape[1:3], limits)
+        inputs = [math.prod(shape[2:])] if len(shape) > 2 else []
+        marked = marks.make(f"{kind}{number}", (shape[1], *inputs), limits)
         return by_neuron(marked[np.newaxis], currents, currents).reshape(shape)
 
     weight = made("w", shape, limits)

@@ -19,12 +19,71 @@ from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.geometry import Geometry
 from sc_neurocore.hdl.layers import EngineLayer, engine_layers
 from sc_neurocore.verify.bench import RESET, prepare, prove
-from sc_neurocore.verify.control import bench_values
+from sc_neurocore.verify.control import bench_values, in_engine, looked_at
 from sc_neurocore.verify.emitted import only_parameters_of
 from sc_neurocore.verify.result import ProofResult, ProofStatus
 
 ADDITIONS = "sums: no input is added twice"
 BOUND = "sums: no accumulator can wrap with this network's weights"
+_OF_SCANNER = (
+    "move",
+    "fetched_valid",
+    "fetched_is_event",
+    "fetched_is_empty",
+    "fetched_is_last",
+    "fetched_is_recurrent",
+    "fetched_word",
+    "fetched_row",
+    "arrived_valid",
+    "arrived_is_last",
+    "arrived_is_recurrent",
+    "arrived_index",
+    "arrived_row",
+    "arrived",
+    "arrived_values",
+    "current_valid",
+    "current_is_last",
+    "finished",
+    "token_is_recurrent",
+    "position",
+    "lowest",
+    "rest",
+    "values",
+)
+_LOOKED_AT = (
+    {
+        "is_recurrent": "layer_is_recurrent",
+        "event_address": "event_address",
+        "event_write": "event_write",
+        "frame_last_event": "frame_last_event",
+        "frame_is_blank": "frame_is_blank",
+        "event_index": "event_index",
+        "event_value": "event_value",
+        "event_active": "event_active",
+        "spikes": "spikes",
+        "full": "loader.full",
+        "beat": "loader.beat",
+        "fetch_row": "controller.fetch_row",
+        "first_row_of_word": "scanner.first_row",
+        "token_ready": "token_ready",
+        "token_add": "token_add",
+        "token_handover": "token_handover",
+        "token_row": "token_row",
+        "token_value": "token_input",
+        "enter_add": "accumulator.enter_add",
+        "advance": "accumulator.advance",
+        "weights_row": "weights_row",
+        "update_turn": "update_turn",
+        "update_valid": "trace_valid",
+        "update_spike": "trace_spike",
+    }
+    | {name: f"scanner.{name}" for name in _OF_SCANNER}
+    | {
+        f"{what}_{number}": f"events.{what}_{number}"
+        for number in range(4)
+        for what in ("watched", "kept")
+    }
+)
 _ASSUMED = (
     "the spike store gives the words of the layer before, of which it is proved that padding has "
     "not spiked where they are written",
@@ -42,7 +101,7 @@ def prove_additions(
     group's row, and no row is read that there is not; a spike counts as one; each value of a frame
     that is not zero goes into each of the sums, as it came in. They are about the tokens at the
     door of the accumulator, which handles them in order. Of a network with windows two other claims
-    say the same: `verify.walking.prove_windows`, and the scanner's contract.
+    say the same: the contracts of the modules that name words and take them apart.
 
     Args:
         accelerator: A design without windows; the proof's files go to its folder proof/additions.
@@ -54,12 +113,15 @@ def prove_additions(
         ToolFailedError: If one of them cannot read the design.
     """
     g = accelerator.geometry
+    memories = _weight_memories(g, accelerator.weights)
     values = bench_values(g) | {
-        "inside_paths": _weight_memories(g, accelerator.weights),
-        "event_width": (g.beat if g.beat > 1 else 0) + g.event_bits + g.beat * g.input_bits,
+        "weight_memories": memories,
+        "word_bits": max(g.lanes, g.beat),
         "padding": _padding(g),
     }
-    folder = prepare(accelerator, "additions", values, data_are_free=True)
+    inside = in_engine(looked_at(g) | _LOOKED_AT)
+    inside |= {f"{each}_is_inside": f"weight_memory.{each}.is_inside" for each in memories}
+    folder = prepare(accelerator, "additions", values, data_are_free=True, inside=inside)
     claims = (
         "for every frame, every content of the weight memory, every answer of the neuron units and "
         "every handshake, without bound: between two handovers each input of the layer, and each "
@@ -104,7 +166,7 @@ def prove_sums(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult
     width = only_parameters_of(accelerator, "snn_accumulator")["SUM_BITS"]
     assumed = [
         "the numbers of the network are exact in 64 bits",
-        "“windows” and “scanner”, which are proved apart"
+        "“window” and “scanner”, which are proved apart"
         if accelerator.geometry.windows
         else f"“{ADDITIONS}”, which is proved apart",
         "the memories hold the network's numbers: see “files”",

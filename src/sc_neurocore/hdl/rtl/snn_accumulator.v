@@ -152,14 +152,16 @@ module snn_accumulator #(
     // Which ring: that of the group, which is counted by its handovers; and which sum of it is due.
     localparam DUE_BITS = DELAY_BITS > 0 ? DELAY_BITS : 1;
     wire [RING_BITS-1:0] ring;
+    wire [GROUP_BITS-1:0] ring_group;
     wire [DUE_BITS-1:0]  due;
     generate
         if (DELAY_BITS == 0) begin : no_rings
             assign added = 1'b0;
             assign ring  = {RING_BITS{1'b0}};
             assign due   = 1'b0;
+            assign ring_group = {GROUP_BITS{1'b0}};
             wire unused = &{clear, clear_address, step, layer_is_delayed, layer_first_ring, layer_last_group,
-                            ring, due, 1'b0};
+                            ring, due, ring_group, 1'b0};
         end else begin : with_rings
             localparam WIDER = STEP_BITS > DELAY_BITS ? STEP_BITS : DELAY_BITS;
             localparam BROAD = RING_BITS > GROUP_BITS ? RING_BITS : GROUP_BITS;
@@ -167,8 +169,9 @@ module snn_accumulator #(
             reg [GROUP_BITS-1:0] group;
             wire [BROAD-1:0]     wide_group = {{(BROAD-GROUP_BITS){1'b0}}, group};
             wire [WIDER-1:0]     wide_step  = {{(WIDER-STEP_BITS){1'b0}}, step};
-            wire                 unused = &{wide_group, wide_step, 1'b0};  // their high bits
+            wire                 unused = &{wide_group, wide_step, ring_group, 1'b0};  // high bits
             assign added = first_half_is_in;
+            assign ring_group = group;
             assign ring  = layer_is_delayed ? layer_first_ring + wide_group[RING_BITS-1:0] : {RING_BITS{1'b0}};
             assign due   = wide_step[DELAY_BITS-1:0];
             always @(posedge clk) begin
@@ -240,16 +243,6 @@ module snn_accumulator #(
 `ifdef FORMAL
     // A handover hands over, in every lane, the sum of what its multiplier made of each token since the
     // last one, weight and value of that token; with rings, since the sum of that step was taken out.
-    // Of the lanes' multipliers, sums and rings, by the contracts of snn_product.v and snn_ring.v:
-    localparam PLACE_BITS = RING_BITS + DELAY_BITS;
-    wire [LANES*WEIGHT_BITS-1:0]  all_weights;
-    wire [LANES*VALUE_BITS-1:0]   all_values;
-    wire [LANES*PRODUCT_BITS-1:0] all_times, all_products;
-    wire [LANES*SUM_BITS-1:0]     all_sums;
-    wire [LANES*PLACE_BITS-1:0]   all_watched, all_places;
-    wire [LANES-1:0]              all_reading;
-    wire [GROUP_BITS-1:0]         ring_group;
-
     // Tokens on their way, clock by clock. With rings one that adds and hands over comes as two.
     reg half = 1'b0, add_1 = 1'b0, add_2 = 1'b0, add_3 = 1'b0, add_4 = 1'b0;
     reg handover_1 = 1'b0, handover_2 = 1'b0, handover_3 = 1'b0, handover_4 = 1'b0;
@@ -309,9 +302,18 @@ module snn_accumulator #(
                   || of_layer == {step, layer_is_delayed, layer_first_ring, layer_last_group})
               && group_0 <= layer_last_group))
         : reset;
-    reg fair = 1'b1;
-    always @(posedge clk) fair <= fair && fair_now;
-    wire holds = begun && fair && fair_now;
+    reg  fair    = 1'b1;
+    wire is_fair = fair && fair_now;
+    always @(posedge clk) fair <= is_fair;
+    wire holds = begun && is_fair;
+
+    // Sums that are on their way, the clocks until all is handed over, and whether what is the youngest adds to
+    // a sum that is still to be handed over.
+    wire [2:0] ends        = handover_1 + handover_2 + handover_3 + handover_4;
+    wire [2:0] clocks_left = add_1 || handover_1 ? 3'd4 : add_2 || handover_2 ? 3'd3 : add_3 || handover_3 ? 3'd2
+                           : {2'd0, add_4 || handover_4};
+    wire       is_open     = add_1 || handover_1 ? !handover_1 : add_2 || handover_2 ? !handover_2
+                           : add_3 || handover_3 ? !handover_3 : add_4 && !handover_4;
 
     always @(posedge clk)
         if (holds) begin
@@ -336,7 +338,18 @@ module snn_accumulator #(
             end
         end
 
+`endif
+
+`ifdef FORMAL
     // Lane by lane; with rings of one place of them, which may be any.
+    // Of the lanes' multipliers, sums and rings, by the contracts of snn_product.v and snn_ring.v:
+    localparam PLACE_BITS = RING_BITS + DELAY_BITS;
+    wire [LANES*WEIGHT_BITS-1:0]  all_weights;
+    wire [LANES*VALUE_BITS-1:0]   all_values;
+    wire [LANES*PRODUCT_BITS-1:0] all_times, all_products;
+    wire [LANES*SUM_BITS-1:0]     all_sums;
+    wire [LANES*PLACE_BITS-1:0]   all_watched, all_places;
+    wire [LANES-1:0]              all_reading;
     localparam DUE = DELAY_BITS > 0 ? DELAY_BITS : 1;
     wire [RING_BITS-1:0] ring_3 = layer_is_delayed ? layer_first_ring + group_3 : {RING_BITS{1'b0}};
     wire [LANES-1:0]     is_sum_of_lane;

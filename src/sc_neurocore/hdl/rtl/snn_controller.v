@@ -141,6 +141,7 @@ module snn_controller #(
     wire at_last_step  = STEP_OUTER != 0 || layer_takes_frame || step == last_step;
     wire at_last_group = group == layer_last_group;
     wire at_last_block;
+    wire [GROUP_BITS-1:0] block;     // of the group among those of its place, with WINDOWS
     wire fetch         = fetch_valid && fetch_ready;
     wire layer_done    = state == DRAIN && pipeline_idle;
     wire step_done     = layer_done && layer_is_last;
@@ -218,16 +219,18 @@ module snn_controller #(
 
     generate
         if (WINDOWS != 0) begin : by_place
-            reg [GROUP_BITS-1:0] block;
+            reg [GROUP_BITS-1:0] counted;
             always @(posedge clk)
-                if (begins)                         block <= {GROUP_BITS{1'b0}};
-                else if (fetch && fetch_ends_group) block <= at_last_block ? {GROUP_BITS{1'b0}} : block + 1'b1;
+                if (begins)                         counted <= {GROUP_BITS{1'b0}};
+                else if (fetch && fetch_ends_group) counted <= at_last_block ? {GROUP_BITS{1'b0}} : counted + 1'b1;
+            assign block         = counted;
             assign at_last_block = block == layer_last_block;
             assign again         = layer_shares_rows && at_last_part && at_last_block && !at_last_group;
         end else begin : one_place
+            assign block         = {GROUP_BITS{1'b0}};
             assign at_last_block = 1'b0;
             assign again         = 1'b0;
-            wire unused = &{layer_last_block, layer_first_row, layer_shares_rows, walk_ends, 1'b0};
+            wire unused = &{layer_last_block, layer_first_row, layer_shares_rows, walk_ends, block, 1'b0};
         end
     endgenerate
 
@@ -326,13 +329,13 @@ module snn_controller #(
     // layer, and places have all of their blocks.
     wire fair_now = begun
         ? (layer != was_layer || table_now == was_table) && last_step == was_last_step
-          && (!(&layer) || layer_is_last) && (WINDOWS == 0 || group != layer_last_group || is_last_block)
+          && (!(&layer) || layer_is_last) && (WINDOWS == 0 || !at_work || group != layer_last_group || is_last_block)
         : reset;
-    reg fair = 1'b1;
-    always @(posedge clk) fair <= fair && fair_now;
-    wire holds = begun && fair && fair_now && !reset;
+    reg  fair    = 1'b1;
+    wire is_fair = fair && fair_now;
+    always @(posedge clk) fair <= is_fair;
+    wire holds = begun && is_fair && !reset;
 
-    wire [GROUP_BITS-1:0] block_in;             // of the group, with windows
     always @(posedge clk)
         if (holds) begin
             // Each word of the layer is asked for once, and none that it has not.
@@ -374,7 +377,7 @@ module snn_controller #(
             assert (state <= (HAS_RINGS != 0 ? CLEAR : RESULT));
             if (at_work) assert (last_event == kept_last_event && blank == kept_blank);
             else         assert (was_quiet);
-            if (WINDOWS != 0 && at_work) assert (block_in == block_now);
+            if (WINDOWS != 0 && at_work) assert (block == block_now);
             if (HAS_RINGS != 0) assert (emptied == (state != CLEAR || clear_address > the_address));
             if (HAS_RINGS != 0 && state != CLEAR) assert (clear_address == 0);
             if (state == SCAN) begin

@@ -192,6 +192,7 @@ module snn_neurons #(
                      ? (SLOT_BITS > GROUP_BITS ? SLOT_BITS : GROUP_BITS) : STATE_SLOT_BITS;
     wire [GROUP_BITS-1:0]      slot_group;
     wire                       is_padded;
+    wire [GROUP_BITS-1:0]      block;       // the group's number among those of its place
     wire [WIDER-1:0]           wide_slot  = {{(WIDER-GROUP_BITS){1'b0}}, slot_group} << (LANE_SHIFT - UNIT_SHIFT);
     wire [WIDER-1:0]           wide_state = {{(WIDER-GROUP_BITS){1'b0}}, group} << (LANE_SHIFT - UNIT_SHIFT);
     wire [SLOT_BITS-1:0]       turn_slot  = {{(SLOT_BITS-TURN_BITS){1'b0}}, turn};
@@ -202,19 +203,21 @@ module snn_neurons #(
 
     generate
         if (WINDOWS != 0) begin : by_place
-            reg [GROUP_BITS-1:0] block;
+            reg [GROUP_BITS-1:0] counted;
             always @(posedge clk) begin
                 if (busy && at_end && at_last_step)
-                    block <= block == layer_last_block ? {GROUP_BITS{1'b0}} : block + 1'b1;
-                if (reset) block <= {GROUP_BITS{1'b0}};
+                    counted <= counted == layer_last_block ? {GROUP_BITS{1'b0}} : counted + 1'b1;
+                if (reset) counted <= {GROUP_BITS{1'b0}};
             end
+            assign block      = counted;
             assign slot_group = layer_shares_slots ? block : group;
             assign is_padded  = block == layer_last_block;
             assign state_slot = layer_first_state + (wide_state[STATE_SLOT_BITS-1:0]
                               | {{(STATE_SLOT_BITS-TURN_BITS){1'b0}}, turn});
         end else begin : one_place
-            assign slot_group = group;
-            assign is_padded  = group == layer_last_group;
+            assign block      = group;
+            assign slot_group = block;
+            assign is_padded  = block == layer_last_group;
             assign state_slot = memory_slot;
             wire unused_places = &{layer_last_block, layer_shares_slots, layer_first_state, 1'b0};
         end
@@ -469,6 +472,18 @@ module snn_neurons #(
     end
     wire nothing = !served && there == {AGES{1'b0}};
 
+    // The clocks that the job takes still, and those behind it until all has left.
+    localparam JOB_BITS = STEP_BITS + PERIOD_BITS + 1, BEHIND_BITS = $clog2(AGES + 1);
+    reg  [BEHIND_BITS-1:0] clocks_behind;
+    integer                youngest;
+    wire [JOB_BITS-1:0]    job_clocks = !served ? 0 : PERIOD - clocks
+                           + (STEP_OUTER == 0 && layer_takes_frame ? (last_step - step_now)*PERIOD : 0);
+    always @* begin
+        clocks_behind = 0;
+        for (youngest = AGES - 1; youngest >= 0; youngest = youngest - 1)
+            if (there[youngest]) clocks_behind = AGES - youngest;
+    end
+
     // The world's side: what belongs to the layer, and its step, stays while anything is on its way and
     // until each group had its jobs; a layer begins when nothing is on its way.
     localparam LAYER_WIDTH = 2 + 2*GROUP_BITS + LANE_BITS + SLOT_BITS + STATE_SLOT_BITS + SHIFT_BITS
@@ -494,12 +509,12 @@ module snn_neurons #(
           && (STEP_OUTER != 0 || !layer_takes_frame || served || counted_steps == 0)
           && (STEP_OUTER == 0 || !takes || group_after != 0 || (nothing && !ends_period))
         : reset;
-    reg fair = 1'b1;
-    always @(posedge clk) fair <= fair && fair_now;
-    wire holds = begun && fair && fair_now;
+    reg  fair    = 1'b1;
+    wire is_fair = fair && fair_now;
+    always @(posedge clk) fair <= is_fair;
+    wire holds = begun && is_fair;
 
     // ------------------------------------------------------------ tags, and that no turn meets itself
-    wire [GROUP_BITS-1:0] block_in;
     wire [(UNIT_LATENCY+4)*(1+FLAGS_BITS)-1:0] flags_there =
         {stages, biased_turn, biased_flags, fetched_turn, fetched_flags, read_turn, read_flags};
     integer age, older;
@@ -524,9 +539,9 @@ module snn_neurons #(
 
             // Invariants.
             assert (busy == served && ends_job == ends_here && group == group_now);
-            assert (WINDOWS == 0 || block_in == block_now);
+            assert (WINDOWS == 0 || block == block_now);
             if (served) assert (place == clocks && clocks < PERIOD);
-            assert (step == step_now);
+            assert (step == step_now && (STEP_OUTER == 0 || counted_steps == 0));
             for (age = 1; age < AGES; age = age + 1) begin
                 assert (flags_there[(age-1)*(1+FLAGS_BITS) + FLAGS_BITS] == there[age-1]);
                 if (there[age-1]) begin
@@ -566,7 +581,10 @@ module snn_neurons #(
             end
         end
 
-    // ------------------------------------------------ numbers: those of turn `which`, which may be any
+`endif
+
+`ifdef FORMAL
+    // Numbers: those of turn `which`, which may be any.
     // Of the units' memories, registers and requantisers, by the contracts of snn_ram.v and snn_requantize.v.
     localparam IS_ONE = TURNS == 1 && STEP_OUTER == 0;
     (* anyconst *) wire [TURN_BITS-1:0] which;

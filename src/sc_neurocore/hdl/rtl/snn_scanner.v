@@ -115,7 +115,7 @@ module snn_scanner #(
     assign idle        = !fetched_valid && !arrived_valid && !current_valid;
 
     // What the current stage takes next: the bits behind the lowest, or the next word, if it is whole.
-    wire            is_partial;
+    wire            is_partial, next_is_partial;   // of the word that arrived, of the one behind it
     wire [WORD-1:0] whole       = is_partial ? {WORD{1'b0}} : arrived;
     wire [WORD-1:0] joined      = is_partial ? arrived : {WORD{1'b0}};
     wire [WORD-1:0] source      = finished ? whole : rest;
@@ -208,14 +208,16 @@ module snn_scanner #(
             always @(posedge clk) begin
                 if (move) begin
                     fetched_is_partial <= fetch_is_partial;
-                    if (fetched_valid) arrived_is_partial <= fetched_is_partial;
+                    if (fetched_valid) arrived_is_partial <= next_is_partial;
                 end
                 if (reset) arrived_is_partial <= 1'b0;
             end
-            assign is_partial = arrived_is_partial;
+            assign is_partial      = arrived_is_partial;
+            assign next_is_partial = fetched_is_partial;
         end else begin : whole_words
-            assign is_partial = 1'b0;
-            wire unused_partial = &{fetch_is_partial, 1'b0};
+            assign is_partial      = 1'b0;
+            assign next_is_partial = 1'b0;
+            wire unused_partial = &{fetch_is_partial, next_is_partial, 1'b0};
         end
     endgenerate
 
@@ -227,15 +229,42 @@ module snn_scanner #(
     wire            fair_now = begun || reset;
     wire            is_fair  = fair && fair_now;
     always @(posedge clk) {begun, fair} <= {1'b1, is_fair};
+
+    // How many sums end with its words, and the clocks that these take at most: one for each input that may
+    // be active, and one for each gap between them (`gaps`: in front of a word that may come, too).
+    localparam OF_EVENT = JOINS != 0 ? WORD : BEAT, OF_SPIKES = JOINS != 0 ? WORD : LANES;
+    reg        arrived_is_event, current_is_event;
+    reg [15:0] below;                           // bits of the word below that of the token: each next one has more
+    integer    at_bit;
+    wire [7:0] of_arrived = arrived_is_event ? OF_EVENT : OF_SPIKES;
+    wire [7:0] of_current = current_is_event ? OF_EVENT : OF_SPIKES;
+    wire [15:0] clocks_left = (fetched_valid ? (fetched_is_event ? OF_EVENT : OF_SPIKES) : 0)
+                            + (arrived_valid ? of_arrived : 0) + (current_valid ? of_current - below : 0);
+    wire [1:0] ends = (fetched_valid && fetched_is_last) + (arrived_valid && arrived_is_last)
+                    + (current_valid && current_is_last);
+    wire [1:0] gaps        = !fetched_valid + !arrived_valid + !current_valid;
+    wire [1:0] gaps_inside = (fetched_valid && !arrived_valid)
+                           + ((fetched_valid || arrived_valid) && !current_valid);
+    wire       is_open     = fetched_valid ? !fetched_is_last : arrived_valid ? !arrived_is_last
+                           : current_valid && !current_is_last;
+    always @(posedge clk)
+        if (move) {arrived_is_event, current_is_event} <= {fetched_is_event, arrived_is_event};
+    always @* begin
+        below = 16'd0;
+        for (at_bit = WORD - 1; at_bit >= 0; at_bit = at_bit - 1)
+            if (lowest[at_bit]) below = at_bit;
+    end
     always @(posedge clk)
         if (begun && is_fair && !reset) begin
             assert (fetched_valid || fetched_is_empty);
             assert (arrived_valid || is_partial || arrived == 0);
+            if (arrived_valid) assert (arrived >> of_arrived == 0);
             assert (current_valid || !token_add);
             assert (finished == (behind == 0) && (finished || current_valid));
             if (current_valid) begin
                 assert ((lowest & (lowest - 1'b1)) == 0 && token_add == (lowest != 0));
                 assert ((behind & (lowest | (lowest - 1'b1))) == 0);
+                assert ((lowest | behind) >> of_current == 0);
             end
         end
 `endif
@@ -305,7 +334,6 @@ module snn_scanner #(
     wire holds = begun && is_fair && keeps && keeps_now && !reset;
 
     wire [BEAT*INPUT_BITS-1:0] ones = {BEAT{SPIKE}};
-    wire partial_in;                                            // of the word that was fetched, with JOINS
     reg  joining;                                               // the last word that arrived was partial
     always @(posedge clk)
         if (reset)                  joining <= 1'b0;
@@ -342,7 +370,7 @@ module snn_scanner #(
             assert (joining ? a_bits == 0 : so_far == 0);
             assert (was_partial == (f_valid ? f_partial : joining));
             if (JOINS == 0)   assert (!joining && !was_partial && !(f_valid && f_partial));
-            else if (f_valid) assert (partial_in == f_partial);
+            else if (f_valid) assert (next_is_partial == f_partial);
             if (f_valid && !ALL_ONES && (f_partial || joining)) assert (!f_event);
         end
     wire reached_a_token    = holds && token_add && token_ready && (WORD == 1 || left != first);

@@ -296,6 +296,8 @@ module snn_window #(
     reg [ADDRESS_BITS-1:0] was_joined_row_at, was_joined_column_at, was_row_step, was_column_step, was_block_step;
     reg [ADDRESS_BITS-1:0] was_word_step, was_row_apart, was_column_apart;
     wire [4*TAP_BITS-1:0]  taps_now = {first_row_tap, last_row_tap, first_column_tap, last_column_tap};
+    wire [4*TAP_BITS-1:0]  said_now = {place_first_row_tap, place_last_row_tap,
+                                       place_first_column_tap, place_last_column_tap};
     always @(posedge clk) begin
         was_free   <= reset || !ask_valid;
         was_lookup <= !placed;
@@ -303,7 +305,7 @@ module snn_window #(
         was_place  <= next_place;
         was_walk   <= walk;
         was_event  <= ask_is_event;
-        was_said   <= {place_first_row_tap, place_last_row_tap, place_first_column_tap, place_last_column_tap};
+        was_said   <= said_now;
         was_taps   <= taps_now;
         {was_row_ends, was_row, was_column, was_last_word} <= {row_ends, row, column, last_word};
         {was_at_row, was_at_column, was_at_block} <= {at_row, at_column, at_block};
@@ -319,17 +321,20 @@ module snn_window #(
     // The world's side: there was a reset; tables stay while words are asked for, and a group sees something;
     // a walk is not interrupted, and a group ends with it.
     wire fair_now = begun
-        ? (row_tap != the_row_tap || row_tap_joined == rows_joined)
-          && (column_tap != the_column_tap || column_tap_joined == columns_joined)
-          && (was_free || (last_word == was_last_word
+        ? (was_free || (last_word == was_last_word
+              && (row != was_row || column != was_column || said_now == was_said)
               && (row_tap != was_row_tap || row_tap_joined == was_rows_joined)
               && (column_tap != was_column_tap || column_tap_joined == was_columns_joined)))
           && (place_first_row_tap <= place_last_row_tap && place_first_column_tap <= place_last_column_tap)
           && (!take || (ask_is_walked ? !ask_ends_group || walk_ends : !middle))
         : reset;
-    reg fair = 1'b1;
-    always @(posedge clk) fair <= fair && fair_now;
-    wire holds = begun && fair && fair_now && !reset;
+    reg  fair    = 1'b1, about = 1'b1;
+    wire is_fair = fair && fair_now;
+    // The input that was chosen is of these tables.
+    wire is_about = about && (row_tap != the_row_tap || row_tap_joined == rows_joined)
+                 && (column_tap != the_column_tap || column_tap_joined == columns_joined);
+    always @(posedge clk) {fair, about} <= {is_fair, is_about};
+    wire holds = begun && is_fair && !reset;
 
     // What must leave, two transfers later: the sum of what each loop has come to.
     reg                    valid_1, valid_2;
@@ -354,11 +359,25 @@ module snn_window #(
         if (reset) {valid_2, valid_1} <= 2'b00;
     end
 
+    // Words on their way, of a frame and of spikes, the sums that end with them, and gaps between them (`gaps`:
+    // in front of a word that may come, too). Of the loops of the walk, what is left of each.
+    wire [1:0] events      = (named_valid && named_is_event) + (fetch_valid && fetch_is_event);
+    wire [1:0] words       = (named_valid && !named_is_event) + (fetch_valid && !fetch_is_event);
+    wire [1:0] ends        = (named_valid && named_is_last) + (fetch_valid && fetch_is_last);
+    wire [1:0] gaps        = !named_valid + !fetch_valid;
+    wire       gaps_inside = named_valid && !fetch_valid;
+    wire       is_open     = named_valid ? !named_is_last : fetch_valid && !fetch_is_last;
+    wire [TAP_BITS-1:0]     rest_of_row_taps       = last_row_tap - row_tap;
+    wire [TAP_BITS-1:0]     rest_of_column_taps    = last_column_tap - column_tap;
+    wire [ADDRESS_BITS-1:0] rest_of_words          = last_word - word;
+    wire [JOINED_BITS-1:0]  rest_of_joined_rows    = row_tap_joined - joined_row;
+    wire [JOINED_BITS-1:0]  rest_of_joined_columns = column_tap_joined - joined_column;
+
     always @(posedge clk)
         if (holds) begin
             // Each input is named once in a walk, and none that the group does not see.
-            if (hit)               assert (exists && !seen);
-            if (walk && walk_ends) assert (seen || hit || !exists);
+            if (hit && is_about)               assert (exists && !seen);
+            if (walk && walk_ends && is_about) assert (seen || hit || !exists);
             if (take)              assert (ask_ends == walk_ends && placed);
             assert (ask_ready == (fetch_ready && placed));
             // Words leave in order, with their rows of weights, as soon as they are taken.
@@ -404,10 +423,12 @@ module snn_window #(
                         == flags_1);
             end
             if (placed) begin
+                assert (taps_now == said_now);
                 assert (first_row_tap <= row_tap && row_tap <= last_row_tap);
                 assert (first_column_tap <= column_tap && column_tap <= last_column_tap && word <= last_word);
                 assert (joined_row <= row_tap_joined && joined_column <= column_tap_joined);
-                assert (middle == (place_now != place_one) && seen == (exists && place_now > the_place));
+                assert (middle == (place_now != place_one));
+                if (is_about) assert (seen == (exists && place_now > the_place));
             end else
                 assert (!middle && !seen && word == 0 && joined_row == 0 && joined_column == 0);
         end
