@@ -174,7 +174,7 @@ FAULTS = (
     Fault(_P, "steps", "assign gather_address = {step[0], this_word};", "assign gather_address = {1'b0, this_word};"),
     Fault(_P, "steps", "{fetch_is_recurrent ? !step[0] : step[0], word};", "{step[0], word};"),
     Fault(_P, "layers", "{!layer[0], step,", "{layer[0], step,"),
-    Fault(_P, "banks", "fetch_is_recurrent ? layer : layer_before,", "layer_before,"),
+    Fault(_P, "banks", ": layer_before, fetch_word", ": layer, fetch_word"),
     Fault(_L, "events", "event_address    <= event_address + 1'b1", "event_address    <= beat"),
     Fault(_L, "events", "full <= beat == last_beat", "full <= beat + 1'b1 == last_beat"),
     Fault(_L, "events", "frame_last_event <= event_address;", "frame_last_event <= beat;"),
