@@ -430,7 +430,7 @@ module snn_window #(
                 assert (middle == (place_now != place_one));
                 if (is_about) assert (seen == (exists && place_now > the_place));
             end else
-                assert (!middle && !seen && word == 0 && joined_row == 0 && joined_column == 0);
+                assert (!middle && !(seen && is_about) && word == 0 && joined_row == 0 && joined_column == 0);
         end
     wire reached_an_end  = holds && walk && ask_ends && middle;
     wire reached_a_place = holds && was_place && fetch_valid && row_tap != 0;
