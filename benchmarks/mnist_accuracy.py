@@ -19,34 +19,40 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _mnist_networks import LEARNT, adding_net, conv_net, dense, with_few_steps
 from _results import Target, write_results
+from _staircase import Staircase
 from rich.console import Console
 from torch import nn
 
 from sc_neurocore.data import Split, load_split
 from sc_neurocore.equation import SURROGATES
 from sc_neurocore.files import write_atomically
+from sc_neurocore.fixed import quantize
 from sc_neurocore.kernels.reference import run_float
+from sc_neurocore.network import NetworkDescription
 from sc_neurocore.network.storage import save_description
 from sc_neurocore.progress import Progress
 from sc_neurocore.training import (
-    ConvSpikingNet,
-    SpikingNet,
+    RatePenalty,
     SpikingSequential,
     TrainingOptions,
     fit,
     seeded,
 )
 from sc_neurocore.training.augmentation import Distortion
+from sc_neurocore.training.integer_aware import integer_aware
 
 ROOT = Path(__file__).parent.parent
 STEPS = 25
-LEARNT = {"learn_beta": True, "learn_threshold": True}
+FORMAT = "Q8.8"
 AFFINE = Distortion(rotation=12, shift=2, scale=0.12, shear=8)
 LONG = TrainingOptions(
     epochs=60,
@@ -66,23 +72,6 @@ CONV = replace(LONG, epochs=40, learning_rate=2e-3, precision="bfloat16", weight
                optimiser="adamw", augment=replace(AFFINE, elastic=1.1, smoothness=5.5))  # fmt: skip
 
 
-def conv_net() -> SpikingSequential:
-    """Return the convolutional network with dropout before its linear layers."""
-    layers = ConvSpikingNet(**LEARNT).layers
-    flatten = next(i for i, layer in enumerate(layers) if isinstance(layer, nn.Flatten))
-    return SpikingSequential(*layers[:flatten], nn.Dropout(0.2), *layers[flatten:])
-
-
-def normalised_net() -> SpikingSequential:
-    """Return the same with BatchNorm behind each convolution, which exporting folds."""
-    modules: list[nn.Module] = []
-    for layer in conv_net().layers:
-        modules.append(layer)
-        if isinstance(layer, nn.Conv2d):
-            modules.append(nn.BatchNorm2d(layer.out_channels))
-    return SpikingSequential(*modules)
-
-
 @dataclass(frozen=True)
 class Row:
     """One row of the table.
@@ -97,6 +86,12 @@ class Row:
         model: The folder in models/ of the run with the first seed.
         beside: What its card says of the training that the phases do not.
         steps: Time steps of the test and of the exported network.
+        neurons: What the card calls the neurons.
+        readout: What the class is read from, and the loss that goes with it.
+        weight_bits: Bits of a weight in the last phase, which then learns with integer weights, and
+            of the integer network that is tested beside the exported one; None trains floats only.
+        staircases: Whether what is trained is the `Staircase` of the network.
+        penalties: What is paid for spikes, each of which costs hardware a clock.
     """
 
     architecture: str
@@ -108,11 +103,11 @@ class Row:
     model: str | None = None
     beside: str = ""
     steps: int = STEPS
-
-
-def dense(n_layers: int, **options: Any) -> Callable[[], SpikingSequential]:
-    """Return what makes a feed-forward network with 128 neurons in each hidden layer."""
-    return lambda: SpikingNet(784, 128, 10, n_layers=n_layers, **options)
+    neurons: str = "LIF whose layers each learn a beta and a threshold"
+    readout: str = "spike-count"
+    weight_bits: int | None = None
+    staircases: bool = False
+    penalties: tuple[RatePenalty, ...] = ()
 
 
 TWO, ONE, IMAGES = "784-128-128-10", "784-128-10", "conv 32-64, 1024-128-10"
@@ -131,12 +126,34 @@ ROWS: Mapping[str, Row] = {
     ),
     "conv-few-steps": Row(
         IMAGES,
-        normalised_net,
-        (replace(CONV, steps=4, epochs=60),),
-        asked=99.65,
+        partial(with_few_steps, "mnist-conv"),
+        (replace(CONV, steps=4, epochs=2, learning_rate=5e-4, schedule="cosine", average=0.99,
+                 precision="float32"),),
+        seeds=(0,),
+        asked=99.5,
         images=True,
-        beside="; BatchNorm behind convolutions, dropout 0.2 in front of the linear layers",
+        model="mnist-conv-few-steps",
+        beside="; from the weights of mnist-conv, integer weights of 6 bits all along; a mean rate "
+        "of 1 in the first layer, spikes per step, costs 1",
         steps=4,
+        readout="membrane",
+        weight_bits=6,
+        penalties=(RatePenalty(1.0, layers=("layers.1",)),),
+    ),
+    "ff1-few-steps": Row(
+        ONE,
+        adding_net,
+        (replace(LONG, steps=8, batch_size=256),
+         replace(LONG, steps=8, batch_size=256, epochs=25, learning_rate=1e-3, schedule="cosine")),
+        seeds=(0,),
+        asked=98.6,
+        model="mnist-784-128-10-few-steps",
+        beside="; trained as staircases, the second time with integer weights of 4 bits",
+        steps=8,
+        neurons="neurons that add up without a leak",
+        readout="membrane",
+        weight_bits=4,
+        staircases=True,
     ),
     "short-default": Row(TWO, dense(2), (SHORT,)),
     "short-fast-sigmoid": Row(TWO, dense(2, surrogate=SURROGATES["fast_sigmoid"]), (SHORT,)),
@@ -159,19 +176,27 @@ def train(name: str, seed: int, folder: Path) -> None:
         console.print(f"{name}, seed {seed}: {event.done}/{event.total} {event.detail}")
 
     for number, options in enumerate(row.phases, 1):
-        fit(
-            net,
-            parts.train,
-            options=replace(options, seed=seed),
-            progress=show,
-            checkpoint=folder / f"phase-{number}",
-        )
+        bits = row.weight_bits if number == len(row.phases) else None
+        if bits is not None and any(isinstance(each, nn.BatchNorm2d) for each in net.layers):
+            # Integers are those of weights that BatchNorm is folded into; weights alone learn then.
+            described = net.to_description("folded", parts.test.encoding, row.steps, row.readout)
+            net = SpikingSequential.from_description(described)
+        with nullcontext() if bits is None else integer_aware(net, bits):
+            fit(
+                Staircase(net, row.steps) if row.staircases else net,
+                parts.train,
+                options=replace(options, seed=seed),
+                progress=show,
+                checkpoint=folder / f"phase-{number}",
+                loss=row.readout,
+                penalties=row.penalties,
+            )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    accuracy = test(name, net, parts, folder / "network")
+    found = test(name, net, parts, folder / "network")
     result = {
         "seed": seed,
         "commit": commit(),
-        "accuracy": accuracy,
+        **found,
         "test_size": len(parts.test),
         "parameters": sum(parameter.numel() for parameter in net.parameters()),
         "peak_mb": round(peak),
@@ -198,17 +223,25 @@ def commit() -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test(name: str, net: SpikingSequential, parts: Split, folder: Path) -> float:
+def test(name: str, net: SpikingSequential, parts: Split, folder: Path) -> dict[str, float]:
     """Look at the test set, once; write the network with what was found."""
-    about = {**parts.metadata, "architecture": ROWS[name].architecture}
-    identifier = f"mnist_{name}".replace("-", "_")
-    steps = ROWS[name].steps
-    untested = net.to_description(identifier, parts.test.encoding, steps, metadata=about)
-    found = run_float(untested, parts.test.network_inputs()).accuracy(parts.test.labels)
-    about["test_accuracy"] = found
+    row = ROWS[name]
+    about: dict[str, Any] = {**parts.metadata, "architecture": row.architecture}
     about["parameters"] = sum(parameter.numel() for parameter in net.parameters())
-    described = net.to_description(identifier, parts.test.encoding, steps, metadata=about)
-    save_description(described, folder)
+
+    def describe() -> NetworkDescription:
+        identifier = f"mnist_{name}".replace("-", "_")
+        return net.to_description(identifier, parts.test.encoding, row.steps, row.readout, about)
+
+    inputs, labels = parts.test.network_inputs(), parts.test.labels
+    found = {"accuracy": run_float(describe(), inputs).accuracy(labels)}
+    about["test_accuracy"] = found["accuracy"]
+    if row.weight_bits is not None:
+        integers = quantize(describe(), FORMAT, row.weight_bits)
+        found["integer_accuracy"] = integers.run(inputs).accuracy(labels)
+        about |= {"weight_bits": row.weight_bits}
+        about |= {"integer_test_accuracy": found["integer_accuracy"]}
+    save_description(describe(), folder)
     return found
 
 
@@ -224,8 +257,8 @@ def write_model(name: str, run: Path) -> None:
         "task": "handwritten digits, 28 x 28 pixels with values 0 to 255, 10 classes",
         "data": "MNIST (Y. LeCun, C. Cortes and C. J. C. Burges): all 60,000 training images, "
         "tested on the official 10,000",
-        "architecture": f"{row.architecture}, LIF whose layers each learn a beta and a threshold, "
-        f"subtract reset, {row.steps} steps, static input; {result['parameters']:,} parameters",
+        "architecture": f"{row.architecture}, {row.neurons}, subtract reset, {row.steps} steps, "
+        f"static input, readout {row.readout}; {result['parameters']:,} parameters",
         "recipe": f"`python benchmarks/mnist_accuracy.py --rows {name} --models`: "
         + "; then ".join(map(recipe, row.phases))
         + row.beside,
@@ -235,6 +268,12 @@ def write_model(name: str, run: Path) -> None:
         "commit": f"`{result['commit']}`",
         "licence": "Apache-2.0 for the weights; MNIST is CC BY-SA 3.0",
     }
+    if row.weight_bits is not None:
+        about["integers"] = (
+            f"{result['integer_accuracy']:.2%} with weights of {row.weight_bits} bits, states in "
+            f"{FORMAT}: `sc-neurocore evaluate models/{row.model} --dataset mnist --fixed {FORMAT} "
+            f"--weight-bits {row.weight_bits}`"
+        )
     lines = [f"# {row.model}", "", "| | |", "|---|---|"]
     lines += [f"| {key} | {value} |" for key, value in about.items()]
     lines += ["", "Other seeds: [docs/benchmarks.md](../../docs/benchmarks.md).", ""]
