@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from sc_neurocore.network.storage import load_description
-from sc_neurocore.training import ConvSpikingNet, IFCell, LIFCell, SpikingNet, SpikingSequential
+from sc_neurocore.training import ConvSpikingNet, LIFCell, SpikingNet, SpikingSequential
 
 MODELS = Path(__file__).parent.parent / "models"
 LEARNT = {"learn_beta": True, "learn_threshold": True}
@@ -22,23 +22,22 @@ def conv_net() -> SpikingSequential:
     return SpikingSequential(*layers[:flatten], nn.Dropout(0.2), *layers[flatten:])
 
 
-def with_few_steps(model: str) -> SpikingSequential:
-    """Return a network of models/ to be trained on for few steps, whose outputs add up.
+def continued(model: str, *, adds_up: bool = False) -> SpikingSequential:
+    """Return a network of models/ to be trained on for few steps.
 
-    A few spikes are too few to tell classes apart. The threshold of the outputs is out of reach, so
-    that they do not fire, and still share the circuit of the other neurons.
+    Args:
+        model: Its folder.
+        adds_up: Whether its outputs add up and do not fire, for the readout membrane: a few spikes
+            are few to tell classes apart. Their threshold is out of reach, so that they still share
+            the circuit of the other neurons.
     """
     description = load_description(MODELS / model)
     net = SpikingSequential.from_description(description, learn=("beta", "threshold"))
+    if not adds_up:
+        return net
     beta = float(description.layers[-1].parameters["beta"])
     outputs = LIFCell(beta=beta, threshold=100.0, learn_beta=True)
     return SpikingSequential(*net.layers[:-1], outputs)
-
-
-def adding_net() -> SpikingSequential:
-    """Return 784-128-10 without a leak, whose outputs add up and do not fire."""
-    outputs = IFCell(threshold=100.0)
-    return SpikingSequential(nn.Linear(784, 128), IFCell(), nn.Linear(128, 10), outputs)
 
 
 def dense(n_layers: int, **options: Any) -> Callable[[], SpikingSequential]:
