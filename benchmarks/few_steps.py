@@ -1,9 +1,9 @@
 """MNIST networks of models/ with few steps and few bits: accuracy, spikes, clocks and time.
 
-All 10,000 test images are classified in floats and in integers. Then the accelerator is generated;
-the first test images go through it in Verilator, and every spike and every state is compared with
-the integers. With --build it is placed and routed; the clock is nextpnr's estimate, no board was
-measured. What is done is kept in runs/few_steps/, as fpga_mnist.py keeps it.
+Accuracies, of floats and of integers, are those that mnist_accuracy.py measured of all 10,000 test
+images. Here the accelerator is generated; the first test images go through it in Verilator, and
+every spike and every state is compared with the integers. With --build it is placed and routed; the
+clock is nextpnr's estimate, no board was measured. What is done is kept in runs/few_steps/.
 
     python benchmarks/few_steps.py                                  all rows, without builds
     python benchmarks/few_steps.py --rows '*:up5k' --build          one device
@@ -26,12 +26,11 @@ from _results import Target, write_results
 from fpga_mnist import SEED, SLICED, fingerprint
 
 from sc_neurocore.cli.stages import test_part
-from sc_neurocore.fixed import quantize
+from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fpga.build import build
 from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.hdl.design import Design
 from sc_neurocore.hdl.geometry import EngineOptions
-from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.storage import load_description
 from sc_neurocore.tools.devices import DEVICES
 from sc_neurocore.tools.programs import version
@@ -55,30 +54,10 @@ ASKED: dict[str, tuple[float, dict[str, float]]] = {
 }
 
 
-def classify(model: str, parts: Parts) -> dict[str, Any]:
-    """Return what the network answers for the whole test set."""
-    description = load_description(MODELS / model)
-    bits = int(description.metadata["weight_bits"])
-    key = ("classify", description.content_hash[:12])
-    if known := parts.get(*key):
-        return known
-    data = test_part(description)
-    floats = run_float(description, data.network_inputs())
-    integers = quantize(description, FORMAT, bits).run(data.network_inputs())
-    few = quantize(description, FORMAT, bits).run(data.network_inputs()[:SAMPLES], record=True)
-    spikes = [round(float(each.sum()) / SAMPLES, 1) for each in few.spikes]
-    return parts.put(
-        {
-            "test_size": len(data),
-            "steps": description.steps,
-            "weight_bits": bits,
-            "float_percent": round(100 * floats.accuracy(data.labels), 2),
-            "integer_percent": round(100 * integers.accuracy(data.labels), 2),
-            "agreement_percent": round(100 * integers.accuracy(floats.classes), 2),
-            "spikes_per_image": spikes,
-        },
-        *key,
-    )
+def count_spikes(network: IntegerNetwork, images: Any) -> list[float]:
+    """Return the spikes of each layer, over all steps of an image, on the average."""
+    run = network.run(images, record=True)
+    return [round(float(each.sum()) / len(images), 1) for each in run.spikes]
 
 
 def measure(model: str, device: str, samples: int, is_built: bool, parts: Parts) -> dict[str, Any]:
@@ -88,13 +67,13 @@ def measure(model: str, device: str, samples: int, is_built: bool, parts: Parts)
     options = chosen.copy()
     if device in SLICED and model == DENSE:
         options["weight_slices"] = lanes
-    found = classify(model, parts)
+    about = description.metadata
     with tempfile.TemporaryDirectory() as folder:
         compiled = compile_design(
             description,
             Path(folder),
             FORMAT,
-            found["weight_bits"],
+            int(about["weight_bits"]),
             lanes,
             device=device,
             **options,
@@ -112,6 +91,7 @@ def measure(model: str, device: str, samples: int, is_built: bool, parts: Parts)
                 "mismatches": run.mismatches,
                 "interval_cycles": round(run.interval_cycles, 1),
                 "latency_cycles": round(run.latency_cycles, 1),
+                "spikes_per_image": count_spikes(design.network, images),
             }
             parts.put(compared, "cosimulation", mark, samples)
         built = implement(parts, design, device, clock_mhz, is_built)
@@ -121,7 +101,11 @@ def measure(model: str, device: str, samples: int, is_built: bool, parts: Parts)
         "device": device,
         "lanes": lanes,
         "units": options["units"],
-        **found,
+        "steps": description.steps,
+        "weight_bits": about["weight_bits"],
+        "float_percent": round(100 * about["test_accuracy"], 2),
+        "integer_percent": round(100 * about["integer_test_accuracy"], 2),
+        "test_size": about["test_size"],
         **compared,
         **built,
         "us_per_image": round(compared["interval_cycles"] / fmax, 2) if fmax else None,

@@ -7,6 +7,7 @@ long an epoch takes is measured when the table is written, which wants an idle m
 
     python benchmarks/mnist_accuracy.py                          all rows, then the table
     python benchmarks/mnist_accuracy.py --rows conv              one row, then the table
+    python benchmarks/mnist_accuracy.py --try conv 0             with 5,000 images held out, no test
     python benchmarks/mnist_accuracy.py --models                 also writes models/mnist-*
 """
 
@@ -52,6 +53,7 @@ from sc_neurocore.training.integer_aware import integer_aware
 
 ROOT = Path(__file__).parent.parent
 STEPS = 25
+HELD_OUT = 5000
 FORMAT = "Q8.8"
 LONG = TrainingOptions(
     epochs=60,
@@ -141,7 +143,8 @@ ROWS: Mapping[str, Row] = {
     "ff1-few-steps": Row(
         ONE,
         partial(continued, "mnist-784-128-10"),
-        (replace(LONG, steps=8, epochs=10, learning_rate=5e-4, schedule="cosine", average=0.99),),
+        (replace(LONG, steps=8, epochs=10, learning_rate=5e-4, schedule="cosine", average=0.99,
+                 augment=Distortion(rotation=6, shift=1, scale=0.06, shear=4)),),
         seeds=(0,),
         asked=98.6,
         model="mnist-784-128-10-few-steps",
@@ -157,12 +160,19 @@ ROWS: Mapping[str, Row] = {
 }  # fmt: skip
 
 
-def train(name: str, seed: int, folder: Path) -> None:
-    """Train and test one run; a finished one is left alone."""
+def train(name: str, seed: int, folder: Path, is_tested: bool = True) -> None:
+    """Train one run and test it, or try it, after every epoch, on what is held out of its training.
+
+    A network that goes on from one in models/ has seen these images there.
+    """
     row, record = ROWS[name], folder / "result.json"
     parts = load_split("mnist")
     if not row.images:
         parts = parts.flattened()
+    learnt, tried = parts.train, None
+    if not is_tested:
+        learnt = parts.train.take(np.arange(len(parts.train) - HELD_OUT))
+        tried = parts.train.take(np.arange(len(learnt), len(parts.train)))
     with seeded(seed):
         net = row.make()
     console = Console(stderr=True)
@@ -179,13 +189,16 @@ def train(name: str, seed: int, folder: Path) -> None:
         with nullcontext() if bits is None else integer_aware(net, bits):
             fit(
                 net,
-                parts.train,
-                options=replace(options, seed=seed),
+                learnt,
+                tried,
+                options=replace(options, seed=seed, keep="last"),
                 progress=show,
                 checkpoint=folder / f"phase-{number}",
                 loss=row.readout,
                 penalties=row.penalties,
             )
+    if not is_tested:
+        return
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     found = test(name, net, parts, folder / "network")
     result = {
@@ -268,8 +281,8 @@ def write_model(name: str, run: Path) -> None:
     if row.weight_bits is not None:
         about["integers"] = (
             f"{result['integer_accuracy']:.2%} with weights of {row.weight_bits} bits, states in "
-            f"{FORMAT}: `sc-neurocore evaluate models/{row.model} --dataset mnist --fixed {FORMAT} "
-            f"--weight-bits {row.weight_bits}`"
+            f"{FORMAT}: `sc-neurocore evaluate models/{row.model} --dataset mnist --format "
+            f"{FORMAT} --weight-bits {row.weight_bits}`"
         )
     lines = [f"# {row.model}", "", "| | |", "|---|---|"]
     lines += [f"| {key} | {value} |" for key, value in about.items()]
@@ -334,11 +347,14 @@ def main() -> int:
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
     parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "mnist")
     parser.add_argument("--models", action="store_true", help="copy networks to models/")
+    parser.add_argument("--try", dest="tried", nargs=2, metavar=("ROW", "SEED"),
+                        help="train with images held out, to choose a recipe; no test")  # fmt: skip
     parser.add_argument("--run", nargs=2, metavar=("ROW", "SEED"), help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.run:
-        name, seed = options.run
-        train(name, int(seed), options.folder / f"{name}-{seed}")
+    if options.run or options.tried:
+        name, seed = options.run or options.tried
+        folder = options.folder / ("tried" if options.tried else "") / f"{name}-{seed}"
+        train(name, int(seed), folder, is_tested=bool(options.run))
         return 0
     for name in options.rows:
         for seed in ROWS[name].seeds:
