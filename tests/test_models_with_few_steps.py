@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sc_neurocore.errors import CheckFailedError
 from sc_neurocore.fixed import quantize
 from sc_neurocore.fpga.capacity import choose
+from sc_neurocore.hdl.geometry import EngineOptions
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network.layers import WeightedLayer
 from sc_neurocore.network.storage import load_description
@@ -51,7 +53,11 @@ def test_the_dense_one_answers_alike_in_floats_and_in_integers() -> None:
     assert np.mean(integers.classes == floats.classes) > 0.9
 
 
-def test_the_dense_one_has_room_for_sixteen_lanes_on_up5k() -> None:
-    network = quantize(load_description(MODELS / "mnist-784-128-10-few-steps"), "Q8.8", 4)
-    chosen, _ = choose(network, find_device("up5k"), 16, units=4, pipeline=2, inputs_per_beat=4)
-    assert chosen.memories_fit and chosen.used["sprams"] == 4
+def test_four_bits_have_room_for_sixteen_lanes_on_up5k_and_five_bits_do_not() -> None:
+    description = load_description(MODELS / "mnist-784-128-10-few-steps")
+    device = find_device("up5k")
+    options: EngineOptions = {"units": 4, "pipeline": 2, "inputs_per_beat": 4}
+    chosen, _ = choose(quantize(description, "Q8.8", 4), device, 16, **options)
+    assert chosen.fits and chosen.used["sprams"] == 4
+    with pytest.raises(CheckFailedError, match="5 single-port RAMs of 4"):
+        choose(quantize(description, "Q8.8", 5), device, 16, **options)
