@@ -1,0 +1,129 @@
+"""The core behind AXI4-Stream: under cocotb, with bus models that are not ours, it is the integers.
+
+What the wrapper does for any core and any stream is proved: see tests/verify/test_contracts.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sc_neurocore.fixed import IntegerNetwork
+from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
+from sc_neurocore.hdl.bus import axis_parameters, behind_bus, bus_files
+from sc_neurocore.hdl.self_check import vectors
+
+MakeNetwork = Callable[..., IntegerNetwork]
+
+BENCHES = Path(__file__).parent / "benches"
+WAYS = {
+    "static": ("feed-forward", {"lanes": 4, "inputs_per_beat": 2}),
+    "signed scores": ("membrane", {"lanes": 2}),
+    "early answers": ("first-to-2", {"lanes": 4}),
+}
+
+
+def written(network: IntegerNetwork, folder: Path, **options: Any) -> Accelerator:
+    """Write a core with its bus; return the two as one design."""
+    accelerator = render_accelerator(network, **options).write(folder)
+    for name, content in bus_files(accelerator, "axi-stream").items():
+        (folder / name).write_bytes(content)
+    return behind_bus(accelerator, "axi-stream")
+
+
+def streamed(
+    network: IntegerNetwork, accelerator: Accelerator, folder: Path, **plan: int
+) -> dict[str, int]:
+    """Run the bench in Icarus; return what it says of itself."""
+    from cocotb_tools.runner import get_results, get_runner
+
+    random = np.random.default_rng(plan["seed"])
+    steps = () if network.input.kind == "static" else (network.steps,)
+    shape = (48, *steps, *network.input.shape)
+    values = random.integers(0, 1 << network.input_bits, shape)
+    values *= random.random(shape) < random.random((48, *(1 for _ in shape[1:])))
+    beats, results = vectors(network, accelerator, values)
+    sizes = axis_parameters(accelerator)
+    content = plan | {
+        "beats": beats.tolist(),
+        "results": (results & ((1 << sizes["M_BITS"]) - 1)).tolist(),
+        "in_bits": sizes["IN_BITS"],
+        "s_bits": sizes["S_BITS"],
+        "most_clocks": accelerator.clock_limit,
+        "said": str(folder / "said.json"),
+    }
+    (folder / "plan.json").write_text(json.dumps(content), encoding="utf-8")
+    runner = get_runner("icarus")
+    runner.build(
+        sources=[accelerator.directory / path for path in accelerator.verilog],
+        hdl_toplevel=accelerator.top,
+        build_dir=folder / "build",
+        build_args=["-g2005"],
+        timescale=("1ns", "1ns"),
+    )
+    found = runner.test(
+        test_module="axi_stream",
+        hdl_toplevel=accelerator.top,
+        test_dir=folder / "rtl",
+        build_dir=folder / "build",
+        results_xml=str(folder / "results.xml"),
+        seed=1,
+        extra_env={
+            "AXI_STREAM_PLAN": str(folder / "plan.json"),
+            "COCOTB_LOG_LEVEL": "ERROR",
+        },
+    )
+    assert get_results(found) == (1, 0)
+    said: dict[str, int] = json.loads((folder / "said.json").read_text(encoding="utf-8"))
+    return said
+
+
+@pytest.fixture(autouse=True)
+def _bench(
+    require_tool: Callable[..., None],
+    require_package: Callable[[str], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    require_tool("iverilog")
+    require_package("cocotbext.axi")
+    monkeypatch.syspath_prepend(BENCHES)  # the simulator's Python looks where ours does
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_packets_give_the_integers_whatever_the_stream_does(
+    way: str,
+    make_step_outer_network: MakeNetwork,
+    tmp_path: Path,
+) -> None:
+    kind, options = WAYS[way]
+    network = make_step_outer_network(kind, steps=4)
+    accelerator = written(network, tmp_path, **options)
+    said = streamed(
+        network, accelerator, tmp_path, seed=1, least_beats=0, least_rounds=4, packets_a_round=12
+    )
+    assert said["rounds"] == 4 and said["results"] > 20
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("way", WAYS)
+def test_a_million_beats_lose_and_invent_nothing(
+    way: str, make_step_outer_network: MakeNetwork, tmp_path: Path
+) -> None:
+    kind, options = WAYS[way]
+    network = make_step_outer_network(kind, steps=4)
+    accelerator = written(network, tmp_path, **options)
+    said = streamed(
+        network,
+        accelerator,
+        tmp_path,
+        seed=2,
+        least_beats=1_000_000,
+        least_rounds=4,
+        packets_a_round=200,
+    )
+    assert said["beats"] >= 1_000_000
