@@ -1,4 +1,4 @@
-"""Runs inside the simulator, in cocotb: random packets into TOP_axis, good and bad, and what comes out.
+"""Runs inside the simulator, in cocotb: random packets into TOP_axis, good and bad, and out of it.
 
 Which ones, and what must come out, is in the JSON file that the environment names; see
 tests/hdl/test_bus.py.
