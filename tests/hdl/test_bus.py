@@ -110,12 +110,18 @@ def test_packets_give_the_integers_whatever_the_stream_does(
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [*WAYS, "long samples"])
 def test_a_million_beats_lose_and_invent_nothing(
-    way: str, make_step_outer_network: MakeNetwork, tmp_path: Path
+    way: str,
+    make_step_outer_network: MakeNetwork,
+    make_network: MakeNetwork,
+    tmp_path: Path,
 ) -> None:
-    kind, options = WAYS[way]
-    network = make_step_outer_network(kind, steps=4)
+    kind, options = WAYS.get(way, ("", {"lanes": 4}))
+    if kind:
+        network = make_step_outer_network(kind, steps=4)
+    else:
+        network = make_network([64, 3], steps=2)
     accelerator = written(network, tmp_path, **options)
     said = streamed(
         network,

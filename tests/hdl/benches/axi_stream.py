@@ -147,5 +147,5 @@ async def packets(dut: Any) -> None:
             results += len(stream.expected)
             stream.expected.clear()
         rounds += 1
-    said = {"beats": stream.watch.beats, "results": results, "rounds": rounds}
-    Path(plan["said"]).write_text(json.dumps(said), encoding="utf-8")
+        said = {"beats": stream.watch.beats, "results": results, "rounds": rounds}
+        Path(plan["said"]).write_text(json.dumps(said), encoding="utf-8")

@@ -188,7 +188,7 @@ module snn_axis #(
     (* anyconst *) wire [OUTPUT_BITS-1:0] n;
     (* anyseq *)   wire [SCORE_BITS-1:0]  score_of_n;
     reg  [BEAT_BITS-1:0] at_core;
-    reg  [1:0]           inside;
+    reg  [1:0]           unanswered;
     reg                  is_early;
     wire fed   = in_valid && in_ready;
     wire whole_now = fed && at_core == BEATS - 1;
@@ -206,14 +206,14 @@ module snn_axis #(
         good  <= (good_left & ~(3'd1 << known_left)) | ({2'd0, good_now} << known_left);
         known <= known_left + verdict;
         if (fed) at_core <= whole_now ? {BEAT_BITS{1'b0}} : at_core + 1'b1;
-        inside   <= inside + whole_now - (take && inside != 0);
-        is_early <= ENDS_EARLY != 0 && out_valid && inside == 0 && !take;
+        unanswered <= unanswered + whole_now - (take && unanswered != 0);
+        is_early   <= ENDS_EARLY != 0 && out_valid && unanswered == 0 && !take;
         if (take && ENDS_EARLY != 0) at_core <= {BEAT_BITS{1'b0}};
         if (received) number <= m_axis_tlast ? {(OUTPUT_BITS+1){1'b0}} : number + 1'b1;
         owed      <= owed + good_now - (received && m_axis_tlast);
         malformed <= malformed + (short_now || long_now);
         if (reset) begin
-            {seen, good, known, at_core, inside, is_early} <= {(2*BEAT_BITS+9){1'b0}};
+            {seen, good, known, at_core, unanswered, is_early} <= {(2*BEAT_BITS+9){1'b0}};
             {number, owed, malformed} <= {(OUTPUT_BITS+20){1'b0}};
         end
     end
@@ -245,7 +245,7 @@ module snn_axis #(
 
     // The world's side: there was a reset; the core answers what went in, and its answer stays until it is taken.
     wire fair_now = begun
-        ? (!out_valid || inside != 0 || (ENDS_EARLY != 0 && at_core != 0))
+        ? (!out_valid || unanswered != 0 || (ENDS_EARLY != 0 && at_core != 0))
           && (!was_out || (out_valid && out_class == was_class && score_of_n == was_score))
           && (!was_out || was_address != n || count_value == score_of_n)
         : reset;
@@ -265,8 +265,8 @@ module snn_axis #(
             if (fed && filling)   assert (!sent && in_data == 0);
             if (sent && !is_over) assert (fed || (ENDS_EARLY != 0 && out_valid && known == 0));
             // What is in the core are those packets whose verdict is known, but for the one that is filled.
-            if (ENDS_EARLY == 0) assert (inside == whole);
-            else                 assert (inside <= whole);
+            if (ENDS_EARLY == 0) assert (unanswered == whole);
+            else                 assert (unanswered <= whole);
             if (take) assert (whole != 0);
             // A transfer goes out of the answer to a good packet: first the class, then each score, and no more.
             if (was_free && m_axis_tvalid) begin
@@ -302,9 +302,9 @@ module snn_axis #(
             if (filling)     assert (!good[waiting]);
             if (ENDS_EARLY == 0) assert (at_core == beat);
             else if (waiting == 0) assert (is_early ? at_core != 0 && at_core <= beat : at_core == beat);
-            else assert (beat == 0 && !filling && (inside != 0 ? at_core == 0 : is_early));
+            else assert (beat == 0 && !filling && (unanswered != 0 ? at_core == 0 : is_early));
             if (filling) assert (!waiting[1]);
-            if (is_early) assert (was_out && inside == 0);
+            if (is_early) assert (was_out && unanswered == 0);
             assert (scoring ? number + m_axis_tvalid == count_address + 1'b1
                             : number == (m_axis_tvalid ? OUTPUTS : 0) && count_address == 0);
             if (scoring) assert (was_out && was_good && good[0] && count_address < OUTPUTS);
