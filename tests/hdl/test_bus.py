@@ -17,6 +17,7 @@ from sc_neurocore.fixed import IntegerNetwork
 from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
 from sc_neurocore.hdl.bus import axis_parameters, behind_bus, bus_files
 from sc_neurocore.hdl.self_check import vectors
+from sc_neurocore.tools import programs
 
 MakeNetwork = Callable[..., IntegerNetwork]
 
@@ -109,6 +110,38 @@ def test_packets_give_the_integers_whatever_the_stream_does(
     assert said["rounds"] == 4 and said["results"] > 20
 
 
+def test_it_takes_few_cells(
+    make_step_outer_network: MakeNetwork, require_tool: Callable[..., None], tmp_path: Path
+) -> None:
+    """For the widest beats and scores that a core usually has: it is counters, and one register."""
+    require_tool("yosys")
+    network = make_step_outer_network("first-to-2", steps=100)
+    accelerator = written(network, tmp_path, lanes=4, inputs_per_beat=4)
+    sizes = axis_parameters(accelerator) | {"SCORE_BITS": 24, "M_BITS": 24, "IS_SIGNED": 1}
+    given = " ".join(f"-chparam {name} {value}" for name, value in sizes.items())
+    script = (
+        f"read_verilog -defer snn_axis.v; hierarchy -top snn_axis {given}; "
+        f"synth_ice40 -top snn_axis; select -assert-max 250 t:SB_LUT4"
+    )
+    programs.run("yosys", ["-q", "-p", script], tmp_path / "rtl")
+
+
+def test_lints_have_nothing_to_say(
+    make_step_outer_network: MakeNetwork,
+    require_tool: Callable[..., None],
+    lint_clean: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    require_tool("verilator")
+    for kind, options in WAYS.values():
+        for weights in ("rom", "loaded"):
+            folder = tmp_path / kind / weights
+            network = make_step_outer_network(kind)
+            accelerator = written(network, folder, weights=weights, **options)
+            names = [path.name for path in accelerator.verilog]
+            lint_clean(folder / "rtl", accelerator.top, names, "-Wno-timescale")
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("way", [*WAYS, "long samples"])
 def test_a_million_beats_lose_and_invent_nothing(
@@ -118,10 +151,8 @@ def test_a_million_beats_lose_and_invent_nothing(
     tmp_path: Path,
 ) -> None:
     kind, options = WAYS.get(way, ("", {"lanes": 4}))
-    if kind:
-        network = make_step_outer_network(kind, steps=4)
-    else:
-        network = make_network([64, 3], steps=2)
+    long = make_network([64, 3], steps=2)
+    network = make_step_outer_network(kind, steps=4) if kind else long
     accelerator = written(network, tmp_path, **options)
     said = streamed(
         network,
