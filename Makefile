@@ -73,6 +73,7 @@ docs: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/sc-neurocore bench
 
+# With SOAK_LOG=FILE, what has passed is noted there, and left out the next time.
 soak: $(STAMP)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
 	$(BIN)/python -m pytest -m soak $(if $(SELECT),-k '$(SELECT)')

@@ -2,8 +2,8 @@
 
 The network is chaotic: one spike that comes a step later changes all that follow. So floats and
 integers are compared by what they do on the average, the rate and how irregular the intervals
-between spikes are; integers and Verilog by every spike and every state. With --proofs the design's
-certificate is made too, which takes minutes.
+between spikes are; integers and Verilog by every spike and every state. The design's
+claims are proved too, which takes minutes.
 
     python benchmarks/conductance_network.py
 """

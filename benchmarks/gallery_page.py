@@ -32,7 +32,8 @@ _HEAD = """# Published neurons
 Each is written in [examples/gallery](../examples/gallery) as its authors write it, but for
 syntax, with its source and its units; `sc-neurocore compile examples/gallery/NAME.txt --format
 auto --out DIR` compiles it. The formats are those that `--format auto` chose on the standard
-currents (steps, a ramp, noise and pulses). Spikes are counted over all of these, in floating
+currents (steps, a ramp, noise and pulses), for some neurons longer or larger ones, as in
+benchmarks/_gallery.py. Spikes are counted over all of these, in floating
 point and in integers. The Verilog of the step is proved equal to the integers for all inputs
 (step), and what the registered module does over time is proved by induction (registers): so the
 traces of the integers below are those of the hardware. LUTs and multipliers are estimates of the

@@ -3,7 +3,8 @@
 Each is in examples/gallery as its authors write it, but for syntax. `--format auto` chooses its
 formats on the standard currents; floats and integers are compared on them; the step is proved for
 all inputs, and what the registered module does over time. What is done is kept in
-runs/neuron_gallery/, and not done again unless the neuron or its modules changed.
+runs/neuron_gallery/, and not done again unless the neuron or its modules changed, or what chooses,
+proves and times them.
 
     python benchmarks/neuron_gallery.py                     everything
     python benchmarks/neuron_gallery.py --until choice      without proofs
@@ -16,12 +17,14 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from _gallery import gallery, source_of, stimulus_of
 from _parts import Parts
 from _results import Target, write_results
 
+import sc_neurocore
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import FixedPoint, NeuronProgram, lower
 from sc_neurocore.fixed.choosing import choose_for_neuron
@@ -35,6 +38,18 @@ from sc_neurocore.verify.properties import prove_properties
 STAGES = ("choice", "step", "properties")
 NEURONS = gallery()
 Row = dict[str, Any]
+
+
+def by(*packages: str) -> str:
+    """Return a hash of the packages of sc_neurocore that a stage is done by."""
+    root = Path(sc_neurocore.__file__).parent
+    files = sorted(
+        path
+        for package in packages
+        for path in (root / package).rglob("*")
+        if path.suffix in (".py", ".j2")
+    )
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
 def choice(name: str) -> Row:
@@ -87,11 +102,12 @@ def properties(program: NeuronProgram) -> Row:
 def measured(known: Parts, names: list[str], until: str) -> dict[str, Row]:
     """Do what is missing, stage by stage; return the rows."""
     rows: dict[str, Row] = {}
+    chosen_by, proved_by = by("equation", "fixed"), by("verify")
     for name in names:
         text = hashlib.sha256(str(NEURONS[name]).encode()).hexdigest()[:16]
-        found = known.get("choice", name, text)
+        found = known.get("choice", name, text, chosen_by)
         if found is None:
-            found = known.put(choice(name), "choice", name, text)
+            found = known.put(choice(name), "choice", name, text, chosen_by)
         rows[name] = {
             "neuron": name,
             "name": NEURONS[name].name,
@@ -107,9 +123,9 @@ def measured(known: Parts, names: list[str], until: str) -> dict[str, Row]:
             program = lower(NEURONS[name], FixedPoint.parse(row["formats"]))
             verilog = emit_neuron(program)
             content = hashlib.sha256((verilog.step + verilog.registered).encode()).hexdigest()[:16]
-            found = known.get(stage, name, content)
+            found = known.get(stage, name, content, proved_by)
             if found is None:
-                found = known.put(prove[stage](program), stage, name, content)
+                found = known.put(prove[stage](program), stage, name, content, proved_by)
             row |= found
             print(name, found, file=sys.stderr, flush=True)
     return rows

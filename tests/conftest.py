@@ -34,8 +34,28 @@ from sc_neurocore.network import (
 )
 from sc_neurocore.tools.programs import is_available, run
 
+SOAK_LOG = "SOAK_LOG"
+"""Names a file of soak tests that have passed: they are left out, others join as they pass."""
+
 ROOT = Path(__file__).parent.parent
 ADD_A_NEURON = ROOT / "docs" / "add-a-neuron.md"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what has passed before, so that a soak of hours can be stopped and taken up."""
+    log = os.environ.get(SOAK_LOG)
+    if log is None or not Path(log).exists():
+        return
+    passed = set(Path(log).read_text(encoding="utf-8").splitlines())
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid in passed])
+    items[:] = [item for item in items if item.nodeid not in passed]
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    log = os.environ.get(SOAK_LOG)
+    if log is not None and report.when == "call" and report.passed and "soak" in report.keywords:
+        with Path(log).open("a", encoding="utf-8") as file:
+            file.write(report.nodeid + "\n")
 
 
 def neuron_of_the_page() -> Neuron:

@@ -9,9 +9,17 @@ import pytest
 from typer.testing import CliRunner
 
 from sc_neurocore.cli.app import app
+from sc_neurocore.equation import LIF
 from sc_neurocore.hdl.design import find_files
 from sc_neurocore.hdl.manifest import read_manifest
 from sc_neurocore.hdl.neuron_folder import load_neuron
+from sc_neurocore.network import (
+    Dense,
+    InputEncoding,
+    NetworkDescription,
+    Population,
+    save_description,
+)
 
 ROOT = Path(__file__).parents[2]
 MODEL, NEURONS = ROOT / "models" / "digits", ROOT / "tests" / "neurons"
@@ -105,6 +113,37 @@ def test_compile_warns_of_what_computes_something_else(name: str, tmp_path: Path
     assert result["numerics"]["neurons"][0]["findings"]
     assert result["comparison"]["spike_agreement"] < 0.98
     assert result["comparison"]["findings"]
+
+
+def test_compile_refuses_a_network_whose_threshold_is_beyond_its_format(tmp_path: Path) -> None:
+    layers = [Dense(weight=np.eye(2)), Population(neuron=LIF, parameters={"threshold": 1.5})]
+    network = NetworkDescription(
+        name="net",
+        input=InputEncoding(shape=(2,), bits=4, fraction_bits=4),
+        steps=20,
+        layers=tuple(layers),
+    )
+    save_description(network, tmp_path / "net")
+    command = ("compile", tmp_path / "net", "--out", tmp_path / "out", "--format", "Q1.15")
+    code, result = run(*command)
+    assert (code, "LIF, in 'v >= threshold': can never fire" in result["error"]) == (2, True)
+    assert "right side in 1.5" in result["error"] and not (tmp_path / "out").exists()
+    assert run(*command[:-2])[0] == 0  # in Q8.8 it holds
+
+
+def test_compile_gives_constants_the_bits_that_their_format_has(tmp_path: Path) -> None:
+    slow = tmp_path / "slow.txt"
+    slow.write_text(
+        "neuron Slow\nstate v = 0\nparameter tau = 6000\nparameter dt = 0.1\n"
+        "dv/dt = (I - v)/tau\nspike v >= 1\nreset v = 0\n"
+    )
+    command = ("compile", slow, "--out", tmp_path / "out", "--format")
+    code, result = run(*command, "Q8.24")
+    assert (code, result["numerics"]["neurons"][0]["findings"]) == (0, [])
+    code, result = run(*command, "Q8.24", "--constant-bits", "15")
+    assert (code, "83.1% off" in result["error"]) == (2, True)
+    code, result = run(*command, "Q8.8")  # the default's constants
+    assert (code, "dt/tau" in result["error"]) == (2, True)
 
 
 def test_compile_chooses_a_format(tmp_path: Path) -> None:

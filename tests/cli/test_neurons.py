@@ -71,6 +71,23 @@ def test_a_neuron_is_measured_on_a_device(neuron: Path, require_tool: Any) -> No
     assert (out / built["bitstream"]).is_file()
 
 
+def test_a_neuron_that_cannot_fit_is_refused_before_synthesis(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sc_neurocore.fpga.neurons.build_sources", None)  # nothing is synthesised
+    lines = [f"state x{index} = 0" for index in range(20)]
+    lines += [f"update x{index} = I*x{index}" for index in range(20)]
+    source, out = tmp_path / "products.txt", tmp_path / "out"
+    source.write_text("\n".join(["neuron Products", *lines, "spike I >= 1"]))
+    code, found = run("compile", source, "--out", out, "--device", "up5k")
+    assert code != 0
+    assert "takes about 40 multipliers of 8 (32 too many)" in found["error"]
+    assert "larger device" in found["error"] and not out.exists()
+    assert run("compile", source, "--out", out)[0] == 0
+    code, found = run("build", out, "--device", "up5k")
+    assert code != 0 and "40 multipliers of 8 (32 too many)" in found["error"]
+
+
 def test_a_neuron_is_built_for_the_device_that_it_was_compiled_for(
     tmp_path: Path, require_tool: Any
 ) -> None:

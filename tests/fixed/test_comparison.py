@@ -190,6 +190,48 @@ def test_what_no_format_reaches_is_said() -> None:
         Target(agreement=1.2)
 
 
+def test_a_state_that_only_spikes_move_is_compared_although_they_come_a_step_later() -> None:
+    text = (Path(__file__).parents[2] / "examples/gallery/force_lif.txt").read_text("utf-8")
+    both = compare_neuron(lower(parse_neuron(text), FixedPoint.parse("Q8.8")),
+                          standard_stimulus(parse_neuron(text)))  # fmt: skip
+    assert both.spike_agreement == 1.0 and both.mean_state_error < 0.02
+    assert both.integers.states["r"].max() == 0 < both.floats.states["r"].max()
+    (said,) = [each for each in both.findings if "though the spikes agree" in each.message]
+    assert said.message.startswith("r lies ") and both.level_error == both.states["r"].level_error
+    # Nor is such a format chosen.
+    assert _level_of_the_chosen(parse_neuron(text)) <= 0.03
+
+
+def _level_of_the_chosen(neuron: Neuron) -> float:
+    stimulus = standard_stimulus(neuron)
+    formats = choose_for_neuron(neuron, stimulus).formats
+    return compare_neuron(lower(neuron, formats), stimulus).level_error
+
+
+def test_a_neuron_that_does_nothing_on_the_currents_says_so() -> None:
+    onset = parse_neuron(  # it fires where a current of more than half a million begins
+        "neuron Onset\nstate v = 0\nstate u = 0\nupdate local d = I - u\n"
+        "update u = 0.9*u + 0.1*I\nupdate v = 0.5*v + d\nspike v >= 1e6"
+    )
+    (said,) = compared(onset, "Q20.8").findings
+    assert (said.severity, "never fires, in floats or integers" in said.message) == (
+        "warning",
+        True,
+    )
+    assert "--data" in said.cure
+
+
+def test_currents_that_the_format_cuts_off_are_said() -> None:
+    program = lower(LIF, FixedPoint.parse("Q8.8"))  # the current in Q12.8, up to 2048
+    currents = np.array([0.0, 3000.0, 0.0, -2048.0])
+    found = compare_neuron(program, given_stimulus(currents))
+    assert found.clipped == 0.25
+    (said,) = [each for each in found.findings if "cut off" in each.message]
+    assert "go from -2048 to 3000" in said.message and "current=Q13.8" in said.cure
+    wider = lower(LIF, FixedPoint.parse("Q8.8:current=Q13.8"))
+    assert compare_neuron(wider, given_stimulus(currents)).clipped == 0
+
+
 def network() -> tuple[NetworkDescription, np.ndarray]:
     random = np.random.default_rng(0)
     layers = [
@@ -219,6 +261,30 @@ def test_a_network_compares_every_spike() -> None:
     assert (a, b) == (first.fired == "float", first.fired == "integer")
     before = [(x[:step] != y[:step]).any() for x, y in zip(coarse.floats.spikes, coarse.integers.spikes, strict=True)]  # fmt: skip  # noqa: E501
     assert not any(before)
+
+
+def warned(layers: list[object], inputs: np.ndarray, steps: int, form: str = "Q8.8") -> list[str]:
+    encoding = InputEncoding(shape=inputs.shape[1:], bits=5, fraction_bits=4)
+    found = NetworkDescription(name="net", input=encoding, steps=steps, layers=layers)
+    both = compare_network(found, quantize(found, form), inputs, "random")
+    assert both.as_dict()["warnings"] == [text for _, text in both.warnings]
+    return [text for _, text in both.warnings]
+
+
+def test_a_network_whose_integers_fire_otherwise_is_warned_of() -> None:
+    inputs = np.full((4, 2), 16)
+    # An adaptation that decays in 500 steps: gone in 26 in Q8.8.
+    adapting = parse_neuron(
+        "neuron A\nstate v = 0\nstate w = 0\ndv/dt = (I - v - w)/10\ndw/dt = -w/500\n"
+        "spike v >= 1\nreset v = 0\nreset w = w + 0.1"
+    )
+    dense = Dense(weight=np.full((3, 2), 0.7))
+    (said,) = warned([dense, Population(neuron=adapting)], inputs, 300)[:1]
+    assert said.startswith("layer 1, A: fires ") and "times in integers (counts agree" in said
+    assert not warned([dense, Population(neuron=adapting)], inputs, 300, "Q8.16")
+    running = parse_neuron("neuron R\nstate v = 0\nupdate v = 9*v*v*v + I\nspike v >= 1e9")
+    assert "floats run away in 12 neurons" in warned([dense, Population(neuron=running)], inputs, 20)[0]  # fmt: skip  # noqa: E501
+    assert not warned([dense, Population(neuron=LIF)], inputs, 20)
 
 
 def test_a_networks_format_is_the_narrowest_that_loses_no_more_than_its_weights() -> None:

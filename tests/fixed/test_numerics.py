@@ -8,8 +8,10 @@ import pytest
 from sc_neurocore.equation import CATALOGUE, LIF, Neuron, parse_neuron
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import FixedPoint, NumpyIntegers, ParameterPort, evaluate, lower, quantize
+from sc_neurocore.fixed.comparison import compare_neuron
 from sc_neurocore.fixed.judgement import judge_network, judge_neuron, judge_program
 from sc_neurocore.fixed.numerics import Finding, Numerics, refuse
+from sc_neurocore.fixed.stimulus import given_stimulus
 from sc_neurocore.network import Dense, InputEncoding, Integrator, NetworkDescription, Population
 
 NEURONS = Path(__file__).parents[1] / "neurons"
@@ -152,6 +154,62 @@ def test_each_kind_of_finding(neuron: Neuron, kind: str, severity: str, message:
     found = [each for each in account(neuron).findings if each.kind == kind]
     assert [each.severity for each in found] == [severity] * bool(severity)
     assert all(message in each.message and each.cure for each in found)
+
+
+@pytest.mark.parametrize(
+    ("lines", "where", "message"),
+    [
+        ("input a, b\nupdate v = 0.5*v + a", "in 'input a, b'", "nothing depends on b"),
+        ("update v = 0.5*v + 1", "in 'input I'", "nothing depends on I"),
+        ("input a, b\nupdate local x = a*b\nupdate v = v + a", "in 'input a, b'", "on b"),
+        ("input a, b\nupdate v = v + a*b", "", ""),
+        ("update v = select(I >= 1, 1, 0)", "", ""),
+    ],
+)
+def test_an_input_that_nothing_depends_on_is_named(lines: str, where: str, message: str) -> None:
+    neuron = parse_neuron(f"neuron N\nstate v = 0\n{lines}\nspike v >= 1\nreset v = 0")
+    found = [each for each in account(neuron).findings if each.kind == "input"]
+    assert [each.severity for each in found] == ["warning"] * bool(where)
+    assert all(where in each.where and message in each.message for each in found)
+
+
+def test_an_integrator_that_drops_bits_is_warned_of_slow_drives() -> None:
+    integrator = small("v + 0.01*I")
+    found = only(account(integrator), "rounding")
+    assert "v has no leak" in found.message and "takes 26 steps to make it fire" in found.message
+    # So it is: 0.01*0.3 a step is less than a unit, and floats fire from step 334 on.
+    both = compare_neuron(lower(integrator, FixedPoint.parse("Q8.8")),
+                          given_stimulus(np.full(1000, 0.3)))  # fmt: skip
+    assert (both.spikes_float, both.integers.states["v"].max()) == (667, 0)
+    assert "Q8.11 allows 200 steps" in found.cure
+    assert not account(integrator, "Q8.11").findings
+    for exact in (small("v + I"), small("v + I - 0.5")):  # nothing is rounded there
+        assert not account(exact).findings
+
+
+def test_what_a_spike_adds_is_not_rounded_away_unsaid() -> None:
+    text = (
+        "neuron N\nstate v = 0\nstate w = 0\nparameter tau = {}\ndv/dt = (I - v - w)/10\n"
+        "dw/dt = -w/tau\nspike v >= 1\nreset v = 0\nreset w = w + 0.05"
+    )
+    slow, quick = (parse_neuron(text.format(tau)) for tau in (500, 10))
+    (found,) = [each for each in account(slow).findings if "a spike moves w" in each.message]
+    assert "by 0.05, and every step may round 0.00391 of that away: then it lasts 13 steps" in str(
+        found
+    )
+    assert (found.kind, "Q8.17 loses 10% of it" in found.cure) == ("rounding", True)
+    # So it is: 0.05 is 12 units, and each step takes one.
+    program = lower(slow, FixedPoint.parse("Q8.8"))
+    w, steps = np.array(12), 0
+    while w > 0:
+        given = {"v": np.array(0), "w": w, "current": np.array(0)}
+        w, steps = (
+            evaluate(program.program, given, NumpyIntegers(program.program))["w_next"],
+            steps + 1,
+        )
+    assert steps == 12
+    for form, neuron in (("Q8.17", slow), ("Q8.8", quick)):
+        assert not [each for each in account(neuron, form).findings if each.kind == "rounding"]
 
 
 def test_saturation_is_possible_only_where_a_value_goes() -> None:

@@ -263,18 +263,17 @@ def test_well_formed_neurons(require_tool, tmp_path: Path) -> None:  # type: ign
     assert explore(100, 0, tmp_path) > 5
 
 
+# The soak's 1.1 million cases come in pieces of minutes, so that it can be stopped and taken up.
 @pytest.mark.soak
-@pytest.mark.parametrize("number", range(1, 5))
-def test_many_well_formed_neurons(number: int, require_tool, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("number", range(1, 201))
+def test_five_thousand_damaged_and_five_hundred_well_formed_neurons(
+    number: int,
+    require_tool,  # type: ignore[no-untyped-def]
+    tmp_path: Path,
+) -> None:
     require_tool("iverilog")
-    assert explore(25_000, number, tmp_path) > 2_000
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("number", range(1, 11))
-def test_a_hundred_thousand_damaged_neurons(number: int, require_tool, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    require_tool("iverilog")
-    assert fuzz(100_000, number, tmp_path) > 10_000
+    assert fuzz(5_000, number, tmp_path) > 500
+    assert explore(500, number, tmp_path) > 30
 
 
 @pytest.mark.soak

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,3 +95,33 @@ def test_a_core_that_never_answers_is_given_up(
     top.write_text(text.replace(".in_valid", ".in_valid (1'b0), // ", 1))
     code, said = made(tmp_path)
     assert code != 0 and "FAIL: sample 0 has no result after" in said
+
+
+@pytest.mark.parametrize("options", [{}, {"weights": "loaded"}])
+def test_fusesoc_simulates_and_lints_it(
+    options: dict[str, Any],
+    make_network: Callable[..., IntegerNetwork],
+    require_tool: Callable[..., None],
+    require_package: Callable[[str], Any],
+    tmp_path: Path,
+) -> None:
+    require_package("fusesoc")
+    require_tool("verilator")
+    written(tmp_path / "design", make_network([7, 5, 3], steps=6), **options)
+    for target in ("sim", "lint"):
+        said = _fusesoc(tmp_path, target)
+        assert target == "lint" or "PASS: 8 samples" in said, said
+        assert "%Warning" not in said, said
+
+
+def _fusesoc(folder: Path, target: str) -> str:
+    program = Path(sys.executable).with_name("fusesoc")
+    done = subprocess.run(
+        [program, "--cores-root", "design", "run", "--target", target, "tiny"],
+        cwd=folder,
+        env={**os.environ, "XDG_CONFIG_HOME": str(folder), "XDG_CACHE_HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout + done.stderr

@@ -33,6 +33,7 @@ _COMMANDS = {
     "compile": ("hardware.compile_", "compile runs/mine --device hx8k --lanes auto --out design"),
     "verify": ("hardware.verify", "verify design"),
     "build": ("building.build", "build design --device hx8k --verified"),
+    "flash": ("boards.flash", "flash design"),
     "run": ("boards.run", "run design --port simulated"),
     "bench": ("upkeep.bench", "bench --list"),
     "report": ("upkeep.report", "report runs/demo"),

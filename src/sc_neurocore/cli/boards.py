@@ -1,7 +1,8 @@
-"""The command that runs a network on a board."""
+"""The commands that put a network on a board, and that run it there."""
 
 from __future__ import annotations
 
+import shlex
 from contextlib import nullcontext
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from sc_neurocore.cli.console import reporting
 from sc_neurocore.cli.stages import find_design, find_samples, percent
 from sc_neurocore.errors import BoardError
 from sc_neurocore.fpga.boards import BOARDS, board_of
+from sc_neurocore.fpga.flashing import plan_flash
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.host import Host
 from sc_neurocore.fpga.protocol import Identity
@@ -22,6 +24,44 @@ from sc_neurocore.hdl.memories import weight_image
 from sc_neurocore.verify.standing import standing
 
 SIMULATED = "simulated"
+
+
+def flash(
+    directory: options.Design,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, and say the command only.")
+    ] = False,
+    allow_edited: options.AllowEdited = False,
+    as_json: options.Json = False,
+) -> None:
+    """Load the bitstream that build made into the design's board, which is connected.
+
+    Exit code 1 if it was built of other files than are there now, or is too slow for the board.
+    """
+    with (
+        reporting(as_json) as report,
+        opened(find_design(directory), allow_edited=allow_edited) as design,
+    ):
+        found = plan_flash(design)
+        said = "" if dry_run else found.load()
+        command = shlex.join(found.command)
+        content = {
+            "board": found.board.key,
+            "bitstream": found.bitstream,
+            "command": command,
+            "is_loaded": not dry_run,
+            "programmer": said,
+            "design": standing(design).line,
+        }
+        rows = [
+            ("board", found.board.title),
+            ("bitstream", (directory / found.bitstream).as_posix()),
+            ("in the design's folder", command),
+            *(("programmer", line) for line in said.splitlines()[-3:]),
+            ("loaded", "no: a dry run" if dry_run else "yes"),
+            ("design", str(content["design"])),
+        ]
+        report.result(content, rows)
 
 
 def run(

@@ -257,6 +257,7 @@ def _rows(found: NeuronComparison | NetworkComparison) -> Rows:
             )
             for each in found.layers
         ]
+        rows += found.warnings
     first = found.first_divergence
     return [*rows, ("first divergence", "none" if first is None else str(first))]
 

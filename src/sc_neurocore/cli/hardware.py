@@ -35,6 +35,8 @@ from sc_neurocore.hdl.manifest import MANIFEST, NEURON_MANIFEST, PURPOSES
 from sc_neurocore.tools.families import FAMILIES
 from sc_neurocore.verify.certificate import NETLIST_SAMPLES, SECOND_SAMPLES, verify_design
 from sc_neurocore.verify.cosimulation import CosimulationResult
+from sc_neurocore.verify.simulators import SIMULATORS
+from sc_neurocore.verify.waves import write_waves
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the design goes.")]
 MODELLED = ", ".join(family.key for family in FAMILIES.values() if family.models)
@@ -208,6 +210,15 @@ def verify(
     netlist_samples: Annotated[
         int, typer.Option(min=1, help="How many inputs go through a netlist.")
     ] = NETLIST_SAMPLES,
+    wave: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Record every signal for input N in DIR/waves, with a view for GTKWave; the "
+            "first input that differs is recorded unasked. Takes Icarus Verilog.",
+        ),
+    ] = None,
     data: options.Data = None,
     scale: options.Scale = None,
     allow_edited: options.AllowEdited = False,
@@ -230,6 +241,7 @@ def verify(
                     "--samples": samples != 0,
                     "--icarus-samples": icarus_samples is not None,
                     "--netlist-samples": netlist_samples != NETLIST_SAMPLES,
+                    "--wave": wave is not None,
                     "--data": data is not None,
                     "--scale": scale is not None,
                 }
@@ -253,6 +265,10 @@ def verify(
                 netlist_samples=netlist_samples,
                 progress=report.progress,
             )
+            first = certificate.cosimulation[0].first_sample
+            if wave is None and first is not None and SIMULATORS["icarus"].is_available:
+                wave = first
+            view = None if wave is None else write_waves(design, inputs, wave)
         runs = [(f"co-simulation, {run.simulator}", run) for run in certificate.cosimulation]
         runs += [
             (f"netlist of {each.synthesis}, {each.run.simulator}", each.run)
@@ -276,8 +292,10 @@ def verify(
             )
             for proof in certificate.proofs
         ]
+        if view is not None:
+            rows.append((f"waves of input {wave}", (find_design(directory) / view).as_posix(), ""))
         rows.append(("certificate", (find_design(directory) / CERTIFICATE).as_posix(), ""))
-        report.result(certificate.as_dict(), rows, certificate.verdict)
+        report.result({**certificate.as_dict(), "waves": view}, rows, certificate.verdict)
         report.exit_code = 0 if certificate.holds else 1
 
 

@@ -18,7 +18,7 @@ from sc_neurocore.fixed.lowering import lower
 from sc_neurocore.fixed.numerics import check_kinds, refuse
 from sc_neurocore.fixed.qformat import FixedPoint
 from sc_neurocore.fpga.build import BuildReport
-from sc_neurocore.fpga.neurons import measure_neuron
+from sc_neurocore.fpga.neurons import check_room_for_neuron, measure_neuron
 from sc_neurocore.hdl.design import CERTIFICATE
 from sc_neurocore.hdl.neuron_folder import compile_neuron
 from sc_neurocore.tools.devices import find_device
@@ -55,6 +55,8 @@ def compile_neuron_of(
     if target is not None and not target.family.has_multipliers:
         formats = replace(formats, multipliers="adders")
     program = lower(model, formats)
+    if target is not None:
+        check_room_for_neuron(program, target)
     both = compare_neuron(program, stimulus)
     refuse(both.findings, allow)
     neuron = compile_neuron(model, out, formats, pipeline, allow=allow, device=device)

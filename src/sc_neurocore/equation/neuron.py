@@ -221,7 +221,8 @@ class Neuron:
         if self.more_inputs:
             raise EquationError(
                 f"{self.name} has the inputs {_listed(self.inputs)}: {what} has one current; "
-                f"write the equation with one input"
+                f"write the equation with one input, or describe the network in "
+                f"sc_neurocore.network, whose neurons may have several, and compile that"
             )
 
     @property

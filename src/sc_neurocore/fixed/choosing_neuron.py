@@ -20,7 +20,7 @@ from sc_neurocore.equation.algebra import Doubles
 from sc_neurocore.equation.expression import Expression, Symbol, evaluate, symbols
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.errors import EquationError, UserError
-from sc_neurocore.fixed.comparison import compare_neuron
+from sc_neurocore.fixed.comparison import LEVEL_ERROR, compare_neuron
 from sc_neurocore.fixed.logic import luts
 from sc_neurocore.fixed.lowering import NeuronProgram, bits_for, lower
 from sc_neurocore.fixed.qformat import (
@@ -306,6 +306,7 @@ class _Search:
                 spike_agreement=found.spike_agreement,
                 mean_state_error=found.mean_state_error,
                 is_enough=self._target.met_by(found.spike_agreement, found.mean_state_error)
+                and found.level_error <= LEVEL_ERROR
                 and is_sound(program),
                 width=plan.width,
                 luts=luts(program.program),

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore.array_types import Floats
 from sc_neurocore.fixed.compiled import CompiledSteps
-from sc_neurocore.fixed.judgement import format_for
+from sc_neurocore.fixed.findings import format_for
 from sc_neurocore.fixed.lowering import NEXT, SPIKE, NeuronProgram
 from sc_neurocore.fixed.numerics import Finding, Kind, Severity
 from sc_neurocore.fixed.qformat import QFormat
@@ -29,6 +29,10 @@ AGREEMENT = 0.98
 STATE_ERROR = 0.02
 """A state that differs in the mean by more than this share of its range is warned of."""
 
+LEVEL_ERROR = 0.03
+"""A state whose mean over all steps is apart by more than this share of its range is warned of."""
+
+_UNITS = "no format is wide enough for that: use larger units"
 _NOISE = 3
 """A neuron that fires fewer times than this in floats is not missed in integers."""
 
@@ -70,6 +74,8 @@ class StateComparison:
         largest_error: The largest difference while the spikes agree.
         relative_error: The same, as a share of what floats span, or of the largest if that is 0.
         mean_error: The mean difference while the spikes agree, as such a share.
+        level_error: The difference of the means over all steps, as such a share: what moves only
+            after spikes, of which one may come a step later, differs nowhere else.
         saturated: The share of steps in which the integer stands at an end of its range, and the
             float is beyond it.
     """
@@ -79,6 +85,7 @@ class StateComparison:
     largest_error: float
     relative_error: float
     mean_error: float
+    level_error: float
     saturated: float
 
     def as_dict(self) -> dict[str, Any]:
@@ -148,6 +155,19 @@ class NeuronComparison:
         """Of the worst state, the mean difference while the spikes agree, by what it spans."""
         return max((each.mean_error for each in self.states.values()), default=0.0)
 
+    @property
+    def level_error(self) -> float:
+        """Of the worst state, the difference of the means over all steps, by what it spans."""
+        return max((each.level_error for each in self.states.values()), default=0.0)
+
+    @property
+    def clipped(self) -> float:
+        """The share of the currents that the format of the current cannot hold."""
+        form, currents = self.program.fixed_point.current, self.stimulus.currents
+        least, most = (float(form.to_float(end)) for end in (form.minimum, form.maximum))
+        unit = 2.0**-form.fraction_bits
+        return float(((currents > most + unit) | (currents < least - unit)).mean())
+
     def as_dict(self) -> dict[str, Any]:
         """Return the comparison as plain JSON values, without the traces."""
         formats = self.program.fixed_point
@@ -163,6 +183,8 @@ class NeuronComparison:
             "spike_agreement": self.spike_agreement,
             "largest_state_error": self.largest_state_error,
             "mean_state_error": self.mean_state_error,
+            "level_error": self.level_error,
+            "currents_clipped": self.clipped,
             "channels": {
                 name: {"spikes_float": a, "spikes_integer": b}
                 for name, (a, b) in self.counts.items()
@@ -206,6 +228,13 @@ class NeuronComparison:
                 f"floats run away in {', '.join(self.unstable)}, which tells nothing of integers",
                 "a smaller dt, or method exponential-euler",
             )
+        if not (self.spikes_float or self.spikes_integer or self.unstable):
+            yield finding(
+                "disagreement",
+                "warning",
+                "never fires, in floats or integers, so that nothing is known of its spikes",
+                "--data with currents that make it fire",
+            )
         if min(self.spikes_float, self.spikes_integer) == 0 and (
             max(self.spikes_float, self.spikes_integer) >= _NOISE
         ):
@@ -222,20 +251,26 @@ class NeuronComparison:
                 f"fires {self.spikes_float} times in floats and {self.spikes_integer} times in "
                 f"{self.format}",
             )
+        if self.clipped:
+            form, currents = self.program.fixed_point.current, self.stimulus.currents
+            low, high = float(currents.min()), float(currents.max())
+            wider = _format_for(low, high, form)
+            yield finding(
+                "disagreement",
+                "warning",
+                f"{self.clipped:.1%} of the currents, which go from {low:.6g} to {high:.6g}, are "
+                f"cut off in {form.plain}, the format of the current",
+                f"current={wider} behind the format would hold them" if wider else _UNITS,
+            )
         for state, each in self.states.items():
             if each.saturated:
-                form = self.program.fixed_point.of(state)
-                needed = (
-                    math.floor(each.low * 2.0**form.fraction_bits),
-                    math.ceil(each.high * 2.0**form.fraction_bits),
-                )
-                wider = format_for(needed, form) if max(map(abs, needed)) < 1 << 62 else ""
+                wider = _format_for(each.low, each.high, self.program.fixed_point.of(state))
                 yield finding(
                     "disagreement",
                     "warning",
                     f"{state} saturates in {each.saturated:.1%} of the steps in {self.format}; "
                     f"floats go from {each.low:.6g} to {each.high:.6g}",
-                    f"{wider or 'other units'} would hold that",
+                    f"{wider} would hold that" if wider else _UNITS,
                 )
         worst = max(self.states, key=lambda state: self.states[state].mean_error)
         if self.states[worst].mean_error > STATE_ERROR:
@@ -246,6 +281,21 @@ class NeuronComparison:
                 f"{worst} differs by {each.mean_error:.1%} of its range in the mean while the "
                 f"spikes agree, by up to {each.largest_error:.4g}",
             )
+        away = max(self.states, key=lambda state: self.states[state].level_error)
+        level = self.states[away].level_error
+        if level > LEVEL_ERROR and self.spike_agreement >= AGREEMENT:
+            yield finding(
+                "disagreement",
+                "warning",
+                f"{away} lies {level:.1%} of its range apart in the mean over all steps, though "
+                f"the spikes agree",
+            )
+
+
+def _format_for(low: float, high: float, form: QFormat) -> str:
+    """Return the narrowest format like another one that holds two numbers; "" if none does."""
+    ends = math.floor(low * 2.0**form.fraction_bits), math.ceil(high * 2.0**form.fraction_bits)
+    return format_for(ends, form) if max(map(abs, ends)) < 1 << 62 else ""
 
 
 def compare_neuron(
@@ -327,8 +377,11 @@ def compare_states(
     least, most = (float(form.to_float(end)) for end in (form.minimum, form.maximum))
     unit = 2.0**-form.fraction_bits
     ends = (integers >= most) & (floats >= most + unit) | (integers <= least) & (floats < least)
-    saturated = float(ends[:, finite].mean()) if kept.size else 0.0
-    return StateComparison(low, high, error, error / span, mean / span, saturated)
+    if not kept.size:
+        return StateComparison(low, high, error, error / span, mean / span, 0.0, 0.0)
+    level = abs(float(kept.mean()) - float(integers[:, finite].mean()))
+    saturated = float(ends[:, finite].mean())
+    return StateComparison(low, high, error, error / span, mean / span, level / span, saturated)
 
 
 def _first(

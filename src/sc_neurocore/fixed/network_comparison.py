@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sc_neurocore.fixed.comparison import Divergence, StateComparison, agreement, compare_states
+from sc_neurocore.fixed.comparison import (
+    LEVEL_ERROR,
+    STATE_ERROR,
+    Divergence,
+    StateComparison,
+    agreement,
+    compare_states,
+)
 from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
 from sc_neurocore.kernels.inference import NetworkRun
 from sc_neurocore.kernels.reference import run_float
@@ -17,6 +24,14 @@ from sc_neurocore.network.description import NetworkDescription
 
 COMPARED_SAMPLES = 32
 """So many inputs are compared, unless more are asked for: every state of every step is kept."""
+
+CLOSE = 0.9
+"""A layer whose counts of spikes agree less, neuron by neuron, and answers that do, are warned of.
+
+Rounded weights move single spikes of a sample, so that less is asked than of a neuron alone.
+"""
+
+_CURE = "choose a format with more fraction bits or weights with more bits, or --format auto"
 
 
 @dataclass(frozen=True)
@@ -31,6 +46,7 @@ class LayerComparison:
             sample, over the larger of the two.
         equal_spikes: The spikes that are in both, in the same step, over the larger number.
         saturated: How many states of all neurons, samples and steps are at an end of the format.
+        unstable: In how many neurons and samples a float is not finite at the end.
         states: Each state, compared until the first spike of the sample that differs anywhere.
     """
 
@@ -40,7 +56,35 @@ class LayerComparison:
     spike_agreement: float
     equal_spikes: float
     saturated: int
+    unstable: int
     states: Mapping[str, StateComparison]
+
+    @property
+    def apart(self) -> str:
+        """How far integers are from floats, where it is too far; else nothing."""
+        if self.unstable:
+            return (
+                f"floats run away in {self.unstable} neurons and samples, so that they tell nothing"
+            )
+        if self.spikes_float and not self.spikes_integer:
+            return f"never fires in integers, and {self.spikes_float} times in floats"
+        if self.spike_agreement < CLOSE:
+            return (
+                f"fires {self.spikes_float} times in floats and {self.spikes_integer} times in "
+                f"integers (counts agree in {self.spike_agreement:.1%})"
+            )
+        for name, each in self.states.items():
+            if each.mean_error > STATE_ERROR:
+                return (
+                    f"{name} differs by {each.mean_error:.1%} of its range in the mean while the "
+                    f"spikes agree"
+                )
+            if each.level_error > LEVEL_ERROR:
+                return (
+                    f"{name} lies {each.level_error:.1%} of its range apart in the mean over all "
+                    f"steps"
+                )
+        return ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
@@ -121,15 +165,17 @@ class NetworkComparison:
             for each, layer in zip(self.layers, self.network.layers, strict=True)
             if not each.spikes_float and not each.spikes_integer and _can_fire(layer)
         )
-        silent = tuple(
-            (
-                "warning",
-                f"{each.name}: never fires in integers, and {each.spikes_float} times in floats: "
-                f"choose a format with more fraction bits, or --format auto",
-            )
-            for each in self.layers
-            if each.spikes_float and not each.spikes_integer
+        apart = tuple(
+            ("warning", f"{each.name}: {each.apart}; {_CURE}") for each in self.layers if each.apart
         )
+        if self.same_answer < CLOSE:
+            apart += (
+                (
+                    "warning",
+                    f"floats and integers give the same answer for only {self.same_answer:.1%} of "
+                    f"{self.samples} inputs; {_CURE}",
+                ),
+            )
         ends = tuple(
             (
                 "warning",
@@ -139,7 +185,7 @@ class NetworkComparison:
             for each in self.layers
             if each.saturated
         )
-        return mute + silent + ends
+        return mute + apart + ends
 
     @property
     def largest_state_error(self) -> float:
@@ -185,6 +231,7 @@ class NetworkComparison:
             "mean_state_error": self.mean_state_error,
             "layers": [layer.as_dict() for layer in self.layers],
             "first_divergence": None if first is None else first.as_dict(),
+            "warnings": [text for _, text in self.warnings],
         }
 
 
@@ -214,7 +261,9 @@ def compare_network(
         DataError: If the inputs do not fit the network.
     """
     integers = network.run(inputs, record=True)
-    floats = floats or run_float(description, np.asarray(inputs), record=True)
+    if floats is None:
+        with np.errstate(all="ignore"):  # what runs away is said of the layer
+            floats = run_float(description, np.asarray(inputs), record=True)
     samples = len(integers.classes)
     different = [
         (a != b).reshape(*a.shape[:2], -1)
@@ -269,6 +318,11 @@ def _layer(
         spike_agreement=agreement(counts),
         equal_spikes=float((a & b).sum() / max(a.sum(), b.sum(), 1)) if a.any() or b.any() else 1.0,
         saturated=sum(at_the_end(*each) for each in integers.states[number].items()),
+        unstable=int(
+            (
+                ~np.all([np.isfinite(flat(t)[-1]) for t in floats.states[number].values()], axis=0)
+            ).sum()
+        ),
         states={
             state: compare_states(
                 flat(trace),

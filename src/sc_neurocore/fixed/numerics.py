@@ -24,6 +24,7 @@ Kind: TypeAlias = Literal[
     "branch",
     "table",
     "rounding",
+    "input",
     "disagreement",
 ]
 

@@ -20,16 +20,25 @@ from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.fixed.lowering import NeuronProgram
 
 _SMALL = 1e-4
+_NO_LEAK = 1e-7
+"""A leak that differences of floats cannot tell from none."""
 
 
 @dataclass(frozen=True)
 class Resolution:
-    """The step of a state against what the state does; see `numerics.StateFact`."""
+    """The step of a state against what the state does; see `numerics.StateFact`.
+
+    Attributes:
+        drift: Of a state without a leak, what rounding may cost it in every step.
+        jump: How far a reset line moves the state from its first value; None where none does.
+    """
 
     step: float
     leak: float | None
     lost: float | None
     distance: float | None
+    drift: float | None = None
+    jump: float | None = None
 
 
 def resolutions(program: NeuronProgram, parameters: Mapping[str, Floats]) -> dict[str, Resolution]:
@@ -48,6 +57,7 @@ def resolutions(program: NeuronProgram, parameters: Mapping[str, Floats]) -> dic
     rest = dict(neuron.states)
     with np.errstate(all="ignore"):
         crossing, states = _updated(neuron, rest, values)
+        jumps = _jumps(neuron, rest, values)
         for name in neuron.states:
             small = _SMALL * max(1.0, abs(rest[name]))
             crossing_up, states_up = _updated(neuron, {**rest, name: rest[name] + small}, values)
@@ -57,16 +67,20 @@ def resolutions(program: NeuronProgram, parameters: Mapping[str, Floats]) -> dic
             leak = _worst(1 - np.abs(slope), least=True)
             far = -crossing / gain
             distance = _worst(np.where(np.abs(gain) > _SMALL, np.abs(far), np.nan), least=True)
-            is_rounded = leak is not None and 0 < leak < 1 and _is_rounded(program, name)
+            is_rounded = _is_rounded(program, name)
+            leaks = leak is not None and _NO_LEAK < leak < 1
+            is_kept = leak is not None and abs(leak) <= _NO_LEAK
             form = program.fixed_point.of(name)
             unit = 2.0**-form.fraction_bits
             # Rounding to nearest errs by half a unit, downwards by a whole one.
             error = unit / 2 if form.rounding == "nearest" else unit
             found[name] = Resolution(
                 step=unit,
-                leak=leak if leak is not None and 0 < leak < 1 else None,
-                lost=float(f"{error / leak:.4g}") if is_rounded and leak else None,
+                leak=leak if leaks else None,
+                lost=float(f"{error / leak:.4g}") if is_rounded and leaks and leak else None,
                 distance=distance if distance and name in compared else None,
+                drift=error if is_rounded and is_kept else None,
+                jump=jumps.get(name),
             )
     return found
 
@@ -96,6 +110,22 @@ def _updated(
     return (right - left if falling else left - right), {
         name: environment[name] for name in neuron.states
     }
+
+
+def _jumps(
+    neuron: Neuron, states: Mapping[str, Any], parameters: Mapping[str, Any]
+) -> dict[str, float]:
+    """Return how far reset lines move states from where they start, if they do."""
+    algebra, found = Doubles(), {}
+    known = {**parameters, **states}
+    for line in neuron.reset:
+        if known.keys() >= {*symbols(line.value)}:
+            jump = _worst(
+                np.abs(evaluate(line.value, known, algebra) - states[line.target]), least=True
+            )
+            if jump:
+                found[line.target] = jump
+    return found
 
 
 def _read_by_condition(neuron: Neuron) -> set[str]:

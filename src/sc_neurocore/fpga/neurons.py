@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from sc_neurocore.errors import CheckFailedError
+from sc_neurocore.fixed.logic import luts, multipliers
+from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.fpga.build import BuildReport, build_sources
 from sc_neurocore.fpga.pins import Port, read_ports
 from sc_neurocore.fpga.sources import Sources
@@ -22,6 +24,29 @@ from sc_neurocore.verify.neuron_opening import check_unchanged, open_neuron
 from sc_neurocore.verify.standing import standing
 
 _OWN = ("clk", "reset", "enable")
+_LEAST_LOGIC, _LEAST_MULTIPLIERS = 0.25, 0.6
+"""Synthesis made no neuron of benchmarks/neuron_area.py smaller than so much of the estimate."""
+
+
+def check_room_for_neuron(program: NeuronProgram, device: Device) -> None:
+    """Raise for a neuron that certainly does not fit: it would come out only after synthesis.
+
+    Raises:
+        CheckFailedError: With the sums: an estimate that is too large even where synthesis saves as
+            much of it as of no other neuron.
+    """
+    estimated = {"logic_cells": float(luts(program.program))}
+    least = {"logic_cells": _LEAST_LOGIC * estimated["logic_cells"]}
+    if device.family.has_multipliers:
+        estimated["dsps"] = float(multipliers(program.program))
+        least["dsps"] = _LEAST_MULTIPLIERS * estimated["dsps"]
+    if device.fits(least):
+        return
+    raise CheckFailedError(
+        f"{program.neuron.name} does not fit {device.title}: its step takes about "
+        f"{device.sums(estimated, estimated)}, an estimate. Use narrower formats, fewer products "
+        f"of two things that change, or a larger device"
+    )
 
 
 def sources_of_neuron(verilog: NeuronVerilog, device: Device) -> Sources:
@@ -142,6 +167,8 @@ def build_neuron(
         )
 
     key = device or compiled.device or DEFAULT_DEVICE
+    if not compiled.edited:
+        check_room_for_neuron(compiled.program, find_device(key))
     sources = sources_of_neuron(compiled.verilog, find_device(key))
     return build_sources(
         sources, directory, key, frequency_mhz, progress=progress, completed=completed

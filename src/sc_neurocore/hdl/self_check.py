@@ -1,7 +1,8 @@
 """A test bench for whoever gets a design: samples, and the answers that the integers give to them.
 
-It needs Icarus Verilog or Verilator and make, nothing of ours. `verify` looks at every spike and
-every state, and at far more samples; this is for a first look, and for a simulator of one's own.
+FuseSoC finds it, and the core, by the file *.core; without it make and Icarus Verilog or Verilator
+are enough, nothing of ours. `verify` looks at every spike and every state, and at far more samples;
+this is for a first look, and for a simulator of one's own.
 """
 
 from __future__ import annotations
@@ -48,7 +49,11 @@ def self_check_files(network: IntegerNetwork, accelerator: Accelerator) -> dict[
         "most_clocks": accelerator.clock_limit,
         "weight_words": words,
         "weight_address_bits": g.weight_address_bits if words else 1,
-        "weights_file": f"../{accelerator.memories[-1].as_posix()}",
+        "weights_file": accelerator.memories[-1].name,
+        "files": {
+            "verilog": [path.as_posix() for path in accelerator.verilog],
+            "memories": [(path.as_posix(), path.name) for path in accelerator.memories],
+        },
     }
     texts = {
         f"{accelerator.top}_tb.v": _rendered("self_check.v.j2", values),
@@ -56,7 +61,8 @@ def self_check_files(network: IntegerNetwork, accelerator: Accelerator) -> dict[
         "inputs.hex": _hex(beats),
         "expected.hex": _hex(expected),
     }
-    return {f"{FOLDER}/{name}": text.encode() for name, text in texts.items()}
+    found = {f"{FOLDER}/{name}": text.encode() for name, text in texts.items()}
+    return found | {f"{accelerator.top}.core": _rendered("core.j2", values).encode()}
 
 
 def vectors(

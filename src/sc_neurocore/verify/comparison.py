@@ -48,6 +48,7 @@ class Comparison:
         waited: Clocks in which a result had to wait.
         resets: Attempts that a reset ended.
         first: The first mismatch in words.
+        first_sample: The input that showed it.
     """
 
     content_hash: str
@@ -72,6 +73,7 @@ class Comparison:
     waited: int = 0
     resets: int = 0
     first: str | None = None
+    first_sample: int | None = None
     _offsets: Integers = field(init=False)
     _steps: Integers = field(init=False)
     _state_counts: Integers = field(init=False)
@@ -145,8 +147,9 @@ class Comparison:
         if len(wrong):
             sample, output = wrong[0].tolist()
             self._note(
+                int(numbers[sample]),
                 f"input {numbers[sample]}: {what.format(output)} is {got[sample, output]}, "
-                f"the integer model has {wanted[sample, output]}"
+                f"the integer model has {wanted[sample, output]}",
             )
         return len(wrong)
 
@@ -199,8 +202,9 @@ class Comparison:
                 for i, place in enumerate(self.fields[int(seen.layer[once[first]])])
             )
             self._note(
+                self._sample(int(key[first]), numbers),
                 f"{self._place(int(key[first]), numbers)}: {values}, spike is "
-                f"{int(spike[first])} (integer model {int(spikes[key[first], 0])})"
+                f"{int(spike[first])} (integer model {int(spikes[key[first], 0])})",
             )
 
     def _keys(self, seen: Updates, batch: int) -> Integers:
@@ -229,6 +233,9 @@ class Comparison:
             found[here] = neurons[seen[here]]
         return found
 
+    def _sample(self, key: int, numbers: Integers) -> int:
+        return int(numbers[key // int(self._offsets[-1])])
+
     def _place(self, key: int, numbers: Integers) -> str:
         sample, rest = divmod(key, int(self._offsets[-1]))
         layer = int(np.searchsorted(self._offsets, rest, side="right")) - 1
@@ -242,16 +249,18 @@ class Comparison:
         if len(odd):
             number = times[odd[0]]
             often = f"{number} updates instead of one" if number != 1 else "two before a reset"
-            self._note(f"{self._place(int(odd[0]), numbers)}: {often}")
+            place = int(odd[0])
+            self._note(self._sample(place, numbers), f"{self._place(place, numbers)}: {often}")
         else:
             self._note(
+                int(numbers[0]),
                 f"inputs {numbers[0]} to {numbers[-1]}: {unknown} updates of neurons or steps that "
-                f"do not exist"
+                f"do not exist",
             )
 
-    def _note(self, text: str) -> None:
+    def _note(self, sample: int, text: str) -> None:
         if self.first is None:
-            self.first = text
+            self.first, self.first_sample = text, sample
 
 
 def _columns(states: list[NDArray[np.integer[Any]]], width: int) -> NDArray[np.integer[Any]]:

@@ -154,6 +154,21 @@ class CoreSimulation:
                 folder, core.outputs, core.states, core.state_bits, core.count_bits * core.is_signed
             )
 
+    def waves(self, sample: NDArray[np.int64]) -> bytes:
+        """Send one sample through the core, and return what every signal did, in the FST form.
+
+        Args:
+            sample: As `run` takes it, one row. The simulator must be Icarus.
+
+        Raises:
+            ToolFailedError: As `run` raises it.
+        """
+        with workshop() as folder:
+            sample.astype(">u4").tofile(folder / "samples")
+            numbers = {"count": len(sample), "seed": 0, "limit": self.core.limit, "wave": 1}
+            self.simulator.run(self.build, folder, self.core.title, **numbers)
+            return (folder / "wave.fst").read_bytes()
+
 
 def simulate_core(core: Core, simulator: Simulator) -> CoreSimulation:
     """Build a core, unless the same build is kept from an earlier call.

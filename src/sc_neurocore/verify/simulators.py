@@ -28,6 +28,7 @@ TESTBENCH = "testbench"
 
 _FEW_INPUTS = 50_000
 _FINISHED = "finished"
+_OF_SIMULATOR = re.compile(r"\$finish|^FST info: ")
 _FILE_NAME = re.compile(r"\w[\w.]*", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
@@ -135,7 +136,7 @@ class Simulator(ABC):
         arguments = [f"+{name}={number}" for name, number in numbers.items()]
         done = programs.execute([*self._command(build / EXECUTABLE), *arguments], folder)
         lines = f"{done.stdout}\n{done.stderr}".splitlines()
-        said = [line for line in lines if line.strip() and "$finish" not in line]
+        said = [line for line in lines if line.strip() and not _OF_SIMULATOR.search(line)]
         if done.returncode != 0 or said != [_FINISHED]:
             shown = "\n".join(line for line in said if line != _FINISHED)
             shown = shown or f"exit status {done.returncode}"
@@ -230,7 +231,8 @@ class Icarus(Simulator):
         programs.run("iverilog", self._recipe(bench), folder)
 
     def _command(self, executable: Path) -> list[str]:
-        return [*(programs.locate("vvp") or ("vvp",)), "-n", str(executable)]
+        # Waves, where a testbench is asked for them, are small in this form.
+        return [*(programs.locate("vvp") or ("vvp",)), "-n", str(executable), "-fst"]
 
 
 SIMULATORS: Mapping[SimulatorName, Simulator] = {
