@@ -293,7 +293,6 @@ FAULTS = (
     Fault(_B, "signed", "if (waiting == {1'b0, take})", "if (waiting == 2'd0)"),
     Fault(_B, "signed", "!is_bad[0] && (!m_axis_tvalid || m_axis_tready)", "!is_bad[0] && m_axis_tready"),
     Fault(_B, "signed", "(is_bad[0] || (load && at_last_score));", "(load && at_last_score);"),
-    Fault(_B, "early", "settled <= !load;", "settled <= 1'b1;"),
     Fault(_B, "early", "ENDS_EARLY != 0 && out_valid && waiting == 2'd0;", "1'b0;"),
     Fault(_B, "early", "ends && !filling && !s_axis_tlast;", "ends && !filling && !s_axis_tlast && !out_valid;"),
 )  # fmt: skip
