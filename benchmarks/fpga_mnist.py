@@ -18,8 +18,6 @@ or a tool changed: builds take minutes. The floor plan of one build goes to docs
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import sys
 import tempfile
 import time
@@ -29,7 +27,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from _engine import engine_hash
+from _engine import engine_hash, fingerprint
+from _floor_plan import draw
 from _parts import Parts
 from _published import PUBLISHED
 from _results import Target, write_results
@@ -42,7 +41,6 @@ from sc_neurocore.fpga.energy import Activity, count_activity, estimate_energy
 from sc_neurocore.hdl.design import Design
 from sc_neurocore.hdl.geometry import EngineOptions
 from sc_neurocore.network.storage import load_description
-from sc_neurocore.report import figures
 from sc_neurocore.tools.devices import DEVICES
 from sc_neurocore.tools.programs import version
 from sc_neurocore.verify.cosimulation import cosimulate, extreme_inputs
@@ -79,12 +77,6 @@ FOR_ACTIVITY = 500
 TEST_SIZE = 10_000
 # Inputs that no data set has: a blank one, a saturated one, and random ones.
 EXTREMES = 1000
-
-
-def fingerprint(design: Design) -> str:
-    """Return a hash of all that is simulated and built."""
-    files = sorted(name for name in design.hashes if name.startswith("rtl/"))
-    return hashlib.sha256("".join(design.hashes[name] for name in files).encode()).hexdigest()[:12]
 
 
 def check(parts: Parts, design: Design, samples: int) -> dict[str, Any]:
@@ -131,14 +123,6 @@ def activity(parts: Parts, design: Design) -> Activity:
     return found
 
 
-def draw(layout: Path, title: str) -> None:
-    """Draw the floor plan that a build left."""
-    plan = json.loads(layout.read_text(encoding="utf-8"))
-    figure = figures.floor_plan(plan["floor"], plan["parts"], plan["cells"], title)
-    PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(PICTURE, dpi=110)
-
-
 def implement(parts: Parts, design: Design, device: str, is_drawn: bool) -> dict[str, Any]:
     """Return what a build takes, or why there is none."""
     tools = [version(name) for name in DEVICES[device].family.programs]
@@ -151,7 +135,7 @@ def implement(parts: Parts, design: Design, device: str, is_drawn: bool) -> dict
     except CheckFailedError as error:
         return parts.put({"problem": str(error).partition("it takes ")[2]}, *key)
     if is_drawn and built.layout is not None:
-        draw(Path(design.name) / built.layout, built.device_title)
+        draw(Path(design.name) / built.layout, built.device_title, PICTURE)
     seconds = list(built.seconds.values())
     found = {
         "luts": built.luts,

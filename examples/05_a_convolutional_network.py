@@ -64,17 +64,21 @@ print(f"{found.updates} updates, {found.cycles_per_sample:.0f} clocks an image")
 assert found.holds
 
 # %% [markdown]
-# What the second convolution sees of an image, and what leaves it:
+# Feature maps of one image: where how many channels of each convolution fire, step by step and in all steps.
 
 # %%
-from sc_neurocore.report.activity import raster
+from sc_neurocore.report.activity import feature_maps
 
-run = design.network.run(parts.test.inputs[:1], record=True)
-spikes = run.spikes[1][:, 0].reshape(8, -1)
-raster(spikes, "Spikes of the second convolution").savefig("convolution.png", dpi=110)
+image = parts.test.inputs[:1]
+run = design.network.run(image, record=True)
+spikes = {
+    "first convolution": run.spikes[0][:, 0].reshape(8, 4, 6, 6),
+    "second convolution": run.spikes[1][:, 0].reshape(8, 8, 2, 2),
+}
+feature_maps(image[0], spikes).savefig("convolution.png", dpi=110)
 
 # %% [markdown]
-# ![Spikes of the second convolution](convolution.png)
+# ![Feature maps of both convolutions](convolution.png)
 #
 # ## Build
 #

@@ -15,6 +15,7 @@ from sc_neurocore.fpga.capacity import (
     assess,
     check_room,
     choose,
+    features,
     fit,
     plan_memories,
     ram_blocks,
@@ -142,3 +143,18 @@ def test_a_convolutional_network_is_placed_and_what_has_room_for_it_is_named() -
     assert memories["weights"].words >= 25 + 25 * 32 + 2 * 16 * 64 + 128
     with pytest.raises(CheckFailedError, match=r"larger device: .*ecp5-85k.* room for \d+ lanes"):
         choose(network, find_device("up5k"))
+
+
+def test_the_module_that_walks_windows_is_in_the_estimate(make_network: MakeNetwork) -> None:
+    network = quantize(load_description(MODELS / "mnist-conv"))
+    for device in DEVICES.values():
+        assert fit(device.family.key, "logic_cells").weights["window_bits"] > 0.5
+        dense = features(make_network([16, 8, 4]), plan(make_network([16, 8, 4]), 4), device.family)
+        assert dense["window_bits"] == 0
+    geometry = plan(network, 64, units=16, pipeline=1)
+    # Words of spikes of all steps, the weights' rows: fifteen and six numbers that are added up.
+    assert (geometry.address_bits, geometry.row_bits) == (14, 12)
+    assert features(network, geometry, ECP5)["window_bits"] == 15 * 14 + 6 * 12
+    # What Yosys and nextpnr made of it, benchmarks/results/fpga_conv.json; it is in no fit.
+    found = assess(network, find_device("ecp5-85k"), 64, units=16, pipeline=1)
+    assert found.used["logic_cells"] == pytest.approx(9072, rel=0.15)

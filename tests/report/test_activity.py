@@ -97,3 +97,33 @@ def test_mistakes_are_named() -> None:
         activity.membrane_trace([0, 1], [0, 1, 0])
     with pytest.raises(DataError, match="9 membranes in one figure: expected at most 5"):
         activity.membrane_trace(np.zeros((2, 9)))
+
+
+def test_feature_maps_show_where_channels_fire() -> None:
+    random = np.random.default_rng(1)
+    image = random.random((2, 4, 5))
+    layers = {
+        "first": random.random((7, 3, 4, 5)) < 0.3,
+        "second": random.random((7, 2, 2, 3)) < 0.2,
+    }
+    figure = activity.feature_maps(image, layers, most=3)
+    pictures = [axes.images[0].get_array() for axes in figure.axes]
+    wanted = [image.sum(axis=0)]
+    for spikes in layers.values():
+        places = spikes.sum(axis=1)
+        wanted += [places[0], places[3], places[6], places.sum(axis=0)]
+    assert len(pictures) == len(wanted)
+    assert all(np.array_equal(*pair) for pair in zip(pictures, wanted, strict=True))
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles[:5] == ["Input", "Step 0", "Step 3", "Step 6", "All steps"]
+    assert [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()] == list(layers)
+    # Of one layer, the same colour is the same number at every step.
+    assert len({axes.images[0].get_clim() for axes in figure.axes[1:4]}) == 1
+
+
+def test_feature_maps_want_layers_of_as_many_steps() -> None:
+    image = np.ones((1, 2, 2))
+    with pytest.raises(DataError, match=r"expected \(T, channels, rows, columns\)"):
+        activity.feature_maps(image, {"flat": np.ones((3, 4))})
+    with pytest.raises(DataError, match=r"layers of \[2, 3\] steps"):
+        activity.feature_maps(image, {"a": np.ones((2, 1, 2, 2)), "b": np.ones((3, 1, 2, 2))})

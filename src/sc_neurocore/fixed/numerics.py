@@ -26,6 +26,7 @@ Kind: TypeAlias = Literal[
     "rounding",
     "input",
     "disagreement",
+    "left-over",
 ]
 
 KINDS: Mapping[Kind, str] = {
@@ -36,6 +37,7 @@ KINDS: Mapping[Kind, str] = {
     "table": "a table that is wrong by more than 10 % of what it spans, or a range of no table",
     "always": "a neuron that fires in every step",
     "disagreement": "integers that are silent where floats fire, or the other way round",
+    "left-over": "pooling that does not divide, and leaves out the last rows or columns",
 }
 """What is refused unless it is allowed by name."""
 

@@ -6,7 +6,8 @@ benchmarks/logic_estimate.py), one fit for each family and resource:
 
     1, lanes * bits of a sum, lanes * bits of a weight * bits of an input, products of the widths
     that the neuron units multiply, their states and currents in every stage, bits that choose
-    between memory blocks, with delays lanes * (bits of a sum and of its address in the ring)
+    between memory blocks, with delays lanes * (bits of a sum and of its address in the ring), with
+    windows the bits that the module which walks them adds up
 
 The estimate is raised by the largest error that the fit makes on those builds before it is held
 against what the device has.
@@ -163,10 +164,16 @@ def features(network: IntegerNetwork, geometry: Geometry, family: Family) -> dic
         "ring_bits": sums * (geometry.sum_bits + geometry.ring_bits + geometry.delay_bits)
         if geometry.delay_bits
         else 0,
+        "window_bits": _window_bits(geometry),
         "multipliers": (
             sums - soft_lanes + pieces * geometry.units if family.has_multipliers else 0
         ),
     }
+
+
+def _window_bits(geometry: Geometry) -> int:
+    """Return the bits that rtl/snn_window.v adds up or counts in a clock; its tables are small."""
+    return geometry.windows * (15 * geometry.address_bits + 6 * geometry.row_bits)
 
 
 def _choice_bits(geometry: Geometry, family: Family) -> float:

@@ -21,6 +21,7 @@ from sc_neurocore.hdl.manifest import BUSES, BusName, Choices, RamStyle, WeightS
 from sc_neurocore.hdl.planning import plan
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.folding import one_map_each
+from sc_neurocore.network.layers.pooling import Pool2d
 from sc_neurocore.tools.devices import Device, find_device
 
 
@@ -82,14 +83,16 @@ def compile_design(
         options: See `EngineOptions`.
 
     Raises:
-        UserError: If an option is not possible, the engine does not have what the network needs, or
-            the integers are certainly not what is meant.
+        UserError: If an option is not possible, the engine does not have what the network needs,
+            pooling does not divide what comes in, or the integers are certainly not what is meant.
         CheckFailedError: If the network does not fit the device; the message has the sums.
     """
     # All that can be refused is refused before anything is replaced.
     check_kinds(allow)
     if bus not in BUSES:
         raise UserError(f"--bus {bus}: there is no such bus; expected one of {', '.join(BUSES)}")
+    if not {"left-over", "all"} & set(allow):
+        _check_pooling(description)
     target = None if device is None else find_device(device)
     if board is not None:
         wanted = find_board(board)
@@ -121,6 +124,20 @@ def compile_design(
     if board is not None:
         design = add_board(design, board, clock_mhz, baud)
     return Compiled(design.write(directory), considered)
+
+
+def _check_pooling(description: NetworkDescription) -> None:
+    """Raise for pooling that leaves out rows or columns: rarely meant, and easily overlooked."""
+    for place, (layer, shape) in enumerate(
+        zip(description.layers, description.shapes(), strict=False)
+    ):
+        if isinstance(layer, Pool2d):
+            try:
+                layer.windows.check_divides(shape[1:], f"{layer.kind}: the window")
+            except ValueError as error:
+                raise UserError(
+                    f"layers[{place}]: {error} (--allow left-over compiles it all the same)"
+                ) from error
 
 
 def _place(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import FigureBase
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
@@ -20,6 +21,7 @@ from sc_neurocore.report.figures import draw_spike_marks, draw_spikes, draw_thre
 from sc_neurocore.report.style import BLUE, ORANGE, SERIES, VERMILION, drawing
 
 _ONE_COLUMN = 4  # layers that fit below each other
+_MAP = LinearSegmentedColormap.from_list("spikes", ("#ffffff", BLUE))
 
 
 @drawing(height=3.0)
@@ -126,15 +128,62 @@ def membrane_trace(
     target.legend(loc="outside lower center", ncols=6, columnspacing=1.4, handlelength=1.6)
 
 
+@drawing(height=4.4)
+def feature_maps(
+    target: FigureBase, image: ArrayLike, spikes: Mapping[str, ArrayLike], most: int = 6
+) -> None:
+    """Draw an input, and where neurons of each layer of images fire over time.
+
+    A map shows of each place how many channels fired there: at some of the steps, and on the right
+    in all of them.
+
+    Args:
+        target: The figure.
+        image: What comes in, (channels, rows, columns).
+        spikes: By layer, of one sample, (T, channels, rows, columns); T is the same for all.
+        most: Steps that are shown, at most: the first, the last, and evenly between.
+    """
+    seen = _array("image", image, 3, "(channels, rows, columns)")
+    maps = {
+        name: _array(name, values, 4, "(T, channels, rows, columns)").sum(axis=1)
+        for name, values in spikes.items()
+    }
+    lengths = {len(each) for each in maps.values()}
+    if len(lengths) != 1:
+        raise DataError(f"layers of {sorted(lengths)} steps: expected one number, and some layer")
+    steps = lengths.pop()
+    shown = np.unique(np.linspace(0, steps - 1, min(most, steps)).round().astype(int)).tolist()
+    grid = target.subplots(1 + len(maps), len(shown) + 1, squeeze=False)
+    _show_map(grid[0, 0], seen.sum(axis=0), "Input", "")
+    for axes in grid[0, 1:]:
+        axes.remove()
+    for (name, each), row in zip(maps.items(), grid[1:], strict=True):
+        is_first = row[0] is grid[1, 0]
+        for step, axes in zip(shown, row, strict=False):
+            label = name if step == shown[0] else ""
+            _show_map(axes, each[step], f"Step {step}" if is_first else "", label, each.max())
+        _show_map(row[-1], each.sum(axis=0), "All steps" if is_first else "", "")
+
+
+def _show_map(
+    axes: Axes, values: NDArray[np.float64], title: str, label: str, most: float | None = None
+) -> None:
+    axes.imshow(values, cmap=_MAP, vmin=0, vmax=most or None, interpolation="none")
+    axes.set(title=title, ylabel=label, xticks=[], yticks=[])
+    axes.grid(visible=False)
+
+
 def _label_steps(axes: Axes) -> None:
     axes.set_xlabel("Step")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _array(what: str, values: ArrayLike, axes: int | None) -> NDArray[np.float64]:
+def _array(
+    what: str, values: ArrayLike, axes: int | None, shape: str = "(T, neurons)"
+) -> NDArray[np.float64]:
     array = np.asarray(values, dtype=np.float64)
     if not array.size or (axes is not None and array.ndim != axes):
-        expected = "at least one value" if axes is None else "(T, neurons)"
+        expected = "at least one value" if axes is None else shape
         raise DataError(
             f"{what} of shape {array.shape}: expected {expected}; choose a sample by [:, sample], "
             f"and lay out images by flatten(1)"

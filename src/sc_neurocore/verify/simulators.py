@@ -179,7 +179,9 @@ class Verilator(_Compiled):
         # Verilog-2005 has no import: with SystemVerilog, a file could call functions of C.
         arguments = ["--language", "1364-2005", "--cc", "--exe", "--build", "-O3"]
         arguments += ["-Wno-lint", "-Wno-style", "--top-module", bench.top, "--prefix", "Vcore"]
-        arguments += ["-Mdir", "objects", "-CFLAGS", " ".join(["-O2", *self._macros(bench)])]
+        # Its makefile would put -Os behind what is given as flags.
+        arguments += ["-Mdir", "objects", "-CFLAGS", " ".join(self._macros(bench))]
+        arguments += ["-MAKEFLAGS", "OPT_FAST=-O2 OPT_GLOBAL=-O2"]
         return [*arguments, "-o", f"../{EXECUTABLE}", bench.harness[0], *bench.verilog]
 
     def _compile(self, bench: Bench, folder: Path) -> None:

@@ -55,8 +55,13 @@ class Windows:
         if any(span > size for span, size in zip(self.span, room, strict=True)):
             spread = f" when it is spread over {self.span}" if self.span != self.size else ""
             around = f" with {self.padding} around" if any(self.padding) else ""
+            most = tuple(
+                max(1, (size - 1) // dilation + 1)
+                for size, dilation in zip(room, self.dilation, strict=True)
+            )
             raise ValueError(
-                f"{what} {self.size} is larger than {image}{around}{spread}: no output is left"
+                f"{what} {self.size} is larger than {image}{around}{spread}: no output is left; "
+                f"at most {most} has room"
             )
         return tuple(
             (size - span) // stride + 1
@@ -81,9 +86,10 @@ class Windows:
         """Raise ValueError, naming the windows as `what`, unless they see the whole image."""
         left = self.left_over(image)
         if any(left):
+            seen = tuple(size - rest for size, rest in zip(image, left, strict=True))
             raise ValueError(
                 f"{what} {self.size}, {self.stride} apart, does not divide {image}: the last "
-                f"{left[0]} rows and {left[1]} columns would be left out; crop or pad them, or "
+                f"{left[0]} rows and {left[1]} columns would be left out; crop to {seen}, pad, or "
                 f"take windows that divide"
             )
 
