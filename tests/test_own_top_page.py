@@ -23,10 +23,12 @@ def test_the_page(
 ) -> None:
     require_tool("iverilog")
     text = (ROOT / "docs" / "own-top.md").read_text("utf-8")
-    top, bench = re.findall(r"```verilog\n(.*?)```", text, re.S)
+    top, bench, stream = re.findall(r"```verilog\n(.*?)```", text, re.S)
     (program,) = re.findall(r"```python\n(.*?)```", text, re.S)
 
-    compile_design(load_description(ROOT / "models/digits"), tmp_path / "core", lanes=8)
+    compile_design(
+        load_description(ROOT / "models/digits"), tmp_path / "core", lanes=8, bus="axi-stream"
+    )
     folder = tmp_path / "rtl"
     shutil.copytree(tmp_path / "core" / "rtl", folder)
     (folder / "button_top.v").write_text(top)
@@ -34,12 +36,17 @@ def test_the_page(
     monkeypatch.chdir(folder)
     exec(compile(program, "own-top.md", "exec"), {})
 
-    sources = sorted(path.name for path in folder.glob("*.v"))
-    subprocess.run(["iverilog", "-g2005", "-o", "bench", *sources], check=True)
-    told = subprocess.run(["vvp", "bench"], check=True, capture_output=True, text=True).stdout
-    classes = [int(line) for line in told.split("\n") if line.strip().isdigit()]
+    (folder / "stream_bench.v").write_text(stream)
+
+    def classes(bench: str) -> list[int]:
+        sources = sorted(path.name for path in folder.glob("*.v"))
+        subprocess.run(["iverilog", "-g2005", "-s", bench, "-o", bench, *sources], check=True)
+        told = subprocess.run(["vvp", bench], check=True, capture_output=True, text=True).stdout
+        return [int(line) for line in told.split("\n") if line.strip().isdigit()]
 
     network = load_design(tmp_path / "core").network
     test = load_split("digits", seed=0).test
-    assert classes == network.run(test.network_inputs()[:4]).classes.tolist()
+    expected = network.run(test.network_inputs()[:4]).classes.tolist()
+    assert classes("button_bench") == expected
+    assert classes("stream_bench") == expected
     assert (folder / "waves.vcd").stat().st_size > 1000

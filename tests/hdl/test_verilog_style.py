@@ -18,6 +18,7 @@ from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.fpga.boards import BOARDS
 from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.hdl.accelerator import render_accelerator
+from sc_neurocore.hdl.bus import bus_files
 from sc_neurocore.hdl.equation_compiler import compile_equations
 from sc_neurocore.hdl.stochastic_layer import emit_layer
 from sc_neurocore.hdl.stochastic_network import emit_network
@@ -80,6 +81,14 @@ def accelerators(
             yield texts(render_accelerator(network, 4, schedule, units=2).contents)
 
 
+def buses(make_network: MakeNetwork, make_step_outer_network: MakeNetwork) -> Iterator[Files]:
+    """Yield what stands between the core and a bus, with every part of the template."""
+    for network in (make_network([9, 12, 5]), make_step_outer_network("membrane")):
+        for weights in ("rom", "loaded"):
+            made = render_accelerator(network, 2, weights=weights)  # type: ignore[arg-type]
+            yield texts(bus_files(made.accelerator, "axi-stream"))
+
+
 def boards(folder: Path) -> Iterator[Files]:
     description = load_description(ROOT / "models" / "digits")
     for board in BOARDS:
@@ -131,6 +140,7 @@ def emitted(
 ) -> list[Files]:
     made: dict[str, Callable[[], Iterator[Files]]] = {
         "accelerators": lambda: accelerators(make_network, make_step_outer_network),
+        "buses": lambda: buses(make_network, make_step_outer_network),
         "boards": lambda: boards(tmp_path),
         "neurons": neurons,
         "streams": streams,
@@ -139,7 +149,7 @@ def emitted(
 
 
 KINDS = pytest.mark.parametrize(
-    "emitted", ["accelerators", "boards", "neurons", "streams"], indirect=True
+    "emitted", ["accelerators", "buses", "boards", "neurons", "streams"], indirect=True
 )
 
 

@@ -52,6 +52,16 @@ _LANES = {
     "STEP_BITS": 3,
 }
 _SCORES = {"STATE_BITS": 6, "OUTPUT_BITS": 3, "SCORE_BITS": 4}
+_BUS = {
+    "BEATS": 3,
+    "BEAT_BITS": 2,
+    "IN_BITS": 5,
+    "S_BITS": 8,
+    "OUTPUTS": 2,
+    "OUTPUT_BITS": 2,
+    "SCORE_BITS": 6,
+    "M_BITS": 8,
+}
 _LOOPS = {
     "LAYER_BITS": 2,
     "GROUP_BITS": 2,
@@ -161,11 +171,16 @@ SIZES: dict[str, dict[str, dict[str, int]]] = {
         "block": {"WEIGHT_BITS": 8, "VALUE_BITS": 8, "IN_LOGIC": 0},
         "logic": {"WEIGHT_BITS": 8, "VALUE_BITS": 8, "IN_LOGIC": 1},
     },
+    "snn_axis": {
+        "signed": _BUS | {"IS_SIGNED": 1, "ENDS_EARLY": 0},
+        "early": _BUS | {"IS_SIGNED": 0, "ENDS_EARLY": 1},
+    },
 }
 
 _A, _N, _R, _S = "snn_accumulator", "snn_neurons", "snn_readout", "snn_spikes"
 _P = "snn_places"
 _L, _C, _W, _T = "snn_loader", "snn_controller", "snn_window", "snn_scanner"
+_B = "snn_axis"
 _ZERO = "{SUM_BITS{1'b0}}"
 FAULTS = (
     Fault(_P, "groups", "{layer[0], gather_step, gather_group};", "{1'b0, gather_step, gather_group};"),
@@ -300,6 +315,11 @@ FAULTS = (
     Fault("snn_product", "logic", "{VALUE_BITS{weight[WEIGHT_BITS-1]}}", "{VALUE_BITS{1'b0}}"),
     Fault("snn_product", "block", "factor = {1'b0, value}", "factor = {value[VALUE_BITS-1], value}"),
     Fault("snn_product", "logic", "place < VALUE_BITS;", "place < VALUE_BITS - 1;"),
+    Fault(_B, "signed", "if (waiting == {1'b0, take})", "if (waiting == 2'd0)"),
+    Fault(_B, "signed", "!is_bad[0] && (!m_axis_tvalid || m_axis_tready)", "!is_bad[0] && m_axis_tready"),
+    Fault(_B, "signed", "(is_bad[0] || (load && at_last_score));", "(load && at_last_score);"),
+    Fault(_B, "early", "ENDS_EARLY != 0 && out_valid && waiting == 2'd0;", "1'b0;"),
+    Fault(_B, "early", "ends && !filling && !s_axis_tlast;", "ends && !filling && !s_axis_tlast && !out_valid;"),
 )  # fmt: skip
 
 MEMORY_SIZES: dict[str, dict[str, int]] = {

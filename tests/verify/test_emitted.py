@@ -216,6 +216,19 @@ def test_an_edited_board_is_not_vouched_for(tmp_path: Path, require_tool: Requir
     assert "rtl/board/board_commands.v" in result.detail
 
 
+def test_an_edited_bus_is_not_vouched_for(tmp_path: Path, require_tool: RequireTool) -> None:
+    require_tool("yosys")
+    compile_design(describe(), tmp_path, lanes=2, bus="axi-stream")
+    path = tmp_path / "rtl" / "snn_axis.v"
+    changed = path.read_text().replace("error_short <= is_short;", "error_short <= is_long;")
+    assert changed != path.read_text()
+    path.write_text(changed)
+    with opened(tmp_path, allow_edited=True) as design:
+        result = check_emitted(design)
+    assert result.status == "refuted"
+    assert "rtl/snn_axis.v, which stands between the core and a bus" in result.detail
+
+
 def test_edited_pins_are_shown_and_not_vouched_for(
     tmp_path: Path, require_tool: RequireTool
 ) -> None:

@@ -20,6 +20,7 @@ from sc_neurocore.fpga.boards import BOARDS, add_board
 from sc_neurocore.hdl.accelerator import engine_files, render_accelerator
 from sc_neurocore.hdl.design import compile_network
 from sc_neurocore.hdl.equation_compiler import emit_neuron
+from sc_neurocore.hdl.self_check import FOLDER
 from sc_neurocore.hdl.stochastic_layer import emit_layer
 from sc_neurocore.hdl.stochastic_network import emit_network
 from sc_neurocore.network.encoding import encode_weights
@@ -42,8 +43,9 @@ ONLY_OURS = (
 
 
 def verilog_of(contents: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the Verilog among the files of a design."""
-    return {name: text for name, text in contents.items() if name.endswith(".v")}
+    """Return the Verilog among the files of a design, without the bench that a user runs."""
+    rtl = (each for each in contents.items() if not each[0].startswith(f"{FOLDER}/"))
+    return {name: text for name, text in rtl if name.endswith(".v")}
 
 
 def check_ours(files: Mapping[str, bytes]) -> None:

@@ -63,6 +63,7 @@ def compile_(
     units: options.Units = 1,
     inputs_per_beat: options.InputsPerBeat = 1,
     weight_slices: options.WeightSlices = 1,
+    bus: options.Bus = "none",
     board: options.Board = None,
     clock: options.Clock = None,
     baud: options.Baud = DEFAULT_BAUD,
@@ -81,6 +82,7 @@ def compile_(
                     "--units": units != 1,
                     "--inputs-per-beat": inputs_per_beat != 1,
                     "--weight-slices": weight_slices != 1,
+                    "--bus": bus != "none",
                     "--board": board is not None,
                     "--clock": clock is not None,
                     "--baud": baud != DEFAULT_BAUD,
@@ -126,6 +128,7 @@ def compile_(
             weight_slices=weight_slices,
             constant_bits=taken.formats.constant_fraction_bits,
             allow=allow or (),
+            bus=bus,  # type: ignore[arg-type]  # which are possible is said there
         )
         manifest = compiled.design.manifest
         numerics = manifest.numerics

@@ -11,6 +11,7 @@ import typer
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.numerics import KINDS
+from sc_neurocore.hdl.manifest import BUSES
 from sc_neurocore.tools.devices import DEVICES
 
 Json = Annotated[
@@ -94,6 +95,14 @@ Device = Annotated[
 Board = Annotated[
     str | None,
     typer.Option(help="Add a top and constraints for a board: icebreaker, ulx3s, arty-a7."),
+]
+Bus = Annotated[
+    str,
+    typer.Option(
+        metavar="BUS",
+        help=f"Put the core behind a bus, too: {', '.join(BUSES)}. axi-stream adds TOP_axis, which "
+        "takes a packet per sample and sends one per result.",
+    ),
 ]
 Clock = Annotated[
     float | None, typer.Option(help="The core's clock on the board, in MHz, instead of its usual.")

@@ -17,7 +17,7 @@ from sc_neurocore.fpga.capacity import Assessment, choose
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import Design, render_design
 from sc_neurocore.hdl.geometry import AUTO, MAXIMUM_LANES, EngineOptions, Schedule
-from sc_neurocore.hdl.manifest import Choices, RamStyle, WeightSource
+from sc_neurocore.hdl.manifest import BUSES, BusName, Choices, RamStyle, WeightSource
 from sc_neurocore.hdl.planning import plan
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.folding import one_map_each
@@ -54,6 +54,7 @@ def compile_design(
     ram_style: RamStyle = "huge",
     constant_bits: int | None = None,
     allow: Sequence[str] = (),
+    bus: BusName = "none",
     **options: Unpack[EngineOptions],
 ) -> Compiled:
     """Compile a network into a design folder.
@@ -77,6 +78,8 @@ def compile_design(
         ram_style: Where loaded weights go, see `Choices`.
         constant_bits: Fraction bits of constants; by default they follow the format.
         allow: Kinds of findings to let pass that are refused otherwise, see `fixed.numerics.KINDS`.
+        bus: What the core stands behind, beside its own ports: "none", or "axi-stream", see
+            `hdl.bus`.
         options: See `EngineOptions`.
 
     Raises:
@@ -86,6 +89,8 @@ def compile_design(
     """
     # All that can be refused is refused before anything is replaced.
     check_kinds(allow)
+    if bus not in BUSES:
+        raise UserError(f"--bus {bus}: there is no such bus; expected one of {', '.join(BUSES)}")
     if not {"left-over", "all"} & set(allow):
         _check_pooling(description)
     target = None if device is None else find_device(device)
@@ -111,6 +116,7 @@ def compile_design(
         weights=weights or (placed.weights if placed else "rom"),
         ram_style=ram_style,
         allow=tuple(sorted(set(allow))),
+        bus=bus,
         **options,
     )
     design = render_design(description, choices, target.key if target else None, network)

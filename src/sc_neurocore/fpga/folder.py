@@ -88,7 +88,7 @@ def _check_edited(design: Design, expected: Design) -> None:
     Raises:
         UserError: If a file holds what this package never writes; see `verify.verilog_reader`.
     """
-    verilog = [path.as_posix() for path in design.manifest.paths("verilog", "board")]
+    verilog = [path.as_posix() for path in design.manifest.paths("verilog", "bus", "board")]
     check_design(
         {name: design.contents[name] for name in verilog},
         [expected.contents[name] for name in verilog],

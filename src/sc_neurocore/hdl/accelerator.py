@@ -17,7 +17,7 @@ from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.equation_compiler import default_name, emit_neuron
 from sc_neurocore.hdl.geometry import AUTO, EngineOptions, Geometry, LayerGeometry, Schedule
-from sc_neurocore.hdl.manifest import RamStyle, WeightSource
+from sc_neurocore.hdl.manifest import BusName, RamStyle, WeightSource
 from sc_neurocore.hdl.memories import memory_files, neurons_file, weight_files
 from sc_neurocore.hdl.names import KEYWORDS
 from sc_neurocore.hdl.planning import plan
@@ -26,6 +26,8 @@ from sc_neurocore.hdl.render import render
 SOURCES = "rtl"
 BOARD_SOURCES = "board"
 """Inside it: what belongs to a board and not to the core."""
+BUS_MODULES: Mapping[BusName, str] = {"axi-stream": "snn_axis"}
+"""Hand-written modules that lie beside the engine's and are no part of it: see `hdl.bus`."""
 BENCH_MODULES = (
     "testbench",
     "control",
@@ -170,7 +172,7 @@ def render_accelerator(
     ]
     modules = tuple(f"{neuron.name}_step" for neuron in neurons)
     engine = _engine(geometry, weights)
-    taken = {*modules, *BENCH_MODULES, *(Path(name).stem for name in engine)}
+    taken = {*modules, *BENCH_MODULES, *BUS_MODULES.values(), *(Path(name).stem for name in engine)}
     top = top_name(network.name, taken)
     values = _template_values(network, geometry, top, modules)
     values |= {
@@ -212,6 +214,7 @@ def _engine(geometry: Geometry, weights: WeightSource) -> dict[str, bytes]:
     unused = set() if geometry.delay_bits else {"snn_ring.v"}
     unused |= {"snn_column.v"} if weights == "rom" else set()
     unused |= set() if geometry.windows else {"snn_window.v"}
+    unused |= {f"{module}.v" for module in BUS_MODULES.values()}
     return {name: text for name, text in engine_files(SOURCES).items() if name not in unused}
 
 
@@ -256,8 +259,8 @@ def top_name(name: str, taken: set[str]) -> str:
     Upper and lower case count as the same: there are systems where their files are the same.
     Names without lower-case letters are those of devices' cells; board_… those of boards' modules.
     """
-    tables = ("layers", "windows", "weights")
-    modules = {each.lower() for each in (name, *(f"{name}_{part}" for part in tables))}
+    parts = ("layers", "windows", "weights", "axis")
+    modules = {each.lower() for each in (name, *(f"{name}_{part}" for part in parts))}
     taken = {each.lower() for each in taken}
     is_of_others = name == name.upper() or name.lower().startswith("board_")
     return f"network_{name}" if is_of_others or modules & (KEYWORDS | taken) else name

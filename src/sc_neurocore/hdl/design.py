@@ -23,6 +23,7 @@ from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.folders import read_together, replace_files, sole_writer, written_files
 from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
+from sc_neurocore.hdl.bus import bus_files
 from sc_neurocore.hdl.geometry import AUTO, EngineOptions
 from sc_neurocore.hdl.guide import GUIDE, guide, is_guide
 from sc_neurocore.hdl.manifest import (
@@ -211,9 +212,11 @@ def render_design(
     roles: dict[str, Role] = dict.fromkeys(own, "network")
     roles |= dict.fromkeys((path.as_posix() for path in accelerator.verilog), "verilog")
     roles |= dict.fromkeys((path.as_posix() for path in accelerator.memories), "memory")
+    bus = bus_files(accelerator, choices.bus)
+    roles |= dict.fromkeys(bus, "bus")
     bench = self_check_files(network, accelerator)
     roles |= dict.fromkeys(bench, "test")
-    contents = {**own, **rendered.contents, **bench}
+    contents = {**own, **rendered.contents, **bus, **bench}
     manifest = Manifest(
         generator=generator,
         network=NetworkIdentity(name=network.name, sha256=network.content_hash),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -30,13 +30,18 @@ _MAXIMUM_FILES = 1000
 
 WeightSource: TypeAlias = Literal["rom", "loaded"]
 RamStyle: TypeAlias = Literal["huge", "block"]
-Role: TypeAlias = Literal["network", "verilog", "memory", "board", "constraints", "test", "guide"]
+BusName: TypeAlias = Literal["none", "axi-stream"]
+BUSES: tuple[BusName, ...] = get_args(BusName)
+Role: TypeAlias = Literal[
+    "network", "verilog", "memory", "bus", "board", "constraints", "test", "guide"
+]
 
 PURPOSES: Mapping[Role | Literal["manifest"], str] = {
     "manifest": "what was chosen",
     "network": "the network",
     "verilog": "Verilog of the core",
     "memory": "contents of a memory",
+    "bus": "Verilog between the core and a bus",
     "board": "Verilog of the board's top",
     "constraints": "pins of the board",
     "test": "a test bench with its numbers: make in sim/",
@@ -89,6 +94,7 @@ class Choices(_Part):
             no bitstream can fill, "block" is the block RAM of every device.
         units: See `EngineOptions`, as those after it.
         allow: Kinds of findings that were let pass, see `fixed.numerics.KINDS`.
+        bus: What the core stands behind, beside its own ports: "none", or "axi-stream".
     """
 
     format: str
@@ -104,6 +110,7 @@ class Choices(_Part):
     soft_lanes: int = 0
     weight_slices: int = 1
     allow: tuple[str, ...] = ()
+    bus: BusName = "none"
 
     @property
     def engine_options(self) -> EngineOptions:

@@ -32,12 +32,9 @@ def self_check_files(network: IntegerNetwork, accelerator: Accelerator) -> dict[
     """
     g = accelerator.geometry
     samples = _samples(network)
-    run = network.run(np.moveaxis(samples, 0, network.batch_axis))
-    scores = run.membrane if g.membrane_bits else run.spike_counts
+    beats, expected = vectors(network, accelerator, samples)
+    expected[:, 1:] &= (1 << g.count_bits) - 1
     bits = max(g.count_bits, g.output_bits)
-    expected = np.zeros((len(samples), 1 + g.layers[-1].outputs), dtype=object)
-    expected[:, 0] = run.classes
-    expected[:, 1:] = scores.astype(np.int64).astype(object) & ((1 << g.count_bits) - 1)
     words = 0 if accelerator.weights == "rom" else g.rows << g.column_bits
     values = {
         "top": accelerator.top,
@@ -58,15 +55,38 @@ def self_check_files(network: IntegerNetwork, accelerator: Accelerator) -> dict[
             "memories": [(path.as_posix(), path.name) for path in accelerator.memories],
         },
     }
-    frames = g.arranged(samples.reshape(len(samples), -1, network.layers[0].inputs))
     texts = {
         f"{accelerator.top}_tb.v": _rendered("self_check.v.j2", values),
         "Makefile": _rendered("Makefile.j2", values),
-        "inputs.hex": _hex(_beats(frames, g.beats, g.beat, g.input_bits)),
+        "inputs.hex": _hex(beats),
         "expected.hex": _hex(expected),
     }
     found = {f"{FOLDER}/{name}": text.encode() for name, text in texts.items()}
     return found | {f"{accelerator.top}.core": _rendered("core.j2", values).encode()}
+
+
+def vectors(
+    network: IntegerNetwork, accelerator: Accelerator, samples: NDArray[np.int64]
+) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
+    """Return what goes into a core for some samples, and what must come out.
+
+    Args:
+        network: The network in integers.
+        accelerator: Its core.
+        samples: Its inputs, (samples, *shape) or (samples, steps, *shape).
+
+    Returns:
+        The port `in_data` beat by beat, (samples, beats of a sample); and of each sample the class
+        and then the scores, membranes with their sign, (samples, 1 + outputs).
+    """
+    g = accelerator.geometry
+    run = network.run(np.moveaxis(samples, 0, network.batch_axis))
+    scores = run.membrane if g.membrane_bits else run.spike_counts
+    expected = np.zeros((len(samples), 1 + g.layers[-1].outputs), dtype=object)
+    expected[:, 0] = run.classes
+    expected[:, 1:] = scores.astype(np.int64)
+    frames = g.arranged(samples.reshape(len(samples), -1, network.layers[0].inputs))
+    return _beats(frames, g.beats, g.beat, g.input_bits), expected
 
 
 def _rendered(name: str, values: dict[str, Any]) -> str:

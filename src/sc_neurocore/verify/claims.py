@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sc_neurocore.fixed.lowering import NeuronProgram
-from sc_neurocore.hdl.accelerator import SOURCES
+from sc_neurocore.hdl.accelerator import BUS_MODULES, SOURCES
+from sc_neurocore.hdl.bus import behind_bus
 from sc_neurocore.hdl.design import Design
 from sc_neurocore.verify.contents import check_contents
 from sc_neurocore.verify.contract_table import CONTRACTS, Contract
@@ -60,6 +61,8 @@ def claims_of(design: Design) -> Iterator[Claim]:
     for contract in CONTRACTS.values():
         if Path(SOURCES) / f"{contract.module}.v" in accelerator.verilog:
             yield _contract(contract)
+    if design.manifest.choices.bus != "none":
+        yield _bus(design)
     if not accelerator.geometry.windows:
         yield Claim("additions", lambda it: prove_additions(it.accelerator))
     yield Claim("control", lambda it: prove_control(it.accelerator))
@@ -68,6 +71,15 @@ def claims_of(design: Design) -> Iterator[Claim]:
 
 def _contract(contract: Contract) -> Claim:
     return Claim(contract.module, lambda it: prove_contract(it.accelerator, contract))
+
+
+def _bus(design: Design) -> Claim:
+    """Claim of the module between core and bus what its contract says, as the top uses it."""
+    bus = design.manifest.choices.bus
+    contract = CONTRACTS[BUS_MODULES[bus]]
+    return Claim(
+        contract.module, lambda it: prove_contract(behind_bus(it.accelerator, bus), contract)
+    )
 
 
 def _neuron(program: NeuronProgram, module: str) -> Claim:

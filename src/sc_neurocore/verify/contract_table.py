@@ -250,6 +250,16 @@ CONTRACTS = {
             "for every weight and value, in a block and in logic",
             shown=("WEIGHT_BITS", "VALUE_BITS", "IN_LOGIC"),
         ),
+        Contract(
+            "snn_axis",
+            "AXI4-Stream: a result packet for each packet that is a sample, and for no other",
+            "what is offered stays until it is taken, and waits for no ready; each beat of a "
+            "packet goes to the core, in order and unchanged; a packet whose tlast is too soon or "
+            "too late is reported, gives no result, and leaves the others as they are; a result "
+            "packet is the class and each score of its own sample; nothing waits without need",
+            shown=("BEATS", "IN_BITS", "OUTPUTS", "SCORE_BITS", "IS_SIGNED", "ENDS_EARLY"),
+            rests_on=("the top joins core and bus as it was written, which “files” compares",),
+        ),
     )
 }
 """The contracts by module. Those of memories are in `memory_contracts`."""

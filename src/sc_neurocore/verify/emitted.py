@@ -62,7 +62,7 @@ def check_emitted(design: Design) -> ProofResult:
     memories of their own in place of the design's, and that contracts fit what is around them is
     argued and not proved. Nor may the files remember more than would be written: no proof within a
     bound and no sample waits as long as a counter can. No proof and no simulation looks at a
-    board's Verilog and pins, so none of that may be edited.
+    board's Verilog and pins, and none at how a bus is joined, so none of that may be edited.
 
     Raises:
         ToolMissingError: If Yosys is not installed.
@@ -132,6 +132,7 @@ def _differences(design: Design, expected: Mapping[str, tuple[int, ...]]) -> Ite
         for each in new_state(found, elaborate(ours, accelerator.top)):
             yield f"{each}: what waits there for longer than anybody looks is not found"
         yield from _edited_board(design)
+        yield from _edited_bus(design)
 
 
 def elaborated(accelerator: Accelerator) -> Elaboration:
@@ -350,4 +351,14 @@ def _edited_board(design: Design) -> Iterator[str]:
             yield (
                 f"{path.as_posix()}, which carries inputs and results over the board, was edited: "
                 f"of that nothing is proved or simulated"
+            )
+
+
+def _edited_bus(design: Design) -> Iterator[str]:
+    """Yield what was edited between the accelerator and a bus."""
+    for path in design.manifest.paths("bus"):
+        if path.as_posix() in (design.edited or ()):
+            yield (
+                f"{path.as_posix()}, which stands between the core and a bus, was edited: how they "
+                f"are joined is neither proved nor simulated"
             )

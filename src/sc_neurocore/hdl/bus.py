@@ -1,0 +1,81 @@
+"""The core behind a bus: hand-written Verilog beside the engine, and a top that joins the two.
+
+The core stays as it is, and so does what is proved and simulated of it. What a bus does beside it
+is one more contract, in the file of the hand-written module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from sc_neurocore.hdl.accelerator import (
+    BUS_MODULES,
+    SOURCES,
+    Accelerator,
+    engine_files,
+    in_sources,
+    render_verilog,
+    source_paths,
+)
+from sc_neurocore.hdl.geometry import index_bits
+from sc_neurocore.hdl.manifest import BusName
+
+
+def bus_top(accelerator: Accelerator, bus: BusName) -> str:
+    """Return the name of the module that is the core behind a bus."""
+    return f"{accelerator.top}_{BUS_MODULES[bus].removeprefix('snn_')}"
+
+
+def bus_files(accelerator: Accelerator, bus: BusName) -> dict[str, bytes]:
+    """Return the Verilog of a bus by its paths in the design's folder, its top first."""
+    if bus == "none":
+        return {}
+    module, top = BUS_MODULES[bus], bus_top(accelerator, bus)
+    g, parameters = accelerator.geometry, axis_parameters(accelerator)
+    values = {
+        "name": top,
+        "top": accelerator.top,
+        "content_hash": accelerator.content_hash,
+        "weights": accelerator.weights,
+        "g": g,
+        "parameters": parameters,
+        "frames": accelerator.frames_per_sample,
+        "beats": parameters["BEATS"],
+        "in_bits": parameters["IN_BITS"],
+        "s_bits": parameters["S_BITS"],
+        "m_bits": parameters["M_BITS"],
+        "outputs": parameters["OUTPUTS"],
+    }
+    source = engine_files(SOURCES)[f"{module}.v"]
+    return in_sources({f"{top}.v": render_verilog("axis.v.j2", values), f"{module}.v": source})
+
+
+def axis_parameters(accelerator: Accelerator) -> Mapping[str, int]:
+    """Return the parameters of snn_axis.v that a core needs."""
+    g = accelerator.geometry
+    beats, in_bits = g.beats * accelerator.frames_per_sample, g.beat * g.input_bits
+    return {
+        "BEATS": beats,
+        "BEAT_BITS": index_bits(beats),
+        "IN_BITS": in_bits,
+        "S_BITS": _whole_bytes(in_bits),
+        "OUTPUTS": g.layers[-1].outputs,
+        "OUTPUT_BITS": g.output_bits,
+        "SCORE_BITS": g.count_bits,
+        "IS_SIGNED": int(g.membrane_bits > 0),
+        "M_BITS": _whole_bytes(max(g.output_bits, g.count_bits)),
+        "ENDS_EARLY": int(g.count_threshold > 0 and not g.is_static),
+    }
+
+
+def behind_bus(accelerator: Accelerator, bus: BusName) -> Accelerator:
+    """Return the core together with what stands between it and the bus, as one design."""
+    top = bus_top(accelerator, bus)
+    paths: tuple[Path, ...] = source_paths((f"{top}.v", f"{BUS_MODULES[bus]}.v"))
+    return replace(accelerator, top=top, verilog=(*paths, *accelerator.verilog))
+
+
+def _whole_bytes(bits: int) -> int:
+    return -(-bits // 8) * 8
