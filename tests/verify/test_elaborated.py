@@ -40,7 +40,7 @@ def files_of(contents: Mapping[str, bytes]) -> dict[str, bytes]:
     return {
         name.removeprefix("rtl/"): text
         for name, text in contents.items()
-        if name.endswith((".v", ".hex"))
+        if name.startswith("rtl/") and name.endswith((".v", ".hex"))
     }
 
 

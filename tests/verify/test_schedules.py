@@ -106,7 +106,7 @@ def test_an_early_end_saves_cycles(
 
 BROKEN = [
     # A layer reads the spikes of this step where those of the last one are meant.
-    ("recurrent", "addresses", "fetch_is_recurrent ? !step[0] : step[0], fetch", "step[0], fetch"),
+    ("recurrent", "places", "read_is_recurrent ? !step[0] : step[0],\n", "step[0],\n"),
     # The own spikes' unit is taken for that of what comes in.
     ("recurrent", "engine", "token_is_recurrent ? layer_recurrent_shift :", ""),
     # States of the first step are what the memory held.

@@ -79,7 +79,7 @@ BROKEN = [
     # A state is written where another one belongs.
     ("recurrent", "neurons", "result_address  = result_other", "result_address  = memory_slot"),
     # Own spikes are those of this step, not of the last one.
-    ("recurrent", "addresses", "fetch_is_recurrent ? !step[0] : step[0], fetch", "step[0], fetch"),
+    ("recurrent", "places", "read_is_recurrent ? !step[0] : step[0],\n", "step[0],\n"),
     # A sum stays in its ring when it has been handed over.
     ("delayed", "accumulator", "multiplied_handover ? {SUM_BITS{1'b0}} : total", "total"),
     # The flag that clears a sum runs ahead of its token.

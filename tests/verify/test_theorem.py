@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from sc_neurocore.fixed import IntegerNetwork
+from sc_neurocore.hdl.accelerator import BUS_MODULES
 from sc_neurocore.hdl.geometry import Geometry
 from sc_neurocore.hdl.planning import plan
 from sc_neurocore.verify import theorem
@@ -59,7 +60,9 @@ def test_a_lemma_needs_all_of_its_claims(
 
 
 def test_every_contract_belongs_to_a_lemma() -> None:
-    for contract in CONTRACTS.values():
+    of_the_core = [each for each in CONTRACTS.values() if each.module not in BUS_MODULES.values()]
+    assert of_the_core != list(CONTRACTS.values())
+    for contract in of_the_core:
         assert any(contract.name.startswith(begin) for begin in BEGINNINGS), contract.name
 
 
