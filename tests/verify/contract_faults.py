@@ -191,7 +191,7 @@ FAULTS = (
     Fault(_P, "steps", "= layer - 1'b1;\n            assign", "= layer;\n            assign"),
     Fault(_P, "regions", "this_word = is_first ? first_word : next_word;", "this_word = next_word;"),
     Fault(_P, "regions", "&& (STEP_OUTER != 0 || gather_step == {STEP_BITS{1'b0}});", ";"),
-    Fault(_P, "banks", "if (gather && gather_ends_word) counted", "if (gather) counted"),
+    Fault(_P, "banks", "if (gather && gather_ends_word) next_word", "if (gather) next_word"),
     Fault(_P, "banks", "read_is_recurrent ? !step[0] : step[0], word};", "step[0], word};"),
     Fault(_L, "events", "event_address    <= event_address + 1'b1", "event_address    <= beat"),
     Fault(_L, "events", "full <= beat == last_beat", "full <= beat + 1'b1 == last_beat"),

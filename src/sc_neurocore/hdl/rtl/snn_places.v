@@ -42,18 +42,18 @@ module snn_places #(
     output wire [STORE_BITS-1:0]   read_address
 );
 
-    wire [ADDRESS_BITS-1:0] next_word;      // where the word behind the last one lies, with WINDOWS
+    // Groups, and the steps of a group, come in order: so words do. Only with WINDOWS does anything hang on it.
+    reg  [ADDRESS_BITS-1:0] next_word;
+    wire                    is_first  = gather_group == {GROUP_BITS{1'b0}}
+                                      && (STEP_OUTER != 0 || gather_step == {STEP_BITS{1'b0}});
+    wire [ADDRESS_BITS-1:0] this_word = is_first ? first_word : next_word;
+    always @(posedge clk)
+        if (gather && gather_ends_word) next_word <= this_word + 1'b1;
+
     generate
         if (WINDOWS != 0) begin : words_in_a_row
-            reg  [ADDRESS_BITS-1:0] counted_word;
-            wire                    is_first  = gather_group == {GROUP_BITS{1'b0}}
-                                              && (STEP_OUTER != 0 || gather_step == {STEP_BITS{1'b0}});
-            wire [ADDRESS_BITS-1:0] this_word = is_first ? first_word : next_word;
             // A beat of a frame may have a number that no word of spikes has.
-            wire [ADDRESS_BITS-1:0] word      = read ? read_word[ADDRESS_BITS-1:0] : {ADDRESS_BITS{1'b0}};
-            always @(posedge clk)
-                if (gather && gather_ends_word) counted_word <= this_word + 1'b1;
-            assign next_word = counted_word;
+            wire [ADDRESS_BITS-1:0] word = read ? read_word[ADDRESS_BITS-1:0] : {ADDRESS_BITS{1'b0}};
             if (STEP_OUTER != 0) begin : banks_by_step
                 assign gather_address = {step[0], this_word};
                 assign read_address   = {read_is_recurrent ? !step[0] : step[0], word};
@@ -61,21 +61,17 @@ module snn_places #(
                 assign gather_address = this_word;
                 assign read_address   = word;
             end
-            wire unused = &{layer, step, gather_step, read_word, read_is_recurrent, 1'b0};
+            wire unused = &{layer, step, read_word, read_is_recurrent, 1'b0};
         end else if (STEP_OUTER != 0) begin : banks_by_step
             wire [LAYER_BITS-1:0] layer_before = layer - 1'b1;
             assign gather_address = {step[0], layer, gather_group};
             assign read_address   = {read_is_recurrent ? !step[0] : step[0],
                                      read_is_recurrent ? layer : layer_before, read_word[GROUP_BITS-1:0]};
-            assign next_word = {ADDRESS_BITS{1'b0}};
-            wire unused = &{clk, step, first_word, next_word, gather, gather_ends_word, gather_step, read, read_word,
-                            1'b0};
+            wire unused = &{step, gather_step, this_word, read, read_word, 1'b0};
         end else begin : banks_by_layer
             assign gather_address = {layer[0], gather_step, gather_group};
             assign read_address   = {!layer[0], step, read_word[GROUP_BITS-1:0]};
-            assign next_word = {ADDRESS_BITS{1'b0}};
-            wire unused = &{clk, layer, first_word, next_word, gather, gather_ends_word, read, read_word,
-                            read_is_recurrent, 1'b0};
+            wire unused = &{layer, this_word, read, read_word, read_is_recurrent, 1'b0};
         end
     endgenerate
 
