@@ -21,7 +21,7 @@ from sc_neurocore.network import (
     save_description,
 )
 from sc_neurocore.verify import certificate as certificate_module
-from sc_neurocore.verify import emitted
+from sc_neurocore.verify import contents, emitted
 from sc_neurocore.verify.certificate import Certificate, cosimulate_design, verify_design
 from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate
 from sc_neurocore.verify.netlist_simulation import NetlistSimulation
@@ -158,9 +158,10 @@ def test_a_changed_weight_is_found_by_cosimulation_and_by_the_claim_of_the_files
     certificate = verify(design)
     assert not certificate.holds
     assert not certificate.cosimulation[0].holds
-    (refuted,) = [proof for proof in certificate.proofs if not proof.holds]
-    assert (refuted.name, refuted.status) == (emitted.NAME, "refuted")
-    assert "tiny_weights.hex" in refuted.detail
+    refuted = {proof.name: proof for proof in certificate.proofs if not proof.holds}
+    assert set(refuted) == {emitted.NAME, contents.NAME}
+    assert {proof.status for proof in refuted.values()} == {"refuted"}
+    assert "tiny_weights.hex" in refuted[emitted.NAME].detail
 
 
 def test_a_changed_datapath_is_refuted_although_no_sample_shows_it(design: Path) -> None:
