@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,6 +26,7 @@ from sc_neurocore.cli.stages import (
     is_neuron,
     samples_or_random,
 )
+from sc_neurocore.errors import ToolFailedError, ToolMissingError
 from sc_neurocore.fixed.network_comparison import compare_network
 from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.folder import opened
@@ -35,8 +37,7 @@ from sc_neurocore.hdl.manifest import MANIFEST, NEURON_MANIFEST, PURPOSES
 from sc_neurocore.tools.families import FAMILIES
 from sc_neurocore.verify.certificate import NETLIST_SAMPLES, SECOND_SAMPLES, verify_design
 from sc_neurocore.verify.cosimulation import CosimulationResult
-from sc_neurocore.verify.simulators import SIMULATORS
-from sc_neurocore.verify.waves import write_waves
+from sc_neurocore.verify.waves import check_waves, write_waves
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the design goes.")]
 MODELLED = ", ".join(family.key for family in FAMILIES.values() if family.models)
@@ -254,6 +255,8 @@ def verify(
             if asked.name == "random":
                 asked = find_samples(design.description, samples=samples)
             inputs, origin = integers_of(asked, samples)
+            if wave is not None:
+                check_waves(design, inputs, wave)
             certificate = verify_design(
                 design,
                 inputs,
@@ -265,10 +268,13 @@ def verify(
                 netlist_samples=netlist_samples,
                 progress=report.progress,
             )
-            first = certificate.cosimulation[0].first_sample
-            if wave is None and first is not None and SIMULATORS["icarus"].is_available:
+            first, view = certificate.cosimulation[0].first_sample, None
+            if wave is not None:
+                view = write_waves(design, inputs, wave)
+            elif first is not None:
                 wave = first
-            view = None if wave is None else write_waves(design, inputs, wave)
+                with suppress(ToolMissingError, ToolFailedError):  # nobody asked for them
+                    view = write_waves(design, inputs, wave)
         runs = [(f"co-simulation, {run.simulator}", run) for run in certificate.cosimulation]
         runs += [
             (f"netlist of {each.synthesis}, {each.run.simulator}", each.run)

@@ -36,7 +36,6 @@ BENCH_MODULES = (
     "lane_currents",
     "small",
     "small_reference",
-    "windows",
     "wiring",
     "joined",
 )

@@ -13,6 +13,7 @@ import re
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -98,13 +99,8 @@ def prepare(
     folder.mkdir(parents=True)
     for path in accelerator.verilog:
         if path.name not in free:
-            text = (accelerator.directory / path).read_text(encoding="utf-8")
+            text = _assuming_nothing(accelerator.directory / path)
             text = _without_contract(text, keeps_first=data_are_free and path.stem in IN_PLACE)
-            if re.search(r"\b(assume|restrict)\b", _code(accelerator, path)):
-                raise CheckFailedError(
-                    f"{accelerator.directory / path} assumes something: what the files of a design "
-                    f"claim of themselves is shown, nothing is taken for granted; compile again"
-                )
             is_free = equations_are_free and path.stem in accelerator.neuron_modules
             if is_free or (data_are_free and path.stem == _CURRENTS):
                 text = free_module(text, path.stem)
@@ -167,6 +163,32 @@ def free_module(text: str, name: str) -> str:
     return "\n".join([ports, *lines, "endmodule", ""])
 
 
+def stage(
+    accelerator: Accelerator,
+    bench: str,
+    real: AbstractSet[str],
+    free: AbstractSet[str] | None = None,
+) -> Path:
+    """Write a design's modules into the folder of a bench, some of which answer with anything.
+
+    Args:
+        accelerator: The design.
+        bench: The folder's name, below proof/.
+        real: Modules that go in as they are.
+        free: Modules that answer with anything; by default all others.
+    """
+    folder = accelerator.directory / "proof" / bench
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for path in accelerator.verilog:
+        text = _assuming_nothing(accelerator.directory / path)
+        if path.stem in real:
+            (folder / path.name).write_text(text, encoding="utf-8")
+        elif free is None or path.stem in free:
+            (folder / path.name).write_text(free_module(text, path.stem), encoding="utf-8")
+    return folder
+
+
 def _without_contract(text: str, keeps_first: bool) -> str:
     """Return a file without the blocks of properties that are proved apart."""
     kept = blocks(text)[:1] if keeps_first else []
@@ -178,10 +200,16 @@ def blocks(text: str) -> list[str]:
     return _BLOCK.findall(text)
 
 
-def _code(accelerator: Accelerator, path: Path) -> str:
-    """Return a file of a design without its comments."""
-    text = (accelerator.directory / path).read_text(encoding="utf-8")
-    return re.sub(r"//[^\n]*|/\*(?s:.*?)\*/", "", text)
+def _assuming_nothing(path: Path) -> str:
+    """Return a file of a design; refuse what assumes something: a proof would rest on it."""
+    text = path.read_text(encoding="utf-8")
+    code = re.sub(r"//[^\n]*|/\*(?s:.*?)\*/", "", text)
+    if re.search(r"\b(assume|restrict)\b", code):
+        raise CheckFailedError(
+            f"{path} assumes something: what the files of a design claim of themselves is shown, "
+            f"nothing is taken for granted; compile again"
+        )
+    return text
 
 
 def prove(

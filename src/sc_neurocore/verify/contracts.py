@@ -43,7 +43,7 @@ def prove_contract(
     Raises:
         CheckFailedError: If the design does not use the module, or it has another contract than we
             wrote.
-        ToolMissingError: If Yosys, python-sat, SymbiYosys or z3 is not installed.
+        ToolMissingError: If Yosys or python-sat is not installed.
         ToolFailedError: If one of them cannot read the design.
     """
     began = time.perf_counter()

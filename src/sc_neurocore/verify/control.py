@@ -103,7 +103,7 @@ def prove_control(accelerator: Accelerator, *, depth: int = 8, timeout: float = 
         timeout: Seconds after which the answer is `unknown`.
 
     Raises:
-        ToolMissingError: If SymbiYosys, Yosys or z3 is not installed.
+        ToolMissingError: If Yosys or python-sat is not installed.
         ToolFailedError: If one of them cannot read the design.
     """
     g, steps = accelerator.geometry, accelerator.steps

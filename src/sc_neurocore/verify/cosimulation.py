@@ -68,7 +68,7 @@ class CosimulationResult:
             those since it began.
         seconds: Wall time, the build included.
         first_mismatch: The first difference in words, or None.
-        first_sample: The number of the input that showed it.
+        first_sample: The number of the input that showed it, if nothing disturbed it.
         inputs: What went through, where it was not the samples that were given.
         disturbed: Inputs that went through again while the core was disturbed; cycles are not
             counted there.
@@ -216,9 +216,9 @@ def cosimulate_core(
             done = calm.samples + rough.samples
             progress(Progress("co-simulation", done, total, f"{note} mismatches"))
     latency = calm.latency / calm.samples
-    first, first_sample = calm.first, calm.first_sample
+    first = calm.first
     if first is None and rough.first is not None:
-        first, first_sample = f"with stalls and resets: {rough.first}", rough.first_sample
+        first = f"with stalls and resets: {rough.first}"
     return CosimulationResult(
         simulator=simulation.simulator.name,
         version=simulation.simulator.version,
@@ -236,7 +236,7 @@ def cosimulate_core(
         interval_cycles=calm.mean_interval,
         seconds=time.perf_counter() - began,
         first_mismatch=first,
-        first_sample=first_sample,
+        first_sample=calm.first_sample,
         disturbed=rough.samples,
         disturbed_updates=rough.updates,
         seed=seed,

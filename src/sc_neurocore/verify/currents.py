@@ -36,7 +36,7 @@ def prove_currents(
 
     Raises:
         CheckFailedError: If neuron units have different circuits, or none.
-        ToolMissingError: If Yosys, python-sat, SymbiYosys or z3 is not installed.
+        ToolMissingError: If Yosys or python-sat is not installed.
         ToolFailedError: If one of them cannot read the design.
     """
     sizes = only_parameters_of(accelerator, _MODULE)

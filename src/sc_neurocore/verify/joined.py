@@ -8,12 +8,10 @@ of a value. harness/joined.v.j2 lists what must arrive where.
 from __future__ import annotations
 
 import re
-import shutil
 
 from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.render import render
-from sc_neurocore.verify.bench import free_module, prove
-from sc_neurocore.verify.contracts import sources_of
+from sc_neurocore.verify.bench import prove, stage
 from sc_neurocore.verify.emitted import ENGINE, elaborated
 from sc_neurocore.verify.result import ProofResult
 
@@ -34,17 +32,11 @@ def prove_joined(accelerator: Accelerator, *, depth: int = 2, timeout: float = 6
 
     Raises:
         CheckFailedError: If a file does not hold the module of its name.
-        ToolMissingError: If Yosys, python-sat, SymbiYosys or z3 is not installed.
+        ToolMissingError: If Yosys or python-sat is not installed.
         ToolFailedError: If one of them cannot read the design.
     """
-    folder = accelerator.directory / "proof" / _BENCH
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     top = accelerator.top
-    real = {top, f"{top}_layers", f"{top}_windows", "snn_engine"}
-    for name, text in sources_of(accelerator).items():
-        content = text if name in real else free_module(text, name)
-        (folder / f"{name}.v").write_text(content, encoding="utf-8")
+    folder = stage(accelerator, _BENCH, {top, f"{top}_layers", f"{top}_windows", "snn_engine"})
     listed = render("sc_neurocore.verify", "harness", "joined.v.j2", {"g": accelerator.geometry})
     claims = [line for line in listed.splitlines() if line.strip()]
     text = _bench(accelerator, claims)

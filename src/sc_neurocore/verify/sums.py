@@ -109,7 +109,7 @@ def prove_additions(
         timeout: Seconds after which the answer is `unknown`.
 
     Raises:
-        ToolMissingError: If Yosys, python-sat, SymbiYosys or z3 is not installed.
+        ToolMissingError: If Yosys or python-sat is not installed.
         ToolFailedError: If one of them cannot read the design.
     """
     g = accelerator.geometry

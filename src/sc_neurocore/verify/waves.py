@@ -6,18 +6,22 @@ disturbed. Memories are not among the signals: a simulator's files do not hold t
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.folders import replace_files, sole_writer, written_files
 from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.design import Design
+from sc_neurocore.tools import programs
 from sc_neurocore.verify.core_simulation import core_of, simulate_core
 from sc_neurocore.verify.cosimulation import samples_first
 from sc_neurocore.verify.simulators import SIMULATORS, TESTBENCH
 
 WAVES = "waves"
+_ICARUS = SIMULATORS["icarus"]
 _CORE = f"{TESTBENCH}.core"
 
 
@@ -37,18 +41,31 @@ def write_waves(design: Design, inputs: ArrayLike, number: int) -> str:
         ToolMissingError: If Icarus Verilog is not installed.
     """
     assert design.home is not None
-    frames = samples_first(design.network, inputs)
-    if not 0 <= number < len(frames):
-        raise UserError(f"--wave {number}: expected the number of an input, 0 to {len(frames) - 1}")
+    frames = check_waves(design, inputs, number)
     core = core_of(design.accelerator)
     chosen = core.arrange(np.asarray(frames[number : number + 1]))
-    waves = simulate_core(core, SIMULATORS["icarus"]).waves(chosen.reshape(1, -1))
+    waves = simulate_core(core, _ICARUS).waves(chosen.reshape(1, -1))
     name = f"{WAVES}/input_{number}"
     files = {f"{name}.fst": waves, f"{name}.gtkw": _view(design.accelerator, number).encode()}
     with sole_writer(design.home, "verify"):
         earlier = [each for each in written_files(design.home) if each.startswith(f"{WAVES}/")]
         replace_files(design.home, files, remove=earlier)
     return f"{name}.gtkw"
+
+
+def check_waves(design: Design, inputs: ArrayLike, number: int) -> NDArray[np.integer[Any]]:
+    """Refuse what `write_waves` cannot record, before what takes long; return the inputs.
+
+    Raises:
+        UserError: If there is no such input.
+        ToolMissingError: If Icarus Verilog is not installed.
+    """
+    frames = samples_first(design.network, inputs)
+    if not 0 <= number < len(frames):
+        raise UserError(f"--wave {number}: expected the number of an input, 0 to {len(frames) - 1}")
+    for tool in _ICARUS.tools:
+        programs.version(tool)
+    return frames
 
 
 def _view(accelerator: Accelerator, number: int) -> str:

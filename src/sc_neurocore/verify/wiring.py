@@ -8,15 +8,13 @@ currents and parameters.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.accelerator import Accelerator, packed_initial_state, window_ports
 from sc_neurocore.hdl.geometry import COLUMN_BITS
-from sc_neurocore.verify.bench import free_module, prove
-from sc_neurocore.verify.contracts import sources_of
+from sc_neurocore.verify.bench import prove, stage
 from sc_neurocore.verify.emitted import row_of_layer
 from sc_neurocore.verify.result import ProofResult
 
@@ -37,18 +35,12 @@ def prove_wiring(
 
     Raises:
         CheckFailedError: If a file does not hold the module of its name.
-        ToolMissingError: If Yosys, python-sat, SymbiYosys or z3 is not installed.
+        ToolMissingError: If Yosys or python-sat is not installed.
         ToolFailedError: If one of them cannot read the design.
     """
-    folder = accelerator.directory / "proof" / _BENCH
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     top, free = accelerator.top, {_ENGINE, *accelerator.neuron_modules, "snn_rom", "snn_column"}
     real = {top, f"{top}_layers", f"{top}_windows", f"{top}_weights"}
-    for name, text in sources_of(accelerator).items():
-        if name in real | free:
-            content = free_module(text, name) if name in free else text
-            (folder / f"{name}.v").write_text(content, encoding="utf-8")
+    folder = stage(accelerator, _BENCH, real, free)
     bench = _Bench(accelerator, network)
     (folder / f"{_BENCH}.v").write_text(bench.text(), encoding="utf-8")
     claims = (
