@@ -19,6 +19,8 @@ from sc_neurocore.hdl.render import render
 FOLDER = "sim"
 _UPDATES = 100_000
 """So many updates of neurons, roughly, are simulated: a slow simulator has a minute's work then."""
+_MOST_CLOCKS = (1 << 31) - 1
+"""What an integer of Verilog holds: where a sample could take more, nobody waits for it."""
 _DENSITIES = (0.3, 0.1, 0.0, 1.0, 0.6, 0.02, 0.3, 0.1)
 """The share of inputs that are not zero: sample by sample, as many as the updates allow."""
 
@@ -46,7 +48,7 @@ def self_check_files(network: IntegerNetwork, accelerator: Accelerator) -> dict[
         "output_bits": g.output_bits,
         "count_bits": g.count_bits,
         "bits": bits,
-        "most_clocks": accelerator.clock_limit,
+        "most_clocks": min(accelerator.clock_limit, _MOST_CLOCKS),
         "weight_words": words,
         "weight_address_bits": g.weight_address_bits if words else 1,
         "weights_file": accelerator.memories[-1].name,
