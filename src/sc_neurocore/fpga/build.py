@@ -15,7 +15,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sc_neurocore.errors import UserError
+from pydantic import BaseModel
+
+from sc_neurocore.errors import CheckFailedError, UserError
 from sc_neurocore.files import LARGEST_FILE, read_inside, sha256
 from sc_neurocore.folders import replace_files, sole_writer, written_files
 from sc_neurocore.fpga.capacity import check_room
@@ -212,28 +214,57 @@ def build_sources(
     return report
 
 
+class Built(BaseModel):
+    """What a build.json says of a build, as far as others ask: see `BuildReport`."""
+
+    top: str
+    bitstream: str | None
+    project: str | None
+    fmax_mhz: float | None
+    design: dict[str, str]
+    files: dict[str, str]
+
+
 def check_build(design: Certified, device: str) -> str:
     """Say whether what lies in build/DEVICE was made of this design or neuron, in a line.
 
     Returns:
         Nothing if it was, and no file of it was changed since.
     """
+    try:
+        find_build(design, device)
+    except CheckFailedError as error:
+        return str(error)
+    return ""
+
+
+def find_build(design: Certified, device: str) -> Built:
+    """Return what lies in build/DEVICE.
+
+    Raises:
+        CheckFailedError: If there is nothing, it was made of other files than those of this design
+            or neuron, or was changed since.
+    """
     assert design.home is not None
     name = f"{BUILDS}/{device}/{BUILD_REPORT}"
     try:
-        content = json.loads(read_inside(design.home, name, _LARGEST_REPORT) or b"")
-        built_of, made = dict(content["design"]), dict(content["files"])
-        if built_of != design.hashes:
-            return f"{name}: built of other files than are in the folder now: build again"
+        text = read_inside(design.home, name, _LARGEST_REPORT) or b""
+        built = Built.model_validate_json(text)
+        if built.design != design.hashes:
+            raise CheckFailedError(
+                f"{name}: built of other files than are in the folder now: build again"
+            )
         left = LARGEST_FILE
-        for file, digest in made.items():
+        for file, digest in built.files.items():
             found = read_inside(design.home, file, left) or b""
             left -= len(found)
             if sha256(found) != digest:
-                return f"{file} is not the file that was built: build again"
-    except (UserError, ValueError, KeyError, TypeError, RecursionError):
-        return f"{name} is missing, damaged or of another version: build again"
-    return ""
+                raise CheckFailedError(f"{file} is not the file that was built: build again")
+    except (UserError, ValueError, RecursionError):
+        raise CheckFailedError(
+            f"{name} is missing, damaged or of another version: build again"
+        ) from None
+    return built
 
 
 def check_frequency(frequency_mhz: float) -> None:

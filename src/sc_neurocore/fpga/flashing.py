@@ -12,26 +12,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pydantic import BaseModel, ValidationError
-
 from sc_neurocore.errors import CheckFailedError, UserError
 from sc_neurocore.files import LARGEST_FILE, read_inside, sha256
 from sc_neurocore.fpga.boards import Board, board_of, find_board
-from sc_neurocore.fpga.build import BUILD_REPORT, BUILDS, check_build
+from sc_neurocore.fpga.build import find_build
 from sc_neurocore.hdl.design import Design
 from sc_neurocore.tools import programs
-
-_LARGEST_REPORT = 1 << 24
-
-
-class _Built(BaseModel):
-    """What is wanted of a build.json."""
-
-    top: str
-    bitstream: str | None
-    project: str | None
-    fmax_mhz: float | None
-    files: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -85,15 +71,7 @@ def plan_flash(design: Design) -> Flash:
     part = board_of(design)
     board = find_board(part.board)
     assert design.home is not None
-    problem = check_build(design, part.device)
-    if problem:
-        raise CheckFailedError(f"{design.home}: {problem}")
-    name = f"{BUILDS}/{part.device}/{BUILD_REPORT}"
-    try:
-        text = read_inside(design.home, name, _LARGEST_REPORT) or b""
-        report = _Built.model_validate_json(text)
-    except ValidationError:
-        raise CheckFailedError(f"{design.home / name} is damaged: build again") from None
+    report = find_build(design, part.device)
     if report.top != part.top:
         raise CheckFailedError(
             f"{design.home}: {report.top} was built, not the board's top {part.top}: build again"
