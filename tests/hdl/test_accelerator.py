@@ -170,7 +170,7 @@ def test_the_top_carries_the_networks_hash(make_network: MakeNetwork, tmp_path: 
         ("module", "network_module"),
         ("snn_engine", "network_snn_engine"),
         ("Snn_Engine", "network_Snn_Engine"),  # the same file on some systems
-        ("windows", "network_windows"),  # a bench of designs with windows
+        ("joined", "network_joined"),  # a bench
         ("board_crc32", "network_board_crc32"),
         ("SB_PLL40_CORE", "network_SB_PLL40_CORE"),
     ],
