@@ -103,6 +103,7 @@ def _accumulator(p: Numbers) -> tuple[Join, ...]:
         Join("all_watched", f"{ring}watched", place, lanes),
         Join("all_places", f"{ring}place", place, lanes),
         Join("all_reading", f"{ring}reading", 1, lanes),
+        Join("all_used_fairly", f"{ring}is_used_fairly", 1, lanes),
     )
     return joins + (of_rings if has_rings else ())
 

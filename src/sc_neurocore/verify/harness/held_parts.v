@@ -49,6 +49,7 @@ module snn_ring #(
     reg [ADDRESS_BITS-1:0] place;
     reg                    reading = 1'b0;
     assign word = reading && place == watched ? kept : anything;
+    wire is_used_fairly = (!write || reading) && !(clear && (reading || read || write));   // snn_ring.v counts on it
     always @(posedge clk) begin
         if (advance) {place, reading} <= {read_address, read};
         if (clear && clear_address == watched)         kept <= {WIDTH{1'b0}};
