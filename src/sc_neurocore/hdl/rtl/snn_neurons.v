@@ -673,6 +673,7 @@ module snn_neurons #(
     localparam IS_ONE = TURNS == 1 && STEP_OUTER == 0;
     (* anyconst *) wire [TURN_BITS-1:0] which;
     wire [UNITS*ADDRESS_BITS-1:0]   all_watched;
+    wire [UNITS-1:0]                all_inside;
     wire [UNITS*STATE_BITS-1:0]     all_kept, all_states;
     wire [TURN_SUMS*SUM_BITS-1:0]     all_totals;
     wire [UNITS*PARAMETER_BITS-1:0]   all_parameters;
@@ -769,6 +770,7 @@ module snn_neurons #(
             end
             always @(posedge clk)
                 if (holds) begin
+                    if (!IS_ONE) assert (all_inside[unit]);   // its memory has the words that are asked for
                     // its neuron's own parameters,
                     if (there[3]) begin
                         assert (unit_parameters[unit*PARAMETER_BITS +: PARAMETER_BITS]

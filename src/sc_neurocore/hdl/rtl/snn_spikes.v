@@ -70,6 +70,7 @@ module snn_spikes #(
     wire [LANE_BITS-1:0] which = any_lane < LANES ? any_lane : {LANE_BITS{1'b0}};
     wire [ADDRESS_BITS-1:0] watched;
     wire [LANES-1:0]        kept;
+    wire                    is_inside;    // its memory has the words that are asked for
 
     reg [TURNS-1:0] earlier, came;                    // spikes of its unit, the youngest in bit 0; and whether any came
     reg             must, answer, known = 1'b0, is_answer = 1'b0;
@@ -92,6 +93,7 @@ module snn_spikes #(
     integer age;
     always @(posedge clk)
         if (is_fair) begin
+            if (begun) assert (is_inside);
             if (is_answer) assert ((read_word >> which) % 2 == answer);
             // Invariants.
             if (known) assert ((kept >> which) % 2 == must);

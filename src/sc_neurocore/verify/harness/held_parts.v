@@ -21,6 +21,7 @@ module snn_ram #(
     (* anyseq *)   wire [WIDTH-1:0]        anything;
     reg [WIDTH-1:0] kept;
     wire is_written = write && write_address == watched;
+    wire is_inside  = (!write || write_address < DEPTH) && (!read || read_address < DEPTH);
     always @(posedge clk) begin
         if (is_written) kept <= write_data;
         // What is read from the address that is being written is anything.
