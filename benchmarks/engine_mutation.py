@@ -16,8 +16,8 @@ import json
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Iterator
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,6 @@ from sc_neurocore.tools.programs import TIME_LIMIT_VARIABLE
 SEED = 0
 JOURNAL = Path("runs") / "engine_mutation.jsonl"
 CLAIM_SECONDS = "240"
-_EVERY = 1 << 30
 NOTICED = ("refuted", "unproved")
 HARMLESS = ("same circuit", "equal", "rejected")
 GAPS = ("bounded", "co-simulation", "survivor")
@@ -188,28 +187,21 @@ def main() -> None:
     arguments.journal.parent.mkdir(parents=True, exist_ok=True)
     known, console = _known(arguments.journal), Console(stderr=True)
     found: list[dict[str, Any]] = []
-    with Progress(console=console) as progress:
+    with Progress(console=console) as progress, tempfile.TemporaryDirectory() as temporary:
         bar = progress.add_task("faults", total=arguments.sample)
-        for number, name in enumerate(arguments.designs):
-            count = len(arguments.designs)
-            share = arguments.sample // count + (number < arguments.sample % count)
-            with tempfile.TemporaryDirectory() as temporary:
-                design = compiled(name, Path(temporary))
-                judge = Judge(name, design, arguments.bounded)
-                share = _EVERY if arguments.report else share
-                for fault in _chosen(judge, design, share, arguments):
-                    key = _key(name, fault)
-                    if key not in known:
-                        if arguments.report:
-                            continue
-                        verdict = judge.judge(fault)
-                        known[key] = verdict.as_dict()
-                        with arguments.journal.open("a", encoding="utf-8") as file:
-                            file.write(json.dumps({"key": key, **known[key]}) + "\n")
-                        if verdict.outcome in GAPS:
-                            console.print(_line(verdict), markup=False)
-                    found.append({**known[key], "module": _module(fault.file)})
-                    progress.advance(bar)
+        for judge, fault in _chosen(Path(temporary), arguments):
+            key = _key(judge.name, fault)
+            if key not in known:
+                if arguments.report:
+                    continue
+                verdict = judge.judge(fault)
+                known[key] = verdict.as_dict()
+                with arguments.journal.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"key": key, **known[key]}) + "\n")
+                if verdict.outcome in GAPS:
+                    console.print(_line(verdict), markup=False)
+            found.append({**known[key], "module": _module(fault.file)})
+            progress.advance(bar)
     outcomes = Counter(each["outcome"] for each in found)
     gaps = [each for each in found if each["outcome"] in GAPS]
     print(
@@ -229,19 +221,30 @@ def main() -> None:
     )  # fmt: skip
 
 
-def _chosen(
-    judge: Judge, design: Design, count: int, arguments: argparse.Namespace
-) -> list[EngineFault]:
-    """Choose faults of a design's files; the neurons' steps have mutation_testing.py."""
+def _chosen(folder: Path, arguments: argparse.Namespace) -> Iterator[tuple[Judge, EngineFault]]:
+    """Choose faults of the designs in turn, so that a run that is cut short has some of each."""
+    chosen = []
+    for number, name in enumerate(arguments.designs):
+        count = len(arguments.designs)
+        share = arguments.sample // count + (number < arguments.sample % count)
+        design = compiled(name, folder / str(number))
+        judge = Judge(name, design, arguments.bounded)
+        faults = _faults(judge, design, arguments.files)
+        chosen.append([(judge, fault) for fault in sample(faults, share, arguments.seed)])
+    for turn in zip_longest(*chosen):
+        yield from filter(None, turn)
+
+
+def _faults(judge: Judge, design: Design, files: list[str]) -> list[EngineFault]:
+    """Return the faults of a design's files; the neurons' steps have mutation_testing.py."""
     steps = {f"{each}.v" for each in design.accelerator.neuron_modules}
-    faults = [
+    return [
         fault
         for file, content in sorted(judge.files.items())
         if file.endswith((".v", ".hex")) and file not in steps
-        if not arguments.files or _module(file) in arguments.files
+        if not files or _module(file) in files
         for fault in faults_of(file, content)
     ]
-    return sample(faults, count, arguments.seed)
 
 
 def _line(verdict: Judgement) -> str:

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.hdl.accelerator import BUS_MODULES
-from sc_neurocore.hdl.geometry import Geometry
-from sc_neurocore.hdl.planning import plan
-from sc_neurocore.verify import theorem
+from sc_neurocore.hdl.accelerator import BUS_MODULES, Accelerator, render_accelerator
 from sc_neurocore.verify.contract_table import CONTRACTS
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.theorem import LEMMAS, theorem_of
@@ -19,15 +17,32 @@ PROOFS = [ProofResult(f"{begin} …", "proved", "none", 0.0) for begin in BEGINN
 
 
 @pytest.fixture
-def geometry(make_network: Callable[..., IntegerNetwork]) -> Geometry:
-    return plan(make_network([6, 9, 3], steps=5), 4)
+def accelerator(make_network: Callable[..., IntegerNetwork], tmp_path: Path) -> Accelerator:
+    return render_accelerator(make_network([6, 9, 3], steps=5), 4).write(tmp_path)
 
 
-def test_what_is_missing_in_every_design_is_said(geometry: Geometry) -> None:
-    found = theorem_of(geometry, PROOFS)
+def _with_windows(accelerator: Accelerator) -> Accelerator:
+    return replace(accelerator, geometry=replace(accelerator.geometry, windows=1))
+
+
+def test_it_holds_where_every_claim_is_proved_and_says_what_it_rests_on(
+    accelerator: Accelerator,
+) -> None:
+    found = theorem_of(accelerator, PROOFS)
+    assert found["status"] == "holds" and found["missing"] == []
+    assert all(each["status"] == "holds" and each["claims"] for each in found["lemmas"])
+    assert found["trusted"] and any("reset" in each for each in found["assumes"])
+    loaded = theorem_of(replace(accelerator, weights="loaded"), PROOFS)
+    assert len(loaded["assumes"]) == len(found["assumes"]) + 1
+
+
+def test_what_no_claim_shows_with_windows_is_said(accelerator: Accelerator) -> None:
+    found = theorem_of(_with_windows(accelerator), PROOFS)
     assert found["status"] == "open"
     assert [each["name"] for each in found["lemmas"] if each["missing"]] == [
-        lemma.name for lemma in LEMMAS if lemma.missing and lemma.needed(geometry)
+        lemma.name
+        for lemma in LEMMAS
+        if lemma.missing and lemma.needed(_with_windows(accelerator).geometry)
     ]
 
 
@@ -40,21 +55,17 @@ def test_what_is_missing_in_every_design_is_said(geometry: Geometry) -> None:
         (None, "no claim"),
     ],
 )
-@pytest.mark.parametrize("begin", ["loader:", "contents:", "scores:"])
+@pytest.mark.parametrize("begin", ["loader:", "contents:", "scores:", "order:", "schedule:"])
 def test_a_lemma_needs_all_of_its_claims(
     begin: str,
     change: dict[str, str] | None,
     says: str,
-    geometry: Geometry,
-    monkeypatch: pytest.MonkeyPatch,
+    accelerator: Accelerator,
 ) -> None:
-    whole = tuple(replace(lemma, missing=()) for lemma in LEMMAS)
-    monkeypatch.setattr(theorem, "LEMMAS", whole)
-    assert theorem_of(geometry, PROOFS)["status"] == "holds"
     proofs = [each for each in PROOFS if not each.name.startswith(begin)]
     if change is not None:
         proofs += [replace(each, **change) for each in PROOFS if each not in proofs]  # type: ignore[arg-type]
-    found = theorem_of(geometry, proofs)
+    found = theorem_of(accelerator, proofs)
     assert found["status"] == "open"
     assert len(found["missing"]) == 1 and says in found["missing"][0]
 
@@ -66,8 +77,8 @@ def test_every_contract_belongs_to_a_lemma() -> None:
         assert any(contract.name.startswith(begin) for begin in BEGINNINGS), contract.name
 
 
-def test_lemmas_of_what_a_design_has_not_are_not_asked_for(geometry: Geometry) -> None:
-    names = [each["name"] for each in theorem_of(geometry, PROOFS)["lemmas"]]
+def test_lemmas_of_what_a_design_has_not_are_not_asked_for(accelerator: Accelerator) -> None:
+    names = [each["name"] for each in theorem_of(accelerator, PROOFS)["lemmas"]]
     assert not any(name.startswith(("windows", "rings")) for name in names)
-    names = [each["name"] for each in theorem_of(replace(geometry, windows=1), PROOFS)["lemmas"]]
+    names = [each["name"] for each in theorem_of(_with_windows(accelerator), PROOFS)["lemmas"]]
     assert any(name.startswith("windows") for name in names)

@@ -71,6 +71,7 @@ def prepare(
     free: tuple[str, ...] = MEMORIES,
     equations_are_free: bool = True,
     data_are_free: bool = False,
+    kept: AbstractSet[str] = frozenset(),
     inside: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a bench and the sources that it needs.
@@ -84,6 +85,7 @@ def prepare(
         equations_are_free: Whether the neurons' equations answer with anything.
         data_are_free: Whether currents are anything too, so that nothing hangs on sums and biases,
             and the bench is smaller; modules in `IN_PLACE` keep their first block of properties.
+        kept: Further modules that keep theirs then.
         inside: Wires in the accelerator that the bench looks at: what it calls each, and its path.
             How wide they are is read from the files.
 
@@ -100,7 +102,8 @@ def prepare(
     for path in accelerator.verilog:
         if path.name not in free:
             text = _assuming_nothing(accelerator.directory / path)
-            text = _without_contract(text, keeps_first=data_are_free and path.stem in IN_PLACE)
+            stays = data_are_free and path.stem in {*IN_PLACE, *kept}
+            text = _without_contract(text, keeps_first=stays)
             is_free = equations_are_free and path.stem in accelerator.neuron_modules
             if is_free or (data_are_free and path.stem == _CURRENTS):
                 text = free_module(text, path.stem)

@@ -29,7 +29,7 @@ from sc_neurocore.verify.netlist_simulation import NetlistSimulation, simulate_n
 from sc_neurocore.verify.provenance import environment
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.simulators import SIMULATORS, SimulatorName
-from sc_neurocore.verify.theorem import theorem_of
+from sc_neurocore.verify.theorem import HOLDS, theorem_of
 from sc_neurocore.verify.workers import prove_all
 
 SECOND_SIMULATOR: SimulatorName = "icarus"
@@ -106,9 +106,12 @@ class Certificate:
         only = f"only {samples} of {available}" if samples < available else f"{samples}"
         ways = ", ".join(f"{run.samples} in {run.simulator}" for run in self.cosimulation[1:])
         ways += self._left_out
+        whole = "is sampled, not proved"
+        if self.theorem.get("status") == HOLDS:
+            whole = "follows from them, and is sampled besides"
         return (
             f"{edited}holds: {proved} claims proved for all inputs{checked}; the whole accelerator "
-            f"is sampled, not proved: {only} inputs ({self.inputs['origin']}) in "
+            f"{whole}: {only} inputs ({self.inputs['origin']}) in "
             f"{self.cosimulation[0].simulator}{f', {ways}' if ways else ''}, every spike and state "
             f"compared{_OF_EDITS if self.edited else ''}"
         )
@@ -300,7 +303,7 @@ def _certify(
         },
         environment=environment({run.simulator: run.version for run in runs}),
         netlists=netlists,
-        theorem=theorem_of(design.accelerator.geometry, proofs),
+        theorem=theorem_of(design.accelerator, proofs),
     )
     files = {CERTIFICATE: as_bytes(certificate.as_dict())}
     files |= _benches(design.accelerator, proofs)

@@ -22,6 +22,7 @@ from sc_neurocore.verify.emitted import check_emitted
 from sc_neurocore.verify.equivalence import prove_step
 from sc_neurocore.verify.joined import prove_joined
 from sc_neurocore.verify.memory_contracts import prove_memories
+from sc_neurocore.verify.order import prove_order
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.scores import prove_scores
 from sc_neurocore.verify.small_network import prove_small
@@ -51,6 +52,7 @@ def claims_of(design: Design) -> Iterator[Claim]:
     for program, module in zip(design.network.programs, accelerator.neuron_modules, strict=True):
         yield _neuron(program, module)
     yield Claim("memories", lambda it: prove_memories(it.accelerator), asks_z3=True)
+    yield Claim("schedule", _prove_schedule, asks_z3=True)
     yield Claim("sums", lambda it: prove_sums(it.accelerator, it.network))
     if not accelerator.geometry.windows:
         yield Claim("contents", lambda it: check_contents(it.accelerator, it.network))
@@ -65,8 +67,15 @@ def claims_of(design: Design) -> Iterator[Claim]:
         yield _bus(design)
     if not accelerator.geometry.windows:
         yield Claim("additions", lambda it: prove_additions(it.accelerator))
+        yield Claim("order", lambda it: prove_order(it.accelerator))
     yield Claim("control", lambda it: prove_control(it.accelerator))
     yield Claim("small", lambda it: prove_small(it.accelerator))
+
+
+def _prove_schedule(design: Design) -> ProofResult:
+    from sc_neurocore.verify.schedule import prove_schedule  # z3, which only proofs need
+
+    return prove_schedule(design.accelerator)
 
 
 def _contract(contract: Contract) -> Claim:

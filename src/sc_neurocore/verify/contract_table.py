@@ -77,6 +77,7 @@ def _spikes(p: Numbers) -> tuple[Join, ...]:
     return (
         Join("watched", "memory.watched", p["ADDRESS_BITS"]),
         Join("kept", "memory.kept", p["LANES"]),
+        Join("is_inside", "memory.is_inside", 1),
     )
 
 
@@ -103,6 +104,7 @@ def _accumulator(p: Numbers) -> tuple[Join, ...]:
         Join("all_watched", f"{ring}watched", place, lanes),
         Join("all_places", f"{ring}place", place, lanes),
         Join("all_reading", f"{ring}reading", 1, lanes),
+        Join("all_used_fairly", f"{ring}is_used_fairly", 1, lanes),
     )
     return joins + (of_rings if has_rings else ())
 
@@ -136,7 +138,11 @@ def _neurons(p: Numbers) -> tuple[Join, ...]:
     if is_register:
         return joins
     address = p["STATE_SLOT_BITS"] if p["STEP_OUTER"] else max(1, _log(turns))
-    return (*joins, Join("all_watched", f"{states}.watched", address, units))
+    return (
+        *joins,
+        Join("all_watched", f"{states}.watched", address, units),
+        Join("all_inside", f"{states}.is_inside", 1, units),
+    )
 
 
 def _log(number: int) -> int:

@@ -1,8 +1,8 @@
 """The theorem about a whole design: its lemmas, which of them are proved, and what is missing.
 
 For every sequence of frames and handshakes each result and each state is that of the integer model:
-that would follow from the lemmas by induction over layers and steps (docs/certificate.md). It is
-said to hold only where nothing is missing; until then the whole is sampled.
+that follows from the lemmas by induction over layers and steps (docs/certificate.md), which is one
+of them. It is said to hold only where nothing is missing, and names what it rests on.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.geometry import Geometry
 from sc_neurocore.verify.result import ProofResult
 
@@ -19,6 +20,14 @@ HOLDS, OPEN = "holds", "open"
 
 def _always(_: Geometry) -> bool:
     return True
+
+
+def _is_dense(geometry: Geometry) -> bool:
+    return not geometry.windows
+
+
+def _is_walked(geometry: Geometry) -> bool:
+    return geometry.windows > 0
 
 
 @dataclass(frozen=True)
@@ -46,55 +55,72 @@ LEMMAS = (
     Lemma(
         "memories: what was written is read, and files hold the numbers", ("memories:", "files:")
     ),
-    Lemma(
-        "contents: numbers stand where they are looked for",
-        ("contents:",),
-        needed=lambda g: not g.windows,
-    ),
+    Lemma("contents: numbers stand where they are looked for", ("contents:",), needed=_is_dense),
     Lemma(
         "contents: numbers stand where they are looked for",
         ("files:",),
         ("with windows, biases and parameters are compared with what would be written only",),
-        needed=lambda g: g.windows > 0,
+        needed=_is_walked,
     ),
     Lemma("control: words, layers and steps in their order", ("controller:", "control:")),
-    Lemma("windows: the words that a place sees", ("window:",), (), lambda g: g.windows > 0),
+    Lemma(
+        "windows: the words that a place sees",
+        ("window:",),
+        (
+            "what the tables of windows and the weights make together is compared for random "
+            "numbers only",
+        ),
+        _is_walked,
+    ),
     Lemma("scanner: active inputs of a word, each once", ("scanner:",)),
     Lemma("sums: weight times value in every lane", ("accumulator:", "multipliers:")),
     Lemma("rings: delayed sums", ("rings:",), (), lambda g: g.delay_bits > 0),
     Lemma("currents: the integer model's rule", ("currents:",)),
-    Lemma("widths: sums and scores fit", ("sums: no accumulator", "scores:")),
+    Lemma(
+        "widths: sums and scores fit",
+        ("sums: no accumulator", "sums: no input", "scores:"),
+        needed=_is_dense,
+    ),
+    Lemma("widths: sums and scores fit", ("sums: no accumulator", "scores:"), needed=_is_walked),
     Lemma("neurons: states, parameters and equations of their own", ("neurons:", _STEP)),
     Lemma("spikes: a word is read where it was gathered", ("places of spikes:", "spike store:")),
     Lemma("readout: scores and class", ("readout:",)),
     Lemma("wiring: tables, top and engine", ("files:", "top:", "engine:")),
+    Lemma("order: modules find what they count on", ("control:", "order:"), needed=_is_dense),
     Lemma(
-        "induction: contracts fit together, over layers and steps",
-        (),
-        (
-            "what each module counts on is argued in the documentation, not all of it proved",
-            "the induction over layers and steps is written down, not checked by a machine",
-        ),
+        "order: modules find what they count on",
+        ("control:",),
+        ("with windows, what readout, places of spikes and spike store count on is not proved",),
+        needed=_is_walked,
     ),
+    Lemma("induction: the lemmas' steps make the model", ("schedule:",)),
 )
 """In the order of the data."""
 
+TRUSTED = (
+    "Yosys' reading of Verilog, the solvers (CaDiCaL, z3), NumPy and Python, the integer model",
+    "that each step of the abstract machine says what the lemmas say: docs/certificate.md",
+    "that a device does what the Verilog says",
+)
+"""What no claim shows, in any design."""
 
-def theorem_of(geometry: Geometry, proofs: Iterable[ProofResult]) -> dict[str, Any]:
+
+def theorem_of(accelerator: Accelerator, proofs: Iterable[ProofResult]) -> dict[str, Any]:
     """Return what is known of the whole, as plain JSON values.
 
     Args:
-        geometry: The design's sizes: which lemmas it needs.
+        accelerator: The design: its sizes say which lemmas it needs.
         proofs: What was tried. A claim that is checked within a bound proves no lemma.
 
     Returns:
-        `status`, "holds" or "open"; `lemmas`, each with its `name`, the `claims` that it rests on,
-        its own `status` and what is `missing`; and `missing`, all of that together.
+        `status`, "holds" or "open"; `missing`, all that is; what it `assumes` of the outside and
+        what is `trusted`; and `lemmas`, each with its `name`, the `claims` that it rests on, its
+        own `status` and what is `missing`.
     """
     known = list(proofs)
     lemmas = []
     for lemma in LEMMAS:
-        if not lemma.needed(geometry):
+        if not lemma.needed(accelerator.geometry):
             continue
         missing = list(lemma.missing)
         claims = []
@@ -120,8 +146,19 @@ def theorem_of(geometry: Geometry, proofs: Iterable[ProofResult]) -> dict[str, A
     return {
         "status": OPEN if all_missing else HOLDS,
         "missing": all_missing,
+        "assumes": list(_assumed(accelerator)),
+        "trusted": list(TRUSTED),
         "lemmas": lemmas,
     }
+
+
+def _assumed(accelerator: Accelerator) -> Iterable[str]:
+    yield "there was a reset before the first frame"
+    g = accelerator.geometry
+    if g.beats * g.beat > g.layers[0].inputs:
+        yield "values beyond the end of a frame, in its last beat, are zero"
+    if accelerator.weights == "loaded":
+        yield "the weights that are loaded are those of the image, all of them, before that"
 
 
 def _is_step(proof: ProofResult, begin: str) -> bool:

@@ -349,7 +349,7 @@ module snn_accumulator #(
     wire [LANES*PRODUCT_BITS-1:0] all_times, all_products;
     wire [LANES*SUM_BITS-1:0]     all_sums;
     wire [LANES*PLACE_BITS-1:0]   all_watched, all_places;
-    wire [LANES-1:0]              all_reading;
+    wire [LANES-1:0]              all_reading, all_used_fairly;
     localparam DUE = DELAY_BITS > 0 ? DELAY_BITS : 1;
     wire [RING_BITS-1:0] ring_3 = layer_is_delayed ? layer_first_ring + group_3 : {RING_BITS{1'b0}};
     wire [LANES-1:0]     is_sum_of_lane;
@@ -394,6 +394,7 @@ module snn_accumulator #(
                     if (handover_4 && !add_4) assert (product == 0);
                     if (known) assert (so_far == sum);
                     if (DELAY_BITS != 0) begin
+                        assert (all_used_fairly[lane]);     // what the ring's own contract counts on
                         assert (all_reading[lane] == (add_4 || handover_4));
                         if (add_4 || handover_4) assert (all_places[lane*PLACE_BITS +: PLACE_BITS] == place);
                     end

@@ -292,7 +292,7 @@ module snn_controller #(
     // The clock before, and what the outputs were in it.
     localparam ASKED_BITS = INDEX_BITS + ROW_BITS + 3;
     reg                   was_reset, was_waiting, was_choose, was_chosen, was_out, was_taken, was_part_end, was_again;
-    reg                   was_recurrent, was_idle, was_begins;
+    reg                   was_recurrent, was_idle, was_begins, was_step_done;
     reg  [LAYER_BITS-1:0] was_layer;
     reg  [STEP_BITS-1:0]  was_step, was_last_step;
     reg  [ROW_BITS-1:0]   was_row, was_inputs, was_outputs, was_first_row;
@@ -314,6 +314,7 @@ module snn_controller #(
         was_recurrent <= fetch_is_recurrent;
         was_idle      <= quiet;
         was_begins    <= begins;
+        was_step_done <= step_done;
         was_layer     <= layer;
         was_step      <= step;
         was_last_step <= last_step;
@@ -364,6 +365,9 @@ module snn_controller #(
             if (!was_reset && (layer != was_layer || (STEP_OUTER != 0 && step != was_step))) assert (was_idle);
             // A result follows the choice, behind all steps and frames of a sample; it stays until it is taken.
             if (choose) assert (passes == (STEP_OUTER == 0 ? 1 : last_step + 1'b1) || (STEP_OUTER != 0 && reached));
+            // It comes where a number of spikes is reached, and not before the last step otherwise.
+            if (!was_reset && was_step_done)
+                assert (choose == (STEP_OUTER == 0 || was_step == was_last_step || reached));
             if (choose) assert (frames == (IS_STATIC != 0 ? 1 : passes));
             if (!was_reset && was_choose && !was_chosen) assert (choose);
             if (!was_reset && was_out && !was_taken)     assert (out_valid);

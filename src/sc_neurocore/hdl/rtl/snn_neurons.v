@@ -431,6 +431,7 @@ module snn_neurons #(
     wire [TURN_BITS-1:0]  turn_now  = clocks;
     wire [GROUP_BITS-1:0] group_after = !(ends_period && ends_steps) ? group_now
         : group_now == layer_last_group ? {GROUP_BITS{1'b0}} : group_now + 1'b1;
+    wire [STEP_BITS-1:0]  steps_after = !ends_period ? counted_steps : ends_steps ? {STEP_BITS{1'b0}} : counted_steps + 1'b1;
     // The group's place among those of its layer, counted in blocks; which words and states are its own.
     reg  [GROUP_BITS-1:0] block_now = {GROUP_BITS{1'b0}};
     wire [GROUP_BITS-1:0] group_of_slot = WINDOWS != 0 && layer_shares_slots ? block_now : group_now;
@@ -445,7 +446,7 @@ module snn_neurons #(
         group_now <= group_after;
         if (ends_period && ends_steps)
             block_now <= block_now == layer_last_block ? {GROUP_BITS{1'b0}} : block_now + 1'b1;
-        if (ends_period) counted_steps <= ends_steps ? {STEP_BITS{1'b0}} : counted_steps + 1'b1;
+        counted_steps <= steps_after;
         if (reset) begin
             served        <= 1'b0;
             group_now     <= {GROUP_BITS{1'b0}};
@@ -507,12 +508,60 @@ module snn_neurons #(
           && group_now <= layer_last_group && (WINDOWS == 0 || group_now != 0 || block_now == 0)
           && (STEP_OUTER == 0 || last_state < STATE_WORDS) && step_now <= last_step
           && (STEP_OUTER != 0 || !layer_takes_frame || served || counted_steps == 0)
-          && (STEP_OUTER == 0 || !takes || group_after != 0 || (nothing && !ends_period))
+          && (!takes || group_after != 0 || steps_after != 0 || (nothing && !ends_period))
         : reset;
     reg  fair    = 1'b1;
     wire is_fair = fair && fair_now;
     always @(posedge clk) fair <= is_fair;
     wire holds = begun && is_fair;
+
+    // The turn that is to leave next, counted where they leave: {group, step, turn}, in the order of jobs.
+    reg  [GROUP_BITS-1:0] due_group = {GROUP_BITS{1'b0}};
+    reg  [STEP_BITS-1:0]  due_step  = {STEP_BITS{1'b0}};     // 0 with STEP_OUTER = 1
+    reg  [TURN_BITS-1:0]  due_turn  = {TURN_BITS{1'b0}};
+    localparam DUE_BITS = GROUP_BITS + STEP_BITS + TURN_BITS;
+    function [DUE_BITS-1:0] behind(input [DUE_BITS-1:0] position, input [GROUP_BITS-1:0] last_group, input [STEP_BITS-1:0] last);
+        reg [GROUP_BITS-1:0] of_group;
+        reg [STEP_BITS-1:0]  of_step;
+        reg [TURN_BITS-1:0]  of_turn;
+        begin
+            {of_group, of_step, of_turn} = position;
+            if (of_turn != TURNS - 1)     of_turn = of_turn + 1'b1;
+            else begin
+                of_turn = {TURN_BITS{1'b0}};
+                if (of_step != last)      of_step = of_step + 1'b1;
+                else begin
+                    of_step  = {STEP_BITS{1'b0}};
+                    of_group = of_group == last_group ? {GROUP_BITS{1'b0}} : of_group + 1'b1;
+                end
+            end
+            behind = {of_group, of_step, of_turn};
+        end
+    endfunction
+    wire [STEP_BITS-1:0] last_counted = STEP_OUTER != 0 ? {STEP_BITS{1'b0}} : last_step;
+    wire [DUE_BITS-1:0]  due          = {due_group, due_step, due_turn};
+    always @(posedge clk)
+        if (reset)               {due_group, due_step, due_turn} <= {DUE_BITS{1'b0}};
+        else if (there[AGES-1])  {due_group, due_step, due_turn} <= behind(due, layer_last_group, last_counted);
+    // What is on its way follows from it, turn by turn, up to what is issued next.
+    wire [AGES*DUE_BITS-1:0] positions;
+    wire [(AGES+1)*DUE_BITS-1:0] expected;
+    wire [AGES-1:0]          in_order;
+    assign expected[AGES*DUE_BITS +: DUE_BITS] = due;
+    genvar old;
+    generate
+        for (old = 0; old < AGES; old = old + 1) begin : turns_in_order
+            wire [DUE_BITS-1:0] from = expected[(old+1)*DUE_BITS +: DUE_BITS];
+            assign positions[old*DUE_BITS +: DUE_BITS] = {groups[old*GROUP_BITS +: GROUP_BITS],
+                STEP_OUTER != 0 ? {STEP_BITS{1'b0}} : steps[old*STEP_BITS +: STEP_BITS], turns[old*TURN_BITS +: TURN_BITS]};
+            assign in_order[old] = !there[old] || positions[old*DUE_BITS +: DUE_BITS] == from;
+            assign expected[old*DUE_BITS +: DUE_BITS] = there[old] ? behind(from, layer_last_group, last_counted) : from;
+        end
+    endgenerate
+    wire [DUE_BITS-1:0] of_period  = {group_now, counted_steps, {TURN_BITS{1'b0}}};
+    wire [DUE_BITS-1:0] last_of_it = {group_now, counted_steps, LAST_TURN[TURN_BITS-1:0]};
+    wire [DUE_BITS-1:0] next_issue = !served ? of_period : issues ? of_period | turn_now
+                                   : behind(last_of_it, layer_last_group, last_counted);
 
     // ------------------------------------------------------------ tags, and that no turn meets itself
     wire [(UNIT_LATENCY+4)*(1+FLAGS_BITS)-1:0] flags_there =
@@ -527,6 +576,16 @@ module snn_neurons #(
             if (there[AGES-2]) assert (result_neuron == groups[(AGES-2)*GROUP_BITS +: GROUP_BITS]*LANES
                                                         + turns[(AGES-2)*TURN_BITS +: TURN_BITS]*UNITS);
             assert (update_turn == there[AGES-1]);
+            // Turns leave in the order of jobs: every turn of a group and step once, and then the next one's.
+            if (update_turn) assert (update_group == due_group && update_neuron == due_group*LANES + due_turn*UNITS
+                                     && (STEP_OUTER != 0 || update_step == due_step));
+            assert (&in_order && expected[0 +: DUE_BITS] == next_issue);
+            assert (due_group <= layer_last_group || nothing);
+            // They are of the layer that is at work: its first turn finds nothing on its way.
+            if (served && issues)                                            assert (due <= next_issue);
+            else if (served && there != {AGES{1'b0}})                        assert (due <= last_of_it);
+            else if (!served && (group_now != 0 || counted_steps != 0))      assert (due <= of_period);
+            if (nothing && group_now == 0 && counted_steps == 0) assert (due == 0);
             if (update_turn) begin
                 assert (update_group == groups[(AGES-1)*GROUP_BITS +: GROUP_BITS]);
                 assert (update_step == steps[(AGES-1)*STEP_BITS +: STEP_BITS]);
@@ -581,6 +640,31 @@ module snn_neurons #(
             end
         end
 
+    // Which lanes of a turn are neurons, and that padding does not spike.
+    generate
+        for (unit = 0; unit < UNITS; unit = unit + 1) begin : lanes_that_are_neurons
+            wire [AGES-1:0] is_neuron;
+            for (old = 0; old < AGES; old = old + 1) begin : of_each_age
+                assign is_neuron[old] = !padded[old] || turns[old*TURN_BITS +: TURN_BITS]*UNITS + unit <= layer_last_lane;
+                if (WINDOWS == 0) begin : one_place
+                    always @(posedge clk)
+                        if (holds && there[old])
+                            assert (padded[old] == (groups[old*GROUP_BITS +: GROUP_BITS] == layer_last_group));
+                end
+                if (old < AGES - 1) begin : on_its_way
+                    always @(posedge clk)
+                        if (holds && there[old])
+                            assert (flags_there[old*(1+FLAGS_BITS) + FLAGS_BITS - UNITS + unit] == is_neuron[old]);
+                end
+            end
+            always @(posedge clk)
+                if (holds && there[AGES-1]) begin
+                    assert (update_valid[unit] == is_neuron[AGES-1]);
+                    assert (is_neuron[AGES-1] || !update_spike[unit]);
+                end
+        end
+    endgenerate
+
 `endif
 
 `ifdef FORMAL
@@ -589,6 +673,7 @@ module snn_neurons #(
     localparam IS_ONE = TURNS == 1 && STEP_OUTER == 0;
     (* anyconst *) wire [TURN_BITS-1:0] which;
     wire [UNITS*ADDRESS_BITS-1:0]   all_watched;
+    wire [UNITS-1:0]                all_inside;
     wire [UNITS*STATE_BITS-1:0]     all_kept, all_states;
     wire [TURN_SUMS*SUM_BITS-1:0]     all_totals;
     wire [UNITS*PARAMETER_BITS-1:0]   all_parameters;
@@ -640,7 +725,6 @@ module snn_neurons #(
     wire [ADDRESS_BITS-1:0] address_3, address_4, address_of_result;
     wire [GROUP_BITS-1:0]   group_4 = groups[3*GROUP_BITS +: GROUP_BITS];
     wire [STEP_BITS-1:0]    step_4  = steps[3*STEP_BITS +: STEP_BITS];
-    genvar at_age;
     generate
         if (STEP_OUTER != 0) begin : addresses_are_slots
             assign address_3         = slots[2*STATE_SLOT_BITS +: STATE_SLOT_BITS];
@@ -686,6 +770,7 @@ module snn_neurons #(
             end
             always @(posedge clk)
                 if (holds) begin
+                    if (!IS_ONE) assert (all_inside[unit]);   // its memory has the words that are asked for
                     // its neuron's own parameters,
                     if (there[3]) begin
                         assert (unit_parameters[unit*PARAMETER_BITS +: PARAMETER_BITS]
@@ -695,10 +780,7 @@ module snn_neurons #(
                         else if (written && address_4 == watched)
                             assert (unit_state[unit*STATE_BITS +: STATE_BITS] == left);
                     end
-                    if (there[AGES-1]) begin
-                        assert (update_valid[unit] == is_neuron);
-                        assert (update_spike[unit] == (is_neuron && next_spike[unit]));
-                    end
+                    if (there[AGES-1]) assert (update_spike[unit] == (is_neuron && next_spike[unit]));
                     // Invariants.
                     if (there[2]) assert (all_parameters[unit*PARAMETER_BITS +: PARAMETER_BITS]
                                           == entry_3[unit*ENTRY_BITS + CURRENTS*BIAS_BITS +: PARAMETER_BITS]);
@@ -706,13 +788,6 @@ module snn_neurons #(
                     if (written && there[2] && address_3 == watched)
                         assert (all_states[unit*STATE_BITS +: STATE_BITS] == left);
                 end
-            for (at_age = 1; at_age < AGES; at_age = at_age + 1) begin : of_each_age
-                always @(posedge clk)
-                    if (holds && there[at_age-1])
-                        assert (flags_there[(at_age-1)*(1+FLAGS_BITS) + FLAGS_BITS - UNITS + unit]
-                                == (!padded[at_age-1]
-                                    || turns[(at_age-1)*TURN_BITS +: TURN_BITS]*UNITS + unit <= layer_last_lane));
-            end
         end
     endgenerate
     wire reached_an_update = holds && update_turn && !update_is_first;

@@ -76,6 +76,27 @@ module snn_places #(
     endgenerate
 
 `ifdef FORMAL
+    // Words since the layer's first one, with windows, and that one's number in the table.
+    reg  begun = 1'b0, counted = 1'b0, fair = 1'b1;
+    reg  [ADDRESS_BITS-1:0] words, first = {ADDRESS_BITS{1'b0}};
+    wire begins = gather_group == 0 && (STEP_OUTER != 0 || gather_step == 0);
+    wire [ADDRESS_BITS-1:0] words_now = begins ? {ADDRESS_BITS{1'b0}} : words;
+    always @(posedge clk)
+        if (gather && gather_ends_word) begin
+            words   <= words_now + 1'b1;
+            first   <= first_word;
+            counted <= begun;
+        end
+
+    // The world's side, behind the first clock: with windows a layer's first word is the same for all of its
+    // words, and its first group's first step comes first; otherwise what is read is a group's number.
+    wire fair_now = !begun || (WINDOWS != 0 ? !gather || begins || (counted && first_word == first)
+                                            : !read || read_word >> GROUP_BITS == 0);
+    wire is_fair  = fair && fair_now;
+    always @(posedge clk) {begun, fair} <= {1'b1, is_fair};
+`endif
+
+`ifdef FORMAL
     // What is said of one word, `the_word`, which may be any: it is named by layer, step and group, or with
     // windows by its number in the table's count and, step by step, its step. `place` is where it was
     // gathered last, and `stands` says that it was, and may still be read.
@@ -88,18 +109,6 @@ module snn_places #(
     wire                  is_there       = read_is_recurrent ? STEP_OUTER != 0 && step != 0 : layer != 0;
     wire [NAME_BITS-1:0]  gathered_name, read_name, the_place;
     wire                  may_be_read, follows;
-
-    // Words since the layer's first one, with windows, and that one's number in the table.
-    reg  [ADDRESS_BITS-1:0] words, first = {ADDRESS_BITS{1'b0}};
-    wire begins = gather_group == 0 && (STEP_OUTER != 0 || gather_step == 0);
-    wire [ADDRESS_BITS-1:0] words_now = begins ? {ADDRESS_BITS{1'b0}} : words;
-    reg  counted = 1'b0;
-    always @(posedge clk)
-        if (gather && gather_ends_word) begin
-            words   <= words_now + 1'b1;
-            first   <= first_word;
-            counted <= 1'b1;
-        end
 
     wire [STEP_BITS-1:0] the_step;
     wire [STEP_BITS:0]   step_after_the  = the_step + 1'b1;
@@ -136,20 +145,12 @@ module snn_places #(
     wire                 stands = stood && may_be_read;
     wire                 is_the = gathered_name == the_word;
     always @(posedge clk) begin
-        stood <= stands || (gather && gather_ends_word && is_the);
+        stood <= stands || (begun && gather && gather_ends_word && is_the);
         if (gather && gather_ends_word && is_the) place <= gathered_place;
     end
 
-    // The world's side: with windows a layer's first word is the same for all of its words, and its first
-    // group's first step comes first; otherwise what is read is a group's number.
-    wire fair_now = WINDOWS != 0 ? !gather || begins || (counted && first_word == first)
-                                 : !read || read_word >> GROUP_BITS == 0;
-    reg  fair = 1'b1;
-    always @(posedge clk) fair <= fair && fair_now;
-    wire holds = fair && fair_now;
-
     always @(posedge clk)
-        if (holds) begin
+        if (is_fair) begin
             if (read && (WINDOWS != 0 || is_there) && read_name == the_word && stands)
                 assert (asked_place == place);
             if (gather && gather_ends_word && !is_the && stands) assert (gathered_place != place);
@@ -157,7 +158,7 @@ module snn_places #(
             if (stands) assert (place == the_place);
             assert (follows);
         end
-    wire reached_a_word = holds && read && (WINDOWS != 0 || is_there) && read_name == the_word && stands;
+    wire reached_a_word = is_fair && read && (WINDOWS != 0 || is_there) && read_name == the_word && stands;
 `endif
 
 endmodule

@@ -132,18 +132,61 @@ module snn_readout #(
     end
 
 `ifdef FORMAL
-    // What is said of output neuron n, which may be any: its score is the sum of what it had since its
-    // first turn; the class has the largest score, and no lower neuron has as much: so it is the lowest
-    // among the largest. `kept` is the word of n in its unit's memory, by the contract of snn_ram.v.
+    // The world's side of the contract, for output neuron n, which may be any. Behind the first clock, in which
+    // there is a reset, nothing comes; a choice ends when it is made, or with a reset. A turn is the one that
+    // `look` named the clock before, while nothing else was read; a sample begins with the first turn of
+    // neuron 0, and every neuron's first turn comes before its others; padding does not spike. Where a number
+    // of spikes may end a sample, first turns come before all others.
     (* anyconst *) wire [OUTPUT_BITS-1:0] n;
+    wire [OUTPUT_BITS-1:0] unit_of_n  = n & (UNITS - 1);
+    wire [OUTPUT_BITS-1:0] first_of_n = n & ~(UNITS - 1);
+    wire                   turn_of_n  = turn && neuron == first_of_n;
+    reg                    begun = 1'b0, ready = 1'b0, in_sample = 1'b0, begins = 1'b0;
+    reg                    was_look, was_turn, was_choose, was_chosen;
+    reg [OUTPUT_BITS-1:0]  looked, turned, last;
+    always @(posedge clk)
+        if (begun) begin
+            if (turn_of_n)                                              in_sample <= is_first || in_sample;
+            else if (turn && is_first && neuron == {OUTPUT_BITS{1'b0}}) in_sample <= 1'b0;
+        end
+    always @(posedge clk) begin
+        {begun, ready} <= {1'b1, begun};
+        was_look   <= !choose && !ask;
+        was_turn   <= turn;
+        was_choose <= choose;
+        was_chosen <= chosen && choose;
+        looked     <= look;
+        turned     <= neuron;
+        last       <= last_output;
+        if (!begun || choose || (COUNT_THRESHOLD > 0 && turn && !is_first)) begins <= 1'b0;
+        else if (turn && is_first && neuron == {OUTPUT_BITS{1'b0}}) begins <= 1'b1;
+    end
+    wire fair_now = !ready ? !begun || (!turn && !choose) :
+        last_output == last
+        && !(choose && (turn || ask)) && !(turn && ask)
+        && (!turn || (was_look && neuron == looked && neuron <= last_output && (neuron & (UNITS - 1)) == 0))
+        && (!turn || (spike >> (last_output - neuron)) >> 1 == 0)  // no neuron behind the last
+        && (!turn || !was_turn || neuron != turned)
+        && (!turn || !is_first || neuron == 0 || begins)
+        && (!turn_of_n || neuron == 0 || is_first != in_sample) && (!turn_of_n || is_first || in_sample)
+        && !(was_choose && was_chosen && choose);
+    reg  fair    = 1'b1;
+    wire is_fair = fair && fair_now;
+    always @(posedge clk) fair <= is_fair;
+    // For benches: a register that they look at would lose what it is at the start.
+    wire [1:0] clocks_behind_reset = {begun && ready, begun && !ready};
+    wire       n_was_first = in_sample, sample_began = begins;
+`endif
+
+`ifdef FORMAL
+    // Of that neuron: its score is the sum of what it had since its first turn; the class has the largest
+    // score, and no lower neuron has as much: so it is the lowest among the largest. `kept` is the word of n
+    // in its unit's memory, by the contract of snn_ram.v.
     wire [UNITS*ADDRESS_BITS-1:0] watched;
     wire [UNITS*SCORE_BITS-1:0]   kept;
-    wire [OUTPUT_BITS-1:0]  unit_of_n  = n & (UNITS - 1);
-    wire [OUTPUT_BITS-1:0]  first_of_n = n & ~(UNITS - 1);
     wire [ADDRESS_BITS-1:0] watched_n  = watched >> (unit_of_n*ADDRESS_BITS);
     wire [SCORE_BITS-1:0]   kept_n     = kept >> (unit_of_n*SCORE_BITS);
     wire [SCORE_BITS-1:0]   read_n     = scores >> (unit_of_n*SCORE_BITS);
-    wire                    turn_of_n  = turn && neuron == first_of_n;
     wire                    spike_of_n = (spike >> unit_of_n) & 1'b1;
     wire [STATE_BITS-1:0]   state_of_n = state >> (unit_of_n*STATE_BITS);
     wire [SCORE_BITS-1:0]   more_of_n;
@@ -157,61 +200,30 @@ module snn_readout #(
         end
     endgenerate
 
-    // The score that n must have, once its first turn was; and whether it was in this sample.
-    reg                  known = 1'b0, in_sample = 1'b0;
+    // The score that n must have, once its first turn was, and that it has room for.
+    reg                  known = 1'b0, fits = 1'b1;
     reg [SCORE_BITS-1:0] must;
     always @(posedge clk)
-        if (turn_of_n && (is_first || known)) begin
+        if (begun && turn_of_n && (is_first || known)) begin
             must  <= (is_first ? {SCORE_BITS{1'b0}} : must) + more_of_n;
             known <= 1'b1;
         end
-    always @(posedge clk)
-        if (turn_of_n)                                              in_sample <= is_first || in_sample;
-        else if (turn && is_first && neuron == {OUTPUT_BITS{1'b0}}) in_sample <= 1'b0;
-
-    // The world's side of the contract. A turn is the one that `look` named the clock before, while
-    // nothing else was read; a sample begins with the first turn of neuron 0, and every neuron's first
-    // turn comes before its others.
-    reg                   begun = 1'b0, was_look, was_turn, was_choose, was_chosen, begins = 1'b0;
-    reg [OUTPUT_BITS-1:0] looked, turned, last;
-    always @(posedge clk) begin
-        begun      <= 1'b1;
-        was_look   <= !choose && !ask;
-        was_turn   <= turn;
-        was_choose <= choose;
-        was_chosen <= chosen && choose;
-        looked     <= look;
-        turned     <= neuron;
-        last       <= last_output;
-        if (choose || (turn && !is_first)) begins <= 1'b0;
-        else if (turn && neuron == {OUTPUT_BITS{1'b0}}) begins <= 1'b1;
-    end
-    wire fair_now =
-        (begun ? last_output == last : !turn && !choose)
-        && !(choose && (turn || ask)) && !(turn && ask)
-        && (!turn || (was_look && neuron == looked && neuron <= last_output && (neuron & (UNITS - 1)) == 0))
-        && (!turn || (spike >> (last_output - neuron)) >> 1 == 0)  // no neuron behind the last
-        && (!turn || !was_turn || neuron != turned)
-        && (!turn || !is_first || neuron == 0 || begins)
-        && (!turn_of_n || neuron == 0 || is_first != in_sample) && (!turn_of_n || is_first || in_sample)
-        && (!begun || !was_choose || choose != was_chosen)
-        && (MEMBRANE_BITS > 0 || !turn_of_n || is_first || !(&must));
-    reg fair = 1'b1;
-    always @(posedge clk) fair <= fair && fair_now;
-    wire holds = fair && fair_now && watched_n == n >> UNIT_SHIFT && n <= last_output;
+    wire fits_now = MEMBRANE_BITS > 0 || !begun || !turn_of_n || is_first || !(&must);
+    always @(posedge clk) fits <= fits && fits_now;
+    wire holds = is_fair && fits && fits_now && watched_n == n >> UNIT_SHIFT && n <= last_output;
 
     // From a choice to the next turn there is a result.
     reg is_result = 1'b0, was_asked = 1'b0;
     reg [OUTPUT_BITS-1:0] port;
     always @(posedge clk) begin
-        is_result <= (is_result || (choose && chosen)) && !turn && !(choose && !chosen);
+        is_result <= begun && (is_result || (choose && chosen)) && !turn && !(choose && !chosen);
         was_asked <= ask;
         port      <= score_neuron;
     end
     wire is_less = MEMBRANE_BITS > 0 ? $signed(must) < $signed(best_score) : must < best_score;
 
     always @(posedge clk)
-        if (holds && known) begin
+        if (holds && ready && known) begin
             if (is_result && !turn && !choose) begin
                 assert (best_neuron <= last_output);
                 assert (n < best_neuron ? is_less : n == best_neuron ? must == best_score
@@ -227,7 +239,7 @@ module snn_readout #(
                                         : is_less || must == best_score);
         end
     always @(posedge clk)
-        if (holds && begun) begin
+        if (holds && ready) begin
             if (was_asked) assert (asked == port);
             if (was_choose && !was_chosen) begin
                 assert (compare && asked <= last_output && index <= last_output);
@@ -252,10 +264,10 @@ module snn_readout #(
             reg ever = 1'b0;   // a sample began
             always @(posedge clk) begin
                 if (turn && reaches != {UNITS{1'b0}}) who <= neuron | lowest;
-                if (turn && is_first && neuron == {OUTPUT_BITS{1'b0}}) ever <= 1'b1;
+                if (begun && turn && is_first && neuron == {OUTPUT_BITS{1'b0}}) ever <= 1'b1;
             end
             always @(posedge clk)
-                if (holds && ever) begin
+                if (holds && ready && ever) begin
                     if (known && in_sample && must >= COUNT_THRESHOLD) assert (count_reached);
                     if (count_reached && who == n) assert (known && in_sample && must >= COUNT_THRESHOLD);
                     if (count_reached)             assert (who <= last_output);

@@ -230,6 +230,22 @@ module snn_scanner #(
     wire            is_fair  = fair && fair_now;
     always @(posedge clk) {begun, fair} <= {1'b1, is_fair};
 
+    // The memories' side: they hold what they answered; words of numbers are not joined.
+    localparam ALL_ONES = JOINS != 0 && INPUT_BITS == 1;
+    localparam ANSWER_BITS = EVENT_BITS + BEAT*INPUT_BITS + BEAT + LANES;
+    reg                    was_read = 1'b1, was_partial;
+    reg  [ANSWER_BITS-1:0] was_answer;
+    wire [ANSWER_BITS-1:0] answer = {event_index, event_value, event_active, spikes};
+    always @(posedge clk) begin
+        {was_read, was_answer} <= {memory_read, answer};
+        if (reset)                           was_partial <= 1'b0;
+        else if (fetch_valid && fetch_ready) was_partial <= JOINS != 0 && fetch_is_partial;
+    end
+    wire keeps_now = fair_now && (!begun || was_read || answer == was_answer)
+                  && (JOINS == 0 || ALL_ONES || !fetch_is_event || !(was_partial || fetch_is_partial));
+    reg  keeps = 1'b1;
+    always @(posedge clk) keeps <= keeps && keeps_now;
+
     // How many sums end with its words, and the clocks that these take at most: one for each input that may
     // be active, and one for each gap between them (`gaps`: in front of a word that may come, too).
     localparam OF_EVENT = JOINS != 0 ? WORD : BEAT, OF_SPIKES = JOINS != 0 ? WORD : LANES;
@@ -273,7 +289,6 @@ module snn_scanner #(
     // The contract: of each word, and of words that are joined, every input that is active leaves once, the
     // lowest first, with the row of its weights and its value; with the last one of a sum a handover. What
     // must leave stands here stage by stage; `left` are the inputs of the word that have not left yet.
-    localparam ALL_ONES = JOINS != 0 && INPUT_BITS == 1;
     reg                  f_valid, f_event, f_empty, f_last, f_recurrent, f_partial;
     reg                  a_valid, a_event, a_last, a_recurrent, c_valid, c_event, c_last, c_recurrent;
     reg [INDEX_BITS-1:0] f_word;
@@ -317,20 +332,6 @@ module snn_scanner #(
             end
     end
 
-    // The world's side: memories hold what they answered; numbers are not joined.
-    localparam ANSWER_BITS = EVENT_BITS + BEAT*INPUT_BITS + BEAT + LANES;
-    reg                    was_read = 1'b1, was_partial;
-    reg  [ANSWER_BITS-1:0] was_answer;
-    wire [ANSWER_BITS-1:0] answer = {event_index, event_value, event_active, spikes};
-    always @(posedge clk) begin
-        {was_read, was_answer} <= {memory_read, answer};
-        if (reset)                           was_partial <= 1'b0;
-        else if (fetch_valid && fetch_ready) was_partial <= JOINS != 0 && fetch_is_partial;
-    end
-    wire keeps_now = fair_now && (!begun || was_read || answer == was_answer)
-                  && (ALL_ONES || !fetch_is_event || !(was_partial || (JOINS != 0 && fetch_is_partial)));
-    reg  keeps = 1'b1;
-    always @(posedge clk) keeps <= keeps && keeps_now;
     wire holds = begun && is_fair && keeps && keeps_now && !reset;
 
     wire [BEAT*INPUT_BITS-1:0] ones = {BEAT{SPIKE}};

@@ -6,7 +6,7 @@
 //
 // Contract
 //   - `gather` marks lanes; those of a word come in order, and `gather_ends_word`
-//     marks the last ones.
+//     marks the last ones. What came before them, of a word that a reset cut short, leaves no trace.
 //   - A word can be read from the second clock after the last lanes' `gather` on; the controller waits
 //     for the end of a layer (pipeline_idle) before the next one reads.
 //
@@ -53,30 +53,36 @@ module snn_spikes #(
     );
 
 `ifdef FORMAL
-    // What is said of lane `which` in one word, `watched`, which may both be any: the bit that is read is
-    // the spike that was gathered. `kept` is the memory's word there, by the contract of snn_ram.v.
+    // The world's side: behind the first clock there are the words.
+    reg  begun = 1'b0, fair = 1'b1;
+    wire fair_now = !begun || ((!gather || gather_address < DEPTH) && (!read || read_address < DEPTH));
+    wire is_fair  = fair && fair_now;
+    always @(posedge clk) {begun, fair} <= {1'b1, is_fair};
+`endif
+
+`ifdef FORMAL
+    // What is said of lane `which` in one word, `watched`, which may both be any: the bit that is read is the
+    // spike that came for it, so many gathers before the word's last one as there are turns behind the lane's.
+    // `kept` is the memory's word there, by the contract of snn_ram.v.
     localparam LANE_BITS = LANES > 1 ? $clog2(LANES) : 1;
     localparam TURNS     = LANES / UNITS;
     (* anyconst *) wire [LANE_BITS-1:0] any_lane;
     wire [LANE_BITS-1:0] which = any_lane < LANES ? any_lane : {LANE_BITS{1'b0}};
     wire [ADDRESS_BITS-1:0] watched;
     wire [LANES-1:0]        kept;
+    wire                    is_inside;    // its memory has the words that are asked for
 
-    reg [LANE_BITS:0] turn = {(LANE_BITS+1){1'b0}};   // turns of the word that are gathered
-    reg               spiked, must, answer, known = 1'b0, is_answer = 1'b0;
-    wire [LANE_BITS:0] turn_of_which = which / UNITS;
-    wire               spikes_now    = (gather_spike >> (which % UNITS)) & 1'b1;
-    wire               is_turn       = turn == turn_of_which;
-    wire               writes        = gather && turn == TURNS - 1
-                                     && gather_address == watched;
+    reg [TURNS-1:0] earlier, came;                    // spikes of its unit, the youngest in bit 0; and whether any came
+    reg             must, answer, known = 1'b0, is_answer = 1'b0;
+    wire [TURNS:0]  spikes_now   = {earlier, 1'b0} | ((gather_spike >> (which % UNITS)) & 1'b1);
+    wire [LANE_BITS:0] turns_behind = TURNS - 1 - which / UNITS;
+    wire            writes       = gather && gather_ends_word && gather_address == watched;
+    initial came = {TURNS{1'b0}};
     always @(posedge clk) begin
-        if (gather) begin
-            turn <= turn == TURNS - 1 ? {(LANE_BITS+1){1'b0}} : turn + 1'b1;
-            if (is_turn) spiked <= spikes_now;
-        end
+        if (gather) {earlier, came} <= {spikes_now[TURNS-1:0], came << 1 | 1'b1};
         if (writes) begin
-            must  <= is_turn ? spikes_now : spiked;
-            known <= 1'b1;
+            must  <= spikes_now >> turns_behind;
+            known <= begun && (turns_behind == 0 || came[turns_behind - 1'b1]);
         end
         if (read) begin
             answer    <= must;
@@ -84,22 +90,17 @@ module snn_spikes #(
         end
     end
 
-    // The world's side: the lanes come in their order, and the last ones are marked; there are the words.
-    wire fair_now = (!gather || (gather_ends_word == (turn == TURNS - 1) && gather_address < DEPTH))
-                 && (!read || read_address < DEPTH);
-    reg  fair = 1'b1;
-    always @(posedge clk) fair <= fair && fair_now;
-
+    integer age;
     always @(posedge clk)
-        if (fair && fair_now) begin
+        if (is_fair) begin
+            if (begun) assert (is_inside);
             if (is_answer) assert ((read_word >> which) % 2 == answer);
             // Invariants.
             if (known) assert ((kept >> which) % 2 == must);
-            if (turn > turn_of_which)
-                assert ((gathered >> (LANES - UNITS*(turn - turn_of_which) + which % UNITS)) % 2 == spiked);
-            assert (turn < TURNS);
+            for (age = 0; age < TURNS; age = age + 1)
+                if (came[age]) assert ((gathered >> (LANES - UNITS*(age + 1) + which % UNITS)) % 2 == earlier[age]);
         end
-    wire reached_an_answer = fair && fair_now && is_answer && answer && !must;
+    wire reached_an_answer = is_fair && is_answer && answer && !must;
 `endif
 
 endmodule

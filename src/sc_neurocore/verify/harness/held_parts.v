@@ -21,6 +21,7 @@ module snn_ram #(
     (* anyseq *)   wire [WIDTH-1:0]        anything;
     reg [WIDTH-1:0] kept;
     wire is_written = write && write_address == watched;
+    wire is_inside  = (!write || write_address < DEPTH) && (!read || read_address < DEPTH);
     always @(posedge clk) begin
         if (is_written) kept <= write_data;
         // What is read from the address that is being written is anything.
@@ -49,6 +50,7 @@ module snn_ring #(
     reg [ADDRESS_BITS-1:0] place;
     reg                    reading = 1'b0;
     assign word = reading && place == watched ? kept : anything;
+    wire is_used_fairly = (!write || reading) && !(clear && (reading || read || write));   // snn_ring.v counts on it
     always @(posedge clk) begin
         if (advance) {place, reading} <= {read_address, read};
         if (clear && clear_address == watched)         kept <= {WIDTH{1'b0}};
