@@ -115,7 +115,13 @@ DESIGNS: dict[str, _Made] = {
     "two turns": (lambda: _dense((5, 6, 3)), {"lanes": 4, "units": 2}),
     "three layers, loaded": (
         lambda: _dense((5, 6, 5, 3)),
-        {"lanes": 4, "pipeline": 2, "inputs_per_beat": 2, "soft_lanes": 1, "weights": "loaded"},
+        {
+            "lanes": 4,
+            "pipeline": 2,
+            "inputs_per_beat": 2,
+            "multipliers": {"logic": 1},
+            "weights": "loaded",
+        },
     ),
     "8 units": (lambda: _dense((4, 11, 3)), {"lanes": 8, "units": 8, "pipeline": 1}),
     "32 lanes": (lambda: _dense((3, 34, 2), steps=2), {"lanes": 32, "units": 8}),

@@ -197,7 +197,7 @@ def test_boards_have_no_faults(board: str, require_tool: RequireTool, tmp_path: 
     "options",
     [
         {"lanes": 16, "units": 4, "pipeline": 3, "inputs_per_beat": 4, "weight_slices": 4},
-        {"lanes": 2, "units": 2, "pipeline": 1, "soft_lanes": 1, "weights": "loaded"},
+        {"lanes": 2, "units": 2, "pipeline": 1, "multipliers": {"logic": 1}, "weights": "loaded"},
         {"lanes": 4, "schedule": "step-outer"},
     ],
     ids=str,

@@ -78,7 +78,7 @@ def draw(seed: int) -> tuple[NetworkDescription, dict[str, Any], EngineOptions]:
         units=min(lanes, one_of(1, 1, 2, 4)),
         pipeline=one_of(0, 0, 1, 2, 5),
         inputs_per_beat=min(one_of(1, 1, 2, 4), 64 // bits),
-        soft_lanes=one_of(0, 0, lanes, lanes // 2),
+        multipliers={"logic": one_of(0, 0, lanes, lanes // 2)},
         weight_slices=1 if compiled["weights"] == "loaded" else min(lanes, one_of(1, 1, 4)),
     )
     return description, compiled, options

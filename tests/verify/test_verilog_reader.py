@@ -84,7 +84,7 @@ def test_boards_pass(board: str, tmp_path: Path) -> None:
     [
         {},
         {"lanes": 16, "units": 4, "pipeline": 3, "inputs_per_beat": 4, "weight_slices": 4},
-        {"lanes": 2, "units": 2, "pipeline": 1, "soft_lanes": 1, "weights": "loaded"},
+        {"lanes": 2, "units": 2, "pipeline": 1, "multipliers": {"logic": 1}, "weights": "loaded"},
         {"lanes": 32, "ram_style": "block", "weights": "loaded"},
         {"lanes": 4, "schedule": "step-outer"},
     ],

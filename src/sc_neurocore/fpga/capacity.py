@@ -151,8 +151,8 @@ def features(network: IntegerNetwork, geometry: Geometry, family: Family) -> dic
         geometry.weight_bits + geometry.value_bits >= family.least_product_bits
     )
     sums = geometry.group_sums
-    soft_lanes = geometry.soft_lanes if has_hard else sums
-    lane_product = soft_lanes * geometry.weight_bits * geometry.value_bits
+    in_logic = geometry.multipliers["logic"] if has_hard else sums
+    lane_product = in_logic * geometry.weight_bits * geometry.value_bits
     stages = geometry.units * (1 + geometry.unit_latency)
     return {
         "constant": 1,
@@ -165,9 +165,7 @@ def features(network: IntegerNetwork, geometry: Geometry, family: Family) -> dic
         if geometry.delay_bits
         else 0,
         "window_bits": _window_bits(geometry),
-        "multipliers": (
-            sums - soft_lanes + pieces * geometry.units if family.has_multipliers else 0
-        ),
+        "multipliers": (sums - in_logic + pieces * geometry.units if family.has_multipliers else 0),
     }
 
 
@@ -254,7 +252,7 @@ class Assessment:
     Attributes:
         lanes: Multiply-accumulate lanes.
         weights: Whether the weights are in the bitstream or loaded at run time.
-        soft_lanes: Lanes whose multiplier is made of logic, because the device has too few.
+        multipliers: As in `EngineOptions`: in logic, where the device has too few.
         used: Memory blocks, exact; multipliers and logic, estimated.
         error: How much of the logic the estimate may be wrong by, as a share.
         memories_fit: Whether the device has the memory blocks.
@@ -264,7 +262,7 @@ class Assessment:
 
     lanes: int
     weights: WeightSource
-    soft_lanes: int
+    multipliers: dict[str, int]
     used: dict[str, float]
     error: float
     memories_fit: bool
@@ -289,7 +287,8 @@ def plan_for(
     excess = needed - device.available.get("dsps", 0)
     if not device.family.has_multipliers or excess <= 0:
         return geometry
-    options["soft_lanes"] = min(geometry.group_sums, geometry.soft_lanes + excess)
+    in_logic = min(geometry.group_sums, geometry.multipliers["logic"] + excess)
+    options["multipliers"] = {**options.get("multipliers", {}), "logic": in_logic}
     return plan(network, lanes, schedule, **options)
 
 
@@ -327,7 +326,7 @@ def assess(
     return Assessment(
         lanes=lanes,
         weights=weights,
-        soft_lanes=geometry.soft_lanes,
+        multipliers=geometry.chosen_multipliers,
         used=used,
         error=round(max(each.error for each in fits.values()), 3),
         memories_fit=device.fits(blocks),

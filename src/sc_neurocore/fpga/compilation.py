@@ -106,7 +106,7 @@ def compile_design(
     order = plan(network, number, schedule, **options).schedule
     placed, considered = _place(network, lanes, order, target, options)
     if placed is not None:
-        lanes, options["soft_lanes"] = placed.lanes, placed.soft_lanes
+        lanes, options["multipliers"] = placed.lanes, placed.multipliers
     choices = Choices(
         format=network.fixed_point.text,
         constant_bits=network.fixed_point.constant_fraction_bits,

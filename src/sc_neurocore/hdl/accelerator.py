@@ -22,6 +22,7 @@ from sc_neurocore.hdl.memories import memory_files, neurons_file, weight_files
 from sc_neurocore.hdl.names import KEYWORDS
 from sc_neurocore.hdl.planning import plan
 from sc_neurocore.hdl.render import render
+from sc_neurocore.hdl.verilog_text import parameter_value
 
 SOURCES = "rtl"
 BOARD_SOURCES = "board"
@@ -284,7 +285,8 @@ def _template_values(
 
     sizes = (geometry.frame.size, *(layer.outputs for layer in network.layers))
     neurons = neurons_file(top)
-    parameters = geometry.parameters | {"NEURONS_FILE": f'{{MEMORY_FOLDER, "/{neurons}"}}'}
+    parameters = {name: parameter_value(value) for name, value in geometry.parameters.items()}
+    parameters["NEURONS_FILE"] = f'{{MEMORY_FOLDER, "/{neurons}"}}'
     return {
         "top": top,
         "g": geometry,
