@@ -23,6 +23,8 @@ module snn_product #(
     localparam PRODUCT_BITS = WEIGHT_BITS + VALUE_BITS;
 
     generate
+        if (KIND > 1)
+            there_is_no_multiplier_of_this_kind stop ();
         if (KIND == 1) begin : in_logic
             wire [PRODUCT_BITS-1:0] wide = {{VALUE_BITS{weight[WEIGHT_BITS-1]}}, weight};
             reg  [PRODUCT_BITS-1:0] partial;
@@ -33,11 +35,10 @@ module snn_product #(
                     partial = partial + (value[place] ? wide << place : {PRODUCT_BITS{1'b0}});
             end
             assign times = partial;
-        end else if (KIND == 0) begin : block
+        end else begin : block
             wire signed [VALUE_BITS:0] factor = {1'b0, value};
             assign times = weight * factor;
-        end else
-            there_is_no_multiplier_of_this_kind stop ();
+        end
     endgenerate
 
 `ifdef FORMAL
