@@ -30,7 +30,8 @@ from rich.progress import Progress
 
 from sc_neurocore.equation import LIF
 from sc_neurocore.equation.parser import parse_neuron
-from sc_neurocore.hdl.design import Design, compile_network
+from sc_neurocore.fpga.compilation import compile_design
+from sc_neurocore.hdl.design import Design
 from sc_neurocore.network import (
     Conv2d,
     DelayDense,
@@ -145,7 +146,7 @@ DESIGNS: dict[str, _Made] = {
 def compiled(name: str, folder: Path) -> Design:
     """Compile one of the designs."""
     describe, options = DESIGNS[name]
-    return compile_network(describe(), folder, "Q4.4", 4, allow=["all"], **options)
+    return compile_design(describe(), folder, "Q4.4", 4, allow=["all"], **options).design
 
 
 def _key(name: str, fault: EngineFault) -> str:

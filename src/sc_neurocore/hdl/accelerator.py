@@ -166,6 +166,20 @@ def render_accelerator(
         UserError: If the engine does not have what the network needs.
     """
     geometry = plan(network, lanes, schedule, **options)
+    return render_planned(
+        network, geometry, neuron_verilog=neuron_verilog, weights=weights, ram_style=ram_style
+    )
+
+
+def render_planned(
+    network: IntegerNetwork,
+    geometry: Geometry,
+    *,
+    neuron_verilog: str | None = None,
+    weights: WeightSource = "rom",
+    ram_style: RamStyle = "huge",
+) -> Rendered:
+    """Make an accelerator as it was planned; see `render_accelerator`."""
     neurons = [
         emit_neuron(program, name, pipeline=geometry.unit_latency)
         for program, name in zip(network.programs, _unit_names(network), strict=True)
