@@ -316,11 +316,6 @@ class Geometry:
         return self.lanes // self.units
 
     @property
-    def turn_bits(self) -> int:
-        """Bits of a turn's number."""
-        return index_bits(self.turns)
-
-    @property
     def word_bits(self) -> int:
         """Bits of a weight with its delay."""
         return self.weight_bits + self.delay_bits
