@@ -30,7 +30,8 @@ from rich.progress import Progress
 
 from sc_neurocore.equation import LIF
 from sc_neurocore.equation.parser import parse_neuron
-from sc_neurocore.hdl.design import Design, compile_network
+from sc_neurocore.fpga.compilation import compile_design
+from sc_neurocore.hdl.design import Design
 from sc_neurocore.network import (
     Conv2d,
     DelayDense,
@@ -114,7 +115,13 @@ DESIGNS: dict[str, _Made] = {
     "two turns": (lambda: _dense((5, 6, 3)), {"lanes": 4, "units": 2}),
     "three layers, loaded": (
         lambda: _dense((5, 6, 5, 3)),
-        {"lanes": 4, "pipeline": 2, "inputs_per_beat": 2, "soft_lanes": 1, "weights": "loaded"},
+        {
+            "lanes": 4,
+            "pipeline": 2,
+            "inputs_per_beat": 2,
+            "multipliers": {"logic": 1},
+            "weights": "loaded",
+        },
     ),
     "8 units": (lambda: _dense((4, 11, 3)), {"lanes": 8, "units": 8, "pipeline": 1}),
     "32 lanes": (lambda: _dense((3, 34, 2), steps=2), {"lanes": 32, "units": 8}),
@@ -138,7 +145,7 @@ DESIGNS: dict[str, _Made] = {
 def compiled(name: str, folder: Path) -> Design:
     """Compile one of the designs."""
     describe, options = DESIGNS[name]
-    return compile_network(describe(), folder, "Q4.4", 4, allow=["all"], **options)
+    return compile_design(describe(), folder, "Q4.4", 4, allow=["all"], **options).design
 
 
 def _key(name: str, fault: EngineFault) -> str:

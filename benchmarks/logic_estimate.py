@@ -61,7 +61,7 @@ DESIGNS: tuple[tuple[list[int], int, int, int, str, Layers, EngineOptions], ...]
     ([64, 64, 10], 4, 8, 5, "LIF", "dense", {"pipeline": 2}),
     ([784, 32, 10], 2, 8, 8, "LIF", "dense", {}),
     ([64, 64, 10], 8, 8, 8, "LIF", "dense", {}),
-    ([64, 64, 10], 8, 8, 8, "LIF", "dense", {"soft_lanes": 8}),
+    ([64, 64, 10], 8, 8, 8, "LIF", "dense", {"multipliers": {"logic": 8}}),
     ([128, 32, 32, 10], 8, 8, 5, "IF", "dense", {}),
     ([128, 64, 10], 8, 8, 8, "LIF", "dense", {"units": 4, "pipeline": 2, "inputs_per_beat": 4}),
     ([64, 32, 10], 16, 4, 5, "LIF", "dense", {}),
@@ -156,7 +156,7 @@ def main() -> None:
             is_there = any(row["engine"] == engine for row in same)
             if is_there or kind not in arguments.layers or not device.fits(blocks):
                 continue
-            made: EngineOptions = {**options, "soft_lanes": geometry.soft_lanes}
+            made: EngineOptions = {**options, "multipliers": geometry.chosen_multipliers}
             core = sources_of_core(render_accelerator(network, lanes, **made))
             used = measure(core, key, few_pins=True)
             row = {

@@ -8,11 +8,11 @@ from collections import Counter
 from typing import Any
 
 from _results import Target, write_results
+from _step_mutants import judge, mutants
 
 from sc_neurocore.equation import find_neuron
 from sc_neurocore.fixed import FixedPoint, QFormat, lower
 from sc_neurocore.hdl.equation_compiler import emit_neuron
-from sc_neurocore.verify.mutation import judge, mutants
 
 SUBJECTS = (
     ("LIF", "Q8.8"),

@@ -129,7 +129,7 @@ def test_chosen_lanes_are_taken_though_logic_may_not_fit(make_network: MakeNetwo
     assert chosen.lanes == 64 and considered == (chosen,)
     assert chosen.memories_fit and not chosen.fits
     # A multiplier is the neuron's, and lanes that find none take logic.
-    assert (chosen.used["dsps"], chosen.soft_lanes) == (8, 64 + 1 - 8)
+    assert (chosen.used["dsps"], chosen.geometry.chosen_multipliers) == (8, {"logic": 64 + 1 - 8})
     assert "too many" in chosen.sums.partition(" logic cells")[2].partition(",")[0]
 
 

@@ -42,7 +42,7 @@ def test_verilator_and_icarus_have_nothing_to_say(
     require_tool("verilator", "iverilog")
     source = "loaded" if options.get("with_bias", True) else "rom"
     engine = (
-        {"units": min(lanes, 4), "pipeline": 2, "inputs_per_beat": 4, "soft_lanes": 1}
+        {"units": min(lanes, 4), "pipeline": 2, "inputs_per_beat": 4, "multipliers": {"logic": 1}}
         if lanes > 2
         else {}
     )
@@ -194,6 +194,11 @@ def test_what_the_engine_does_not_have_is_named(make_network: MakeNetwork, tmp_p
     spikes = InputEncoding(shape=(2,), kind="spikes", bits=1, fraction_bits=0)
     with pytest.raises(UserError, match="one frame of numbers per result"):
         render_accelerator(make_network([2, 2], input=spikes), 8, "group-stationary")
+    for kinds in ({"logic": 9}, {"logic": -1}, {"block": 1}, {"magic": 1}):
+        with pytest.raises(
+            UserError, match=r"multipliers=.*: expected numbers from 0 of logic.* 8,"
+        ):
+            render_accelerator(make_network([2, 2]), 8, multipliers=kinds)
     for wrong in ({"units": 3}, {"units": 16}, {"inputs_per_beat": 5}, {"inputs_per_beat": 16}):
         with pytest.raises(UserError, match=f"{next(iter(wrong))}=.*: expected a power of two"):
             render_accelerator(make_network([2, 2]), 8, **wrong).write(tmp_path)

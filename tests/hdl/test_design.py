@@ -13,7 +13,8 @@ import pytest
 from sc_neurocore.equation import LIF
 from sc_neurocore.errors import UserError
 from sc_neurocore.folders import OWN_FOLDER, written_files
-from sc_neurocore.hdl.design import compile_network, load_design, render_design
+from sc_neurocore.fpga.compilation import compile_design
+from sc_neurocore.hdl.design import load_design, render_design
 from sc_neurocore.network import (
     AveragePool2d,
     Connection,
@@ -39,7 +40,9 @@ def describe(*, is_recurrent: bool = False) -> NetworkDescription:
 
 
 def test_each_layer_may_have_its_own_width_of_weights(tmp_path: Path) -> None:
-    compiled = compile_network(describe(), tmp_path, weight_bits=[3, 7], lanes=2, units=2).network
+    compiled = compile_design(
+        describe(), tmp_path, weight_bits=[3, 7], lanes=2, units=2
+    ).design.network
     loaded = load_design(tmp_path)
     assert loaded.accelerator.geometry.weight_bits == 7
     assert loaded.network.weight_bits == compiled.weight_bits == (3, 7)
@@ -66,7 +69,7 @@ def test_factors_have_no_width_that_is_chosen(layer: Connection, tmp_path: Path)
             Population(neuron=LIF),
         ],
     )
-    compiled = compile_network(description, tmp_path, weight_bits=7, lanes=2).network
+    compiled = compile_design(description, tmp_path, weight_bits=7, lanes=2).design.network
     assert load_design(tmp_path).network.weight_bits == compiled.weight_bits == (7,)
 
 
@@ -74,7 +77,7 @@ def test_factors_have_no_width_that_is_chosen(layer: Connection, tmp_path: Path)
 def test_a_design_follows_from_network_and_choices_byte_for_byte(
     is_recurrent: bool, tmp_path: Path
 ) -> None:
-    written = compile_network(describe(is_recurrent=is_recurrent), tmp_path, "Q6.10", lanes=2)
+    written = compile_design(describe(is_recurrent=is_recurrent), tmp_path, "Q6.10", lanes=2).design
     for name, content in written.contents.items():
         assert (tmp_path / name).read_bytes() == content
     moved = tmp_path.parent / f"{tmp_path.name}-moved"
@@ -88,11 +91,11 @@ def test_a_design_follows_from_network_and_choices_byte_for_byte(
 
 
 def test_a_folder_is_replaced_and_what_is_not_ours_stays(tmp_path: Path) -> None:
-    compile_network(describe(is_recurrent=True), tmp_path, lanes=2)
+    compile_design(describe(is_recurrent=True), tmp_path, lanes=2)
     (tmp_path / "notes.txt").write_text("mine")
     edited = next((tmp_path / "rtl").glob("*_layers.v"))
     edited.write_text("// mine now\n")
-    written = compile_network(describe(), tmp_path, lanes=2)
+    written = compile_design(describe(), tmp_path, lanes=2).design
     every = (path for path in tmp_path.rglob("*") if path.is_file())
     found = {path.relative_to(tmp_path).as_posix() for path in every}
     found = {name for name in found if not name.startswith(OWN_FOLDER)}
@@ -105,7 +108,7 @@ def test_files_outside_are_never_touched(tmp_path: Path) -> None:
     outside = tmp_path / "precious"
     outside.write_text("keep")
     folder = tmp_path / "design"
-    compile_network(describe(), folder, lanes=2)
+    compile_design(describe(), folder, lanes=2)
     for name in ("../precious", str(outside), "rtl/../../precious"):
         manifest = json.loads((folder / "design.json").read_text())
         manifest["files"][0]["path"] = name
@@ -114,7 +117,7 @@ def test_files_outside_are_never_touched(tmp_path: Path) -> None:
         (folder / OWN_FOLDER / "written.json").write_text(json.dumps(listed))
         with pytest.raises(UserError, match="does not stay inside"):
             load_design(folder)
-        compile_network(describe(), folder, lanes=2)
+        compile_design(describe(), folder, lanes=2)
         assert outside.read_text() == "keep"
 
 
@@ -125,14 +128,14 @@ def test_a_linked_folder_is_not_followed(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "rtl").symlink_to(away)
     with pytest.raises(UserError, match="symbolic link"):
-        compile_network(describe(), folder, lanes=2)
+        compile_design(describe(), folder, lanes=2)
     assert list(away.iterdir()) == []
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"holds no design\.json"):
         load_design(tmp_path)
-    compile_network(describe(), tmp_path, lanes=2)
+    compile_design(describe(), tmp_path, lanes=2)
     (tmp_path / "rtl/net_weights.hex").unlink()
     with pytest.raises(UserError, match=r"weights\.hex.* is missing"):
         load_design(tmp_path)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sc_neurocore.hdl.geometry import MULTIPLIERS
 from sc_neurocore.tools import programs
 
 FOLDERS = (
@@ -23,8 +24,8 @@ FOLDERS = (
         ("snn_engine", {"LANES": 6}, "lanes_units_and_beat_must_be_powers_of_two"),
         (
             "snn_engine",
-            {"SOFT_LANES": 9},
-            "there_must_not_be_more_units_than_lanes_or_soft_lanes_than_sums",
+            {"UNITS": 16, "PERIOD": 16},
+            "there_must_be_a_current_and_no_more_units_than_lanes",
         ),
         (
             "snn_engine",
@@ -34,6 +35,7 @@ FOLDERS = (
         ("snn_engine", {"PERIOD": 4}, "the_period_is_too_short"),
         ("snn_engine", {"SUM_BITS": 9}, "sums_and_values_are_too_narrow"),
         ("snn_engine", {"INDEX_BITS": 2}, "an_index_is_too_narrow"),
+        ("snn_product", {"KIND": len(MULTIPLIERS)}, "there_is_no_multiplier_of_this_kind"),
         ("snn_axis", {"M_BITS": 12}, "tdata_must_be_whole_bytes"),
         ("snn_axis", {"IN_BITS": 9}, "tdata_is_too_narrow"),
         ("snn_axis", {"BEATS": 65}, "a_counter_is_too_narrow"),

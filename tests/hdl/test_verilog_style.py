@@ -66,7 +66,7 @@ def accelerators(
         {"lanes": 1},
         {"lanes": 4, "weights": "loaded"},
         {"lanes": 8, "units": 4, "pipeline": 2, "inputs_per_beat": 4, "weight_slices": 8},
-        {"lanes": 32, "soft_lanes": 5, "weights": "loaded", "ram_style": "block"},
+        {"lanes": 32, "multipliers": {"logic": 5}, "weights": "loaded", "ram_style": "block"},
     )
     for chosen in options:
         for network in (dense, large):

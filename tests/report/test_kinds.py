@@ -15,8 +15,8 @@ from tests.report.page import Page
 from sc_neurocore.equation import LIF
 from sc_neurocore.errors import UserError
 from sc_neurocore.fpga.build import BuildReport
+from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.folder import opened
-from sc_neurocore.hdl.design import compile_network
 from sc_neurocore.hdl.neuron_folder import compile_neuron
 from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
 from sc_neurocore.report.html import write_report
@@ -96,7 +96,7 @@ def pretend_build(folder: Path, top: str, hashes: dict[str, str]) -> None:
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("kinds") / "design"
-    compile_network(network(), folder, lanes=2, allow=["silent"])
+    compile_design(network(), folder, lanes=2, allow=["silent"])
     return folder
 
 

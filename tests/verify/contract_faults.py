@@ -124,10 +124,10 @@ SIZES: dict[str, dict[str, dict[str, int]]] = {
         "one": _WORDS | {"LANES": 1, "BEAT": 1},
     },
     "snn_accumulator": {
-        "one": _LANES | {"LANES": 1, "SOFT_LANES": 0, "DELAY_BITS": 0},
-        "soft": _LANES | {"LANES": 4, "SOFT_LANES": 3, "DELAY_BITS": 0},
-        "32": _LANES | {"LANES": 32, "SOFT_LANES": 0, "DELAY_BITS": 0},
-        "rings": _LANES | {"LANES": 2, "SOFT_LANES": 0, "DELAY_BITS": 2},
+        "one": _LANES | {"LANES": 1, "MULTIPLIERS": 0, "DELAY_BITS": 0},
+        "soft": _LANES | {"LANES": 4, "MULTIPLIERS": 0x111, "DELAY_BITS": 0},
+        "32": _LANES | {"LANES": 32, "MULTIPLIERS": 0, "DELAY_BITS": 0},
+        "rings": _LANES | {"LANES": 2, "MULTIPLIERS": 0, "DELAY_BITS": 2},
     },
     "snn_neurons": {
         "register": _NEURON
@@ -168,8 +168,8 @@ SIZES: dict[str, dict[str, dict[str, int]]] = {
     },
     "snn_ring": {"ring": {"WIDTH": 6, "ADDRESS_BITS": 3}},
     "snn_product": {
-        "block": {"WEIGHT_BITS": 8, "VALUE_BITS": 8, "IN_LOGIC": 0},
-        "logic": {"WEIGHT_BITS": 8, "VALUE_BITS": 8, "IN_LOGIC": 1},
+        "block": {"WEIGHT_BITS": 8, "VALUE_BITS": 8, "KIND": 0},
+        "logic": {"WEIGHT_BITS": 8, "VALUE_BITS": 8, "KIND": 1},
     },
     "snn_axis": {
         "signed": _BUS | {"IS_SIGNED": 1, "ENDS_EARLY": 0},

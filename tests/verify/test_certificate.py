@@ -10,8 +10,9 @@ import pytest
 from sc_neurocore.equation import LIF, find_neuron
 from sc_neurocore.errors import CheckFailedError, ToolMissingError, UserError
 from sc_neurocore.folders import replace_files, sole_writer
+from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.folder import opened
-from sc_neurocore.hdl.design import compile_network, load_design
+from sc_neurocore.hdl.design import load_design
 from sc_neurocore.hdl.neuron_folder import compile_neuron
 from sc_neurocore.network import (
     Dense,
@@ -71,7 +72,7 @@ def design(
         monkeypatch.setattr(
             f"sc_neurocore.verify.claims.prove_{name}", lambda _, known=result: known
         )
-    compile_network(describe(), tmp_path, lanes=2)
+    compile_design(describe(), tmp_path, lanes=2)
     return tmp_path
 
 
@@ -205,7 +206,7 @@ def test_a_missing_step_is_refused(design: Path) -> None:
 
 def test_the_design_folder_gives_the_same_integers_back(design: Path) -> None:
     network = load_design(design).network
-    again = compile_network(describe(), design / "again", lanes=2).network
+    again = compile_design(describe(), design / "again", lanes=2).design.network
     for ours, theirs in zip(network.layers, again.layers, strict=True):
         np.testing.assert_array_equal(ours.weight, theirs.weight)
     assert network.program.program == again.program.program
@@ -217,7 +218,7 @@ def test_no_certificate_outlives_its_design(design: Path) -> None:
     old = design / "rtl" / "tiny_lif_q8_8_step.v"
     with sole_writer(design, "build"):
         replace_files(design, {"build/hx8k/build.json": b"{}"})
-    compile_network(describe(), design, format="Q6.6", lanes=2)
+    compile_design(describe(), design, format="Q6.6", lanes=2)
     assert not (design / "certificate.json").exists()
     assert not old.exists()
     assert not (design / "build" / "hx8k").exists()
@@ -227,7 +228,7 @@ def test_no_certificate_outlives_its_design(design: Path) -> None:
 def test_a_failed_compilation_leaves_the_design_as_it_was(design: Path) -> None:
     verify(design)
     with pytest.raises(UserError, match="a power of two"):
-        compile_network(describe(), design, lanes=3)
+        compile_design(describe(), design, lanes=3)
     assert json.loads((design / "certificate.json").read_text())["holds"] is True
 
 
@@ -385,7 +386,7 @@ def test_a_damaged_neuron_folder_is_refused(content: str, tmp_path: Path) -> Non
     ],
 )
 def test_a_damaged_manifest_is_our_error(changes: dict[str, object], tmp_path: Path) -> None:
-    compile_network(describe(), tmp_path, lanes=2)
+    compile_design(describe(), tmp_path, lanes=2)
     path = tmp_path / "design.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     with pytest.raises(UserError, match="compile"):

@@ -103,7 +103,7 @@ def test_a_fault_of_a_memory_is_refuted(
     ("lanes", "options"),
     [
         (1, {}),
-        (4, {"units": 2, "soft_lanes": 1, "pipeline": 1, "inputs_per_beat": 2}),
+        (4, {"units": 2, "multipliers": {"logic": 1}, "pipeline": 1, "inputs_per_beat": 2}),
         (4, {"weights": "loaded", "schedule": "step-outer", "units": 4}),
     ],
 )

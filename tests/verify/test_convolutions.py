@@ -13,9 +13,9 @@ from tests.hdl.small_convolutions import draw_network
 from sc_neurocore.equation import LIF
 from sc_neurocore.errors import ToolFailedError
 from sc_neurocore.fixed import IntegerNetwork, quantize
+from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
-from sc_neurocore.hdl.design import compile_network
 from sc_neurocore.network import (
     Conv2d,
     Dense,
@@ -293,7 +293,9 @@ def test_images_of_one_row_and_of_one_place_are_proved(
 ) -> None:
     """Their address is wider than some of their memories, and they have no second row."""
     require_tool("yosys")
-    accelerator = compile_network(draw_network(seed), tmp_path, lanes=4, allow=["all"]).accelerator
+    accelerator = compile_design(
+        draw_network(seed), tmp_path, lanes=4, allow=["all"]
+    ).design.accelerator
     assert {layer.layout.rows for layer in accelerator.geometry.layers} == {1}
     assert [prove_window(accelerator).status, prove_memories(accelerator).status] == ["proved"] * 2
 
@@ -365,7 +367,7 @@ def test_another_table_of_windows_is_refuted(
     fault: str, require_tool: RequireTool, tmp_path: Path
 ) -> None:
     require_tool("yosys")
-    compile_network(_described(), tmp_path, lanes=4, units=2)
+    compile_design(_described(), tmp_path, lanes=4, units=2)
     path = tmp_path / "rtl" / "small_images_windows.v"
     with opened(tmp_path) as design:
         assert check_emitted(design).status == "proved"

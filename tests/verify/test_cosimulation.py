@@ -39,7 +39,7 @@ SHAPES = [
 
 ENGINES: list[dict[str, int]] = [
     {},
-    {"pipeline": 3, "soft_lanes": 1},
+    {"pipeline": 3, "multipliers": {"logic": 1}},
     {"units": 2, "inputs_per_beat": 2},
     {"units": 4, "pipeline": 1, "inputs_per_beat": 4, "weight_slices": 8},
 ]

@@ -11,8 +11,8 @@ from sc_neurocore import load_description
 from sc_neurocore.errors import CheckFailedError, ToolFailedError, UserError
 from sc_neurocore.fixed import IntegerNetwork
 from sc_neurocore.fpga.boards import BOARDS, add_board
+from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.hdl.accelerator import render_accelerator
-from sc_neurocore.hdl.design import compile_network
 from sc_neurocore.verify.edited_circuits import same_circuit
 from sc_neurocore.verify.elaborated import (
     Elaboration,
@@ -47,7 +47,7 @@ def files_of(contents: Mapping[str, bytes]) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("digits")
-    return files_of(compile_network(load_description(DIGITS), folder, lanes=8).contents)
+    return files_of(compile_design(load_description(DIGITS), folder, lanes=8).design.contents)
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +182,7 @@ def test_the_tables_of_the_digits(
 @pytest.mark.parametrize("board", BOARDS)
 def test_boards_have_no_faults(board: str, require_tool: RequireTool, tmp_path: Path) -> None:
     require_tool("yosys")
-    core = compile_network(load_description(DIGITS), tmp_path, lanes=4, weights="loaded")
+    core = compile_design(load_description(DIGITS), tmp_path, lanes=4, weights="loaded").design
     made = add_board(core, board)
     files, library = files_of(made.contents), LIBRARIES[board]
     top = f"{TOP}_{board.replace('-', '_')}"
@@ -197,7 +197,7 @@ def test_boards_have_no_faults(board: str, require_tool: RequireTool, tmp_path: 
     "options",
     [
         {"lanes": 16, "units": 4, "pipeline": 3, "inputs_per_beat": 4, "weight_slices": 4},
-        {"lanes": 2, "units": 2, "pipeline": 1, "soft_lanes": 1, "weights": "loaded"},
+        {"lanes": 2, "units": 2, "pipeline": 1, "multipliers": {"logic": 1}, "weights": "loaded"},
         {"lanes": 4, "schedule": "step-outer"},
     ],
     ids=str,
@@ -206,7 +206,7 @@ def test_designs_have_no_faults(
     options: dict[str, object], require_tool: RequireTool, tmp_path: Path
 ) -> None:
     require_tool("yosys")
-    made = compile_network(load_description(DIGITS), tmp_path, **options)  # type: ignore[arg-type]
+    made = compile_design(load_description(DIGITS), tmp_path, **options).design  # type: ignore[arg-type]
     design = elaborate(files_of(made.contents), TOP)
     refuse_faults(design)
     assert not design.warnings

@@ -14,7 +14,7 @@ import pytest
 from sc_neurocore.equation import LIF
 from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.folder import opened
-from sc_neurocore.hdl.design import Design, compile_network
+from sc_neurocore.hdl.design import Design
 from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
 from sc_neurocore.verify.emitted import MEMORIES, READOUT, WALKERS, check_emitted
 
@@ -49,7 +49,7 @@ def test_what_was_compiled_is_read_back(
     options: dict[str, object], tmp_path: Path, require_tool: RequireTool
 ) -> None:
     require_tool("yosys")
-    design = compile_network(describe(), tmp_path, lanes=2, **options)  # type: ignore[arg-type]
+    design = compile_design(describe(), tmp_path, lanes=2, **options).design  # type: ignore[arg-type]
     result = check_emitted(design)
     assert (result.status, result.bound) == ("proved", ""), result.detail
     assert result.figures["words"] > 0
@@ -204,7 +204,7 @@ def test_one_wrong_value_is_refuted(
     require_tool: RequireTool,
 ) -> None:
     require_tool("yosys")
-    design = compile_network(describe(), tmp_path, lanes=2)
+    design = compile_design(describe(), tmp_path, lanes=2).design
     result = check_emitted(edited(design, name, change))
     assert result.status == "refuted"
     assert said in result.detail
@@ -212,7 +212,7 @@ def test_one_wrong_value_is_refuted(
 
 def test_an_edited_comment_changes_nothing(tmp_path: Path, require_tool: RequireTool) -> None:
     require_tool("yosys")
-    design = compile_network(describe(), tmp_path, lanes=2)
+    design = compile_design(describe(), tmp_path, lanes=2).design
     result = check_emitted(edited(design, "rtl/tiny.v", lambda text: f"// mine\n\n{text}"))
     assert result.status == "proved", result.detail
 

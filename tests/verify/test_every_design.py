@@ -13,7 +13,7 @@ from tests.hdl.more_inputs import with_more_inputs
 
 from sc_neurocore.equation import CATALOGUE
 from sc_neurocore.errors import UserError
-from sc_neurocore.hdl.design import compile_network
+from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.hdl.geometry import EngineOptions
 from sc_neurocore.network import (
     DelayDense,
@@ -78,7 +78,7 @@ def draw(seed: int) -> tuple[NetworkDescription, dict[str, Any], EngineOptions]:
         units=min(lanes, one_of(1, 1, 2, 4)),
         pipeline=one_of(0, 0, 1, 2, 5),
         inputs_per_beat=min(one_of(1, 1, 2, 4), 64 // bits),
-        soft_lanes=one_of(0, 0, lanes, lanes // 2),
+        multipliers={"logic": one_of(0, 0, lanes, lanes // 2)},
         weight_slices=1 if compiled["weights"] == "loaded" else min(lanes, one_of(1, 1, 4)),
     )
     return description, compiled, options
@@ -101,7 +101,7 @@ def test_the_certificate_holds(
     if has_more_inputs(seed):
         description = with_more_inputs(description, seed)
     try:
-        design = compile_network(description, tmp_path, allow=["all"], **compiled, **options)
+        design = compile_design(description, tmp_path, allow=["all"], **compiled, **options).design
     except UserError as error:
         pytest.fail(f"{compiled} {options}: {error}")
     sources = {path.name: path.read_bytes() for path in (tmp_path / "rtl").iterdir()}

@@ -1,13 +1,17 @@
 """The proof catches mutants, and what it lets through is equal."""
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from sc_neurocore.equation import LIF, find_neuron
 from sc_neurocore.fixed import FixedPoint, QFormat, lower
 from sc_neurocore.hdl.equation_compiler import emit_neuron
-from sc_neurocore.verify.mutation import KINDS, Mutant, judge, mutants
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from _step_mutants import KINDS, Mutant, judge, mutants
 
 Q8_8 = FixedPoint(QFormat(8, 8))
 

@@ -8,7 +8,8 @@ import nir
 import numpy as np
 import pytest
 
-from sc_neurocore.hdl.design import compile_network, load_design
+from sc_neurocore.fpga.compilation import compile_design
+from sc_neurocore.hdl.design import load_design
 from sc_neurocore.interop import read_nir
 from sc_neurocore.verify.cosimulation import cosimulate
 
@@ -58,7 +59,7 @@ def test_an_imported_graph_becomes_a_core(
     nir.write(tmp_path / "net.nir", graph(kind))
     description = read_nir(tmp_path / "net.nir", dt=DT, steps=STEPS)
     assert description.input.kind == "spikes"
-    design = compile_network(description, tmp_path / "design", lanes=4)
+    design = compile_design(description, tmp_path / "design", lanes=4).design
     accelerator, network = design.accelerator, design.network
     assert accelerator.schedule == "step-outer"
     assert (network.layers[0].feedback is not None) == (kind == "recurrent")

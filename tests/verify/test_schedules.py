@@ -35,7 +35,7 @@ KINDS = [
     ("lanes", "options"),
     [
         (1, {}),
-        (4, {"units": 2, "pipeline": 2, "inputs_per_beat": 2, "soft_lanes": 1}),
+        (4, {"units": 2, "pipeline": 2, "inputs_per_beat": 2, "multipliers": {"logic": 1}}),
         (8, {"units": 8, "pipeline": 1, "inputs_per_beat": 4, "weights": "loaded"}),
     ],
 )

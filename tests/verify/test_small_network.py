@@ -26,7 +26,10 @@ KINDS = [
     (Kind(STEPS, is_recurrent=True, is_delayed=True), {}),
     (Kind(GROUPS, currents=2), {}),
     (Kind(STEPS, is_recurrent=True, currents=2), {"units": 2}),
-    (Kind(STEPS, is_recurrent=True, is_delayed=True, is_static=False), {"soft_lanes": 1}),
+    (
+        Kind(STEPS, is_recurrent=True, is_delayed=True, is_static=False),
+        {"multipliers": {"logic": 1}},
+    ),
     (Kind(GROUPS, is_window=True), {}),
     (Kind(GROUPS, is_window=True), {"units": 2, "inputs_per_beat": 2}),
 ]

@@ -17,8 +17,8 @@ from sc_neurocore.equation import CATALOGUE
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import FixedPoint, IntegerNetwork, QFormat, lower
 from sc_neurocore.fpga.boards import BOARDS, add_board
+from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.hdl.accelerator import engine_files, render_accelerator
-from sc_neurocore.hdl.design import compile_network
 from sc_neurocore.hdl.equation_compiler import emit_neuron
 from sc_neurocore.hdl.self_check import FOLDER
 from sc_neurocore.hdl.stochastic_layer import emit_layer
@@ -64,7 +64,7 @@ def check_ours(files: Mapping[str, bytes]) -> None:
 @pytest.mark.parametrize("board", BOARDS)
 def test_boards_pass(board: str, tmp_path: Path) -> None:
     weights = "rom" if board == "ulx3s" else "loaded"
-    design = compile_network(load_description(DIGITS), tmp_path, weights=weights)  # type: ignore[arg-type]
+    design = compile_design(load_description(DIGITS), tmp_path, weights=weights).design  # type: ignore[arg-type]
     files = verilog_of(add_board(design, board).contents)
     check_ours(files)
     clock = next(name for name in files if "board_clock" in name)
@@ -84,14 +84,14 @@ def test_boards_pass(board: str, tmp_path: Path) -> None:
     [
         {},
         {"lanes": 16, "units": 4, "pipeline": 3, "inputs_per_beat": 4, "weight_slices": 4},
-        {"lanes": 2, "units": 2, "pipeline": 1, "soft_lanes": 1, "weights": "loaded"},
+        {"lanes": 2, "units": 2, "pipeline": 1, "multipliers": {"logic": 1}, "weights": "loaded"},
         {"lanes": 32, "ram_style": "block", "weights": "loaded"},
         {"lanes": 4, "schedule": "step-outer"},
     ],
     ids=str,
 )
 def test_digits_pass(options: dict[str, object], tmp_path: Path) -> None:
-    design = compile_network(load_description(DIGITS), tmp_path, **options)  # type: ignore[arg-type]
+    design = compile_design(load_description(DIGITS), tmp_path, **options).design  # type: ignore[arg-type]
     check_ours(verilog_of(design.contents))
 
 

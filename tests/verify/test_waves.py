@@ -11,8 +11,8 @@ import pytest
 
 from sc_neurocore.equation import LIF
 from sc_neurocore.errors import UserError
+from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.folder import opened
-from sc_neurocore.hdl.design import compile_network
 from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Population
 from sc_neurocore.verify.waves import write_waves
 
@@ -32,7 +32,7 @@ def test_waves_show_the_result_of_the_input(
     tmp_path: Path, require_tool: Callable[..., None]
 ) -> None:
     require_tool("iverilog")
-    compile_network(NETWORK, tmp_path, lanes=2, units=2)
+    compile_design(NETWORK, tmp_path, lanes=2, units=2)
     with opened(tmp_path) as design:
         first = write_waves(design, INPUTS, 1)
         view = write_waves(design, INPUTS, 3)
@@ -51,6 +51,6 @@ def top_of(folder: Path) -> str:
 
 
 def test_an_input_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    compile_network(NETWORK, tmp_path, lanes=2)
+    compile_design(NETWORK, tmp_path, lanes=2)
     with opened(tmp_path) as design, pytest.raises(UserError, match=r"--wave 5: .* 0 to 4"):
         write_waves(design, INPUTS, 5)

@@ -27,10 +27,11 @@ from sc_neurocore.files import inside, write_atomically
 from sc_neurocore.fixed.network_comparison import COMPARED_SAMPLES, compare_network
 from sc_neurocore.folders import sole_writer
 from sc_neurocore.fpga.build import build
+from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.energy import count_activity
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.hdl.accelerator import Accelerator
-from sc_neurocore.hdl.design import Design, compile_network
+from sc_neurocore.hdl.design import Design
 from sc_neurocore.kernels.recorded import plain_answers, plain_image, plain_sample
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.kernels.workload import measure_workload
@@ -122,7 +123,7 @@ class _Road:
         with self.stage("simulate"):
             reference = self.simulate(description, data)
         with self.stage("compile"):
-            compile_network(description, folder, FORMAT, WEIGHT_BITS, LANES)
+            compile_design(description, folder, FORMAT, WEIGHT_BITS, LANES)
         with opened(folder) as design:
             certificate = self.check_and_build(design, data, reference)
         self.seconds["total"] = round(time.perf_counter() - began, 2)

@@ -14,7 +14,7 @@ from typing import Any
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fpga.clocks import Clock, clocks_up_to, plan_clock
-from sc_neurocore.fpga.constraints import FORMATS, Pin
+from sc_neurocore.fpga.constraints import Pin, constraints
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD, STEP
 from sc_neurocore.hdl.accelerator import BOARD_SOURCES, SOURCES, Accelerator
 from sc_neurocore.hdl.design import Design
@@ -226,8 +226,8 @@ def add_board(
     contents = {f"{SOURCES}/{BOARD_SOURCES}/{name}": text for name, text in texts.items()}
     roles: dict[str, Role] = dict.fromkeys(contents, "board")
     form = board.family.constraint_format
-    constraints = f"{SOURCES}/{BOARD_SOURCES}/{top}.{form}"
-    contents[constraints] = FORMATS[form](board.pins, board.oscillator_mhz).encode()
+    of_pins = f"{SOURCES}/{BOARD_SOURCES}/{top}.{form}"
+    contents[of_pins] = constraints(form, board.pins, board.oscillator_mhz).encode()
     part = BoardPart(
         board=key,
         top=top,
@@ -238,7 +238,7 @@ def add_board(
         clocks_per_bit=clocks_per_bit,
         baud=baud,
     )
-    return design.with_files(contents, {**roles, constraints: "constraints"}, board=part)
+    return design.with_files(contents, {**roles, of_pins: "constraints"}, board=part)
 
 
 def board_of(design: Design) -> BoardPart:

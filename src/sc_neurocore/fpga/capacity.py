@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from math import ceil
 from pathlib import Path
@@ -151,8 +151,8 @@ def features(network: IntegerNetwork, geometry: Geometry, family: Family) -> dic
         geometry.weight_bits + geometry.value_bits >= family.least_product_bits
     )
     sums = geometry.group_sums
-    soft_lanes = geometry.soft_lanes if has_hard else sums
-    lane_product = soft_lanes * geometry.weight_bits * geometry.value_bits
+    in_logic = geometry.multipliers["logic"] if has_hard else sums
+    lane_product = in_logic * geometry.weight_bits * geometry.value_bits
     stages = geometry.units * (1 + geometry.unit_latency)
     return {
         "constant": 1,
@@ -165,9 +165,7 @@ def features(network: IntegerNetwork, geometry: Geometry, family: Family) -> dic
         if geometry.delay_bits
         else 0,
         "window_bits": _window_bits(geometry),
-        "multipliers": (
-            sums - soft_lanes + pieces * geometry.units if family.has_multipliers else 0
-        ),
+        "multipliers": (sums - in_logic + pieces * geometry.units if family.has_multipliers else 0),
     }
 
 
@@ -252,9 +250,8 @@ class Assessment:
     """What a network takes of a device with so many lanes.
 
     Attributes:
-        lanes: Multiply-accumulate lanes.
+        geometry: The engine: of logic are the multipliers of lanes that the device has none for.
         weights: Whether the weights are in the bitstream or loaded at run time.
-        soft_lanes: Lanes whose multiplier is made of logic, because the device has too few.
         used: Memory blocks, exact; multipliers and logic, estimated.
         error: How much of the logic the estimate may be wrong by, as a share.
         memories_fit: Whether the device has the memory blocks.
@@ -262,18 +259,23 @@ class Assessment:
         sums: All of it in words.
     """
 
-    lanes: int
+    geometry: Geometry
     weights: WeightSource
-    soft_lanes: int
     used: dict[str, float]
     error: float
     memories_fit: bool
     fits: bool
     sums: str
 
+    @property
+    def lanes(self) -> int:
+        """Multiply-accumulate lanes."""
+        return self.geometry.lanes
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data for JSON."""
-        return asdict(self)
+        engine = {"lanes": self.lanes, "multipliers": self.geometry.chosen_multipliers}
+        return engine | {name: value for name, value in vars(self).items() if name != "geometry"}
 
 
 def plan_for(
@@ -289,8 +291,10 @@ def plan_for(
     excess = needed - device.available.get("dsps", 0)
     if not device.family.has_multipliers or excess <= 0:
         return geometry
-    options["soft_lanes"] = min(geometry.group_sums, geometry.soft_lanes + excess)
-    return plan(network, lanes, schedule, **options)
+    moved = min(geometry.multipliers["block"], excess)
+    counts = dict(geometry.multipliers)
+    counts |= {"block": counts["block"] - moved, "logic": counts["logic"] + moved}
+    return replace(geometry, multipliers=counts)
 
 
 def assess(
@@ -325,9 +329,8 @@ def assess(
         used["dsps"] = sizes["multipliers"]
     largest = used | {name: used[name] * (1 + each.error) for name, each in fits.items()}
     return Assessment(
-        lanes=lanes,
+        geometry=geometry,
         weights=weights,
-        soft_lanes=geometry.soft_lanes,
         used=used,
         error=round(max(each.error for each in fits.values()), 3),
         memories_fit=device.fits(blocks),

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal, Unpack
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.numerics import check_kinds
 from sc_neurocore.fixed.qformat import QFormat
 from sc_neurocore.fixed.quantize import quantize
@@ -16,13 +15,13 @@ from sc_neurocore.fpga.boards import add_board, device_for_core, find_board, pla
 from sc_neurocore.fpga.capacity import Assessment, choose
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import Design, render_design
-from sc_neurocore.hdl.geometry import AUTO, MAXIMUM_LANES, EngineOptions, Schedule
+from sc_neurocore.hdl.geometry import AUTO, EngineOptions
 from sc_neurocore.hdl.manifest import BUSES, BusName, Choices, RamStyle, WeightSource
 from sc_neurocore.hdl.planning import plan
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.folding import one_map_each
 from sc_neurocore.network.layers.pooling import Pool2d
-from sc_neurocore.tools.devices import Device, find_device
+from sc_neurocore.tools.devices import find_device
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def compile_design(
     description: NetworkDescription,
     directory: Path,
     format: str | QFormat = "Q8.8",
-    weight_bits: int = 8,
+    weight_bits: int | Sequence[int] = 8,
     lanes: int | Literal["auto"] = 8,
     schedule: str = AUTO,
     *,
@@ -102,24 +101,29 @@ def compile_design(
         target = device_for_core(wanted)
     description = one_map_each(description)
     network = quantize(description, format, weight_bits, constant_bits=constant_bits)
-    number = MAXIMUM_LANES if lanes == "auto" else lanes
-    order = plan(network, number, schedule, **options).schedule
-    placed, considered = _place(network, lanes, order, target, options)
-    if placed is not None:
-        lanes, options["soft_lanes"] = placed.lanes, placed.soft_lanes
+    placed: Assessment | None = None
+    considered: tuple[Assessment, ...] = ()
+    if target is not None:
+        wanted_lanes = None if lanes == "auto" else lanes
+        placed, considered = choose(network, target, wanted_lanes, schedule, **options)
+    elif lanes == "auto":
+        raise UserError("--lanes auto: name the FPGA too, with --device, or a board")
+    geometry = placed.geometry if placed else plan(network, int(lanes), schedule, **options)
+    options["multipliers"] = geometry.chosen_multipliers
     choices = Choices(
         format=network.fixed_point.text,
         constant_bits=network.fixed_point.constant_fraction_bits,
         weight_bits=tuple(network.weight_bits),
-        lanes=int(lanes),
-        schedule=order,
+        lanes=geometry.lanes,
+        schedule=geometry.schedule,
         weights=weights or (placed.weights if placed else "rom"),
         ram_style=ram_style,
         allow=tuple(sorted(set(allow))),
         bus=bus,
         **options,
     )
-    design = render_design(description, choices, target.key if target else None, network)
+    device = target.key if target else None
+    design = render_design(description, choices, device, network, geometry)
     design.refuse_nonsense()
     if board is not None:
         design = add_board(design, board, clock_mhz, baud)
@@ -138,18 +142,3 @@ def _check_pooling(description: NetworkDescription) -> None:
                 raise UserError(
                     f"layers[{place}]: {error} (--allow left-over compiles it all the same)"
                 ) from error
-
-
-def _place(
-    network: IntegerNetwork,
-    lanes: int | Literal["auto"],
-    schedule: Schedule,
-    target: Device | None,
-    options: EngineOptions,
-) -> tuple[Assessment | None, tuple[Assessment, ...]]:
-    """Return the lanes and the place of the weights, and what each choice takes of the device."""
-    if target is None and lanes == "auto":
-        raise UserError("--lanes auto: name the FPGA too, with --device, or a board")
-    if target is None:
-        return None, ()
-    return choose(network, target, None if lanes == "auto" else lanes, schedule, **options)

@@ -22,6 +22,7 @@ from sc_neurocore.hdl.memories import memory_files, neurons_file, weight_files
 from sc_neurocore.hdl.names import KEYWORDS
 from sc_neurocore.hdl.planning import plan
 from sc_neurocore.hdl.render import render
+from sc_neurocore.hdl.verilog_text import parameter_value
 
 SOURCES = "rtl"
 BOARD_SOURCES = "board"
@@ -165,6 +166,20 @@ def render_accelerator(
         UserError: If the engine does not have what the network needs.
     """
     geometry = plan(network, lanes, schedule, **options)
+    return render_planned(
+        network, geometry, neuron_verilog=neuron_verilog, weights=weights, ram_style=ram_style
+    )
+
+
+def render_planned(
+    network: IntegerNetwork,
+    geometry: Geometry,
+    *,
+    neuron_verilog: str | None = None,
+    weights: WeightSource = "rom",
+    ram_style: RamStyle = "huge",
+) -> Rendered:
+    """Make an accelerator as it was planned; see `render_accelerator`."""
     neurons = [
         emit_neuron(program, name, pipeline=geometry.unit_latency)
         for program, name in zip(network.programs, _unit_names(network), strict=True)
@@ -284,7 +299,8 @@ def _template_values(
 
     sizes = (geometry.frame.size, *(layer.outputs for layer in network.layers))
     neurons = neurons_file(top)
-    parameters = geometry.parameters | {"NEURONS_FILE": f'{{MEMORY_FOLDER, "/{neurons}"}}'}
+    parameters = {name: parameter_value(value) for name, value in geometry.parameters.items()}
+    parameters["NEURONS_FILE"] = f'{{MEMORY_FOLDER, "/{neurons}"}}'
     return {
         "top": top,
         "g": geometry,

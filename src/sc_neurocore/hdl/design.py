@@ -7,24 +7,23 @@ hold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Unpack
 
 from sc_neurocore import __version__
 from sc_neurocore.errors import CheckFailedError, UserError
 from sc_neurocore.files import LARGEST_FILE, read_inside, sha256
 from sc_neurocore.fixed.judgement import judge_network
 from sc_neurocore.fixed.network import IntegerNetwork
-from sc_neurocore.fixed.numerics import check_kinds, refuse
-from sc_neurocore.fixed.qformat import FixedPoint, QFormat
+from sc_neurocore.fixed.numerics import refuse
+from sc_neurocore.fixed.qformat import FixedPoint
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.folders import read_together, replace_files, sole_writer, written_files
-from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
+from sc_neurocore.hdl.accelerator import Accelerator, Rendered, render_planned
 from sc_neurocore.hdl.bus import bus_files
-from sc_neurocore.hdl.geometry import AUTO, EngineOptions
+from sc_neurocore.hdl.geometry import Geometry
 from sc_neurocore.hdl.guide import GUIDE, guide, is_guide
 from sc_neurocore.hdl.manifest import (
     MANIFEST,
@@ -32,16 +31,13 @@ from sc_neurocore.hdl.manifest import (
     FileEntry,
     Manifest,
     NetworkIdentity,
-    RamStyle,
     Role,
     TraceField,
-    WeightSource,
     read_manifest,
 )
 from sc_neurocore.hdl.planning import plan
 from sc_neurocore.hdl.self_check import self_check_files
 from sc_neurocore.network.description import NetworkDescription
-from sc_neurocore.network.folding import one_map_each
 from sc_neurocore.network.storage import (
     JSON_NAME,
     TENSORS_NAME,
@@ -172,11 +168,30 @@ class Design:
             )
 
 
+def render_core(
+    network: IntegerNetwork, choices: Choices, geometry: Geometry | None = None
+) -> Rendered:
+    """Make the core of a design.
+
+    Args:
+        network: The network in integers.
+        choices: The engine.
+        geometry: What `plan` makes of both, if it is at hand.
+
+    Raises:
+        UserError: If the engine does not have what the network needs.
+    """
+    if geometry is None:
+        geometry = plan(network, choices.lanes, choices.schedule, **choices.engine_options)
+    return render_planned(network, geometry, weights=choices.weights, ram_style=choices.ram_style)
+
+
 def render_design(
     description: NetworkDescription,
     choices: Choices,
     device: str | None = None,
     network: IntegerNetwork | None = None,
+    geometry: Geometry | None = None,
     generator: str = __version__,
 ) -> Design:
     """Make a design; the same arguments give the same bytes.
@@ -186,6 +201,7 @@ def render_design(
         choices: The formats and the engine.
         device: The key of the FPGA that it is for.
         network: What `quantize` makes of the description with these choices, if it is at hand.
+        geometry: What `plan` makes of that, if it is at hand.
         generator: The version that the manifest names.
 
     Raises:
@@ -199,14 +215,7 @@ def render_design(
         choices.weight_bits,
         constant_bits=choices.constant_bits,
     )
-    rendered = render_accelerator(
-        network,
-        choices.lanes,
-        choices.schedule,
-        weights=choices.weights,
-        ram_style=choices.ram_style,
-        **choices.engine_options,
-    )
+    rendered = render_core(network, choices, geometry)
     accelerator = rendered.accelerator
     own = description_files(description)
     roles: dict[str, Role] = dict.fromkeys(own, "network")
@@ -249,59 +258,6 @@ def _with_guide(
 
 def _entry(name: str, role: Role, content: bytes) -> FileEntry:
     return FileEntry(path=name, role=role, sha256=sha256(content))
-
-
-def compile_network(
-    description: NetworkDescription,
-    directory: Path,
-    format: str | QFormat = "Q8.8",
-    weight_bits: int | Sequence[int] = 8,
-    lanes: int = 8,
-    schedule: str = AUTO,
-    *,
-    weights: WeightSource = "rom",
-    ram_style: RamStyle = "huge",
-    constant_bits: int | None = None,
-    allow: Sequence[str] = (),
-    **options: Unpack[EngineOptions],
-) -> Design:
-    """Compile a network into a design folder, for no particular device.
-
-    Args:
-        description: A network. Layers with weights that have no neurons between them become one,
-            and the design is of that network.
-        directory: Where network.json, design.json and rtl/ go; made if needed.
-        format: The format of the neurons' states.
-        weight_bits: Width of a weight, 2 to 16: for all layers, or one number for each.
-        lanes: Multiply-accumulate lanes: a power of two.
-        schedule: group-stationary, step-outer, or auto: the first of them that fits.
-        weights: Where the weights are, see `Choices`.
-        ram_style: Where loaded weights go, see `Choices`.
-        constant_bits: Fraction bits of constants; by default they follow the format.
-        allow: Kinds of findings to let pass that are refused otherwise, see `fixed.numerics.KINDS`.
-        options: See `EngineOptions`.
-
-    Raises:
-        UserError: If the integers or the engine do not have what the network needs, or compute
-            what is certainly not meant.
-    """
-    check_kinds(allow)
-    description = one_map_each(description)
-    network = quantize(description, format, weight_bits, constant_bits=constant_bits)
-    choices = Choices(
-        format=network.fixed_point.text,
-        constant_bits=network.fixed_point.constant_fraction_bits,
-        weight_bits=tuple(network.weight_bits),
-        lanes=lanes,
-        schedule=plan(network, lanes, schedule, **options).schedule,
-        weights=weights,
-        ram_style=ram_style,
-        allow=tuple(sorted(set(allow))),
-        **options,
-    )
-    design = render_design(description, choices, network=network)
-    design.refuse_nonsense()
-    return design.write(directory)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ The names are those of the parameters of rtl/snn_engine.v, in lower case.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias, TypedDict
 
@@ -26,6 +27,8 @@ Schedule: TypeAlias = Literal["group-stationary", "step-outer"]
 """The order of work: all steps of one group of neurons after the other, or all layers of one step
 after the other."""
 AUTO = "auto"
+MULTIPLIERS = ("block", "logic")
+"""Kinds of a lane's multiplier, in the order of rtl/snn_product.v, which says what they are."""
 
 _NOT_PARAMETERS = (
     "schedule",
@@ -143,7 +146,7 @@ class Geometry:
     is_static: int
     lanes: int
     currents: int
-    soft_lanes: int
+    multipliers: Mapping[str, int]  # how many of each kind
     units: int
     unit_latency: int
     period: int
@@ -196,9 +199,21 @@ class Geometry:
     def parameters(self) -> dict[str, int]:
         """The engine's parameters by their Verilog names."""
         sizes = {each.name: getattr(self, each.name) for each in fields(self)}
-        kept = {"step_outer": self.step_outer} | sizes
+        kept = {"step_outer": self.step_outer} | sizes | {"multipliers": self._multiplier_kinds}
         left_out = {*_NOT_PARAMETERS, *(() if self.windows else _OF_WINDOWS)}
         return {name.upper(): kept[name] for name in kept if name not in left_out}
+
+    @property
+    def chosen_multipliers(self) -> dict[str, int]:
+        """How many multipliers are not blocks, by kind: what `EngineOptions` say."""
+        return {each: n for each, n in self.multipliers.items() if n and each != MULTIPLIERS[0]}
+
+    @property
+    def _multiplier_kinds(self) -> int:
+        """The kind of each multiplier, the first in the low bits."""
+        counts = self.multipliers.items()
+        kinds = [MULTIPLIERS.index(kind) for kind, count in counts for _ in range(count)]
+        return sum(kind << (4 * place) for place, kind in enumerate(kinds))
 
     @property
     def window_widths(self) -> dict[str, int]:
@@ -301,11 +316,6 @@ class Geometry:
         return self.lanes // self.units
 
     @property
-    def turn_bits(self) -> int:
-        """Bits of a turn's number."""
-        return index_bits(self.turns)
-
-    @property
     def word_bits(self) -> int:
         """Bits of a weight with its delay."""
         return self.weight_bits + self.delay_bits
@@ -397,8 +407,8 @@ class EngineOptions(TypedDict, total=False):
         units: Neuron units that the lanes share: a power of two, up to the lanes and 64; 1.
         pipeline: Register stages inside a unit, for a faster clock; 0.
         inputs_per_beat: Inputs that are taken in one clock: a power of two; 1.
-        soft_lanes: Multipliers of lanes that are made of logic: the iCE40 UP5K has 8 DSP blocks,
-            and a unit may want one; 0.
+        multipliers: How many of the lanes' multipliers are of a kind in `MULTIPLIERS` that is not
+            a DSP block, {"logic": 5}: the iCE40 UP5K has 8 blocks, and a unit may want one; {}.
         weight_slices: Memories that the weights in the bitstream lie in side by side, each for as
             many lanes: a power of two, up to the lanes. Of narrow memories synthesis makes blocks
             that are deep enough, where it would stack those of a wide one behind a multiplexer: a
@@ -408,10 +418,10 @@ class EngineOptions(TypedDict, total=False):
     units: int
     pipeline: int
     inputs_per_beat: int
-    soft_lanes: int
+    multipliers: Mapping[str, int]
     weight_slices: int
 
 
 DEFAULT_OPTIONS = EngineOptions(
-    units=1, pipeline=0, inputs_per_beat=1, soft_lanes=0, weight_slices=1
+    units=1, pipeline=0, inputs_per_beat=1, multipliers={}, weight_slices=1
 )

@@ -107,7 +107,7 @@ class Choices(_Part):
     units: int = 1
     pipeline: int = 0
     inputs_per_beat: int = 1
-    soft_lanes: int = 0
+    multipliers: Mapping[str, int] = {}
     weight_slices: int = 1
     allow: tuple[str, ...] = ()
     bus: BusName = "none"
@@ -119,7 +119,7 @@ class Choices(_Part):
             units=self.units,
             pipeline=self.pipeline,
             inputs_per_beat=self.inputs_per_beat,
-            soft_lanes=self.soft_lanes,
+            multipliers=self.multipliers,
             weight_slices=self.weight_slices,
         )
 

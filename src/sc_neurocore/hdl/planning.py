@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict, Unpack, get_args
 
 from sc_neurocore.errors import UserError
@@ -16,6 +16,7 @@ from sc_neurocore.hdl.geometry import (
     MAXIMUM_DELAY,
     MAXIMUM_LANES,
     MAXIMUM_UNITS,
+    MULTIPLIERS,
     EngineOptions,
     Geometry,
     LayerGeometry,
@@ -44,18 +45,13 @@ def plan(
     """
     chosen = DEFAULT_OPTIONS | options
     units, pipeline = chosen["units"], chosen["pipeline"]
-    beat, soft_lanes = chosen["inputs_per_beat"], chosen["soft_lanes"]
-    weight_slices = chosen["weight_slices"]
+    beat, weight_slices = chosen["inputs_per_beat"], chosen["weight_slices"]
     _check_power_of_two("lanes", lanes, MAXIMUM_LANES)
     _check_power_of_two("units", units, min(lanes, MAXIMUM_UNITS))
     _check_power_of_two("inputs_per_beat", beat, MAXIMUM_BEAT_BITS // network.input_bits)
     _check_power_of_two("weight_slices", weight_slices, lanes)
     currents = most_currents(network)
-    if not 0 <= soft_lanes <= lanes * currents:
-        of_each = f", for each of {currents} currents" if currents > 1 else ""
-        raise UserError(
-            f"soft_lanes={soft_lanes}: expected 0 to {lanes * currents}, the lanes{of_each}"
-        )
+    multipliers = _multipliers(chosen["multipliers"], lanes, currents)
     if schedule not in (AUTO, *get_args(Schedule)):
         raise UserError(f"schedule {schedule!r}: expected {AUTO}, {', '.join(get_args(Schedule))}")
     parts = engine_layers(network)
@@ -103,7 +99,7 @@ def plan(
         is_static=int(network.input.kind == "static"),
         lanes=lanes,
         currents=currents,
-        soft_lanes=soft_lanes,
+        multipliers=multipliers,
         units=units,
         unit_latency=pipeline,
         # Group-stationary, the state of a turn is addressed two clocks before the unit has it, and
@@ -270,6 +266,19 @@ def _membrane_place(program: NeuronProgram) -> tuple[int, int]:
 def _check_power_of_two(name: str, number: int, most: int) -> None:
     if number < 1 or number > most or number & (number - 1):
         raise UserError(f"{name}={number}: expected a power of two from 1 to {most}")
+
+
+def _multipliers(chosen: Mapping[str, int], lanes: int, currents: int) -> dict[str, int]:
+    """Return how many multipliers are of each kind: blocks, where nothing else was chosen."""
+    block, *others = MULTIPLIERS
+    left = lanes * currents - sum(chosen.values())
+    if not chosen.keys() <= set(others) or left < 0 or min(chosen.values(), default=0) < 0:
+        of_each = f", for each of {currents} currents" if currents > 1 else ""
+        raise UserError(
+            f"multipliers={dict(chosen)}: expected numbers from 0 of {', '.join(others)}, together "
+            f"at most {lanes * currents}, the lanes{of_each}"
+        )
+    return {kind: chosen.get(kind, 0) for kind in others} | {block: left}
 
 
 def _memory_depth(words: int, least_bits: int) -> tuple[int, int]:

@@ -31,6 +31,11 @@ def declaration(kind: str, port: Port) -> str:
     return f"    {kind}{sign}{size} {port.name}"
 
 
+def parameter_value(value: int) -> str:
+    """Write a parameter's number, from 0: with its width where an integer might not hold it."""
+    return f"{value}" if value < 1 << 16 else f"{value.bit_length()}'h{value:x}"
+
+
 def literal(value: int, width: int) -> str:
     """Write a signed constant of a given width."""
     if value == -(1 << (width - 1)):

@@ -22,8 +22,27 @@ from sc_neurocore.kernels.inference import NetworkRun
 from sc_neurocore.verify.recording import Narrow, Recording, Updates
 
 
+class Mismatches:
+    """How much differed, counted by what it was."""
+
+    spike_mismatches: int
+    state_mismatches: int
+    class_mismatches: int
+    count_mismatches: int
+
+    @property
+    def mismatches(self) -> int:
+        """Everything that differed."""
+        return (
+            self.spike_mismatches
+            + self.state_mismatches
+            + self.class_mismatches
+            + self.count_mismatches
+        )
+
+
 @dataclass
-class Comparison:
+class Comparison(Mismatches):
     """Compares batch after batch and adds up.
 
     Attributes:
@@ -90,16 +109,6 @@ class Comparison:
     def mean_interval(self) -> float:
         """Mean clocks between results; of one sample alone, those since its first input."""
         return self.interval / self.intervals if self.intervals else self.since / self.samples
-
-    @property
-    def mismatches(self) -> int:
-        """Everything that differed."""
-        return (
-            self.spike_mismatches
-            + self.state_mismatches
-            + self.class_mismatches
-            + self.count_mismatches
-        )
 
     def add(self, seen: Recording, expected: NetworkRun, numbers: Integers) -> None:
         """Compare one batch.

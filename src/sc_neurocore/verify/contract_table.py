@@ -253,8 +253,8 @@ CONTRACTS = {
         Contract(
             "snn_product",
             "multipliers: weight times value",
-            "for every weight and value, in a block and in logic",
-            shown=("WEIGHT_BITS", "VALUE_BITS", "IN_LOGIC"),
+            "for every weight and value, of each kind that the design has",
+            shown=("WEIGHT_BITS", "VALUE_BITS", "KIND"),
         ),
         Contract(
             "snn_axis",

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from sc_neurocore.errors import CheckFailedError
 from sc_neurocore.hdl.accelerator import SOURCES, Accelerator
+from sc_neurocore.hdl.verilog_text import parameter_value
 from sc_neurocore.verify.bench import IN_PLACE, blocks, prove
 from sc_neurocore.verify.contract_table import Contract, Numbers
 from sc_neurocore.verify.emitted import parameters_of
@@ -112,7 +113,9 @@ def prepare_alone(
     held = (files("sc_neurocore.verify") / "harness" / _HELD).read_text(encoding="utf-8")
     others = [text for name, text in _modules(held) if name not in taken]
     (folder / "held.v").write_text("\n".join(others), encoding="utf-8")
-    given = " ".join(f"-chparam {name} {value}" for name, value in parameters.items())
+    given = " ".join(
+        f"-chparam {name} {parameter_value(value)}" for name, value in parameters.items()
+    )
     return [
         f"hierarchy -check -top {contract.module} {given}",
         "proc -noopt",

@@ -28,7 +28,7 @@ from sc_neurocore.kernels.inference import NetworkRun
 from sc_neurocore.kernels.threads import usable_cores
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.tools.programs import stop_running
-from sc_neurocore.verify.comparison import Comparison
+from sc_neurocore.verify.comparison import Comparison, Mismatches
 from sc_neurocore.verify.core_simulation import Core, CoreSimulation, core_of, simulate_core
 from sc_neurocore.verify.recording import Recording
 from sc_neurocore.verify.simulators import choose_simulator
@@ -44,7 +44,7 @@ DISTURBED_SHARE = 0.25
 
 
 @dataclass(frozen=True)
-class CosimulationResult:
+class CosimulationResult(Mismatches):
     """What was compared, and what differed.
 
     An update that is missing, or comes a second time, counts as a mismatch of its spike and of
@@ -109,16 +109,6 @@ class CosimulationResult:
         return self.first_mismatch is None
 
     @property
-    def mismatches(self) -> int:
-        """How many spikes, states, classes and counts differed."""
-        return (
-            self.spike_mismatches
-            + self.state_mismatches
-            + self.class_mismatches
-            + self.count_mismatches
-        )
-
-    @property
     def disturbance(self) -> str:
         """What was done to the core, in one line; empty if nothing."""
         if not self.disturbed:
@@ -137,7 +127,7 @@ class CosimulationResult:
 
 
 def cosimulate(
-    accelerator: Accelerator,
+    design: Accelerator | Core,
     network: IntegerNetwork,
     inputs: ArrayLike,
     simulator: str = "auto",
@@ -149,7 +139,7 @@ def cosimulate(
     """Run inputs through the core and the integer model and compare.
 
     Args:
-        accelerator: The design.
+        design: The design, or its core, which has been read from its files.
         network: The network that it was written for.
         inputs: Integers, (batch, inputs) or, if they come step by step, (steps, batch, inputs).
         simulator: verilator, cxxrtl, icarus, or auto: the first of these that is installed.
@@ -163,23 +153,7 @@ def cosimulate(
         ToolMissingError: If the simulator is not installed.
         ToolFailedError: If it refuses the design, or the core gets stuck.
     """
-    core = core_of(accelerator)
-    return cosimulate_core(
-        core, network, inputs, simulator, disturbed=disturbed, seed=seed, progress=progress
-    )
-
-
-def cosimulate_core(
-    core: Core,
-    network: IntegerNetwork,
-    inputs: ArrayLike,
-    simulator: str = "auto",
-    *,
-    disturbed: float = DISTURBED_SHARE,
-    seed: int = 0,
-    progress: ProgressCallback = ignore_progress,
-) -> CosimulationResult:
-    """Do what `cosimulate` does, with a core that is at hand."""
+    core = design if isinstance(design, Core) else core_of(design)
     began = time.perf_counter()
     frames = samples_first(network, inputs)
     if core.content_hash != network.content_hash:

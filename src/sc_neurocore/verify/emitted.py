@@ -14,8 +14,8 @@ from threading import Lock
 
 from sc_neurocore.errors import CheckFailedError, ToolFailedError
 from sc_neurocore.fixed.network import IntegerNetwork
-from sc_neurocore.hdl.accelerator import SOURCES, Accelerator, Rendered, render_accelerator
-from sc_neurocore.hdl.design import Design
+from sc_neurocore.hdl.accelerator import SOURCES, Accelerator
+from sc_neurocore.hdl.design import Design, render_core
 from sc_neurocore.hdl.geometry import Geometry, LayerGeometry
 from sc_neurocore.hdl.memories import memory_files
 from sc_neurocore.tools import programs
@@ -302,15 +302,7 @@ def _other_windows(
 
 def _generated(design: Design) -> dict[str, bytes]:
     """Return the core's files as this version writes them."""
-    choices = design.manifest.choices
-    expected: Rendered = render_accelerator(
-        design.network,
-        choices.lanes,
-        choices.schedule,
-        weights=choices.weights,
-        ram_style=choices.ram_style,
-        **choices.engine_options,
-    )
+    expected = render_core(design.network, design.manifest.choices)
     return {
         name.removeprefix(f"{SOURCES}/"): content
         for name, content in expected.contents.items()

@@ -21,7 +21,7 @@ from sc_neurocore.tools.devices import find_device
 from sc_neurocore.tools.families import FAMILIES, find_models
 from sc_neurocore.tools.programs import run, workshop
 from sc_neurocore.verify.core_simulation import Core, core_of
-from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate_core
+from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate
 
 NETLIST = "netlist.v"
 
@@ -114,7 +114,7 @@ def simulate_netlist(
         ToolFailedError: If one of them refuses the design, or the core gets stuck.
     """
     netlist = map_core(core_of(accelerator), family)
-    compared = cosimulate_core(netlist, network, inputs, simulator, progress=progress)
+    compared = cosimulate(netlist, network, inputs, simulator, progress=progress)
     return NetlistSimulation(family, _synthesis(family), (find_models(family).trust,), compared)
 
 

@@ -181,7 +181,8 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
     """Check the engine of a design with sizes of which all weights and inputs can be tried.
 
     The small engine has 2 lanes, or 1, and of neuron units, inputs per beat, pipeline registers and
-    soft lanes none, or as many as make the engine's Verilog take the same branches as the design's.
+    multipliers that are no block none, or as many as make the engine's Verilog take the same
+    branches as the design's.
     Of a network with windows it is a small convolution, group-stationary: step-outer the solver
     takes too long for one, and it is a network of dense layers. Scores are counts of spikes, every
     sample takes all its steps, weights are in a ROM and nothing is pooled, whatever the design has:
@@ -213,7 +214,7 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
         units=min(g.units, 2),
         pipeline=min(g.unit_latency, 1),
         inputs_per_beat=min(g.beat, 2),
-        soft_lanes=min(g.soft_lanes, 1),
+        multipliers=dict.fromkeys([*g.chosen_multipliers][: g.lanes], 1),
     )
     others = {
         "a network of dense layers, without windows": g.windows and not is_window,

@@ -45,7 +45,6 @@
 
 module snn_accumulator #(
     parameter LANES       = 8,
-    parameter SOFT_LANES  = 0,   // lanes whose multiplier is made of logic, where DSP blocks are few
     parameter WEIGHT_BITS = 8,
     parameter DELAY_BITS  = 0,   // of a delay above a weight; 0: no rings
     parameter VALUE_BITS  = 8,
@@ -53,7 +52,8 @@ module snn_accumulator #(
     parameter ROW_BITS    = 11,
     parameter RING_BITS   = 1,   // of a ring's number
     parameter GROUP_BITS  = 4,
-    parameter STEP_BITS   = 5
+    parameter STEP_BITS   = 5,
+    parameter [4*LANES-1:0] MULTIPLIERS = 0  // of each lane, the kind of snn_product.v
 ) (
     input  wire                         clk,
     input  wire                         reset,
@@ -201,7 +201,7 @@ module snn_accumulator #(
             wire signed [PRODUCT_BITS-1:0] times;
 
             snn_product #(
-                .WEIGHT_BITS(WEIGHT_BITS), .VALUE_BITS(VALUE_BITS), .IN_LOGIC(lane < SOFT_LANES ? 1 : 0)
+                .WEIGHT_BITS(WEIGHT_BITS), .VALUE_BITS(VALUE_BITS), .KIND(MULTIPLIERS[4*lane +: 4])
             ) multiplier (
                 .weight (weighted_row[lane*WORD_BITS +: WEIGHT_BITS]),
                 .value  (weighted_values[(lane/SHARED)*VALUE_BITS +: VALUE_BITS]),

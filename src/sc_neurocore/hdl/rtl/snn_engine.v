@@ -65,7 +65,7 @@ module snn_engine #(
     parameter IS_STATIC       = 1,                 // 0, a frame per step, needs STEP_OUTER = 1
     parameter LANES           = 8,                 // a power of two
     parameter CURRENTS        = 1,                 // of a neuron
-    parameter SOFT_LANES      = 0,                 // multipliers that are made of logic
+    parameter [4*LANES*CURRENTS-1:0] MULTIPLIERS = 0, // of each, the kind of snn_product.v
     parameter UNITS           = 1,                 // neuron units: a power of two, up to LANES
     parameter UNIT_LATENCY    = 0,
     parameter PERIOD          = 8,                 // clocks for the lanes' turns, see snn_neurons.v
@@ -202,8 +202,8 @@ module snn_engine #(
     generate
         if ((LANES & (LANES - 1)) != 0 || (UNITS & (UNITS - 1)) != 0 || (BEAT & (BEAT - 1)) != 0)
             lanes_units_and_beat_must_be_powers_of_two stop ();
-        if (UNITS > LANES || SOFT_LANES > LANES * CURRENTS || CURRENTS < 1)
-            there_must_not_be_more_units_than_lanes_or_soft_lanes_than_sums stop ();
+        if (UNITS > LANES || CURRENTS < 1)
+            there_must_be_a_current_and_no_more_units_than_lanes stop ();
         if (STEP_OUTER == 0 && (IS_STATIC == 0 || DELAY_BITS != 0 || COUNT_THRESHOLD != 0))
             frames_per_step_delays_and_threshold_need_step_outer stop ();
         if (PERIOD < LANES / UNITS || PERIOD < (STEP_OUTER != 0 ? 2 : UNIT_LATENCY + 3))
@@ -509,7 +509,7 @@ module snn_engine #(
     wire [LANES*CURRENTS*SUM_BITS-1:0] job_sums;
 
     snn_accumulator #(
-        .LANES(LANES*CURRENTS), .SOFT_LANES(SOFT_LANES), .WEIGHT_BITS(WEIGHT_BITS), .DELAY_BITS(DELAY_BITS),
+        .LANES(LANES*CURRENTS), .MULTIPLIERS(MULTIPLIERS), .WEIGHT_BITS(WEIGHT_BITS), .DELAY_BITS(DELAY_BITS),
         .VALUE_BITS(VALUE_BITS), .SUM_BITS(SUM_BITS), .ROW_BITS(ROW_BITS), .RING_BITS(RING_BITS),
         .GROUP_BITS(GROUP_BITS), .STEP_BITS(STEP_BITS)
     ) accumulator (

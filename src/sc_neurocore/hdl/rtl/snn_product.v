@@ -3,15 +3,17 @@
 //
 // Contract
 //   times = weight * value
-//   `weight` and `times` are signed, `value` is not. With IN_LOGIC it is made of logic, where DSP blocks
-//   are few: one addition per bit of the value, nothing that synthesis takes for a multiplier.
+//   `weight` and `times` are signed, `value` is not. KIND says what it is made of (MULTIPLIERS in
+//   hdl/geometry.py has the kinds in the same order):
+//   0  a DSP block: what synthesis takes for a multiplier
+//   1  logic, where DSP blocks are few: one addition per bit of the value
 
 `default_nettype none
 
 module snn_product #(
     parameter WEIGHT_BITS = 8,
     parameter VALUE_BITS  = 8,
-    parameter IN_LOGIC    = 0
+    parameter KIND        = 0
 ) (
     input  wire signed [WEIGHT_BITS-1:0]            weight,
     input  wire        [VALUE_BITS-1:0]             value,
@@ -21,7 +23,9 @@ module snn_product #(
     localparam PRODUCT_BITS = WEIGHT_BITS + VALUE_BITS;
 
     generate
-        if (IN_LOGIC != 0) begin : in_logic
+        if (KIND > 1)
+            there_is_no_multiplier_of_this_kind stop ();
+        if (KIND == 1) begin : in_logic
             wire [PRODUCT_BITS-1:0] wide = {{VALUE_BITS{weight[WEIGHT_BITS-1]}}, weight};
             reg  [PRODUCT_BITS-1:0] partial;
             integer                 place;
@@ -45,7 +49,7 @@ module snn_product #(
     reg  signed [PRODUCT_BITS-1:0] product;
     integer                        at;
     always @*
-        if (IN_LOGIC != 0) begin
+        if (KIND == 1) begin
             product = {PRODUCT_BITS{1'b0}};
             for (at = 0; at < VALUE_BITS; at = at + 1)
                 product = product + (value[at] ? wider << at : {PRODUCT_BITS{1'b0}});
