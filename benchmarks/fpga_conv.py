@@ -37,6 +37,7 @@ from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.hdl.design import Design
 from sc_neurocore.progress import Progress
 from sc_neurocore.report.activity import feature_maps
+from sc_neurocore.report.kinds.maps import layer_maps
 from sc_neurocore.tools.devices import DEVICES
 from sc_neurocore.tools.programs import version
 from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate
@@ -136,15 +137,8 @@ def implement(parts: Parts, design: Design, row: Row, is_built: bool) -> dict[st
 
 def draw_maps(design: Design, image: Any) -> None:
     """Draw where the convolutions of a network fire for one image."""
-    run = design.network.run(image.reshape(1, -1), record=True)
-    populations = [stage.shape for stage in design.description.stages()]
-    spikes = {
-        f"convolution {number}": each[:, 0].reshape(-1, *shape)
-        for number, (each, shape) in enumerate(zip(run.spikes, populations, strict=True), 1)
-        if len(shape) == 3
-    }
-    shape = design.description.input.shape
-    feature_maps(image.reshape(shape), spikes).savefig(MAPS, dpi=110)
+    shown, spikes = layer_maps(design.description, design.network, image.reshape(1, -1))
+    feature_maps(shown, spikes).savefig(MAPS, dpi=110)
 
 
 def measure(row: Row, samples: int, is_built: bool, parts: Parts) -> dict[str, Any]:

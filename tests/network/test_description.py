@@ -169,7 +169,7 @@ def test_changed_json_is_refused(tmp_path: Path) -> None:
 
 def test_unknown_field_is_refused(tmp_path: Path) -> None:
     folder = edited(save_description(dense_network(), tmp_path), stepz=3)
-    with pytest.raises(DescriptionError, match="stepz: Extra inputs are not permitted"):
+    with pytest.raises(DescriptionError, match="stepz = 3: there is no such field"):
         load_description(folder)
 
 
@@ -207,9 +207,9 @@ def test_missing_and_garbled_files_are_named(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"steps": 0}, "steps: Input should be greater than or equal to 1"),
-        ({"name": "9 lives"}, "name: String should match"),
-        ({"layers": []}, "layers: Tuple should have at least 1 item"),
+        ({"steps": 0}, "steps is 0: expected at least 1"),
+        ({"name": "9 lives"}, "name is '9 lives': expected text that matches"),
+        ({"layers": []}, r"layers is \[\]: expected at least 1 of them"),
         ({"layers": [Population(neuron=LIF), Dense(weight=np.ones((2, 4)))]}, "the last layer is"),
         ({"layers": [Dense(weight=np.ones((2, 5)))]}, r"layers\[0\]: dense expects .*\(5,\)"),
         (
@@ -221,7 +221,7 @@ def test_missing_and_garbled_files_are_named(
             {"layers": [{"kind": "dense", "weight": [[1.0, float("nan")]]}]},
             r"weight\[0, 1\] is nan",
         ),
-        ({"layers": [{"kind": "lstm"}]}, "'lstm' found using 'kind' does not match"),
+        ({"layers": [{"kind": "lstm"}]}, "'kind' = 'lstm': expected one of 'dense'"),
     ],
 )
 def test_networks_that_cannot_be_are_refused(changes: dict[str, Any], message: str) -> None:
@@ -268,7 +268,7 @@ def test_odd_json_is_our_error(text: str, tmp_path: Path) -> None:
 
 def test_a_field_called_self_is_only_an_unknown_field(tmp_path: Path) -> None:
     folder = edited(save_description(dense_network(), tmp_path), self=1)
-    with pytest.raises(DescriptionError, match="self: Extra inputs"):
+    with pytest.raises(DescriptionError, match=r"self = .*there is no such field"):
         load_description(folder)
 
 

@@ -12,6 +12,7 @@ import typer
 
 from sc_neurocore.cli import options
 from sc_neurocore.cli.console import reporting
+from sc_neurocore.cli.stages import integers_of, samples_or_random
 from sc_neurocore.errors import CheckFailedError, ToolMissingError, UserError
 from sc_neurocore.folders import sole_writer
 from sc_neurocore.report.html import write_report
@@ -47,15 +48,21 @@ def report(
             metavar="DIR", help="What demo, train, sweep or compile wrote, with --out DIR."
         ),
     ],
+    data: options.Data = None,
+    scale: options.Scale = None,
     as_json: options.Json = False,
 ) -> None:
     """Write DIR/report.html: all that is known of a training, a design, a neuron or a sweep.
 
-    What verify and build have left in a design's folder is part of it. One file, for any browser;
-    it needs no network. Run it again after the next command.
+    What verify and build have left in a design's folder is part of it. Of a design whose neurons
+    stand in images, the page shows where they fire for one input: the first of --data, else of the
+    network's own data, or a random one where these are not here. One file, for any browser; it
+    needs no network. Run it again after the next command.
     """
     with reporting(as_json) as shown:
-        path = write_report(folder)
+        path = write_report(
+            folder, lambda network: integers_of(samples_or_random(network, data, scale, 1))
+        )
         shown.result({"report": path.as_posix()}, [("report", path.as_posix())])
 
 

@@ -62,7 +62,8 @@ def whole(node: Node, name: str, count: int = 1, least: int = 0) -> tuple[int, .
     flat = flat * count if len(flat) == 1 else flat
     if len(flat) != count or any(each != int(each) or each < least for each in flat):
         raise node.error(
-            f"{name} = {array.tolist()}: expected {count} whole numbers of at least {least}"
+            f"{name} = {array.tolist()}: expected "
+            f"{'a whole number' if count == 1 else f'{count} whole numbers'} of at least {least}"
         )
     return tuple(int(each) for each in flat)
 

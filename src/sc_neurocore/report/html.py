@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,6 +15,7 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.folders import replace_files, sole_writer
 from sc_neurocore.report.kinds.demo import demo_account
 from sc_neurocore.report.kinds.design import design_account
+from sc_neurocore.report.kinds.maps import OneInput
 from sc_neurocore.report.kinds.neuron import neuron_account
 from sc_neurocore.report.kinds.sweep import sweep_account
 from sc_neurocore.report.kinds.training import training_account
@@ -26,11 +28,12 @@ KINDS = (demo_account, training_account, design_account, neuron_account, sweep_a
 """What may be in a folder; a page is the sum of what is."""
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, one_input: OneInput | None = None) -> Path:
     """Write `report.html` into a folder, from what commands left there.
 
     Args:
         folder: What `demo`, `train`, `sweep` or `compile` wrote, and perhaps `verify` and `build`.
+        one_input: See `design_account`.
 
     Returns:
         The path of the report.
@@ -39,7 +42,7 @@ def write_report(folder: Path) -> Path:
         UserError: If nothing of ours is there, or a file that a figure is drawn from is damaged.
     """
     with sole_writer(folder, "report") if folder.is_dir() else nullcontext():
-        accounts = [account for kind in KINDS if (account := kind(folder)) is not None]
+        accounts = [found for kind in _kinds(one_input) if (found := kind(folder)) is not None]
         if not accounts:
             reason = "Not a directory" if folder.is_file() else "nothing to report"
             raise UserError(
@@ -50,6 +53,13 @@ def write_report(folder: Path) -> Path:
         page = render(accounts).encode(errors="backslashreplace")
         replace_files(folder, {REPORT_NAME: page})
     return folder / REPORT_NAME
+
+
+def _kinds(one_input: OneInput | None) -> Iterator[Callable[[Path], Account | None]]:
+    """Yield `KINDS`; designs know what goes through them."""
+    for kind in KINDS:
+        is_design = kind is design_account
+        yield partial(design_account, one_input=one_input) if is_design else kind
 
 
 def render(accounts: Sequence[Account]) -> str:

@@ -75,7 +75,16 @@ def computes_as(module: nn.Module, kind: type[nn.Module]) -> bool:
 
 
 def numbers(tensor: Tensor) -> NDArray[Any]:
-    """Return an array in C order of a type that descriptions have."""
+    """Return an array in C order of a type that descriptions have.
+
+    Raises:
+        UserError: For complex numbers, which would lose their imaginary part.
+    """
+    if tensor.is_complex():
+        raise UserError(
+            f"numbers of type {tensor.dtype}: expected real ones, as weights of the hardware are; "
+            f"make channels of real and imaginary parts"
+        )
     tensor = tensor.detach().cpu()
     if tensor.dtype not in (torch.float32, torch.float64, torch.int64):
         tensor = tensor.float()

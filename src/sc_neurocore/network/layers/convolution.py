@@ -115,6 +115,7 @@ class Conv1d(Convolution):
         """(channels, length) to (outputs, length')."""
         if len(shape) != 2:
             raise ValueError(f"conv1d expects an input (channels, length), but {shape} arrives")
+        expect(shape[:1], (self.weight.shape[1] * self.groups,), f"{self.kind} (channels)")
         outputs, _, length = self.in_two_dimensions().output_shape((shape[0], 1, shape[1]))
         return outputs, length
 

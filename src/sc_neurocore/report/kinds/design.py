@@ -14,6 +14,7 @@ from sc_neurocore.hdl.manifest import MANIFEST, read_manifest
 from sc_neurocore.report.files import list_files
 from sc_neurocore.report.kinds.builds import bitstream_links, read_builds
 from sc_neurocore.report.kinds.certificate import current, read_certificate, verdict_of
+from sc_neurocore.report.kinds.maps import OneInput, maps_section
 from sc_neurocore.report.kinds.numbers import numbers_section
 from sc_neurocore.report.kinds.training import NetworkFacts
 from sc_neurocore.report.kinds.verified import verified_sections
@@ -33,12 +34,16 @@ _FILES = (
 )
 
 
-def design_account(folder: Path, built_for: str | None = None) -> Account | None:
+def design_account(
+    folder: Path, built_for: str | None = None, one_input: OneInput | None = None
+) -> Account | None:
     """Return what a design says of itself; None where there is none.
 
     Args:
         folder: The design's folder.
         built_for: A device that it is said to have been built for.
+        one_input: What goes through a network whose neurons stand in images, for pictures of
+            where they fire; without, there are none.
 
     Raises:
         UserError: If design.json, a certificate or a build's report is damaged.
@@ -60,10 +65,12 @@ def design_account(folder: Path, built_for: str | None = None) -> Account | None
                 content_hash=manifest.network.sha256,
                 standing=Standing("not verified", str(error)),
             )
-        return _account(folder, design, built_for)
+        return _account(folder, design, built_for, one_input)
 
 
-def _account(folder: Path, design: Design, built_for: str | None) -> Account:
+def _account(
+    folder: Path, design: Design, built_for: str | None, one_input: OneInput | None
+) -> Account:
     certificate, builds = read_certificate(folder), read_builds(folder)
     manifest, network = design.manifest, design.description
     devices = [each.build.device for each in builds]
@@ -72,6 +79,9 @@ def _account(folder: Path, design: Design, built_for: str | None) -> Account:
     found = current(standing(design), problems.values())
     about = [] if manifest.numerics is None else [numbers_section(manifest.numerics)]
     about.append(_engine_section(design))
+    if one_input is not None:
+        maps = maps_section(design.description, design.network, one_input)
+        about += [] if maps is None else [maps]
     of_builds = [problems[device] for device in devices]
     facts = NetworkFacts.model_validate_json(design.contents["network.json"])
     return Account(
