@@ -27,8 +27,8 @@ import numpy as np
 from _results import Target, write_results
 
 from sc_neurocore.data import load_split
-from sc_neurocore.kernels.numba_runtime import run_on_threads
-from sc_neurocore.kernels.numba_support import entry
+from sc_neurocore.kernels.numba.runtime import run_on_threads
+from sc_neurocore.kernels.numba.support import entry
 from sc_neurocore.network import encode_weights, load_description
 from sc_neurocore.stochastic import SCDenseLayer, run_network
 from sc_neurocore.stochastic.packed_kernels import _ones, and_counts

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sc_neurocore.kernels import numba_support as support
 from sc_neurocore.kernels.exponential import exponential, sigmoid
+from sc_neurocore.kernels.numba import support as support
 
 
 @numba.njit(error_model="numpy")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sc_neurocore.kernels.backends import BACK_ENDS
 from sc_neurocore.tools import doctor
 from sc_neurocore.tools.catalogue import PROGRAMS, Program
 
@@ -30,6 +31,12 @@ def test_running_python_and_numpy_are_found() -> None:
     assert findings["numpy"].version == np.__version__
 
 
+def test_every_back_end_of_the_kernels_has_a_row() -> None:
+    rows = {finding.name: finding for finding in doctor.examine() if finding.kind == "backend"}
+    for name, back_end in BACK_ENDS.items():
+        assert rows[f"backend={name!r}"].found == back_end.is_available()
+
+
 def test_what_lies_in_the_current_folder_is_not_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -42,5 +49,5 @@ def test_what_lies_in_the_current_folder_is_not_run(
 
 def test_a_torch_that_breaks_on_import_is_only_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_BACKENDS", (("cpu", "p", "raise ImportError('torn')", "r"),))
-    (finding,) = [each for each in doctor.examine() if each.kind == "backend"]
+    (finding,) = [each for each in doctor.examine() if each.name == "cpu"]
     assert not finding.found

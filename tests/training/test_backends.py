@@ -171,7 +171,7 @@ def test_networks_run_on_any_device() -> None:
 
 
 def test_a_backend_runs_or_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UserError, match="on the CPU, but the currents are on meta"):
+    with pytest.raises(UserError, match="runs on cpu, but the currents are on meta"):
         LIFCell(backend="numba").unroll(torch.empty(3, 2, 2, device="meta"))
     with pytest.raises(ToolMissingError, match="no triton kernels"):
         LIFCell(backend="triton")

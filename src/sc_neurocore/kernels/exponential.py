@@ -1,8 +1,9 @@
 """The exponential as a fixed sequence of IEEE operations on tensors.
 
 Mathematical libraries differ in the last bit of exp, and one bit can decide whether a neuron fires.
-On the CPU the eager kernel therefore takes the sequence of `numba_support`, so that both agree bit
-for bit. Other devices take PyTorch's own function, a unit in the last place away.
+Where a back end computes by a fixed sequence, as `numba.support` does on the CPU, the eager kernel
+takes the same one, so that both agree bit for bit. Other devices take PyTorch's own function, a
+unit in the last place away.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from sc_neurocore.kernels.backends import EXACT_DEVICES
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class _Exponential(torch.autograd.Function):
 
 def exponential(x: Tensor) -> Tensor:
     """Return e^x within 1.5 units in the last place, or 0 far below; NaN stays NaN."""
-    if x.device.type != "cpu" or x.dtype not in _FORMATS:
+    if x.device.type not in EXACT_DEVICES or x.dtype not in _FORMATS:
         return torch.exp(x)
     result: Tensor = _Exponential.apply(x)  # type: ignore[no-untyped-call]
     return result
@@ -83,6 +86,6 @@ def exponential(x: Tensor) -> Tensor:
 
 def sigmoid(x: Tensor) -> Tensor:
     """Return 1 / (1 + e^-x)."""
-    if x.device.type != "cpu" or x.dtype not in _FORMATS:
+    if x.device.type not in EXACT_DEVICES or x.dtype not in _FORMATS:
         return torch.sigmoid(x)
     return 1 / (1 + exponential(-x))

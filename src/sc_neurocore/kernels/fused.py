@@ -6,7 +6,6 @@ second derivative use the eager kernel.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,13 +18,11 @@ from torch.nn import functional
 from sc_neurocore.equation.expression import evaluate
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.surrogate import Surrogate
+from sc_neurocore.kernels.backends import AUTO, BackEnd, candidates, serving
 from sc_neurocore.kernels.derive import SHARPNESS, Scan, derive
 from sc_neurocore.kernels.eager import TorchAlgebra, Unrolled
-from sc_neurocore.kernels.numba_call import Plan, computed_in, register
 from sc_neurocore.kernels.operators import run_scan
-
-STORED_TYPES = (torch.float32, torch.float64, torch.bfloat16)
-"""What currents and spikes may be."""
+from sc_neurocore.kernels.scans import Inputs, Plan, computed_in, register
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ class FusedNeuron:
         self._scans = tuple(
             derive(neuron, surrogate, masked=masked, **options) for masked in (False, True)
         )
-        self._keys = tuple(map(_register, self._scans))
+        self._keys = tuple(map(register, self._scans))
         self._known: dict[Hashable, Any] = {}
 
     def with_surrogate(self, surrogate: Surrogate) -> FusedNeuron:
@@ -133,6 +130,7 @@ class FusedNeuron:
         steps: int | None = None,
         lengths: Tensor | None = None,
         outputs: Outputs = Outputs(),
+        backend: BackEnd | None = None,
     ) -> Run:
         """Run over time; see `kernels.eager.unroll`, whose values these are.
 
@@ -144,7 +142,13 @@ class FusedNeuron:
             steps: Number of steps T for which a static current acts.
             lengths: Valid steps of each sequence, integers (batch,).
             outputs: What to return.
+            backend: What runs it; by default the fastest one that is here for the device.
         """
+        stored = currents.dtype
+        backend = backend or serving(candidates(AUTO), currents.device.type)
+        assert backend is not None  # whoever asks for a fused kernel knows of one
+        if str(stored).removeprefix("torch.") not in backend.stored:
+            currents = currents.to(computed_in(stored))
         frame = currents if steps is not None else currents[0]
         real = computed_in(currents.dtype)
         masked = lengths is not None
@@ -165,6 +169,7 @@ class FusedNeuron:
             initial = _permute(torch.stack([state[name].to(real) for name in self._rest]), order)
         names = list(self._rest)
         plan = Plan(
+            backend=backend.name,
             key=self._keys[masked],
             inner=inner,
             steps=steps or 0,
@@ -175,20 +180,21 @@ class FusedNeuron:
             sums=tuple(names.index(name) for name in outputs.sums),
             sizes=sizes,
         )
-        spikes, counts, trace, sums, final = run_scan(
-            _permute(currents, order),
-            initial,
-            values,
-            None if lengths is None else lengths.to(real),
-            plan,
+        inputs = Inputs(
+            currents=_permute(currents, order),
+            initial=initial,
+            values=values,
+            lengths=None if lengths is None else lengths.to(real),
         )
-        return Run(
+        spikes, counts, trace, sums, final = run_scan(inputs, plan)
+        result = Run(
             _permute(spikes, back),
             _permute(counts, back) if outputs.counts else counts,
             dict(zip(outputs.trace, _permute(trace, back).unbind(), strict=True)),
             dict(zip(outputs.sums, _permute(sums, back).unbind(), strict=True)),
             dict(zip(names, _permute(final, back).unbind(), strict=True)),
         )
+        return result.stored_in(stored)
 
     def _once(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return what depends on nothing but the key, made when it is first asked for."""
@@ -259,10 +265,3 @@ def _permute(tensor: Tensor, order: Sequence[int]) -> Tensor:
         return tensor
     more = tensor.ndim - len(order)
     return tensor.permute(*range(more), *(axis + more for axis in order))
-
-
-def _register(scan: Scan) -> str:
-    digest = hashlib.sha256(repr(scan).encode()).hexdigest()[:16]
-    key = f"{scan.neuron.name}_{digest}"
-    register(key, scan)
-    return key

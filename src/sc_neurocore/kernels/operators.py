@@ -14,82 +14,43 @@ import torch
 from torch import Tensor
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.kernels.numba_call import Call, Plan, ScanShape, shape_of
+from sc_neurocore.kernels.backends import BACK_ENDS
+from sc_neurocore.kernels.scans import (
+    Arriving,
+    Gradients,
+    Inputs,
+    Kernels,
+    Layout,
+    Plan,
+    Results,
+    layout_of,
+)
 
 
-def run_scan(
-    currents: Tensor, initial: Tensor, values: Tensor, lengths: Tensor | None, plan: Plan
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Run a scan, differentiably; return spikes, counts, trace, sums and the final state.
-
-    Args:
-        currents: (T, batch, ...) or, static, (batch, ...).
-        initial: (states, batch, ...), or (states, 1) if all neurons start alike.
-        values: The scan's constants, one after the other.
-        lengths: Valid steps of each sequence, (batch,).
-        plan: What to do.
-    """
-    if torch.compiler.is_compiling() or type(currents) not in (Tensor, torch.nn.Parameter):
-        results: tuple[Tensor, Tensor, Tensor, Tensor, Tensor] = scan_forward(
-            currents, initial, values, lengths, plan.key, plan.packed()
-        )
+def run_scan(inputs: Inputs, plan: Plan) -> Results:
+    """Run a scan on the plan's back end, differentiably."""
+    if torch.compiler.is_compiling() or type(inputs.currents) not in (Tensor, torch.nn.Parameter):
+        results = scan_forward(*inputs, plan.backend, plan.key, plan.packed())
     else:
         # The same without the way through PyTorch's dispatcher, which takes 100 µs there and back.
-        results = _DirectScan.apply(currents, initial, values, lengths, plan)  # type: ignore[no-untyped-call]
+        results = _DirectScan.apply(*inputs, plan)  # type: ignore[no-untyped-call]
+    return Results(*results)
+
+
+def _forward(inputs: Inputs, plan: Plan) -> Results:
+    layout = layout_of(plan, inputs.currents.shape, inputs.currents.dtype)
+    results = layout.results(inputs.currents)
+    kernels: Kernels = BACK_ENDS[plan.backend].kernels()
+    kernels.forward(layout, inputs, results)
     return results
 
 
-def _forward(
-    currents: Tensor, initial: Tensor, values: Tensor, lengths: Tensor | None, plan: Plan
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    layout = shape_of(plan, currents.shape, currents.dtype)
-    results = layout.results(currents)
-    spikes, counts, trace, sums, final = results
-    if plan.counts:
-        counts.zero_()
-    if plan.sums:
-        sums.zero_()
-    call = Call(layout, currents, initial, values, lengths)
-    call.add_rows(spikes)
-    call.add(counts, (counts.numel(),))
-    call.add(trace, (len(trace), layout.sequence[0], layout.neurons))
-    call.add(sums, (len(sums), layout.neurons))
-    call.add(final, (layout.states, layout.neurons))
-    call.run("forward", layout.places)
-    return results
-
-
-def _backward(
-    gradients: Sequence[Tensor | None],
-    currents: Tensor,
-    initial: Tensor,
-    values: Tensor,
-    lengths: Tensor | None,
-    plan: Plan,
-) -> tuple[Tensor, Tensor, Tensor]:
-    layout = shape_of(plan, currents.shape, currents.dtype)
-    grad_spikes, grad_counts, grad_trace, grad_sums, grad_final = gradients
-    results = layout.gradients(currents, values)
-    grad_currents, grad_initial, grad_values = results
-    partials = torch.zeros(layout.chunks, values.numel(), dtype=torch.float64)
-    call = Call(layout, currents, initial, values, lengths)
-    call.add_rows(grad_spikes)
-    call.add(grad_counts, (0 if grad_counts is None else layout.neurons,))
-    call.add_stack(grad_trace)
-    call.add_rows(grad_sums)
-    call.add_rows(grad_final)
-    call.add_rows(grad_currents)
-    call.add_rows(grad_initial)
-    call.add(partials, tuple(partials.shape))
-    nowhere = (-1,) * layout.states
-    traced, summed = layout.places
-    call.run(
-        "backward",
-        (nowhere if grad_trace is None else traced, nowhere if grad_sums is None else summed),
-    )
-    # In a fixed order: the same bits whatever the number of threads.
-    grad_values.copy_(torch.from_numpy(partials.numpy().sum(0)))
-    return results
+def _backward(arriving: Arriving, inputs: Inputs, plan: Plan) -> Gradients:
+    layout = layout_of(plan, inputs.currents.shape, inputs.currents.dtype)
+    gradients = layout.gradients(inputs.currents, inputs.values)
+    kernels: Kernels = BACK_ENDS[plan.backend].kernels()
+    kernels.backward(layout, inputs, arriving, gradients)
+    return gradients
 
 
 def _remember(ctx: Any, tensors: Sequence[Tensor | None], plan: Plan) -> None:
@@ -103,10 +64,10 @@ def _towards(ctx: Any, gradients: Sequence[Tensor | None]) -> tuple[Tensor | Non
     plan: Plan = ctx.plan
     # Where somebody wants to differentiate again, the operator says that it cannot.
     if torch.compiler.is_compiling() or torch.is_grad_enabled():
-        found = scan_backward(*gradients, *ctx.saved_tensors, plan.key, plan.packed())
+        names = plan.backend, plan.key
+        found = scan_backward(*gradients, *ctx.saved_tensors, *names, plan.packed())
     else:
-        currents, initial, values, lengths = ctx.saved_tensors
-        found = _backward(gradients, currents, initial, values, lengths, plan)
+        found = _backward(Arriving(*gradients), Inputs(*ctx.saved_tensors), plan)
     needed = zip(found, ctx.needs_input_grad, strict=False)
     return tuple(gradient if wanted else None for gradient, wanted in needed)
 
@@ -117,7 +78,7 @@ class _DirectScan(torch.autograd.Function):
     def forward(ctx: Any, *inputs: Any) -> Any:
         *tensors, plan = inputs
         _remember(ctx, tensors, plan)
-        return _forward(*inputs)
+        return tuple(_forward(Inputs(*tensors), plan))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
@@ -129,10 +90,12 @@ def _scan_forward(
     initial: Tensor,
     values: Tensor,
     lengths: Tensor | None,
+    backend: str,
     key: str,
     plan: Sequence[int],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    return _forward(currents, initial, values, lengths, Plan.unpacked(key, plan))
+    inputs = Inputs(currents, initial, values, lengths)
+    return (*_forward(inputs, Plan.unpacked(backend, key, plan)),)
 
 
 def _scan_backward(
@@ -145,11 +108,13 @@ def _scan_backward(
     initial: Tensor,
     values: Tensor,
     lengths: Tensor | None,
+    backend: str,
     key: str,
     plan: Sequence[int],
 ) -> tuple[Tensor, Tensor, Tensor]:
-    gradients = grad_spikes, grad_counts, grad_trace, grad_sums, grad_final
-    return _backward(gradients, currents, initial, values, lengths, Plan.unpacked(key, plan))
+    arriving = Arriving(grad_spikes, grad_counts, grad_trace, grad_sums, grad_final)
+    inputs = Inputs(currents, initial, values, lengths)
+    return (*_backward(arriving, inputs, Plan.unpacked(backend, key, plan)),)
 
 
 def _refuse_twice(ctx: Any, *gradients: Any) -> Any:
@@ -160,27 +125,30 @@ def _refuse_twice(ctx: Any, *gradients: Any) -> Any:
     )
 
 
-def _empty_results(*arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    currents, _, _, _, key, plan = arguments
-    return ScanShape(Plan.unpacked(key, plan), currents.shape, currents.dtype).results(currents)
+def _empty_results(*arguments: Any) -> tuple[Tensor, ...]:
+    *tensors, backend, key, plan = arguments
+    currents = tensors[0]
+    layout = Layout(Plan.unpacked(backend, key, plan), currents.shape, currents.dtype)
+    return tuple(layout.results(currents))
 
 
-def _empty_gradients(*arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
-    currents, _, values, _, key, plan = arguments[5:]
-    layout = ScanShape(Plan.unpacked(key, plan), currents.shape, currents.dtype)
-    return layout.gradients(currents, values)
+def _empty_gradients(*arguments: Any) -> tuple[Tensor, ...]:
+    *tensors, backend, key, plan = arguments
+    inputs = Inputs(*tensors[len(Arriving._fields) :])
+    layout = Layout(Plan.unpacked(backend, key, plan), inputs.currents.shape, inputs.currents.dtype)
+    return tuple(layout.gradients(inputs.currents, inputs.values))
 
 
 def _remember_inputs(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    *tensors, key, plan = inputs
-    _remember(ctx, tensors, Plan.unpacked(key, plan))
+    *tensors, backend, key, plan = inputs
+    _remember(ctx, tensors, Plan.unpacked(backend, key, plan))
 
 
 def _differentiate(ctx: Any, *gradients: Any) -> tuple[Tensor | None, ...]:
-    return (*_towards(ctx, gradients), None, None, None)
+    return (*_towards(ctx, gradients), None, None, None, None)
 
 
-_operator: Any = partial(torch.library.custom_op, mutates_args=(), device_types="cpu")
+_operator: Any = partial(torch.library.custom_op, mutates_args=())
 scan_forward: Any = _operator("sc_neurocore::scan_forward", _scan_forward)
 scan_backward: Any = _operator("sc_neurocore::scan_backward", _scan_backward)
 scan_forward.register_fake(_empty_results)

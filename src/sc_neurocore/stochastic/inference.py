@@ -22,7 +22,7 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.network import IntegerLayer
 from sc_neurocore.fixed.qformat import QFormat
 from sc_neurocore.kernels.inference import Chain, NetworkRun, check_inputs
-from sc_neurocore.kernels.numba_runtime import telling
+from sc_neurocore.kernels.numba.runtime import telling
 from sc_neurocore.kernels.reference_neurons import make_runner
 from sc_neurocore.kernels.wiring import Wires
 from sc_neurocore.network.description import InputEncoding, NetworkDescription

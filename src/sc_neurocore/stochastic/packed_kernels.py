@@ -20,8 +20,8 @@ from numba.core.caching import FunctionCache
 from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
-from sc_neurocore.kernels.numba_runtime import check_settings, run_on_threads, say_compiling
-from sc_neurocore.kernels.numba_support import (
+from sc_neurocore.kernels.numba.runtime import check_settings, run_on_threads, say_compiling
+from sc_neurocore.kernels.numba.support import (
     arguments_do_not_overlap,
     entry,
     inner,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal
 
+from sc_neurocore.kernels.backends import BACK_ENDS, BackEnd
 from sc_neurocore.tools.catalogue import FPGA_EXTRA, PROGRAMS
 from sc_neurocore.tools.programs import is_available, locate, version
 
@@ -126,7 +127,7 @@ def _distribution_version(distribution: str) -> str:
 
 
 def _backends() -> list[Finding]:
-    findings = []
+    findings = [_of_kernels(each) for each in BACK_ENDS.values()]
     for name, purpose, question, remedy in _BACKENDS:
         answer = _ask_torch(question)
         findings.append(
@@ -141,6 +142,19 @@ def _backends() -> list[Finding]:
             )
         )
     return findings
+
+
+def _of_kernels(of: BackEnd) -> Finding:
+    found = of.is_available()
+    return Finding(
+        kind="backend",
+        name=f"backend={of.name!r}",
+        found=found,
+        version=_distribution_version(of.package) if found else "",
+        purpose=of.purpose,
+        remedy=f"pip install {of.package}",
+        optional=True,
+    )
 
 
 def _ask_torch(question: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -11,12 +11,14 @@ from torch import nn
 from sc_neurocore.equation.neuron import Neuron, Parameter
 from sc_neurocore.equation.surrogate import Surrogate
 from sc_neurocore.errors import UserError
+from sc_neurocore.kernels.backends import BackEnd, candidates
 from sc_neurocore.kernels.fused import FusedNeuron
 from sc_neurocore.training import arguments
 from sc_neurocore.training.fixed import FixedParameters
 from sc_neurocore.training.intervals import to_free
 
-Backend: TypeAlias = Literal["auto", "eager", "numba"]
+Backend: TypeAlias = str
+"""One of `kernels.backends.NAMES`."""
 
 
 class Adjustable(nn.Module):
@@ -31,6 +33,7 @@ class Adjustable(nn.Module):
     channels: int | None
     fixed: FixedParameters
     free: nn.ParameterDict
+    candidates: tuple[BackEnd, ...]
     fused: FusedNeuron | None
     _surrogate: Surrogate
     _detach_reset: bool
@@ -128,9 +131,10 @@ class Adjustable(nn.Module):
 
     def _fuse(self) -> None:
         """Take the kernels of what the cell is now."""
-        is_wanted = self.backend == "numba" or (self.backend == "auto" and arguments.has_numba())
         options: dict[str, Any] = {
             "detach_reset": self.detach_reset,
             "learnable": tuple(self.free),
         }
-        self.fused = FusedNeuron(self.neuron, self.surrogate, **options) if is_wanted else None
+        self.candidates = candidates(self.backend)
+        has_some = bool(self.candidates)
+        self.fused = FusedNeuron(self.neuron, self.surrogate, **options) if has_some else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.surrogate import Surrogate, find_surrogate
 from sc_neurocore.errors import ToolMissingError, UserError
 from sc_neurocore.kernels.arguments import check_currents, shown
+from sc_neurocore.kernels.backends import BACK_ENDS, NAMES
 
 _A_MODULE = nn.ParameterDict()
 
@@ -35,11 +35,6 @@ _ELSEWHERE = {
 """What options of other frameworks are called here."""
 
 
-def has_numba() -> bool:
-    """Whether the compiled kernels can run here."""
-    return importlib.util.find_spec("numba") is not None
-
-
 def check_backend(backend: str) -> None:
     """Raise unless cells can promise to run on that backend."""
     if backend == "triton":
@@ -47,11 +42,14 @@ def check_backend(backend: str) -> None:
             "backend='triton': this release has no triton kernels; use 'auto', which on a GPU is "
             "'eager'"
         )
-    if not isinstance(backend, str) or backend not in ("auto", "eager", "numba"):
-        raise UserError(f"backend={backend!r}: expected 'auto', 'eager' or 'numba'")
-    if backend == "numba" and not has_numba():
+    if not isinstance(backend, str) or backend not in NAMES:
+        *names, last = map(repr, NAMES)
+        raise UserError(f"backend={backend!r}: expected {', '.join(names)} or {last}")
+    chosen = BACK_ENDS.get(backend)
+    if chosen is not None and not chosen.is_available():
         raise ToolMissingError(
-            "backend='numba': the package numba is not installed; pip install numba, or use 'eager'"
+            f"backend={backend!r}: the package {chosen.package} is not installed; pip install "
+            f"{chosen.package}, or use 'eager'"
         )
 
 

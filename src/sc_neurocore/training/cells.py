@@ -21,8 +21,9 @@ from sc_neurocore.equation.surrogate import Surrogate, atan_surrogate
 from sc_neurocore.errors import UserError
 from sc_neurocore.kernels import eager
 from sc_neurocore.kernels.arguments import as_whole, check_sequence
-from sc_neurocore.kernels.fused import STORED_TYPES, FusedNeuron, Outputs, Run, can_pool
-from sc_neurocore.kernels.numba_call import computed_in
+from sc_neurocore.kernels.backends import BACK_ENDS, BackEnd, serving
+from sc_neurocore.kernels.fused import FusedNeuron, Outputs, Run, can_pool
+from sc_neurocore.kernels.scans import computed_in
 from sc_neurocore.training import arguments
 from sc_neurocore.training.adjustable import Adjustable, Backend
 from sc_neurocore.training.fixed import FixedParameters
@@ -127,6 +128,7 @@ class Cell(Adjustable):
         # torch.compile does not follow changes beside read-only mappings, so both are made here.
         self._intervals = {name: neuron.parameters[name] for name in self.free}
         _tuple_type(f"{self.neuron.name}State", self.state_names)
+        self.candidates: tuple[BackEnd, ...] = ()
         self.fused: FusedNeuron | None = None
         self._fuse()
         self._is_made = True  # from here on, see `Adjustable`
@@ -333,23 +335,22 @@ class Cell(Adjustable):
             "steps": steps,
             "lengths": lengths,
         }
-        on_cpu = currents.device.type == "cpu"
-        if self.backend == "numba" and not on_cpu:
+        stored, device = currents.dtype, currents.device.type
+        chosen = serving(self.candidates, device)
+        if chosen is None and self.backend in BACK_ENDS:
+            devices = " and ".join(BACK_ENDS[self.backend].devices)
             raise UserError(
-                f"backend='numba' runs on the CPU, but the currents are on {currents.device}; use "
-                f"backend='auto', or move them"
+                f"backend={self.backend!r} runs on {devices}, but the currents are on "
+                f"{currents.device}; use backend='auto', or move them"
             )
-        stored = currents.dtype
-        if self.fused is not None and on_cpu:
+        if self.fused is not None and chosen is not None:
             if torch._C._get_tracing_state() is not None:
                 raise UserError(
                     "torch.jit.trace and ONNX see PyTorch's operations, not a fused kernel: make "
                     "the cells with backend='eager', or set cell.backend = 'eager' on each"
                 )
-            if stored not in STORED_TYPES:
-                currents = currents.to(computed_in(stored))
             on_the_way = replace(outputs, pool=outputs.pool and can_pool(frame))
-            result = self.fused.run(currents, outputs=on_the_way, **options).stored_in(stored)
+            result = self.fused.run(currents, outputs=on_the_way, backend=chosen, **options)
             return result.pooled() if outputs.pool and not on_the_way.pool else result
         unrolled = eager.unroll(
             self.neuron,

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.kernels.arguments import as_seed, as_whole, check_numbers, shown
-from sc_neurocore.kernels.numba_call import computed_in
+from sc_neurocore.kernels.scans import computed_in
 
 RateProcess: TypeAlias = Literal["bernoulli", "poisson"]
 LatencyLaw: TypeAlias = Literal["linear", "logarithmic"]

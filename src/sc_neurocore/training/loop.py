@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.kernels.arguments import as_seed, as_whole, check_numbers, shown
-from sc_neurocore.kernels.numba_runtime import telling
+from sc_neurocore.kernels.numba.runtime import telling
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.training.answers import measured
 from sc_neurocore.training.distributed import ALONE, Group, current_group

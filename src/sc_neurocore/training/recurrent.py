@@ -14,7 +14,7 @@ from sc_neurocore.errors import ToolMissingError, UserError
 from sc_neurocore.kernels import eager
 from sc_neurocore.kernels.arguments import as_whole, check_sequence, shown
 from sc_neurocore.kernels.fused import Outputs, Run
-from sc_neurocore.kernels.numba_call import computed_in
+from sc_neurocore.kernels.scans import computed_in
 from sc_neurocore.training.arguments import are_sizes, check_flag
 from sc_neurocore.training.cells import Cell, State
 

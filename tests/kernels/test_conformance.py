@@ -1,4 +1,7 @@
-"""The fused kernels against eager: the same spikes bit for bit, and the gradients of autograd."""
+"""What every back end keeps: the spikes of eager bit for bit, and the gradients of autograd.
+
+Each entry of `kernels.backends.BACK_ENDS` that is installed goes through all of it.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,19 @@ from torch import Tensor
 
 from sc_neurocore.equation import CATALOGUE, LIF, SURROGATES, Neuron, Surrogate, atan_surrogate
 from sc_neurocore.errors import UserError
+from sc_neurocore.kernels.backends import BACK_ENDS, BackEnd
 from sc_neurocore.kernels.eager import unroll
 from sc_neurocore.kernels.fused import FusedNeuron, Outputs, Run, can_pool
+
+
+@pytest.fixture(scope="module", params=BACK_ENDS.values(), ids=lambda each: each.name)
+def backend(request: pytest.FixtureRequest) -> BackEnd:
+    """Each back end that runs on the processor."""
+    one: BackEnd = request.param
+    if "cpu" not in one.devices or not one.is_available():
+        pytest.skip(f"{one.name} does not run here")
+    return one
+
 
 RESETS = (None, "subtract", "zero", "none", -0.25)
 LEARN = ("nothing", "one value", "one per channel")
@@ -58,7 +72,9 @@ def parameters_of(case: Case, channels: int, dtype: torch.dtype) -> dict[str, Te
     return values
 
 
-def check(case: Case, dtype: torch.dtype, tolerance: float, shape: tuple[int, ...]) -> None:
+def check(
+    backend: BackEnd, case: Case, dtype: torch.dtype, tolerance: float, shape: tuple[int, ...]
+) -> None:
     """Compare everything that a run returns, and every gradient."""
     neuron = case.neuron if case.reset is None else case.neuron.with_reset(case.reset)
     parameters = parameters_of(case, shape[-1], dtype)
@@ -74,6 +90,7 @@ def check(case: Case, dtype: torch.dtype, tolerance: float, shape: tuple[int, ..
         state,
         parameters=parameters,
         outputs=Outputs(counts=True, trace=names, sums=names),
+        backend=backend,
     )
     eager = Run.of(
         unroll(
@@ -125,8 +142,10 @@ in_both_precisions = pytest.mark.parametrize(
 
 
 @in_both_precisions
-def test_every_neuron_equals_eager(neuron: Neuron, dtype: torch.dtype, tolerance: float) -> None:
-    check(covering_case(neuron), dtype, tolerance, (8, 3, 5))
+def test_every_neuron_equals_eager(
+    backend: BackEnd, neuron: Neuron, dtype: torch.dtype, tolerance: float
+) -> None:
+    check(backend, covering_case(neuron), dtype, tolerance, (8, 3, 5))
 
 
 @pytest.mark.soak
@@ -136,6 +155,7 @@ def test_every_neuron_equals_eager(neuron: Neuron, dtype: torch.dtype, tolerance
 @pytest.mark.parametrize("reset", RESETS)
 @pytest.mark.parametrize("surrogate", SURROGATES.values(), ids=SURROGATES)
 def test_every_combination_equals_eager(
+    backend: BackEnd,
     neuron: Neuron,
     surrogate: Surrogate,
     reset: Any,
@@ -144,7 +164,7 @@ def test_every_combination_equals_eager(
     dtype: torch.dtype,
     tolerance: float,
 ) -> None:
-    check(Case(neuron, surrogate, reset, detach_reset, learn), dtype, tolerance, (8, 3, 5))
+    check(backend, Case(neuron, surrogate, reset, detach_reset, learn), dtype, tolerance, (8, 3, 5))
 
 
 LIF_CASE = Case(LIF, atan_surrogate, None, True, "one per channel")
@@ -154,19 +174,21 @@ LIF_CASE = Case(LIF, atan_surrogate, None, True, "one per channel")
     shape=st.tuples(st.integers(1, 30), st.integers(1, 4), st.integers(1, 700), st.integers(1, 3))
 )
 @settings(deadline=None, max_examples=30)
-def test_any_shape_equals_eager(shape: tuple[int, ...]) -> None:
-    check(LIF_CASE, torch.float64, 1e-10, shape)
+def test_any_shape_equals_eager(backend: BackEnd, shape: tuple[int, ...]) -> None:
+    check(backend, LIF_CASE, torch.float64, 1e-10, shape)
 
 
 @pytest.mark.parametrize("axis", [1, 2, 3])
-def test_channels_may_be_any_axis(axis: int) -> None:
+def test_channels_may_be_any_axis(backend: BackEnd, axis: int) -> None:
     shape = (5, 2, 3, 4)
     view = [1] * 3
     view[axis - 1] = shape[axis]
     beta = torch.linspace(0.5, 0.9, shape[axis], dtype=torch.float64).view(view).requires_grad_()
     parameters: dict[str, Any] = {"beta": beta, "threshold": 1.0}
     currents = random(*shape)
-    fused = FusedNeuron(LIF, atan_surrogate, True, ("beta",)).run(currents, parameters=parameters)
+    fused = FusedNeuron(LIF, atan_surrogate, True, ("beta",)).run(
+        currents, parameters=parameters, backend=backend
+    )
     eager = Run.of(unroll(LIF, currents, parameters=parameters))
     assert torch.equal(fused.spikes, eager.spikes)
     weight = random(*shape, seed=1)
@@ -176,13 +198,15 @@ def test_channels_may_be_any_axis(axis: int) -> None:
     torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
 
 
-def test_a_static_current_is_the_same_current_at_each_step() -> None:
+def test_a_static_current_is_the_same_current_at_each_step(backend: BackEnd) -> None:
     static = random(3, 40).requires_grad_()
     neuron = FusedNeuron(LIF, atan_surrogate)
     parameters = {"beta": 0.9, "threshold": 1.0}
     outputs = Outputs(spikes=False, counts=True, sums=("v",))
-    once = neuron.run(static, parameters=parameters, steps=7, outputs=outputs)
-    again = neuron.run(static.expand(7, 3, 40), parameters=parameters, outputs=outputs)
+    once = neuron.run(static, parameters=parameters, steps=7, outputs=outputs, backend=backend)
+    again = neuron.run(
+        static.expand(7, 3, 40), parameters=parameters, outputs=outputs, backend=backend
+    )
     assert once.spikes.shape == (0, 3, 40)
     assert torch.equal(once.counts, again.counts)
     assert torch.equal(once.sums["v"], again.sums["v"])
@@ -195,14 +219,16 @@ def test_a_static_current_is_the_same_current_at_each_step() -> None:
 
 @given(lengths=st.lists(st.integers(0, 6), min_size=1, max_size=5))
 @settings(deadline=None, max_examples=20)
-def test_lengths_equal_eager(lengths: list[int]) -> None:
+def test_lengths_equal_eager(backend: BackEnd, lengths: list[int]) -> None:
     currents = (random(6, len(lengths), 3) * 2).requires_grad_()
     options: dict[str, Any] = {
         "parameters": {"beta": 0.9, "threshold": 1.0},
         "lengths": torch.tensor(lengths),
     }
     outputs = Outputs(counts=True, trace=("v",), sums=("v",))
-    fused = FusedNeuron(LIF, atan_surrogate).run(currents, outputs=outputs, **options)
+    fused = FusedNeuron(LIF, atan_surrogate).run(
+        currents, outputs=outputs, **options, backend=backend
+    )
     eager = Run.of(unroll(LIF, currents, record=("v",), **options))
     assert torch.equal(fused.spikes, eager.spikes)
     assert torch.equal(fused.trace["v"], eager.trace["v"])
@@ -210,15 +236,17 @@ def test_lengths_equal_eager(lengths: list[int]) -> None:
     torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
 
 
-def test_an_empty_batch_runs() -> None:
+def test_an_empty_batch_runs(backend: BackEnd) -> None:
     currents = torch.zeros(4, 0, 3, requires_grad=True)
-    run = FusedNeuron(LIF, atan_surrogate).run(currents, parameters={"beta": 0.9, "threshold": 1.0})
+    run = FusedNeuron(LIF, atan_surrogate).run(
+        currents, parameters={"beta": 0.9, "threshold": 1.0}, backend=backend
+    )
     assert run.spikes.shape == (4, 0, 3)
     run.spikes.sum().backward()
     assert currents.grad is not None
 
 
-def test_gradcheck_passes_between_spikes() -> None:
+def test_gradcheck_passes_between_spikes(backend: BackEnd) -> None:
     neuron = FusedNeuron(LIF, atan_surrogate, True, ("beta",))
 
     def membrane(currents: Tensor, start: Tensor, beta: Tensor) -> tuple[Tensor, Tensor]:
@@ -227,6 +255,7 @@ def test_gradcheck_passes_between_spikes() -> None:
             {"v": start},
             parameters={"beta": beta, "threshold": 100.0},
             outputs=Outputs(trace=("v",)),
+            backend=backend,
         )
         return run.trace["v"], run.state["v"]
 
@@ -235,7 +264,9 @@ def test_gradcheck_passes_between_spikes() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_two_runs_and_any_number_of_threads_give_the_same_bits(dtype: torch.dtype) -> None:
+def test_two_runs_and_any_number_of_threads_give_the_same_bits(
+    backend: BackEnd, dtype: torch.dtype
+) -> None:
     currents = random(10, 16, 900, dtype=dtype).requires_grad_()
     parameters = {
         "beta": torch.tensor(0.9, dtype=dtype, requires_grad=True),
@@ -247,7 +278,7 @@ def test_two_runs_and_any_number_of_threads_give_the_same_bits(dtype: torch.dtyp
     try:
         for threads in (1, 2, 2, 3):
             torch.set_num_threads(threads)
-            run = neuron.run(currents, parameters=parameters)
+            run = neuron.run(currents, parameters=parameters, backend=backend)
             inputs = [currents, *parameters.values()]
             loss = (run.spikes * random(10, 16, 900, seed=1, dtype=dtype)).sum()
             results.append((run.spikes, *torch.autograd.grad(loss, inputs)))
@@ -258,7 +289,7 @@ def test_two_runs_and_any_number_of_threads_give_the_same_bits(dtype: torch.dtyp
             assert torch.equal(first, second)
 
 
-def test_bfloat16_is_read_and_written_but_computed_in_float32() -> None:
+def test_bfloat16_is_read_and_written_but_computed_in_float32(backend: BackEnd) -> None:
     short = random(9, 4, 300, dtype=torch.float32).bfloat16().requires_grad_()
     wide = short.detach().float().requires_grad_()
     beta = torch.tensor(0.9, requires_grad=True)
@@ -266,7 +297,7 @@ def test_bfloat16_is_read_and_written_but_computed_in_float32() -> None:
     weight = random(9, 4, 300, seed=1, dtype=torch.float32).bfloat16()
     found = []
     for currents in (short, wide):
-        run = neuron.run(currents, parameters={"beta": beta, "threshold": 1.0})
+        run = neuron.run(currents, parameters={"beta": beta, "threshold": 1.0}, backend=backend)
         assert run.spikes.dtype == currents.dtype
         assert run.state["v"].dtype == torch.float32
         loss = (run.spikes * weight.to(currents.dtype)).float().sum()
@@ -278,24 +309,26 @@ def test_bfloat16_is_read_and_written_but_computed_in_float32() -> None:
     assert torch.equal(found[0][3], found[1][3])
 
 
-def test_a_second_derivative_is_refused() -> None:
+def test_a_second_derivative_is_refused(backend: BackEnd) -> None:
     currents = random(3, 2, 2).requires_grad_()
-    run = FusedNeuron(LIF, atan_surrogate).run(currents, parameters={"beta": 0.9, "threshold": 1.0})
+    run = FusedNeuron(LIF, atan_surrogate).run(
+        currents, parameters={"beta": 0.9, "threshold": 1.0}, backend=backend
+    )
     (gradient,) = torch.autograd.grad(run.spikes.sum(), currents, create_graph=True)
     with pytest.raises(UserError, match="differentiable once"):
         gradient.sum().backward()
 
 
-def test_a_copy_and_a_saved_neuron_run_the_same() -> None:
+def test_a_copy_and_a_saved_neuron_run_the_same(backend: BackEnd) -> None:
     neuron = FusedNeuron(LIF, atan_surrogate(3.0), False, ("beta",))
     file = io.BytesIO()
     torch.save(neuron, file)
     file.seek(0)
     currents = random(5, 2, 3)
     options: Any = {"parameters": {"beta": 0.9, "threshold": 1.0}}
-    expected = neuron.run(currents, **options).spikes
+    expected = neuron.run(currents, **options, backend=backend).spikes
     for other in (copy.deepcopy(neuron), torch.load(file, weights_only=False)):
-        assert torch.equal(other.run(currents, **options).spikes, expected)
+        assert torch.equal(other.run(currents, **options, backend=backend).spikes, expected)
         assert other.learnable == ("beta",)
         assert not other.detach_reset
 
@@ -304,7 +337,7 @@ def test_a_copy_and_a_saved_neuron_run_the_same() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("static", [False, True])
 def test_pooled_spikes_are_those_of_average_pooling(
-    memory: torch.memory_format, dtype: torch.dtype, static: bool
+    backend: BackEnd, memory: torch.memory_format, dtype: torch.dtype, static: bool
 ) -> None:
     images = (random(1 if static else 5, 2, 3, 6, 8) * 2).flatten(0, 1).to(dtype)
     images = images.contiguous(memory_format=memory).requires_grad_()
@@ -322,6 +355,7 @@ def test_pooled_spikes_are_those_of_average_pooling(
             parameters={"beta": beta, "threshold": 1.0},
             steps=steps,
             outputs=Outputs(pool=pool, counts=True, trace=("v",)),
+            backend=backend,
         )
         spikes = run.spikes if pool else torch.nn.functional.avg_pool2d(run.spikes.flatten(0, 1), 2)
         spikes = spikes.reshape(5, 2, 3, 3, 4)

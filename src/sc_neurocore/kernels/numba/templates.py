@@ -1,4 +1,4 @@
-"""The frames of the generated Numba modules; `numba_emitter` fills in what a neuron adds.
+"""The frames of the generated Numba modules; `emitter` fills in what a neuron adds.
 
 `$name` alone on its line becomes lines of that indentation, elsewhere a word.
 
@@ -20,8 +20,7 @@ NUMBERS = (
     "taken", "chunks", "chunk", "block", "neurons", "steps", "inner", "columns", "pooled",
     "length_inner",
 )  # fmt: skip
-"""The next chunk that a thread can take, what a `ScanShape` says, and a sample's neurons.
-"""
+"""The next chunk that a thread can take, what `Layout` and `Blocks` say, and a sample's neurons."""
 
 _INPUTS: tuple[tuple[str, int, Element], ...] = (
     ("currents", 2, "stored"),

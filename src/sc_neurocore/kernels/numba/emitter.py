@@ -19,7 +19,7 @@ from typing import Literal, TypeAlias
 from sc_neurocore.equation.expression import OPERATORS, Expression, evaluate
 from sc_neurocore.equation.neuron import SPIKE
 from sc_neurocore.kernels.derive import LENGTH, STEP, Pass, Scan, gradient_name
-from sc_neurocore.kernels.numba_templates import (
+from sc_neurocore.kernels.numba.templates import (
     BACKWARD,
     BACKWARD_ARRAYS,
     FORWARD,
@@ -34,7 +34,7 @@ Real: TypeAlias = Literal["float32", "float64"]
 Storage: TypeAlias = Literal["float32", "float64", "bfloat16"]
 """How currents, spikes and their gradients are stored; bfloat16 is computed in float32."""
 
-_SUPPORT = Path(__file__).with_name("numba_support.py")
+_SUPPORT = Path(__file__).with_name("support.py")
 
 
 def emit_forward(scan: Scan, storage: Storage) -> str:

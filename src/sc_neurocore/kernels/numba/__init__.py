@@ -1,0 +1,1 @@
+"""The scan of a neuron as compiled loops on the CPU."""
