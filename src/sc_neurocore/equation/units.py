@@ -174,7 +174,8 @@ def dimensions_of(
     Raises:
         UnitError: If parts of it do not fit together.
     """
-    names = _UNITS | {name: _Quantity(dimensions) for name, dimensions in known.items()}
+    names: dict[str, _Quantity] = dict(_UNITS)
+    names |= {name: _Quantity(dimensions) for name, dimensions in known.items()}
     try:
         return evaluate(expression, names, _Units()).dimensions
     except KeyError as missing:
