@@ -14,6 +14,7 @@ correlated with those of 2000 steps around, and neither are their squares with t
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -161,11 +162,20 @@ def later_words(word: int, neurons: ArrayLike) -> NDArray[np.int64]:
     """
     left = np.asarray(neurons, dtype=np.int64) % PERIOD
     found = np.full(left.shape, word, dtype=np.int64)
-    jump = _power([next_word(1 << bit, _ARRAYS) for bit in range(WORD_BITS)], _APART)
+    doublings = 0
     while left.any():
-        found = np.where(left & 1, _applied(jump, found), found)
-        left, jump = left >> 1, [int(_applied(jump, column)) for column in jump]
+        found = np.where(left & 1, _applied(_jump(doublings), found), found)
+        left, doublings = left >> 1, doublings + 1
     return found
+
+
+@cache
+def _jump(doublings: int) -> list[int]:
+    """Return the map of words that goes 2**doublings neurons on: one for all that make noise."""
+    if doublings == 0:
+        return _power([next_word(1 << bit, _ARRAYS) for bit in range(WORD_BITS)], _APART)
+    half = _jump(doublings - 1)
+    return [int(_applied(half, column)) for column in half]
 
 
 def _applied(matrix: list[int], words: Any) -> Any:

@@ -99,6 +99,8 @@ def misleads(character: str) -> bool:
 
 def check_plain(text: str, place: Place) -> None:
     """Refuse what is not ASCII: digits, letters and blanks that only look like those meant."""
+    if text.isascii() and text.replace("\t", "").isprintable():
+        return
     for column, character in enumerate(text):
         if misleads(character) or not character.isascii():
             name = unicodedata.name(character, f"U+{ord(character):04X}")

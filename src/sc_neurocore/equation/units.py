@@ -101,6 +101,9 @@ class _Quantity:
     number: float | None = None
 
 
+_UNITS = {name: _Quantity(dimensions) for name, (_, dimensions) in UNITS.items()}
+
+
 class _Units:
     """The algebra of dimensions."""
 
@@ -171,8 +174,7 @@ def dimensions_of(
     Raises:
         UnitError: If parts of it do not fit together.
     """
-    names = {name: _Quantity(dimensions) for name, (_, dimensions) in UNITS.items()}
-    names |= {name: _Quantity(dimensions) for name, dimensions in known.items()}
+    names = _UNITS | {name: _Quantity(dimensions) for name, dimensions in known.items()}
     try:
         return evaluate(expression, names, _Units()).dimensions
     except KeyError as missing:
