@@ -55,7 +55,7 @@ demo: $(STAMP)
 	$(BIN)/sc-neurocore demo --out runs/demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --durations=40 --durations-min=5
 
 lint: $(STAMP)
 	$(BIN)/ruff check

@@ -101,7 +101,7 @@ class _Quantity:
     number: float | None = None
 
 
-_UNITS = {name: _Quantity(dimensions) for name, (_, dimensions) in UNITS.items()}
+_QUANTITIES = {name: _Quantity(dimensions) for name, (_, dimensions) in UNITS.items()}
 
 
 class _Units:
@@ -174,7 +174,7 @@ def dimensions_of(
     Raises:
         UnitError: If parts of it do not fit together.
     """
-    names = _UNITS | {name: _Quantity(dimensions) for name, dimensions in known.items()}
+    names = _QUANTITIES | {name: _Quantity(dimensions) for name, dimensions in known.items()}
     try:
         return evaluate(expression, names, _Units()).dimensions
     except KeyError as missing:
