@@ -23,8 +23,9 @@ from _engine import engine_hash
 from sc_neurocore.equation import CATALOGUE
 from sc_neurocore.files import write_atomically
 from sc_neurocore.fixed import IntegerNetwork, quantize
-from sc_neurocore.fpga.capacity import MEASURED, features, plan_for, plan_memories, ram_blocks
+from sc_neurocore.fpga.capacity import MEASURED, features, plan_for
 from sc_neurocore.fpga.flow import measure
+from sc_neurocore.fpga.memory_blocks import plan_memories, ram_blocks
 from sc_neurocore.fpga.sources import sources_of_core
 from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.hdl.geometry import EngineOptions

@@ -1,4 +1,4 @@
-"""The fixed-point rule against an oracle: exact rational arithmetic, rounded as DESIGN says."""
+"""The fixed-point rule against an oracle: exact fractions, rounded as docs/semantics.md says."""
 
 import math
 from fractions import Fraction

@@ -11,16 +11,14 @@ from sc_neurocore.errors import CheckFailedError
 from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.fpga.capacity import (
     FITTED,
-    PlannedMemory,
     assess,
     check_room,
     choose,
     features,
     fit,
-    plan_memories,
-    ram_blocks,
 )
 from sc_neurocore.fpga.flow import measure
+from sc_neurocore.fpga.memory_blocks import PlannedMemory, plan_memories, ram_blocks
 from sc_neurocore.fpga.sources import sources_of_core
 from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.hdl.planning import plan

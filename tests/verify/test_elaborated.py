@@ -18,7 +18,6 @@ from sc_neurocore.verify.elaborated import (
     Elaboration,
     compare,
     elaborate,
-    refuse_faults,
     table,
 )
 
@@ -69,7 +68,6 @@ def test_parameters_and_memories_are_those_of_the_files(
 ) -> None:
     require_tool("yosys")
     assert not design.faults and not design.warnings
-    refuse_faults(design)
     engine = design.instances["engine"]
     assert engine.module == "snn_engine" and engine.file == f"{TOP}.v"
     assert engine.parameters["LANES"] == 8 and engine.parameters["INPUT_BITS"] == 5
@@ -186,7 +184,7 @@ def test_boards_have_no_faults(board: str, require_tool: RequireTool, tmp_path: 
     made = add_board(core, board)
     files, library = files_of(made.contents), LIBRARIES[board]
     top = f"{TOP}_{board.replace('-', '_')}"
-    refuse_faults(elaborate(files, top, library=library))
+    assert not elaborate(files, top, library=library).faults
     clock = next(name for name in files if "board_clock" in name)
     second = files[clock].replace(b"endmodule", b"reg x; always @(posedge pin) x <= !x; endmodule")
     design = elaborate({**files, clock: second}, top, library=library)
@@ -208,8 +206,7 @@ def test_designs_have_no_faults(
     require_tool("yosys")
     made = compile_design(load_description(DIGITS), tmp_path, **options).design  # type: ignore[arg-type]
     design = elaborate(files_of(made.contents), TOP)
-    refuse_faults(design)
-    assert not design.warnings
+    assert not design.faults and not design.warnings
 
 
 @pytest.mark.parametrize("kind", ["recurrent", "delayed", "two neurons", "first-to-2"])
@@ -218,7 +215,7 @@ def test_step_outer_networks_have_no_faults(
 ) -> None:
     require_tool("yosys")
     made = render_accelerator(make_step_outer_network(kind), 4)
-    refuse_faults(elaborate(files_of(made.contents), made.accelerator.top))
+    assert not elaborate(files_of(made.contents), made.accelerator.top).faults
 
 
 MODULE = """
@@ -282,11 +279,9 @@ def test_what_proofs_cannot_see_is_a_fault(
         assert fault in str(error)
         return
     if fault == "of more than one|^$":  # the only clock, if one that is called a
-        refuse_faults(design)
+        assert not design.faults
         return
-    with pytest.raises(CheckFailedError, match="no design of ours") as caught:
-        refuse_faults(design)
-    assert any(each in str(caught.value) for each in fault.split("|")), caught.value
+    assert any(part in each for part in fault.split("|") for each in design.faults), design.faults
 
 
 def test_a_latch_and_a_falling_edge_in_the_engine_are_refused(
@@ -295,12 +290,12 @@ def test_a_latch_and_a_falling_edge_in_the_engine_are_refused(
     require_tool("yosys")
     planted = "wire go = reset; reg l; always @* if (go) l = clk;\nendmodule"
     name = "snn_readout.v"
-    with pytest.raises(CheckFailedError, match=r"a latch in snn_readout: snn_readout\.v:"):
-        refuse_faults(elaborate(edit(digits, name, "endmodule", planted), TOP))
+    latched = elaborate(edit(digits, name, "endmodule", planted), TOP).faults
+    assert any("a latch in snn_readout: snn_readout.v:" in each for each in latched), latched
     name = "snn_loader.v"
     text = digits[name].decode().replace("posedge", "negedge", 1)
-    with pytest.raises(CheckFailedError, match="falling edge"):
-        refuse_faults(elaborate({**digits, name: text.encode()}, TOP))
+    falling = elaborate({**digits, name: text.encode()}, TOP).faults
+    assert any("falling edge" in each for each in falling), falling
 
 
 # ----------------------------------------------------------------------------- the same circuit

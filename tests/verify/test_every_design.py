@@ -24,7 +24,7 @@ from sc_neurocore.network import (
     Recurrent,
 )
 from sc_neurocore.verify.certificate import cosimulate_design, prove_design
-from sc_neurocore.verify.elaborated import elaborate, refuse_faults
+from sc_neurocore.verify.elaborated import elaborate
 from sc_neurocore.verify.verilog_reader import check_design
 
 CASES = 60
@@ -32,7 +32,7 @@ IN_CI = (3, 7)
 
 
 def draw(seed: int) -> tuple[NetworkDescription, dict[str, Any], EngineOptions]:
-    """Draw a network, what `compile_network` takes, and an engine."""
+    """Draw a network, what `compile_design` takes, and an engine."""
     random = np.random.default_rng(seed)
 
     def one_of(*choices: Any) -> Any:
@@ -107,7 +107,7 @@ def test_the_certificate_holds(
     sources = {path.name: path.read_bytes() for path in (tmp_path / "rtl").iterdir()}
     verilog = {name: text for name, text in sources.items() if name.endswith(".v")}
     check_design(verilog, verilog.values())
-    refuse_faults(elaborate(sources, description.name))
+    assert not elaborate(sources, description.name).faults
     network = design.network
     shape = (network.steps,) * network.batch_axis + (3, network.layers[0].inputs)
     inputs = np.random.default_rng(seed).integers(0, 1 << network.input_bits, shape)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias, get_args
+from typing import Annotated, Literal, TypeAlias, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,7 +18,7 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.files import read_inside, stays_inside
 from sc_neurocore.fixed.numerics import Numerics
 from sc_neurocore.fixed.qformat import LEAST_CONSTANT_BITS
-from sc_neurocore.hdl.geometry import EngineOptions, Schedule
+from sc_neurocore.hdl.geometry import DEFAULT_OPTIONS, EngineOptions, Schedule
 from sc_neurocore.hdl.names import check_identifier
 
 MANIFEST = "design.json"
@@ -115,13 +115,7 @@ class Choices(_Part):
     @property
     def engine_options(self) -> EngineOptions:
         """The part of the choices that `hdl.planning.plan` takes."""
-        return EngineOptions(
-            units=self.units,
-            pipeline=self.pipeline,
-            inputs_per_beat=self.inputs_per_beat,
-            multipliers=self.multipliers,
-            weight_slices=self.weight_slices,
-        )
+        return cast(EngineOptions, {name: getattr(self, name) for name in DEFAULT_OPTIONS})
 
 
 class BoardPart(_Part):

@@ -136,20 +136,6 @@ def elaborate(
     )
 
 
-def refuse_faults(design: Elaboration) -> None:
-    """Refuse a design that no proof of ours can speak of.
-
-    Raises:
-        CheckFailedError: If it has a fault; with all of them.
-    """
-    if design.faults:
-        shown = "\n  ".join(design.faults[:20])
-        raise CheckFailedError(
-            f"{design.top} has {len(design.faults)} things that no design of ours has, and that "
-            f"proofs cannot see; take them out:\n  {shown}"
-        )
-
-
 def compare(design: Elaboration, plan: Mapping[str, Mapping[str, Value]]) -> list[str]:
     """Compare the parameters of a design with what a network needs.
 

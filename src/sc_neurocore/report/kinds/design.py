@@ -7,8 +7,9 @@ from pathlib import Path
 
 from sc_neurocore.errors import ScNeurocoreError
 from sc_neurocore.fpga.build import check_build
-from sc_neurocore.fpga.capacity import assess, plan_memories
+from sc_neurocore.fpga.capacity import assess
 from sc_neurocore.fpga.folder import opened
+from sc_neurocore.fpga.memory_blocks import plan_memories
 from sc_neurocore.hdl.design import CERTIFICATE, Design
 from sc_neurocore.hdl.manifest import MANIFEST, read_manifest
 from sc_neurocore.report.files import list_files
