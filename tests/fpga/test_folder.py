@@ -270,6 +270,18 @@ def test_what_was_only_sampled_says_how_much(folder: Path, monkeypatch: pytest.M
     assert "sampled, not proved: only 2 of 360 inputs" in certificate.verdict
 
 
+def test_what_follows_from_the_claims_is_said_where_the_theorem_holds(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(folder) as design:
+        monkeypatch.setattr(certificates, "cosimulate_design", lambda *_, **__: (run_of(),))
+        monkeypatch.setattr(certificates, "prove_design", lambda *_: (PROVED,))
+        monkeypatch.setattr(certificates, "theorem_of", lambda *_: {"status": "holds"})
+        certificate = certificates.verify_design(design, INPUTS, origin="zeros", available=360)
+    assert "follows from them, and is sampled besides: only 2 of 360" in certificate.verdict
+    assert "not proved" not in certificate.verdict
+
+
 def test_a_simulator_that_lies_in_the_folder_is_never_run(
     folder: Path, require_tool: Callable[..., None]
 ) -> None:

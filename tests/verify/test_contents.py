@@ -4,13 +4,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.hdl.more_inputs import with_more_inputs
 from tests.verify.test_every_design import draw
 
+from sc_neurocore.equation import LIF
 from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
-from sc_neurocore.verify.contents import check_contents
+from sc_neurocore.network import (
+    Conv2d,
+    Dense,
+    Flatten,
+    InputEncoding,
+    NetworkDescription,
+    Population,
+)
+from sc_neurocore.network.folding import one_map_each
+from sc_neurocore.verify.contents import WITH_WINDOWS, check_contents
 
 MakeNetwork = Callable[..., IntegerNetwork]
 RequireTool = Callable[..., None]
@@ -88,3 +99,37 @@ def test_neurons_with_several_inputs_have_each_weight_in_its_own_lane(
     accelerator = render_accelerator(network, 4).write(tmp_path)
     assert accelerator.geometry.currents > 1
     assert check_contents(accelerator, network).status == "proved"
+
+
+def _convolution() -> NetworkDescription:
+    random = np.random.default_rng(4)
+    thresholds = random.uniform(0.5, 1.5, 5)
+    return NetworkDescription(
+        name="tiny",
+        input=InputEncoding(shape=(1, 4, 3), bits=2, fraction_bits=1),
+        steps=2,
+        layers=(
+            Conv2d(weight=random.normal(0, 0.5, (5, 1, 2, 2)), bias=random.normal(0, 0.3, 5)),
+            Population(neuron=LIF, parameters={"threshold": thresholds}),
+            Flatten(),
+            Dense(weight=random.normal(0, 0.4, (3, 30)), bias=random.normal(0, 0.3, 3)),
+            Population(neuron=LIF),
+        ),
+    )
+
+
+def test_with_windows_each_place_finds_the_numbers_of_its_channel(
+    require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("yosys")
+    network = quantize(one_map_each(_convolution()), "Q8.8", 6)
+    accelerator = render_accelerator(network, 2).write(tmp_path)
+    found = check_contents(accelerator, network)
+    assert found.status == "proved" and found.name == WITH_WINDOWS
+    assert found.figures["numbers"] == 2 * (30 + 3)  # a bias and a threshold
+    path = tmp_path / "rtl" / NEURONS
+    first, second, *rest = path.read_text().split()
+    assert first != second
+    path.write_text("\n".join([second, first, *rest, ""]))
+    found = check_contents(accelerator, network)
+    assert found.status == "refuted" and found.detail.startswith("layer 0, ")

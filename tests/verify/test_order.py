@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.hdl.accelerator import render_accelerator
+from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
 from sc_neurocore.verify.order import prove_order
 
 MakeNetwork = Callable[..., IntegerNetwork]
@@ -40,45 +40,50 @@ def test_each_update_comes_once_in_its_order(
     assert found.status == "proved" and not found.bound, found.detail
 
 
-@pytest.mark.parametrize(
-    ("file", "old", "new", "says"),
-    [
-        (  # padding has turns, too
-            "snn_engine",
-            "(update_turn && layer_is_last && trace_valid[0])",
-            "(update_turn && layer_is_last)",
-            "readout_is_fair",
-        ),
-        pytest.param(
-            "snn_engine",
-            "(result_neuron[OUTPUT_BITS-1:0])",
-            "(trace_neuron[OUTPUT_BITS-1:0])",
-            "readout_is_fair",
-            marks=pytest.mark.soak,
-        ),
-        pytest.param(
-            "snn_engine", "(out_valid),", "(1'b1),", "readout_is_fair", marks=pytest.mark.soak
-        ),
-        pytest.param(
-            "snn_controller", "if (pipeline_idle)", "if (1'b1)", "assert", marks=pytest.mark.soak
-        ),
-    ],
+FAULTS = (
+    (  # padding has turns, too
+        "snn_engine",
+        "(update_turn && layer_is_last && trace_valid[0])",
+        "(update_turn && layer_is_last)",
+    ),
+    ("snn_engine", ".look          (result_neuron[", ".look          (trace_neuron["),
+    ("snn_engine", ".ask           (out_valid),", ".ask           (1'b1),"),
+    ("snn_neurons", "update_step      <= result_step;", "update_step      <= step;"),
 )
-def test_a_fault_of_the_order_is_refuted(
-    file: str,
-    old: str,
-    new: str,
-    says: str,
+
+
+def _with_fault(fault: int, network: IntegerNetwork, change: Change, folder: Path) -> Accelerator:
+    accelerator = render_accelerator(network, 2).write(folder)
+    file, old, new = FAULTS[fault]
+    change(folder / f"rtl/{file}.v", old, new)
+    return accelerator
+
+
+@pytest.mark.parametrize(
+    "fault", [2, *(pytest.param(each, marks=pytest.mark.soak) for each in (0, 1, 3))]
+)
+def test_with_a_fault_it_is_no_longer_proved(
+    fault: int,
     make_network: MakeNetwork,
     require_tool: RequireTool,
     change: Change,
     tmp_path: Path,
 ) -> None:
     require_tool("yosys", "sby")
-    accelerator = render_accelerator(make_network([3, 5, 3], steps=3), 2).write(tmp_path)
-    path = tmp_path / f"rtl/{file}.v"
-    if old == "(out_valid),":  # of the readout's port
-        old, new = f".ask           {old}", f".ask           {new}"
-    change(path, old, new)
-    found = prove_order(accelerator, depth=24 if file == "snn_controller" else 16)
-    assert found.status == "refuted" and says in found.detail
+    accelerator = _with_fault(fault, make_network([3, 5, 3], steps=3), change, tmp_path)
+    assert prove_order(accelerator, depth=3, search=1).status in ("unknown", "refuted")
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("fault", range(len(FAULTS)))
+def test_a_fault_is_refuted_from_the_reset_on(
+    fault: int,
+    make_network: MakeNetwork,
+    require_tool: RequireTool,
+    change: Change,
+    tmp_path: Path,
+) -> None:
+    require_tool("yosys", "sby")
+    accelerator = _with_fault(fault, make_network([1, 3, 2], steps=2), change, tmp_path)
+    found = prove_order(accelerator, depth=1, search=40)
+    assert found.status == "refuted" and "is_fair" in found.detail

@@ -54,8 +54,7 @@ def claims_of(design: Design) -> Iterator[Claim]:
     yield Claim("memories", lambda it: prove_memories(it.accelerator), asks_z3=True)
     yield Claim("schedule", _prove_schedule, asks_z3=True)
     yield Claim("sums", lambda it: prove_sums(it.accelerator, it.network))
-    if not accelerator.geometry.windows:
-        yield Claim("contents", lambda it: check_contents(it.accelerator, it.network))
+    yield Claim("contents", lambda it: check_contents(it.accelerator, it.network))
     yield Claim("wiring", lambda it: prove_wiring(it.accelerator, it.network))
     yield Claim("joined", lambda it: prove_joined(it.accelerator))
     yield Claim("scores", lambda it: prove_scores(it.accelerator, it.network))

@@ -1,10 +1,11 @@
-"""Every number of a dense network stands in the memories where the engine looks for it.
+"""Every number of a network stands in the memories where the engine looks for it.
 
 The words are read back through Yosys, or from the image of weights that are loaded. Where the
 engine looks follows from the modules' contracts: rows of weights follow each other, layer by layer,
 group by group, input by input, a lane for each neuron of a group; of the neurons' words there is
-one for each turn. It is compared with the integer model's own arrays, number by number, whoever
-laid them out.
+one for each turn, of each group or, where places share them, of each block of channels. With
+windows weights are not looked for: what is in front of which, the tables say (`windows`). It is
+compared with the integer model's own arrays, number by number, whoever laid them out.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from sc_neurocore.verify.emitted import elaborated
 from sc_neurocore.verify.result import ProofResult
 
 NAME = "contents: each weight, delay, bias and parameter stands where the engine looks for it"
+WITH_WINDOWS = "contents: each bias and parameter stands where the engine looks for it"
 _NEURONS = "engine.neuron_memory"
 _Bits = NDArray[np.uint8]
 
@@ -34,7 +36,7 @@ def check_contents(accelerator: Accelerator, network: IntegerNetwork) -> ProofRe
     """Compare every number that the engine finds in its memories with the network's own.
 
     Args:
-        accelerator: A design without windows.
+        accelerator: The design.
         network: Its network.
 
     Returns:
@@ -53,7 +55,7 @@ def check_contents(accelerator: Accelerator, network: IntegerNetwork) -> ProofRe
     except CheckFailedError as error:
         wrong = str(error)
     return ProofResult(
-        name=NAME,
+        name=WITH_WINDOWS if accelerator.geometry.windows else NAME,
         status="refuted" if wrong else "proved",
         engine="exact comparison (NumPy)",
         seconds=round(time.perf_counter() - began, 3),
@@ -75,7 +77,17 @@ def _numbers(
 ) -> Iterator[tuple[str, Integers, Integers]]:
     """Yield what numbers are, those of the memories, and the network's."""
     g = accelerator.geometry
-    rows, slots = _rows(accelerator), _words(accelerator, _NEURONS)
+    slots = _words(accelerator, _NEURONS)
+    for layer, form in zip(network.layers, g.layers, strict=True):
+        yield from _of_neurons(slots, g, form, layer)
+    if not g.windows:
+        yield from _of_weights(_rows(accelerator), g, network)
+
+
+def _of_weights(
+    rows: _Bits, g: Geometry, network: IntegerNetwork
+) -> Iterator[tuple[str, Integers, Integers]]:
+    """Yield the weights and delays of dense layers."""
     first_row = 0
     for layer, form in zip(network.layers, g.layers, strict=True):
         dense = next(each for each in layer.synapses if each.weight_bits)
@@ -102,27 +114,28 @@ def _numbers(
                 if isinstance(part.layer, DelayDense):
                     late = np.asarray(part.layer.delays, dtype=np.int64)
                 yield f"{name}'s delay", _unsigned(mine[..., g.weight_bits :]), late
-        yield from _of_neurons(slots, g, form, layer)
 
 
 def _of_neurons(
     slots: _Bits, g: Geometry, form: LayerGeometry, layer: IntegerLayer
 ) -> Iterator[tuple[str, Integers, Integers]]:
     """Yield a layer's biases and parameters."""
-    groups, turns = -(-layer.outputs // g.lanes), g.lanes // g.units
-    of_layer = slots[form.first_slot : form.first_slot + groups * turns]
-    mine = of_layer.reshape(groups * g.lanes, -1)[: layer.outputs]
+    group, lane = np.divmod(form.layout.numbers(g.lanes), g.lanes)
+    slot_group = group % form.blocks if form.shares_slots else group
+    turns = g.lanes // g.units
+    of_layer = slots[form.first_slot : form.first_slot + form.slot_groups * turns]
+    mine = of_layer.reshape(form.slot_groups * g.lanes, -1)[slot_group * g.lanes + lane]
     currents = len(layer.program.currents)
     biases = mine[:, : g.currents * g.bias_bits].reshape(layer.outputs, g.currents, g.bias_bits)
     found = _signed(biases.swapaxes(0, 1)[:currents]).ravel()
-    yield f"layer {form.number}, bias", found, accumulator_bias(layer)
+    needed = accumulator_bias(layer)
+    yield f"layer {form.number}, bias", found, np.repeat(needed, found.size // needed.size)
     low = g.currents * g.bias_bits
     for number, port in enumerate(layer.program.parameters):
         bits = mine[:, low : low + port.width]
         low += port.width
         values = _signed(bits) if port.signed else _unsigned(bits)
-        needed = layer.neuron_parameters[:, number]
-        yield f"layer {form.number}, {port.name}", values, needed
+        yield f"layer {form.number}, {port.name}", values, layer.neuron_parameters[:, number]
 
 
 def _rows(accelerator: Accelerator) -> _Bits:

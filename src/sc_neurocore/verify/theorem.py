@@ -55,13 +55,7 @@ LEMMAS = (
     Lemma(
         "memories: what was written is read, and files hold the numbers", ("memories:", "files:")
     ),
-    Lemma("contents: numbers stand where they are looked for", ("contents:",), needed=_is_dense),
-    Lemma(
-        "contents: numbers stand where they are looked for",
-        ("files:",),
-        ("with windows, biases and parameters are compared with what would be written only",),
-        needed=_is_walked,
-    ),
+    Lemma("contents: numbers stand where they are looked for", ("contents:",)),
     Lemma("control: words, layers and steps in their order", ("controller:", "control:")),
     Lemma(
         "windows: the words that a place sees",
