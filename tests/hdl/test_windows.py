@@ -1,7 +1,11 @@
 """Convolutions on the engine: where neurons stand, what they see, and where their weights lie."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,6 +39,8 @@ from sc_neurocore.verify.windows import (
     random_values,
     walked_sums,
 )
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("layout", [Layout(5, 2, 3), Layout(8, 1, 4), Layout(1, 3, 3), Layout(7)])
@@ -225,3 +231,26 @@ def test_frames_go_in_place_by_place(beat: int) -> None:
     fed = geometry.arranged(frame.reshape(1, 48)).reshape(4, 4, -1)
     assert fed[..., :3].tolist() == frame[0].transpose(1, 2, 0).tolist()
     assert not fed[..., 3:].any() and fed.shape[2] % beat == 0
+
+
+_COMPILED = """
+import sys
+from pathlib import Path
+from tests.hdl.small_convolutions import draw_network
+from sc_neurocore.hdl.design import compile_network
+compile_network(draw_network(int(sys.argv[1])), Path(sys.argv[2]), lanes=4, allow=["all"])
+"""
+
+
+def test_another_process_writes_the_same_bytes(tmp_path: Path) -> None:
+    """With another order of sets, too."""
+    written: list[dict[str, bytes]] = []
+    for seed in ("1", "2"):
+        folder = tmp_path / seed
+        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
+        command = [sys.executable, "-c", _COMPILED, "4", str(folder)]
+        subprocess.run(command, env=environment, cwd=ROOT, check=True)
+        files = (path for path in folder.rglob("*") if path.is_file())
+        written.append({path.relative_to(folder).as_posix(): path.read_bytes() for path in files})
+    assert len(written[0]) > 20 and any("windows" in name for name in written[0])
+    assert written[0] == written[1]

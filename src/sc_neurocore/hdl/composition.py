@@ -260,10 +260,10 @@ class _Run:
 
     def _convolution(self, channels: int) -> Conv2d | None:
         """Return the layers behind pooling as one convolution, in whole numbers."""
+        if len(self.output_shape) == 1 and len(self.shape) != 1:
+            return None  # flatten changes the order
         if not self.rest:
             return Conv2d(weight=np.ones((channels, 1, 1, 1), dtype=np.int64), groups=channels)
-        if len(self.output_shape) == 1 and len(self.shape) != 1:
-            return None
         found: list[Conv2d] = []
         for each in self.rest:
             one = each.as_convolution(channels)

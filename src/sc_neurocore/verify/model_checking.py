@@ -9,8 +9,10 @@ is folded, so that only what depends on free values reaches the solver.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +24,8 @@ from sc_neurocore.errors import ToolFailedError, ToolMissingError
 from sc_neurocore.tools import programs
 
 SOLVER = "cadical195"
+_PATIENCE = 6
+"""Where other programs have the processor most of the time, an answer may take so much longer."""
 _TRUE, _FALSE = "true", "false"
 _Literal = int | str
 """A variable of the solver, negated if negative; or what is known."""
@@ -52,6 +56,8 @@ _IMPOSSIBLE = ["what_is_assumed"]
 
 COVER = "reached_"
 """Outputs with such names are not claims, but what must be able to happen."""
+LEMMA = "lemma"
+"""Outputs with such names are shown first, one by one, and then help with what is left."""
 
 
 class VacuousError(ToolFailedError):
@@ -97,7 +103,7 @@ def first_failure(
             constant (`anyconst`), are heeded.
         sources: Its files, relative to the folder.
         clocks: How many clocks are looked at.
-        timeout: Seconds for the solver, which runs in a process of its own.
+        timeout: Seconds that the solver may work, in a process of its own.
         setup: See `induction_depth`.
 
     Raises:
@@ -148,7 +154,7 @@ def induction_depth(
         top: The module, with assertions.
         sources: Its files, relative to the folder.
         depth: The largest k that is tried.
-        timeout: Seconds for the solver, which runs in a process of its own.
+        timeout: Seconds that the solver may work, in a process of its own.
         setup: Commands of Yosys that make the sources one flat module, if not the usual ones.
 
     Raises:
@@ -169,15 +175,33 @@ def _ask(question: str, graph: Path, number: int, timeout: float) -> tuple[int |
     _solver()  # says here what is missing, not in the process
     paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
     command = [sys.executable, "-P", "-m", __name__, question, str(graph.absolute()), str(number)]
+    command.append(str(timeout))
     environment = {"PYTHONPATH": os.pathsep.join(paths)}
+    longest = timeout * _PATIENCE if _counts_work() else timeout
     try:
-        done = programs.execute(command, graph.parent, timeout, environment=environment)
+        done = programs.execute(command, graph.parent, longest, environment=environment)
     except programs.ToolTimeoutError:
         raise TimeoutError from None
+    if _counts_work() and done.returncode == -signal.SIGXCPU:
+        raise TimeoutError
     if done.returncode:
         raise ToolFailedError(f"{question} of {graph} failed: {done.stderr.strip()}")
     found, names = json.loads(done.stdout)
     return found, names
+
+
+def _counts_work() -> bool:
+    """Return whether the system can end a process that has worked for so long."""
+    return hasattr(signal, "SIGXCPU")
+
+
+def _work_at_most(seconds: float) -> None:
+    """End this process with SIGXCPU when it has worked for so long."""
+    if _counts_work():
+        import resource
+
+        most = math.ceil(seconds)
+        resource.setrlimit(resource.RLIMIT_CPU, (most, most + 1))
 
 
 def _fail(graph: _Graph, clocks: int) -> tuple[int | None, list[str]]:
@@ -237,6 +261,7 @@ class _Graph:
     latches: list[list[int]]
     outputs: list[int]
     names: list[str]
+    lemmas: list[int]
     covers: dict[str, int]
     constraints: list[int]
     gates: list[list[int]]
@@ -258,6 +283,7 @@ def _read(path: Path) -> _Graph:
         latches=numbers(latches),
         outputs=singles(outputs) + singles(assertions),
         names=[""] * outputs + _places(path.with_suffix(".claims"), assertions),
+        lemmas=[],
         covers={},
         constraints=singles(constraints),
         gates=numbers(gates),
@@ -266,11 +292,13 @@ def _read(path: Path) -> _Graph:
         if named := re.fullmatch(r"o(\d+) (\S+)", line):
             found.names[int(named[1])] = named[2]
     claims = list(zip(found.names, found.outputs, strict=True))
+    names = [name for name in found.names if not _is_cover(name)]
     return replace(
         found,
         covers={name: literal for name, literal in claims if _is_cover(name)},
         outputs=[literal for name, literal in claims if not _is_cover(name)],
-        names=[name for name in found.names if not _is_cover(name)],
+        names=names,
+        lemmas=[index for index, name in enumerate(names) if name.startswith(LEMMA)],
     )
 
 
@@ -307,6 +335,14 @@ class _Clocks:
     def failing(self) -> list[int]:
         """Return outputs that are high in this clock, if any can be; else take them to be low."""
         values = [self._value(literal) for literal in self._graph.outputs]
+        for index in self._graph.lemmas:
+            value = values[index]
+            if not isinstance(value, int):
+                continue
+            if self._solve([value]):
+                model = set(self._solver.get_model())
+                return [i for i, each in enumerate(values) if each == _TRUE or each in model]
+            self._solver.add_clause([-value])
         open_ones = [value for value in values if isinstance(value, int)]
         if _TRUE not in values:
             if not open_ones:
@@ -401,5 +437,6 @@ def _solver() -> Any:
 
 
 if __name__ == "__main__":
+    _work_at_most(float(sys.argv[4]))
     answer = {"failure": _fail, "induction": _induct, "reach": _reach}[sys.argv[1]]
     print(json.dumps(answer(_read(Path(sys.argv[2])), int(sys.argv[3]))))
