@@ -43,9 +43,7 @@ def requests(sections: list[str]) -> Iterator[dict[str, Any]]:
             yield {**COMMON, **which, "section": "conv", "net": "conv", **short}
     if "cells" in sections:
         for cell in CELLS:
-            backend = "eager" if cell == "RecurrentLIFCell" else "auto"
-            yield {**COMMON, **OURS, "section": "cells", "net": "ff", "cell": cell,
-                   "backend": backend}  # fmt: skip
+            yield {**COMMON, **OURS, "section": "cells", "net": "ff", "cell": cell}
     if "growth" in sections:
         for steps in (8, 25, 100, 400):
             yield {**COMMON, **OURS, "section": "growth", "net": "ff", "steps": steps}
@@ -146,7 +144,7 @@ def targets(table: list[dict[str, Any]]) -> Iterator[Target]:
         yield Target(f"conv, peak memory against {leanest['framework']}", "<=", 0.5, ratio)
     lif = pick(section="cells", cell="LIFCell")
     for row in pick(section="cells"):
-        if lif and row["cell"] not in ("LIFCell", "RecurrentLIFCell"):
+        if lif and row["cell"] != "LIFCell":
             ratio = round(row["ms"] / lif[0]["ms"], 2)
             yield Target(f"{row['cell']}, step time against LIFCell", "<=", 2.0, ratio)
 

@@ -176,8 +176,8 @@ def test_every_chunk_is_taken_once(
 def test_generated_text_is_python_whose_lines_do_not_depend_on_the_run(
     neuron: Neuron, storage: Any
 ) -> None:
-    for masked in (False, True):
-        scan = derive(neuron, atan_surrogate, learnable=neuron.parameters, masked=masked)
+    for kind in ({}, {"masked": True}, {"recurrent": True}, {"masked": True, "recurrent": True}):
+        scan = derive(neuron, atan_surrogate, learnable=neuron.parameters, **kind)
         for emit in (emit_forward, emit_backward):
             text = emit(scan, storage)
             compile(text, neuron.name, "exec")

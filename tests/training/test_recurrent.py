@@ -130,8 +130,10 @@ def test_a_recurrent_network_goes_out_and_comes_back() -> None:
 def test_what_a_recurrent_layer_cannot_do_is_refused() -> None:
     with pytest.raises(UserError, match="n_neurons = 0"):
         RecurrentLIFCell(0)
-    with pytest.raises(ToolMissingError, match="no numba kernel for recurrent layers"):
-        RecurrentLIFCell(3, backend="numba")
+    with pytest.raises(ToolMissingError, match="no fused kernels for recurrent convolutions"):
+        RecurrentConvCell(IF, 3, backend="numba")
+    with pytest.raises(UserError, match=r"\(5, 2, 3\) are not averaged"):
+        RecurrentLIFCell(3).pooled(torch.ones(4, 5, 2, 3))
     with pytest.raises(UserError, match=r"the layer has 3 neurons, .* \(2, 4\) arrives"):
         RecurrentLIFCell(3).unroll(torch.ones(5, 2, 4))
     with pytest.raises(UserError, match="state 's' of LIF: found none"):
@@ -194,6 +196,23 @@ def test_a_recurrent_convolution_is_the_same_in_floats_integers_and_streams() ->
         engine_layers(network)
     with pytest.raises(DescriptionError, match="come back through a conv2d"):
         to_nir(description)
+
+
+@pytest.mark.parametrize("backend", ["eager", "auto"])
+def test_spikes_of_recurrent_layers_are_averaged_over_squares(backend: str) -> None:
+    conv = RecurrentConvCell(IF, 3, backend=backend)
+    conv.set_weight(random(3, 3, 3, 3) - 0.5)
+    dense = RecurrentLIFCell(4, backend=backend)
+    dense.set_weight(random(4, 4) - 0.5)
+    for cell, shape in ((conv, (5, 2, 3, 6, 8)), (dense, (5, 2, 3, 6, 4))):
+        currents = 2 * random(*shape)
+        spikes, _ = cell.unroll(currents)
+        wanted = torch.nn.functional.avg_pool2d(spikes.flatten(0, 1), 2).unflatten(0, (5, 2))
+        assert torch.equal(cell.pooled(currents), wanted) and wanted.any()
+    net = SpikingSequential(
+        torch.nn.Conv2d(2, 3, 3), conv, torch.nn.AvgPool2d(2), torch.nn.Conv2d(3, 2, 1), IFCell()
+    )
+    assert net(random(2, 2, 8, 8), steps=4).spike_counts.shape == (2, 2, 3, 3)
 
 
 @pytest.mark.parametrize("size", [2, (3, 4), 0, "3", (3, 3, 3)])

@@ -36,7 +36,7 @@ from sc_neurocore.equation.step import step
 from sc_neurocore.equation.surrogate import Surrogate
 
 # A quote or a blank cannot be in a user's name.
-STEP, LENGTH = "time step", "sequence length"
+STEP, LENGTH, LAST = "time step", "sequence length", "last spike"
 SHARPNESS = "surrogate alpha"
 
 
@@ -75,6 +75,10 @@ class Scan:
             each state after the step; results are the gradients towards the input, each state
             before the step and each wanted constant, and each state after the step, by name.
         masked: Whether steps at or beyond `LENGTH` change nothing; reads `STEP` and `LENGTH`.
+        recurrent: Whether the spike is kept for the next step, as a state `LAST`. What it then
+            brings to the currents is a product over the neurons of a sample, which is not part of
+            a neuron's step: the loop adds it to the input before the step, and after the adjoint
+            to the gradient towards `LAST`.
     """
 
     neuron: Neuron
@@ -84,6 +88,12 @@ class Scan:
     forward: Pass
     backward: Pass
     masked: bool
+    recurrent: bool = False
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """What a neuron keeps from one step to the next, in a fixed order."""
+        return (*self.neuron.states, LAST) if self.recurrent else tuple(self.neuron.states)
 
 
 def derive(
@@ -93,6 +103,7 @@ def derive(
     detach_reset: bool = True,
     learnable: Collection[str] = (),
     masked: bool = False,
+    recurrent: bool = False,
 ) -> Scan:
     """Derive the scan of a neuron.
 
@@ -103,12 +114,15 @@ def derive(
         detach_reset: Whether the reset sends no gradient to the spike.
         learnable: The parameters that want a gradient.
         masked: Whether sequences have lengths of their own.
+        recurrent: Whether the spikes come back to the neurons in the next step.
     """
     algebra = _StepAlgebra(neuron, surrogate, detach_reset)
     names = {name: Symbol(name) for name in (*neuron.states, *neuron.parameters)}
     state = {name: names[name] for name in neuron.states}
     parameters = {name: names[name] for name in neuron.parameters}
     spike, new = step(neuron, state, Symbol(neuron.input), parameters, algebra)
+    if recurrent:
+        state[LAST], new[LAST] = Symbol(LAST), spike
     if masked:
         valid = Operation("<", (Symbol(STEP), Symbol(LENGTH)))
         spike = algebra.store(SPIKE, Operation("select", (valid, spike, ZERO)))
@@ -121,13 +135,14 @@ def derive(
     results = {SPIKE: spike, **new}
     forward = _finish(lines, results, algebra.invariants)
     wanted = tuple(name for name in forward.constants if algebra.invariants[name] & set(learnable))
-    gradients, adjoint = _adjoint(neuron, lines, results, algebra.partials, wanted)
+    gradients, adjoint = _adjoint(lines, results, algebra.partials, (neuron.input, *state, *wanted))
     adjoint = [hoist.line(line) for line in adjoint]
     gradients = {name: hoist(value) for name, value in gradients.items()}
     backward = _finish([*lines, *adjoint], {**new, **gradients}, algebra.invariants)
     read = {*forward.constants, *backward.constants}
     constants = tuple(name for name in algebra.invariants if name in read)
-    return Scan(neuron, tuple(algebra.prelude), constants, wanted, forward, backward, masked)
+    prelude = tuple(algebra.prelude)
+    return Scan(neuron, prelude, constants, wanted, forward, backward, masked, recurrent)
 
 
 class _StepAlgebra:
@@ -216,11 +231,10 @@ class _Hoist:
 
 
 def _adjoint(
-    neuron: Neuron,
     lines: Sequence[Assignment],
     results: Mapping[str, Expression],
     partials: Mapping[str, Mapping[str, Expression]],
-    wanted: Iterable[str],
+    inputs: Iterable[str],
 ) -> tuple[dict[str, Expression], list[Assignment]]:
     """Differentiate the lines in reverse; return the gradients that leave, and what they need."""
     totals: dict[str, Expression] = {}
@@ -237,7 +251,6 @@ def _adjoint(
         accumulate(line.value, total, totals)
         for name, partial in partials.get(line.target, {}).items():
             accumulate(Symbol(name), SimplifyingAlgebra().apply("*", (total, partial)), totals)
-    inputs = (neuron.input, *neuron.states, *wanted)
     return {gradient_name(name): totals.get(name, ZERO) for name in inputs}, adjoint
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sc_neurocore.equation.expression import evaluate
-from sc_neurocore.equation.neuron import Neuron
+from sc_neurocore.equation.neuron import SPIKE, Neuron
 from sc_neurocore.equation.surrogate import Surrogate
 from sc_neurocore.kernels.backends import AUTO, BackEnd, candidates, serving
 from sc_neurocore.kernels.derive import SHARPNESS, Scan, derive
@@ -88,6 +88,8 @@ class FusedNeuron:
         surrogate: What stands in for the derivative of the spike.
         detach_reset: Whether the reset sends no gradient to the spike.
         learnable: The parameters that want a gradient.
+        recurrent: Whether spikes come back to the neurons of their sample in the next step; each
+            state given and returned then also has the last spikes, "s".
     """
 
     def __init__(
@@ -96,13 +98,19 @@ class FusedNeuron:
         surrogate: Surrogate,
         detach_reset: bool = True,
         learnable: Sequence[str] = (),
+        recurrent: bool = False,
     ) -> None:
         self.neuron = neuron
         self.surrogate = surrogate
         self.detach_reset = detach_reset
         self.learnable = tuple(learnable)
-        self._rest = dict(neuron.states)
-        options: Any = {"detach_reset": detach_reset, "learnable": self.learnable}
+        self.recurrent = recurrent
+        self._rest = {**neuron.states, **({SPIKE: 0.0} if recurrent else {})}
+        options: Any = {
+            "detach_reset": detach_reset,
+            "learnable": self.learnable,
+            "recurrent": recurrent,
+        }
         self._scans = tuple(
             derive(neuron, surrogate, masked=masked, **options) for masked in (False, True)
         )
@@ -112,14 +120,17 @@ class FusedNeuron:
     def with_surrogate(self, surrogate: Surrogate) -> FusedNeuron:
         """Return the neuron with another surrogate; another sharpness takes the same kernels."""
         if surrogate.derivative != self.surrogate.derivative:
-            return FusedNeuron(self.neuron, surrogate, self.detach_reset, self.learnable)
+            return FusedNeuron(
+                self.neuron, surrogate, self.detach_reset, self.learnable, self.recurrent
+            )
         other = object.__new__(FusedNeuron)  # nothing is derived anew
         other.__dict__.update(self.__dict__, surrogate=surrogate, _known={})
         return other
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Made anew, so that another process knows the scans too.
-        return FusedNeuron, (self.neuron, self.surrogate, self.detach_reset, self.learnable)
+        options = self.detach_reset, self.learnable, self.recurrent
+        return FusedNeuron, (self.neuron, self.surrogate, *options)
 
     def run(
         self,
@@ -129,6 +140,7 @@ class FusedNeuron:
         parameters: Mapping[str, Tensor | float],
         steps: int | None = None,
         lengths: Tensor | None = None,
+        feedback: Tensor | None = None,
         outputs: Outputs = Outputs(),
         backend: BackEnd | None = None,
     ) -> Run:
@@ -141,6 +153,7 @@ class FusedNeuron:
                 differs along one axis of (batch, ...).
             steps: Number of steps T for which a static current acts.
             lengths: Valid steps of each sequence, integers (batch,).
+            feedback: Of a recurrent neuron what its spikes bring, `scans.Inputs.feedback`.
             outputs: What to return.
             backend: What runs it; by default the fastest one that is here for the device.
         """
@@ -153,7 +166,7 @@ class FusedNeuron:
         real = computed_in(currents.dtype)
         masked = lengths is not None
         # Images in channels_last memory run in the order of their memory.
-        order = _memory_order(frame)
+        order = list(range(frame.ndim)) if self.recurrent else _memory_order(frame)
         back = sorted(range(frame.ndim), key=order.__getitem__)
         scan = self._scans[masked]
         if any(isinstance(value, Tensor) for value in parameters.values()):
@@ -185,6 +198,7 @@ class FusedNeuron:
             initial=initial,
             values=values,
             lengths=None if lengths is None else lengths.to(real),
+            feedback=None if feedback is None else feedback.to(real),
         )
         spikes, counts, trace, sums, final = run_scan(inputs, plan)
         result = Run(

@@ -47,7 +47,7 @@ def _forward(inputs: Inputs, plan: Plan) -> Results:
 
 def _backward(arriving: Arriving, inputs: Inputs, plan: Plan) -> Gradients:
     layout = layout_of(plan, inputs.currents.shape, inputs.currents.dtype)
-    gradients = layout.gradients(inputs.currents, inputs.values)
+    gradients = layout.gradients(inputs)
     kernels: Kernels = BACK_ENDS[plan.backend].kernels()
     kernels.backward(layout, inputs, arriving, gradients)
     return gradients
@@ -68,7 +68,8 @@ def _towards(ctx: Any, gradients: Sequence[Tensor | None]) -> tuple[Tensor | Non
         found = scan_backward(*gradients, *ctx.saved_tensors, *names, plan.packed())
     else:
         found = _backward(Arriving(*gradients), Inputs(*ctx.saved_tensors), plan)
-    needed = zip(found, ctx.needs_input_grad, strict=False)
+    currents, initial, values, feedback = found
+    needed = zip((currents, initial, values, None, feedback), ctx.needs_input_grad, strict=False)
     return tuple(gradient if wanted else None for gradient, wanted in needed)
 
 
@@ -82,7 +83,7 @@ class _DirectScan(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
-        return (*_towards(ctx, gradients), None, None)
+        return (*_towards(ctx, gradients), None)
 
 
 def _scan_forward(
@@ -90,11 +91,12 @@ def _scan_forward(
     initial: Tensor,
     values: Tensor,
     lengths: Tensor | None,
+    feedback: Tensor | None,
     backend: str,
     key: str,
     plan: Sequence[int],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    inputs = Inputs(currents, initial, values, lengths)
+    inputs = Inputs(currents, initial, values, lengths, feedback)
     return (*_forward(inputs, Plan.unpacked(backend, key, plan)),)
 
 
@@ -108,12 +110,13 @@ def _scan_backward(
     initial: Tensor,
     values: Tensor,
     lengths: Tensor | None,
+    feedback: Tensor | None,
     backend: str,
     key: str,
     plan: Sequence[int],
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     arriving = Arriving(grad_spikes, grad_counts, grad_trace, grad_sums, grad_final)
-    inputs = Inputs(currents, initial, values, lengths)
+    inputs = Inputs(currents, initial, values, lengths, feedback)
     return (*_backward(arriving, inputs, Plan.unpacked(backend, key, plan)),)
 
 
@@ -136,7 +139,7 @@ def _empty_gradients(*arguments: Any) -> tuple[Tensor, ...]:
     *tensors, backend, key, plan = arguments
     inputs = Inputs(*tensors[len(Arriving._fields) :])
     layout = Layout(Plan.unpacked(backend, key, plan), inputs.currents.shape, inputs.currents.dtype)
-    return tuple(layout.gradients(inputs.currents, inputs.values))
+    return tuple(layout.gradients(inputs))
 
 
 def _remember_inputs(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -145,7 +148,7 @@ def _remember_inputs(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ..
 
 
 def _differentiate(ctx: Any, *gradients: Any) -> tuple[Tensor | None, ...]:
-    return (*_towards(ctx, gradients), None, None, None, None)
+    return (*_towards(ctx, gradients), None, None, None)
 
 
 _operator: Any = partial(torch.library.custom_op, mutates_args=())

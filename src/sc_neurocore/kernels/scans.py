@@ -87,12 +87,16 @@ class Inputs(NamedTuple):
             type, as all that follows.
         values: The scan's constants, one after the other.
         lengths: Valid steps of each sequence, (batch,), or None.
+        feedback: What a spike brings to the currents of its sample in the next step, from each
+            neuron to all, and in a last row what always comes: (neurons + 1, neurons), the neurons
+            the last axis of the currents. None where the scan is not recurrent.
     """
 
     currents: Tensor
     initial: Tensor
     values: Tensor
     lengths: Tensor | None
+    feedback: Tensor | None
 
 
 class Results(NamedTuple):
@@ -126,12 +130,14 @@ class Arriving(NamedTuple):
 class Gradients(NamedTuple):
     """The gradients towards `Inputs`, each in its type and shape.
 
-    That towards the initial state is always of all neurons, (states, batch, ...).
+    That towards the initial state is always of all neurons, (states, batch, ...); that towards the
+    feedback has no elements where there is none.
     """
 
     currents: Tensor
     initial: Tensor
     values: Tensor
+    feedback: Tensor
 
 
 class Layout:
@@ -149,6 +155,7 @@ class Layout:
         spike_sequence: The shape of the spikes.
         neurons: How many there are in a frame.
         states: How many each of them has.
+        recurrent: Whether spikes come back; those of a sample, the last axis, to one another.
         columns: Columns of images that are averaged, or 0.
         pooled: Values in each place of a column.
         places: Where each state stands among the traced and the summed ones, or -1.
@@ -160,8 +167,9 @@ class Layout:
         self.real = computed_in(stored)
         self.frame = tuple(shape if plan.steps else shape[1:])
         self.sequence = (plan.steps or shape[0], *self.frame)
-        self.states = len(_scans[plan.key].neuron.states)
+        self.states = len(_scans[plan.key].states)
         self.neurons = math.prod(self.frame)
+        self.recurrent = _scans[plan.key].recurrent
         self.columns, self.pooled, self.spike_sequence = 0, 0, self.sequence
         if plan.pool:
             end = len(self.sequence) - plan.pool + 1
@@ -191,12 +199,14 @@ class Layout:
             make(self.states, *self.frame),
         )
 
-    def gradients(self, currents: Tensor, values: Tensor) -> Gradients:
+    def gradients(self, inputs: Inputs) -> Gradients:
         """Return empty tensors for what the backward scan gives."""
+        currents, _, values, _, feedback = inputs
         return Gradients(
             currents.new_empty(currents.shape),
             values.new_empty((self.states, *self.frame)),
             values.new_empty(values.shape),
+            values.new_empty((0, 0) if feedback is None else feedback.shape),
         )
 
 

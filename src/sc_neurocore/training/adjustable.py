@@ -6,12 +6,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sc_neurocore.equation.neuron import Neuron, Parameter
 from sc_neurocore.equation.surrogate import Surrogate
 from sc_neurocore.errors import UserError
-from sc_neurocore.kernels.backends import BackEnd, candidates
+from sc_neurocore.kernels.backends import BACK_ENDS, BackEnd, candidates, serving
 from sc_neurocore.kernels.fused import FusedNeuron
 from sc_neurocore.training import arguments
 from sc_neurocore.training.fixed import FixedParameters
@@ -131,10 +131,31 @@ class Adjustable(nn.Module):
 
     def _fuse(self) -> None:
         """Take the kernels of what the cell is now."""
-        options: dict[str, Any] = {
-            "detach_reset": self.detach_reset,
-            "learnable": tuple(self.free),
-        }
         self.candidates = candidates(self.backend)
-        has_some = bool(self.candidates)
-        self.fused = FusedNeuron(self.neuron, self.surrogate, **options) if has_some else None
+        self.fused = self._make_fused() if self.candidates else None
+
+    def _make_fused(self, **more: Any) -> FusedNeuron | None:
+        """Derive the kernels, or return None where there are none of this kind of cell."""
+        learnable = tuple(self.free)
+        return FusedNeuron(self.neuron, self.surrogate, self.detach_reset, learnable, **more)
+
+    def _back_end(self, currents: Tensor) -> BackEnd | None:
+        """Return what runs these currents; None for the eager kernel.
+
+        Raises:
+            UserError: If the backend that was asked for does not run on their device, or somebody
+                traces what a trace cannot see.
+        """
+        chosen = None if self.fused is None else serving(self.candidates, currents.device.type)
+        if chosen is None and self.backend in BACK_ENDS:
+            devices = " and ".join(BACK_ENDS[self.backend].devices)
+            raise UserError(
+                f"backend={self.backend!r} runs on {devices}, but the currents are on "
+                f"{currents.device}; use backend='auto', or move them"
+            )
+        if chosen is not None and torch._C._get_tracing_state() is not None:
+            raise UserError(
+                "torch.jit.trace and ONNX see PyTorch's operations, not a fused kernel: make the "
+                "cells with backend='eager', or set cell.backend = 'eager' on each"
+            )
+        return chosen

@@ -97,6 +97,15 @@ def check_channel_axis(axis: Any) -> int:
     return axis
 
 
+def check_pooled(is_asked: bool, frame: Tensor) -> None:
+    """Raise if spikes of a step are to be averaged over squares and are no images."""
+    if is_asked and (frame.ndim != 4 or min(frame.shape[-2:]) < 2):
+        raise UserError(
+            f"spikes of shape {tuple(frame.shape)} are not averaged over squares of 2 x 2: "
+            f"expected (batch, channels, rows, columns)"
+        )
+
+
 def names_of(option: str, names: Any, known: Iterable[str]) -> tuple[str, ...]:
     """Return names given as one text or as several; the known ones are for the message."""
     several = [names] if isinstance(names, str) else names

@@ -21,7 +21,7 @@ from sc_neurocore.equation.surrogate import Surrogate, atan_surrogate
 from sc_neurocore.errors import UserError
 from sc_neurocore.kernels import eager
 from sc_neurocore.kernels.arguments import as_whole, check_sequence
-from sc_neurocore.kernels.backends import BACK_ENDS, BackEnd, serving
+from sc_neurocore.kernels.backends import BackEnd
 from sc_neurocore.kernels.fused import FusedNeuron, Outputs, Run, can_pool
 from sc_neurocore.kernels.scans import computed_in
 from sc_neurocore.training import arguments
@@ -324,31 +324,15 @@ class Cell(Adjustable):
         """Run over time on the backend; what else a cell computes is made from this."""
         steps = check_sequence(self.neuron, currents, steps, lengths, outputs.trace)
         frame = currents if steps is not None else currents[0]
-        if outputs.pool and (frame.ndim != 4 or min(frame.shape[-2:]) < 2):
-            raise UserError(
-                f"spikes of shape {tuple(frame.shape)} are not averaged over squares of 2 x 2: "
-                f"expected (batch, channels, rows, columns)"
-            )
+        arguments.check_pooled(outputs.pool, frame)
         options: dict[str, Any] = {
             "state": None if state is None else self._as_mapping(state, frame),
             "parameters": self._values(frame),
             "steps": steps,
             "lengths": lengths,
         }
-        stored, device = currents.dtype, currents.device.type
-        chosen = serving(self.candidates, device)
-        if chosen is None and self.backend in BACK_ENDS:
-            devices = " and ".join(BACK_ENDS[self.backend].devices)
-            raise UserError(
-                f"backend={self.backend!r} runs on {devices}, but the currents are on "
-                f"{currents.device}; use backend='auto', or move them"
-            )
+        stored, chosen = currents.dtype, self._back_end(currents)
         if self.fused is not None and chosen is not None:
-            if torch._C._get_tracing_state() is not None:
-                raise UserError(
-                    "torch.jit.trace and ONNX see PyTorch's operations, not a fused kernel: make "
-                    "the cells with backend='eager', or set cell.backend = 'eager' on each"
-                )
             on_the_way = replace(outputs, pool=outputs.pool and can_pool(frame))
             result = self.fused.run(currents, outputs=on_the_way, backend=chosen, **options)
             return result.pooled() if outputs.pool and not on_the_way.pool else result

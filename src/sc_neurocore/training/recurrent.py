@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,8 +14,10 @@ from sc_neurocore.equation.neuron import SPIKE, Neuron
 from sc_neurocore.errors import ToolMissingError, UserError
 from sc_neurocore.kernels import eager
 from sc_neurocore.kernels.arguments import as_whole, check_sequence, shown
-from sc_neurocore.kernels.fused import Outputs, Run
+from sc_neurocore.kernels.backends import BACK_ENDS
+from sc_neurocore.kernels.fused import FusedNeuron, Outputs, Run
 from sc_neurocore.kernels.scans import computed_in
+from sc_neurocore.training import arguments
 from sc_neurocore.training.arguments import are_sizes, check_flag
 from sc_neurocore.training.cells import Cell, State
 
@@ -23,8 +26,8 @@ class RecurrentCell(Cell):
     """A recurrent layer: at step t each neuron's current is I[t] + weight @ s[t-1] + bias.
 
     Recurrence belongs to the layer, so any neuron can be in one. The state is the neuron's and the
-    last spikes `s`. A step needs the spikes of the step before through a matrix product, so the
-    layer runs step by step in PyTorch.
+    last spikes `s`. Kernels add up the weights of the neurons that fired in the order of the
+    neurons, eager in one of PyTorch's: where sums of weights are rounded, currents differ by that.
 
     The weights start at zero, where the layer is the same without recurrence, and are stored as
     `recurrent`, times `scale`, the power of two next to the square root of `n_neurons`. An
@@ -39,7 +42,7 @@ class RecurrentCell(Cell):
 
     Raises:
         UserError: If there is no neuron, or an option is unknown.
-        ToolMissingError: For a backend other than "auto" and "eager".
+        ToolMissingError: For a backend that is not here.
     """
 
     recurrent_bias: nn.Parameter | None
@@ -112,16 +115,14 @@ class RecurrentCell(Cell):
         """The neuron's states, and the spikes of the last step, `s`."""
         return (*self.neuron.states, SPIKE)  # not by super(), which torch.compile cannot follow
 
-    def _check_backend(self, backend: str) -> None:
-        if isinstance(backend, str) and backend == "numba":
-            raise ToolMissingError(
-                "backend='numba': there is no numba kernel for recurrent layers, whose currents "
-                "depend on their own spikes; use 'eager' or 'auto'"
-            )
-        super()._check_backend(backend)
+    def _make_fused(self, **more: Any) -> FusedNeuron | None:
+        return super()._make_fused(recurrent=True, **more)
 
-    def _fuse(self) -> None:
-        self.fused = None
+    def _feedback(self) -> Tensor:
+        """Return what a fused kernel takes, `kernels.scans.Inputs.feedback`."""
+        weight, bias = self.weight, self.recurrent_bias
+        last = weight.new_zeros(len(weight)) if bias is None else bias
+        return torch.cat([weight.t(), last.unsqueeze(0)])
 
     def _run(
         self,
@@ -133,8 +134,35 @@ class RecurrentCell(Cell):
     ) -> Run:
         states = tuple(name for name in outputs.trace if name != SPIKE)
         steps = check_sequence(self.neuron, currents, steps, lengths, states)
+        frame = currents if steps is not None else currents[0]
+        self._check_frame(frame)
+        arguments.check_pooled(outputs.pool, frame)
+        chosen = self._back_end(currents)
+        if self.fused is None or chosen is None:
+            result = self._run_eagerly(currents, state, steps, lengths, outputs)
+        else:
+            result = self.fused.run(
+                currents,
+                None if state is None else self._as_mapping(state, frame),
+                parameters=self._values(frame),
+                steps=steps,
+                lengths=lengths,
+                feedback=self._feedback(),
+                outputs=replace(outputs, pool=False),
+                backend=chosen,
+            )
+        return result.pooled() if outputs.pool else result
+
+    def _run_eagerly(
+        self,
+        currents: Tensor,
+        state: State | None,
+        steps: int | None,
+        lengths: Tensor | None,
+        outputs: Outputs,
+    ) -> Run:
+        """Run step by step."""
         frames = currents.unbind(0) if steps is None else (currents,) * steps
-        self._check_frame(frames[0])
         stored, computed = currents.dtype, computed_in(currents.dtype)
         algebra = eager.TorchAlgebra(self.surrogate, self.detach_reset, computed, currents.device)
         parameters = {
@@ -174,7 +202,7 @@ class RecurrentConvCell(RecurrentCell):
 
     At step t the current is I[t] + conv(s[t-1]) + bias, with zeros around the image, so that a
     neuron's own place is in the middle of the kernel. All else is as in `RecurrentCell`: weights
-    start at zero, and the layer runs step by step.
+    start at zero. The layer runs step by step in PyTorch.
 
     Args:
         neuron: The model.
@@ -213,6 +241,17 @@ class RecurrentConvCell(RecurrentCell):
                 f"the layer has {self.n_channels} channels, but a current of shape "
                 f"{tuple(frame.shape)} arrives: expected (batch, {self.n_channels}, rows, columns)"
             )
+
+    def _check_backend(self, backend: str) -> None:
+        if isinstance(backend, str) and backend in BACK_ENDS:
+            raise ToolMissingError(
+                f"backend={backend!r}: there are no fused kernels for recurrent convolutions; use "
+                f"'eager' or 'auto'"
+            )
+        super()._check_backend(backend)
+
+    def _make_fused(self, **more: Any) -> FusedNeuron | None:
+        return None
 
     def _fed_back(self, spikes: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return functional.conv2d(spikes, weight, bias, padding="same")

@@ -19,6 +19,12 @@ from sc_neurocore.kernels.threads import thread_count
 _CHUNKS = 64
 """At most so many partial sums per parameter, whatever the number of threads."""
 
+_PARTIALS, _LEAST_CHUNKS = 1 << 26, 8
+"""Bytes that all partial sums of recurrent weights should fit, and how many there are at least."""
+
+_LEAST_SAMPLES, _MOST_SAMPLES = 4, 32
+"""Samples of a recurrent layer in a block: the more, the less often its weights are read."""
+
 _SCRATCH = 1 << 18
 """Bytes that the states of a block over all steps should fit, an eighth of a common L2 cache."""
 
@@ -34,9 +40,17 @@ class Blocks:
 
     @cached_property
     def block(self) -> int:
-        """Neurons that run through all steps together: whole squares of pooled images."""
+        """Neurons that run through all steps together.
+
+        They are whole squares of pooled images, and whole samples of recurrent layers.
+        """
         layout = self.layout
-        fitting = _SCRATCH // (layout.states * layout.sequence[0] * layout.real.itemsize)
+        # Where spikes come back, the currents are kept beside the states.
+        rows = layout.states + layout.recurrent
+        fitting = _SCRATCH // (rows * layout.sequence[0] * layout.real.itemsize)
+        if layout.recurrent:
+            sample = layout.frame[-1]
+            return sample * min(max(fitting // sample, _LEAST_SAMPLES), _MOST_SAMPLES)
         block = 1 << min(max(fitting.bit_length() - 1, 6), 10)
         squares = 2 * layout.columns * layout.pooled
         return squares * max(1, block // squares) if squares else block
@@ -44,7 +58,11 @@ class Blocks:
     @cached_property
     def chunk(self) -> int:
         """Neurons that share a partial sum, whatever the number of threads."""
-        return self.block * max(1, -(-self.layout.neurons // (self.block * _CHUNKS)))
+        layout, chunks = self.layout, _CHUNKS
+        if layout.recurrent:
+            fitting = _PARTIALS // (layout.frame[-1] ** 2 * layout.real.itemsize)
+            chunks = min(max(fitting, _LEAST_CHUNKS), _CHUNKS)
+        return self.block * max(1, -(-layout.neurons // (self.block * chunks)))
 
     @cached_property
     def chunks(self) -> int:

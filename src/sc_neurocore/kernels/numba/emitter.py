@@ -18,12 +18,14 @@ from typing import Literal, TypeAlias
 
 from sc_neurocore.equation.expression import OPERATORS, Expression, evaluate
 from sc_neurocore.equation.neuron import SPIKE
-from sc_neurocore.kernels.derive import LENGTH, STEP, Pass, Scan, gradient_name
+from sc_neurocore.kernels.derive import LAST, LENGTH, STEP, Pass, Scan, gradient_name
 from sc_neurocore.kernels.numba.templates import (
     BACKWARD,
     BACKWARD_ARRAYS,
+    BACKWARD_FEEDBACK,
     FORWARD,
     FORWARD_ARRAYS,
+    FORWARD_FEEDBACK,
     NUMBERS,
     Element,
 )
@@ -35,21 +37,29 @@ Storage: TypeAlias = Literal["float32", "float64", "bfloat16"]
 """How currents, spikes and their gradients are stored; bfloat16 is computed in float32."""
 
 _SUPPORT = Path(__file__).with_name("support.py")
+_FEEDBACK, _BEGINNING = _SUPPORT.with_name("feedback.py"), "# Where the emitted text begins.\n"
+
+_COLUMNS = 512
+"""Of so many columns at a time a tile of weights is made."""
+
+_PLACES = 256
+"""The steps of samples of which the weights' gradient is added up at a time."""
 
 
 def emit_forward(scan: Scan, storage: Storage) -> str:
     """Return a module whose `work` computes the steps of all neurons, chunk by chunk."""
     code = _Code(scan, storage)
-    neuron = scan.neuron
-    states = [code.row(name) for name in neuron.states]
+    states = [code.row(name) for name in scan.states]
     rows = [*states, *code.constant_rows(scan.forward)]
-    stores = {SPIKE: "spike_row[j]", **{name: f"{code.row(name)}[j]" for name in neuron.states}}
+    stores = {SPIKE: "spike_row[j]", **{name: f"{code.row(name)}[j]" for name in scan.states}}
     return code.fill(
         FORWARD,
-        unpack=code.unpack(FORWARD_ARRAYS),
+        unpack=code.unpack(FORWARD_ARRAYS, FORWARD_FEEDBACK),
+        fed=code.if_recurrent("feedback, events, brought,"),
+        scratch=code.scratch(),
         rows=[f"{row}," for row in rows],
         cut_rows=[f"{row}[:size]," for row in rows],
-        begin=code.begin(),
+        begin=code.begin("wide"),
         step=code.body(scan.forward, stores),
         record=[
             line
@@ -74,27 +84,37 @@ def emit_backward(scan: Scan, storage: Storage) -> str:
     """Return a module whose `work` computes the gradients of all neurons, chunk by chunk."""
     code = _Code(scan, storage)
     neuron = scan.neuron
-    states = [code.row(name) for name in neuron.states]
-    toward = [code.row(gradient_name(name)) for name in neuron.states]
+    states = [code.row(name) for name in scan.states]
+    toward = [code.row(gradient_name(name)) for name in scan.states]
     sums = [code.row(gradient_name(name)) for name in scan.wanted]
-    kept = [code.row(f"kept {name}") for name in neuron.states]
+    kept = [code.row(f"kept {name}") for name in scan.states]
     rows = [*states, *toward, *sums, *code.constant_rows(scan.backward)]
-    passing = [gradient_name(name) for name in neuron.states]
+    passing = [gradient_name(name) for name in scan.states]
     stores = {
         gradient_name(neuron.input): "current_gradient_row[j]",
         **{name: f"{code.row(name)}[j]" for name in passing},
     }
     return code.fill(
         BACKWARD,
-        unpack=code.unpack(BACKWARD_ARRAYS),
+        unpack=code.unpack(BACKWARD_ARRAYS, BACKWARD_FEEDBACK),
+        fed=code.if_recurrent("feedback, backwards, events, brought, idle, driven,"),
+        scratch=[
+            *code.scratch(),
+            *code.if_recurrent(
+                f"idle = np.zeros(min({_COLUMNS}, count), np.{code.real})",
+                f"driven = np.empty((steps, block), np.{code.real})",
+                f"places = np.empty((count, {_PLACES}), np.int32)",
+                "numbers_of_places = np.empty(count, np.int64)",
+            ),
+        ],
         rows=[f"{row}," for row in rows],
         cut_rows=[f"{row}[:size]," for row in rows],
         state_count=[str(len(states))],
         kept_rows=[f"{row} = history[{index}, t, :size]" for index, row in enumerate(kept)],
-        begin=code.begin(),
-        begin_reverse=code.begin(),
+        begin=code.begin("driven[t, :size]"),
+        begin_reverse=code.begin("driven[t, :size]", is_driven=True),
         keep=[f"{row}[j] = {state}[j]" for row, state in zip(kept, states, strict=True)],
-        step=code.body(scan.forward, {name: f"{code.row(name)}[j]" for name in neuron.states}),
+        step=code.body(scan.forward, {name: f"{code.row(name)}[j]" for name in scan.states}),
         arrive=[
             line
             for index, row in enumerate(toward)
@@ -113,10 +133,22 @@ def emit_backward(scan: Scan, storage: Storage) -> str:
                 gradient_name(name): f"{code.row(gradient_name(name))}[j]" for name in scan.wanted
             },
             loaded={
-                **{name: f"{row}[j]" for name, row in zip(neuron.states, kept, strict=True)},
+                **{name: f"{row}[j]" for name, row in zip(scan.states, kept, strict=True)},
                 **{name: f"{code.row(name)}[j]" for name in passing},
                 gradient_name(SPIKE): "spike_row[j]",
             },
+        ),
+        send=code.if_recurrent(
+            "copy_row(current_gradient_row, driven[t, :size])",
+            f"send_back(current_gradient_row, backwards, idle, {code.row(gradient_name(LAST))})",
+        ),
+        credit=code.if_recurrent(
+            f"came_back = history[{len(states) - 1}]",
+            "came_back[:, size:] = ZERO",
+            "driven[:, size:] = ZERO",
+            "credit(came_back.reshape(steps * block // count, count),",
+            "       driven.reshape(steps * block // count, count),",
+            "       places, numbers_of_places, feedback_partials[index])",
         ),
         allocate=code.allocate(rows),
         load=[
@@ -174,10 +206,26 @@ class _Code:
         masks = [self.row(LENGTH)] if self.scan.masked else []
         return [*(self.row(name) for name in of.constants), *masks]
 
-    def unpack(self, arrays: Iterable[tuple[str, int, Element]]) -> list[str]:
+    def if_recurrent(self, *lines: str) -> list[str]:
+        """Return the lines, or none if no spikes come back."""
+        return list(lines) if self.scan.recurrent else []
+
+    def scratch(self) -> list[str]:
+        """Return what makes room for what spikes bring."""
+        return self.if_recurrent(
+            "count = feedback.shape[1]",
+            "events = np.empty(count, np.int64)",
+            f"brought = np.empty(count, np.{self.real})",
+        )
+
+    def unpack(
+        self,
+        arrays: Iterable[tuple[str, int, Element]],
+        if_recurrent: Iterable[tuple[str, int, Element]],
+    ) -> list[str]:
         """Return what gives the numbers, and the arrays that they stand for, their names."""
         lines = [f"{name} = numbers[{index}]" for index, name in enumerate(NUMBERS) if index]
-        place, states = len(NUMBERS), len(self.scan.neuron.states)
+        place, states = len(NUMBERS), len(self.scan.states)
         for name, length in (
             ("traced", states),
             ("summed", states),
@@ -187,7 +235,7 @@ class _Code:
             place += length
         stored = "uint16" if self.storage == "bfloat16" else self.storage
         elements = {"real": self.real, "stored": stored, "double": "float64"}
-        for name, axes, element in arrays:
+        for name, axes, element in (*arrays, *(if_recurrent if self.scan.recurrent else ())):
             shape = "".join(f"numbers[{place + 1 + axis}], " for axis in range(axes))
             address = f"memory_at(numbers[{place}])"
             lines.append(f"{name} = carray({address}, ({shape}), np.{elements[element]})")
@@ -200,7 +248,7 @@ class _Code:
     def load_states(self) -> list[str]:
         return [
             f"spread(initial[{index}], start, {self.row(name)}[:size])"
-            for index, name in enumerate(self.scan.neuron.states)
+            for index, name in enumerate(self.scan.states)
         ]
 
     def load_constants(self, of: Pass) -> list[str]:
@@ -212,15 +260,30 @@ class _Code:
             lines.append(f"gather(lengths, start, length_inner, {self.row(LENGTH)}[:size])")
         return lines
 
-    def begin(self) -> list[str]:
-        """Return what comes before the loop over the neurons of a step."""
+    def begin(self, driven: str, *, is_driven: bool = False) -> list[str]:
+        """Return what comes before the loop over the neurons of a step.
+
+        Args:
+            driven: Where the currents go together with what spikes bring, if these come back.
+            is_driven: Whether they are already there.
+        """
         currents = "currents[t if len(currents) > 1 else 0, start : start + size]"
         current = self.row(self.scan.neuron.input)
-        lines = (
-            [f"widen({currents}, wide)", f"{current} = wide"]
-            if self.storage == "bfloat16"
-            else [f"{current} = {currents}"]
-        )
+        is_short = self.storage == "bfloat16"
+        if self.scan.recurrent:
+            lines = (
+                []
+                if is_driven
+                else [
+                    f"{'widen' if is_short else 'copy_row'}({currents}, {driven})",
+                    f"feed_back({self.row(LAST)}, feedback, events, brought, {driven})",
+                ]
+            )
+            lines.append(f"{current} = {driven}")
+        elif is_short:
+            lines = [f"widen({currents}, wide)", f"{current} = wide"]
+        else:
+            lines = [f"{current} = {currents}"]
         if self.scan.masked:
             lines.append(f"{self.name(STEP)} = np.{self.real}(t)")
         return lines
@@ -242,7 +305,7 @@ class _Code:
             loaded: Where symbols come from, if not from the row of their name.
         """
         scan, places = self.scan, dict(loaded or {})
-        read = [*scan.neuron.states, scan.neuron.input, *of.constants]
+        read = [*scan.states, scan.neuron.input, *of.constants]
         read += [LENGTH] if scan.masked else []
         for name in read:
             places.setdefault(name, f"{self.row(name)}[j]")
@@ -285,7 +348,10 @@ class _Code:
             else:
                 lines.append(re.sub(r"\$(\w+)", lambda word: words[word[1]][0], line))
         numbers = [f"{name} = np.{self.real}({value})" for value, name in self._numbers.items()]
-        return "\n".join([_SUPPORT.read_text(), *numbers, *lines, ""])
+        text = _SUPPORT.read_text()
+        if self.scan.recurrent:
+            text += _FEEDBACK.read_text().partition(_BEGINNING)[2]
+        return "\n".join([text, *numbers, *lines, ""])
 
 
 class _Python:

@@ -53,12 +53,23 @@ BACKWARD_ARRAYS = (
 )
 """Likewise for the backward scan."""
 
+FORWARD_FEEDBACK: tuple[tuple[str, int, Element], ...] = (("feedback", 2, "real"),)
+"""What comes behind them where spikes come back."""
+
+BACKWARD_FEEDBACK: tuple[tuple[str, int, Element], ...] = (
+    ("feedback", 2, "real"),
+    ("backwards", 2, "real"),
+    ("feedback_partials", 3, "real"),
+)
+"""Likewise for the backward scan; the second one are the weights to each neuron from all."""
+
 FORWARD = '''
 
 @inner
 def scan_block(
     start, steps, columns, pooled, currents, spikes, counts, trace, traced, sums, summed, wide,
     spike_row, pooled_row,
+    $fed
     $rows
 ):
     """Run one block of neurons, whose states are in their rows, through all steps."""
@@ -85,6 +96,7 @@ def work(numbers):
     wide = np.empty(block, np.$real)
     spike_row = np.empty(block, np.$real)
     pooled_row = np.empty(block, np.$real)
+    $scratch
     $allocate
     while True:
         index = take_one(numbers)
@@ -96,6 +108,7 @@ def work(numbers):
             scan_block(
                 start, steps, columns, pooled, currents, spikes, counts, trace, traced, sums,
                 summed, wide[:size], spike_row[:size], pooled_row[: size // 4],
+                $fed
                 $cut_rows
             )
             $finish
@@ -108,6 +121,7 @@ def scan_block(
     start, steps, columns, pooled, currents, history, grad_spikes, grad_counts, grad_trace,
     traced, grad_sums, summed, grad_currents, wide, total_row, spike_row, pooled_row,
     current_gradient_row,
+    $fed
     $rows
 ):
     """Run one block forward, then back; rows hold the states and the gradients towards them."""
@@ -137,6 +151,7 @@ def scan_block(
         $arrive
         for j in range(size):
             $adjoint
+        $send
         if len(grad_currents) == 1:
             add_row(current_gradient_row, total_row)
         else:
@@ -155,6 +170,7 @@ def work(numbers):
     spike_row = np.empty(block, np.$real)
     pooled_row = np.empty(block, np.$real)
     current_gradient_row = np.empty(block, np.$real)
+    $scratch
     $allocate
     while True:
         index = take_one(numbers)
@@ -170,7 +186,9 @@ def work(numbers):
                 grad_trace, traced, grad_sums, summed, grad_currents, wide[:size],
                 total_row[:size], spike_row[:size], pooled_row[: size // 4],
                 current_gradient_row[:size],
+                $fed
                 $cut_rows
             )
+            $credit
             $finish
 '''
