@@ -237,8 +237,8 @@ _COMPILED = """
 import sys
 from pathlib import Path
 from tests.hdl.small_convolutions import draw_network
-from sc_neurocore.hdl.design import compile_network
-compile_network(draw_network(int(sys.argv[1])), Path(sys.argv[2]), lanes=4, allow=["all"])
+from sc_neurocore.fpga.compilation import compile_design
+compile_design(draw_network(int(sys.argv[1])), Path(sys.argv[2]), lanes=4, allow=["all"])
 """
 
 

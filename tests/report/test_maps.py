@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore.equation import LIF
 from sc_neurocore.fixed import quantize
-from sc_neurocore.hdl.design import compile_network
+from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.network import (
     Conv2d,
     Dense,
@@ -57,7 +57,7 @@ def test_frames_of_steps_are_added_up() -> None:
 
 
 def test_the_report_of_a_design_has_them(tmp_path: Path) -> None:
-    compile_network(described(), tmp_path, lanes=2)
+    compile_design(described(), tmp_path, lanes=2)
 
     def one_input(description: NetworkDescription) -> tuple[NDArray[Any], str]:
         return np.ones((1, 6), dtype=np.int64), "all ones"

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from tests.hdl.small_convolutions import draw_network
 
+from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.folder import opened
-from sc_neurocore.hdl.design import compile_network
 from sc_neurocore.verify.certificate import verify_design
 from sc_neurocore.verify.cosimulation import cosimulate, extreme_inputs
 
@@ -31,9 +31,7 @@ def compile_case(seed: int, folder: Path) -> None:
         "weights": str(random.choice(["rom", "loaded"])),
     }
     schedule = "step-outer" if seed % 2 else "auto"
-    compile_network(
-        draw_network(seed), folder, "Q8.8", 6, lanes, schedule, allow=["all"], **options
-    )
+    compile_design(draw_network(seed), folder, "Q8.8", 6, lanes, schedule, allow=["all"], **options)
 
 
 @pytest.mark.parametrize("seed", range(SIMULATED_IN_CI))
