@@ -82,6 +82,8 @@ def test_a_design_has_its_kind_and_its_numbers(accelerator: Accelerator) -> None
     ("layer", "bits", "says"),
     [
         ({"first_slot": 1}, {}, "layers 0 and 1 share places of states"),
+        ({"takes_frame": True}, {}, "layer 1: only the first layer"),
+        ({"is_recurrent": True}, {"schedule": "group-stationary"}, "layer 1: own spikes"),
         ({}, {"step_bits": 2}, "5 steps have no room in 2 bits"),
         ({}, {"group_bits": 1}, "3 groups have no room in 1 bits"),
         ({"input_shift": 9}, {}, "a shifted value needs"),
