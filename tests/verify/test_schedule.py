@@ -47,17 +47,17 @@ def test_the_lemmas_make_the_model(kind: Kind) -> None:
     ("fault", "kind", "says"),
     [
         ("one bank", GROUPS, "spikes"),  # the layer behind is overwritten while it is read
-        ("one bank", STEPS, "spikes"),
+        pytest.param(*("one bank", STEPS, "spikes"), marks=pytest.mark.soak),
         ("one state", STEPS, "states"),
         ("other events", GROUPS, "sums"),
         ("own spikes of now", FRAMES, "sums"),
-        ("same half", FRAMES, "events"),
-        ("sum stays", GROUPS, "sums"),
+        pytest.param(*("same half", FRAMES, "events"), marks=pytest.mark.soak),
+        pytest.param(*("sum stays", GROUPS, "sums"), marks=pytest.mark.soak),
         ("sum stays", RINGS, "sums"),
         ("own spikes left out", STEPS, "jobs"),
         ("no rest", GROUPS, "state"),
         ("not drained", GROUPS, "spikes"),
-        ("not drained", STEPS, "spikes"),
+        pytest.param(*("not drained", STEPS, "spikes"), marks=pytest.mark.soak),
         ("not emptied", RINGS, "sums"),
     ],
 )
@@ -82,6 +82,8 @@ def test_a_design_has_its_kind_and_its_numbers(accelerator: Accelerator) -> None
     ("layer", "bits", "says"),
     [
         ({"first_slot": 1}, {}, "layers 0 and 1 share places of states"),
+        ({"takes_frame": True}, {}, "layer 1: only the first layer"),
+        ({"is_recurrent": True}, {"schedule": "group-stationary"}, "layer 1: own spikes"),
         ({}, {"step_bits": 2}, "5 steps have no room in 2 bits"),
         ({}, {"group_bits": 1}, "3 groups have no room in 1 bits"),
         ({"input_shift": 9}, {}, "a shifted value needs"),

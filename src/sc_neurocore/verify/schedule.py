@@ -40,7 +40,7 @@ def prove_schedule(accelerator: Accelerator) -> ProofResult:
     began = time.perf_counter()
     g = accelerator.geometry
     kind = Kind(bool(g.step_outer), bool(g.is_static), 1 << g.delay_bits, g.windows > 0)
-    wrong = shared_places(g) or _too_narrow(accelerator)
+    wrong = _other_machine(g) or shared_places(g) or _too_narrow(accelerator)
     found, shown = ("", 0) if wrong else first_gap(kind)
     status: ProofStatus = "refuted" if wrong else "unknown" if found else "proved"
     says = (
@@ -60,6 +60,16 @@ def prove_schedule(accelerator: Accelerator) -> ProofResult:
         assumptions=("each step of the machine is what the lemmas say: docs/certificate.md",),
         figures={"obligations": shown},
     )
+
+
+def _other_machine(g: Geometry) -> str:
+    """Say what a design has that the abstract machine has not, if anything."""
+    for number, layer in enumerate(g.layers):
+        if layer.takes_frame != (number == 0):
+            return f"layer {number}: only the first layer, and that one, takes the frame"
+        if not g.step_outer and (layer.is_recurrent or layer.is_delayed or not g.is_static):
+            return f"layer {number}: own spikes, delays and frames per step need steps outside"
+    return ""
 
 
 def shared_places(g: Geometry) -> str:
