@@ -331,6 +331,8 @@ class _Clocks:
     def __init__(self, graph: _Graph, *, from_anywhere: bool = False) -> None:
         self.graph = graph
         self._solver = _solver()
+        self._from_anywhere = from_anywhere
+        self._shown: set[int] = set()
         self._variables = 0
         self._gates: dict[tuple[int, int], int] = {}
         self._state: dict[int, _Literal] = {}
@@ -349,10 +351,13 @@ class _Clocks:
             value = values[index]
             if not isinstance(value, int):
                 continue
-            if self._solve([value]):
+            # What holds after some clocks from anywhere holds after more of them.
+            if index not in self._shown and self._solve([value]):
                 model = set(self._solver.get_model())
                 return [i for i, each in enumerate(values) if each == _TRUE or each in model]
             self._solver.add_clause([-value])
+            if self._from_anywhere:
+                self._shown.add(index)
         open_ones = [value for value in values if isinstance(value, int)]
         if _TRUE not in values:
             if not open_ones:
