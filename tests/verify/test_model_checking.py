@@ -72,3 +72,44 @@ endmodule
     (tmp_path / "top.v").write_text(bench % assumed)
     with pytest.raises(VacuousError, match=missing):
         induction_depth(tmp_path, "top", ["top.v"], 3, 60)
+
+
+TWICE = """\
+module top (input wire clk, input wire [3:0] step, output wire lemma, output wire reached_three);
+    reg [7:0] count = 0, twice = {start};
+    always @(posedge clk) begin
+        count <= count + step;
+        twice <= twice + {{step, 1'b0}};
+    end
+    assign lemma = twice != count << 1;
+    assign reached_three = count == 3;
+    always @(posedge clk) assert (twice - count == count);
+endmodule
+"""
+
+
+@pytest.mark.parametrize(("start", "found"), [(0, 1), (2, None)])
+def test_what_is_shown_first_is_shown_and_not_assumed(
+    start: int, found: int | None, require_tool: Callable[[str], None], tmp_path: Path
+) -> None:
+    require_tool("yosys")
+    (tmp_path / "top.v").write_text(TWICE.format(start=start))
+    assert induction_depth(tmp_path, "top", ["top.v"], 3, 100) == found
+    failure = first_failure(tmp_path, "top", ["top.v"], 3)
+    assert (failure is None) is (found is not None)
+    assert failure is None or failure.outputs == ("top.v:9",)  # the claim, not the lemma
+
+
+def test_a_solver_that_has_worked_for_long_enough_gives_up(
+    require_tool: Callable[[str], None], tmp_path: Path
+) -> None:
+    """Whether two products are equal, operands the other way round, takes it minutes."""
+    require_tool("yosys")
+    text = """\
+module top (input wire clk, input wire [31:0] a, input wire [31:0] b, output wire differs);
+    assign differs = a * b != b * (a + 1) - b;
+endmodule
+"""
+    (tmp_path / "top.v").write_text(text)
+    with pytest.raises(TimeoutError):
+        induction_depth(tmp_path, "top", ["top.v"], 1, 1)

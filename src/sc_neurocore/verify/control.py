@@ -126,6 +126,9 @@ def prove_control(accelerator: Accelerator, *, depth: int = 8, timeout: float = 
         # that wraps would look small.
         "left_bits": (16 * max(costs.at_once(bool(g.step_outer)))).bit_length(),
     }
+    values["walks_evenly"] = all(_walks_evenly(g, layer) for layer in g.layers)
+    values["near_bits"] = (16 * (costs.waiting + costs.choosing + (1 << 16))).bit_length()
+    values["left_bits"] = max(values["left_bits"], values["near_bits"] + 1)
     most = most_clocks(g, steps)
     of_step, in_order = ("of a step ", ", and no step comes twice") if g.step_outer else ("", "")
     comes = "the result" if frames == 1 else "the result, or the turn of the next frame,"
@@ -243,11 +246,9 @@ def _of_spikes(g: Geometry) -> int:
 def _walk(g: Geometry, layer: LayerGeometry) -> dict[str, int]:
     """Return how many words each loop of a layer's walk takes at most, by the bench's names."""
     assert layer.window is not None
-    counts, joined = [], []
-    for axis, taps in ((layer.window.rows, g.row_taps), (layer.window.columns, g.column_taps)):
-        counts.append(max(last - first + 1 for first, last in axis.ranges))
-        seen = {tap for first, last in axis.ranges for tap in range(first, last + 1)}
-        joined.append(max(taps[tap].joined + 1 for tap in seen))
+    axes = layer.window.rows, layer.window.columns
+    counts = [max(last - first + 1 for first, last in axis.ranges) for axis in axes]
+    joined = [max(each) for each in _joined(g, layer)]
     of_input = joined[0] * joined[1]
     of_column_tap = (layer.window.last_word + 1) * of_input
     of_row_tap = counts[1] * of_column_tap
@@ -258,6 +259,28 @@ def _walk(g: Geometry, layer: LayerGeometry) -> dict[str, int]:
         "of_input": of_input,
         "of_joined_row": joined[1],
     }
+
+
+def _joined(g: Geometry, layer: LayerGeometry) -> tuple[set[int], set[int]]:
+    """Return how many inputs pooling joins in front of a tap of a layer, of rows and of columns."""
+    assert layer.window is not None
+    found = []
+    for axis, taps in ((layer.window.rows, g.row_taps), (layer.window.columns, g.column_taps)):
+        seen = {tap for first, last in axis.ranges for tap in range(first, last + 1)}
+        found.append({taps[tap].joined + 1 for tap in seen})
+    return found[0], found[1]
+
+
+def _walks_evenly(g: Geometry, layer: LayerGeometry) -> bool:
+    """Return whether each turn of a walk's loops takes as many words as any other.
+
+    Not where places see different numbers of columns, nor where pooling joins different numbers of
+    inputs in front of taps.
+    """
+    if layer.window is None:
+        return True
+    columns = {last - first for first, last in layer.window.columns.ranges}
+    return len(columns) == 1 and all(len(each) == 1 for each in _joined(g, layer))
 
 
 def _costs(g: Geometry, steps: int) -> _Costs:

@@ -57,7 +57,7 @@ _IMPOSSIBLE = ["what_is_assumed"]
 COVER = "reached_"
 """Outputs with such names are not claims, but what must be able to happen."""
 LEMMA = "lemma"
-"""Outputs with such names are shown first, one by one, and then help with what is left."""
+"""Outputs with such names are shown first, one by one, and help with the claims; they are none."""
 
 
 class VacuousError(ToolFailedError):
@@ -205,11 +205,11 @@ def _work_at_most(seconds: float) -> None:
 
 
 def _fail(graph: _Graph, clocks: int) -> tuple[int | None, list[str]]:
-    """Return the first clock in which an output can be high, and which can."""
-    run = _Clocks(graph)
+    """Return the first clock in which an output can be high, and which can; lemmas do not count."""
+    run = _Clocks(graph.without_lemmas())
     for clock in range(clocks):
         if failing := run.failing():
-            return clock, [graph.names[index] for index in failing]
+            return clock, [run.graph.names[index] for index in failing]
         run.advance()
     return None, [] if run.is_possible() else _IMPOSSIBLE
 
@@ -266,6 +266,16 @@ class _Graph:
     constraints: list[int]
     gates: list[list[int]]
 
+    def without_lemmas(self) -> _Graph:
+        """Return the graph with its claims alone."""
+        kept = [index for index in range(len(self.names)) if index not in self.lemmas]
+        return replace(
+            self,
+            outputs=[self.outputs[index] for index in kept],
+            names=[self.names[index] for index in kept],
+            lemmas=[],
+        )
+
 
 def _read(path: Path) -> _Graph:
     lines = iter(path.read_text(encoding="utf-8").splitlines())
@@ -319,8 +329,10 @@ class _Clocks:
     """The graph in one clock after the other, as clauses."""
 
     def __init__(self, graph: _Graph, *, from_anywhere: bool = False) -> None:
-        self._graph = graph
+        self.graph = graph
         self._solver = _solver()
+        self._from_anywhere = from_anywhere
+        self._shown: set[int] = set()
         self._variables = 0
         self._gates: dict[tuple[int, int], int] = {}
         self._state: dict[int, _Literal] = {}
@@ -334,15 +346,18 @@ class _Clocks:
 
     def failing(self) -> list[int]:
         """Return outputs that are high in this clock, if any can be; else take them to be low."""
-        values = [self._value(literal) for literal in self._graph.outputs]
-        for index in self._graph.lemmas:
+        values = [self._value(literal) for literal in self.graph.outputs]
+        for index in self.graph.lemmas:
             value = values[index]
             if not isinstance(value, int):
                 continue
-            if self._solve([value]):
+            # What holds after some clocks from anywhere holds after more of them.
+            if index not in self._shown and self._solve([value]):
                 model = set(self._solver.get_model())
                 return [i for i, each in enumerate(values) if each == _TRUE or each in model]
             self._solver.add_clause([-value])
+            if self._from_anywhere:
+                self._shown.add(index)
         open_ones = [value for value in values if isinstance(value, int)]
         if _TRUE not in values:
             if not open_ones:
@@ -369,26 +384,26 @@ class _Clocks:
                 return bool(self._solver.solve(assumptions=[value]))
             return value == _TRUE and self.is_possible()
 
-        return [name for name, at in self._graph.covers.items() if not can_be(self._value(at))]
+        return [name for name, at in self.graph.covers.items() if not can_be(self._value(at))]
 
     def exclude(self) -> None:
         """Take all outputs to be low in this clock."""
-        for value in map(self._value, self._graph.outputs):
+        for value in map(self._value, self.graph.outputs):
             if value != _FALSE:
                 self._solver.add_clause([-value] if isinstance(value, int) else [])
 
     def advance(self) -> None:
         """Go on to the next clock."""
-        self._state = {latch[0]: self._value(latch[1]) for latch in self._graph.latches}
+        self._state = {latch[0]: self._value(latch[1]) for latch in self.graph.latches}
         self._enter()
 
     def _enter(self) -> None:
         self._values = {0: _FALSE, **self._state}
-        for literal in self._graph.inputs:
+        for literal in self.graph.inputs:
             self._values[literal] = self._variable()
-        for gate, left, right in self._graph.gates:
+        for gate, left, right in self.graph.gates:
             self._values[gate] = self._and(self._value(left), self._value(right))
-        for literal in self._graph.constraints:
+        for literal in self.graph.constraints:
             value = self._value(literal)
             if value != _TRUE:
                 self._solver.add_clause([value] if isinstance(value, int) else [])
