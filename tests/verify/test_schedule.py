@@ -86,6 +86,11 @@ def test_a_design_has_its_kind_and_its_numbers(accelerator: Accelerator) -> None
         ({"is_recurrent": True}, {"schedule": "group-stationary"}, "layer 1: own spikes"),
         ({}, {"step_bits": 2}, "5 steps have no room in 2 bits"),
         ({}, {"group_bits": 1}, "3 groups have no room in 1 bits"),
+        (
+            {"is_delayed": True, "groups": 2, "first_ring": 1},
+            {"ring_bits": 1},
+            "3 rings have no room in 1 bits",
+        ),
         ({"input_shift": 9}, {}, "a shifted value needs"),
     ],
 )

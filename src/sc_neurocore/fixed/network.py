@@ -238,7 +238,7 @@ class _IntegerNeurons(Neurons):
         feedback = layer.feedback_runner()
         super().__init__(
             program.neuron,
-            _initial_state(program),
+            initial_state_of(program),
             np.int64,
             feedback,
             record,
@@ -263,7 +263,8 @@ class _IntegerNeurons(Neurons):
         return outputs[SPIKE], {name: outputs[name + NEXT] for name in self.state}
 
 
-def _initial_state(program: NeuronProgram) -> dict[str, int]:
+def initial_state_of(program: NeuronProgram) -> dict[str, int]:
+    """Return each state of a neuron before the first step, in its own format's integers."""
     formats, states = program.fixed_point, program.neuron.states
     return {name: int(formats.of(name).quantize(value)) for name, value in states.items()}
 
@@ -327,7 +328,7 @@ class IntegerNetwork:
     @property
     def initial_state(self) -> dict[str, int]:
         """Each state before the first step, where all neurons have one equation."""
-        return _initial_state(self.program)
+        return initial_state_of(self.program)
 
     def run(
         self,

@@ -27,6 +27,7 @@ from sc_neurocore.verify.elaborated import (
     elaborate,
     table,
 )
+from sc_neurocore.verify.planned import other_plan, parameters_inside
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.windows import (
     JOINED_BITS,
@@ -118,6 +119,9 @@ def _differences(design: Design, expected: Mapping[str, tuple[int, ...]]) -> Ite
     found = elaborated(accelerator)
     yield from found.faults
     yield from compare(found, {ENGINE: accelerator.geometry.parameters})
+    if ENGINE in found.instances:
+        yield from compare(found, parameters_inside(found, ENGINE))
+    yield from other_plan(accelerator, design.network)
     yield from _other_words(found, expected)
     yield from _other_image(accelerator, design.network)
     yield from _other_rows(files, found, accelerator.geometry)

@@ -105,6 +105,7 @@ def _too_narrow(accelerator: Accelerator) -> str:
         "steps": (accelerator.steps, g.step_bits),
         "rows of weights": (g.rows, g.row_bits),
         "words of the neuron memory": (slots, g.slot_bits),
+        "rings": (1 + sum(each.groups for each in g.layers if each.is_delayed), g.ring_bits),
         "beats": (g.beats, g.event_bits),
         "output neurons": (g.layers[-1].outputs, g.output_bits),
     }

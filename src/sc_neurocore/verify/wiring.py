@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sc_neurocore.fixed.lowering import NeuronProgram
-from sc_neurocore.fixed.network import IntegerNetwork
-from sc_neurocore.hdl.accelerator import Accelerator, packed_initial_state, window_ports
+from sc_neurocore.fixed.network import IntegerNetwork, initial_state_of
+from sc_neurocore.hdl.accelerator import Accelerator, window_ports
 from sc_neurocore.hdl.geometry import COLUMN_BITS
 from sc_neurocore.verify.bench import prove, stage
 from sc_neurocore.verify.emitted import row_of_layer
@@ -199,7 +199,7 @@ class _Bench:
         """Claim what units get and give, of each unit and each equation."""
         g, network = self._geometry, self._network
         for number, layer in enumerate(g.layers):
-            rest = packed_initial_state(network.programs[layer.unit])
+            rest = _at_rest(network.programs[layer.unit])
             self._claim(
                 f"{self._at('engine.unit_initial', g.state_bits)} == {rest}", self._in_layer(number)
             )
@@ -239,3 +239,13 @@ class _Bench:
         spike = self._at(f"{here}.spike", 1)
         spikes = self._at("engine.unit_spike", g.units)
         self._claim(f"{spikes}[{unit}] == {spike}", in_layer)
+
+
+def _at_rest(program: NeuronProgram) -> int:
+    """Return the integer model's states before the first step, packed as equations get them."""
+    rest, packed, low = initial_state_of(program), 0, 0
+    for port in program.inputs:
+        if port.name in program.neuron.states:
+            packed |= (rest[port.name] % (1 << port.width)) << low
+            low += port.width
+    return packed
