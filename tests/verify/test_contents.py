@@ -13,6 +13,7 @@ from sc_neurocore.equation import LIF
 from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
 from sc_neurocore.network import (
+    AveragePool2d,
     Conv2d,
     Dense,
     Flatten,
@@ -133,3 +134,33 @@ def test_with_windows_each_place_finds_the_numbers_of_its_channel(
     path.write_text("\n".join([second, first, *rest, ""]))
     found = check_contents(accelerator, network)
     assert found.status == "refuted" and found.detail.startswith("layer 0, ")
+
+
+def test_a_bias_behind_or_before_pooling_is_what_the_model_makes_of_it(
+    require_tool: RequireTool, tmp_path: Path
+) -> None:
+    require_tool("yosys")
+    random = np.random.default_rng(5)
+    description = NetworkDescription(
+        name="tiny",
+        input=InputEncoding(shape=(1, 5, 5), bits=2, fraction_bits=1),
+        steps=2,
+        layers=(
+            Conv2d(weight=random.normal(0, 0.5, (3, 1, 2, 2)), bias=random.normal(0, 0.5, 3)),
+            AveragePool2d(size=(2, 2)),
+            Population(neuron=LIF),
+            AveragePool2d(size=(2, 2)),
+            Flatten(),
+            Dense(weight=random.normal(0, 0.4, (2, 3)), bias=random.normal(0, 0.3, 2)),
+            Population(neuron=LIF),
+        ),
+    )
+    network = quantize(description, "Q8.8", 6)
+    accelerator = render_accelerator(network, 2).write(tmp_path)
+    found = check_contents(accelerator, network)
+    assert found.status == "proved", found.detail
+    path = tmp_path / "rtl" / NEURONS
+    first, second, *rest = path.read_text().split()
+    assert first != second
+    path.write_text("\n".join([second, first, *rest, ""]))
+    assert check_contents(accelerator, network).status == "refuted"

@@ -75,6 +75,13 @@ def test_a_layer_that_is_planned_otherwise_is_named(
     assert any(f"layer {last.number}" in each for each in found), found
 
 
+def test_delays_that_nothing_keeps_are_named(make_step_outer_network: MakeNetwork) -> None:
+    network = make_step_outer_network("delayed")
+    accelerator = _planned(network)
+    other = replace(accelerator, geometry=replace(accelerator.geometry, delay_bits=0))
+    assert list(other_plan(other, network)) == ["the plan says has_rings = 0, the network needs 1"]
+
+
 @pytest.mark.parametrize("name", ["is_static", "input_bits", "count_threshold", "beats", "steps"])
 def test_a_size_that_is_planned_otherwise_is_named(
     name: str, make_step_outer_network: MakeNetwork

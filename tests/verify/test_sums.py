@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from sc_neurocore.equation import LIF
 from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.hdl.accelerator import render_accelerator
+from sc_neurocore.hdl.layers import Part
 from sc_neurocore.network import DelayDense, InputEncoding, NetworkDescription, Population
 from sc_neurocore.verify.sums import prove_additions, prove_sums
 
@@ -159,3 +161,25 @@ def test_one_bit_less_is_refuted(
     narrow = prove_sums(accelerator, network)
     assert narrow.status == "refuted"
     assert f"{needed} bits, and the accumulators have {needed - 1}" in narrow.detail
+
+
+def test_sums_that_were_planned_too_small_are_refuted(
+    make_network: MakeNetwork,
+    require_tool: RequireTool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What plans the accumulators is not asked how large a sum can get."""
+    require_tool("yosys")
+    network = make_network([80, 8, 3], steps=4)
+    fits = prove_sums(render_accelerator(network, 4).write(tmp_path / "fits"), network)
+    planned = Part.range
+
+    def smaller(part: Part) -> tuple[Any, Any]:
+        low, high = planned(part)
+        return low // 2, high // 2
+
+    monkeypatch.setattr(Part, "range", smaller)
+    narrow = prove_sums(render_accelerator(network, 4).write(tmp_path / "narrow"), network)
+    assert (fits.status, narrow.status) == ("proved", "refuted")
+    assert narrow.figures["bits_needed"] == fits.figures["bits_needed"]

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from sc_neurocore.array_types import Integers
 from sc_neurocore.errors import CheckFailedError
 from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
-from sc_neurocore.fixed.network_program import accumulator_bias
 from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.geometry import COLUMN_BITS, Geometry, LayerGeometry
 from sc_neurocore.network import DelayDense
@@ -128,14 +127,30 @@ def _of_neurons(
     currents = len(layer.program.currents)
     biases = mine[:, : g.currents * g.bias_bits].reshape(layer.outputs, g.currents, g.bias_bits)
     found = _signed(biases.swapaxes(0, 1)[:currents]).ravel()
-    needed = accumulator_bias(layer)
-    yield f"layer {form.number}, bias", found, np.repeat(needed, found.size // needed.size)
+    yield f"layer {form.number}, bias", found, _bias(layer)
     low = g.currents * g.bias_bits
     for number, port in enumerate(layer.program.parameters):
         bits = mine[:, low : low + port.width]
         low += port.width
         values = _signed(bits) if port.signed else _unsigned(bits)
         yield f"layer {form.number}, {port.name}", values, layer.neuron_parameters[:, number]
+
+
+def _bias(layer: IntegerLayer) -> Integers:
+    """Return the bias of each sum: what the integer model sums up where nothing comes in.
+
+    Whatever stands in front of the neurons: of pooling that weighs, a bias is what it makes of it.
+    """
+    values = np.zeros((1, *layer.input_shape), dtype=np.int64)
+    for each in layer.synapses:
+        for run in each.runners():
+            values = run(values)
+    sums = layer.synapses[-1].output if layer.synapses else layer.incoming
+    bias = values.astype(np.int64) << (layer.accumulator.fraction_bits - sums.fraction_bits)
+    if (own := layer.feedback_runner()) is not None:
+        bias = bias + own(np.zeros((1, *layer.shape), dtype=np.int64))
+    total: Integers = bias.ravel()
+    return total
 
 
 def _rows(accelerator: Accelerator) -> _Bits:

@@ -65,6 +65,7 @@ def _whole(accelerator: Accelerator) -> _Numbers:
         "is_static": g.is_static,
         "input_bits": g.input_bits,
         "count_threshold": g.count_threshold,
+        "has_rings": g.delay_bits > 0,
     }
     return found if g.windows else found | {"beats": g.beats}
 
@@ -76,6 +77,8 @@ def _needed_of_all(g: Geometry, network: IntegerNetwork) -> _Numbers:
         "is_static": int(network.input.kind == "static"),
         "input_bits": network.input_bits,
         "count_threshold": enough if enough <= network.steps else 0,
+        # Where there are no bits for a delay, none is read back from the memories.
+        "has_rings": any(map(_is_delayed, network.layers)),
         "beats": -(-network.layers[0].inputs // g.beat),
     }
 
@@ -118,15 +121,18 @@ def _placed(form: LayerGeometry) -> _Numbers:
 def _needed_places(g: Geometry, network: IntegerNetwork, number: int) -> _Numbers:
     """Return the same of a dense layer: groups of lanes, and the words that those before fill."""
     layer = network.layers[number]
-    late = [each.layer for each in layer.synapses if isinstance(each.layer, DelayDense)]
     return {
         "inputs": layer.inputs,
         "groups": -(-layer.outputs // g.lanes),
         "last_lane": (layer.outputs - 1) % g.lanes,
-        # Where there are no bits for a delay, none is read back from the memories.
-        "is_delayed": any(np.asarray(each.delays).any() for each in late),
+        "is_delayed": _is_delayed(layer),
         "words": -(-network.layers[number - 1].outputs // g.lanes),
     }
+
+
+def _is_delayed(layer: IntegerLayer) -> bool:
+    late = [each.layer for each in layer.synapses if isinstance(each.layer, DelayDense)]
+    return any(np.asarray(each.delays).any() for each in late)
 
 
 def _different(what: str, found: _Numbers, needed: _Numbers) -> Iterator[str]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from sc_neurocore.array_types import Integers
 from sc_neurocore.fixed.network import IntegerNetwork
+from sc_neurocore.fixed.network_program import accumulator_bias
 from sc_neurocore.fixed.program import signed_width
 from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.hdl.geometry import Geometry
@@ -176,16 +177,19 @@ def prove_sums(accelerator: Accelerator, network: IntegerNetwork) -> ProofResult
     if accelerator.geometry.delay_bits:
         assumed.append("a ring place is zero again when its sum is taken: see “accumulator”")
     status: ProofStatus = "proved"
-    engine = engine_layers(network)
-    ranges = [_ranges(layer) for layer in engine]
+    g = accelerator.geometry
+    if g.windows:
+        ranges = [_ranges(layer) for layer in engine_layers(network)]
+    else:
+        ranges = [_dense_ranges(network, number) for number in range(len(network.layers))]
     widths = [[signed_width(int(a), int(b)) for a, b in zip(*each, strict=True)] for each in ranges]
     needed = [max(each) for each in widths]
     layer = int(np.argmax([max(-int(low.min()), int(high.max())) for low, high in ranges]))
     largest = int(np.argmax(np.maximum(-ranges[layer][0], ranges[layer][1])))
-    neuron = largest // accelerator.geometry.currents
+    neuron = largest // g.currents if g.windows else largest % network.layers[layer].outputs
     low, high = (int(each[largest]) for each in ranges[layer])
-    count = sum(each.layout.size for each in engine)
-    what = "channel" if engine[layer].layout.positions > 1 else "neuron"
+    count = sum(each.outputs for each in network.layers)
+    what = "channel" if g.layers[layer].layout.positions > 1 else "neuron"
     place = f"layer {layer}, {what} {neuron}: {low} to {high}, {needed[layer]} bits"
     detail = f"computed for each of {count} neurons; the largest is {place} of {width}"
     if max(needed) > width:
@@ -208,3 +212,23 @@ def _ranges(layer: EngineLayer) -> tuple[Integers, Integers]:
     """
     low, high = layer.sum_ranges()
     return low.ravel(), high.ravel()
+
+
+def _dense_ranges(network: IntegerNetwork, number: int) -> tuple[Integers, Integers]:
+    """Return the same of a dense layer, without what was planned; sums of the first input first.
+
+    A spike counts 1, a value of the frame up to the largest of its bits; the integer model shifts
+    each part's sums to the accumulator's unit.
+    """
+    layer = network.layers[number]
+    incoming = next(each for each in layer.synapses if each.weight_bits)
+    parts = [(incoming, (1 << network.input_bits) - 1 if number == 0 else 1)]
+    if layer.feedback is not None:
+        parts.append((layer.feedback, 1))
+    bias = accumulator_bias(layer)
+    low, high = np.minimum(bias, 0), np.maximum(bias, 0)
+    for part, largest in parts:
+        scale = largest << (layer.accumulator.fraction_bits - part.output.fraction_bits)
+        low = low + np.minimum(part.weight, 0).sum(axis=1) * scale
+        high = high + np.maximum(part.weight, 0).sum(axis=1) * scale
+    return low, high
