@@ -183,3 +183,19 @@ def test_sums_that_were_planned_too_small_are_refuted(
     narrow = prove_sums(render_accelerator(network, 4).write(tmp_path / "narrow"), network)
     assert (fits.status, narrow.status) == ("proved", "refuted")
     assert narrow.figures["bits_needed"] == fits.figures["bits_needed"]
+
+
+def test_the_last_word_of_a_full_memory_is_looked_at_too(
+    make_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path, change: Change
+) -> None:
+    """As many events as an index can name: none comes behind the last."""
+    require_tool("sby")
+    accelerator = render_accelerator(make_network([4, 1], steps=1), lanes=1).write(tmp_path)
+    assert accelerator.geometry.beats == 1 << accelerator.geometry.index_bits
+    change(
+        tmp_path / "rtl/snn_engine.v",
+        ".write_data    (event_written),",
+        ".write_data    (event_written ^ (&event_address)),",
+    )
+    result = prove_additions(accelerator, depth=18)
+    assert result.status == "refuted", result.detail
