@@ -70,6 +70,11 @@ def test_a_lemma_needs_all_of_its_claims(
     assert len(found["missing"]) == 1 and says in found["missing"][0]
 
 
+def test_each_equation_needs_its_own_claim(accelerator: Accelerator) -> None:
+    two = replace(accelerator, neuron_modules=(*accelerator.neuron_modules, "other_step"))
+    assert theorem_of(two, PROOFS)["missing"] == ["no claim “every output equals”"]
+
+
 def test_every_contract_belongs_to_a_lemma() -> None:
     of_the_core = [each for each in CONTRACTS.values() if each.module not in BUS_MODULES.values()]
     assert of_the_core != list(CONTRACTS.values())

@@ -52,9 +52,10 @@ _ONE_AT_A_TIME = Lock()
 def check_emitted(design: Design) -> ProofResult:
     """Compare the files of a design with its network, as Yosys elaborates them.
 
-    Every parameter of the engine, every entry of the layers' table, every word of the memories'
-    files; and that there is nothing which clocked proofs cannot see: latches, falling edges,
-    asynchronous resets, a second clock, black boxes, wires with no driver or several. Where
+    Every parameter of the engine and of its modules, every entry of the layers' table, every word
+    of the memories' files; what was planned, with the network itself (`verify.planned`); and that
+    there is nothing which clocked proofs cannot see: latches, falling edges, asynchronous resets, a
+    second clock, black boxes, wires with no driver or several. Where
     somebody edited the files, the circuits of the top module, of the engine that connects its
     parts, of the modules that walk words and inputs, of the memories and of the readout must also
     be the ones that would be written: they connect what the other proofs speak of, these put
@@ -82,7 +83,8 @@ def check_emitted(design: Design) -> ProofResult:
     entries = len(accelerator.geometry.layers) * len(row_of_layer(accelerator.geometry, 0))
     detail = (
         f"{len(accelerator.geometry.parameters)} parameters, {entries} table entries and {words} "
-        f"words of memory read back from the files and compared, each; one clock, no latch, no "
+        f"words of memory read back from the files and compared, each; modules have the engine's "
+        f"sizes, and what was planned is what the network needs; one clock, no latch, no "
         f"falling edge, no asynchronous reset, nothing undriven"
     )
     if accelerator.geometry.windows:
