@@ -431,7 +431,8 @@ module snn_neurons #(
     wire [TURN_BITS-1:0]  turn_now  = clocks;
     wire [GROUP_BITS-1:0] group_after = !(ends_period && ends_steps) ? group_now
         : group_now == layer_last_group ? {GROUP_BITS{1'b0}} : group_now + 1'b1;
-    wire [STEP_BITS-1:0]  steps_after = !ends_period ? counted_steps : ends_steps ? {STEP_BITS{1'b0}} : counted_steps + 1'b1;
+    wire [STEP_BITS-1:0]  steps_after = !ends_period ? counted_steps
+                                      : ends_steps ? {STEP_BITS{1'b0}} : counted_steps + 1'b1;
     // The group's place among those of its layer, counted in blocks; which words and states are its own.
     reg  [GROUP_BITS-1:0] block_now = {GROUP_BITS{1'b0}};
     wire [GROUP_BITS-1:0] group_of_slot = WINDOWS != 0 && layer_shares_slots ? block_now : group_now;
@@ -520,48 +521,50 @@ module snn_neurons #(
     reg  [STEP_BITS-1:0]  due_step  = {STEP_BITS{1'b0}};     // 0 with STEP_OUTER = 1
     reg  [TURN_BITS-1:0]  due_turn  = {TURN_BITS{1'b0}};
     localparam DUE_BITS = GROUP_BITS + STEP_BITS + TURN_BITS;
-    function [DUE_BITS-1:0] behind(input [DUE_BITS-1:0] position, input [GROUP_BITS-1:0] last_group, input [STEP_BITS-1:0] last);
-        reg [GROUP_BITS-1:0] of_group;
-        reg [STEP_BITS-1:0]  of_step;
-        reg [TURN_BITS-1:0]  of_turn;
-        begin
-            {of_group, of_step, of_turn} = position;
-            if (of_turn != TURNS - 1)     of_turn = of_turn + 1'b1;
-            else begin
-                of_turn = {TURN_BITS{1'b0}};
-                if (of_step != last)      of_step = of_step + 1'b1;
-                else begin
-                    of_step  = {STEP_BITS{1'b0}};
-                    of_group = of_group == last_group ? {GROUP_BITS{1'b0}} : of_group + 1'b1;
-                end
-            end
-            behind = {of_group, of_step, of_turn};
-        end
-    endfunction
     wire [STEP_BITS-1:0] last_counted = STEP_OUTER != 0 ? {STEP_BITS{1'b0}} : last_step;
     wire [DUE_BITS-1:0]  due          = {due_group, due_step, due_turn};
+    wire [DUE_BITS-1:0]  of_period    = {group_now, counted_steps, {TURN_BITS{1'b0}}};
+    wire [DUE_BITS-1:0]  last_of_it   = {group_now, counted_steps, LAST_TURN[TURN_BITS-1:0]};
+    // What comes behind a position: the next turn, step or group.
+    wire [(AGES+2)*DUE_BITS-1:0] in_front, behind;
+    genvar number;
+    generate
+        for (number = 0; number < AGES + 2; number = number + 1) begin : turns_behind
+            wire [DUE_BITS-1:0]   position = in_front[number*DUE_BITS +: DUE_BITS];
+            wire [TURN_BITS-1:0]  of_turn  = position[TURN_BITS-1:0];
+            wire [STEP_BITS-1:0]  of_step  = position[TURN_BITS +: STEP_BITS];
+            wire [GROUP_BITS-1:0] of_group = position[DUE_BITS-1 -: GROUP_BITS];
+            assign behind[number*DUE_BITS +: DUE_BITS] =
+                  of_turn  != TURNS - 1        ? {of_group, of_step, of_turn + 1'b1}
+                : of_step  != last_counted     ? {of_group, of_step + 1'b1, {TURN_BITS{1'b0}}}
+                : of_group != layer_last_group ? {of_group + 1'b1, {STEP_BITS{1'b0}}, {TURN_BITS{1'b0}}}
+                : {DUE_BITS{1'b0}};
+        end
+    endgenerate
     always @(posedge clk)
         if (reset)               {due_group, due_step, due_turn} <= {DUE_BITS{1'b0}};
-        else if (there[AGES-1])  {due_group, due_step, due_turn} <= behind(due, layer_last_group, last_counted);
+        else if (there[AGES-1])  {due_group, due_step, due_turn} <= behind[AGES*DUE_BITS +: DUE_BITS];
     // What is on its way follows from it, turn by turn, up to what is issued next.
     wire [AGES*DUE_BITS-1:0] positions;
     wire [(AGES+1)*DUE_BITS-1:0] expected;
     wire [AGES-1:0]          in_order;
     assign expected[AGES*DUE_BITS +: DUE_BITS] = due;
+    // In front of the turns that are on their way: what is due, then what was expected behind each; and
+    // the last turn of a period.
+    assign in_front = {last_of_it, due, expected[(AGES+1)*DUE_BITS-1:DUE_BITS]};
     genvar old;
     generate
         for (old = 0; old < AGES; old = old + 1) begin : turns_in_order
             wire [DUE_BITS-1:0] from = expected[(old+1)*DUE_BITS +: DUE_BITS];
             assign positions[old*DUE_BITS +: DUE_BITS] = {groups[old*GROUP_BITS +: GROUP_BITS],
-                STEP_OUTER != 0 ? {STEP_BITS{1'b0}} : steps[old*STEP_BITS +: STEP_BITS], turns[old*TURN_BITS +: TURN_BITS]};
+                STEP_OUTER != 0 ? {STEP_BITS{1'b0}} : steps[old*STEP_BITS +: STEP_BITS],
+                turns[old*TURN_BITS +: TURN_BITS]};
             assign in_order[old] = !there[old] || positions[old*DUE_BITS +: DUE_BITS] == from;
-            assign expected[old*DUE_BITS +: DUE_BITS] = there[old] ? behind(from, layer_last_group, last_counted) : from;
+            assign expected[old*DUE_BITS +: DUE_BITS] = there[old] ? behind[old*DUE_BITS +: DUE_BITS] : from;
         end
     endgenerate
-    wire [DUE_BITS-1:0] of_period  = {group_now, counted_steps, {TURN_BITS{1'b0}}};
-    wire [DUE_BITS-1:0] last_of_it = {group_now, counted_steps, LAST_TURN[TURN_BITS-1:0]};
     wire [DUE_BITS-1:0] next_issue = !served ? of_period : issues ? of_period | turn_now
-                                   : behind(last_of_it, layer_last_group, last_counted);
+                                   : behind[(AGES+1)*DUE_BITS +: DUE_BITS];
 
     // ------------------------------------------------------------ tags, and that no turn meets itself
     wire [(UNIT_LATENCY+4)*(1+FLAGS_BITS)-1:0] flags_there =
@@ -645,7 +648,8 @@ module snn_neurons #(
         for (unit = 0; unit < UNITS; unit = unit + 1) begin : lanes_that_are_neurons
             wire [AGES-1:0] is_neuron;
             for (old = 0; old < AGES; old = old + 1) begin : of_each_age
-                assign is_neuron[old] = !padded[old] || turns[old*TURN_BITS +: TURN_BITS]*UNITS + unit <= layer_last_lane;
+                assign is_neuron[old] = !padded[old]
+                                     || turns[old*TURN_BITS +: TURN_BITS]*UNITS + unit <= layer_last_lane;
                 if (WINDOWS == 0) begin : one_place
                     always @(posedge clk)
                         if (holds && there[old])
