@@ -75,7 +75,7 @@ def test_the_certificate_tells_proved_from_sampled(demo: Path) -> None:
     certificate = json.loads((demo / "design" / "certificate.json").read_text())
     assert certificate["holds"] is True
     assert {proof["status"] for proof in certificate["proved_for_all_inputs"]} == {"proved"}
-    assert len(certificate["proved_for_all_inputs"]) == 20
+    assert len(certificate["proved_for_all_inputs"]) == 22
     assert [proof["status"] for proof in certificate["checked_within_a_bound"]] == ["bounded(200)"]
     assert certificate["sampled"][0]["samples"] == certificate["inputs"]["samples"] == 360
     for name, digest in certificate["design"]["files"].items():

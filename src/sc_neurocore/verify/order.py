@@ -39,13 +39,13 @@ _LOOKED_AT = {
 
 
 def prove_order(
-    accelerator: Accelerator, *, depth: int = 6, search: int = 24, timeout: float = 600
+    accelerator: Accelerator, *, depth: int = 8, search: int = 24, timeout: float = 600
 ) -> ProofResult:
     """Prove in which order the neurons' updates leave, and that what is behind may count on it.
 
     Args:
         accelerator: The design; the bench goes to its folder proof/order.
-        depth: The longest induction that is tried.
+        depth: The longest induction that is tried, besides the clocks that a unit takes.
         search: Clocks from the reset on that are searched for a counterexample.
         timeout: Seconds after which the answer is `unknown`.
 
@@ -74,4 +74,4 @@ def prove_order(
         "step first; readout, places of spikes and spike store find what they count on, and the "
         "scanner finds that memories hold what they answered"
     )
-    return prove(folder, NAME, says, RESET, depth, timeout, search=search)
+    return prove(folder, NAME, says, RESET, depth + g.unit_latency, timeout, search=search)
