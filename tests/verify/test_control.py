@@ -41,28 +41,29 @@ def test_one_frame_gives_exactly_one_result(
     assert result.assumptions == ("reset is high in the first clock",)
 
 
+# One fault of each module's in CI; those that take longest are for the soak.
+BROKEN = [
+    ("controller", "fetch_word + 1'b1", "fetch_word", "assert"),
+    ("loader", "beat == last_beat;", "beat != last_beat;", "assert"),
+    ("scanner", "<= arrived_valid;", "<= 1'b1;", "assert"),
+    ("accumulator", "_handover || job_ready;", "_handover && job_ready;", "assert"),
+]
+BROKEN_TOO = [
+    ("controller", "if (out_ready) state <= BEGIN", "state <= BEGIN", "stays until it is taken"),
+    ("controller", "if (out_ready) state", "if (!out_ready) state", "assert"),
+    ("controller", "sample_ends ? CHOOSE :", "sample_ends ? IDLE :", "assert"),
+    ("controller", "!layer_is_last ? SCAN", "layer_is_last ? SCAN", "assert"),
+    ("controller", "state == IDLE && frame_valid;", "state != SCAN && frame_valid;", "assert"),
+    ("loader", "event_bank <= !event_bank;", "event_bank <= event_bank;", "_bank"),
+    ("readout", "<= choose && !chosen", "<= 1'b0", "assert"),
+    ("scanner", "finished         <= 1'b1;", "finished         <= 1'b0;", "assert"),
+    ("neurons", "(busy && !ends_job)", "busy", "assert"),
+]
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "claim"),
-    [
-        (
-            "controller",
-            "if (out_ready) state <= BEGIN",
-            "state <= BEGIN",
-            "stays until it is taken",
-        ),
-        ("controller", "if (out_ready) state", "if (!out_ready) state", "assert"),
-        ("controller", "sample_ends ? CHOOSE :", "sample_ends ? IDLE :", "assert"),
-        ("controller", "!layer_is_last ? SCAN", "layer_is_last ? SCAN", "assert"),
-        ("controller", "state == IDLE && frame_valid;", "state != SCAN && frame_valid;", "assert"),
-        ("loader", "beat == last_beat;", "beat != last_beat;", "assert"),
-        ("loader", "event_bank <= !event_bank;", "event_bank <= event_bank;", "_bank"),
-        ("readout", "<= choose && !chosen", "<= 1'b0", "assert"),
-        ("controller", "fetch_word + 1'b1", "fetch_word", "assert"),
-        ("scanner", "<= arrived_valid;", "<= 1'b1;", "assert"),
-        ("scanner", "finished         <= 1'b1;", "finished         <= 1'b0;", "assert"),
-        ("neurons", "(busy && !ends_job)", "busy", "assert"),
-        ("accumulator", "_handover || job_ready;", "_handover && job_ready;", "assert"),
-    ],
+    [*BROKEN, *(pytest.param(*each, marks=pytest.mark.soak) for each in BROKEN_TOO)],
 )
 def test_a_broken_engine_is_refuted(
     file: str,
