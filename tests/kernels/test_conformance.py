@@ -17,19 +17,9 @@ from torch import Tensor
 
 from sc_neurocore.equation import CATALOGUE, LIF, SURROGATES, Neuron, Surrogate, atan_surrogate
 from sc_neurocore.errors import UserError
-from sc_neurocore.kernels.backends import BACK_ENDS, BackEnd
+from sc_neurocore.kernels.backends import BackEnd
 from sc_neurocore.kernels.eager import unroll
 from sc_neurocore.kernels.fused import FusedNeuron, Outputs, Run, can_pool
-
-
-@pytest.fixture(scope="module", params=BACK_ENDS.values(), ids=lambda each: each.name)
-def backend(request: pytest.FixtureRequest) -> BackEnd:
-    """Each back end that runs on the processor."""
-    one: BackEnd = request.param
-    if "cpu" not in one.devices or not one.is_available():
-        pytest.skip(f"{one.name} does not run here")
-    return one
-
 
 RESETS = (None, "subtract", "zero", "none", -0.25)
 LEARN = ("nothing", "one value", "one per channel")

@@ -15,21 +15,12 @@ import torch
 from torch import Tensor
 
 from sc_neurocore.equation import CATALOGUE, LIF, SURROGATES, Neuron
-from sc_neurocore.kernels.backends import BACK_ENDS, BackEnd
+from sc_neurocore.kernels.backends import BackEnd
 from sc_neurocore.kernels.fused import FusedNeuron
 from sc_neurocore.training import RecurrentCell
 
 RESETS = (None, "subtract", "zero", "none", -0.25)
 LEARN = ("nothing", "one value", "one per channel")
-
-
-@pytest.fixture(scope="module", params=BACK_ENDS.values(), ids=lambda each: each.name)
-def backend(request: pytest.FixtureRequest) -> BackEnd:
-    """Each back end that runs on the processor."""
-    one: BackEnd = request.param
-    if "cpu" not in one.devices or not one.is_available():
-        pytest.skip(f"{one.name} does not run here")
-    return one
 
 
 def random(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:

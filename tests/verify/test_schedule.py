@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("z3")
+if not os.environ.get("CI"):  # there nothing may be skipped: the imports below fail
+    pytest.importorskip("z3", reason="needs z3, which make setup installs")
 
 from sc_neurocore.fixed import IntegerNetwork
 from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator

@@ -165,12 +165,10 @@ class ModuleReader(InstanceReader):
         elif token.text == "always":
             self._always += 1
             self.always()
-        elif token.text == "function" and is_property:
-            self._function_of_properties()
-        elif token.text == "initial" and is_property:
-            self._skip_to(";")
-        elif token.text == "function":
+        elif token.text == "function" and not is_property:
             self.function()
+        elif token.text == "initial" and is_property:
+            self._skip_to(";")  # whatever it does: the block must be one that we wrote
         elif token.text == "initial":
             self._initial()
         elif token.text == "generate" and len(self.scopes) == (2 if is_property else 1):
@@ -335,15 +333,6 @@ class ModuleReader(InstanceReader):
         ):
             reason = "properties of an edited module must be those that we wrote for it"
             self.refuse(reason, self.tokens[start - 1])
-
-    def _function_of_properties(self) -> None:
-        """Read past a function, whatever it does: the block must be one that we wrote."""
-        self.accept("signed")
-        if self.at("["):
-            self.range()
-        name = self.take_name("a function's name")
-        self._skip_to("endfunction")
-        self.declare(name, "function")
 
     def _skip_to(self, end: str) -> None:
         while not self.accept(end):

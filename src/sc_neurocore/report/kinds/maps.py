@@ -30,7 +30,7 @@ def maps_section(
 
     Args:
         description: The network.
-        network: The same in integers, which the hardware equals.
+        network: The same in integers.
         one_input: What goes through it.
     """
     images = [stage for stage in description.stages() if len(stage.shape) == _AXES]
@@ -44,8 +44,8 @@ def maps_section(
     caption = (
         f"An input ({origin}), and where the {plural(len(spikes), 'layer')} of images fire: how "
         f"many channels at each place, the darker the more; {plural(total, 'spike')} in "
-        f"{plural(description.steps, 'step')}. The integer model's, which the hardware equals "
-        f"where the certificate holds."
+        f"{plural(description.steps, 'step')}. These are the integer model's: how far the "
+        f"hardware is shown to equal it, the certificate says."
     )
     drawn = Illustration(to_svg(figure, "feature-maps", caption, themed=True), caption)
     return section("feature-maps", "Feature maps", drawn)
