@@ -10,7 +10,6 @@ import pytest
 from sc_neurocore.equation import LIF
 from sc_neurocore.errors import DataError, DescriptionError, UserError
 from sc_neurocore.fixed import quantize
-from sc_neurocore.hdl.layers import engine_layers
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network import Conv2d, Dense, InputEncoding, NetworkDescription, Population
 from sc_neurocore.stochastic.inference import run_network
@@ -136,8 +135,3 @@ def test_a_network_without_a_sign_keeps_its_hash() -> None:
     coding = InputEncoding(shape=(6,), bits=4, fraction_bits=2)
     assert "signed" not in coding.model_dump()
     assert network().content_hash != network(signed=False).content_hash
-
-
-def test_accelerators_refuse_a_sign_and_say_what_to_do() -> None:
-    with pytest.raises(UserError, match="Split each into two inputs, one for rises and one for"):
-        engine_layers(quantize(network(), "Q8.8"))

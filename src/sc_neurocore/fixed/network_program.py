@@ -174,11 +174,10 @@ class _Writer:
         """Return what comes in at each step."""
         coding, steps = self._network.input, self._network.steps
         is_static = coding.kind == "static"
-        largest = (1 << coding.bits) - 1
-        form = Port("", coding.bits, coding.fraction_bits, False)
+        form = Port("", coding.bits, coding.fraction_bits, coding.signed)
         frames = [
             [
-                self._input(replace(form, name=f"x{place}{index}"), 0, largest)
+                self._input(replace(form, name=f"x{place}{index}"), coding.low, coding.high)
                 for index in range(self._network.layers[0].inputs)
             ]
             for place in ([""] if is_static else [f"{step}_" for step in range(steps)])

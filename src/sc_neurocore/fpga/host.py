@@ -319,15 +319,16 @@ class Host:
         if frame.dtype.kind not in "ui" or frame.shape != (inputs,):
             raise DataError(
                 f"a frame of shape {frame.shape} and type {frame.dtype}: this board's network "
-                f"takes ({inputs},) unsigned integers"
+                f"takes ({inputs},) integers"
             )
-        most = (1 << self.identity.input_bits) - 1
-        if frame.size and (frame.min() < 0 or frame.max() > most):
+        bits, signed = self.identity.input_bits, self.identity.inputs_are_signed
+        least, most = -signed << bits - 1, (1 << bits - signed) - 1
+        if frame.size and (frame.min() < least or frame.max() > most):
             raise DataError(
-                f"a frame with values from {frame.min()} to {frame.max()}: expected 0 to {most} "
-                f"({self.identity.input_bits} bits)"
+                f"a frame with values from {frame.min()} to {frame.max()}: expected {least} to "
+                f"{most} ({bits} bits)"
             )
-        return frame.astype(np.uint8).tobytes()
+        return (frame.astype(np.int64) & ((1 << bits) - 1)).astype(np.uint8).tobytes()
 
     def _ask(
         self,

@@ -86,6 +86,7 @@ class Identity:
         weights_checksum: The CRC-32 that they must have.
         steps: Frames per result, one for each step; 0 where one frame is a result.
         input_bits: Bits of an input.
+        inputs_are_signed: Whether these are in two's complement.
         content_hash: SHA-256 of the network, in hexadecimal digits.
     """
 
@@ -99,6 +100,7 @@ class Identity:
     weights_checksum: int
     steps: int
     input_bits: int
+    inputs_are_signed: bool
     content_hash: str
 
     def check(self) -> None:
@@ -269,6 +271,7 @@ def read_identity(payload: bytes) -> Identity:
         weights_checksum=checksum,
         steps=steps,
         input_bits=bits,
+        inputs_are_signed=bool(flags & 2),
         content_hash=digest.hex(),
     )
 

@@ -66,7 +66,7 @@ def compose(
 
     Args:
         layer: The neurons and what stands before them.
-        largest: The largest input.
+        largest: The largest magnitude of an input.
         name: What error messages call the layer.
         is_first: Whether a frame comes in.
         is_last: Whether the neurons are read out: they are numbered as in the description then.

@@ -157,6 +157,7 @@ class Geometry:
     event_bits: int
     beat: int
     input_bits: int
+    signed_inputs: int
     input_shift_bits: int
     value_bits: int
     weight_bits: int

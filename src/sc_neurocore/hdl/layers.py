@@ -31,7 +31,7 @@ class Part:
         delays: In steps, in the shape of the weight, or None where there are none.
         weight_bits: Width of a weight.
         shift: Left shift that brings the part's sums to the unit of the layer's accumulator.
-        largest: The largest input before that.
+        limits: The least and the largest input before that; between them is 0.
     """
 
     sight: tuple[Axis, Axis]
@@ -40,12 +40,18 @@ class Part:
     delays: Integers | None
     weight_bits: int
     shift: int
-    largest: int
+    limits: tuple[int, int]
 
     @property
     def inputs(self) -> int:
         """Inputs of the kernel: the rows of weights that a group of neurons has."""
         return math.prod(self.weight.shape[2:])
+
+    @property
+    def magnitude_bits(self) -> int:
+        """Bits of a shifted input, beside the one for a sign."""
+        low, high = self.limits
+        return max(high, -low - 1).bit_length() + self.shift
 
     @property
     def is_window(self) -> bool:
@@ -68,13 +74,13 @@ class Part:
         Returns:
             Both (places, sums), the places one where they share their weights.
         """
-        scale = self.largest << self.shift
+        low, high = (limit << self.shift for limit in self.limits)
         joined = np.ones(self.weight.shape[3:], dtype=np.int64)
         if not self.joins:
             joined = np.multiply.outer(*(axis.joined() for axis in self.sight))
-        both = (np.minimum(self.weight, 0), np.maximum(self.weight, 0))
-        least, most = ((each * joined).sum(axis=(2, 3, 4)) * scale for each in both)
-        return least, most
+        signs = (np.minimum(self.weight, 0), np.maximum(self.weight, 0))
+        below, above = ((each * joined).sum(axis=(2, 3, 4)) for each in signs)
+        return below * high + above * low, above * high + below * low
 
 
 @dataclass(frozen=True)
@@ -149,18 +155,12 @@ def engine_layers(network: IntegerNetwork) -> tuple[EngineLayer, ...]:
                 f"accelerators pass spikes from each layer to the next one only; networks with a "
                 f"second path are computed in floating point, integers and streams so far"
             )
-    if network.input.signed:
-        raise UserError(
-            f"{network.name}: its inputs have a sign: accelerators take unsigned inputs; simulate "
-            f"and evaluate take signed ones. Split each into two inputs, one for rises and one for "
-            f"falls, whose weights are w and -w"
-        )
     return tuple(_engine_layer(network, number) for number in range(len(network.layers)))
 
 
 def _engine_layer(network: IntegerNetwork, number: int) -> EngineLayer:
     layer = network.layers[number]
-    largest = (1 << network.input_bits) - 1 if number == 0 else 1
+    limits = (network.input.low, network.input.high) if number == 0 else (0, 1)
     name = f"{network.name}: neuron layer {number + 1}"
     if layer.is_integrator:
         raise UserError(
@@ -168,8 +168,9 @@ def _engine_layer(network: IntegerNetwork, number: int) -> EngineLayer:
             f"that never fire can be the last ones, with membranes read out"
         )
     is_last = number == len(network.layers) - 1
+    largest = max(limits[1], -limits[0])
     composed = compose(layer, largest, name, is_first=number == 0, is_last=is_last)
-    incoming = _incoming(layer, composed, largest)
+    incoming = _incoming(layer, composed, limits)
     bias = composed.bias << incoming.shift
     recurrent = None
     if layer.feedback is not None:
@@ -181,7 +182,7 @@ def _engine_layer(network: IntegerNetwork, number: int) -> EngineLayer:
             delays=None,
             weight_bits=feedback.weight_bits,
             shift=layer.accumulator.fraction_bits - feedback.output.fraction_bits,
-            largest=1,
+            limits=(0, 1),
         )
         bias = bias + (feedback.bias << recurrent.shift)
     inputs, currents = len(layer.program.currents), most_currents(network)
@@ -222,7 +223,7 @@ def by_neuron(sums: Integers, inputs: int, currents: int) -> Integers:
     return np.pad(apart, around).reshape(places, -1, *rest)
 
 
-def _incoming(layer: IntegerLayer, composed: Composed, largest: int) -> Part:
+def _incoming(layer: IntegerLayer, composed: Composed, limits: tuple[int, int]) -> Part:
     sums = layer.synapses[-1].output if layer.synapses else layer.incoming
     delays = composed.delays
     return Part(
@@ -232,7 +233,7 @@ def _incoming(layer: IntegerLayer, composed: Composed, largest: int) -> Part:
         delays=delays if delays is not None and delays.any() else None,
         weight_bits=composed.weight_bits,
         shift=layer.accumulator.fraction_bits - sums.fraction_bits,
-        largest=largest,
+        limits=limits,
     )
 
 

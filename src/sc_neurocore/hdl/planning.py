@@ -85,9 +85,10 @@ def plan(
         sum(layer.slot_groups for layer in layers) * turns, max(block_bits, index_bits(turns))
     )
     state_slot_bits, state_words = _state_places(layers, order, turns, slot_bits, has_windows)
+    signed = network.input.signed
     value_bits = max(
         network.input_bits,
-        *(part.largest.bit_length() + part.shift for each in parts for part in each.parts),
+        *(part.magnitude_bits + signed for each in parts for part in each.parts),
     )
     weight_bits = max(part.weight_bits for layer in parts for part in layer.parts)
     bias_bits = max(signed_width(int(each.bias.min()), int(each.bias.max())) for each in parts)
@@ -112,6 +113,7 @@ def plan(
         event_bits=event_bits,
         beat=beat,
         input_bits=network.input_bits,
+        signed_inputs=int(signed),
         input_shift_bits=index_bits(
             max(max(layer.input_shift, layer.recurrent_shift) for layer in layers) + 1
         ),

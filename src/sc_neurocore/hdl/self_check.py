@@ -102,9 +102,9 @@ def _samples(network: IntegerNetwork) -> NDArray[np.int64]:
     random = np.random.default_rng(0)
     steps = () if network.input.kind == "static" else (network.steps,)
     shape = (count, *steps, *network.input.shape)
-    highest = (1 << network.input_bits) - 1
+    lowest, highest = network.input.low, network.input.high
     densities = np.array(_DENSITIES[:count]).reshape(-1, *(1 for _ in shape[1:]))
-    values = random.integers(1, highest, shape, endpoint=True)
+    values = random.integers(lowest or 1, highest, shape, endpoint=True)
     values = np.where(densities == 1, highest, values)
     return np.where(random.random(shape) < densities, values, 0)
 
@@ -113,7 +113,7 @@ def _beats(frames: NDArray[np.int64], beats: int, width: int, bits: int) -> NDAr
     """Return what goes in clock by clock, (samples, beats of a sample): the first value lowest."""
     *lead, values = frames.shape
     padded = np.zeros((*lead, beats * width), dtype=object)
-    padded[..., :values] = frames
+    padded[..., :values] = frames & ((1 << bits) - 1)  # two's complement, where there are signs
     weights = np.array([1 << bits * place for place in range(width)], dtype=object)
     words: NDArray[np.object_] = (padded.reshape(lead[0], -1, width) * weights).sum(axis=-1)
     return words

@@ -147,12 +147,16 @@ class CoreSimulation:
         order = ">" if self.simulator.high_byte_first else "<"
         limit = self.core.limit * (MOST_STALL if seed else 1)
         with workshop() as folder:
-            samples.astype(f"{order}u4").tofile(folder / "samples")
+            self._bits(samples).astype(f"{order}u4").tofile(folder / "samples")
             core, numbers = self.core, {"count": len(samples), "seed": seed, "limit": limit}
             self.simulator.run(self.build, folder, core.title, **numbers)
             return read_recording(
                 folder, core.outputs, core.states, core.state_bits, core.count_bits * core.is_signed
             )
+
+    def _bits(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return values as they stand at the port: those below zero in two's complement."""
+        return values & ((1 << self.core.input_bits) - 1)
 
     def waves(self, sample: NDArray[np.int64]) -> bytes:
         """Send one sample through the core, and return what every signal did, in the FST form.
@@ -164,7 +168,7 @@ class CoreSimulation:
             ToolFailedError: As `run` raises it.
         """
         with workshop() as folder:
-            sample.astype(">u4").tofile(folder / "samples")
+            self._bits(sample).astype(">u4").tofile(folder / "samples")
             numbers = {"count": len(sample), "seed": 0, "limit": self.core.limit, "wave": 1}
             self.simulator.run(self.build, folder, self.core.title, **numbers)
             return (folder / "wave.fst").read_bytes()

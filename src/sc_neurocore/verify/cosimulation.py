@@ -287,16 +287,18 @@ def samples_first(network: IntegerNetwork, inputs: ArrayLike) -> NDArray[np.inte
 def extreme_inputs(network: IntegerNetwork, count: int, seed: int = 0) -> Integers:
     """Return inputs that no data set has: the first is blank, the second saturated.
 
-    The others are random, half of their values zero.
+    With a sign, the third is saturated below zero. The others are random, half of their values
+    zero.
 
     Returns:
         (batch, inputs) or, if they come step by step, (steps, batch, inputs).
     """
     random = np.random.default_rng(seed)
-    limit = 1 << network.input_bits
     steps = (network.steps,) if network.batch_axis else ()
-    values = random.integers(0, limit, (count, *steps, network.layers[0].inputs))
+    low, high = network.input.low, network.input.high
+    values = random.integers(low, high + 1, (count, *steps, network.layers[0].inputs))
     values *= random.random(values.shape) < 0.5
     values[0] = 0
-    values[1:2] = limit - 1
+    values[1:2] = high
+    values[2:3] = low if low else values[2:3]
     return np.moveaxis(values, 0, network.batch_axis)

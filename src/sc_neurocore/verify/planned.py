@@ -64,6 +64,7 @@ def _whole(accelerator: Accelerator) -> _Numbers:
         "steps": accelerator.steps,
         "is_static": g.is_static,
         "input_bits": g.input_bits,
+        "signed_inputs": g.signed_inputs,
         "count_threshold": g.count_threshold,
         "has_rings": g.delay_bits > 0,
     }
@@ -76,6 +77,7 @@ def _needed_of_all(g: Geometry, network: IntegerNetwork) -> _Numbers:
         "steps": network.steps,
         "is_static": int(network.input.kind == "static"),
         "input_bits": network.input_bits,
+        "signed_inputs": int(network.input.signed),
         "count_threshold": enough if enough <= network.steps else 0,
         # Where there are no bits for a delay, none is read back from the memories.
         "has_rings": any(map(_is_delayed, network.layers)),
@@ -170,7 +172,10 @@ def parameters_inside(design: Elaboration, engine: str) -> dict[str, dict[str, V
             "ADDRESS_BITS": 1 + e["EVENT_BITS"],
         },
         "scanner": {"EVENT_BITS": 1 if walks_frame else e["EVENT_BITS"]},
-        "accumulator": {"LANES": e["LANES"] * e["CURRENTS"]},
+        "accumulator": {
+            "LANES": e["LANES"] * e["CURRENTS"],
+            "SIGNED_VALUES": e["SIGNED_INPUTS"],
+        },
         "neuron_memory": {
             "WIDTH": e["UNITS"] * (e["PARAMETER_BITS"] + e["CURRENTS"] * e["BIAS_BITS"]),
             "DEPTH": e["SLOTS"],

@@ -113,9 +113,10 @@ def _too_narrow(accelerator: Accelerator) -> str:
         if count > 1 << bits:
             return f"{count} {what} have no room in {bits} bits"
     first = g.layers[0]
+    one = 1 + g.signed_inputs  # the bits of a spike
     values = [g.input_bits + first.input_shift]
-    values += [1 + each.input_shift for each in g.layers[1:]]
-    values += [1 + each.recurrent_shift for each in g.layers if each.is_recurrent]
+    values += [one + each.input_shift for each in g.layers[1:]]
+    values += [one + each.recurrent_shift for each in g.layers if each.is_recurrent]
     if max(values) > g.value_bits:
         return f"a shifted value needs {max(values)} bits, and has {g.value_bits}"
     return ""

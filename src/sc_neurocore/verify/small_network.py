@@ -77,6 +77,7 @@ class Kind:
         currents: Inputs of a neuron, 1 or 2, each with a current of its own.
         is_window: Whether the hidden layer is a convolution, of 2 channels with a kernel of 2 by 2,
             in front of an image of 3 by 3 with 2 channels; then nothing comes back or is late.
+        is_signed: Whether inputs have a sign.
     """
 
     schedule: Schedule = "group-stationary"
@@ -85,6 +86,7 @@ class Kind:
     is_static: bool = True
     currents: int = 1
     is_window: bool = False
+    is_signed: bool = False
 
     @property
     def neuron(self) -> Neuron:
@@ -102,7 +104,7 @@ class Kind:
     @property
     def input_bits(self) -> int:
         """Bits of an input; that lanes multiply wider ones rightly is a claim of its own."""
-        return 1
+        return 2 if self.is_signed else 1
 
     @property
     def samples(self) -> int:
@@ -118,6 +120,7 @@ class Kind:
         recurrent = ", the hidden ones recurrent" if self.is_recurrent else ""
         delays = ", with delays of up to a step in front" if self.is_delayed else ""
         frames = "one frame" if self.is_static else f"{self.steps} frames, one per step,"
+        frames += " of inputs with a sign," if self.is_signed else ""
         sizes = "-".join(map(str, self.sizes))
         if self.is_window:
             sizes += " (a 3x3 image with 2 channels, a 2x2 convolution with 2 channels, 2 outputs)"
@@ -183,6 +186,7 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
     The small engine has 2 lanes, or 1, and of neuron units, inputs per beat, pipeline registers and
     multipliers that are no block none, or as many as make the engine's Verilog take the same
     branches as the design's.
+    Inputs have a sign where the design's have, unless it is convolutional, recurrent or delayed.
     Of a network with windows it is a small convolution, group-stationary: step-outer the solver
     takes too long for one, and it is a network of dense layers. Scores are counts of spikes, every
     sample takes all its steps, weights are in a ROM and nothing is pooled, whatever the design has:
@@ -198,16 +202,20 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
     """
     g = accelerator.geometry
     is_window = bool(g.windows) and not g.step_outer
+    is_recurrent = not is_window and any(layer.is_recurrent for layer in g.layers)
+    is_delayed = not is_window and g.delay_bits > 0
+    is_signed = bool(g.signed_inputs) and not (is_window or is_recurrent or is_delayed)
     result = prove_small_network(
         accelerator.directory / "proof" / "small",
         min(g.lanes, 2),
         Kind(
             schedule=g.schedule,
-            is_recurrent=not is_window and any(layer.is_recurrent for layer in g.layers),
-            is_delayed=not is_window and g.delay_bits > 0,
+            is_recurrent=is_recurrent,
+            is_delayed=is_delayed,
             is_static=bool(g.is_static),
             currents=min(g.currents, 1 if is_window else 2),
             is_window=is_window,
+            is_signed=is_signed,
         ),
         timeout=timeout,
         engine_of=accelerator.directory,
@@ -220,6 +228,7 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
         "a network of dense layers, without windows": g.windows and not is_window,
         "neurons with one input": is_window and g.currents > 1,
         "nothing is pooled": is_window and g.joins,
+        "inputs without a sign": g.signed_inputs and not is_signed,
         "classes by counts of spikes, not by membranes": g.membrane_bits,
         "every sample takes all its steps": g.count_threshold,
         "weights in a ROM, not loaded": accelerator.weights == "loaded",
@@ -279,6 +288,7 @@ def _small(kind: Kind) -> IntegerNetwork:
             shape=_IMAGE if kind.is_window else kind.sizes[:1],
             bits=kind.input_bits,
             fraction_bits=kind.input_bits - 1,
+            signed=kind.is_signed,
         ),
         steps=kind.steps,
         layers=tuple(layers),

@@ -217,18 +217,20 @@ def _ranges(layer: EngineLayer) -> tuple[Integers, Integers]:
 def _dense_ranges(network: IntegerNetwork, number: int) -> tuple[Integers, Integers]:
     """Return the same of a dense layer, without what was planned; sums of the first input first.
 
-    A spike counts 1, a value of the frame up to the largest of its bits; the integer model shifts
-    each part's sums to the accumulator's unit.
+    A spike counts 1, a value of the frame from the least to the largest of its bits; the integer
+    model shifts each part's sums to the accumulator's unit.
     """
     layer = network.layers[number]
     incoming = next(each for each in layer.synapses if each.weight_bits)
-    parts = [(incoming, (1 << network.input_bits) - 1 if number == 0 else 1)]
+    spikes, coding = (0, 1), network.input
+    parts = [(incoming, (coding.low, coding.high) if number == 0 else spikes)]
     if layer.feedback is not None:
-        parts.append((layer.feedback, 1))
+        parts.append((layer.feedback, spikes))
     bias = accumulator_bias(layer)
     low, high = np.minimum(bias, 0), np.maximum(bias, 0)
-    for part, largest in parts:
-        scale = largest << (layer.accumulator.fraction_bits - part.output.fraction_bits)
-        low = low + np.minimum(part.weight, 0).sum(axis=1) * scale
-        high = high + np.maximum(part.weight, 0).sum(axis=1) * scale
+    for part, limits in parts:
+        scale = 1 << (layer.accumulator.fraction_bits - part.output.fraction_bits)
+        ends = np.multiply.outer(np.array(limits) * scale, part.weight)
+        low = low + ends.min(axis=0).sum(axis=1)
+        high = high + ends.max(axis=0).sum(axis=1)
     return low, high

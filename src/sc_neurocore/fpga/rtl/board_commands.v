@@ -15,10 +15,10 @@
 //   With STEPS = 0 the core takes one frame per result, requests 3, 4 and 6; else one frame per step, 8
 //   and 9. Then READ gives the result when the progress says that there is one.
 //
-//   identity   protocol version (1 byte), flags (1; bit 0: weights are loaded at run time), inputs (2),
-//              output neurons (2), bytes that a payload may have (2), clock in Hz (4), bytes of the
-//              weights (4), their CRC-32 (4), frames per result, 0 for one (2), bits of an input (1),
-//              0 (1), SHA-256 of the network (32)
+//   identity   protocol version (1 byte), flags (1; bit 0: weights are loaded at run time, 1: inputs
+//              are in two's complement), inputs (2), output neurons (2), bytes that a payload may have
+//              (2), clock in Hz (4), bytes of the weights (4), their CRC-32 (4), frames per result, 0
+//              for one (2), bits of an input (1), 0 (1), SHA-256 of the network (32)
 //   condition  flags (1; bit 0: weights are there, 1: a sample is, 2: a result is), 0 (1), damaged
 //              packets since the reset (2), bytes of weights accepted (4), their CRC-32 (4)
 //   result     class (2), clocks from the first input to the result (4; with STEPS != 0 those in which
@@ -59,6 +59,7 @@
 module board_commands #(
     parameter        INPUTS           = 64,
     parameter        INPUT_BITS       = 5,
+    parameter        INPUTS_ARE_SIGNED = 0,
     parameter        BEAT             = 1,            // values that the core takes at a time
     parameter [15:0] STEPS            = 16'd0,        // frames per result; 0: one
     parameter        ENDS_EARLY       = 0,            // whether a result may come before all of them
@@ -346,7 +347,7 @@ module board_commands #(
     // --------------------------------------------------------------------------- answer's bytes
     wire [8*IDENTITY_BYTES-1:0] identity = {
         8'd0, VALUE_BITS[7:0], STEPS, WEIGHTS_CHECKSUM, WEIGHT_BYTES, CLOCK_HZ, CAPACITY[15:0], OUTPUT_COUNT[15:0],
-        INPUT_COUNT[15:0], 7'd0, LOADED != 32'd0, VERSION
+        INPUT_COUNT[15:0], 6'd0, INPUTS_ARE_SIGNED != 0, LOADED != 32'd0, VERSION
     };
     wire [95:0] condition = {
         weights_crc, weights_accepted, damaged_packets, 8'd0, 5'd0, out_valid, sample_is_there,

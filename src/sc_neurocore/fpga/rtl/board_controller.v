@@ -29,6 +29,7 @@ module board_controller #(
     parameter [31:0] CLOCK_HZ            = 32'd24000000,
     parameter        INPUTS              = 64,
     parameter        INPUT_BITS          = 5,
+    parameter        INPUTS_ARE_SIGNED   = 0,
     parameter        BEAT                = 1,
     parameter [15:0] STEPS               = 16'd0,  // frames per result; 0: one
     parameter        ENDS_EARLY          = 0,      // whether a result may come before all of them
@@ -141,7 +142,7 @@ module board_controller #(
     wire [INPUT_BITS-1:0] frame_data;
 
     board_commands #(
-        .INPUTS(INPUTS), .INPUT_BITS(INPUT_BITS), .BEAT(BEAT), .STEPS(STEPS),
+        .INPUTS(INPUTS), .INPUT_BITS(INPUT_BITS), .INPUTS_ARE_SIGNED(INPUTS_ARE_SIGNED), .BEAT(BEAT), .STEPS(STEPS),
         .ENDS_EARLY(ENDS_EARLY), .OUTPUTS(OUTPUTS),
         .OUTPUT_BITS(OUTPUT_BITS), .COUNT_BITS(COUNT_BITS), .COUNT_IS_SIGNED(COUNT_IS_SIGNED),
         .BUFFER_BITS(BUFFER_BITS), .CLOCK_HZ(CLOCK_HZ),

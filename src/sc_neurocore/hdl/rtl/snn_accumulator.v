@@ -48,6 +48,7 @@ module snn_accumulator #(
     parameter WEIGHT_BITS = 8,
     parameter DELAY_BITS  = 0,   // of a delay above a weight; 0: no rings
     parameter VALUE_BITS  = 8,
+    parameter SIGNED_VALUES = 0,
     parameter SUM_BITS    = 20,
     parameter ROW_BITS    = 11,
     parameter RING_BITS   = 1,   // of a ring's number
@@ -201,7 +202,8 @@ module snn_accumulator #(
             wire signed [PRODUCT_BITS-1:0] times;
 
             snn_product #(
-                .WEIGHT_BITS(WEIGHT_BITS), .VALUE_BITS(VALUE_BITS), .KIND(MULTIPLIERS[4*lane +: 4])
+                .WEIGHT_BITS(WEIGHT_BITS), .VALUE_BITS(VALUE_BITS), .SIGNED_VALUE(SIGNED_VALUES),
+                .KIND(MULTIPLIERS[4*lane +: 4])
             ) multiplier (
                 .weight (weighted_row[lane*WORD_BITS +: WEIGHT_BITS]),
                 .value  (weighted_values[(lane/SHARED)*VALUE_BITS +: VALUE_BITS]),

@@ -76,6 +76,7 @@ module snn_engine #(
     parameter EVENT_BITS      = 6,                 // of a beat of the frame
     parameter BEAT            = 1,                 // values of a beat: a power of two
     parameter INPUT_BITS      = 5,
+    parameter SIGNED_INPUTS   = 0,                 // in two's complement, of 2 bits or more
     parameter INPUT_SHIFT_BITS = 1,
     parameter VALUE_BITS      = 5,                 // of an input, shifted
     parameter WEIGHT_BITS     = 8,
@@ -210,6 +211,8 @@ module snn_engine #(
             the_period_is_too_short stop ();
         if (SUM_BITS <= WEIGHT_BITS + VALUE_BITS || SUM_BITS < BIAS_BITS || VALUE_BITS < INPUT_BITS)
             sums_and_values_are_too_narrow stop ();
+        if (SIGNED_INPUTS != 0 && INPUT_BITS < 2)
+            an_input_with_a_sign_has_two_bits stop ();
         if (WINDOWS == 0 && (INDEX_BITS < GROUP_BITS + $clog2(LANES) || SLOT_BITS < GROUP_BITS))
             an_index_is_too_narrow stop ();
         if ((WALKS_FRAME == 0 && INDEX_BITS < EVENT_BITS + $clog2(BEAT)) || INDEX_BITS < $clog2(BEAT)
@@ -503,14 +506,17 @@ module snn_engine #(
     );
 
     // ---------------------------------------------------------------------------- accumulator
-    wire [VALUE_BITS-1:0] token_value = {{(VALUE_BITS-INPUT_BITS){1'b0}}, token_input}
+    // A spike, which is a one, has no sign: an input that may have has a second bit.
+    wire                  token_sign  = SIGNED_INPUTS != 0 && token_input[INPUT_BITS-1];
+    wire [VALUE_BITS-1:0] token_value = {{(VALUE_BITS-INPUT_BITS){token_sign}}, token_input}
                                      << (token_is_recurrent ? layer_recurrent_shift : layer_input_shift);
     wire                      job_valid, job_ready;
     wire [LANES*CURRENTS*SUM_BITS-1:0] job_sums;
 
     snn_accumulator #(
         .LANES(LANES*CURRENTS), .MULTIPLIERS(MULTIPLIERS), .WEIGHT_BITS(WEIGHT_BITS), .DELAY_BITS(DELAY_BITS),
-        .VALUE_BITS(VALUE_BITS), .SUM_BITS(SUM_BITS), .ROW_BITS(ROW_BITS), .RING_BITS(RING_BITS),
+        .VALUE_BITS(VALUE_BITS), .SIGNED_VALUES(SIGNED_INPUTS), .SUM_BITS(SUM_BITS), .ROW_BITS(ROW_BITS),
+        .RING_BITS(RING_BITS),
         .GROUP_BITS(GROUP_BITS), .STEP_BITS(STEP_BITS)
     ) accumulator (
         .clk              (clk),

@@ -3,16 +3,18 @@
 //
 // Contract
 //   times = weight * value
-//   `weight` and `times` are signed, `value` is not. KIND says what it is made of (MULTIPLIERS in
-//   hdl/geometry.py has the kinds in the same order):
+//   `weight` and `times` are signed, `value` is with SIGNED_VALUE. KIND says what it is made of
+//   (MULTIPLIERS in hdl/geometry.py has the kinds in the same order):
 //   0  a DSP block: what synthesis takes for a multiplier
-//   1  logic, where DSP blocks are few: one addition per bit of the value
+//   1  logic, where DSP blocks are few: one addition per bit of the value; the bit of a sign counts less
+//      than nothing
 
 `default_nettype none
 
 module snn_product #(
     parameter WEIGHT_BITS = 8,
     parameter VALUE_BITS  = 8,
+    parameter SIGNED_VALUE = 0,
     parameter KIND        = 0
 ) (
     input  wire signed [WEIGHT_BITS-1:0]            weight,
@@ -21,6 +23,7 @@ module snn_product #(
 );
 
     localparam PRODUCT_BITS = WEIGHT_BITS + VALUE_BITS;
+    wire is_below_zero = SIGNED_VALUE != 0 && value[VALUE_BITS-1];
 
     generate
         if (KIND > 1)
@@ -33,10 +36,11 @@ module snn_product #(
                 partial = {PRODUCT_BITS{1'b0}};
                 for (place = 0; place < VALUE_BITS; place = place + 1)
                     partial = partial + (value[place] ? wide << place : {PRODUCT_BITS{1'b0}});
+                if (is_below_zero) partial = partial - (wide << VALUE_BITS);
             end
             assign times = partial;
         end else begin : block
-            wire signed [VALUE_BITS:0] factor = {1'b0, value};
+            wire signed [VALUE_BITS:0] factor = {is_below_zero, value};
             assign times = weight * factor;
         end
     endgenerate
@@ -44,8 +48,8 @@ module snn_product #(
 `ifdef FORMAL
     // In logic the product is what it is by hand: the sum of the weight shifted to each one of the value,
     // in the order of the places. (A solver takes very long to find that this is what `*` means.)
-    wire signed [PRODUCT_BITS-1:0] wider          = weight;
-    wire signed [VALUE_BITS:0]     unsigned_value = {1'b0, value};
+    wire signed [PRODUCT_BITS-1:0] wider  = weight;
+    wire signed [VALUE_BITS:0]     number = {SIGNED_VALUE != 0 && value[VALUE_BITS-1], value};
     reg  signed [PRODUCT_BITS-1:0] product;
     integer                        at;
     always @*
@@ -53,8 +57,9 @@ module snn_product #(
             product = {PRODUCT_BITS{1'b0}};
             for (at = 0; at < VALUE_BITS; at = at + 1)
                 product = product + (value[at] ? wider << at : {PRODUCT_BITS{1'b0}});
+            if (number < 0) product = product - (wider << VALUE_BITS);
         end else
-            product = weight * unsigned_value;
+            product = weight * number;
     always @* assert (times == product);
     wire reached_a_product = times != 0;
 `endif

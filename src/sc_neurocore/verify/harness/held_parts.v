@@ -62,6 +62,7 @@ endmodule
 module snn_product #(
     parameter WEIGHT_BITS = 8,
     parameter VALUE_BITS  = 8,
+    parameter SIGNED_VALUE = 0,
     parameter KIND        = 0
 ) (
     input  wire signed [WEIGHT_BITS-1:0]            weight,
