@@ -243,6 +243,9 @@ def test_what_hardware_does_not_have_is_refused() -> None:
         emit_network(description, 48)
     with pytest.raises(UserError, match="class is read from the membrane"):
         emit_network(description.model_copy(update={"readout": "membrane"}), 64)
+    signed = description.input.model_copy(update={"signed": True})
+    with pytest.raises(UserError, match="its inputs have a sign: stochastic hardware takes"):
+        emit_network(description.model_copy(update={"input": signed}), 64)
 
 
 def test_values_that_do_not_fit_are_refused() -> None:

@@ -179,6 +179,11 @@ def _stages(
             f"{description.name} has {description.input.kind} inputs and its class is read from "
             f"the {description.readout}: stochastic hardware has static inputs and spike counts"
         )
+    if description.input.signed:
+        raise UserError(
+            f"{description.name}: its inputs have a sign: stochastic hardware takes unsigned ones. "
+            f"Give each two inputs, one for rises and one for falls, with weights w and -w"
+        )
     dense = [layer for layer in description.layers if isinstance(layer, Dense)]
     integers = list(integer_layers(description, form))
     for index, neurons in enumerate(integers):
