@@ -57,7 +57,7 @@ def test_its_claims_are_proved(require_tool: RequireTool, tmp_path: Path) -> Non
     ("file", "old", "new", "claim"),
     [
         ("signs.v", ".SIGNED_INPUTS(1)", ".SIGNED_INPUTS(0)", "files"),
-        ("snn_engine.v", "token_sign  = SIGNED_INPUTS != 0 &&", "token_sign  = 1'b0 &&", "joined"),
+        ("snn_engine.v", "{SIGNED_INPUTS != 0 && token", "{1'b0 && token", "joined"),
         ("snn_engine.v", ".SIGNED_VALUES(SIGNED_INPUTS)", ".SIGNED_VALUES(0)", "files"),
         (
             "snn_product.v",

@@ -507,8 +507,8 @@ module snn_engine #(
 
     // ---------------------------------------------------------------------------- accumulator
     // A spike, which is a one, has no sign: an input that may have has a second bit.
-    wire                  token_sign  = SIGNED_INPUTS != 0 && token_input[INPUT_BITS-1];
-    wire [VALUE_BITS-1:0] token_value = {{(VALUE_BITS-INPUT_BITS){token_sign}}, token_input}
+    wire [VALUE_BITS-1:0] token_value = {{(VALUE_BITS-INPUT_BITS){SIGNED_INPUTS != 0 && token_input[INPUT_BITS-1]}},
+                                         token_input}
                                      << (token_is_recurrent ? layer_recurrent_shift : layer_input_shift);
     wire                      job_valid, job_ready;
     wire [LANES*CURRENTS*SUM_BITS-1:0] job_sums;
