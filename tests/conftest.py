@@ -41,8 +41,24 @@ ROOT = Path(__file__).parent.parent
 ADD_A_NEURON = ROOT / "docs" / "add-a-neuron.md"
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what has passed before, so that a soak of hours can be stopped and taken up."""
+    """Leave most cases of `sample` tests, and what has passed before, to the soak that they are.
+
+    So a soak of hours can be stopped and taken up.
+    """
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("sample"):
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for of_one in cases.values():
+        marker = of_one[0].get_closest_marker("sample")
+        assert marker is not None
+        (count,) = marker.args
+        kept = {number * len(of_one) // count for number in range(count)}
+        for number, item in enumerate(of_one):
+            if number not in kept:
+                item.add_marker(pytest.mark.soak)
     log = os.environ.get(SOAK_LOG)
     if log is None or not Path(log).exists():
         return

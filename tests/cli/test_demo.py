@@ -13,8 +13,14 @@ from sc_neurocore.cli.app import app
 from sc_neurocore.network import load_description
 
 
+MADE = "SC_NEUROCORE_DEMO"
+"""Names the folder of a demo that these sources have just made: it is looked at, not made again."""
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if made := os.environ.get(MADE):
+        return Path(made)
     folder = tmp_path_factory.mktemp("a folder with a space") / "demo"
     result = CliRunner().invoke(app, ["demo", "--out", str(folder), "--json"])
     if result.exit_code == 3:

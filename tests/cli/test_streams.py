@@ -34,6 +34,7 @@ def shell(line: str, tmp_path: Path) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("line", "code", "said"),
     [

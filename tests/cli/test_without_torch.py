@@ -23,6 +23,7 @@ main()
 """
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -104,6 +104,7 @@ def test_yosys_finds_one_clock_and_no_latch(
     programs.run("yosys", ["-q", "-p", script], tmp_path / "rtl")
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("key", "tools"),
     [("icebreaker", ("nextpnr-ice40", "icepack")), ("ulx3s", ("nextpnr-ecp5", "ecppack"))],

@@ -139,6 +139,7 @@ def test_an_empty_run_has_a_page_that_says_so(write_run: Callable[..., Path]) ->
         assert f"{stage} did not finish." in page.words
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("part", ["train", "sc", "fixed", "cosim", "proofs", "fpga", "seconds"])
 def test_any_part_of_the_summary_may_be_missing(
     part: str, summary: dict[str, Any], results: dict[str, Any], write_run: Callable[..., Path]

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("backend", ["loky", "dask"])
 def test_runs_are_spread_and_kept(backend: str, tmp_path: Path) -> None:
     command = [

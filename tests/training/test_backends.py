@@ -60,6 +60,7 @@ def test_a_network_learns_the_same_on_both_backends() -> None:
 
 
 # PyTorch's tracer makes an object of every autograd function, and warns of that itself.
+@pytest.mark.sample(2)
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 @pytest.mark.parametrize(
     ("cell", "options"),

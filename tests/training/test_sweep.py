@@ -74,6 +74,7 @@ def test_what_is_finished_is_not_trained_again(
     assert known(wider)[0] == known(rows)[1]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("backend", ["loky", "dask"])
 def test_four_processes_and_a_cluster_give_the_same_rows(
     backend: Any, alone: tuple[Path, list[dict[str, Any]]], tmp_path: Path

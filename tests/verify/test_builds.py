@@ -171,6 +171,7 @@ def test_names_that_a_command_line_would_read_are_refused() -> None:
 ODD = "blanks, a quote's, $(touch harm); and ünïcode"
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("simulator", "odd"),
     [*((name, ODD) for name in SIMULATORS), *(("icarus", part) for part in ODD.split(", "))],
@@ -196,6 +197,7 @@ def test_odd_folders_for_temporary_files(
     assert not (Path.cwd() / "harm").exists()
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("simulator", "memory"), [*((name, "weights") for name in SIMULATORS), ("icarus", "neurons")]
 )

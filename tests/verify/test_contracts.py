@@ -61,6 +61,7 @@ def alone(
     return bench_sources(folder, module), setup
 
 
+@pytest.mark.sample(16)
 @pytest.mark.parametrize(("module", "size"), _WAYS)
 def test_a_contract_holds_and_is_not_empty(
     module: str, size: str, require_tool: RequireTool, tmp_path: Path
@@ -72,6 +73,7 @@ def test_a_contract_holds_and_is_not_empty(
     assert unreached(tmp_path, module, sources, CLOCKS, 600, setup) == ()
 
 
+@pytest.mark.sample(36)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.module}: {fault.new}")
 def test_a_fault_is_refuted_by_a_contract(
     fault: Fault, require_tool: RequireTool, tmp_path: Path
@@ -99,6 +101,7 @@ def test_a_fault_of_a_memory_is_refuted(
     assert answer.status == "refuted"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("lanes", "options"),
     [

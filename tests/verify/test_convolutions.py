@@ -183,6 +183,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_faults_are_found(
     fault: str, small: IntegerNetwork, change: Change, require_tool: RequireTool, tmp_path: Path
@@ -214,6 +215,7 @@ OF_STEPS = {
 }
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("fault", OF_STEPS)
 def test_faults_in_the_banks_of_steps_are_found(
     fault: str, change: Change, require_tool: RequireTool, tmp_path: Path
@@ -284,6 +286,7 @@ def test_claims_about_windows_are_proved(
         assert 0 < clocks <= result.figures["most_clocks"]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("seed", [4, 14], ids=["one row", "one place"])
 def test_images_of_one_row_and_of_one_place_are_proved(
     seed: int, require_tool: RequireTool, tmp_path: Path
@@ -307,6 +310,7 @@ UNTRUE = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("fault", UNTRUE)
 def test_claims_about_windows_are_refuted_where_they_are_wrong(
     fault: str, small: IntegerNetwork, change: Change, require_tool: RequireTool, tmp_path: Path
@@ -319,6 +323,7 @@ def test_claims_about_windows_are_refuted_where_they_are_wrong(
     assert result.status != "proved"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("is_broken", [False, True])
 def test_a_result_comes_within_so_many_clocks(
     is_broken: bool, change: Change, require_tool: RequireTool, tmp_path: Path
@@ -359,6 +364,7 @@ def test_a_small_convolution_refutes_what_is_wrong(
     assert "2x2 convolution" in result.bound and "nothing is pooled" in result.bound
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("fault", ["column_step  = ", "row_tap_rows   = ", "joins        = "])
 def test_another_table_of_windows_is_refuted(
     fault: str, require_tool: RequireTool, tmp_path: Path

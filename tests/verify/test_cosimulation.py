@@ -282,7 +282,7 @@ def test_an_early_end_stops_the_simulations_that_run_ahead(
 ) -> None:
     """They run in threads, and only the main thread hears of Ctrl-C."""
     require_tool("iverilog")
-    network = make_network([64, 40, 10], steps=40)
+    network = make_network([32, 12, 4], steps=12)
     accelerator = render_accelerator(network, 1).write(tmp_path)
     ended, end_group = [], programs._end_group
 

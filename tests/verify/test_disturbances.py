@@ -125,6 +125,7 @@ FAULTS = {
 }  # fmt: skip
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(
     ("kind", "fault"), [(kind, fault) for kind, faults in FAULTS.items() for fault in faults]
 )
@@ -167,6 +168,7 @@ def is_found(
 KINDS = ["feed-forward", "recurrent", "sequence", "delayed", "membrane", "first-to-2"]
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", [0, 5])
 def test_a_right_core_survives(
@@ -193,6 +195,7 @@ def test_a_right_core_survives(
     assert calm.interval_cycles == result.interval_cycles
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("schedule", ["groups", "steps"])
 @pytest.mark.parametrize("simulator", ["verilator", "cxxrtl"])
 def test_the_simulators_see_the_same_signals(

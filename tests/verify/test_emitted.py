@@ -87,6 +87,7 @@ def _first_word(text: str) -> str:
     return f"{int(first, 16) ^ 1:0{len(first)}x}\n{rest}"
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [

@@ -113,6 +113,7 @@ BROKEN_TABLES = {
 }
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("what", BROKEN_TABLES)
 def test_a_broken_table_is_refuted(what: str) -> None:
     program = lower(find_neuron("ExpIF"), Q8_8)

@@ -79,6 +79,7 @@ def broken(change: str) -> NeuronVerilog:
     raise AssertionError(change)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("change", "claim"),
     [
@@ -115,6 +116,7 @@ def test_a_broken_handshake_is_refuted() -> None:
     assert re.search("// holds|// becomes the step's answer", result.detail)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("stages", [0, 2])
 @pytest.mark.parametrize(
     ("before", "after", "claim"),

@@ -45,6 +45,7 @@ def test_the_lemmas_make_the_model(kind: Kind) -> None:
     assert shown > 80
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(
     ("fault", "kind", "says"),
     [

@@ -156,6 +156,7 @@ def test_inputs_need_the_axes_of_the_network(
         cosimulate(accelerator, network, np.zeros((4, 7), dtype=int), "icarus")
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("kind", ["recurrent", "delayed"])
 def test_the_control_is_proved(
     kind: str, make_step_outer_network: MakeNetwork, require_tool: RequireTool, tmp_path: Path

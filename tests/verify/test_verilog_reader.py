@@ -498,6 +498,7 @@ PLANTED = [
 ]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("planted", "found"), PLANTED)
 def test_what_is_planted_into_the_engine_is_found(planted: str, found: str) -> None:
     ours = engine_files("rtl")
