@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 from sc_neurocore.cli.app import app
 from sc_neurocore.network import load_description
 
-
 MADE = "SC_NEUROCORE_DEMO"
 """Names the folder of a demo that these sources have just made: it is looked at, not made again."""
 
