@@ -175,12 +175,38 @@ SIZES: dict[str, dict[str, dict[str, int]]] = {
         "signed": _BUS | {"IS_SIGNED": 1, "ENDS_EARLY": 0},
         "early": _BUS | {"IS_SIGNED": 0, "ENDS_EARLY": 1},
     },
+    "snn_events": {
+        "spikes": {
+            "BEATS": 5,
+            "BEAT_BITS": 3,
+            "BEAT": 1,
+            "INPUT_BITS": 1,
+            "INPUTS": 5,
+            "NUMBER_BITS": 3,
+        },
+        "beats": {
+            "BEATS": 3,
+            "BEAT_BITS": 2,
+            "BEAT": 4,
+            "INPUT_BITS": 3,
+            "INPUTS": 10,
+            "NUMBER_BITS": 4,
+        },
+        "one": {
+            "BEATS": 1,
+            "BEAT_BITS": 1,
+            "BEAT": 2,
+            "INPUT_BITS": 2,
+            "INPUTS": 2,
+            "NUMBER_BITS": 1,
+        },
+    },
 }
 
 _A, _N, _R, _S = "snn_accumulator", "snn_neurons", "snn_readout", "snn_spikes"
 _P = "snn_places"
 _L, _C, _W, _T = "snn_loader", "snn_controller", "snn_window", "snn_scanner"
-_B = "snn_axis"
+_B, _E = "snn_axis", "snn_events"
 _ZERO = "{SUM_BITS{1'b0}}"
 FAULTS = (
     Fault(_P, "groups", "{layer[0], gather_step, gather_group};", "{1'b0, gather_step, gather_group};"),
@@ -326,6 +352,20 @@ FAULTS = (
     Fault(_B, "signed", "(is_bad[0] || (load && at_last_score));", "(load && at_last_score);"),
     Fault(_B, "early", "ENDS_EARLY != 0 && out_valid && waiting == 2'd0;", "1'b0;"),
     Fault(_B, "early", "ends && !filling && !s_axis_tlast;", "ends && !filling && !s_axis_tlast && !out_valid;"),
+    Fault(_E, "spikes", "write         (state == CLEAR || adds || sent)", "write         (state == CLEAR || adds)"),
+    Fault(_E, "spikes", "CLEAR:   state <= at_last ? GATHER : CLEAR;", "CLEAR:   state <= GATHER;"),
+    Fault(_E, "spikes", "            state   <= CLEAR;", "            state   <= GATHER;"),
+    Fault(_E, "spikes", "{1'b0, event_input} < ALL_INPUTS;", "1'b1;"),
+    Fault(_E, "spikes", "state == ADD && is_full == {BEAT{1'b0}};", "state == ADD;"),
+    Fault(_E, "spikes", "state == SEND ? beat + 1'b1 : beat)", "beat)"),
+    Fault(_E, "spikes", "|| (state == ADD && !adds);", ";"),
+    Fault(_E, "beats", "event_beat = wide_input[SLOT_BITS +: BEAT_BITS];", "event_beat = wide_input[0 +: BEAT_BITS];"),
+    Fault(_E, "beats", "is_it = number % BEAT == slot;", "is_it = number % BEAT == 0;"),
+    Fault(_E, "beats", "is_it ? value + 1'b1 : value;", "value + 1'b1;"),
+    Fault(_E, "beats", "read          (begins || state == FETCH", "read          (takes || state == FETCH"),
+    Fault(_E, "beats", "(sent && !at_last)", "(state == SEND && !at_last)"),
+    Fault(_E, "beats", "default: state <= sent && at_last ? GATHER : SEND;", "default: state <= sent ? GATHER : SEND;"),
+    Fault(_E, "beats", "if (state == ADD)           beat <= {BEAT_BITS{1'b0}};", ""),
 )  # fmt: skip
 
 MEMORY_SIZES: dict[str, dict[str, int]] = {

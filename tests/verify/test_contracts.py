@@ -160,7 +160,8 @@ def test_a_design_has_that_claim_where_it_has_a_bus(tmp_path: Path) -> None:
     for bus in BUSES:
         design = compile_design(description, tmp_path, bus=bus).design
         names = [each.name for each in claims_of(design)]
-        assert names.count("snn_axis") == (bus != "none")
+        assert names.count("snn_axis") == (bus == "axi-stream")
+        assert names.count("snn_events") == (bus == "events")
 
 
 def test_a_module_that_nothing_uses_is_no_proof(

@@ -77,8 +77,8 @@ def compile_design(
         ram_style: Where loaded weights go, see `Choices`.
         constant_bits: Fraction bits of constants; by default they follow the format.
         allow: Kinds of findings to let pass that are refused otherwise, see `fixed.numerics.KINDS`.
-        bus: What the core stands behind, beside its own ports: "none", or "axi-stream", see
-            `hdl.bus`.
+        bus: What the core stands behind, beside its own ports: "none", "axi-stream" or "events",
+            see `hdl.bus`.
         options: See `EngineOptions`.
 
     Raises:

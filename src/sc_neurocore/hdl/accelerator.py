@@ -27,7 +27,7 @@ from sc_neurocore.hdl.verilog_text import parameter_value
 SOURCES = "rtl"
 BOARD_SOURCES = "board"
 """Inside it: what belongs to a board and not to the core."""
-BUS_MODULES: Mapping[BusName, str] = {"axi-stream": "snn_axis"}
+BUS_MODULES: Mapping[BusName, str] = {"axi-stream": "snn_axis", "events": "snn_events"}
 """Hand-written modules that lie beside the engine's and are no part of it: see `hdl.bus`."""
 BENCH_MODULES = (
     "testbench",

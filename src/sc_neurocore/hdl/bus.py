@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from sc_neurocore.errors import UserError
 from sc_neurocore.hdl.accelerator import (
     BUS_MODULES,
     SOURCES,
@@ -29,27 +30,27 @@ def bus_top(accelerator: Accelerator, bus: BusName) -> str:
 
 
 def bus_files(accelerator: Accelerator, bus: BusName) -> dict[str, bytes]:
-    """Return the Verilog of a bus by its paths in the design's folder, its top first."""
+    """Return the Verilog of a bus by its paths in the design's folder, its top first.
+
+    Raises:
+        UserError: If the core's inputs are none that the bus can bring.
+    """
     if bus == "none":
         return {}
     module, top = BUS_MODULES[bus], bus_top(accelerator, bus)
-    g, parameters = accelerator.geometry, axis_parameters(accelerator)
+    parameters_of = {"axi-stream": axis_parameters, "events": event_parameters}[bus]
     values = {
         "name": top,
         "top": accelerator.top,
         "content_hash": accelerator.content_hash,
         "weights": accelerator.weights,
-        "g": g,
-        "parameters": parameters,
+        "g": accelerator.geometry,
+        "parameters": parameters_of(accelerator),
         "frames": accelerator.frames_per_sample,
-        "beats": parameters["BEATS"],
-        "in_bits": parameters["IN_BITS"],
-        "s_bits": parameters["S_BITS"],
-        "m_bits": parameters["M_BITS"],
-        "outputs": parameters["OUTPUTS"],
     }
+    text = render_verilog(f"{module.removeprefix('snn_')}.v.j2", values)
     source = engine_files(SOURCES)[f"{module}.v"]
-    return in_sources({f"{top}.v": render_verilog("axis.v.j2", values), f"{module}.v": source})
+    return in_sources({f"{top}.v": text, f"{module}.v": source})
 
 
 def axis_parameters(accelerator: Accelerator) -> Mapping[str, int]:
@@ -67,6 +68,33 @@ def axis_parameters(accelerator: Accelerator) -> Mapping[str, int]:
         "IS_SIGNED": int(g.membrane_bits > 0),
         "M_BITS": _whole_bytes(max(g.output_bits, g.count_bits)),
         "ENDS_EARLY": int(g.count_threshold > 0 and not g.is_static),
+    }
+
+
+def event_parameters(accelerator: Accelerator) -> Mapping[str, int]:
+    """Return the parameters of snn_events.v that a core needs.
+
+    Raises:
+        UserError: If inputs have a sign, or padding lies between them.
+    """
+    g = accelerator.geometry
+    if g.signed_inputs:
+        raise UserError(
+            f"{accelerator.top} takes inputs with a sign: events are spikes, and add up. Compile "
+            f"with another --bus, or give each input two, one for rises and one for falls"
+        )
+    if g.walks_frame and g.frame.channels % g.beat:
+        raise UserError(
+            f"{accelerator.top} takes {g.beat} values per clock, of {g.frame.channels} channels: "
+            f"behind events --inputs-per-beat must divide the channels, such as 1"
+        )
+    return {
+        "BEATS": g.beats,
+        "BEAT_BITS": index_bits(g.beats),
+        "BEAT": g.beat,
+        "INPUT_BITS": g.input_bits,
+        "INPUTS": g.frame_inputs,
+        "NUMBER_BITS": index_bits(g.frame_inputs),
     }
 
 

@@ -30,7 +30,7 @@ _MAXIMUM_FILES = 1000
 
 WeightSource: TypeAlias = Literal["rom", "loaded"]
 RamStyle: TypeAlias = Literal["huge", "block"]
-BusName: TypeAlias = Literal["none", "axi-stream"]
+BusName: TypeAlias = Literal["none", "axi-stream", "events"]
 BUSES: tuple[BusName, ...] = get_args(BusName)
 Role: TypeAlias = Literal[
     "network", "verilog", "memory", "bus", "board", "constraints", "test", "guide"

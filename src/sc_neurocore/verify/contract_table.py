@@ -81,6 +81,14 @@ def _spikes(p: Numbers) -> tuple[Join, ...]:
     )
 
 
+def _events(p: Numbers) -> tuple[Join, ...]:
+    return (
+        Join("watched", "frame.watched", p["BEAT_BITS"]),
+        Join("kept", "frame.kept", p["BEAT"] * p["INPUT_BITS"]),
+        Join("is_inside", "frame.is_inside", 1),
+    )
+
+
 def _ring(p: Numbers) -> tuple[Join, ...]:
     return (
         Join("watched", "memory.watched", p["ADDRESS_BITS"]),
@@ -264,6 +272,17 @@ CONTRACTS = {
             "too late is reported, gives no result, and leaves the others as they are; a result "
             "packet is the class and each score of its own sample; nothing waits without need",
             shown=("BEATS", "IN_BITS", "OUTPUTS", "SCORE_BITS", "IS_SIGNED", "ENDS_EARLY"),
+            rests_on=("the top joins core and bus as it was written, which “files” compares",),
+        ),
+        Contract(
+            "snn_events",
+            "events: each value of a frame is the number of its input's events",
+            "a frame goes to the core for each end of one, all of its beats, in order; a value is "
+            "the number of its input's events since the end before; an event that cannot count "
+            "changes nothing and is reported; what is offered stays until it is taken, and nothing "
+            "waits without need",
+            joins=_events,
+            shown=("BEATS", "BEAT", "INPUT_BITS", "INPUTS"),
             rests_on=("the top joins core and bus as it was written, which “files” compares",),
         ),
     )
