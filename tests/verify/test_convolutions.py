@@ -30,11 +30,11 @@ from sc_neurocore.verify.contract_table import CONTRACTS
 from sc_neurocore.verify.contracts import prove_contract
 from sc_neurocore.verify.control import prove_control
 from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate, extreme_inputs
-from sc_neurocore.verify.emitted import check_emitted
 from sc_neurocore.verify.memory_contracts import prove_memories
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.simulators import SIMULATORS, SimulatorName
 from sc_neurocore.verify.small_network import prove_small
+from sc_neurocore.verify.taps import check_taps
 
 RequireTool = Callable[..., None]
 Change = Callable[[Path, str, str], None]
@@ -367,12 +367,12 @@ def test_another_table_of_windows_is_refuted(
     compile_design(_described(), tmp_path, lanes=4, units=2, allow=["left-over"])
     path = tmp_path / "rtl" / "small_images_windows.v"
     with opened(tmp_path) as design:
-        assert check_emitted(design).status == "proved"
+        assert check_taps(design.accelerator, design.network).status == "proved"
     text = path.read_text()
     number = re.search(rf"{fault}(\d+)'d(\d+);", text)
     assert number is not None
     other = f"{fault}{number[1]}'d{int(number[2]) ^ 1};"
     path.write_text(text.replace(number[0], other, 1))
     with opened(tmp_path, allow_edited=True) as design:
-        result = check_emitted(design)
+        result = check_taps(design.accelerator, design.network)
     assert result.status == "refuted" and "table of windows says" in result.detail

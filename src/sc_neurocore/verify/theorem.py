@@ -57,15 +57,7 @@ LEMMAS = (
     ),
     Lemma("contents: numbers stand where they are looked for", ("contents:",)),
     Lemma("control: words, layers and steps in their order", ("controller:", "control:")),
-    Lemma(
-        "windows: the words that a place sees",
-        ("window:",),
-        (
-            "what the tables of windows and the weights make together is compared for random "
-            "numbers only",
-        ),
-        _is_walked,
-    ),
+    Lemma("windows: the words that a place sees", ("window:", "taps:"), (), _is_walked),
     Lemma("scanner: active inputs of a word, each once", ("scanner:",)),
     Lemma("sums: weight times value in every lane", ("accumulator:", "multipliers:")),
     Lemma("rings: delayed sums", ("rings:",), (), lambda g: g.delay_bits > 0),
