@@ -236,7 +236,7 @@ def prove_controller(accelerator: Accelerator, depth: int = 4) -> ProofResult:
     return prove_contract(accelerator, replace(CONTRACTS["snn_controller"], depth=depth))
 
 
-PROOFS = {
+PROOFS: dict[str, Callable[..., ProofResult]] = {
     "control": prove_control,
     "order": prove_order,
     "window": prove_window,

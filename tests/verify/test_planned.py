@@ -86,7 +86,7 @@ OF_WINDOWS = ("first_input", "word_step")
 @pytest.mark.parametrize("schedule", ["group-stationary", "step-outer"])
 def test_a_layer_with_windows_that_is_planned_otherwise_is_named(name: str, schedule: str) -> None:
     network = quantize(small_images(), "Q8.8", 8)
-    accelerator = render_accelerator(network, 4, schedule, units=2).accelerator  # type: ignore[arg-type]
+    accelerator = render_accelerator(network, 4, schedule, units=2).accelerator
     assert list(other_plan(accelerator, network)) == []
     g = accelerator.geometry
     first, layer, *rest = g.layers
@@ -103,7 +103,7 @@ def test_a_layer_with_windows_that_is_planned_otherwise_is_named(name: str, sche
 @pytest.mark.parametrize("schedule", ["group-stationary", "step-outer"])
 def test_layers_that_share_words_of_spikes_are_named(schedule: str) -> None:
     network = quantize(small_images(), "Q8.8", 8)
-    accelerator = render_accelerator(network, 4, schedule, units=2).accelerator  # type: ignore[arg-type]
+    accelerator = render_accelerator(network, 4, schedule, units=2).accelerator
     g = accelerator.geometry
     assert shared_places(g, accelerator.steps) == ""
     first, layer, *rest = g.layers
