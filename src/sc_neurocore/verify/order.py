@@ -142,6 +142,7 @@ def _walk(g: Geometry, layer: LayerGeometry, steps: int) -> dict[str, dict[str, 
             "most_own": window.first_output + layer.groups - 1,
             "first_gathered": window.first_output,
             "joins_here": int(window.joins),
+            "has_own_here": int(layer.is_recurrent),
         },
         "of_counter": {
             "must_row": ("place_row", window.rows.step & mask),
