@@ -142,3 +142,23 @@ def draw_network(seed: int) -> NetworkDescription:
         steps=drawing.number(1, 4),
         layers=tuple(drawing.layers),
     )
+
+
+def small_images() -> NetworkDescription:
+    """Return a network of two convolutions with max pooling between them, and a dense layer."""
+    random = np.random.default_rng(3)
+    return NetworkDescription(
+        name="small_images",
+        input=InputEncoding(shape=(2, 7, 6), bits=3, fraction_bits=2),
+        steps=3,
+        layers=(
+            Conv2d(weight=random.normal(0, 0.5, (5, 2, 3, 2)), padding=(1, 1), stride=(1, 2)),
+            Population(neuron=LIF, parameters={"threshold": np.linspace(0.5, 1.5, 5)}),
+            MaxPool2d(size=(2, 2)),
+            Conv2d(weight=random.normal(0, 0.5, (6, 5, 2, 1)), bias=random.normal(0, 0.3, 6)),
+            Population(neuron=LIF),
+            Flatten(),
+            Dense(weight=random.normal(0, 0.4, (4, 24))),
+            Population(neuron=LIF),
+        ),
+    )

@@ -3,21 +3,17 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from tests.hdl.small_convolutions import draw_network
 
 from sc_neurocore.equation import LIF
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import IntegerNetwork, quantize
-from sc_neurocore.hdl.layers import engine_layers
-from sc_neurocore.hdl.memories import weight_rows
 from sc_neurocore.hdl.planning import plan
 from sc_neurocore.hdl.sight import Axis, Layout
 from sc_neurocore.network import (
@@ -30,15 +26,7 @@ from sc_neurocore.network import (
     NetworkDescription,
     Population,
 )
-from sc_neurocore.network.folding import one_map_each
 from sc_neurocore.network.layers.windows import Windows
-from sc_neurocore.verify.windows import (
-    Tables,
-    modelled_sums,
-    other_sums,
-    random_values,
-    walked_sums,
-)
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,51 +59,6 @@ def test_an_axis_sees_what_windows_see(data: st.DataObject) -> None:
     for output in range(axis.outputs):
         wanted = [(tap, int(view[output]) - 1) for tap, view in enumerate(seen) if view[output]]
         assert [(tap, first) for tap, first, last in axis.seen[output]] == wanted
-
-
-@settings(deadline=None, max_examples=30)
-@given(st.integers(0, 10_000), st.sampled_from([1, 2, 4, 16]), st.booleans())
-def test_tables_and_weights_make_the_sums_of_the_integer_model(
-    seed: int, lanes: int, is_outer: bool
-) -> None:
-    network = quantize(one_map_each(draw_network(seed)), "Q8.8", 6)
-    geometry = plan(network, lanes, "step-outer" if is_outer else "auto")
-    if not geometry.windows:
-        return
-    words, _ = weight_rows(engine_layers(network), geometry)
-    fields = words.reshape(len(words), lanes, -1)
-    weights = fields[..., 0]
-    delays = fields[..., 1] if geometry.delay_bits else np.zeros_like(weights)
-    tables = Tables.planned(geometry)
-    for number, layer in enumerate(geometry.layers):
-        if number == 0 and not geometry.walks_frame:
-            continue
-        values = random_values(network, number, 3, seed)
-        sums = walked_sums(tables, geometry, weights, delays, number, values)
-        wanted = modelled_sums(network.layers[number], values, len(sums))
-        assert sums.tolist() == wanted.tolist(), (number, layer)
-
-
-@pytest.mark.parametrize("size", range(2, 9))
-def test_an_input_that_is_not_joined_is_noticed(size: int) -> None:
-    """Of joined inputs only the largest is seen: each must have been it."""
-    network = _network(
-        MaxPool2d(size=(size, size)),
-        Conv2d(weight=_ones(1, 1, 1, 1)),
-        Population(neuron=LIF),
-        Flatten(),
-        Dense(weight=_ones(1, 1)),
-        shape=(1, size, size),
-        bits=1,
-    )
-    geometry = plan(network, 1)
-    tables = Tables.planned(geometry)
-    assert list(other_sums(tables, geometry, network)) == []
-    for axis in ("row", "column"):
-        (offset, rows, joined), *rest = tables.taps[axis]
-        assert joined == size - 1
-        taps = {**tables.taps, axis: [(offset, rows, joined - 1), *rest]}
-        assert list(other_sums(replace(tables, taps=taps), geometry, network))
 
 
 def _network(*layers: object, shape: tuple[int, ...] = (2, 6, 6), bits: int = 4) -> IntegerNetwork:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.hdl.small_convolutions import draw_network
+from tests.hdl.small_convolutions import draw_network, small_images
 
 from sc_neurocore.equation import LIF
 from sc_neurocore.errors import ToolFailedError
@@ -20,7 +20,6 @@ from sc_neurocore.network import (
     Dense,
     Flatten,
     InputEncoding,
-    MaxPool2d,
     NetworkDescription,
     Population,
     Recurrent,
@@ -30,37 +29,19 @@ from sc_neurocore.verify.contract_table import CONTRACTS
 from sc_neurocore.verify.contracts import prove_contract
 from sc_neurocore.verify.control import prove_control
 from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate, extreme_inputs
-from sc_neurocore.verify.emitted import check_emitted
 from sc_neurocore.verify.memory_contracts import prove_memories
+from sc_neurocore.verify.order import prove_order
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.simulators import SIMULATORS, SimulatorName
 from sc_neurocore.verify.small_network import prove_small
+from sc_neurocore.verify.taps import check_taps
 
 RequireTool = Callable[..., None]
 Change = Callable[[Path, str, str], None]
 
 
-def _described() -> NetworkDescription:
-    random = np.random.default_rng(3)
-    return NetworkDescription(
-        name="small_images",
-        input=InputEncoding(shape=(2, 7, 6), bits=3, fraction_bits=2),
-        steps=3,
-        layers=(
-            Conv2d(weight=random.normal(0, 0.5, (5, 2, 3, 2)), padding=(1, 1), stride=(1, 2)),
-            Population(neuron=LIF, parameters={"threshold": np.linspace(0.5, 1.5, 5)}),
-            MaxPool2d(size=(2, 2)),
-            Conv2d(weight=random.normal(0, 0.5, (6, 5, 2, 1)), bias=random.normal(0, 0.3, 6)),
-            Population(neuron=LIF),
-            Flatten(),
-            Dense(weight=random.normal(0, 0.4, (4, 24))),
-            Population(neuron=LIF),
-        ),
-    )
-
-
 def _small() -> IntegerNetwork:
-    return quantize(_described(), "Q8.8", 8)
+    return quantize(small_images(), "Q8.8", 8)
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +202,7 @@ def test_faults_in_the_banks_of_steps_are_found(
     fault: str, change: Change, require_tool: RequireTool, tmp_path: Path
 ) -> None:
     require_tool("iverilog")
-    described = _described()
+    described = small_images()
     own = np.random.default_rng(4).normal(0, 0.4, (4, 4))
     layers = (*described.layers[:-1], Recurrent(neuron=LIF, weight=own))
     network = quantize(described.model_copy(update={"layers": layers}), "Q8.8", 8)
@@ -257,8 +238,9 @@ def prove_controller(accelerator: Accelerator, depth: int = 4) -> ProofResult:
     return prove_contract(accelerator, replace(CONTRACTS["snn_controller"], depth=depth))
 
 
-PROOFS = {
+PROOFS: dict[str, Callable[..., ProofResult]] = {
     "control": prove_control,
+    "order": prove_order,
     "window": prove_window,
     "scanner": prove_scanner,
     "controller": prove_controller,
@@ -271,7 +253,7 @@ PROOFS = {
         pytest.param(claim, schedule, marks=pytest.mark.soak if takes_long else ())
         for claim in PROOFS
         for schedule in ("group-stationary", "step-outer")
-        for takes_long in [claim == "control" and schedule == "step-outer"]
+        for takes_long in [claim in ("control", "order") and schedule == "step-outer"]
     ],
 )
 def test_claims_about_windows_are_proved(
@@ -323,6 +305,35 @@ def test_claims_about_windows_are_refuted_where_they_are_wrong(
     assert result.status != "proved"
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        FAULTS["a tap's words are elsewhere"],
+        ("snn_window.v", "at_row <= at_row + row_step", "at_row <= at_row + row_apart"),
+        ("snn_places.v", "is_first ? first_word : next_word", "next_word"),
+    ],
+    ids=["table", "window", "places"],
+)
+def test_words_that_are_not_there_are_noticed(
+    file: str,
+    old: str,
+    new: str,
+    small: IntegerNetwork,
+    change: Change,
+    require_tool: RequireTool,
+    tmp_path: Path,
+) -> None:
+    """Whether “order” sees that a word is read, or gathered, where the layer has none."""
+    require_tool("yosys")
+    accelerator = render_accelerator(small, 4, units=2).write(tmp_path)
+    path = tmp_path / "rtl" / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    assert prove_order(accelerator, depth=3, search=1).status != "proved"
+
+
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("is_broken", [False, True])
 def test_a_result_comes_within_so_many_clocks(
@@ -370,15 +381,15 @@ def test_another_table_of_windows_is_refuted(
     fault: str, require_tool: RequireTool, tmp_path: Path
 ) -> None:
     require_tool("yosys")
-    compile_design(_described(), tmp_path, lanes=4, units=2, allow=["left-over"])
+    compile_design(small_images(), tmp_path, lanes=4, units=2, allow=["left-over"])
     path = tmp_path / "rtl" / "small_images_windows.v"
     with opened(tmp_path) as design:
-        assert check_emitted(design).status == "proved"
+        assert check_taps(design.accelerator, design.network).status == "proved"
     text = path.read_text()
     number = re.search(rf"{fault}(\d+)'d(\d+);", text)
     assert number is not None
     other = f"{fault}{number[1]}'d{int(number[2]) ^ 1};"
     path.write_text(text.replace(number[0], other, 1))
     with opened(tmp_path, allow_edited=True) as design:
-        result = check_emitted(design)
+        result = check_taps(design.accelerator, design.network)
     assert result.status == "refuted" and "table of windows says" in result.detail

@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.hdl.small_convolutions import small_images
 from tests.verify.test_emitted import describe
 
-from sc_neurocore.fixed import IntegerNetwork
+from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.hdl import accelerator as of_accelerators
 from sc_neurocore.hdl.accelerator import Accelerator, render_accelerator
 from sc_neurocore.verify.emitted import check_emitted
 from sc_neurocore.verify.planned import other_plan
+from sc_neurocore.verify.schedule import shared_places
 from sc_neurocore.verify.wiring import prove_wiring
 
 MakeNetwork = Callable[..., IntegerNetwork]
@@ -73,6 +75,43 @@ def test_a_layer_that_is_planned_otherwise_is_named(
     other = replace(accelerator, geometry=replace(g, layers=(*before, changed)))
     found = list(other_plan(other, network))
     assert any(f"layer {last.number}" in each for each in found), found
+
+
+OF_WINDOWS = ("first_input", "word_step")
+
+
+@pytest.mark.parametrize(
+    "name", ["groups", "blocks", "last_lane", "first_row", "is_delayed", *OF_WINDOWS]
+)
+@pytest.mark.parametrize("schedule", ["group-stationary", "step-outer"])
+def test_a_layer_with_windows_that_is_planned_otherwise_is_named(name: str, schedule: str) -> None:
+    network = quantize(small_images(), "Q8.8", 8)
+    accelerator = render_accelerator(network, 4, schedule, units=2).accelerator
+    assert list(other_plan(accelerator, network)) == []
+    g = accelerator.geometry
+    first, layer, *rest = g.layers
+    if name in OF_WINDOWS:
+        assert layer.window is not None
+        window = replace(layer.window, **{name: getattr(layer.window, name) + 1})
+        changed = replace(layer, window=window)
+    else:
+        changed = replace(layer, **{name: getattr(layer, name) + 1})
+    other = replace(accelerator, geometry=replace(g, layers=(first, changed, *rest)))
+    assert any("layer 1 says" in each and name in each for each in other_plan(other, network))
+
+
+@pytest.mark.parametrize("schedule", ["group-stationary", "step-outer"])
+def test_layers_that_share_words_of_spikes_are_named(schedule: str) -> None:
+    network = quantize(small_images(), "Q8.8", 8)
+    accelerator = render_accelerator(network, 4, schedule, units=2).accelerator
+    g = accelerator.geometry
+    assert shared_places(g, accelerator.steps) == ""
+    first, layer, *rest = g.layers
+    assert first.window is not None and layer.window is not None
+    last_of_first = first.window.first_output + first.groups - 1
+    changed = replace(layer, window=replace(layer.window, first_output=last_of_first))
+    other = replace(g, layers=(first, changed, *rest))
+    assert "layers 0 and 1 share places of spikes" in shared_places(other, accelerator.steps)
 
 
 def test_delays_that_nothing_keeps_are_named(make_step_outer_network: MakeNetwork) -> None:

@@ -21,7 +21,6 @@ from sc_neurocore.verify.schedule import first_gap, prove_schedule
 MakeNetwork = Callable[..., IntegerNetwork]
 
 GROUPS = Kind(step_outer=False, is_static=True)
-REGIONS = replace(GROUPS, has_regions=True)
 STEPS = Kind(step_outer=True, is_static=True)
 FRAMES = Kind(step_outer=True, is_static=False)
 RINGS = replace(FRAMES, ring=2)
@@ -34,7 +33,6 @@ LONG_RINGS = replace(FRAMES, ring=64)
         GROUPS,
         FRAMES,
         RINGS,
-        pytest.param(REGIONS, marks=pytest.mark.soak),
         pytest.param(STEPS, marks=pytest.mark.soak),
         pytest.param(LONG_RINGS, marks=pytest.mark.soak),
     ],

@@ -27,6 +27,7 @@ from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.scores import prove_scores
 from sc_neurocore.verify.small_network import prove_small
 from sc_neurocore.verify.sums import prove_additions, prove_sums
+from sc_neurocore.verify.taps import check_taps
 from sc_neurocore.verify.wiring import prove_wiring
 
 
@@ -55,6 +56,8 @@ def claims_of(design: Design) -> Iterator[Claim]:
     yield Claim("schedule", _prove_schedule, asks_z3=True)
     yield Claim("sums", lambda it: prove_sums(it.accelerator, it.network))
     yield Claim("contents", lambda it: check_contents(it.accelerator, it.network))
+    if accelerator.geometry.windows:
+        yield Claim("taps", lambda it: check_taps(it.accelerator, it.network))
     yield Claim("wiring", lambda it: prove_wiring(it.accelerator, it.network))
     yield Claim("joined", lambda it: prove_joined(it.accelerator))
     yield Claim("scores", lambda it: prove_scores(it.accelerator, it.network))
@@ -66,7 +69,7 @@ def claims_of(design: Design) -> Iterator[Claim]:
         yield _bus(design)
     if not accelerator.geometry.windows:
         yield Claim("additions", lambda it: prove_additions(it.accelerator))
-        yield Claim("order", lambda it: prove_order(it.accelerator))
+    yield Claim("order", lambda it: prove_order(it.accelerator))
     yield Claim("control", lambda it: prove_control(it.accelerator))
     yield Claim("small", lambda it: prove_small(it.accelerator))
 

@@ -4,7 +4,7 @@ The words are read back through Yosys, or from the image of weights that are loa
 engine looks follows from the modules' contracts: rows of weights follow each other, layer by layer,
 group by group, input by input, a lane for each neuron of a group; of the neurons' words there is
 one for each turn, of each group or, where places share them, of each block of channels. With
-windows weights are not looked for: what is in front of which, the tables say (`windows`). It is
+windows weights are not looked for: what is in front of which, the tables say (`verify.taps`). It is
 compared with the integer model's own arrays, number by number, whoever laid them out.
 """
 
@@ -166,6 +166,22 @@ def _rows(accelerator: Accelerator) -> _Bits:
     slices = g.weight_slices
     names = ["memory"] if slices == 1 else [f"memory_{each}" for each in range(slices)]
     return np.concatenate([_words(accelerator, f"weight_memory.{each}") for each in names], axis=1)
+
+
+def weights_and_delays(accelerator: Accelerator) -> tuple[Integers, Integers]:
+    """Return the weights that stand in a design's memory, and their delays.
+
+    Returns:
+        Both (rows, sums of a group).
+
+    Raises:
+        CheckFailedError: If no file fills the memory.
+        ToolMissingError, ToolFailedError: As `elaborate`.
+    """
+    g = accelerator.geometry
+    fields = _rows(accelerator).reshape(-1, g.group_sums, g.word_bits)
+    late = fields[..., g.weight_bits :]
+    return _signed(fields[..., : g.weight_bits]), _unsigned(late)
 
 
 def _words(accelerator: Accelerator, path: str) -> _Bits:

@@ -29,17 +29,9 @@ from sc_neurocore.verify.elaborated import (
 )
 from sc_neurocore.verify.planned import other_plan, parameters_inside
 from sc_neurocore.verify.result import ProofResult
-from sc_neurocore.verify.windows import (
-    JOINED_BITS,
-    RANDOM_BITS,
-    TRIALS,
-    Tables,
-    other_sums,
-    read_tables,
-)
 
 NAME = "files: sizes, tables and numbers are those of the network"
-ENGINE, LAYERS, WINDOWS = "engine", "layers", "windows"
+ENGINE, LAYERS = "engine", "layers"
 WALKERS = tuple(f"snn_{name}.v" for name in ("controller", "loader", "places", "scanner", "window"))
 """Their contracts count on what the modules around them do, which is argued and not proved: only
 the circuits that would be written are vouched for."""
@@ -87,19 +79,6 @@ def check_emitted(design: Design) -> ProofResult:
         f"sizes, and what was planned is what the network needs; one clock, no latch, no "
         f"falling edge, no asynchronous reset, nothing undriven"
     )
-    if accelerator.geometry.windows:
-        walked = "each layer" if accelerator.geometry.walks_frame else "each layer but the first"
-        detail += (
-            f"; and what the tables of windows and the weights make of random numbers in front of "
-            f"{walked} is what the integer model's layers make of them: a tap that is missing, "
-            f"twice or elsewhere, or another weight, would stay unseen with a probability below "
-            f"2 ** -{TRIALS * RANDOM_BITS - 24}"
-        )
-        if accelerator.geometry.joins:
-            detail += (
-                f", and one input too many or too few among those that are joined by OR with one "
-                f"of at most 2 ** -{JOINED_BITS}"
-            )
     if differences:
         rest = len(differences) - _MOST_NAMED
         more = f"; and {rest} more" if rest > 0 else ""
@@ -117,7 +96,7 @@ def check_emitted(design: Design) -> ProofResult:
 
 def _differences(design: Design, expected: Mapping[str, tuple[int, ...]]) -> Iterator[str]:
     accelerator = design.accelerator
-    files = _files(accelerator)
+    files = files_of(accelerator)
     found = elaborated(accelerator)
     yield from found.faults
     yield from compare(found, {ENGINE: accelerator.geometry.parameters})
@@ -127,8 +106,6 @@ def _differences(design: Design, expected: Mapping[str, tuple[int, ...]]) -> Ite
     yield from _other_words(found, expected)
     yield from _other_image(accelerator, design.network)
     yield from _other_rows(files, found, accelerator.geometry)
-    if accelerator.geometry.windows:
-        yield from _other_windows(files, found, accelerator, design.network)
     if design.edited:
         yield from found.warnings
         ours = _generated(design)
@@ -146,7 +123,7 @@ def elaborated(accelerator: Accelerator) -> Elaboration:
         ToolMissingError, ToolTimeoutError, ToolFailedError: As `elaborate`.
     """
     with _ONE_AT_A_TIME:
-        return _elaborated(tuple(_files(accelerator).items()), accelerator.top)
+        return _elaborated(tuple(files_of(accelerator).items()), accelerator.top)
 
 
 @lru_cache(maxsize=2)
@@ -193,7 +170,7 @@ def parameters_of(accelerator: Accelerator, module: str) -> list[dict[str, int]]
     return found
 
 
-def _files(accelerator: Accelerator) -> dict[str, bytes]:
+def files_of(accelerator: Accelerator) -> dict[str, bytes]:
     """Return the core's files as tools see them."""
     return {
         path.relative_to(SOURCES).as_posix(): (accelerator.directory / path).read_bytes()
@@ -278,32 +255,6 @@ def _other_rows(
                     f"the table of layers says {name} = {row.get(name)} of layer {number}, the "
                     f"network needs {needed.get(name)}"
                 )
-
-
-def _other_windows(
-    files: Mapping[str, bytes],
-    found: Elaboration,
-    accelerator: Accelerator,
-    network: IntegerNetwork,
-) -> Iterator[str]:
-    """Yield what the table of windows says that is not of this network.
-
-    The map from what comes in to the sums, which tables and weights make, is compared with the
-    integer model's own layers: see `verify.windows`.
-    """
-    if WINDOWS not in found.instances:
-        yield f"{found.top} has no table of windows"
-        return
-    try:
-        tables = read_tables(files, found, WINDOWS, accelerator.geometry)
-    except CheckFailedError as error:
-        yield str(error)
-        return
-    planned = Tables.planned(accelerator.geometry)
-    if tables != planned:
-        yield f"the table of windows says {tables.first_difference(planned)}"
-    else:
-        yield from other_sums(tables, accelerator.geometry, network)
 
 
 def _generated(design: Design) -> dict[str, bytes]:

@@ -36,15 +36,12 @@ class Kind:
         step_outer: Whether a step of all layers comes before the next step.
         is_static: Whether one frame is there for all steps.
         ring: Sums that wait in a ring, of as many steps: 1 without delays.
-        has_regions: Whether group by group each layer's spikes have places of their own, and do
-            not share two banks.
         fault: A fault to plant: the tests show that each is found.
     """
 
     step_outer: bool
     is_static: bool
     ring: int = 1
-    has_regions: bool = False
     fault: str = ""
 
 
@@ -134,8 +131,6 @@ class Machine:
         if self.kind.step_outer:
             bank = 0 if self.kind.fault == "one bank" else step % 2
             return bank, layer, group
-        if self.kind.has_regions:
-            return layer, step, group
         return 0 if self.kind.fault == "one bank" else layer % 2, step, group
 
     def slot(self, layer: Any, group: Any) -> tuple[Any, Any]:

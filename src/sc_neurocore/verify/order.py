@@ -8,6 +8,7 @@ accelerator; memories hold anything, neurons' equations and handshakes may do an
 from __future__ import annotations
 
 from sc_neurocore.hdl.accelerator import Accelerator
+from sc_neurocore.hdl.geometry import Geometry, LayerGeometry
 from sc_neurocore.verify.bench import RESET, prepare, prove
 from sc_neurocore.verify.control import bench_values, in_engine, looked_at
 from sc_neurocore.verify.result import ProofResult
@@ -37,6 +38,31 @@ _LOOKED_AT = {
     "spikes_is_fair": "spike_store.is_fair",
 }
 
+_OF_WALKS = {
+    "is_placed": "walked.window.placed",
+    "place_row": "walked.window.row",
+    "place_column": "walked.window.column",
+    "last_column": "walked.window.last_column",
+    "window_first_input": "walked.window.first_input",
+    "walked_word": "walked.window.word",
+    "fetched_word": "walked.window.fetch_word",
+    "fetched_is_recurrent": "walked.window.fetch_is_recurrent",
+    "was_partial": "scanner.was_partial",
+    "has_counted": "places.has_counted",
+    "counted_first": "places.counted_first",
+    "next_word": "places.next_word",
+} | {
+    name: f"walked.window.{name}"
+    for name in (
+        *("at_row", "at_column", "at_block", "word_at"),
+        *("joined_row", "joined_row_at", "joined_column", "joined_column_at"),
+        *("row_tap_offset", "column_tap_offset"),
+        *("named_valid", "named_is_event", "named_is_recurrent", "named_is_partial"),
+        *("named_row", "named_column", "named_word"),
+        *("fetch_valid", "fetch_is_event", "fetch_is_partial"),
+    )
+}
+
 
 def prove_order(
     accelerator: Accelerator, *, depth: int = 8, search: int = 24, timeout: float = 600
@@ -58,13 +84,20 @@ def prove_order(
     turns = g.lanes // g.units
     values = bench_values(g) | {"due_bits": max(1, (turns - 1).bit_length()), "watches": 0}
     values["fair"] += ["readout_is_fair", "places_is_fair", "spikes_is_fair", "memories_hold"]
+    inside = looked_at(g) | _LOOKED_AT
+    if g.windows:
+        inside |= _OF_WALKS
+        values |= {
+            "walks": [_walk(g, layer, accelerator.steps) for layer in g.layers],
+            "wide": g.address_bits + g.group_bits + g.step_bits + 2,
+        }
     folder = prepare(
         accelerator,
         "order",
         values,
         data_are_free=True,
         kept={f"snn_{each}" for each in _BEHIND},
-        inside=in_engine(looked_at(g) | _LOOKED_AT),
+        inside=in_engine(inside),
     )
     says = (
         "for every sequence of inputs and handshakes, every content of the memories and every "
@@ -74,4 +107,49 @@ def prove_order(
         "step first; readout, places of spikes and spike store find what they count on, and the "
         "scanner finds that memories hold what they answered"
     )
+    if g.windows:
+        says += (
+            "; each word that a walk asks for is one of the layer before, and those of a layer are "
+            "gathered one after the other, from its first place on"
+        )
     return prove(folder, NAME, says, RESET, depth + g.unit_latency, timeout, search=search)
+
+
+def _walk(g: Geometry, layer: LayerGeometry, steps: int) -> dict[str, dict[str, object]]:
+    """Return what order_windows.v.j2 is told of a layer: numbers, and factors of counters."""
+    window = layer.window
+    assert window is not None
+    most = [
+        max(
+            (place * axis.step + taps[tap].offset + taps[tap].joined * axis.apart)
+            for place, (first, last) in enumerate(axis.ranges)
+            for tap in range(first, last + 1)
+        )
+        for axis, taps in ((window.rows, g.row_taps), (window.columns, g.column_taps))
+    ]
+    inside = 1 if g.step_outer else steps
+    of_word = window.first_input + (layer.blocks - 1) * window.block_step
+    of_word += window.last_word * window.word_step + (0 if layer.takes_frame else inside - 1)
+    columns = len(window.columns.ranges)
+    mask = (1 << g.address_bits) - 1
+    return {
+        "of_layer": {
+            "groups_of_row": columns * layer.blocks,
+            "groups_of_column": layer.blocks,
+            "most_row": most[0],
+            "most_column": most[1],
+            "most_word": of_word,
+            "most_own": window.first_output + layer.groups - 1,
+            "first_gathered": window.first_output,
+            "joins_here": int(window.joins),
+            "has_own_here": int(layer.is_recurrent),
+        },
+        "of_counter": {
+            "must_row": ("place_row", window.rows.step & mask),
+            "must_column": ("place_column", window.columns.step & mask),
+            "must_block": ("block", window.block_step & mask),
+            "must_word": ("walked_word", window.word_step & mask),
+            "must_joined_row": ("joined_row", window.rows.apart & mask),
+            "must_joined_column": ("joined_column", window.columns.apart & mask),
+        },
+    }

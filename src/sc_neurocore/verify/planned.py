@@ -27,7 +27,7 @@ _Numbers = Mapping[str, int]
 def other_plan(accelerator: Accelerator, network: IntegerNetwork) -> Iterator[str]:
     """Yield what was planned otherwise than the integer network says.
 
-    With windows, what follows from them is left out: see `verify.windows`.
+    With windows, what each place sees is left out: see `verify.taps`.
     """
     g = accelerator.geometry
     if len(g.layers) != len(network.layers):
@@ -43,6 +43,9 @@ def other_plan(accelerator: Accelerator, network: IntegerNetwork) -> Iterator[st
         if form.shift - g.left_shift != layer.shift:
             yield f"{place} shifts by {form.shift - g.left_shift}, expected {layer.shift}"
         if g.windows:
+            needed = _needed_with_windows(accelerator, layer, form, row)
+            yield from _different(place, _placed_with_windows(form), needed)
+            row += form.rows
             continue
         yield from _different(place, _placed(form), _needed_places(g, network, form.number))
         yield from _different(
@@ -68,7 +71,7 @@ def _whole(accelerator: Accelerator) -> _Numbers:
         "count_threshold": g.count_threshold,
         "has_rings": g.delay_bits > 0,
     }
-    return found if g.windows else found | {"beats": g.beats}
+    return found | {"beats": g.beats}
 
 
 def _needed_of_all(g: Geometry, network: IntegerNetwork) -> _Numbers:
@@ -81,7 +84,11 @@ def _needed_of_all(g: Geometry, network: IntegerNetwork) -> _Numbers:
         "count_threshold": enough if enough <= network.steps else 0,
         # Where there are no bits for a delay, none is read back from the memories.
         "has_rings": any(map(_is_delayed, network.layers)),
-        "beats": -(-network.layers[0].inputs // g.beat),
+        "beats": (
+            g.frame.positions * g.frame.words(g.beat)
+            if g.walks_frame
+            else -(-network.layers[0].inputs // g.beat)
+        ),
     }
 
 
@@ -129,6 +136,46 @@ def _needed_places(g: Geometry, network: IntegerNetwork, number: int) -> _Number
         "last_lane": (layer.outputs - 1) % g.lanes,
         "is_delayed": _is_delayed(layer),
         "words": -(-network.layers[number - 1].outputs // g.lanes),
+    }
+
+
+def _placed_with_windows(form: LayerGeometry) -> _Numbers:
+    assert form.window is not None
+    return {
+        "neurons": form.layout.size,
+        "places": form.layout.positions,
+        "blocks": form.blocks,
+        "groups": form.groups,
+        "last_lane": form.last_lane,
+        "is_delayed": form.is_delayed,
+        "first_row": form.first_row,
+        "first_input": form.window.first_input,
+        "word_step": form.window.word_step,
+    }
+
+
+def _needed_with_windows(
+    accelerator: Accelerator, layer: IntegerLayer, form: LayerGeometry, row: int
+) -> _Numbers:
+    """Return the same of a layer with windows, wherever its neurons stand.
+
+    Its words are those that the layer before it hands on, and its rows of weights come behind those
+    of that layer, as the controller counts them.
+    """
+    g, layout = accelerator.geometry, form.layout
+    before = g.layers[form.number - 1].window if form.number else None
+    blocks = layout.words(g.lanes)
+    inside = 1 if g.step_outer or before is None else accelerator.steps
+    return {
+        "neurons": layer.outputs,
+        "places": 1 if form.is_last else layout.positions,
+        "blocks": blocks,
+        "groups": layout.positions * blocks,
+        "last_lane": (layout.channels - 1) % g.lanes,
+        "is_delayed": _is_delayed(layer),
+        "first_row": row,
+        "first_input": before.first_output if before else 0,
+        "word_step": inside,
     }
 
 

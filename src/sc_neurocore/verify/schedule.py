@@ -39,8 +39,8 @@ def prove_schedule(accelerator: Accelerator) -> ProofResult:
     """
     began = time.perf_counter()
     g = accelerator.geometry
-    kind = Kind(bool(g.step_outer), bool(g.is_static), 1 << g.delay_bits, g.windows > 0)
-    wrong = _other_machine(g) or shared_places(g) or _too_narrow(accelerator)
+    kind = Kind(bool(g.step_outer), bool(g.is_static), 1 << g.delay_bits)
+    wrong = _other_machine(g) or shared_places(g, accelerator.steps) or _too_narrow(accelerator)
     found, shown = ("", 0) if wrong else first_gap(kind)
     status: ProofStatus = "refuted" if wrong else "unknown" if found else "proved"
     says = (
@@ -48,8 +48,8 @@ def prove_schedule(accelerator: Accelerator) -> ProofResult:
         "and scores, for all numbers of layers, groups, steps and words, all weights and "
         "equations, and in every order in which its parts can move: what is read is complete and "
         "not yet overwritten, states are of their neuron's step before, sums of their own step; "
-        f"places of states and rings of this design's {len(g.layers)} layers are apart, and what "
-        "is counted has room"
+        f"places of states, rings and spikes of this design's {len(g.layers)} layers are apart, "
+        "and what is counted has room"
     )
     return ProofResult(
         name=NAME,
@@ -72,8 +72,12 @@ def _other_machine(g: Geometry) -> str:
     return ""
 
 
-def shared_places(g: Geometry) -> str:
-    """Say which layers share places of states or rings, if any."""
+def shared_places(g: Geometry, steps: int) -> str:
+    """Say which layers share places of states, rings or spikes, if any.
+
+    With windows spikes have places by layer. Group by group only two layers need theirs at a time,
+    and those of the last layer are not kept.
+    """
     turns = g.lanes // g.units
     regions = []
     for layer in g.layers:
@@ -81,6 +85,9 @@ def shared_places(g: Geometry) -> str:
             regions.append(("states", layer.number, layer.first_slot, layer.groups * turns))
         if g.step_outer and g.windows:
             regions.append(("states", layer.number, layer.first_state, layer.groups * turns))
+        if layer.window is not None and (g.step_outer or not layer.is_last):
+            words = layer.groups * (1 if g.step_outer else steps)
+            regions.append(("spikes", layer.number, layer.window.first_output, words))
         if layer.is_delayed:
             regions.append(("rings", layer.number, layer.first_ring, layer.groups))
     if any(layer.is_delayed for layer in g.layers) and not all(
@@ -89,7 +96,9 @@ def shared_places(g: Geometry) -> str:
         regions.append(("rings", -1, 0, 1))  # that of all layers without delays
     for place, (what, number, first, count) in enumerate(regions):
         for other, another, begin, length in regions[place + 1 :]:
-            if what == other and first < begin + length and begin < first + count:
+            meet = what != "spikes" or g.step_outer or another == number + 1
+            overlap = first < begin + length and begin < first + count
+            if what == other and meet and overlap:
                 return f"layers {number} and {another} share places of {what}"
     return ""
 
@@ -333,10 +342,7 @@ class _Induction:
 
     def _spikes(self, n: Values, place: Any) -> Any:
         l0, g0, s0, *_ = place
-        if self._kind.step_outer:
-            stays = s0 >= n["us"] - 1
-        else:
-            stays = z3.BoolVal(True) if self._kind.has_regions else l0 >= n["l"] - 1
+        stays = s0 >= n["us"] - 1 if self._kind.step_outer else l0 >= n["l"] - 1
         there = z3.And(self._exists(l0, g0, s0), self._done(n, l0, g0, s0), stays)
         found = n["store"][self._machine.place(l0, g0, s0)]
         return z3.Implies(there, found == m.spikes(l0, g0, s0))

@@ -129,30 +129,38 @@ class _Clocks:
     def failing(self) -> list[int]:
         """Return outputs that are high in this clock, if any can be; else take them to be low."""
         values = [self._value(literal) for literal in self.graph.outputs]
-        for index in self.graph.lemmas:
+        known = [index for index, value in enumerate(values) if value == _TRUE]
+        if known:
+            return known
+        # From anywhere each claim is asked for by itself, and then helps with the next: that one of
+        # two hundred can fail is a question that takes the solver far longer than all of these.
+        alone = range(len(values)) if self._from_anywhere else ()
+        for index in dict.fromkeys([*self.graph.lemmas, *alone]):
             value = values[index]
             if not isinstance(value, int):
                 continue
             # What holds after some clocks from anywhere holds after more of them.
             if index not in self._shown and self._solve([value]):
-                model = set(self._solver.get_model())
-                return [i for i, each in enumerate(values) if each == _TRUE or each in model]
+                return self._high(values)
             self._solver.add_clause([-value])
             if self._from_anywhere:
                 self._shown.add(index)
+        if self._from_anywhere:
+            return []
         open_ones = [value for value in values if isinstance(value, int)]
-        if _TRUE not in values:
-            if not open_ones:
-                return []
-            one_of_them = self._variable()
-            self._solver.add_clause([-one_of_them, *open_ones])
-            if not self._solve([one_of_them]):
-                self.exclude()
-                return []
-            model = set(self._solver.get_model())
-        else:
-            model = set()
-        return [i for i, value in enumerate(values) if value == _TRUE or value in model]
+        if not open_ones:
+            return []
+        one_of_them = self._variable()
+        self._solver.add_clause([-one_of_them, *open_ones])
+        if self._solve([one_of_them]):
+            return self._high(values)
+        self.exclude()
+        return []
+
+    def _high(self, values: list[_Literal]) -> list[int]:
+        """Return which outputs are high in the example that the solver found."""
+        model = set(self._solver.get_model())
+        return [index for index, value in enumerate(values) if value in model]
 
     def is_possible(self) -> bool:
         """Return whether anything can happen up to this clock."""

@@ -1,37 +1,22 @@
-"""What the tables of windows say, walked as rtl/snn_window.v walks them, against the integer model.
+"""What the tables of windows say, and which inputs a group then sees in front of which weights.
 
-A layer is a linear map of what comes in. The map that tables and weight memory make, and the one
-that the integer model's own layers make, are both applied to the same random numbers: where the
-maps differ in one weight, sums are equal with a probability of at most 1 in 2 ** 24 for each
-neuron and trial. So no formula of the generator is taken for granted. Of inputs that are joined by
-OR only the largest is seen: where there are some, so many trials are made that each will have been
-the largest.
+The tables are walked as rtl/snn_window.v walks them: its contract says that it does. Inputs and
+rows of weights that are found so are compared with the network in `verify.taps`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sc_neurocore.array_types import Integers
-from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
 from sc_neurocore.hdl.geometry import Geometry, LayerGeometry
-from sc_neurocore.hdl.layers import engine_layers
-from sc_neurocore.hdl.memories import weight_rows
 from sc_neurocore.verify.elaborated import Elaboration, evaluate
 
-RANDOM_BITS = 24
-"""Of a random number; sums of these times weights are exact in float64."""
-TRIALS = 4
-JOINED_BITS = 24
-"""That one input too many or too few among joined ones stays unseen: 1 in 2 ** 24 at most."""
-_AT_A_TIME = 64
 _AXES = ("row", "column")
+_PADDING, _NO_MORE = -1, -2
 
 
 @dataclass(frozen=True)
@@ -123,45 +108,6 @@ def read_tables(files: Mapping[str, bytes], design: Elaboration, path: str, g: G
     return Tables(layers, places, of_taps)
 
 
-def other_sums(tables: Tables, g: Geometry, network: IntegerNetwork) -> Iterator[str]:
-    """Yield for which layers tables and weights make other sums than the integer model's layers."""
-    words, _ = weight_rows(engine_layers(network), g)
-    fields = words.reshape(len(words), g.group_sums, -1)
-    weights = fields[..., 0]
-    delays = fields[..., 1] if g.delay_bits else np.zeros_like(weights)
-    for number, layer in enumerate(g.layers):
-        if layer.takes_frame and not g.walks_frame:
-            continue
-        trials = _trials(tables, number)
-        for begin in range(0, trials, _AT_A_TIME):
-            count = min(_AT_A_TIME, trials - begin)
-            values = random_values(network, number, count, seed=(number, begin))
-            try:
-                sums = walked_sums(tables, g, weights, delays, number, values)
-            except ValueError as error:
-                yield str(error)
-                break
-            modelled = modelled_sums(network.layers[number], values, len(sums))
-            none = [(0, 0), (0, 0), (0, sums.shape[2] - modelled.shape[2])]  # of missing inputs
-            if (sums != np.pad(modelled, none)).any():
-                yield f"the windows of layer {number} see other inputs than its neurons do"
-                break
-
-
-def _trials(tables: Tables, number: int) -> int:
-    """Return how many arrays of random numbers are put in front of a layer."""
-    if not tables.layers[number]["joins"]:
-        return TRIALS
-    joined = 1
-    for axis in _AXES:
-        seen = {
-            tap for first, last in tables.places[axis][number] for tap in range(first, last + 1)
-        }
-        joined *= 1 + max(tables.taps[axis][tap][2] for tap in seen)
-    # With one too many, any of them is the largest with the same probability.
-    return max(TRIALS, math.ceil(-JOINED_BITS / math.log2(joined / (joined + 1))))
-
-
 @dataclass(frozen=True)
 class _Word:
     """A word that a group fetches: its address, the row of its first weight, and what joins it."""
@@ -197,92 +143,89 @@ def _walk(
                         yield _Word(address % words, row, is_partial)
 
 
-def walked_sums(
-    tables: Tables, g: Geometry, weights: Integers, delays: Integers, number: int, values: Integers
-) -> Integers:
-    """Return the sums that the tables make of values.
+@dataclass(frozen=True)
+class Seen:
+    """What the groups of a layer see, input by input, in front of rows of weights.
 
-    Args:
-        tables: The tables.
-        g: The engine's sizes.
-        weights: (rows of the weight memory, sums of a group).
-        delays: Of the same shape.
-        number: The layer's.
-        values: (trials, values) in the description's order.
+    Inputs that are joined by OR count as one. Padding is left out: it is never active.
 
-    Returns:
-        (delays from 0 up, trials, currents * neurons) in the description's order.
+    Attributes:
+        inputs: (count, joined inputs) in the description's order, ascending, behind negative
+            numbers where fewer are joined.
+        groups: (count,) the group that sees them.
+        rows: (count,) the row of weights in front of which they are.
+    """
+
+    inputs: Integers
+    groups: Integers
+    rows: Integers
+
+
+def seen(tables: Tables, g: Geometry, number: int) -> Seen:
+    """Return what the groups of a layer see of what comes in.
 
     Raises:
-        ValueError: If a word is not one of those that come in.
+        ValueError: If a group reads a word or a row of weights that is none of the layer's, or if
+            values are joined with padding.
     """
     layer = g.layers[number]
-    layout = g.layers[number - 1].layout if number else g.frame
+    if layer.takes_frame and not g.walks_frame:
+        return _of_list(tables, layer)
+    before = g.layers[number - 1].layout if number else g.frame
     width = g.word_width(layer)
-    step = tables.layers[number]["word_step"]
-    first = tables.layers[number]["first_input"]
-    padded = np.zeros((len(values), layout.positions * layout.words(width) * width), dtype=np.int64)
-    padded[:, layout.numbers(width)] = values
-    words: Integers = padded.reshape(len(values), -1, width)
-    reach = int(delays.max(initial=0)) + 1
-    sums = np.zeros((reach, len(values), layer.groups, g.group_sums), dtype=np.int64)
-    for group in range(layer.groups):
-        place, block = divmod(group, layer.blocks)
-        group_of_rows = block if layer.shares_rows else group
-        base = tables.layers[number]["first_row"]
-        base += group_of_rows * (layer.inputs + layer.is_recurrent * layer.outputs)
-        joined: Integers | int = 0
-        where = divmod(place, layer.layout.columns)
-        for word in _walk(tables, g, layer, where, block):
-            at, beside = divmod(word.address - first, step)
-            if beside or not 0 <= at < words.shape[1]:
-                raise ValueError(f"layer {number}, group {group} reads word {word.address}")
-            joined = np.maximum(joined, words[:, at])
-            if word.is_partial:
-                continue
-            rows = slice(base + word.row, base + word.row + width)
-            of_rows, late = weights[rows], delays[rows]
-            active, joined = joined[:, : len(of_rows)], 0
-            for delay in range(reach):
-                sums[delay, :, group] += active @ np.where(late == delay, of_rows, 0)
-    flat = sums.reshape(reach, len(values), -1)
-    firsts = layer.layout.numbers(g.lanes) * g.currents
-    numbers = np.add.outer(np.arange(g.currents), firsts).ravel()
-    found: Integers = np.take(flat, numbers, axis=-1)
-    return found
+    numbers = np.full(before.positions * before.words(width) * width, _PADDING)
+    numbers[before.numbers(width)] = np.arange(before.size)
+    words = np.vstack([numbers.reshape(-1, width), np.full(width, _NO_MORE)])
+    fetched = [
+        (group, *word)
+        for group in range(layer.groups)
+        for word in _of_group(tables, g, layer, group)
+    ]
+    groups, rows, addresses = zip(*fetched, strict=True)
+    most = max(map(len, addresses))
+    none = len(words) - 1
+    at = np.array([[*each, *[none] * (most - len(each))] for each in addresses])
+    # (words, lanes, joined inputs), the real ones last.
+    inputs = np.sort(words[at].swapaxes(1, 2), axis=2)
+    word, lane = np.nonzero(inputs[..., -1] >= 0)
+    inputs = inputs[word, lane]
+    if (inputs == _PADDING).any():
+        raise ValueError(f"layer {number} joins values and padding")
+    row = (np.array(rows)[word] + lane) % (1 << g.row_bits)
+    if row.max() >= g.rows:
+        raise ValueError(f"layer {number} has weights in row {row.max()} of {g.rows}")
+    return Seen(inputs, np.array(groups)[word], row)
 
 
-def modelled_sums(layer: IntegerLayer, values: Integers, reach: int) -> Integers:
-    """Return what the integer model's layers make of values in one step and those after it.
-
-    Args:
-        layer: The layer.
-        values: (trials, values).
-        reach: Steps.
-
-    Returns:
-        (steps, trials, sums), without the bias.
-    """
-    first = values.reshape(-1, *layer.input_shape).astype(np.float64)
-    runs = [_steps(layer, each, reach) for each in (first, np.zeros_like(first))]
-    sums: Integers = np.round(runs[0] - runs[1]).astype(np.int64)
-    return sums
+def first_row(tables: Tables, layer: LayerGeometry, group: int) -> int:
+    """Return where the weights of a group begin, as the contract of the controller says."""
+    group_of_rows = group % layer.blocks if layer.shares_rows else group
+    of_group = layer.inputs + layer.is_recurrent * layer.outputs
+    return tables.layers[layer.number]["first_row"] + group_of_rows * of_group
 
 
-def _steps(layer: IntegerLayer, first: NDArray[Any], reach: int) -> NDArray[Any]:
-    runners = [each.layer.sums(np.float64) for each in layer.synapses]
-    found = []
-    for step in range(reach):
-        at = first if step == 0 else np.zeros_like(first)
-        for run in runners:
-            at = run(at)
-        found.append(at.reshape(len(at), -1))
-    return np.stack(found)
+def _of_list(tables: Tables, layer: LayerGeometry) -> Seen:
+    """Return what is seen of a frame that is a list: by each group each value, in its order."""
+    groups, inputs = np.divmod(np.arange(layer.groups * layer.inputs), layer.inputs)
+    firsts = np.array([first_row(tables, layer, group) for group in range(layer.groups)])
+    return Seen(inputs[:, np.newaxis], groups, firsts[groups] + inputs)
 
 
-def random_values(
-    network: IntegerNetwork, number: int, trials: int, seed: int | tuple[int, int]
-) -> Integers:
-    """Return random numbers in place of what comes in to a layer, (trials, values)."""
-    shape = trials, network.layers[number].inputs
-    return np.random.default_rng(seed).integers(1, 1 << RANDOM_BITS, shape)
+def _of_group(
+    tables: Tables, g: Geometry, layer: LayerGeometry, group: int
+) -> Iterator[tuple[int, list[int]]]:
+    """Yield the row of the first weight of each word, and the numbers of words that are joined."""
+    before = g.layers[layer.number - 1].layout if layer.number else g.frame
+    count = before.positions * before.words(g.word_width(layer))
+    says = tables.layers[layer.number]
+    place, block = divmod(group, layer.blocks)
+    base = first_row(tables, layer, group)
+    joined: list[int] = []
+    for word in _walk(tables, g, layer, divmod(place, layer.layout.columns), block):
+        at, beside = divmod(word.address - says["first_input"], says["word_step"])
+        if beside or not 0 <= at < count:
+            raise ValueError(f"layer {layer.number}, group {group} reads word {word.address}")
+        joined.append(at)
+        if not word.is_partial:
+            yield base + word.row, joined
+            joined = []

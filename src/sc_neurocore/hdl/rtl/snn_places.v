@@ -94,6 +94,9 @@ module snn_places #(
                                             : !read || read_word >> GROUP_BITS == 0);
     wire is_fair  = fair && fair_now;
     always @(posedge clk) {begun, fair} <= {1'b1, is_fair};
+    // For benches: a register that they look at would lose what it is at the start.
+    wire                    has_counted   = counted;
+    wire [ADDRESS_BITS-1:0] counted_first = first;
 `endif
 
 `ifdef FORMAL

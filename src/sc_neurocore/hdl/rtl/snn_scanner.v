@@ -242,7 +242,7 @@ module snn_scanner #(
         else if (fetch_valid && fetch_ready) was_partial <= JOINS != 0 && fetch_is_partial;
     end
     wire keeps_now = fair_now && (!begun || was_read || answer == was_answer)
-                  && (JOINS == 0 || ALL_ONES || !fetch_is_event || !(was_partial || fetch_is_partial));
+                  && (JOINS == 0 || ALL_ONES || !fetch_valid || !fetch_is_event || !(was_partial || fetch_is_partial));
     reg  keeps = 1'b1;
     always @(posedge clk) keeps <= keeps && keeps_now;
 
