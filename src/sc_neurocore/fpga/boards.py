@@ -166,11 +166,11 @@ BOARDS: dict[str, Board] = {
             # LEDs and buttons are on a bank of 1.8 V.
             pins={
                 "clk_pin": Pin("52"),
-                "button": Pin("3", pull="up", volts=1.8),
+                "button": Pin("3", pull="up", millivolts=1800),
                 "uart_rx": Pin("18", pull="up"),
                 "uart_tx": Pin("17"),
-                "led_ready": Pin("10", volts=1.8),
-                "led_busy": Pin("11", volts=1.8),
+                "led_ready": Pin("10", millivolts=1800),
+                "led_busy": Pin("11", millivolts=1800),
             },
             button_is_low=True,
             leds_are_low=True,

@@ -25,12 +25,12 @@ class Pin:
     Attributes:
         site: The package's name for it.
         pull: Whether a resistor inside the device must pull it; the pcf format has none here.
-        volts: What its bank runs at, in V; only the cst format says it.
+        millivolts: What its bank runs at, in mV; only the cst format says it.
     """
 
     site: str
     pull: Literal["up", "down"] | None = None
-    volts: Literal[1.8, 3.3] = 3.3
+    millivolts: Literal[1800, 3300] = 3300
 
 
 def pcf(pins: Mapping[str, Pin], clock_mhz: float) -> str:
@@ -80,7 +80,7 @@ def cst(pins: Mapping[str, Pin], clock_mhz: float) -> str:
     for port, pin in pins.items():
         pull = (pin.pull or "none").upper()
         lines.append(f'IO_LOC "{port}" {pin.site};')
-        lines.append(f'IO_PORT "{port}" IO_TYPE=LVCMOS{10 * pin.volts:g} PULL_MODE={pull};')
+        lines.append(f'IO_PORT "{port}" IO_TYPE=LVCMOS{pin.millivolts // 100} PULL_MODE={pull};')
     return "\n".join([*lines, ""])
 
 
