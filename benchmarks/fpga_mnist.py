@@ -3,9 +3,9 @@
 For every network and number of lanes the accelerator is generated; all 10,000 test images go
 through it in Verilator, then a blank, a saturated and many random inputs. Every spike and every
 state is compared with the integer model, by as many simulations at once as there are cores. Then
-it is built, with few pins, for the devices it is meant for. Weights have 8 bits, and 5 on Artix-7 and
-Gowin. Clocks are nextpnr's estimates, no board was measured; for Artix-7 there is Yosys' netlist, and no
-clock. Energies are estimates (sc_neurocore.fpga.energy).
+it is built, with few pins, for the devices it is meant for. Weights have 8 bits, and 5 on Artix-7
+and Gowin. Clocks are nextpnr's estimates, no board was measured; for Artix-7 there is Yosys'
+netlist, and no clock. Energies are estimates (sc_neurocore.fpga.energy).
 
 What is done is kept in runs/fpga_mnist/ and not done again unless the engine's Verilog, the network
 or a tool changed: builds take minutes. The floor plan of one build goes to docs/images/.
