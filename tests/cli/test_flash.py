@@ -72,6 +72,7 @@ def test_what_was_built_is_loaded(fmax: list[float], programmers: Path, tmp_path
     for board, words in (
         ("icebreaker", "tiny_icebreaker.bin"),
         ("ulx3s", "--board ulx3s tiny_ulx3s.bin"),
+        ("tang-nano-20k", "-b tangnano20k tiny_tang_nano_20k.bin"),
     ):
         fmax[0] = 60
         folder = compiled(tmp_path, board)
@@ -88,6 +89,18 @@ def test_a_dry_run_loads_nothing(fmax: list[float], programmers: Path, tmp_path:
     code, said = call("flash", folder, "--dry-run")
     assert (code, said["is_loaded"]) == (0, False)
     assert said["command"] == "iceprog build/up5k/tiny_icebreaker.bin"
+    assert not (programmers / "words").exists()
+
+
+def test_a_dry_run_shows_the_command_for_a_tang_nano(
+    fmax: list[float], programmers: Path, tmp_path: Path
+) -> None:
+    folder = compiled(tmp_path, "tang-nano-9k")
+    assert call("build", folder)[0] == 0
+    code, said = call("flash", folder, "--dry-run")
+    assert (code, said["is_loaded"]) == (0, False)
+    command = "openFPGALoader -b tangnano9k build/gw1nr-9/tiny_tang_nano_9k.bin"
+    assert said["command"] == command
     assert not (programmers / "words").exists()
 
 

@@ -19,6 +19,7 @@ from sc_neurocore.progress import Progress
 from sc_neurocore.tools.devices import find_device
 
 TOOLS = ("yosys", "nextpnr-ice40", "icepack")
+GOWIN_TOOLS = ("yosys", "nextpnr-himbaechel-gowin", "gowin_pack")
 
 # A 9-bit counter reads a ROM of 512 bytes: 9 flip-flops, and exactly one block RAM of 4096 bits.
 READER = """
@@ -156,6 +157,9 @@ def test_too_many_pins_are_refused(tmp_path: Path, require_tool: Callable[..., N
         # Each family's bitstreams begin with words that wake the device up.
         ("up5k", TOOLS, b"\x7e\xaa\x99\x7e"),
         ("ecp5-25k", ("yosys", "nextpnr-ecp5", "ecppack"), b"\xff\xff\xbd\xb3"),
+        # Gowin's are text: a bit is a character, a line a word.
+        ("gw2ar-18", GOWIN_TOOLS, f"\n{0xA5C3:016b}\n".encode()),
+        ("gw1nr-9", GOWIN_TOOLS, f"\n{0xA5C3:016b}\n".encode()),
     ],
 )
 def test_every_family_makes_a_bitstream(
@@ -170,8 +174,10 @@ def test_every_family_makes_a_bitstream(
     device = find_device(key)
     placed = json.loads((tmp_path / f"build/{key}/reader.report.json").read_text())["utilization"]
     for resource, number in device.available.items():
-        for cell in device.family.cells[resource]:
-            assert placed[cell]["available"] == number
+        if resource == "pins" and device.sites:
+            continue  # the placer counts pads that the package has no pins for
+        # Where several cells take the same pieces, the first can have them all.
+        assert placed[next(iter(device.family.cells[resource]))]["available"] == number
 
 
 def test_artix_ends_with_a_netlist_and_a_project_that_names_all_it_needs(

@@ -23,6 +23,11 @@ def frequency(clock: Clock, pin: float) -> float:
         return pin * (setting(clock, "DIVF") + 1) / divisor
     if clock.module == "board_clock_ecp5":
         return pin * setting(clock, "FEEDBACK_DIVIDER") / setting(clock, "INPUT_DIVIDER")
+    if clock.module == "board_clock_gowin":
+        output = pin * setting(clock, "FEEDBACK_DIVIDER") / setting(clock, "INPUT_DIVIDER")
+        assert 500 <= output * setting(clock, "OUTPUT_DIVIDER") <= 1200  # the PLL's oscillator
+        assert clock.parameters["PIN_MHZ"] == f'"{pin:g}"'
+        return output
     divisor = setting(clock, "INPUT_DIVIDER") * setting(clock, "OUTPUT_DIVIDER")
     return pin * setting(clock, "MULTIPLIER") / divisor
 
@@ -39,6 +44,9 @@ def frequency(clock: Clock, pin: float) -> float:
         ("xc7", 100, 50),
         ("xc7", 100, 125),
         ("xc7", 100, 66),
+        ("gowin", 27, 54),
+        ("gowin", 27, 50),
+        ("gowin", 27, 81),
     ],
 )
 def test_a_pll_makes_the_frequency(family: str, pin: float, wanted: float) -> None:

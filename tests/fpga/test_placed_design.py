@@ -62,6 +62,16 @@ def test_logic_cells_of_ecp5(place: str, cell: int | None, tmp_path: Path) -> No
     assert layout.cells == ((3, 4, cell, 0),)
 
 
+@pytest.mark.parametrize(
+    ("place", "cell"), [("LUT7", 7), ("DFF5", 5), ("ALU0", 0), ("MUX6", 6), ("BSRAM", None)]
+)
+def test_logic_cells_of_gowin(place: str, cell: int | None, tmp_path: Path) -> None:
+    layout = read(tmp_path, {"a.b": ("LUT4", f"X3Y4/{place}")}, "gw1nr-9")
+    assert layout.cells == ((3, 4, cell, 0),)
+    pad = read(tmp_path, {"led": ("OBUF", "X0Y6/IOBA")}, "gw1nr-9")
+    assert pad.parts == ("pins",)
+
+
 def test_a_table_and_its_flip_flop_are_one_cell(tmp_path: Path) -> None:
     layout = read(
         tmp_path,

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from sc_neurocore.fpga.placement import read_demand, read_placement, read_statistics
+from sc_neurocore.tools.devices import find_device
 from sc_neurocore.tools.families import ECP5, ICE40, XILINX_7
 
 LOG = """\
@@ -35,12 +38,34 @@ def test_slowest_clock_and_sums_of_cells(tmp_path: Path) -> None:
             }
         )
     )
-    placement = read_placement(ICE40, report, LOG)
+    placement = read_placement(find_device("hx8k"), report, LOG)
     assert placement.fmax_mhz == 98.25
     assert placement.used["luts"] == 120 + 34
     assert placement.used["flip_flops"] == 34 + 5
     assert placement.used["logic_cells"] == 166
     assert placement.cells == {"ICESTORM_LC": 166}
+
+
+def test_what_the_placer_leaves_out_makes_the_longest_path_longer(tmp_path: Path) -> None:
+    """The placer of Gowin knows no path out of a block RAM."""
+    report = tmp_path / "report.json"
+    report.write_text(
+        json.dumps(
+            {
+                "utilization": {
+                    "LUT4": {"used": 700, "available": 8640},
+                    "ALU": {"used": 30, "available": 6480},
+                    "RAM16SDP4": {"used": 2, "available": 270},
+                    "IOB": {"used": 24, "available": 276},
+                },
+                "fmax": {"clk": {"achieved": 100.0, "constraint": 50}},
+            }
+        )
+    )
+    placement = read_placement(find_device("gw1nr-9"), report, "")
+    assert placement.fmax_mhz == pytest.approx(1000 / (10 + 3.46))
+    assert placement.used["logic_cells"] == 700 + 30 + 2 * 6
+    assert placement.used["pins"] == 24
 
 
 def test_demand_of_a_design_that_does_not_fit() -> None:

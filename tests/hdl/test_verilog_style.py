@@ -190,7 +190,12 @@ def test_every_file_has_its_licence_declares_its_nets_and_says_who_wrote_it(
 def test_what_is_shipped_beside_designs_keeps_the_same_habits() -> None:
     folder = files("sc_neurocore.verify") / "harness"
     cells = [each for each in folder.iterdir() if each.name.endswith(".v")]
-    assert {each.name for each in cells} >= {"held_parts.v", "up5k_cells.v", "ecp5_cells.v"}
+    assert {each.name for each in cells} >= {
+        "held_parts.v",
+        "up5k_cells.v",
+        "ecp5_cells.v",
+        "gowin_cells.v",
+    }
     for each in cells:
         text = each.read_text(encoding="utf-8")
         assert text.startswith(LICENCE) and max(map(len, text.split("\n"))) <= 120, each.name

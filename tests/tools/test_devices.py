@@ -13,7 +13,15 @@ from sc_neurocore.tools.families import FAMILIES, RESOURCES, find_models
 
 
 @pytest.mark.parametrize(
-    ("key", "kibibits"), [("hx8k", 128), ("up5k", 120), ("ecp5-25k", 1008), ("xc7a35t", 1800)]
+    ("key", "kibibits"),
+    [
+        ("hx8k", 128),
+        ("up5k", 120),
+        ("ecp5-25k", 1008),
+        ("gw2ar-18", 828),
+        ("gw1nr-9", 468),
+        ("xc7a35t", 1800),
+    ],
 )
 def test_block_rams_hold_what_the_data_sheet_says(key: str, kibibits: int) -> None:
     device = find_device(key)
@@ -59,6 +67,15 @@ def test_each_family_has_a_device_that_stands_for_it_and_all_that_a_board_needs(
     assert {device.family.key for device in DEVICES.values()} == set(FAMILIES)
 
 
+def test_a_design_without_a_board_gets_pins_where_the_placer_chooses_none() -> None:
+    for device in DEVICES.values():
+        assert len(set(device.sites)) == len(device.sites)
+        assert bool(device.sites) == (device.family.key == "gowin")
+        if device.sites:
+            assert device.available["pins"] == len(device.sites)
+            assert device.untimed_ns > 0  # block RAM, of which nextpnr's Gowin knows no delay
+
+
 def test_placed_devices_have_a_floor() -> None:
     for device in DEVICES.values():
         assert (min(device.floor) > 0) == (device.family.place_and_route is not None)
@@ -66,8 +83,10 @@ def test_placed_devices_have_a_floor() -> None:
 
 def test_only_families_with_models_have_netlists() -> None:
     assert find_models("up5k").own == "up5k_cells.v"
-    with pytest.raises(UserError, match=r"netlist 'xc7': expected one of ice40, up5k, ecp5$"):
+    with pytest.raises(
+        UserError, match=r"netlist 'xc7': expected one of ice40, up5k, ecp5, gowin$"
+    ):
         find_models("xc7")
     # A step of the UP5K's is the iCE40's.
-    with pytest.raises(UserError, match=r"netlist 'up5k': expected one of ice40, ecp5$"):
+    with pytest.raises(UserError, match=r"netlist 'up5k': expected one of ice40, ecp5, gowin$"):
         find_models("up5k", of_steps=True)

@@ -30,6 +30,8 @@ WEIGHTS = f"{TOP}_weights.hex"
 LIBRARIES = {
     "icebreaker": ["+/ice40/cells_sim.v"],
     "ulx3s": ["+/ecp5/cells_sim.v", "+/ecp5/cells_bb.v"],
+    "tang-nano-20k": ["+/gowin/cells_sim.v"],
+    "tang-nano-9k": ["+/gowin/cells_sim.v"],
     "arty-a7": ["+/xilinx/cells_sim.v", "+/xilinx/cells_xtra.v"],
 }
 

@@ -17,7 +17,7 @@ RequireTool = Callable[..., None]
 INPUTS = np.random.default_rng(5).integers(0, 32, size=(4, 12))
 
 
-@pytest.mark.parametrize("family", ["ice40", "ecp5"])
+@pytest.mark.parametrize("family", ["ice40", "ecp5", "gowin"])
 @pytest.mark.parametrize("schedule", ["group-stationary", "step-outer"])
 def test_a_netlist_computes_what_the_model_computes(
     schedule: str,
@@ -65,5 +65,5 @@ def test_a_memory_that_synthesis_would_lose_is_found(
 def test_an_unknown_family_is_refused(make_network: MakeNetwork, tmp_path: Path) -> None:
     network = make_network([3, 2])
     accelerator = render_accelerator(network, 2).write(tmp_path)
-    with pytest.raises(UserError, match="expected one of ice40, up5k, ecp5"):
+    with pytest.raises(UserError, match="expected one of ice40, up5k, ecp5, gowin"):
         simulate_netlist(accelerator, network, INPUTS[:, :3], "spartan")

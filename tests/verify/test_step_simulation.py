@@ -131,7 +131,7 @@ def test_a_wrong_netlist_is_refuted(require_tool) -> None:  # type: ignore[no-un
 
 
 def test_families_are_known() -> None:
-    with pytest.raises(UserError, match=r"netlist 'max10': expected one of ice40, ecp5$"):
+    with pytest.raises(UserError, match=r"netlist 'max10': expected one of ice40, ecp5, gowin$"):
         synthesise("", "m", "max10")
 
 

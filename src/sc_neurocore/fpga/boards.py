@@ -137,6 +137,45 @@ BOARDS: dict[str, Board] = {
             leds_are_low=False,
             programmer="openFPGALoader --board arty_a7_35t {bitstream}",
         ),
+        # Pins of both: Sipeed's schematics, as LiteX-Boards has them (sipeed_tang_nano_20k.py and
+        # sipeed_tang_nano_9k.py).
+        Board(
+            key="tang-nano-20k",
+            title="Sipeed Tang Nano 20K",
+            device="gw2ar-18",
+            oscillator_mhz=27,
+            frequency_mhz=54,
+            pins={
+                "clk_pin": Pin("4"),
+                "button": Pin("88", pull="down"),
+                "uart_rx": Pin("70", pull="up"),
+                "uart_tx": Pin("69"),
+                "led_ready": Pin("15"),
+                "led_busy": Pin("16"),
+            },
+            button_is_low=False,
+            leds_are_low=True,
+            programmer="openFPGALoader -b tangnano20k {bitstream}",
+        ),
+        Board(
+            key="tang-nano-9k",
+            title="Sipeed Tang Nano 9K",
+            device="gw1nr-9",
+            oscillator_mhz=27,
+            frequency_mhz=27,
+            # LEDs and buttons are on a bank of 1.8 V.
+            pins={
+                "clk_pin": Pin("52"),
+                "button": Pin("3", pull="up", millivolts=1800),
+                "uart_rx": Pin("18", pull="up"),
+                "uart_tx": Pin("17"),
+                "led_ready": Pin("10", millivolts=1800),
+                "led_busy": Pin("11", millivolts=1800),
+            },
+            button_is_low=True,
+            leds_are_low=True,
+            programmer="openFPGALoader -b tangnano9k {bitstream}",
+        ),
     )
 }
 

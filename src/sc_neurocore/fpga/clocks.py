@@ -2,7 +2,8 @@
 
 The ranges are those of the vendors' data sheets: iCE40 sysCLOCK PLL Design and Usage Guide (Lattice
 FPGA-TN-02052), ECP5 Family Data Sheet (Lattice FPGA-DS-02012), Artix-7 FPGAs Data Sheet (AMD DS181,
-speed grade 1).
+speed grade 1), GW1NR and GW2AR Data Sheets (Gowin DS117, speed grade C6/I5, and DS226, C8/I7): of
+these two what both can.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ _TOLERANCE = 0.01
 # A phase detector up to so many MHz goes with the filter setting 1, 2, ..., and anything above
 # with 6: the steps that Lattice's own tool makes.
 _ICE40_FILTER_STEPS = (17, 26, 44, 66, 101)
+
+_GOWIN_DIVIDERS = (2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128)
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,26 @@ def _xc7(pin: float) -> Iterator[Clock]:
                     yield Clock("board_clock_xc7", parameters, output)
 
 
+def _gowin(pin: float) -> Iterator[Clock]:
+    for divider in range(1, 65):
+        detector = pin / divider
+        if not 3 <= detector <= 400:
+            continue
+        for feedback in range(1, 65):
+            output = detector * feedback
+            if not 3.91 <= output <= 600:
+                continue
+            fitting = [each for each in _GOWIN_DIVIDERS if 500 < output * each < 1200]
+            if fitting:
+                parameters = {
+                    "PIN_MHZ": f'"{pin:g}"',
+                    "INPUT_DIVIDER": str(divider),
+                    "FEEDBACK_DIVIDER": str(feedback),
+                    "OUTPUT_DIVIDER": str(fitting[0]),
+                }
+                yield Clock("board_clock_gowin", parameters, output)
+
+
 def clocks_up_to(module: str, oscillator_mhz: float, limit_mhz: float) -> list[Clock]:
     """Return the clocks that can be made, the highest first; none is above the limit."""
     made = [Clock("board_clock_direct", {}, oscillator_mhz), *_CANDIDATES[module](oscillator_mhz)]
@@ -143,5 +166,6 @@ _CANDIDATES: Mapping[str, Callable[[float], Iterator[Clock]]] = {
     "board_clock_ice40": _ice40,
     "board_clock_ecp5": _ecp5,
     "board_clock_xc7": _xc7,
+    "board_clock_gowin": _gowin,
 }
 """For each clock module with a PLL, what it can make of an oscillator."""

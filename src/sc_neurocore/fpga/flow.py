@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sc_neurocore.errors import CheckFailedError, ToolFailedError
+from sc_neurocore.fpga.constraints import Pin, constraints
 from sc_neurocore.fpga.pins import read_ports, with_few_pins
 from sc_neurocore.fpga.placed_design import read_placed_design
 from sc_neurocore.fpga.placement import (
@@ -144,8 +145,12 @@ def _finish(job: Job, tools: PlaceAndRoute) -> Product:
     with job.step("place and route"):
         placement = _place(job, tools)
     with job.step("bitstream"):
-        files = [job.argument(tools.placed_suffix), job.argument(tools.bitstream_suffix)]
-        run(tools.packer, [*tools.packer_arguments, *files], cwd=job.folder_of_sources)
+        names = {
+            "placed": job.argument(tools.placed_suffix),
+            "bitstream": job.argument(tools.bitstream_suffix),
+        }
+        words = [word.format(**names) for word in tools.packer_arguments]
+        run(tools.packer, [*job.device.packer_arguments, *words], cwd=job.folder_of_sources)
     return Product(placement, bitstream, _write_layout(job))
 
 
@@ -162,6 +167,8 @@ def _place(job: Job, tools: PlaceAndRoute) -> Placement:
     family = job.device.family
     log = job.file(f".{tools.placer}.log")
     report = job.file(".report.json")
+    pins = _constraints(job, tools)
+    has_own = bool(tools.placed_option)
     try:
         run(
             tools.placer,
@@ -169,10 +176,10 @@ def _place(job: Job, tools: PlaceAndRoute) -> Placement:
                 *job.device.placer_arguments,
                 *tools.arguments,
                 *("--json", job.argument(".json")),
-                *(tools.placed_option, job.argument(tools.placed_suffix)),
+                *([tools.placed_option, job.argument(tools.placed_suffix)] * has_own),
                 *("--report", job.argument(".report.json")),
                 *("--write", job.argument(".placed.json")),
-                *_constraints(job, tools),
+                *pins,
                 *("--freq", f"{job.frequency_mhz:g}"),
                 *("--seed", str(job.seed)),
                 # A miss is not an error here: the report says what was reached.
@@ -186,13 +193,37 @@ def _place(job: Job, tools: PlaceAndRoute) -> Placement:
         if job.device.fits(demand):
             raise
         raise CheckFailedError(_explain_misfit(job, demand)) from error
-    return read_placement(family, report, _read_text(log))
+    return read_placement(job.device, report, _read_text(log))
 
 
 def _constraints(job: Job, tools: PlaceAndRoute) -> list[str]:
-    """Return the placer's arguments for a board's pins and clock."""
+    """Return the placer's arguments for a board's pins and clock, or for pins of no board."""
     path = job.sources.constraints
-    return [tools.constraints_option, path] if path else []
+    if path is None and job.device.sites:
+        path = _put_on_pins(job)
+    return [word.format(file=path) for word in tools.constraints_arguments] if path else []
+
+
+def _put_on_pins(job: Job) -> str:
+    """Write constraints that put each port of the top on a pin, for a placer that chooses none."""
+    netlist = json.loads(job.file(".json").read_text(encoding="utf-8"))
+    ports = netlist["modules"][job.sources.top]["ports"]
+    names = [
+        name if len(port["bits"]) == 1 else f"{name}[{bit}]"
+        for name, port in ports.items()
+        for bit in range(len(port["bits"]))
+    ]
+    sites = job.device.sites
+    if len(names) > len(sites):
+        raise CheckFailedError(
+            f"{job.sources.top} in {job.sources.origin} has {len(names)} pins, and "
+            f"{job.device.title} {len(sites)} that do not configure it: build it with a board's top"
+        )
+    form = job.device.family.constraint_format
+    pins = {name: Pin(site) for name, site in zip(names, sites, strict=False)}
+    text = constraints(form, pins, job.frequency_mhz)
+    job.file(f".{form}").write_text(text, encoding="utf-8")
+    return job.argument(f".{form}")
 
 
 def _hand_over(job: Job) -> Product:
@@ -248,6 +279,7 @@ def measure(sources: Sources, device: str, few_pins: bool = False) -> Counts:
             *tools.arguments,
             "--json",
             job.argument(".json"),
+            *_constraints(job, tools),
         ]
         arguments += ["--pack-only", "--quiet", "--log", job.argument(f".{tools.placer}.log")]
         run(tools.placer, arguments, cwd=job.folder_of_sources)

@@ -12,7 +12,7 @@ from typing import Any
 
 from sc_neurocore.tools.devices import Device
 
-_PLACE = re.compile(r"X(\d+)/Y(\d+)/(.*)")
+_PLACE = re.compile(r"X(\d+)/?Y(\d+)/(.*)")
 _PINS = ("pins",)
 _NO_INSTANCE = "in no module"
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from sc_neurocore.tools.devices import Device
 from sc_neurocore.tools.families import Counts, Family
 
 # "Info: 	         ICESTORM_LC:      13/   7680     0%", printed after packing, before placing.
@@ -20,8 +21,9 @@ class Placement:
     Attributes:
         cells: How many of each cell it takes, by the tools' own names.
         used: The same, as resources.
-        fmax_mhz: The highest frequency of the slowest clock, by nextpnr's delay model, in MHz;
-            None for a design without a clock, and for one that was not placed.
+        fmax_mhz: The highest frequency of the slowest clock, by nextpnr's delay model and what the
+            device says that it leaves out, in MHz; None for a design without a clock, and for one
+            that was not placed.
     """
 
     cells: Counts
@@ -29,19 +31,22 @@ class Placement:
     fmax_mhz: float | None
 
 
-def read_placement(family: Family, report: Path, log: str) -> Placement:
+def read_placement(device: Device, report: Path, log: str) -> Placement:
     """Read nextpnr's JSON report, and its log for what the report lacks.
 
     Args:
-        family: The family.
+        device: The device.
         report: The file that `--report` named.
         log: The text of nextpnr's log.
     """
+    family = device.family
     content = json.loads(report.read_text(encoding="utf-8"))
     cells = {name: int(entry["used"]) for name, entry in content["utilization"].items()}
-    clocks = [float(entry["achieved"]) for entry in content["fmax"].values()]
+    fmax = min((float(entry["achieved"]) for entry in content["fmax"].values()), default=None)
+    if fmax is not None and device.untimed_ns:
+        fmax = 1000 / (1000 / fmax + device.untimed_ns)
     used = {**family.used(cells), **_logged(family, log)}
-    return Placement(_present(cells), used, min(clocks, default=None))
+    return Placement(_present(cells), used, fmax)
 
 
 def read_statistics(family: Family, statistics: Path) -> Placement:

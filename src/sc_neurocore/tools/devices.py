@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sc_neurocore.errors import UserError
 from sc_neurocore.tools.families import (
     ECP5,
+    GOWIN,
     ICE40,
     ICE40_ULTRA_PLUS,
     RESOURCES,
@@ -31,6 +32,10 @@ class Device:
         available: How much there is of each resource that can run out.
         floor: Columns and rows of its tiles in the placer's coordinates, pins included; (0, 0)
             where there is no placer.
+        packer_arguments: Arguments of the packer for this device.
+        sites: Pins of the package, without those that configure the device: what a design that no
+            board belongs to is put on, one by one. Empty where the placer chooses by itself.
+        untimed_ns: What the placer leaves out of paths, in ns; the longest is made longer by it.
     """
 
     key: str
@@ -41,6 +46,9 @@ class Device:
     placer_arguments: tuple[str, ...]
     available: Mapping[str, int]
     floor: tuple[int, int] = (0, 0)
+    packer_arguments: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    untimed_ns: float = 0.0
 
     @property
     def synthesis_command(self) -> str:
@@ -105,6 +113,47 @@ def _artix(size: int, luts: int, brams: int, dsps: int) -> Device:
     )
 
 
+# Logic and memory: Gowin's data sheets of GW1NR (DS117) and GW2AR (DS226); nextpnr says the same.
+# nextpnr takes no path out of a block RAM into account: its clock-to-output time without an output
+# register is that of the vendor's files for the speed grade, as Apycula has read them.
+_GW2AR_SITES = (
+    "4 10 11 15 16 17 18 19 20 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 48 49"
+)
+_GW2AR_SITES += " 51 63 69 70 71 72 73 74 75 76 77 79 80 81 82 83 84 85 86"
+_GW1NR_SITES = (
+    "52 10 11 13 14 15 16 17 18 19 20 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42"
+)
+_GW1NR_SITES += " 47 48 49 50 51 63 68 69 70 71 72 73 74 75 76 77 79 80 81 82 83 84 85 86"
+
+_GOWIN_DEVICES = (
+    Device(
+        key="gw2ar-18",
+        title="Gowin GW2AR-18, QN88, speed grade C8/I7",
+        part="GW2AR-LV18QN88C8/I7",
+        family=GOWIN,
+        synthesis_arguments=("-family", "gw2a"),
+        placer_arguments=("--device", "GW2AR-LV18QN88C8/I7", "--vopt", "family=GW2A-18C"),
+        available={"logic_cells": 20736, "flip_flops": 15552, "brams": 46, "pins": 48},
+        floor=(56, 55),
+        packer_arguments=("-d", "GW2A-18C"),
+        sites=tuple(_GW2AR_SITES.split()),
+        untimed_ns=2.26,
+    ),
+    Device(
+        key="gw1nr-9",
+        title="Gowin GW1NR-9, QN88P, speed grade C6/I5",
+        part="GW1NR-LV9QN88PC6/I5",
+        family=GOWIN,
+        synthesis_arguments=("-family", "gw1n"),
+        placer_arguments=("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C"),
+        available={"logic_cells": 8640, "flip_flops": 6480, "brams": 26, "pins": 53},
+        floor=(47, 29),
+        packer_arguments=("-d", "GW1N-9C"),
+        sites=tuple(_GW1NR_SITES.split()),
+        untimed_ns=3.46,
+    ),
+)
+
 DEVICES: dict[str, Device] = {
     device.key: device
     for device in (
@@ -131,6 +180,7 @@ DEVICES: dict[str, Device] = {
         _ecp5(25, 24288, 56, 28, 197, (73, 51)),
         _ecp5(45, 43848, 108, 72, 203, (91, 72)),
         _ecp5(85, 83640, 208, 156, 205, (127, 96)),
+        *_GOWIN_DEVICES,
         _artix(35, 20800, 50, 90),
         _artix(100, 63400, 135, 240),
     )

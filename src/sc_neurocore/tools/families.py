@@ -11,7 +11,7 @@ from typing import Literal
 
 from sc_neurocore.errors import UserError
 
-ConstraintFormat = Literal["pcf", "lpf", "xdc"]
+ConstraintFormat = Literal["pcf", "lpf", "xdc", "cst"]
 
 Counts = Mapping[str, float]
 """Numbers of pieces by name."""
@@ -46,16 +46,19 @@ class PlaceAndRoute:
     Attributes:
         placer: Key of the place-and-route program.
         arguments: Its arguments for every device of the family.
-        placed_option: The option that names the file it writes.
+        placed_option: The option that names the file it writes for the packer; empty where that is
+            the placed netlist, which every placer writes.
         placed_suffix: That file's suffix.
         logged: For each resource that only the placer's log tells of, a pattern of the log whose
             first group is a number; what it finds is added up.
         packer: Key of the program that makes the bitstream from that file.
         bitstream_suffix: The bitstream's suffix.
-        constraints_option: The placer's option for a board's pins and clock.
+        constraints_arguments: The placer's arguments for a board's pins and clock; {file} stands
+            for them.
         logic_cell: A pattern of the places that logic cells have in their tile: the first group is
             the cell's number, or else the second is the slice's letter, the third its half.
-        packer_arguments: Arguments of the packer.
+        packer_arguments: Arguments of the packer behind the device's; {placed} and {bitstream}
+            stand for the files.
     """
 
     placer: str
@@ -65,9 +68,9 @@ class PlaceAndRoute:
     logged: Mapping[str, str]
     packer: str
     bitstream_suffix: str
-    constraints_option: str
+    constraints_arguments: tuple[str, ...]
     logic_cell: str
-    packer_arguments: tuple[str, ...] = ()
+    packer_arguments: tuple[str, ...] = ("{placed}", "{bitstream}")
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,8 @@ RESOURCES: Mapping[str, str] = {
 _ICE40_BLOCK_RAM = Memory("brams", 1, ((256, 16), (512, 8), (1024, 4), (2048, 2)), 64, (1, 1, 1))
 # Nothing fills it before the device runs, and only what asks for it by its style goes there.
 _ICE40_SINGLE_PORT_RAM = Memory("sprams", 1, ((16384, 16),), 2048, (1, 1, 1), False)
-_ECP5_BLOCK_RAM = Memory(
+# ECP5 and Gowin.
+_BLOCK_RAM_OF_18_KBIT = Memory(
     "brams",
     1,
     ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
@@ -178,7 +182,7 @@ _ICE40_PLACE = PlaceAndRoute(
     },
     packer="icepack",
     bitstream_suffix=".bin",
-    constraints_option="--pcf",
+    constraints_arguments=("--pcf", "{file}"),
     # "X7/Y11/lc0"
     logic_cell=r"lc(\d)",
 )
@@ -236,7 +240,7 @@ ECP5 = Family(
         "dsps": {"MULT18X18D": 1},
         "pins": {"TRELLIS_IO": 1},
     },
-    memories=(_ECP5_BLOCK_RAM,),
+    memories=(_BLOCK_RAM_OF_18_KBIT,),
     place_and_route=PlaceAndRoute(
         placer="nextpnr-ecp5",
         arguments=("--lpf-allow-unconstrained",),
@@ -245,9 +249,9 @@ ECP5 = Family(
         # "Info:     Total LUT4s:       710/24288     2%": logic, carries and LUTs used as RAM.
         logged={"luts": r"^Info:\s+Total LUT4s:\s+(\d+)/"},
         packer="ecppack",
-        packer_arguments=("--compress",),
+        packer_arguments=("--compress", "{placed}", "{bitstream}"),
         bitstream_suffix=".bit",
-        constraints_option="--lpf",
+        constraints_arguments=("--lpf", "{file}"),
         # "X3/Y4/SLICEB.K1", FF1 for the flip-flop beside that look-up table, and "SLICEC.RAMW" for
         # what writes look-up tables that are used as RAM.
         logic_cell=r"()SLICE([A-D])\.(?:K|FF|RAMW)([01]?)",
@@ -260,6 +264,48 @@ ECP5 = Family(
         "Yosys' models of the cells, and this project's of block RAM and multipliers",
         step_synthesis="synth_ecp5 -nodsp",
     ),
+)
+
+# A carry takes the place of a look-up table, a RAM of 4 x 16 bits four, and two that write it.
+_GOWIN_LUTS: Counts = {"LUT4": 1, "ALU": 1, "RAM16SDP4": 6}
+
+GOWIN = Family(
+    key="gowin",
+    title="Gowin",
+    representative="gw2ar-18",
+    # nextpnr knows no delay of a multiplier: with -nodsp they are logic, and every path is timed.
+    synthesis=("synth_gowin -nodsp {arguments} -top {top} -json {base}.json",),
+    cells={
+        "logic_cells": _GOWIN_LUTS,
+        "luts": _GOWIN_LUTS,
+        "flip_flops": {"DFF": 1},
+        "brams": {"BSRAM": 1},
+        # The placed netlist has these for IOB, which is what is counted.
+        "pins": {"IOB": 1, "IBUF": 0, "OBUF": 0},
+    },
+    memories=(_BLOCK_RAM_OF_18_KBIT,),
+    place_and_route=PlaceAndRoute(
+        placer="nextpnr-himbaechel-gowin",
+        arguments=(),
+        placed_option="",
+        placed_suffix=".placed.json",
+        logged={},
+        packer="gowin_pack",
+        packer_arguments=("-o", "{bitstream}", "{placed}"),
+        bitstream_suffix=".fs",
+        constraints_arguments=("--vopt", "cst={file}"),
+        # "X8Y26/LUT6", DFF6 for the flip-flop behind it, ALU6 or MUX6 for what stands in its place.
+        logic_cell=r"(?:LUT|DFF|ALU|MUX)(\d)",
+    ),
+    clock_module="board_clock_gowin",
+    constraint_format="cst",
+    models=CellModels(
+        "+/gowin/cells_sim.v",
+        "gowin_cells.v",
+        "Yosys' models of the cells, and this project's of block RAM",
+        step_synthesis="synth_gowin -nodsp",
+    ),
+    has_multipliers=False,
 )
 
 # As Vivado's report counts "Slice LUTs": logic, LUTs used as RAM and as shift registers. Vivado may
@@ -297,7 +343,7 @@ XILINX_7 = Family(
 )
 
 FAMILIES: Mapping[str, Family] = {
-    family.key: family for family in (ICE40, ICE40_ULTRA_PLUS, ECP5, XILINX_7)
+    family.key: family for family in (ICE40, ICE40_ULTRA_PLUS, ECP5, GOWIN, XILINX_7)
 }
 
 

@@ -75,6 +75,32 @@ module PLLE2_BASE #(
     assign LOCKED = !RST;
 endmodule
 
+module rPLL #(
+    parameter FCLKIN         = "100",
+    parameter IDIV_SEL       = 0,
+    parameter FBDIV_SEL      = 0,
+    parameter ODIV_SEL       = 8,
+    parameter DYN_IDIV_SEL   = "false",
+    parameter DYN_FBDIV_SEL  = "false",
+    parameter DYN_ODIV_SEL   = "false"
+) (
+    input  wire       CLKIN,
+    input  wire       CLKFB,
+    input  wire       RESET,
+    input  wire       RESET_P,
+    input  wire [5:0] FBDSEL,
+    input  wire [5:0] IDSEL,
+    input  wire [5:0] ODSEL,
+    input  wire [3:0] PSDA,
+    input  wire [3:0] DUTYDA,
+    input  wire [3:0] FDLY,
+    output wire       CLKOUT,
+    output wire       LOCK
+);
+    assign CLKOUT = CLKIN;
+    assign LOCK = !RESET;
+endmodule
+
 module BUFG (
     input  wire I,
     output wire O
