@@ -159,6 +159,26 @@ def test_lanes_are_not_chosen_for_a_kind_of_network_that_was_not_measured(
         fit.cache_clear()
 
 
+def test_from_few_builds_auto_goes_no_further_than_what_was_measured(
+    make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        row
+        for row in capacity._measured()
+        if row["device"] != "ecp5-25k" or (row["lanes"] <= 2 and row["layers"] == "dense")
+    ]
+    monkeypatch.setattr(capacity, "_measured", lambda: rows)
+    fit.cache_clear()
+    try:
+        found = fit("ecp5", "logic_cells")
+        assert (found.most_lanes, found.error) == (2, 0.5)
+        _, considered = choose(make_network([16, 8, 4]), find_device("ecp5-25k"))
+        assert [each.lanes for each in considered] == [1, 2]
+        assert choose(make_network([16, 8, 4]), find_device("ecp5-25k"), lanes=8)[0].lanes == 8
+    finally:
+        fit.cache_clear()
+
+
 def test_where_synthesis_packs_memories_only_it_can_say_that_they_do_not_fit(
     make_network: MakeNetwork,
 ) -> None:

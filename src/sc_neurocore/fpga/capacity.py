@@ -94,11 +94,14 @@ class Fit:
         weights: By the name of a feature.
         error: The largest relative error on the builds that it was fitted to, 10 % at least, and
             50 % where they are few.
+        most_lanes: Lanes up to which it says something: all, or where the builds are few those that
+            were measured.
         unmeasured: What no build of the family had, in words: networks that it knows nothing of.
     """
 
     weights: Mapping[str, float]
     error: float
+    most_lanes: int = MAXIMUM_LANES
     unmeasured: tuple[str, ...] = ()
 
     def __call__(self, sizes: Mapping[str, float]) -> float:
@@ -130,9 +133,11 @@ def fit(family: str, resource: str) -> Fit:
     kept = _not_negative(table / seen[:, np.newaxis])
     fitted = Fit(dict(zip(names, kept.tolist(), strict=True)), 0.0)
     errors = [abs(fitted(row["features"]) / row["used"][resource] - 1) for row in rows]
-    least = _ERROR_OF_FEW_BUILDS if len(rows) < len(names) else _LEAST_ERROR
+    are_few = len(rows) < len(names)
+    least = _ERROR_OF_FEW_BUILDS if are_few else _LEAST_ERROR
+    most = max(row["lanes"] for row in rows) if are_few else MAXIMUM_LANES
     missing = tuple(kind for name, kind in _KINDS.items() if not table[:, names.index(name)].any())
-    return Fit(fitted.weights, max(least, *errors), missing)
+    return Fit(fitted.weights, max(least, *errors), most, missing)
 
 
 def _not_negative(table: Any) -> Any:
@@ -317,7 +322,8 @@ def choose(
         )
     fewest = max(options.get("units", 1), options.get("weight_slices", 1))
     numbers = [1 << power for power in range(MAXIMUM_LANES.bit_length())]
-    numbers = [lanes] if lanes else [each for each in numbers if each >= fewest]
+    most = max(fewest, fit(device.family.key, "logic_cells").most_lanes)
+    numbers = [lanes] if lanes else [each for each in numbers if fewest <= each <= most]
     considered = tuple(_better_place(network, device, each, schedule, options) for each in numbers)
     packs = device.family.packs_memories  # then only synthesis knows
     fitting = [each for each in considered if each.fits or (lanes and (each.memories_fit or packs))]
