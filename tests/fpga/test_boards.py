@@ -30,6 +30,7 @@ from sc_neurocore.tools.devices import DEVICES
 
 RequireTool = Callable[..., None]
 HARNESS = Path(__file__).parents[2] / "src/sc_neurocore/fpga/harness"
+GOWIN_TOOLS = ("nextpnr-himbaechel-gowin", "gowin_pack")
 PORTS = {"clk_pin", "button", "uart_rx", "uart_tx", "led_ready", "led_busy"}
 
 
@@ -107,7 +108,12 @@ def test_yosys_finds_one_clock_and_no_latch(
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("key", "tools"),
-    [("icebreaker", ("nextpnr-ice40", "icepack")), ("ulx3s", ("nextpnr-ecp5", "ecppack"))],
+    [
+        ("icebreaker", ("nextpnr-ice40", "icepack")),
+        ("ulx3s", ("nextpnr-ecp5", "ecppack")),
+        pytest.param("tang-nano-9k", GOWIN_TOOLS, marks=pytest.mark.soak),
+        pytest.param("tang-nano-20k", GOWIN_TOOLS, marks=pytest.mark.soak),
+    ],
 )
 def test_a_top_becomes_a_bitstream_with_its_pins_and_clock(
     key: str, tools: tuple[str, str], require_tool: RequireTool, tmp_path: Path
@@ -123,8 +129,10 @@ def test_a_top_becomes_a_bitstream_with_its_pins_and_clock(
     said = log.read_text()
     for port in BOARDS[key].pins:
         # Each placer has its own words for it.
-        assert re.search(rf"constrained '{port}' to bel|'{port}\$tr_io' constrained to Bel", said)
-    assert f"frequency constraint of {board.frequency_mhz:.1f} MHz" in said
+        words = rf"constrained '{port}' to bel|'{port}\$tr_io' constrained to Bel"
+        assert tools == GOWIN_TOOLS or re.search(words, said)  # which refuses a pin without a place
+    clock = f"frequency constraint of {board.frequency_mhz:.1f} MHz"
+    assert clock in said or f"(PASS at {board.frequency_mhz:.2f} MHz)" in said
 
 
 def test_the_manifest_says_what_to_build(tmp_path: Path) -> None:

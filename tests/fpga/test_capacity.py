@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sc_neurocore.errors import CheckFailedError
+from sc_neurocore.errors import CheckFailedError, UserError
 from sc_neurocore.fixed import IntegerNetwork, quantize
+from sc_neurocore.fpga import capacity
 from sc_neurocore.fpga.capacity import (
     FITTED,
     assess,
@@ -90,7 +91,7 @@ def test_fits_rise_with_every_size_and_miss_no_build_by_more_than_they_say() -> 
             found = fit(device.family.key, resource)
             assert all(weight >= 0 for weight in found.weights.values())
             assert found.weights["constant"] > 0
-            assert found.error < 0.3
+            assert found.error < 0.3 or (device.family.key == "gowin" and found.error == 0.5)
 
 
 def test_auto_takes_the_most_lanes_that_fit(make_network: MakeNetwork) -> None:
@@ -143,10 +144,61 @@ def test_a_convolutional_network_is_placed_and_what_has_room_for_it_is_named() -
         choose(network, find_device("up5k"))
 
 
+def test_lanes_are_not_chosen_for_a_kind_of_network_that_was_not_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = [row for row in capacity._measured() if row["layers"] != "convolutions"]
+    monkeypatch.setattr(capacity, "_measured", lambda: rows)
+    fit.cache_clear()
+    try:
+        assert fit("ecp5", "logic_cells").unmeasured == ("convolutions",)
+        network = quantize(load_description(MODELS / "mnist-conv"))
+        with pytest.raises(UserError, match=r"has convolutions, and no such design.*--lanes 8"):
+            choose(network, find_device("ecp5-85k"))
+    finally:
+        fit.cache_clear()
+
+
+def test_from_few_builds_auto_goes_no_further_than_what_was_measured(
+    make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        row
+        for row in capacity._measured()
+        if row["device"] != "ecp5-25k" or (row["lanes"] <= 2 and row["layers"] == "dense")
+    ]
+    monkeypatch.setattr(capacity, "_measured", lambda: rows)
+    fit.cache_clear()
+    try:
+        found = fit("ecp5", "logic_cells")
+        assert (found.most_lanes, found.error) == (2, 0.5)
+        _, considered = choose(make_network([16, 8, 4]), find_device("ecp5-25k"))
+        assert [each.lanes for each in considered] == [1, 2]
+        assert choose(make_network([16, 8, 4]), find_device("ecp5-25k"), lanes=8)[0].lanes == 8
+    finally:
+        fit.cache_clear()
+
+
+def test_where_synthesis_packs_memories_only_it_can_say_that_they_do_not_fit(
+    make_network: MakeNetwork,
+) -> None:
+    network = make_network([784, 160, 10], input_bits=8)
+    device = find_device("gw1nr-9")
+    chosen, _ = choose(network, device, lanes=2)
+    assert not chosen.memories_fit
+    check_room(network, device, 2)
+    with pytest.raises(CheckFailedError, match="memories are the most that they can take"):
+        choose(network, device)
+    with pytest.raises(CheckFailedError, match="memories are exact"):
+        check_room(network, find_device("hx8k"), 2)
+
+
 def test_the_module_that_walks_windows_is_in_the_estimate(make_network: MakeNetwork) -> None:
     network = quantize(load_description(MODELS / "mnist-conv"))
     for device in DEVICES.values():
-        assert fit(device.family.key, "logic_cells").weights["window_bits"] > 0.5
+        found_of_family = fit(device.family.key, "logic_cells")
+        is_measured = "convolutions" not in found_of_family.unmeasured
+        assert (found_of_family.weights["window_bits"] > 0.5) == is_measured
         dense = features(make_network([16, 8, 4]), plan(make_network([16, 8, 4]), 4), device.family)
         assert dense["window_bits"] == 0
     geometry = plan(network, 64, units=16, pipeline=1)

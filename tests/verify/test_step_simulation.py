@@ -99,7 +99,7 @@ def test_inputs_hold_the_corners() -> None:
     assert all(np.array_equal(drawn[name], again[name]) for name in drawn)
 
 
-@pytest.mark.parametrize("family", ["ice40", "ecp5"])
+@pytest.mark.parametrize("family", ["ice40", "ecp5", "gowin"])
 def test_a_netlist_without_products_is_proved(family: str, require_tool) -> None:  # type: ignore[no-untyped-def]
     require_tool("yosys", "z3", "iverilog", "vvp")
     program = lowered("IF")

@@ -1,6 +1,7 @@
 """What an accelerator will take of a device, before anything is built.
 
-Memories are counted exactly, block by block (memory_blocks.py). Logic is estimated: a linear
+Memories are counted exactly, block by block (memory_blocks.py); of Gowin's it is the most that they
+can take, since Yosys also puts narrow words side by side. Logic is estimated: a linear
 function of the sizes below, fitted by least squares to builds that were measured
 (measured_builds.json, written by benchmarks/logic_estimate.py), one fit for each family and
 resource:
@@ -39,6 +40,9 @@ MEASURED = Path(__file__).with_name("measured_builds.json")
 FITTED = ("logic_cells", "luts", "flip_flops")
 _OPERATION_BITS_OF_A_MULTIPLIER = 18
 _LEAST_ERROR = 0.1
+# From fewer builds than it has features an estimate follows each, and says little of others.
+_ERROR_OF_FEW_BUILDS = 0.5
+_KINDS = {"window_bits": "convolutions"}
 
 
 def features(network: IntegerNetwork, geometry: Geometry, family: Family) -> dict[str, float]:
@@ -88,11 +92,17 @@ class Fit:
 
     Attributes:
         weights: By the name of a feature.
-        error: The largest relative error on the builds that it was fitted to, 10 % at least.
+        error: The largest relative error on the builds that it was fitted to, 10 % at least, and
+            50 % where they are few.
+        most_lanes: Lanes up to which it says something: all, or where the builds are few those that
+            were measured.
+        unmeasured: What no build of the family had, in words: networks that it knows nothing of.
     """
 
     weights: Mapping[str, float]
     error: float
+    most_lanes: int = MAXIMUM_LANES
+    unmeasured: tuple[str, ...] = ()
 
     def __call__(self, sizes: Mapping[str, float]) -> float:
         """Return the estimate."""
@@ -123,7 +133,11 @@ def fit(family: str, resource: str) -> Fit:
     kept = _not_negative(table / seen[:, np.newaxis])
     fitted = Fit(dict(zip(names, kept.tolist(), strict=True)), 0.0)
     errors = [abs(fitted(row["features"]) / row["used"][resource] - 1) for row in rows]
-    return Fit(fitted.weights, max(_LEAST_ERROR, *errors))
+    are_few = len(rows) < len(names)
+    least = _ERROR_OF_FEW_BUILDS if are_few else _LEAST_ERROR
+    most = max(row["lanes"] for row in rows) if are_few else MAXIMUM_LANES
+    missing = tuple(kind for name, kind in _KINDS.items() if not table[:, names.index(name)].any())
+    return Fit(fitted.weights, max(least, *errors), most, missing)
 
 
 def _not_negative(table: Any) -> Any:
@@ -250,7 +264,8 @@ def check_room(
 ) -> None:
     """Raise for what certainly does not fit: it would come out only minutes later.
 
-    Memories are counted exactly. Of logic it takes more than the estimate could be wrong by.
+    Memories are counted exactly, where the family says so. Of logic it takes more than the estimate
+    could be wrong by.
 
     Raises:
         CheckFailedError: With the sums.
@@ -258,13 +273,18 @@ def check_room(
     found = assess(network, device, lanes, weights, schedule, **options)
     least = {name: number / (1 + found.error) for name, number in found.used.items()}
     logic = {name: number for name, number in least.items() if name in FITTED}
-    if found.memories_fit and device.fits(logic):
+    if (found.memories_fit or device.family.packs_memories) and device.fits(logic):
         return
     raise CheckFailedError(
         f"{network.name} does not fit {device.title}: with {lanes} lanes it takes {found.sums}; "
-        f"memories are exact, logic is an estimate, good to {100 * found.error:.0f} %. Compile "
+        f"{_how_good(device, found.error)}. Compile "
         f"with fewer lanes or smaller weights, or build for a larger device"
     )
+
+
+def _how_good(device: Device, error: float) -> str:
+    blocks = "the most that they can take" if device.family.packs_memories else "exact"
+    return f"memories are {blocks}, logic is an estimate, good to {100 * error:.0f} %"
 
 
 def choose(
@@ -294,21 +314,39 @@ def choose(
         CheckFailedError: If none fits; the message has the sums of the one that comes nearest.
         UserError: If the engine does not have what the network needs.
     """
+    if lanes is None and (kinds := _unmeasured(network, device, schedule, options)):
+        raise UserError(
+            f"{network.name} has {' and '.join(kinds)}, and no such design was measured on "
+            f"{device.family.title}, so that its logic cannot be estimated: say how many lanes "
+            f"(--lanes 8), or measure some with benchmarks/logic_estimate.py"
+        )
     fewest = max(options.get("units", 1), options.get("weight_slices", 1))
     numbers = [1 << power for power in range(MAXIMUM_LANES.bit_length())]
-    numbers = [lanes] if lanes else [each for each in numbers if each >= fewest]
+    most = max(fewest, fit(device.family.key, "logic_cells").most_lanes)
+    numbers = [lanes] if lanes else [each for each in numbers if fewest <= each <= most]
     considered = tuple(_better_place(network, device, each, schedule, options) for each in numbers)
-    fitting = [each for each in considered if each.fits or (lanes and each.memories_fit)]
+    packs = device.family.packs_memories  # then only synthesis knows
+    fitting = [each for each in considered if each.fits or (lanes and (each.memories_fit or packs))]
     if not fitting:
         nearest = min(considered, key=lambda each: _load(each, device))
         wanted = f"{lanes} lanes" if lanes else "any number of lanes"
         raise CheckFailedError(
             f"{network.name} does not fit {device.title} with {wanted}. With {nearest.lanes} it "
-            f"takes {nearest.sums}; memories are exact, logic is an estimate, good to "
-            f"{100 * nearest.error:.0f} %. Use smaller weights, other lanes or a larger device: "
+            f"takes {nearest.sums}; {_how_good(device, nearest.error)}. Use smaller weights, other "
+            f"lanes or a larger device: "
             f"{_devices_that_fit(network, nearest.lanes, schedule, options)}"
         )
     return max(fitting, key=lambda each: each.lanes), considered
+
+
+def _unmeasured(
+    network: IntegerNetwork, device: Device, schedule: str, options: EngineOptions
+) -> list[str]:
+    """Return what the network has that no measured build of the device's family had."""
+    fewest = max(options.get("units", 1), options.get("weight_slices", 1))
+    sizes = features(network, plan_for(network, device, fewest, schedule, **options), device.family)
+    unknown = fit(device.family.key, "logic_cells").unmeasured
+    return [kind for name, kind in _KINDS.items() if sizes[name] and kind in unknown]
 
 
 def _devices_that_fit(
@@ -318,7 +356,8 @@ def _devices_that_fit(
     fitting = [
         device.key
         for device in DEVICES.values()
-        if _better_place(network, device, lanes, schedule, options).fits
+        if not _unmeasured(network, device, schedule, options)
+        and _better_place(network, device, lanes, schedule, options).fits
     ]
     if not fitting:
         return "none that is known here has room for it"

@@ -111,6 +111,8 @@ class Family:
         models: Models of its cells; None where netlists are not simulated.
         has_multipliers: Whether synthesis uses hardware multipliers.
         least_product_bits: Width from which a product gets one.
+        packs_memories: Whether synthesis may find room for a memory in fewer blocks than its words
+            and bits divided by a block's: then a count of blocks is the most that it can be.
     """
 
     key: str
@@ -125,6 +127,7 @@ class Family:
     models: CellModels | None = None
     has_multipliers: bool = True
     least_product_bits: int = 0
+    packs_memories: bool = False
 
     @property
     def programs(self) -> tuple[str, ...]:
@@ -306,6 +309,7 @@ GOWIN = Family(
         step_synthesis="synth_gowin -nodsp",
     ),
     has_multipliers=False,
+    packs_memories=True,
 )
 
 # As Vivado's report counts "Slice LUTs": logic, LUTs used as RAM and as shift registers. Vivado may
