@@ -16,6 +16,7 @@ from sc_neurocore.verify.result import ProofResult
 NAME = "order: each update once, in the order of the loops"
 _BEHIND = ("readout", "places", "spikes")
 """Modules that count on the order of updates."""
+_STAGES = 4
 _LOOKED_AT = {
     "due_group": "neurons.due_group",
     "due_step": "neurons.due_step",
@@ -112,7 +113,9 @@ def prove_order(
             "; each word that a walk asks for is one of the layer before, and those of a layer are "
             "gathered one after the other, from its first place on"
         )
-    return prove(folder, NAME, says, RESET, depth + g.unit_latency, timeout, search=search)
+    # With windows a block goes with each turn, from its issue to the readout.
+    deep = depth + g.unit_latency + (_STAGES if g.windows else 0)
+    return prove(folder, NAME, says, RESET, deep, timeout, search=search)
 
 
 def _walk(g: Geometry, layer: LayerGeometry, steps: int) -> dict[str, dict[str, object]]:
