@@ -297,6 +297,15 @@ class IntegerNetwork:
         """Inputs are integers of this many bits."""
         return self.input.bits
 
+    def largest_factor(self, number: int) -> int:
+        """Return the largest number that the weights of a layer are multiplied by.
+
+        Spikes are 1; so are values that have streams, whose products are no larger than weights.
+        """
+        if number > 0 or not all(each.multiplies for each in self.layers[0].synapses):
+            return 1
+        return (1 << self.input_bits) - 1
+
     @property
     def batch_axis(self) -> int:
         """Where the samples lie in what `run` takes: behind the time, where it has one."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -94,6 +94,9 @@ class IntegerSynapses:
     output: Signal
     exact: type[np.floating[Any]]
     place: int = -1
+
+    multiplies: ClassVar[bool] = True
+    """Whether what comes in is multiplied by the weights; else no product exceeds its weight."""
 
     @property
     def weight(self) -> Integers:

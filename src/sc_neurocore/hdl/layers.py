@@ -160,7 +160,7 @@ def engine_layers(network: IntegerNetwork) -> tuple[EngineLayer, ...]:
 
 def _engine_layer(network: IntegerNetwork, number: int) -> EngineLayer:
     layer = network.layers[number]
-    largest = (1 << network.input_bits) - 1 if number == 0 else 1
+    largest = network.largest_factor(number)
     name = f"{network.name}: neuron layer {number + 1}"
     if layer.is_integrator:
         raise UserError(

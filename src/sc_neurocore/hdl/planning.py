@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypedDict, Unpack, get_args
 
 from sc_neurocore.errors import UserError
@@ -50,6 +51,10 @@ def plan(
     _check_power_of_two("units", units, min(lanes, MAXIMUM_UNITS))
     _check_power_of_two("inputs_per_beat", beat, MAXIMUM_BEAT_BITS // network.input_bits)
     _check_power_of_two("weight_slices", weight_slices, lanes)
+    if not all(each.multiplies for each in network.layers[0].synapses):
+        raise UserError(
+            f"{network.name}: values come in, whose streams hardware does not have: give it spikes"
+        )
     currents = most_currents(network)
     multipliers = _multipliers(chosen["multipliers"], lanes, currents)
     if schedule not in (AUTO, *get_args(Schedule)):
@@ -149,6 +154,13 @@ def plan(
         layers=layers,
         **_window_sizes(windows),
     )
+
+
+def without_multipliers(geometry: Geometry) -> Geometry:
+    """Return an engine with no DSP blocks in its lanes: logic in their place."""
+    kinds = dict(geometry.multipliers)
+    kinds |= {"block": 0, "logic": kinds["logic"] + kinds["block"]}
+    return replace(geometry, multipliers=kinds)
 
 
 class _WindowSizes(TypedDict):

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from sc_neurocore.array_types import Array
 from sc_neurocore.errors import UserError
-from sc_neurocore.fixed.network import IntegerLayer
+from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
 from sc_neurocore.fixed.qformat import QFormat
 from sc_neurocore.kernels.inference import Chain, NetworkRun, check_inputs
 from sc_neurocore.kernels.numba.runtime import telling
@@ -121,6 +121,38 @@ def run_network(
         return chain.run(given, task, progress)
 
 
+def what_arrives(coding: InputEncoding, is_real: bool = False) -> Arriving:
+    """Return what comes in to a network: values, or numbers of spikes.
+
+    Args:
+        coding: The input.
+        is_real: Whether it is given in real numbers.
+    """
+    are_counts = coding.kind == "sequence" and coding.fraction_bits == 0 and not is_real
+    if are_counts or (coding.kind == "spikes" and coding.fraction_bits == 0):
+        return Arriving("spikes", window=coding.high, is_signed=coding.signed)
+    return Arriving("values", is_signed=coding.signed)
+
+
+def check_layers(
+    description: NetworkDescription, streams: Streams, network: IntegerNetwork
+) -> None:
+    """Refuse what `run_network` does, with neurons in integers.
+
+    Args:
+        description: The network.
+        streams: How its weights become streams.
+        network: Its neurons, in integers.
+
+    Raises:
+        UserError: If a layer is not supported where it stands.
+    """
+    places, layers = zip(*folded_layers(description), strict=True)
+    folded = description.with_layers(layers)
+    for _ in _runners(folded, places, streams, iter(network.layers), record=False, is_real=False):
+        pass
+
+
 def _check_values(encoding: InputEncoding, values: Array, steps: int) -> None:
     lead: tuple[Any, ...] = ("batch",) if encoding.kind == "static" else (steps, "batch")
     wanted = (*lead, *encoding.shape)
@@ -140,11 +172,7 @@ def _runners(
     is_real: bool,
 ) -> Iterator[Runner]:
     """Yield each layer as a function, or raise `UserError` for what is not supported."""
-    coding = description.input
-    arriving = Arriving("values", is_signed=coding.signed)
-    are_counts = coding.kind == "sequence" and coding.fraction_bits == 0 and not is_real
-    if are_counts or (coding.kind == "spikes" and coding.fraction_bits == 0):
-        arriving = Arriving("spikes", window=coding.high, is_signed=coding.signed)
+    arriving = what_arrives(description.input, is_real)
     held = None  # the neurons in integers that the layers so far lead to
     wires, behind = Wires(description.layers), list[Arriving]()
     for number, (index, layer) in enumerate(zip(places, description.layers, strict=True)):

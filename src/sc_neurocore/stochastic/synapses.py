@@ -83,12 +83,15 @@ class Streams:
         """Return neurons with the weights that their own spikes meet in streams, if they do."""
         if layer.feedback is None:
             return layer
-        encoded = self.encoded(layer.feedback)
-        sign = None if encoded.sign is None else encoded.sign.reshape(len(encoded.sign), -1)
-        rows = replace(encoded, values=encoded.values.reshape(len(encoded.values), -1), sign=sign)
-        weight, bias = SCDenseLayer(rows, self.length, self.sources).effective_weights()
+        weight, bias = self.rows(self.encoded(layer.feedback)).effective_weights()
         weight = weight.reshape(layer.feedback.weight.shape)
         return layer.model_copy(update={"weight": weight, "bias": bias})
+
+    def rows(self, encoded: EncodedWeights) -> SCDenseLayer:
+        """Return weights of any shape, in a row for each output, as the layer that counts bits."""
+        sign = None if encoded.sign is None else encoded.sign.reshape(len(encoded.sign), -1)
+        rows = replace(encoded, values=encoded.values.reshape(len(encoded.values), -1), sign=sign)
+        return SCDenseLayer(rows, self.length, self.sources)
 
 
 @singledispatch

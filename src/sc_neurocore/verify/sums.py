@@ -217,12 +217,12 @@ def _ranges(layer: EngineLayer) -> tuple[Integers, Integers]:
 def _dense_ranges(network: IntegerNetwork, number: int) -> tuple[Integers, Integers]:
     """Return the same of a dense layer, without what was planned; sums of the first input first.
 
-    A spike counts 1, a value of the frame up to the largest of its bits; the integer model shifts
-    each part's sums to the accumulator's unit.
+    A spike counts 1, a value of the frame up to the largest of its bits, or 1 where it has a
+    stream; the integer model shifts each part's sums to the accumulator's unit.
     """
     layer = network.layers[number]
     incoming = next(each for each in layer.synapses if each.weight_bits)
-    parts = [(incoming, (1 << network.input_bits) - 1 if number == 0 else 1)]
+    parts = [(incoming, network.largest_factor(number))]
     if layer.feedback is not None:
         parts.append((layer.feedback, 1))
     bias = accumulator_bias(layer)

@@ -98,13 +98,22 @@ TRUSTED = (
 )
 """What no claim shows, in any design."""
 
+OF_STREAMS = (
+    "that the integer model's weights are the ones of the weights' streams, as the simulator of "
+    "stochastic computing makes them (it is tested, not proved)"
+)
+"""What no claim shows where weights are counts of streams."""
 
-def theorem_of(accelerator: Accelerator, proofs: Iterable[ProofResult]) -> dict[str, Any]:
+
+def theorem_of(
+    accelerator: Accelerator, proofs: Iterable[ProofResult], is_stochastic: bool = False
+) -> dict[str, Any]:
     """Return what is known of the whole, as plain JSON values.
 
     Args:
         accelerator: The design: its sizes say which lemmas it needs.
         proofs: What was tried. A claim that is checked within a bound proves no lemma.
+        is_stochastic: Whether the network's weights are counts of streams.
 
     Returns:
         `status`, "holds" or "open"; `missing`, all that is; what it `assumes` of the outside and
@@ -141,7 +150,7 @@ def theorem_of(accelerator: Accelerator, proofs: Iterable[ProofResult]) -> dict[
         "status": OPEN if all_missing else HOLDS,
         "missing": all_missing,
         "assumes": list(_assumed(accelerator)),
-        "trusted": list(TRUSTED),
+        "trusted": [*TRUSTED, *([OF_STREAMS] if is_stochastic else [])],
         "lemmas": lemmas,
     }
 
