@@ -170,3 +170,22 @@ def test_what_streams_do_not_do_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=says):
         quantize_streams(made, "Q8.8", **streams)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("coding", ["spikes", "values"])
+@pytest.mark.parametrize("weight_bits", [2, 4, 5, 6, 7, 8, 12])
+def test_weights_have_as_many_bits_as_a_memory_has(coding: str, weight_bits: int) -> None:
+    is_static = coding == "values"
+    description = network("dense", "static" if is_static else "spikes", bits=5 if is_static else 1)
+    given = inputs(description, most=16 if is_static else 1)
+    found = quantize_streams(description, "Q8.8", 64, "sobol", weight_bits=weight_bits)
+    same(description, given, found, length=64, source="sobol", weight_bits=weight_bits)
+    for layer in found.layers:
+        assert np.abs(layer.weight).max() < 1 << (layer.weight_bits - 1)
+        assert layer.weight_bits == min(weight_bits, 8)
+
+
+@pytest.mark.parametrize("weight_bits", [0, 1])
+def test_a_weight_has_a_sign_and_a_magnitude(weight_bits: int) -> None:
+    with pytest.raises(UserError, match=f"weight_bits={weight_bits}: expected 2 or more"):
+        quantize_streams(network("dense"), "Q8.8", 64, "sobol", weight_bits=weight_bits)

@@ -13,12 +13,15 @@ from sc_neurocore.hdl.manifest import Manifest, StreamChoices
 ARITHMETICS = ("integer", "stochastic")
 
 
-def chosen_streams(arithmetic: str, given: Mapping[str, int | str | None]) -> StreamChoices | None:
+def chosen_streams(
+    arithmetic: str, given: Mapping[str, int | str | None], stream_bits: int | None
+) -> StreamChoices | None:
     """Return what streams there are, if the arithmetic is stochastic.
 
     Args:
         arithmetic: One of `ARITHMETICS`.
         given: What was said of streams, by the fields of `StreamChoices`; None: nothing.
+        stream_bits: What was said of the bits that are taken in a clock, or None.
 
     Raises:
         UserError: If there is no such arithmetic, or something is said of streams
@@ -28,24 +31,20 @@ def chosen_streams(arithmetic: str, given: Mapping[str, int | str | None]) -> St
         raise UserError(f"--arithmetic {arithmetic}: expected one of {', '.join(ARITHMETICS)}")
     said = {name: value for name, value in given.items() if value is not None}
     if arithmetic == "integer":
-        if said:
-            names = ", ".join(f"--{name}" for name in said)
+        named = [f"--{name}" for name in said] + ["--stream-bits"] * (stream_bits is not None)
+        if named:
+            names = ", ".join(named)
             raise UserError(f"{names}: for streams; give --arithmetic stochastic too")
         return None
     return StreamChoices.model_validate(said)
 
 
-def format_beside_streams(format: str | None, weight_bits: int | None) -> str:
+def format_beside_streams(format: str | None) -> str:
     """Return the format of neurons behind streams: without multipliers, unless one is named.
 
     Raises:
-        UserError: If the weights' bits are named, or a format is to be found.
+        UserError: If a format is to be found.
     """
-    if weight_bits is not None:
-        raise UserError(
-            f"--weight-bits {weight_bits} with --arithmetic stochastic: weights are counts of "
-            f"bits, and have as many as --length needs; leave it out"
-        )
     if format is None:
         return f"{USUAL_FORMAT}:{ADDERS}"
     if is_auto(format):

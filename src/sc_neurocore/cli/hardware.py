@@ -37,7 +37,7 @@ from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import CERTIFICATE
-from sc_neurocore.hdl.geometry import AUTO
+from sc_neurocore.hdl.geometry import AUTO, DEFAULT_OPTIONS
 from sc_neurocore.hdl.manifest import MANIFEST, NEURON_MANIFEST, PURPOSES
 from sc_neurocore.tools.families import FAMILIES
 from sc_neurocore.verify.certificate import NETLIST_SAMPLES, SECOND_SAMPLES, verify_design
@@ -75,6 +75,7 @@ def compile_(
     seed: options.StreamSeed = None,
     sharing: options.StreamSharing = None,
     encoding: options.StreamEncoding = None,
+    stream_bits: options.StreamBits = None,
     bus: options.Bus = "none",
     board: options.Board = None,
     clock: options.Clock = None,
@@ -93,7 +94,9 @@ def compile_(
                 "seed": seed,
                 "sharing": sharing,
                 "encoding": encoding,
+                **({"weight_bits": weight_bits} if arithmetic == "stochastic" else {}),
             },
+            stream_bits,
         )
         if is_neuron(run):
             options.refuse_for_neuron(
@@ -131,7 +134,7 @@ def compile_(
         asked = samples_or_random(description, data, scale, compared_samples(description))
         inputs, origin = integers_of(asked)
         if streams is not None:
-            format = format_beside_streams(format, weight_bits)
+            format, weight_bits = format_beside_streams(format), None
         numbers = chosen_for_network(
             description, format, constant_bits, weight_bits, (inputs, origin)
         )
@@ -155,6 +158,7 @@ def compile_(
             allow=allow or (),
             bus=bus,  # type: ignore[arg-type]  # which are possible is said there
             streams=streams,
+            stream_bits=stream_bits or DEFAULT_OPTIONS["stream_bits"],
         )
         manifest = compiled.design.manifest
         weight_bits = max(manifest.choices.weight_bits, default=weight_bits)

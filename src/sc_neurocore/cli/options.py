@@ -171,6 +171,14 @@ StreamEncoding = Annotated[
     str | None,
     typer.Option("--encoding", help="Stochastic: how weights become streams: sign-magnitude."),
 ]
+StreamBits = Annotated[
+    int | None,
+    typer.Option(
+        "--stream-bits",
+        metavar="W",
+        help="Stochastic: bits of both streams that a lane takes in a clock, a power of two; 16.",
+    ),
+]
 Encoding = Annotated[str, typer.Option(help="sign-magnitude, bipolar or unipolar.")]
 
 

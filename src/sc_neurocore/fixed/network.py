@@ -300,10 +300,12 @@ class IntegerNetwork:
     def largest_factor(self, number: int) -> int:
         """Return the largest number that the weights of a layer are multiplied by.
 
-        Spikes are 1; so are values that have streams, whose products are no larger than weights.
+        Spikes are 1. Products of values that have streams are no larger than the ones of weights,
+        which are that many times the numbers in the memory.
         """
-        if number > 0 or not all(each.multiplies for each in self.layers[0].synapses):
-            return 1
+        counted = [each for each in self.layers[0].synapses if not each.multiplies]
+        if number > 0 or counted:
+            return 1 if number > 0 else 1 << counted[0].weight_shift
         return (1 << self.input_bits) - 1
 
     @property

@@ -88,6 +88,7 @@ class StreamChoices(_Part):
         seed: Of other starts and shifts of it than the documented ones.
         sharing: Which streams share a sequence.
         encoding: How weights become probabilities.
+        weight_bits: Bits of a weight; None: as many as its number of ones takes.
     """
 
     length: int = 256
@@ -95,6 +96,7 @@ class StreamChoices(_Part):
     seed: int | None = None
     sharing: str = "shared"
     encoding: str = "sign-magnitude"
+    weight_bits: int | None = None
 
 
 class Choices(_Part):
@@ -128,6 +130,7 @@ class Choices(_Part):
     inputs_per_beat: int = 1
     multipliers: Mapping[str, int] = {}
     weight_slices: int = 1
+    stream_bits: int = 16
     allow: tuple[str, ...] = ()
     bus: BusName = "none"
     streams: StreamChoices | None = None

@@ -25,6 +25,7 @@ from sc_neurocore.hdl.geometry import (
     index_bits,
 )
 from sc_neurocore.hdl.layers import EngineLayer, engine_layers, frame_layout, most_currents
+from sc_neurocore.hdl.streams import StreamPlan, plan_streams
 from sc_neurocore.hdl.windows import Plan, Tap, plan_windows
 from sc_neurocore.network.description import spikes_that_suffice
 
@@ -51,17 +52,23 @@ def plan(
     _check_power_of_two("units", units, min(lanes, MAXIMUM_UNITS))
     _check_power_of_two("inputs_per_beat", beat, MAXIMUM_BEAT_BITS // network.input_bits)
     _check_power_of_two("weight_slices", weight_slices, lanes)
-    if not all(each.multiplies for each in network.layers[0].synapses):
-        raise UserError(
-            f"{network.name}: values come in, whose streams hardware does not have: give it spikes"
-        )
     currents = most_currents(network)
-    multipliers = _multipliers(chosen["multipliers"], lanes, currents)
+    streams = plan_streams(network, chosen["stream_bits"])
+    kinds = chosen["multipliers"]
+    if streams is not None:
+        kinds = {"streams": lanes * currents}  # there is no other that counts
+    multipliers = _multipliers(kinds, lanes, currents, streams is not None)
     if schedule not in (AUTO, *get_args(Schedule)):
         raise UserError(f"schedule {schedule!r}: expected {AUTO}, {', '.join(get_args(Schedule))}")
     parts = engine_layers(network)
     delay_bits = _delay_bits(network, parts)
     order = _choose_schedule(network, parts, schedule)
+    if streams is not None and order == "step-outer":
+        raise UserError(
+            f"{network.name}: values become streams, which hardware counts once per result, all "
+            f"steps of a group of neurons first; the network, or the schedule that was asked for, "
+            f"needs another order"
+        )
     turns = lanes // units
     frame = frame_layout(network, parts)
     has_windows = any(each.incoming.is_window for each in parts)
@@ -130,6 +137,7 @@ def plan(
         sum_bits=max(
             weight_bits + value_bits + 1,
             bias_bits,
+            streams.stream_shift + 3 if streams else 0,  # the count of a part, with its sign
             *(signed_width(*layer.sum_range()) for layer in parts),
         ),
         slots=slots,
@@ -153,6 +161,7 @@ def plan(
         frame=frame,
         layers=layers,
         **_window_sizes(windows),
+        **vars(streams or StreamPlan()),
     )
 
 
@@ -280,9 +289,13 @@ def _check_power_of_two(name: str, number: int, most: int) -> None:
         raise UserError(f"{name}={number}: expected a power of two from 1 to {most}")
 
 
-def _multipliers(chosen: Mapping[str, int], lanes: int, currents: int) -> dict[str, int]:
+def _multipliers(
+    chosen: Mapping[str, int], lanes: int, currents: int, has_streams: bool
+) -> dict[str, int]:
     """Return how many multipliers are of each kind: blocks, where nothing else was chosen."""
     block, *others = MULTIPLIERS
+    if not has_streams:
+        others.remove("streams")
     left = lanes * currents - sum(chosen.values())
     if not chosen.keys() <= set(others) or left < 0 or min(chosen.values(), default=0) < 0:
         of_each = f", for each of {currents} currents" if currents > 1 else ""
@@ -290,7 +303,7 @@ def _multipliers(chosen: Mapping[str, int], lanes: int, currents: int) -> dict[s
             f"multipliers={dict(chosen)}: expected numbers from 0 of {', '.join(others)}, together "
             f"at most {lanes * currents}, the lanes{of_each}"
         )
-    return {kind: chosen.get(kind, 0) for kind in others} | {block: left}
+    return {kind: chosen.get(kind, 0) for kind in MULTIPLIERS[1:]} | {block: left}
 
 
 def _memory_depth(words: int, least_bits: int) -> tuple[int, int]:

@@ -52,6 +52,7 @@ def run_network(
     sharing: Sharing | None = None,
     neurons: str | QFormat = "float64",
     calibrate: bool = True,
+    weight_bits: int | None = None,
     record: bool = False,
 ) -> NetworkRun:
     """Classify inputs with stochastic synapses.
@@ -75,6 +76,8 @@ def run_network(
             which needs sign-magnitude weights and a length that is a power of two.
         calibrate: Whether weights are suited to their streams, see `stochastic.calibration`.
             Without, they are encoded as `to_sc_weights` does.
+        weight_bits: Bits of a sign-magnitude weight's number of ones, with its sign, where a
+            memory has fewer than that takes; such weights are suited to their streams.
         record: Whether to keep all spikes and states.
 
     Returns:
@@ -99,7 +102,9 @@ def run_network(
         real = _FLOATS[neurons]
     else:
         real, integers = np.float64, integer_layers(folded, QFormat.parse(neurons))
-    streams = Streams(length, sources, encoding, calibrate, real)
+    if weight_bits is not None and not calibrate:
+        raise UserError(f"weight_bits={weight_bits} with calibrate=False: leave one of them out")
+    streams = Streams(length, sources, encoding, calibrate, real, weight_bits)
     chain = Chain(
         encoding=description.input,
         steps=description.steps,

@@ -27,6 +27,7 @@ from sc_neurocore.network.description import NetworkDescription, along_channels
 from sc_neurocore.network.encoding import ENCODINGS
 from sc_neurocore.network.folding import one_map_each
 from sc_neurocore.network.layers import Dense, Runner, Weighted
+from sc_neurocore.stochastic.calibration import weight_shift
 from sc_neurocore.stochastic.inference import check_layers, what_arrives
 from sc_neurocore.stochastic.layer import SCDenseLayer, choose_sources
 from sc_neurocore.stochastic.neurons import check_neurons, to_current
@@ -72,6 +73,7 @@ def quantize_streams(
     *,
     sharing: str = "shared",
     encoding: str = "sign-magnitude",
+    weight_bits: int | None = None,
     constant_bits: int | None = None,
 ) -> IntegerNetwork:
     """Turn a network into integers as `quantize` does, its weights into the counts of streams.
@@ -88,6 +90,8 @@ def quantize_streams(
         seed: Passed to `make_sources` if `source` is a name.
         sharing: Which streams share a sequence; "shared" by default.
         encoding: How weights become streams.
+        weight_bits: Bits of a weight, up to 16; by default as many as a number of ones takes. With
+            fewer the numbers of ones are multiples of a power of two, see `calibrate_weights`.
         constant_bits: Fraction bits of constants; by default they follow the format.
 
     Raises:
@@ -100,6 +104,9 @@ def quantize_streams(
             f"streams of {length} bits: a count becomes a current by a shift, and has at most 16 "
             f"bits with its sign; expected a power of two, up to {1 << 14}"
         )
+    if weight_bits is not None:
+        weight_shift(length, weight_bits)  # refuses what is too few
+        bits = min(bits, weight_bits)
     if encoding != "sign-magnitude":
         known = f"unknown encoding {encoding!r}" if encoding not in ENCODINGS else encoding
         raise UserError(
@@ -114,7 +121,7 @@ def quantize_streams(
             f"{description.name} takes values below 0: streams in integers hold values from 0 to 1"
         )
     description = one_map_each(description)
-    streams = Streams(length, pair, "sign-magnitude", True, np.float64)
+    streams = Streams(length, pair, "sign-magnitude", True, np.float64, weight_bits)
     network = quantize(description, format, weight_bits=bits, constant_bits=constant_bits)
     check_neurons(network)
     check_layers(description, streams, network)
@@ -149,11 +156,14 @@ def _counted(
         )
     encoded = streams.encoded(real)
     counting = streams.rows(encoded)
+    shift = streams.weight_shift
+    gains = counting.spike_gains >> shift
     least, most, divisor = min(incoming.low, 0), max(incoming.high, 0), 1 << incoming.fraction_bits
-    if takes_values:
-        least, most, divisor = 0, 1, 1
-    currents = to_current(encoded, streams.length, most, divisor, layer)
-    gains, bias = counting.spike_gains, currents.bias
+    unit = streams.length >> shift
+    if takes_values:  # whose products are counts
+        least, most, divisor, unit = 0, 1 << shift, 1, streams.length
+    currents = to_current(encoded, unit, most, divisor, layer)
+    bias = currents.bias
     up, down = np.maximum(gains, 0).sum(axis=1), np.minimum(gains, 0).sum(axis=1)
     output = Signal(
         currents.layer.accumulator.fraction_bits,
@@ -163,13 +173,18 @@ def _counted(
     parts: dict[str, Any] = {
         "layer": real.with_weight(gains.reshape(real.weight.shape), bias),
         "weight_bits": synapses.weight_bits,
-        "scale_bits": round(math.log2(streams.length / encoded.scale)),
+        "scale_bits": round(math.log2((streams.length >> shift) / encoded.scale)),
         "output": output,
         "exact": np.float64,
         "place": synapses.place,
     }
     made = IntegerSynapses(**parts)
     if takes_values:
-        made = StreamSynapses(**parts, streams=counting, fraction_bits=layer.incoming.fraction_bits)
+        made = StreamSynapses(
+            **parts,
+            streams=counting,
+            fraction_bits=layer.incoming.fraction_bits,
+            weight_shift=shift,
+        )
     behind = (replace(each, output=output) for each in layer.synapses[place + 1 :])
     return replace(layer, synapses=(*layer.synapses[:place], made, *behind), accumulator=output)

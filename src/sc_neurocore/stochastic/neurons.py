@@ -81,7 +81,7 @@ def to_current(
 
     Args:
         weights: The synapses' weights, of which the bias is rounded to whole counts.
-        length: Bits per stream.
+        length: What a weight of 1 is worth: bits per stream, or fewer where a count is of several.
         window: How many spikes each input is made of.
         divisor: What their sum is divided by.
         layer: The neurons in integers.

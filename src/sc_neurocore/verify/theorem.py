@@ -68,6 +68,11 @@ LEMMAS = (
     ),
     Lemma("scanner: active inputs of a word, each once", ("scanner:",)),
     Lemma("sums: weight times value in every lane", ("accumulator:", "multipliers:")),
+    Lemma(
+        "streams: values and weights have the simulator's bits",
+        ("streams:", "counts:"),
+        needed=lambda g: g.part_bits > 0,
+    ),
     Lemma("rings: delayed sums", ("rings:",), (), lambda g: g.delay_bits > 0),
     Lemma("currents: the integer model's rule", ("currents:",)),
     Lemma(
