@@ -58,7 +58,10 @@ class Row:
 ROWS = (
     Row("up5k", 4, {"stream_bits": 32, "pipeline": 2}, 30.0),
     Row(
-        "ecp5-85k", 32, {"stream_bits": 64, "pipeline": 2, "units": 8, "inputs_per_beat": 4}, 100.0
+        "ecp5-85k",
+        32,
+        {"stream_bits": 64, "pipeline": 2, "units": 8, "inputs_per_beat": 4},
+        90.0,
     ),
 )
 

@@ -344,7 +344,7 @@ FAULTS = (
     Fault("snn_product", "streams", "low < ones", "low <= ones"),
     Fault("snn_product", "streams", "(down && low == ", "(!down && low == "),
     Fault("snn_product", "streams", "own & value", "own ^ value"),
-    Fault("snn_product", "streams", "came      <= weight;", "came      <= -weight;"),
+    Fault("snn_product", "streams", "its_own     = weight;", "its_own     = -weight;"),
     Fault("snn_product", "narrow", "weight} << WEIGHT_SHIFT) ^", "weight} << (WEIGHT_SHIFT - 1)) ^"),
     Fault("snn_streams", "fine", "low < scaled[LOW_BITS-1:0]", "low <= scaled[LOW_BITS-1:0]"),
     Fault("snn_streams", "fine", "| {WIDTH{is_one}}", ""),

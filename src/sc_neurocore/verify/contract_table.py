@@ -111,7 +111,13 @@ def _accumulator(p: Numbers) -> tuple[Join, ...]:
         Join("all_reading", f"{ring}reading", 1, lanes),
         Join("all_used_fairly", f"{ring}is_used_fairly", 1, lanes),
     )
-    of_streams = (Join("all_nothing", f"{lane}multiplier.was_nothing", 1, lanes),)
+    of_streams = (
+        Join("all_nothing", f"{lane}multiplier.was_nothing", 1, lanes),
+        Join("stream_value", "streams.stream.value", p["VALUE_BITS"]),
+        Join("stream_part", "streams.stream.part", part_bits),
+        Join("stream_low", "streams.stream.weight_low", part_bits),
+        Join("stream_bits", "streams.stream.bits", 1 << p.get("STREAM_SHIFT", 1)),
+    )
     return joins + (of_rings if has_rings else ()) + (of_streams if part_bits else ())
 
 

@@ -214,15 +214,22 @@ module snn_accumulator #(
     // bits of its stream, which they get when its row is read, since they take a clock themselves.
     wire [FACTOR_BITS-1:0] coming_factor;
     wire                   coming_add;
+    localparam COUNTED = PART_BITS > 0 ? PART_BITS : 1;
+    // Which part of its stream the token at the door is at, and the one behind it, or whether that is a spike.
+    wire [COUNTED-1:0] part_at_door, part_behind;
+    wire               is_whole_behind;
+    wire               unused_parts = &{part_at_door, part_behind, is_whole_behind, 1'b0};
     generate
         if (PART_BITS == 0) begin : values
             assign is_part       = 1'b0;
             assign coming_factor = read_value;
             assign coming_add    = read_add;
+            assign {part_at_door, part_behind, is_whole_behind} = {(2*COUNTED+1){1'b0}};
             wire unused_values = &{layer_has_values, STREAM_PLACES[0], STREAM_LOWS[0], WEIGHT_LOWS[0], 1'b0};
         end else begin : streams
             reg [PART_BITS-1:0] part, addressed_part;
             reg                 addressed_whole;
+            assign {part_at_door, part_behind, is_whole_behind} = {part, addressed_part, addressed_whole};
             assign is_part = token_add && layer_has_values && part != {PART_BITS{1'b1}};
             always @(posedge clk)
                 if (reset)        part <= {PART_BITS{1'b0}};
@@ -316,22 +323,13 @@ module snn_accumulator #(
     reg handover_1 = 1'b0, handover_2 = 1'b0, handover_3 = 1'b0, handover_4 = 1'b0;
     reg [VALUE_BITS-1:0]    value_1, value_2;
     reg [FACTOR_BITS-1:0]   value_3;
-    localparam COUNTED = PART_BITS > 0 ? PART_BITS : 1;
     reg [COUNTED-1:0]       part_0 = {COUNTED{1'b0}}, part_1;
     reg                     whole_1;
     reg  [FACTOR_BITS-1:0]  factor_2;
-    wire [FACTOR_BITS-1:0]  factor_1;
-    wire                    is_at_part_0, is_at_part_1;
-    generate
-        if (PART_BITS == 0) begin : formal_values
-            assign factor_1 = value_1;
-            assign {is_at_part_0, is_at_part_1} = 2'b11;
-        end else begin : formal_streams
-            assign factor_1     = {whole_1, streams.low, streams.bits};
-            assign is_at_part_0 = streams.part == part_0;
-            assign is_at_part_1 = streams.addressed_part == part_1 && streams.addressed_whole == whole_1;
-        end
-    endgenerate
+    // What snn_streams.v answers, for that value and part.
+    wire [FACTOR_BITS-1:0]  factor_1     = PART_BITS == 0 ? value_1 : coming_factor;
+    wire                    is_at_part_0 = PART_BITS == 0 || part_at_door == part_0;
+    wire                    is_at_part_1 = PART_BITS == 0 || (part_behind == part_1 && is_whole_behind == whole_1);
     reg [ROW_BITS-1:0]      row_1, row_2, row_read;
     reg [GROUP_BITS-1:0]    group_0 = {GROUP_BITS{1'b0}}, group_1, group_2, group_3;
     wire moves          = !handover_4 || job_ready;
@@ -419,7 +417,7 @@ module snn_accumulator #(
             assert ({addressed_handover, read_handover, weighted_handover, multiplied_handover}
                     == {handover_1, handover_2, handover_3, handover_4});
             if (add_1) assert (weights_row == row_1 && addressed_value == value_1 && is_at_part_1);
-            if (add_2) assert (read_value == value_2);
+            if (add_2) assert (read_value == value_2 && (PART_BITS != 0 || factor_2 == value_2));
             assert (added == half && is_at_part_0 && is_part == is_more);
             if (DELAY_BITS != 0) begin
                 assert (({add_1, add_2, add_3, add_4} & {handover_1, handover_2, handover_3, handover_4}) == 0);
@@ -442,6 +440,15 @@ module snn_accumulator #(
     wire [LANES*SUM_BITS-1:0]     all_sums;
     wire [LANES*PLACE_BITS-1:0]   all_watched, all_places;
     wire [LANES-1:0]              all_reading, all_used_fairly, all_nothing;
+    // Of what makes streams, by the contract of snn_streams.v: it gets the value and the part.
+    wire [VALUE_BITS-1:0]        stream_value;
+    wire [COUNTED-1:0]           stream_part, stream_low;
+    wire [(1<<STREAM_SHIFT)-1:0] stream_bits;
+    always @(posedge clk)
+        if (holds && PART_BITS != 0 && add_1) begin
+            assert (stream_value == value_1 && stream_part == part_1);
+            assert (coming_factor == {whole_1, stream_low, stream_bits});
+        end
     localparam DUE = DELAY_BITS > 0 ? DELAY_BITS : 1;
     wire [RING_BITS-1:0] ring_3 = layer_is_delayed ? layer_first_ring + group_3 : {RING_BITS{1'b0}};
     wire [LANES-1:0]     is_sum_of_lane;

@@ -37,17 +37,34 @@ module snn_product #(
     output wire signed [PRODUCT_BITS-1:0] times
 );
 
+    // Of streams, the bits that both have, or the weight that a spike brings whole; of others nothing.
+    localparam WIDTH = 1 << STREAM_SHIFT;
+    wire [WIDTH-1:0]       shared_bits;
+    wire                   is_whole;
+    wire [WEIGHT_BITS-1:0] its_own;
+    reg  [WIDTH-1:0]       both;
+    reg                    was_whole;
+    reg  [WEIGHT_BITS-1:0] came;
+    wire                   unused = &{both, was_whole, came, 1'b0};
+    always @(posedge clk)
+        if (advance) begin
+            both      <= shared_bits;
+            was_whole <= is_whole;
+            came      <= its_own;
+        end
+
     generate
+        if (KIND != 2) begin : no_streams
+            assign {shared_bits, is_whole, its_own} = {(WIDTH+1+WEIGHT_BITS){1'b0}};
+        end
         if (KIND > 2)
             there_is_no_multiplier_of_this_kind stop ();
         if (KIND == 2 && (PART_BITS < 1 || VALUE_BITS != 1 + PART_BITS + (1 << STREAM_SHIFT)
                           || WEIGHT_BITS + WEIGHT_SHIFT <= PART_BITS + STREAM_SHIFT))
             a_count_of_streams_does_not_fit stop ();
         if (KIND == 2) begin : streams
-            localparam WIDTH     = 1 << STREAM_SHIFT;
             localparam ONES_BITS = WEIGHT_BITS + WEIGHT_SHIFT;
             localparam HIGH_BITS = ONES_BITS - PART_BITS;
-            wire                    whole = value[VALUE_BITS-1];
             wire [PART_BITS-1:0]    low   = value[WIDTH +: PART_BITS];
             // A negative weight's complement is its magnitude less one.
             wire                    down  = weight[WEIGHT_BITS-1];
@@ -57,15 +74,9 @@ module snn_product #(
                                                low < ones[PART_BITS-1:0] || (down && low == ones[PART_BITS-1:0])};
             // The weight's bits: those below that one.
             wire [WIDTH-1:0]        own   = ~({WIDTH{1'b1}} << border);
-            reg  [WIDTH-1:0]        both;
-            reg                     was_whole;
-            reg  [WEIGHT_BITS-1:0]  came;
-            always @(posedge clk)
-                if (advance) begin
-                    both      <= own & value[WIDTH-1:0];
-                    was_whole <= whole;
-                    came      <= weight;
-                end
+            assign shared_bits = own & value[WIDTH-1:0];
+            assign is_whole    = value[VALUE_BITS-1];
+            assign its_own     = weight;
             reg  [STREAM_SHIFT:0]   count;
             integer                 place;
             always @* begin
@@ -77,7 +88,6 @@ module snn_product #(
             wire [PRODUCT_BITS-1:0] counted  = {{(PRODUCT_BITS-STREAM_SHIFT-1){1'b0}}, count};
             assign times = was_whole ? {{(PRODUCT_BITS-WEIGHT_BITS){was_down}}, came} : was_down ? -counted : counted;
         end else if (KIND == 1) begin : in_logic
-            wire unused = &{clk, advance, 1'b0};
             wire [PRODUCT_BITS-1:0] wide = {{VALUE_BITS{weight[WEIGHT_BITS-1]}}, weight};
             reg  [PRODUCT_BITS-1:0] partial;
             integer                 place;
@@ -88,7 +98,6 @@ module snn_product #(
             end
             assign times = partial;
         end else begin : block
-            wire unused = &{clk, advance, 1'b0};
             wire signed [VALUE_BITS:0] factor = {1'b0, value};
             assign times = weight * factor;
         end
@@ -124,8 +133,8 @@ module snn_product #(
         if (KIND == 2) begin : invariants
             always @(posedge clk)
                 if (known) begin
-                    assert (streams.both == in_both[(1<<STREAM_SHIFT)-1:0]);
-                    assert (streams.was_whole == value_before[VALUE_BITS-1] && streams.came == weight_before);
+                    assert (both == in_both[WIDTH-1:0]);
+                    assert (was_whole == value_before[VALUE_BITS-1] && came == weight_before);
                 end
         end
     endgenerate
