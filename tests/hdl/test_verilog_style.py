@@ -13,7 +13,7 @@ from tests.hdl.more_inputs import with_more_inputs
 from tests.hdl.small_convolutions import draw_network
 
 from sc_neurocore import __version__
-from sc_neurocore.equation import CATALOGUE
+from sc_neurocore.equation import CATALOGUE, LIF
 from sc_neurocore.fixed import IntegerNetwork, quantize
 from sc_neurocore.fpga.boards import BOARDS
 from sc_neurocore.fpga.compilation import compile_design
@@ -26,6 +26,7 @@ from sc_neurocore.network import Dense, InputEncoding, NetworkDescription, Popul
 from sc_neurocore.network.encoding import encode_weights
 from sc_neurocore.network.folding import one_map_each
 from sc_neurocore.network.storage import load_description
+from sc_neurocore.stochastic.integers import quantize_streams
 from sc_neurocore.stochastic.layer import SCDenseLayer
 from sc_neurocore.tools import programs
 
@@ -74,6 +75,15 @@ def accelerators(
                 yield texts(render_accelerator(network, schedule=schedule, **chosen).contents)
     for kind in ("recurrent", "delayed", "two neurons", "membrane", "first-to-2", "spikes"):
         yield texts(render_accelerator(make_step_outer_network(kind), lanes=2).contents)
+    counted = NetworkDescription(
+        name="tiny",
+        input=InputEncoding(shape=(5,), bits=4, fraction_bits=3),
+        steps=3,
+        layers=[Dense(weight=np.ones((3, 5))), Population(neuron=LIF)],
+    )
+    for stream_bits, weight_bits in ((4, 4), (16, None)):
+        streams = quantize_streams(counted, "Q8.8", 32, "sobol", weight_bits=weight_bits)
+        yield texts(render_accelerator(streams, 2, stream_bits=stream_bits).contents)
     for seed, schedule in ((4, "auto"), (7, "step-outer")):
         drawn = draw_network(seed)
         for description in (drawn, with_more_inputs(drawn, seed)):

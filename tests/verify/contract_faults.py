@@ -51,6 +51,15 @@ _LANES = {
     "GROUP_BITS": 2,
     "STEP_BITS": 3,
 }
+_STREAMS = {
+    "PART_BITS": 2,
+    "STREAM_SHIFT": 2,
+    "STREAM_FRACTION": 3,
+    "STREAM_PLACES": 0x1B72_D8E4,
+    "STREAM_LOWS": 0x6,
+    "WEIGHT_LOWS": 0x72,
+}
+_COUNTS = {"KIND": 2, "PART_BITS": 2}
 _SCORES = {"STATE_BITS": 6, "OUTPUT_BITS": 3, "SCORE_BITS": 4}
 _BUS = {
     "BEATS": 3,
@@ -128,6 +137,9 @@ SIZES: dict[str, dict[str, dict[str, int]]] = {
         "soft": _LANES | {"LANES": 4, "MULTIPLIERS": 0x111, "DELAY_BITS": 0},
         "32": _LANES | {"LANES": 32, "MULTIPLIERS": 0, "DELAY_BITS": 0},
         "rings": _LANES | {"LANES": 2, "MULTIPLIERS": 0, "DELAY_BITS": 2},
+        "streams": _LANES
+        | _STREAMS
+        | {"LANES": 2, "MULTIPLIERS": 0x22, "DELAY_BITS": 0, "WEIGHT_SHIFT": 1},
     },
     "snn_neurons": {
         "register": _NEURON
@@ -170,6 +182,13 @@ SIZES: dict[str, dict[str, dict[str, int]]] = {
     "snn_product": {
         "block": {"WEIGHT_BITS": 8, "VALUE_BITS": 8, "KIND": 0},
         "logic": {"WEIGHT_BITS": 8, "VALUE_BITS": 8, "KIND": 1},
+        "streams": _COUNTS | {"WEIGHT_BITS": 6, "VALUE_BITS": 11, "STREAM_SHIFT": 3},
+        "narrow": _COUNTS
+        | {"WEIGHT_BITS": 2, "VALUE_BITS": 19, "STREAM_SHIFT": 4, "WEIGHT_SHIFT": 5},
+    },
+    "snn_streams": {
+        "fine": _STREAMS | {"VALUE_BITS": 4},
+        "coarse": _STREAMS | {"VALUE_BITS": 2, "STREAM_FRACTION": 1, "STREAM_LOWS": 0x9},
     },
     "snn_axis": {
         "signed": _BUS | {"IS_SIGNED": 1, "ENDS_EARLY": 0},
@@ -254,11 +273,11 @@ FAULTS = (
     Fault(_T, "words", "if (lowest[place]) value", "if (rest[place]) value"),
     Fault(_T, "joins", "if (fetched_valid) arrived_is_partial", "arrived_is_partial"),
     Fault(_A, "32", "read_value      <= addressed_value;", "read_value      <= token_value;"),
-    Fault(_A, "one", "value <= read_add ? read_value", "value <= 1'b1 ? read_value"),
+    Fault(_A, "one", "value <= coming_add ? coming_factor", "value <= 1'b1 ? coming_factor"),
     Fault(_A, "one", "multiplied_handover <= weighted_handover;", "multiplied_handover <= read_handover;"),
     Fault(_A, "32", "weighted_row    <= weights;", "weighted_row    <= weights ^ (1 << 21*WORD_BITS);"),
     Fault(_A, "32", "if (advance) product <= times;", "if (advance) product <= times ^ (lane == 21);"),
-    Fault(_A, "32", "if (advance) value <= read_add", "if (advance && copy == 0) value <= read_add"),
+    Fault(_A, "32", "if (advance) value <= coming_add", "if (advance && copy == 0) value <= coming_add"),
     Fault(_A, "one", "earlier + {{(SUM_BITS-PRODUCT_BITS){product[PRODUCT_BITS-1]}}", "earlier + {{(SUM_BITS-PRODUCT_BITS){1'b0}}"),
     Fault(_A, "one", "if (reset || (advance && multiplied_handover)) sum", "if (advance && multiplied_handover) sum"),
     Fault(_A, "one", "else if (advance && multiplied_add)            sum", "else if (multiplied_add) sum"),
@@ -272,7 +291,7 @@ FAULTS = (
     Fault(_A, "rings", f"multiplied_handover ? {_ZERO} : total", "total"),
     Fault(_A, "rings", "weighted_handover ? due : due + delay", "due"),
     Fault(_A, "rings", "layer_first_ring + wide_group[RING_BITS-1:0]", "layer_first_ring"),
-    Fault(_A, "rings", "token_add && token_handover && !added;", "1'b0;"),
+    Fault(_A, "rings", "token_add && token_handover && !added);", "1'b0);"),
     Fault(_A, "rings", "(weighted_add || weighted_handover),", "(weighted_add),"),
     Fault(_A, "rings", ".advance       (advance)", ".advance       (1'b1)"),
     Fault(_A, "rings", "first_half_is_in <= split", "first_half_is_in <= 1'b0"),
@@ -347,6 +366,20 @@ FAULTS = (
     Fault("snn_product", "logic", "{VALUE_BITS{weight[WEIGHT_BITS-1]}}", "{VALUE_BITS{1'b0}}"),
     Fault("snn_product", "block", "factor = {1'b0, value}", "factor = {value[VALUE_BITS-1], value}"),
     Fault("snn_product", "logic", "place < VALUE_BITS;", "place < VALUE_BITS - 1;"),
+    Fault("snn_product", "streams", "was_down ? -counted : counted", "counted"),
+    Fault("snn_product", "streams", "low < ones", "low <= ones"),
+    Fault("snn_product", "streams", "(down && low == ", "(!down && low == "),
+    Fault("snn_product", "streams", "own & value", "own ^ value"),
+    Fault("snn_product", "streams", "its_own     = weight;", "its_own     = -weight;"),
+    Fault("snn_product", "narrow", "weight} << WEIGHT_SHIFT) ^", "weight} << (WEIGHT_SHIFT - 1)) ^"),
+    Fault("snn_streams", "fine", "low < scaled[LOW_BITS-1:0]", "low <= scaled[LOW_BITS-1:0]"),
+    Fault("snn_streams", "fine", "| {WIDTH{is_one}}", ""),
+    Fault("snn_streams", "coarse", "value} << FINER", "value} << (FINER - 1)"),
+    Fault(_A, "streams", "part <= is_part ? part + 1'b1", "part <= is_part ? part + 2'd2"),
+    Fault(_A, "streams", "addressed_whole <= !layer_has_values", "addressed_whole <= 1'b1"),
+    Fault(_A, "streams", "part != {PART_BITS{1'b1}}", "part < {PART_BITS{1'b1}} - 1'b1"),
+    Fault(_A, "streams", "coming_add ? coming_factor : {FACTOR_BITS{1'b0}}", "coming_factor"),
+    Fault(_A, "streams", ".part       (addressed_part)", ".part       (part)"),
     Fault(_B, "signed", "if (waiting == {1'b0, take})", "if (waiting == 2'd0)"),
     Fault(_B, "signed", "!is_bad[0] && (!m_axis_tvalid || m_axis_tready)", "!is_bad[0] && m_axis_tready"),
     Fault(_B, "signed", "(is_bad[0] || (load && at_last_score));", "(load && at_last_score);"),

@@ -9,6 +9,11 @@ from typing import Annotated, Literal
 import typer
 
 from sc_neurocore.cli import options
+from sc_neurocore.cli.arithmetic import (
+    arithmetic_rows,
+    chosen_streams,
+    format_beside_streams,
+)
 from sc_neurocore.cli.comparing import (
     USUAL_FORMAT,
     chosen_for_network,
@@ -32,7 +37,7 @@ from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import CERTIFICATE
-from sc_neurocore.hdl.geometry import AUTO
+from sc_neurocore.hdl.geometry import AUTO, DEFAULT_OPTIONS
 from sc_neurocore.hdl.manifest import MANIFEST, NEURON_MANIFEST, PURPOSES
 from sc_neurocore.tools.families import FAMILIES
 from sc_neurocore.verify.certificate import NETLIST_SAMPLES, SECOND_SAMPLES, verify_design
@@ -64,6 +69,13 @@ def compile_(
     units: options.Units = 1,
     inputs_per_beat: options.InputsPerBeat = 1,
     weight_slices: options.WeightSlices = 1,
+    arithmetic: options.Arithmetic = "integer",
+    length: options.StreamLength = None,
+    source: options.StreamSource = None,
+    seed: options.StreamSeed = None,
+    sharing: options.StreamSharing = None,
+    encoding: options.StreamEncoding = None,
+    stream_bits: options.StreamBits = None,
     bus: options.Bus = "none",
     board: options.Board = None,
     clock: options.Clock = None,
@@ -74,9 +86,22 @@ def compile_(
 ) -> None:
     """Compile a network to an accelerator in Verilog, or a neuron's equations to a module."""
     with reporting(as_json) as report:
+        streams = chosen_streams(
+            arithmetic,
+            {
+                "length": length,
+                "source": source,
+                "seed": seed,
+                "sharing": sharing,
+                "encoding": encoding,
+                **({"weight_bits": weight_bits} if arithmetic == "stochastic" else {}),
+            },
+            stream_bits,
+        )
         if is_neuron(run):
             options.refuse_for_neuron(
                 {
+                    "--arithmetic": streams is not None,
                     "--weight-bits": weight_bits is not None,
                     "--lanes": lanes != "8",
                     "--schedule": schedule != AUTO,
@@ -108,6 +133,8 @@ def compile_(
         description = find_network(run)
         asked = samples_or_random(description, data, scale, compared_samples(description))
         inputs, origin = integers_of(asked)
+        if streams is not None:
+            format, weight_bits = format_beside_streams(format), None
         numbers = chosen_for_network(
             description, format, constant_bits, weight_bits, (inputs, origin)
         )
@@ -130,8 +157,11 @@ def compile_(
             constant_bits=taken.formats.constant_fraction_bits,
             allow=allow or (),
             bus=bus,  # type: ignore[arg-type]  # which are possible is said there
+            streams=streams,
+            stream_bits=stream_bits or DEFAULT_OPTIONS["stream_bits"],
         )
         manifest = compiled.design.manifest
+        weight_bits = max(manifest.choices.weight_bits, default=weight_bits)
         numerics = manifest.numerics
         assert numerics is not None  # of what was just compiled
         both = compare_network(description, compiled.design.network, inputs, origin)
@@ -154,6 +184,7 @@ def compile_(
             ("network", manifest.network.sha256),
             ("schedule", manifest.choices.schedule),
             ("format", f"{describe(taken)}; weights of {weight_bits} bits"),
+            *arithmetic_rows(manifest),
             *tried_rows(taken),
             *numerics.lines(),
             ("float against integers", f"{both.line}; on {both.samples} of {origin}"),

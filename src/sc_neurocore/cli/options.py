@@ -137,6 +137,49 @@ Length = Annotated[int, typer.Option(help="Bits of a stream.")]
 Source = Annotated[
     str, typer.Option(help="Where the bits come from: lfsr, sobol, halton, counter, bernoulli.")
 ]
+Arithmetic = Annotated[
+    str,
+    typer.Option(
+        metavar="KIND",
+        help="integer, or stochastic: weights are counts of bitstreams, and no lane has a "
+        "multiplier. --length, --source, --seed, --sharing and --encoding are for that.",
+    ),
+]
+StreamLength = Annotated[
+    int | None, typer.Option("--length", help="Stochastic: bits of a stream, a power of two; 256.")
+]
+StreamSource = Annotated[
+    str | None,
+    typer.Option(
+        "--source",
+        help="Stochastic: where the bits come from: lfsr, sobol, halton, counter, bernoulli; "
+        "sobol, and of networks that see values only that.",
+    ),
+]
+StreamSeed = Annotated[
+    int | None,
+    typer.Option("--seed", help="Stochastic: other starts and shifts than the documented ones."),
+]
+StreamSharing = Annotated[
+    str | None,
+    typer.Option(
+        "--sharing",
+        help="Stochastic: which streams share a sequence: shared, rotated, per-input; shared, and "
+        "of networks that see values only that.",
+    ),
+]
+StreamEncoding = Annotated[
+    str | None,
+    typer.Option("--encoding", help="Stochastic: how weights become streams: sign-magnitude."),
+]
+StreamBits = Annotated[
+    int | None,
+    typer.Option(
+        "--stream-bits",
+        metavar="W",
+        help="Stochastic: bits of both streams that a lane takes in a clock, a power of two; 16.",
+    ),
+]
 Encoding = Annotated[str, typer.Option(help="sign-magnitude, bipolar or unipolar.")]
 
 

@@ -297,6 +297,19 @@ class IntegerNetwork:
         """Inputs are integers of this many bits."""
         return self.input.bits
 
+    def factors(self, number: int) -> tuple[int, int]:
+        """Return the least and the largest number that weights of a layer are multiplied by.
+
+        Spikes are 1. Products of values that have streams are no larger than the ones of weights,
+        which are that many times the numbers in the memory.
+        """
+        if number > 0:
+            return 0, 1
+        counted = [each for each in self.layers[0].synapses if not each.multiplies]
+        if counted:
+            return 0, 1 << counted[0].weight_shift
+        return self.input.low, self.input.high
+
     @property
     def batch_axis(self) -> int:
         """Where the samples lie in what `run` takes: behind the time, where it has one."""

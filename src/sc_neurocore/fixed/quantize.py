@@ -75,7 +75,7 @@ def quantize(
     layers: list[IntegerLayer] = []
     signals: dict[int, Signal] = {}  # what each layer hands on, by its place
     for stage in stages:
-        program = programs[str(stage.population.neuron)]
+        program = programs[_equation(stage.population, formats)]
         layers.append(
             _integer_layer(
                 stage,
@@ -114,20 +114,35 @@ def _widths(description: NetworkDescription, weight_bits: int | Sequence[int]) -
 
 
 def _programs(populations: Sequence[Population], formats: FixedPoint) -> dict[str, NeuronProgram]:
-    """Return one program for each equation, by its text."""
+    """Return one program for each equation, as `_equation` tells them apart."""
     programs: dict[str, NeuronProgram] = {}
     known = {name for each in populations for name in _stored(each.neuron)}
     unknown = sorted({name for name, _ in formats.own} - known)
     if unknown:
         raise UserError(f"no neuron has a state or local {unknown[0]!r}, which has a format")
-    for text in dict.fromkeys(str(population.neuron) for population in populations):
-        alike = [population for population in populations if str(population.neuron) == text]
+    texts = [_equation(population, formats) for population in populations]
+    for text in dict.fromkeys(texts):
+        alike = [each for each, other in zip(populations, texts, strict=True) if other == text]
         values, ports = _parameters(alike, formats)
         neuron = alike[0].neuron
         own = tuple(each for each in formats.own if each[0] in _stored(neuron))
         programs[text] = lower(neuron, replace(formats, own=own), values, ports)
         NumpyIntegers(programs[text].program)  # refuses what the integer model could not run
     return programs
+
+
+def _equation(population: Population, formats: FixedPoint) -> str:
+    """Return what tells equations apart: their text.
+
+    Where no product is to have a multiplier, also the parameters that all neurons of a layer share,
+    which are constants of its own equation then, and no numbers that come from a table.
+    """
+    text = str(population.neuron)
+    if formats.multipliers != "adders":
+        return text
+    return text + repr(
+        {name: float(value) for name, value in population.values().items() if np.ndim(value) == 0}
+    )
 
 
 def _stored(neuron: Neuron) -> set[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -86,6 +86,7 @@ class IntegerSynapses:
         output: The sums.
         exact: The float type that holds every partial sum exactly.
         place: Where the layer stands in the description.
+        weight_shift: Of weights that are not multiplied.
     """
 
     layer: Connection
@@ -94,6 +95,11 @@ class IntegerSynapses:
     output: Signal
     exact: type[np.floating[Any]]
     place: int = -1
+
+    weight_shift: int = 0
+    multiplies: ClassVar[bool] = True
+    """Whether what comes in is multiplied by the weights; else no product exceeds
+    2 ** `weight_shift` times its weight."""
 
     @property
     def weight(self) -> Integers:

@@ -56,7 +56,7 @@ def features(network: IntegerNetwork, geometry: Geometry, family: Family) -> dic
         geometry.weight_bits + geometry.value_bits >= family.least_product_bits
     )
     sums = geometry.group_sums
-    in_logic = geometry.multipliers["logic"] if has_hard else sums
+    in_logic = sums - geometry.multipliers["block"] if has_hard else sums
     lane_product = in_logic * geometry.weight_bits * geometry.value_bits
     stages = geometry.units * (1 + geometry.unit_latency)
     return {

@@ -10,14 +10,20 @@ from typing import Literal, Unpack
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.numerics import check_kinds
 from sc_neurocore.fixed.qformat import QFormat
-from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.fpga.boards import add_board, device_for_core, find_board, plan_line
 from sc_neurocore.fpga.capacity import Assessment, choose
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
-from sc_neurocore.hdl.design import Design, render_design
+from sc_neurocore.hdl.design import Design, integers_of, render_design
 from sc_neurocore.hdl.geometry import AUTO, EngineOptions
-from sc_neurocore.hdl.manifest import BUSES, BusName, Choices, RamStyle, WeightSource
-from sc_neurocore.hdl.planning import plan
+from sc_neurocore.hdl.manifest import (
+    BUSES,
+    BusName,
+    Choices,
+    RamStyle,
+    StreamChoices,
+    WeightSource,
+)
+from sc_neurocore.hdl.planning import plan, without_multipliers
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.folding import one_map_each
 from sc_neurocore.network.layers.pooling import Pool2d
@@ -54,6 +60,7 @@ def compile_design(
     constant_bits: int | None = None,
     allow: Sequence[str] = (),
     bus: BusName = "none",
+    streams: StreamChoices | None = None,
     **options: Unpack[EngineOptions],
 ) -> Compiled:
     """Compile a network into a design folder.
@@ -79,6 +86,8 @@ def compile_design(
         allow: Kinds of findings to let pass that are refused otherwise, see `fixed.numerics.KINDS`.
         bus: What the core stands behind, beside its own ports: "none", "axi-stream" or "events",
             see `hdl.bus`.
+        streams: For stochastic arithmetic, what streams there are: weights are their counts then,
+            of as many bits as these have, and no lane has a multiplier.
         options: See `EngineOptions`.
 
     Raises:
@@ -100,7 +109,7 @@ def compile_design(
             raise UserError(f"--board {board} has {wanted.device}, not {device}: leave one out")
         target = device_for_core(wanted)
     description = one_map_each(description)
-    network = quantize(description, format, weight_bits, constant_bits=constant_bits)
+    network = integers_of(description, format, weight_bits, constant_bits, streams)
     placed: Assessment | None = None
     considered: tuple[Assessment, ...] = ()
     if target is not None:
@@ -109,6 +118,8 @@ def compile_design(
     elif lanes == "auto":
         raise UserError("--lanes auto: name the FPGA too, with --device, or a board")
     geometry = placed.geometry if placed else plan(network, int(lanes), schedule, **options)
+    if streams is not None:
+        geometry = without_multipliers(geometry)
     options["multipliers"] = geometry.chosen_multipliers
     choices = Choices(
         format=network.fixed_point.text,
@@ -120,6 +131,7 @@ def compile_design(
         ram_style=ram_style,
         allow=tuple(sorted(set(allow))),
         bus=bus,
+        streams=streams,
         **options,
     )
     device = target.key if target else None

@@ -111,7 +111,11 @@ class Accelerator:
         clocks = sum(
             layer.groups
             * (1 << geometry.step_bits)
-            * (geometry.most_fetched(layer) + layer.is_recurrent * layer.outputs + group)
+            * (
+                geometry.most_fetched(layer) * geometry.parts(layer)
+                + layer.is_recurrent * layer.outputs
+                + group
+            )
             for layer in geometry.layers
         )
         return 2 * (clocks + geometry.clear_clocks + 4 * self.values_per_sample) + 1000
@@ -228,6 +232,7 @@ def _engine(geometry: Geometry, weights: WeightSource) -> dict[str, bytes]:
     unused = set() if geometry.delay_bits else {"snn_ring.v"}
     unused |= {"snn_column.v"} if weights == "rom" else set()
     unused |= set() if geometry.windows else {"snn_window.v"}
+    unused |= set() if geometry.part_bits else {"snn_streams.v"}
     unused |= {f"{module}.v" for module in BUS_MODULES.values()}
     return {name: text for name, text in engine_files(SOURCES).items() if name not in unused}
 
@@ -299,7 +304,11 @@ def _template_values(
 
     sizes = (geometry.frame.size, *(layer.outputs for layer in network.layers))
     neurons = neurons_file(top)
-    parameters = {name: parameter_value(value) for name, value in geometry.parameters.items()}
+    widths = geometry.parameter_widths
+    parameters = {
+        name: parameter_value(value, widths.get(name, 0))
+        for name, value in geometry.parameters.items()
+    }
     parameters["NEURONS_FILE"] = f'{{MEMORY_FOLDER, "/{neurons}"}}'
     return {
         "top": top,

@@ -7,7 +7,7 @@ hold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from sc_neurocore.files import LARGEST_FILE, read_inside, sha256
 from sc_neurocore.fixed.judgement import judge_network
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.numerics import refuse
-from sc_neurocore.fixed.qformat import FixedPoint
+from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.folders import read_together, replace_files, sole_writer, written_files
 from sc_neurocore.hdl.accelerator import Accelerator, Rendered, render_planned
@@ -32,6 +32,7 @@ from sc_neurocore.hdl.manifest import (
     Manifest,
     NetworkIdentity,
     Role,
+    StreamChoices,
     TraceField,
     read_manifest,
 )
@@ -168,6 +169,28 @@ class Design:
             )
 
 
+def integers_of(
+    description: NetworkDescription,
+    format: str | QFormat,
+    weight_bits: int | Sequence[int],
+    constant_bits: int | None,
+    streams: StreamChoices | None,
+) -> IntegerNetwork:
+    """Return a network in integers; where there are streams, its weights are their counts.
+
+    Raises:
+        UserError: If the integers do not have what the network needs.
+    """
+    if streams is None:
+        return quantize(description, format, weight_bits, constant_bits=constant_bits)
+    # With it comes what counts bits, which takes half a second to begin.
+    from sc_neurocore.stochastic.integers import quantize_streams
+
+    return quantize_streams(
+        description, format, constant_bits=constant_bits, **streams.model_dump()
+    )
+
+
 def render_core(
     network: IntegerNetwork, choices: Choices, geometry: Geometry | None = None
 ) -> Rendered:
@@ -209,11 +232,8 @@ def render_design(
     """
     if not FixedPoint.parse(choices.format).state.signed:
         raise UserError(f"format {choices.format}: the engine's states are signed; expected Qm.n")
-    network = network or quantize(
-        description,
-        choices.format,
-        choices.weight_bits,
-        constant_bits=choices.constant_bits,
+    network = network or integers_of(
+        description, choices.format, choices.weight_bits, choices.constant_bits, choices.streams
     )
     rendered = render_core(network, choices, geometry)
     accelerator = rendered.accelerator

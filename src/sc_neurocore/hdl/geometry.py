@@ -27,7 +27,7 @@ Schedule: TypeAlias = Literal["group-stationary", "step-outer"]
 """The order of work: all steps of one group of neurons after the other, or all layers of one step
 after the other."""
 AUTO = "auto"
-MULTIPLIERS = ("block", "logic")
+MULTIPLIERS = ("block", "logic", "streams")
 """Kinds of a lane's multiplier, in the order of rtl/snn_product.v, which says what they are."""
 
 _NOT_PARAMETERS = (
@@ -53,6 +53,16 @@ _OF_WINDOWS = (
     "state_slot_bits",
 )
 """Parameters that only networks with windows have."""
+_OF_STREAMS = (
+    "part_bits",
+    "stream_shift",
+    "stream_fraction",
+    "stream_places",
+    "stream_lows",
+    "weight_lows",
+    "weight_shift",
+)
+"""Parameters that only networks have whose values become streams."""
 _ADDRESSES = (
     "row_step",
     "column_step",
@@ -191,6 +201,13 @@ class Geometry:
     spike_words: int
     state_words: int
     state_slot_bits: int
+    part_bits: int
+    stream_shift: int
+    stream_fraction: int
+    stream_places: int
+    stream_lows: int
+    weight_lows: int
+    weight_shift: int
     frame: Layout
     layers: tuple[LayerGeometry, ...]
     row_taps: tuple[Tap, ...]
@@ -202,7 +219,21 @@ class Geometry:
         sizes = {each.name: getattr(self, each.name) for each in fields(self)}
         kept = {"step_outer": self.step_outer} | sizes | {"multipliers": self._multiplier_kinds}
         left_out = {*_NOT_PARAMETERS, *(() if self.windows else _OF_WINDOWS)}
+        left_out |= {*(() if self.part_bits else _OF_STREAMS)}
         return {name.upper(): kept[name] for name in kept if name not in left_out}
+
+    @property
+    def parameter_widths(self) -> dict[str, int]:
+        """The widths of the tables among the parameters, where there are streams."""
+        if not self.part_bits:
+            return {}
+        parts, shift = 1 << self.part_bits, self.stream_shift
+        return {
+            "MULTIPLIERS": 4 * self.group_sums,
+            "STREAM_PLACES": (shift << shift) * parts,
+            "STREAM_LOWS": max(self.stream_fraction - shift, 1) * parts,
+            "WEIGHT_LOWS": self.part_bits * parts,
+        }
 
     @property
     def chosen_multipliers(self) -> dict[str, int]:
@@ -347,6 +378,10 @@ class Geometry:
         words = layer.window.most_words(self.row_taps, self.column_taps)
         return words * self.word_width(layer)
 
+    def parts(self, layer: LayerGeometry) -> int:
+        """Return the clocks that the lanes take for each input of a layer."""
+        return 1 << self.part_bits if layer.takes_frame else 1
+
     @property
     def beats(self) -> int:
         """Beats of a frame."""
@@ -410,6 +445,8 @@ class EngineOptions(TypedDict, total=False):
         inputs_per_beat: Inputs that are taken in one clock: a power of two; 1.
         multipliers: How many of the lanes' multipliers are of a kind in `MULTIPLIERS` that is not
             a DSP block, {"logic": 5}: the iCE40 UP5K has 8 blocks, and a unit may want one; {}.
+        stream_bits: Bits of both streams that a lane takes in a clock, where values become
+            streams: a power of two, from 2 to half of their length; 16.
         weight_slices: Memories that the weights in the bitstream lie in side by side, each for as
             many lanes: a power of two, up to the lanes. Of narrow memories synthesis makes blocks
             that are deep enough, where it would stack those of a wide one behind a multiplexer: a
@@ -421,8 +458,9 @@ class EngineOptions(TypedDict, total=False):
     inputs_per_beat: int
     multipliers: Mapping[str, int]
     weight_slices: int
+    stream_bits: int
 
 
 DEFAULT_OPTIONS = EngineOptions(
-    units=1, pipeline=0, inputs_per_beat=1, multipliers={}, weight_slices=1
+    units=1, pipeline=0, inputs_per_beat=1, multipliers={}, weight_slices=1, stream_bits=16
 )

@@ -160,7 +160,7 @@ def engine_layers(network: IntegerNetwork) -> tuple[EngineLayer, ...]:
 
 def _engine_layer(network: IntegerNetwork, number: int) -> EngineLayer:
     layer = network.layers[number]
-    limits = (network.input.low, network.input.high) if number == 0 else (0, 1)
+    limits = network.factors(number)
     name = f"{network.name}: neuron layer {number + 1}"
     if layer.is_integrator:
         raise UserError(

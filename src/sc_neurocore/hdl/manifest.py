@@ -79,6 +79,26 @@ class NetworkIdentity(_Part):
     sha256: Digest
 
 
+class StreamChoices(_Part):
+    """How weights, and values that come in, become streams: see `stochastic.quantize_streams`.
+
+    Attributes:
+        length: Bits of a stream.
+        source: Where the numbers come from that they are compared with.
+        seed: Of other starts and shifts of it than the documented ones.
+        sharing: Which streams share a sequence.
+        encoding: How weights become probabilities.
+        weight_bits: Bits of a weight; None: as many as its number of ones takes.
+    """
+
+    length: int = 256
+    source: str = "sobol"
+    seed: int | None = None
+    sharing: str = "shared"
+    encoding: str = "sign-magnitude"
+    weight_bits: int | None = None
+
+
 class Choices(_Part):
     """What was chosen for the integers and the engine; with the network, it is the whole design.
 
@@ -95,6 +115,7 @@ class Choices(_Part):
         units: See `EngineOptions`, as those after it.
         allow: Kinds of findings that were let pass, see `fixed.numerics.KINDS`.
         bus: What the core stands behind, beside its own ports: "none", or "axi-stream".
+        streams: Where the arithmetic is stochastic: what streams there are.
     """
 
     format: str
@@ -109,8 +130,10 @@ class Choices(_Part):
     inputs_per_beat: int = 1
     multipliers: Mapping[str, int] = {}
     weight_slices: int = 1
+    stream_bits: int = 16
     allow: tuple[str, ...] = ()
     bus: BusName = "none"
+    streams: StreamChoices | None = None
 
     @property
     def engine_options(self) -> EngineOptions:

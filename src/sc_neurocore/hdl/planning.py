@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypedDict, Unpack, get_args
 
 from sc_neurocore.errors import UserError
@@ -24,6 +25,7 @@ from sc_neurocore.hdl.geometry import (
     index_bits,
 )
 from sc_neurocore.hdl.layers import EngineLayer, engine_layers, frame_layout, most_currents
+from sc_neurocore.hdl.streams import StreamPlan, plan_streams
 from sc_neurocore.hdl.windows import Plan, Tap, plan_windows
 from sc_neurocore.network.description import spikes_that_suffice
 
@@ -51,12 +53,22 @@ def plan(
     _check_power_of_two("inputs_per_beat", beat, MAXIMUM_BEAT_BITS // network.input_bits)
     _check_power_of_two("weight_slices", weight_slices, lanes)
     currents = most_currents(network)
-    multipliers = _multipliers(chosen["multipliers"], lanes, currents)
+    streams = plan_streams(network, chosen["stream_bits"])
+    kinds = chosen["multipliers"]
+    if streams is not None:
+        kinds = {"streams": lanes * currents}  # there is no other that counts
+    multipliers = _multipliers(kinds, lanes, currents, streams is not None)
     if schedule not in (AUTO, *get_args(Schedule)):
         raise UserError(f"schedule {schedule!r}: expected {AUTO}, {', '.join(get_args(Schedule))}")
     parts = engine_layers(network)
     delay_bits = _delay_bits(network, parts)
     order = _choose_schedule(network, parts, schedule)
+    if streams is not None and order == "step-outer":
+        raise UserError(
+            f"{network.name}: values become streams, which hardware counts once per result, all "
+            f"steps of a group of neurons first; the network, or the schedule that was asked for, "
+            f"needs another order"
+        )
     turns = lanes // units
     frame = frame_layout(network, parts)
     has_windows = any(each.incoming.is_window for each in parts)
@@ -127,6 +139,7 @@ def plan(
         sum_bits=max(
             weight_bits + value_bits + 1,
             bias_bits,
+            streams.stream_shift + 3 if streams else 0,  # the count of a part, with its sign
             *(signed_width(*layer.sum_range()) for layer in parts),
         ),
         slots=slots,
@@ -150,7 +163,15 @@ def plan(
         frame=frame,
         layers=layers,
         **_window_sizes(windows),
+        **vars(streams or StreamPlan()),
     )
+
+
+def without_multipliers(geometry: Geometry) -> Geometry:
+    """Return an engine with no DSP blocks in its lanes: logic in their place."""
+    kinds = dict(geometry.multipliers)
+    kinds |= {"block": 0, "logic": kinds["logic"] + kinds["block"]}
+    return replace(geometry, multipliers=kinds)
 
 
 class _WindowSizes(TypedDict):
@@ -270,9 +291,13 @@ def _check_power_of_two(name: str, number: int, most: int) -> None:
         raise UserError(f"{name}={number}: expected a power of two from 1 to {most}")
 
 
-def _multipliers(chosen: Mapping[str, int], lanes: int, currents: int) -> dict[str, int]:
+def _multipliers(
+    chosen: Mapping[str, int], lanes: int, currents: int, has_streams: bool
+) -> dict[str, int]:
     """Return how many multipliers are of each kind: blocks, where nothing else was chosen."""
     block, *others = MULTIPLIERS
+    if not has_streams:
+        others.remove("streams")
     left = lanes * currents - sum(chosen.values())
     if not chosen.keys() <= set(others) or left < 0 or min(chosen.values(), default=0) < 0:
         of_each = f", for each of {currents} currents" if currents > 1 else ""
@@ -280,7 +305,7 @@ def _multipliers(chosen: Mapping[str, int], lanes: int, currents: int) -> dict[s
             f"multipliers={dict(chosen)}: expected numbers from 0 of {', '.join(others)}, together "
             f"at most {lanes * currents}, the lanes{of_each}"
         )
-    return {kind: chosen.get(kind, 0) for kind in others} | {block: left}
+    return {kind: chosen.get(kind, 0) for kind in MULTIPLIERS[1:]} | {block: left}
 
 
 def _memory_depth(words: int, least_bits: int) -> tuple[int, int]:

@@ -31,8 +31,15 @@ def declaration(kind: str, port: Port) -> str:
     return f"    {kind}{sign}{size} {port.name}"
 
 
-def parameter_value(value: int) -> str:
-    """Write a parameter's number, from 0: with its width where an integer might not hold it."""
+def parameter_value(value: int, width: int = 0) -> str:
+    """Write a parameter's number: with its width, if that is given or an integer may not hold it.
+
+    One below 0 is of 32 bits, as Yosys reads them back, whatever they meant.
+    """
+    if width:
+        return f"{width}'h{value:x}"
+    if value < 0:
+        return f"32'h{value % (1 << 32):x}"
     return f"{value}" if value < 1 << 16 else f"{value.bit_length()}'h{value:x}"
 
 

@@ -18,6 +18,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sc_neurocore.errors import UserError
 from sc_neurocore.network.encoding import (
     EncodedWeights,
     WeightEncoding,
@@ -35,6 +36,7 @@ def calibrate_weights(
     encoding: WeightEncoding,
     length: int,
     sources: SourcePair,
+    weight_bits: int | None = None,
 ) -> EncodedWeights:
     """Encode a layer's weights as `encode_weights` does, for streams of one length and source.
 
@@ -44,20 +46,48 @@ def calibrate_weights(
         encoding: How weights become probabilities.
         length: Bits per stream.
         sources: What the streams will be made from.
+        weight_bits: Bits of a sign-magnitude weight's number of ones, with its sign, where a memory
+            has fewer than that takes, from 2 up: the numbers of ones are multiples of a power of
+            two then, see `weight_shift`.
 
     Returns:
         Probabilities whose streams have as many ones as is nearest to length times the exact one
         (where numbers of the sequence repeat, a few more).
 
     Raises:
-        UserError: As `encode_weights`; also if the length is less than 1.
+        UserError: As `encode_weights`; also if the length is less than 1, or bits of weights are
+            given that are less than 2, or not for sign-magnitude.
     """
     length = check_length(length)
+    shift = weight_shift(length, weight_bits)
+    if weight_bits is not None and encoding != "sign-magnitude":
+        raise UserError(f"weight_bits={weight_bits} with {encoding} weights: for sign-magnitude")
     weights = np.asarray(weight, dtype=np.float64)
     encoded = encode_weights(weights, bias, encoding)
     if encoding == "sign-magnitude":
-        limit = clipping_limit(weights, length)
+        limit = clipping_limit(weights, max(1, length >> shift))
         encoded = encode_weights(np.clip(weights, -limit, limit), bias, encoding)
-    ones = np.rint(encoded.values.reshape(len(weights), -1) * length).astype(np.int64)
+    rows = encoded.values.reshape(len(weights), -1)
+    ones = np.rint(rows * (length / (1 << shift))).astype(np.int64)
+    if weight_bits is not None:
+        ones = np.minimum(ones, (1 << (weight_bits - 1)) - 1)
+    ones <<= shift
     thresholds = least_thresholds(sources.sequences(ones.shape[1], length)[1], ones)
     return replace(encoded, values=(thresholds / LEVELS).reshape(weights.shape))
+
+
+def weight_shift(length: int, weight_bits: int | None) -> int:
+    """Return how many low bits of a weight's number of ones are zero, and are not stored.
+
+    Args:
+        length: Bits of a stream.
+        weight_bits: Bits of a number of ones with its sign; None for as many as it takes.
+
+    Raises:
+        UserError: If there are fewer than 2 bits.
+    """
+    if weight_bits is None:
+        return 0
+    if weight_bits < 2:
+        raise UserError(f"weight_bits={weight_bits}: expected 2 or more, a sign and a magnitude")
+    return max(0, (length - 1).bit_length() - (weight_bits - 1))

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from sc_neurocore.array_types import Array
 from sc_neurocore.errors import UserError
-from sc_neurocore.fixed.network import IntegerLayer
+from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
 from sc_neurocore.fixed.qformat import QFormat
 from sc_neurocore.kernels.inference import Chain, NetworkRun, check_inputs
 from sc_neurocore.kernels.numba.runtime import telling
@@ -52,6 +52,7 @@ def run_network(
     sharing: Sharing | None = None,
     neurons: str | QFormat = "float64",
     calibrate: bool = True,
+    weight_bits: int | None = None,
     record: bool = False,
 ) -> NetworkRun:
     """Classify inputs with stochastic synapses.
@@ -75,6 +76,8 @@ def run_network(
             which needs sign-magnitude weights and a length that is a power of two.
         calibrate: Whether weights are suited to their streams, see `stochastic.calibration`.
             Without, they are encoded as `to_sc_weights` does.
+        weight_bits: Bits of a sign-magnitude weight's number of ones, with its sign, where a
+            memory has fewer than that takes; such weights are suited to their streams.
         record: Whether to keep all spikes and states.
 
     Returns:
@@ -99,7 +102,9 @@ def run_network(
         real = _FLOATS[neurons]
     else:
         real, integers = np.float64, integer_layers(folded, QFormat.parse(neurons))
-    streams = Streams(length, sources, encoding, calibrate, real)
+    if weight_bits is not None and not calibrate:
+        raise UserError(f"weight_bits={weight_bits} with calibrate=False: leave one of them out")
+    streams = Streams(length, sources, encoding, calibrate, real, weight_bits)
     chain = Chain(
         encoding=description.input,
         steps=description.steps,
@@ -121,6 +126,38 @@ def run_network(
         return chain.run(given, task, progress)
 
 
+def what_arrives(coding: InputEncoding, is_real: bool = False) -> Arriving:
+    """Return what comes in to a network: values, or numbers of spikes.
+
+    Args:
+        coding: The input.
+        is_real: Whether it is given in real numbers.
+    """
+    are_counts = coding.kind == "sequence" and coding.fraction_bits == 0 and not is_real
+    if are_counts or (coding.kind == "spikes" and coding.fraction_bits == 0):
+        return Arriving("spikes", window=coding.high, is_signed=coding.signed)
+    return Arriving("values", is_signed=coding.signed)
+
+
+def check_layers(
+    description: NetworkDescription, streams: Streams, network: IntegerNetwork
+) -> None:
+    """Refuse what `run_network` does, with neurons in integers.
+
+    Args:
+        description: The network.
+        streams: How its weights become streams.
+        network: Its neurons, in integers.
+
+    Raises:
+        UserError: If a layer is not supported where it stands.
+    """
+    places, layers = zip(*folded_layers(description), strict=True)
+    folded = description.with_layers(layers)
+    for _ in _runners(folded, places, streams, iter(network.layers), record=False, is_real=False):
+        pass
+
+
 def _check_values(encoding: InputEncoding, values: Array, steps: int) -> None:
     lead: tuple[Any, ...] = ("batch",) if encoding.kind == "static" else (steps, "batch")
     wanted = (*lead, *encoding.shape)
@@ -140,11 +177,7 @@ def _runners(
     is_real: bool,
 ) -> Iterator[Runner]:
     """Yield each layer as a function, or raise `UserError` for what is not supported."""
-    coding = description.input
-    arriving = Arriving("values", is_signed=coding.signed)
-    are_counts = coding.kind == "sequence" and coding.fraction_bits == 0 and not is_real
-    if are_counts or (coding.kind == "spikes" and coding.fraction_bits == 0):
-        arriving = Arriving("spikes", window=coding.high, is_signed=coding.signed)
+    arriving = what_arrives(description.input, is_real)
     held = None  # the neurons in integers that the layers so far lead to
     wires, behind = Wires(description.layers), list[Arriving]()
     for number, (index, layer) in enumerate(zip(places, description.layers, strict=True)):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore.array_types import Integers
 from sc_neurocore.errors import UserError
-from sc_neurocore.fixed.network import IntegerLayer
+from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
 from sc_neurocore.fixed.qformat import QFormat
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.fixed.synapses import Signal
@@ -32,18 +32,29 @@ def integer_layers(description: NetworkDescription, format: QFormat) -> Iterator
         UserError: If the network has recurrent layers or integrators, or the integer model refuses
             it.
     """
-    for layer in quantize(description, format).layers:
+    network = quantize(description, format)
+    check_neurons(network)
+    yield from network.layers
+
+
+def check_neurons(network: IntegerNetwork) -> None:
+    """Refuse neurons in integers that are not run behind streams.
+
+    Raises:
+        UserError: If the network has recurrent layers or integrators.
+    """
+    for layer in network.layers:
+        format = layer.program.fixed_point.state
         if layer.feedback is not None:
             raise UserError(
-                f"{description.name} has a recurrent layer: stochastic synapses feed neurons in "
+                f"{network.name} has a recurrent layer: stochastic synapses feed neurons in "
                 f"{format} from the layer before so far; use neurons='float64'"
             )
         if layer.is_integrator:
             raise UserError(
-                f"{description.name} has neurons that hand on their membrane, which streams do not "
+                f"{network.name} has neurons that hand on their membrane, which streams do not "
                 f"take: neurons in {format} are not run behind them; use neurons='float64'"
             )
-        yield layer
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,7 @@ def to_current(
 
     Args:
         weights: The synapses' weights, of which the bias is rounded to whole counts.
-        length: Bits per stream.
+        length: What a weight of 1 is worth: bits per stream, or fewer where a count is of several.
         window: How many spikes each input is made of.
         divisor: What their sum is divided by.
         layer: The neurons in integers.

@@ -26,7 +26,7 @@ from sc_neurocore.network.layers import (
     Weighted,
     WeightedLayer,
 )
-from sc_neurocore.stochastic.calibration import calibrate_weights
+from sc_neurocore.stochastic.calibration import calibrate_weights, weight_shift
 from sc_neurocore.stochastic.convolution import SCConv2dLayer
 from sc_neurocore.stochastic.layer import SCDenseLayer
 from sc_neurocore.stochastic.neurons import to_current
@@ -61,6 +61,7 @@ class Streams:
         encoding: How weights become probabilities.
         calibrate: Whether they are suited to their streams.
         real: The type of currents in floating point.
+        weight_bits: Bits of a weight's number of ones, see `calibrate_weights`; None: all.
     """
 
     length: int
@@ -68,12 +69,20 @@ class Streams:
     encoding: WeightEncoding
     calibrate: bool
     real: type[np.floating[Any]]
+    weight_bits: int | None = None
+
+    @property
+    def weight_shift(self) -> int:
+        """How many low bits of a weight's number of ones are zero."""
+        return weight_shift(self.length, self.weight_bits)
 
     def encoded(self, layer: WeightedLayer) -> EncodedWeights:
         """Return a layer's weights as probabilities."""
         if not self.calibrate:
             return encode_weights(layer.weight, layer.bias, self.encoding)
-        return calibrate_weights(layer.weight, layer.bias, self.encoding, self.length, self.sources)
+        return calibrate_weights(
+            layer.weight, layer.bias, self.encoding, self.length, self.sources, self.weight_bits
+        )
 
     def dense(self, layer: WeightedLayer) -> SCDenseLayer:
         """Return weights (outputs, inputs) as the layer that counts bits."""
@@ -83,12 +92,15 @@ class Streams:
         """Return neurons with the weights that their own spikes meet in streams, if they do."""
         if layer.feedback is None:
             return layer
-        encoded = self.encoded(layer.feedback)
-        sign = None if encoded.sign is None else encoded.sign.reshape(len(encoded.sign), -1)
-        rows = replace(encoded, values=encoded.values.reshape(len(encoded.values), -1), sign=sign)
-        weight, bias = SCDenseLayer(rows, self.length, self.sources).effective_weights()
+        weight, bias = self.rows(self.encoded(layer.feedback)).effective_weights()
         weight = weight.reshape(layer.feedback.weight.shape)
         return layer.model_copy(update={"weight": weight, "bias": bias})
+
+    def rows(self, encoded: EncodedWeights) -> SCDenseLayer:
+        """Return weights of any shape, in a row for each output, as the layer that counts bits."""
+        sign = None if encoded.sign is None else encoded.sign.reshape(len(encoded.sign), -1)
+        rows = replace(encoded, values=encoded.values.reshape(len(encoded.values), -1), sign=sign)
+        return SCDenseLayer(rows, self.length, self.sources)
 
 
 @singledispatch
@@ -113,7 +125,7 @@ def stream_synapses(
 def _(
     layer: Dense, streams: Streams, arriving: Arriving, neurons: IntegerLayer | None
 ) -> Iterator[Runner]:
-    yield _Currents(streams.dense(layer), streams.real, arriving, neurons)
+    yield _Currents(streams.dense(layer), streams, arriving, neurons)
 
 
 @stream_synapses.register
@@ -129,7 +141,7 @@ def _(
         dilation=layer.dilation,
         groups=layer.groups,
     )
-    yield _Currents(counting, streams.real, arriving, neurons)
+    yield _Currents(counting, streams, arriving, neurons)
 
 
 @stream_synapses.register
@@ -158,7 +170,7 @@ class _Currents:
 
     Args:
         layer: The synapses.
-        real: The type of currents in floating point.
+        streams: How their weights became streams.
         arriving: What arrives.
         neurons: The neurons behind, where these compute in integers.
     """
@@ -166,7 +178,7 @@ class _Currents:
     def __init__(
         self,
         layer: SCDenseLayer | SCConv2dLayer,
-        real: Any,
+        streams: Streams,
         arriving: Arriving,
         neurons: IntegerLayer | None,
     ) -> None:
@@ -175,11 +187,14 @@ class _Currents:
                 "signed inputs with bipolar weights: a stream that is XNORed has no sign beside "
                 "it; use sign-magnitude or unipolar"
             )
-        self._layer, self._arriving, self._real = layer, arriving, real
+        self._layer, self._arriving, self._real = layer, arriving, streams.real
         self._convert: Callable[[Array], Array] | None = None
+        # Behind spikes counts are whole multiples of what a stored weight is worth: their unit.
+        self._shift = 0 if arriving.kind == "values" else streams.weight_shift
         if neurons is not None:
+            unit = layer.length >> self._shift
             self._convert = to_current(
-                layer.weights, layer.length, arriving.window, arriving.divisor, neurons
+                layer.weights, unit, arriving.window, arriving.divisor, neurons
             )
 
     def __call__(self, values: Array) -> Array:
@@ -195,6 +210,6 @@ class _Currents:
                 values = np.rint(values * divisor)
             counts, ones = self._layer.count_spikes(values, window)
         if self._convert is not None:
-            return self._convert(counts)
+            return self._convert(counts >> self._shift)
         decoded = self._layer.decode(counts, ones, window, divisor)
         return decoded.astype(self._real, copy=False)

@@ -113,7 +113,18 @@ class Certificate:
             f"{edited}holds: {proved} claims proved for all inputs{checked}; the whole accelerator "
             f"{whole}: {only} inputs ({self.inputs['origin']}) in "
             f"{self.cosimulation[0].simulator}{f', {ways}' if ways else ''}, every spike and state "
-            f"compared{_OF_EDITS if self.edited else ''}"
+            f"compared{_OF_EDITS if self.edited else ''}{self._arithmetic}"
+        )
+
+    @property
+    def _arithmetic(self) -> str:
+        """Say so where weights are counts of streams."""
+        streams = self.design.get("streams")
+        if streams is None:
+            return ""
+        return (
+            f"; the arithmetic is stochastic, {streams['length']} bits, {streams['source']}, "
+            f"{streams['sharing']}, {streams['encoding']}"
         )
 
     @property
@@ -303,7 +314,7 @@ def _certify(
         },
         environment=environment({run.simulator: run.version for run in runs}),
         netlists=netlists,
-        theorem=theorem_of(design.accelerator, proofs),
+        theorem=theorem_of(design.accelerator, proofs, design.manifest.choices.streams is not None),
     )
     files = {CERTIFICATE: as_bytes(certificate.as_dict())}
     files |= _benches(design.accelerator, proofs)
@@ -342,6 +353,7 @@ def _design(design: Design) -> dict[str, Any]:
         "lanes": choices.lanes,
         "group_sums": design.accelerator.geometry.group_sums,
         "schedule": choices.schedule,
+        "streams": choices.streams.model_dump() if choices.streams else None,
         "board": design.manifest.board.board if design.manifest.board else None,
         "files": design.hashes,
     }

@@ -26,6 +26,7 @@ from sc_neurocore.verify.order import prove_order
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.scores import prove_scores
 from sc_neurocore.verify.small_network import prove_small
+from sc_neurocore.verify.stream_counts import check_counts
 from sc_neurocore.verify.sums import prove_additions, prove_sums
 from sc_neurocore.verify.taps import check_taps
 from sc_neurocore.verify.wiring import prove_wiring
@@ -62,6 +63,8 @@ def claims_of(design: Design) -> Iterator[Claim]:
     yield Claim("joined", lambda it: prove_joined(it.accelerator))
     yield Claim("scores", lambda it: prove_scores(it.accelerator, it.network))
     yield Claim("currents", lambda it: prove_currents(it.accelerator, it.network))
+    if accelerator.geometry.part_bits:
+        yield Claim("counts", lambda it: check_counts(it.accelerator, it.network))
     for contract in CONTRACTS.values():
         if Path(SOURCES) / f"{contract.module}.v" in accelerator.verilog:
             yield _contract(contract)

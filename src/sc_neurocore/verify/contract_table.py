@@ -99,11 +99,16 @@ def _ring(p: Numbers) -> tuple[Join, ...]:
 def _accumulator(p: Numbers) -> tuple[Join, ...]:
     lane, lanes = "lanes[{}].", p["LANES"]
     product, place = p["WEIGHT_BITS"] + p["VALUE_BITS"], p["RING_BITS"] + p["DELAY_BITS"]
+    factor = p["VALUE_BITS"]
+    part_bits = p.get("PART_BITS", 0)
+    if part_bits:
+        product = max(p["WEIGHT_BITS"], p["STREAM_SHIFT"] + 2)
+        factor = 1 + part_bits + (1 << p["STREAM_SHIFT"])
     has_rings = p["DELAY_BITS"] > 0
     ring = f"{lane}delayed.sums."
     joins = (
         Join("all_weights", f"{lane}multiplier.weight", p["WEIGHT_BITS"], lanes),
-        Join("all_values", f"{lane}multiplier.value", p["VALUE_BITS"], lanes),
+        Join("all_values", f"{lane}multiplier.value", factor, lanes),
         Join("all_times", f"{lane}multiplier.times", product, lanes),
         Join("all_products", f"{lane}product", product, lanes),
         Join("all_sums", f"{ring}kept" if has_rings else f"{lane}kept.sum", p["SUM_BITS"], lanes),
@@ -114,7 +119,14 @@ def _accumulator(p: Numbers) -> tuple[Join, ...]:
         Join("all_reading", f"{ring}reading", 1, lanes),
         Join("all_used_fairly", f"{ring}is_used_fairly", 1, lanes),
     )
-    return joins + (of_rings if has_rings else ())
+    of_streams = (
+        Join("all_nothing", f"{lane}multiplier.was_nothing", 1, lanes),
+        Join("stream_value", "streams.stream.value", p["VALUE_BITS"]),
+        Join("stream_part", "streams.stream.part", part_bits),
+        Join("stream_low", "streams.stream.weight_low", part_bits),
+        Join("stream_bits", "streams.stream.bits", 1 << p.get("STREAM_SHIFT", 1)),
+    )
+    return joins + (of_rings if has_rings else ()) + (of_streams if part_bits else ())
 
 
 def _neurons(p: Numbers) -> tuple[Join, ...]:
@@ -205,12 +217,19 @@ CONTRACTS = {
             "snn_accumulator",
             "accumulator: each lane hands over the sum of weight times value",
             "in every lane, one for each current of a neuron, a handover hands over the sum, over "
-            "the tokens since the last one, of the weight in the token's row times its value; with "
+            "the tokens since the last one, of the weight in the token's row times its value, or, "
+            "with streams, of what its multiplier counts in each of the parts of a value's; with "
             "delays, over the tokens whose delay leads to this step, and nothing that stood there "
             "before the sample",
             _accumulator,
             shown=("LANES", "WEIGHT_BITS", "VALUE_BITS", "SUM_BITS", "DELAY_BITS"),
             rests_on=("multipliers and rings are as their own contracts say",),
+        ),
+        Contract(
+            "snn_streams",
+            "streams: a bit where the number of its place is below the value",
+            "for every value and part, of the numbers in the design's tables",
+            shown=("VALUE_BITS", "PART_BITS", "STREAM_SHIFT", "STREAM_FRACTION"),
         ),
         Contract(
             "snn_neurons",
@@ -261,7 +280,9 @@ CONTRACTS = {
         Contract(
             "snn_product",
             "multipliers: weight times value",
-            "for every weight and value, of each kind that the design has",
+            "for every weight and value, of each kind that the design has; of streams, for every "
+            "weight, all bits of a value's stream and all low bits of numbers: the bits that both "
+            "streams have, counted down where the weight is negative",
             shown=("WEIGHT_BITS", "VALUE_BITS", "KIND"),
         ),
         Contract(

@@ -59,6 +59,7 @@ _OF_RINGS = {
     "stands": "token_add",
     "ends_a_sum": "token_handover",
 }
+_OF_STREAMS = {"part": "accumulator.part_0", "stands": "token_add"}
 _LOOKED_AT = {
     "full": "loader.full",
     "beat": "loader.beat",
@@ -173,7 +174,7 @@ def looked_at(g: Geometry) -> dict[str, str]:
     """Return what harness/engine.v.j2 looks at inside the engine: its name there, and its path."""
     found = {f"{module}_is_fair": f"{path}.is_fair" for module, path in _modules(g).items()}
     found |= _COMMON | (_OF_PLACES if g.windows else {}) | (_OF_RINGS if g.delay_bits else {})
-    return found
+    return found | (_OF_STREAMS if g.part_bits else {})
 
 
 def in_engine(inside: Mapping[str, str]) -> dict[str, str]:
@@ -234,8 +235,11 @@ class _Costs:
 
 
 def _of_event(g: Geometry) -> int:
-    """Return the clocks that a word of a frame takes at most; words that are joined are as wide."""
-    return max(g.lanes, g.beat) if g.joins else g.beat
+    """Return the clocks that a word of a frame takes at most; words that are joined are as wide.
+
+    A value that has a stream takes a clock for each of its parts.
+    """
+    return (max(g.lanes, g.beat) if g.joins else g.beat) << g.part_bits
 
 
 def _of_spikes(g: Geometry) -> int:

@@ -54,6 +54,7 @@ _ENGINE_PREFIX = "snn_"
 _WEIGHT_BITS = 2
 _WEIGHT_LIMIT = 1
 _IMAGE = (2, 3, 3)
+_SHOWN = ("units", "pipeline", "inputs_per_beat", "multipliers", "weight_slices")
 _TWO_INPUTS = parse_neuron("""
 neuron Difference
 input up, down
@@ -165,7 +166,8 @@ def prove_small_network(
     g, frames = accelerator.geometry, accelerator.frames_per_sample
     # Each sample's values and work; results wait for two clocks, and rings are cleared.
     of_a_sample = frames * g.beats + most_clocks(g, kind.steps) + g.clear_clocks + 2
-    chosen = ", ".join(f"{name}={value}" for name, value in (DEFAULT_OPTIONS | options).items())
+    made = {name: value for name, value in (DEFAULT_OPTIONS | options).items() if name in _SHOWN}
+    chosen = ", ".join(f"{name}={value}" for name, value in made.items())
     delays = "delays, " if kind.is_delayed else ""
     return check(
         small,
@@ -222,7 +224,7 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
         units=min(g.units, 2),
         pipeline=min(g.unit_latency, 1),
         inputs_per_beat=min(g.beat, 2),
-        multipliers=dict.fromkeys([*g.chosen_multipliers][: g.lanes], 1),
+        multipliers=dict.fromkeys([*_multiplying(g)][: g.lanes], 1),
     )
     others = {
         "a network of dense layers, without windows": g.windows and not is_window,
@@ -232,9 +234,15 @@ def prove_small(accelerator: Accelerator, *, timeout: float = 600) -> ProofResul
         "classes by counts of spikes, not by membranes": g.membrane_bits,
         "every sample takes all its steps": g.count_threshold,
         "weights in a ROM, not loaded": accelerator.weights == "loaded",
+        "values are multiplied, not counted as streams": g.part_bits,
     }
     left_out = [text for text, has in others.items() if has]
     return replace(result, bound="; ".join([result.bound, *left_out]))
+
+
+def _multiplying(g: Geometry) -> list[str]:
+    """Return the kinds of multipliers that are no blocks and count no streams."""
+    return [kind for kind in g.chosen_multipliers if kind != "streams"]
 
 
 def _take_engine(accelerator: Accelerator, directory: Path) -> None:

@@ -217,15 +217,15 @@ def _ranges(layer: EngineLayer) -> tuple[Integers, Integers]:
 def _dense_ranges(network: IntegerNetwork, number: int) -> tuple[Integers, Integers]:
     """Return the same of a dense layer, without what was planned; sums of the first input first.
 
-    A spike counts 1, a value of the frame from the least to the largest of its bits; the integer
-    model shifts each part's sums to the accumulator's unit.
+    A spike counts 1, a value of the frame from the least to the largest of its bits, or no more
+    than its weight where it has a stream; the integer model shifts each part's sums to the
+    accumulator's unit.
     """
     layer = network.layers[number]
     incoming = next(each for each in layer.synapses if each.weight_bits)
-    spikes, coding = (0, 1), network.input
-    parts = [(incoming, (coding.low, coding.high) if number == 0 else spikes)]
+    parts = [(incoming, network.factors(number))]
     if layer.feedback is not None:
-        parts.append((layer.feedback, spikes))
+        parts.append((layer.feedback, (0, 1)))
     bias = accumulator_bias(layer)
     low, high = np.minimum(bias, 0), np.maximum(bias, 0)
     for part, limits in parts:

@@ -58,6 +58,11 @@ LEMMAS = (
     Lemma("windows: the words that a place sees", ("window:", "taps:"), _is_walked),
     Lemma("scanner: active inputs of a word, each once", ("scanner:",)),
     Lemma("sums: weight times value in every lane", ("accumulator:", "multipliers:")),
+    Lemma(
+        "streams: values and weights have the simulator's bits",
+        ("streams:", "counts:"),
+        lambda g: g.part_bits > 0,
+    ),
     Lemma("rings: delayed sums", ("rings:",), lambda g: g.delay_bits > 0),
     Lemma("currents: the integer model's rule", ("currents:",)),
     Lemma(
@@ -82,13 +87,22 @@ TRUSTED = (
 )
 """What no claim shows, in any design."""
 
+OF_STREAMS = (
+    "that the integer model's weights are the ones of the weights' streams, as the simulator of "
+    "stochastic computing makes them (it is tested, not proved)"
+)
+"""What no claim shows where weights are counts of streams."""
 
-def theorem_of(accelerator: Accelerator, proofs: Iterable[ProofResult]) -> dict[str, Any]:
+
+def theorem_of(
+    accelerator: Accelerator, proofs: Iterable[ProofResult], is_stochastic: bool = False
+) -> dict[str, Any]:
     """Return what is known of the whole, as plain JSON values.
 
     Args:
         accelerator: The design: its sizes say which lemmas it needs.
         proofs: What was tried. A claim that is checked within a bound proves no lemma.
+        is_stochastic: Whether the network's weights are counts of streams.
 
     Returns:
         `status`, "holds" or "open"; `missing`, all that is; what it `assumes` of the outside and
@@ -125,7 +139,7 @@ def theorem_of(accelerator: Accelerator, proofs: Iterable[ProofResult]) -> dict[
         "status": OPEN if all_missing else HOLDS,
         "missing": all_missing,
         "assumes": list(_assumed(accelerator)),
-        "trusted": list(TRUSTED),
+        "trusted": [*TRUSTED, *([OF_STREAMS] if is_stochastic else [])],
         "lemmas": lemmas,
     }
 

@@ -35,6 +35,9 @@
 // next), and the neurons' equations (`unit_*`: UNITS times, each with its results UNIT_LATENCY clocks
 // later; which one is meant follows from `layer`).
 //
+// With PART_BITS > 0 the arithmetic is stochastic: values of a frame become streams, which lanes count where
+// they would multiply, and a weight is the ones of its own stream. Such a value takes 2**PART_BITS clocks.
+//
 // A neuron has CURRENTS currents, one for each input of its equation, and a lane a multiplier and a sum for each
 // of them, side by side; where an equation has fewer inputs, the weights of the others are zero.
 //
@@ -108,6 +111,13 @@ module snn_engine #(
     parameter WALK_BITS       = INDEX_BITS,        // of the number of a word that is not walked
     parameter STATE_SLOT_BITS = SLOT_BITS,         // of a state's place, with STEP_OUTER = 1
     parameter STATE_WORDS     = STEP_OUTER != 0 ? 1 << SLOT_BITS : LANES / UNITS,
+    parameter PART_BITS       = 0,                 // of the number of a part of a stream; 0: no streams
+    parameter STREAM_SHIFT    = 1,                 // these and the next as snn_streams.v has them
+    parameter STREAM_FRACTION = 1,
+    parameter [(STREAM_SHIFT << (PART_BITS+STREAM_SHIFT))-1:0] STREAM_PLACES = 0,
+    parameter [((STREAM_FRACTION > STREAM_SHIFT ? STREAM_FRACTION-STREAM_SHIFT : 1) << PART_BITS)-1:0] STREAM_LOWS = 0,
+    parameter [((PART_BITS > 0 ? PART_BITS : 1) << PART_BITS)-1:0] WEIGHT_LOWS = 0,
+    parameter WEIGHT_SHIFT    = 0,                 // as snn_product.v has it
     parameter NEURONS_FILE    = "",
     // Derived, and not to be set.
     parameter LANE_BITS       = LANES > 1 ? $clog2(LANES) : 1
@@ -516,8 +526,9 @@ module snn_engine #(
     snn_accumulator #(
         .LANES(LANES*CURRENTS), .MULTIPLIERS(MULTIPLIERS), .WEIGHT_BITS(WEIGHT_BITS), .DELAY_BITS(DELAY_BITS),
         .VALUE_BITS(VALUE_BITS), .SIGNED_VALUES(SIGNED_INPUTS), .SUM_BITS(SUM_BITS), .ROW_BITS(ROW_BITS),
-        .RING_BITS(RING_BITS),
-        .GROUP_BITS(GROUP_BITS), .STEP_BITS(STEP_BITS)
+        .RING_BITS(RING_BITS), .GROUP_BITS(GROUP_BITS), .STEP_BITS(STEP_BITS), .PART_BITS(PART_BITS),
+        .STREAM_SHIFT(STREAM_SHIFT), .STREAM_FRACTION(STREAM_FRACTION), .STREAM_PLACES(STREAM_PLACES),
+        .STREAM_LOWS(STREAM_LOWS), .WEIGHT_LOWS(WEIGHT_LOWS), .WEIGHT_SHIFT(WEIGHT_SHIFT)
     ) accumulator (
         .clk              (clk),
         .reset            (reset),
@@ -533,6 +544,7 @@ module snn_engine #(
         .token_handover   (token_handover),
         .token_row        (token_row),
         .token_value      (token_value),
+        .layer_has_values (layer_takes_frame),
         .weights_read     (weights_read),
         .weights_row      (weights_row),
         .weights          (weights),

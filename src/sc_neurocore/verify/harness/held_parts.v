@@ -63,14 +63,41 @@ module snn_product #(
     parameter WEIGHT_BITS = 8,
     parameter VALUE_BITS  = 8,
     parameter SIGNED_VALUE = 0,
-    parameter KIND        = 0
+    parameter KIND        = 0,
+    parameter PART_BITS    = 0,
+    parameter STREAM_SHIFT = 1,
+    parameter WEIGHT_SHIFT = 0,
+    parameter PRODUCT_BITS = KIND != 2 ? WEIGHT_BITS + VALUE_BITS
+                           : WEIGHT_BITS > STREAM_SHIFT + 2 ? WEIGHT_BITS : STREAM_SHIFT + 2
 ) (
-    input  wire signed [WEIGHT_BITS-1:0]            weight,
-    input  wire        [VALUE_BITS-1:0]             value,
-    output wire signed [WEIGHT_BITS+VALUE_BITS-1:0] times
+    input  wire                           clk,
+    input  wire                           advance,
+    input  wire signed [WEIGHT_BITS-1:0]  weight,
+    input  wire        [VALUE_BITS-1:0]   value,
+    output wire signed [PRODUCT_BITS-1:0] times
 );
-    (* anyseq *) wire [WEIGHT_BITS+VALUE_BITS-1:0] anything;
-    assign times = value == {VALUE_BITS{1'b0}} ? {(WEIGHT_BITS+VALUE_BITS){1'b0}} : anything;
+    (* anyseq *) wire [PRODUCT_BITS-1:0] anything;
+    reg was_nothing;
+    always @(posedge clk) if (advance) was_nothing <= value == {VALUE_BITS{1'b0}};
+    assign times = (KIND == 2 ? was_nothing : value == {VALUE_BITS{1'b0}}) ? {PRODUCT_BITS{1'b0}} : anything;
+endmodule
+
+module snn_streams #(
+    parameter VALUE_BITS      = 8,
+    parameter PART_BITS       = 3,
+    parameter STREAM_SHIFT    = 5,
+    parameter STREAM_FRACTION = 8,
+    parameter [(STREAM_SHIFT << (PART_BITS+STREAM_SHIFT))-1:0] STREAM_PLACES = 0,
+    parameter [((STREAM_FRACTION > STREAM_SHIFT ? STREAM_FRACTION-STREAM_SHIFT : 1) << PART_BITS)-1:0] STREAM_LOWS = 0,
+    parameter [(PART_BITS << PART_BITS)-1:0] WEIGHT_LOWS = 0
+) (
+    input  wire [VALUE_BITS-1:0]        value,
+    input  wire [PART_BITS-1:0]         part,
+    output wire [(1<<STREAM_SHIFT)-1:0] bits,
+    output wire [PART_BITS-1:0]         weight_low
+);
+    (* anyseq *) wire [(1<<STREAM_SHIFT)+PART_BITS-1:0] anything;
+    assign {weight_low, bits} = anything;
 endmodule
 
 module snn_requantize #(
