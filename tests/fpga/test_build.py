@@ -151,6 +151,14 @@ def test_too_many_pins_are_refused(tmp_path: Path, require_tool: Callable[..., N
         build_sources(sources(WIDE, "wide"), tmp_path, "hx8k")
 
 
+def test_more_ports_than_pins_are_refused_where_no_placer_chooses_pins(
+    tmp_path: Path, require_tool: Callable[..., None]
+) -> None:
+    require_tool(*GOWIN_TOOLS)
+    with pytest.raises(CheckFailedError, match=r"258 pins, and Gowin GW2AR-18.* 48 that do not"):
+        build_sources(sources(WIDE, "wide"), tmp_path, "gw2ar-18")
+
+
 @pytest.mark.parametrize(
     ("key", "tools", "word"),
     [
