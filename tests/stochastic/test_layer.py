@@ -264,3 +264,11 @@ def test_sums_of_spikes_are_whole_and_no_larger_than_the_window(value: object) -
     layer = SCDenseLayer(random_layer(2, 3, "sign-magnitude")[2], 8)
     with pytest.raises(UserError, match="sums of 4 spikes must be whole numbers from 0 to 4"):
         layer.spikes([[0, 4, value]], window=4)
+
+
+def test_spikes_below_zero_are_counted_exactly() -> None:
+    """The bound that chooses how sums are formed is of magnitudes."""
+    layer = SCDenseLayer(encode_weights([[0.999] * 64 + [0.501]]), 1024, "sobol")
+    spikes = np.full((1, 65), -32767)
+    found, _ = layer.count_spikes(spikes)
+    np.testing.assert_array_equal(found, spikes @ layer.spike_gains.T)

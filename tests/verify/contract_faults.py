@@ -219,6 +219,14 @@ SIZES: dict[str, dict[str, dict[str, int]]] = {
             "INPUTS": 2,
             "NUMBER_BITS": 1,
         },
+        "few": {
+            "BEATS": 1,
+            "BEAT_BITS": 1,
+            "BEAT": 8,
+            "INPUT_BITS": 2,
+            "INPUTS": 3,
+            "NUMBER_BITS": 2,
+        },
     },
 }
 

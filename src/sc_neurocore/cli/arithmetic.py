@@ -8,6 +8,7 @@ from sc_neurocore.cli.comparing import USUAL_FORMAT
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.qformat import ADDERS
 from sc_neurocore.fixed.trials import is_auto
+from sc_neurocore.hdl.geometry import DEFAULT_OPTIONS
 from sc_neurocore.hdl.manifest import Manifest, StreamChoices
 
 ARITHMETICS = ("integer", "stochastic")
@@ -37,6 +38,14 @@ def chosen_streams(
             raise UserError(f"{names}: for streams; give --arithmetic stochastic too")
         return None
     return StreamChoices.model_validate(said)
+
+
+def bits_in_a_clock(streams: StreamChoices | None, said: int | None) -> int:
+    """Return how many bits of streams a lane takes in a clock: as usual, or half of short ones."""
+    if said is not None:
+        return said
+    usual = DEFAULT_OPTIONS["stream_bits"]
+    return usual if streams is None else min(usual, max(2, streams.length // 2))
 
 
 def format_beside_streams(format: str | None) -> str:

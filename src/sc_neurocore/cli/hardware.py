@@ -11,6 +11,7 @@ import typer
 from sc_neurocore.cli import options
 from sc_neurocore.cli.arithmetic import (
     arithmetic_rows,
+    bits_in_a_clock,
     chosen_streams,
     format_beside_streams,
 )
@@ -37,7 +38,7 @@ from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import CERTIFICATE
-from sc_neurocore.hdl.geometry import AUTO, DEFAULT_OPTIONS
+from sc_neurocore.hdl.geometry import AUTO
 from sc_neurocore.hdl.manifest import MANIFEST, NEURON_MANIFEST, PURPOSES
 from sc_neurocore.tools.families import FAMILIES
 from sc_neurocore.verify.certificate import NETLIST_SAMPLES, SECOND_SAMPLES, verify_design
@@ -158,7 +159,7 @@ def compile_(
             allow=allow or (),
             bus=bus,  # type: ignore[arg-type]  # which are possible is said there
             streams=streams,
-            stream_bits=stream_bits or DEFAULT_OPTIONS["stream_bits"],
+            stream_bits=bits_in_a_clock(streams, stream_bits),
         )
         manifest = compiled.design.manifest
         weight_bits = max(manifest.choices.weight_bits, default=weight_bits)

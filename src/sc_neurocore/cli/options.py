@@ -94,7 +94,10 @@ Device = Annotated[
 ]
 Board = Annotated[
     str | None,
-    typer.Option(help="Add a top and constraints for a board: icebreaker, ulx3s, arty-a7."),
+    typer.Option(
+        help="Add a top and constraints for a board: icebreaker, ulx3s, arty-a7, "
+        "tang-nano-20k, tang-nano-9k."
+    ),
 ]
 Bus = Annotated[
     str,

@@ -25,6 +25,7 @@ MAXIMUM_STREAM_BITS = 64
 MAXIMUM_LENGTH = 1024
 """Bits of a stream of values: the table of their places has as many entries."""
 _NUMBER_BITS = 16
+_LEAST_LENGTH = 4
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,11 @@ def plan_streams(network: IntegerNetwork, stream_bits: int) -> StreamPlan | None
         raise UserError(
             f"{network.name}: streams of {length} bits for values that come in: hardware has a "
             f"table of at most {MAXIMUM_LENGTH}; make them shorter, or give the network spikes"
+        )
+    if length < _LEAST_LENGTH:
+        raise UserError(
+            f"{network.name}: streams of {length} bits for values that come in: hardware takes two "
+            f"bits in a clock at least, in two clocks at least; expected {_LEAST_LENGTH} or more"
         )
     most = min(MAXIMUM_STREAM_BITS, length // 2)
     if not 2 <= stream_bits <= most or stream_bits & (stream_bits - 1):

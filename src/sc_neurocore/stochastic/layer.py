@@ -393,7 +393,9 @@ def _xnor_counts(length: int, x: Integers, w: Integers, both: Integers) -> Integ
 
 def _exact_product(left: NDArray[Any], right: NDArray[Any]) -> Integers:
     """Return left @ right.T of integers through the BLAS, in the fastest type that is exact."""
-    largest = int(left.max(initial=0)) * int(np.abs(right).sum(axis=1, dtype=np.int64).max())
+    largest = int(np.abs(left).max(initial=0)) * int(
+        np.abs(right).sum(axis=1, dtype=np.int64).max()
+    )
     real = exact_type(largest)
     product = left.astype(real) @ right.astype(real).T
     return product.astype(np.int64)

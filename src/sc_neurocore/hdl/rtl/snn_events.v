@@ -74,7 +74,7 @@ module snn_events #(
     wire                       at_last  = beat == LAST_BEAT;
     wire [BEAT*INPUT_BITS-1:0] word, more;
     wire [BEAT-1:0]            is_full;   // at the event's value, whether it can have no more
-    wire [NUMBER_BITS+BEAT_BITS-1:0] wide_input = {{BEAT_BITS{1'b0}}, event_input};
+    wire [NUMBER_BITS+BEAT_BITS+SLOT_BITS-1:0] wide_input = {{(BEAT_BITS+SLOT_BITS){1'b0}}, event_input};
     wire [BEAT_BITS-1:0]       event_beat = wide_input[SLOT_BITS +: BEAT_BITS];
     wire                       unused   = &{wide_input, number, 1'b0};
 
