@@ -97,16 +97,18 @@ class Fit:
         most_lanes: Lanes up to which it says something: all, or where the builds are few those that
             were measured.
         unmeasured: What no build of the family had, in words: networks that it knows nothing of.
+        least: Where the builds are few, what the smallest of them took: no estimate is below it.
     """
 
     weights: Mapping[str, float]
     error: float
     most_lanes: int = MAXIMUM_LANES
     unmeasured: tuple[str, ...] = ()
+    least: float = 0.0
 
     def __call__(self, sizes: Mapping[str, float]) -> float:
         """Return the estimate."""
-        return max(0.0, sum(self.weights[name] * sizes[name] for name in self.weights))
+        return max(self.least, sum(self.weights[name] * sizes[name] for name in self.weights))
 
 
 @cache
@@ -137,7 +139,9 @@ def fit(family: str, resource: str) -> Fit:
     least = _ERROR_OF_FEW_BUILDS if are_few else _LEAST_ERROR
     most = max(row["lanes"] for row in rows) if are_few else MAXIMUM_LANES
     missing = tuple(kind for name, kind in _KINDS.items() if not table[:, names.index(name)].any())
-    return Fit(fitted.weights, max(least, *errors), most, missing)
+    # Few builds say nothing of designs that are smaller than all of them.
+    smallest = float(seen.min()) if are_few else 0.0
+    return Fit(fitted.weights, max(least, *errors), most, missing, smallest)
 
 
 def _not_negative(table: Any) -> Any:
