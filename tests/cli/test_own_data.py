@@ -118,7 +118,7 @@ def test_import_finds_the_encoding_of_a_file(tmp_path: Path) -> None:
     code, result = run("evaluate", out, "--data", path, "--scale", 1)
     assert (code, result["samples"]["is_unseen"]) == (0, None)
     code, result = run("compile", out, "--out", tmp_path / "design", "--data", path, "--scale", 1)
-    assert (code, "accelerators take unsigned inputs" in result["error"]) == (2, True)
+    assert code == 0
 
 
 @pytest.mark.parametrize(

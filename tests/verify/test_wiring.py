@@ -123,7 +123,7 @@ JOINTS = [
     ("sequence", ".frame_bank         (event_bank)", ".frame_bank (frame_bank)"),
     ("sequence", "{frame_bank, event_word}", "{event_bank, event_word}"),
     ("sequence", "+: EVENT_BITS] = event_beat;", "+: EVENT_BITS] = event_address;"),
-    ("sequence", "{1'b0}}, token_input}", "{1'b0}}, ~token_input}"),
+    ("sequence", " token_input}", " ~token_input}"),
     ("first-to-2", ".hold             (IS_STATIC == 0 &&", ".hold (IS_STATIC != 0 &&"),
     ("sequence", "&& layer_is_last && trace_valid[0])", "&& trace_valid[0])"),
     ("sequence", ".ask           (out_valid)", ".ask (1'b1)"),

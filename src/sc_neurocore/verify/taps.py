@@ -137,10 +137,11 @@ def other_matrix(
         front, behind = behind[0], behind[1:]
         shape = front.layer.output_shape(shape)
         kinds, numbers = _pooled(front, layer.input_shape)
-        names = [numbers.get(tuple(each[each >= 0])) for each in found.inputs]
-        if None in names:
+        names = np.array([numbers.get(tuple(each[each >= 0]), -1) for each in found.inputs])
+        # Where a place sees padding alone, something is read all the same, with weights of zero.
+        if weights[found.rows[names < 0]].any():
             return f"layer {number} joins other inputs than the model pools"
-        found = replace(found, inputs=np.array(names)[:, np.newaxis])
+        found = replace(found, inputs=np.maximum(names, 0)[:, np.newaxis])
     elif found.inputs.shape[1] > 1:
         return f"layer {number} joins inputs, and the model pools none"
     reach = int(delays.max(initial=0)) + 1

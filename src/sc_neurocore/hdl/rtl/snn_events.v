@@ -143,7 +143,7 @@ module snn_events #(
 
     reg                  begun = 1'b0, was_offered, was_bad, was_full, is_counted;
     reg [INPUT_BITS-1:0] must;          // events of the value in this frame
-    reg [INPUT_BITS-1:0] before;        // the one that is on its way left out
+    reg [INPUT_BITS-1:0] earlier;       // the one that is on its way left out
     reg [BEAT_BITS:0]    beats_sent;    // of the frame that is sent
     reg                  is_sending;    // a frame has ended, and is not sent
     reg [BEAT*INPUT_BITS-1:0] was_data;
@@ -155,7 +155,7 @@ module snn_events #(
         was_bad     <= takes && !event_ends_frame && event_input >= INPUTS && !reset;
         was_full    <= hits && must == MOST && !reset;
         is_counted  <= takes && !event_ends_frame && event_input < INPUTS && !reset;
-        before      <= must;
+        earlier      <= must;
         if (reset || (in_valid && in_ready && beats_sent == watched)) must <= {INPUT_BITS{1'b0}};
         else if (hits && must != MOST)                                must <= must + 1'b1;
         if (takes && event_ends_frame)                                     is_sending <= 1'b1;
@@ -200,8 +200,8 @@ module snn_events #(
                 assert (number < INPUTS && beat == number / BEAT);
                 if (beat == watched) assert (in_data == kept);
                 if (number == the_input) begin
-                    assert (of_kept == before && was_full == (before == MOST));
-                    assert (must == (was_full ? before : before + 1'b1));
+                    assert (of_kept == earlier && was_full == (earlier == MOST));
+                    assert (must == (was_full ? earlier : earlier + 1'b1));
                 end else
                     assert (!was_full && (!is_beat || of_kept == must));
             end
