@@ -41,7 +41,9 @@ FITTED = ("logic_cells", "luts", "flip_flops")
 _OPERATION_BITS_OF_A_MULTIPLIER = 18
 _LEAST_ERROR = 0.1
 # From fewer builds than it has features an estimate follows each, and says little of others.
+# With more lanes than any of them had it was half of what was built.
 _ERROR_OF_FEW_BUILDS = 0.5
+_ERROR_BEYOND_THEM = 1.0
 _KINDS = {"window_bits": "convolutions"}
 
 
@@ -105,6 +107,10 @@ class Fit:
     most_lanes: int = MAXIMUM_LANES
     unmeasured: tuple[str, ...] = ()
     least: float = 0.0
+
+    def error_of(self, lanes: int) -> float:
+        """Return by what share the estimate for so many lanes may be wrong."""
+        return self.error if lanes <= self.most_lanes else max(self.error, _ERROR_BEYOND_THEM)
 
     def __call__(self, sizes: Mapping[str, float]) -> float:
         """Return the estimate."""
@@ -246,12 +252,13 @@ def assess(
     used = {name: float(round(each(sizes))) for name, each in fits.items()} | blocks
     if family.has_multipliers:
         used["dsps"] = sizes["multipliers"]
-    largest = used | {name: used[name] * (1 + each.error) for name, each in fits.items()}
+    errors = {name: each.error_of(lanes) for name, each in fits.items()}
+    largest = used | {name: used[name] * (1 + error) for name, error in errors.items()}
     return Assessment(
         geometry=geometry,
         weights=weights,
         used=used,
-        error=round(max(each.error for each in fits.values()), 3),
+        error=round(max(errors.values()), 3),
         memories_fit=device.fits(blocks),
         fits=device.fits(largest),
         sums=device.sums(used, [name for name in device.available if name in used]),
