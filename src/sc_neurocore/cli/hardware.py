@@ -231,7 +231,7 @@ def written(manifest: Manifest) -> dict[str, str]:
     return files | {each.path: PURPOSES[each.role] for each in manifest.files}
 
 
-def file_rows(manifest: Manifest, folder: Path) -> list[tuple[str, str]]:
+def file_rows(manifest: Manifest, folder: Path) -> list[tuple[str, ...]]:
     """Return a row for each purpose: its file, or where its files are, how many and of which kind.
 
     The guide among them has a row for each file.
@@ -239,7 +239,7 @@ def file_rows(manifest: Manifest, folder: Path) -> list[tuple[str, str]]:
     paths: dict[str, list[Path]] = {}
     for path, purpose in written(manifest).items():
         paths.setdefault(_SHORT.get(purpose, purpose), []).append(folder / path)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for purpose, found in paths.items():
         if len(found) == 1:
             place = found[0].as_posix()
