@@ -28,7 +28,10 @@ _COMMANDS = {
     "evaluate": ("networks.evaluate", "evaluate runs/mine --format Q8.8"),
     "compare": ("comparing.compare", "compare neuron.txt --format auto --out runs/compared"),
     "export": ("networks.export", "export runs/mine --to fixed --out runs/weights"),
-    "import": ("exchange.import_", "import network.nir --out runs/imported"),
+    "import": (
+        "exchange.import_",
+        "import network.nir --framework snntorch --steps 25 --out runs/imported",
+    ),
     "simulate": ("networks.simulate", "simulate runs/mine --length 256 --source sobol"),
     "compile": ("hardware.compile_", "compile runs/mine --device hx8k --lanes auto --out design"),
     "verify": ("hardware.verify", "verify design"),
