@@ -26,6 +26,7 @@ from sc_neurocore.hdl.manifest import (
 from sc_neurocore.hdl.planning import plan, without_multipliers
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.folding import one_map_each
+from sc_neurocore.network.integrators import without_integrators
 from sc_neurocore.network.layers.pooling import Pool2d
 from sc_neurocore.tools.devices import find_device
 
@@ -108,7 +109,7 @@ def compile_design(
         if device not in (None, wanted.device):
             raise UserError(f"--board {board} has {wanted.device}, not {device}: leave one out")
         target = device_for_core(wanted)
-    description = one_map_each(description)
+    description = one_map_each(without_integrators(description))
     network = integers_of(description, format, weight_bits, constant_bits, streams)
     placed: Assessment | None = None
     considered: tuple[Assessment, ...] = ()
