@@ -166,7 +166,7 @@ def check(
             values = failure.example.in_words(failure.clock)
             detail = (
                 f"in clock {failure.clock}: {seen}{values and f', where {values}'}; waves up to "
-                f"it: proof/{folder.name}/small.vcd, beside the bench"
+                f"it: small.vcd, beside the bench in proof/{folder.name}"
             )
     return ProofResult(
         name=NAME,
