@@ -10,8 +10,9 @@ from typing import Literal, Unpack
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.numerics import check_kinds
 from sc_neurocore.fixed.qformat import QFormat
-from sc_neurocore.fpga.boards import add_board, device_for_core, find_board, plan_line
+from sc_neurocore.fpga.boards import add_board, device_for_core, plan_line
 from sc_neurocore.fpga.capacity import Assessment, choose
+from sc_neurocore.fpga.known_boards import find_board
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import Design, integers_of, render_design
 from sc_neurocore.hdl.geometry import AUTO, EngineOptions
