@@ -2,7 +2,7 @@
 
 Each bit of a stream, or of a weight in two's complement, is inverted at one rate wherever it is
 used, and so are, in two of the four series, the bits of every finished sum. The full test set; what
-is done is kept in runs/sc_errors/. Writes sc_errors.json and docs/images/wrong_bits.png.
+is done is kept in runs/sc_errors/. Writes sc_errors.json and docs/images/sc_errors.png.
 
     python benchmarks/sc_errors.py
 """
@@ -32,7 +32,7 @@ RATES = (0.0, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03)
 SEED = 0
 SERIES_NAMES = ("streams", "streams and sums", "binary weights", "binary weights and sums")
 ASKED_RATE, ASKED_POINTS = 0.01, 0.5
-PICTURE = ROOT / "docs" / "images" / "wrong_bits.png"
+PICTURE = ROOT / "docs" / "images" / "sc_errors.png"
 
 
 def series() -> Mapping[str, Callable[[float], IntegerNetwork]]:
@@ -99,6 +99,7 @@ def main() -> int:
             rows=rows,
             targets=[Target(what, "<=", ASKED_POINTS, lost["streams"])],
             packages=["numpy"],
+            figure="accuracy over the probability of a bit to be wrong",
         )
     )
     draw(rows).savefig(PICTURE, dpi=110)
