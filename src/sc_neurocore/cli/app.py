@@ -35,7 +35,7 @@ _COMMANDS = {
     "build": ("building.build", "build design --device hx8k --verified"),
     "flash": ("boards.flash", "flash design"),
     "run": ("boards.run", "run design --port simulated"),
-    "bench": ("upkeep.bench", "bench --list"),
+    "bench": ("upkeep.bench", "bench sc_area"),
     "report": ("upkeep.report", "report runs/demo"),
 }
 
@@ -84,7 +84,8 @@ def _show_version(asked: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Show no progress, only the result.")
