@@ -45,7 +45,7 @@ PURPOSES: Mapping[Role | Literal["manifest"], str] = {
     "board": "Verilog of the board's top",
     "constraints": "pins of the board",
     "test": "a test bench with its numbers: make in sim/",
-    "vhdl": "component and instance for a design in VHDL",
+    "vhdl": "a component for VHDL",
     "guide": "this table, with what to do next",
 }
 """What the files of a role are for."""
