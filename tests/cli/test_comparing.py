@@ -9,8 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from sc_neurocore.cli.app import app
+from sc_neurocore.data.catalogue import split_from_metadata
 from sc_neurocore.equation import LIF
-from sc_neurocore.hdl.design import find_files
+from sc_neurocore.fixed import quantize
+from sc_neurocore.hdl.design import find_files, load_design
 from sc_neurocore.hdl.manifest import read_manifest
 from sc_neurocore.hdl.neuron_folder import load_neuron
 from sc_neurocore.network import (
@@ -18,6 +20,7 @@ from sc_neurocore.network import (
     InputEncoding,
     NetworkDescription,
     Population,
+    load_description,
     save_description,
 )
 
@@ -85,6 +88,30 @@ def test_evaluate_says_how_floats_and_integers_agree() -> None:
     assert code == 0
     assert result["comparison"]["format"] == "Q8.8"
     assert result["comparison"]["spike_agreement"] > 0.98
+
+
+@pytest.mark.parametrize(
+    "chosen", [("--format", "Q4.6", "--weight-bits", 3), ("--arithmetic", "stochastic")]
+)
+def test_a_compiled_design_is_asked_about_its_own_integers(
+    chosen: tuple[object, ...], tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    code, _ = run("compile", MODEL, *chosen, "--allow", "all", "--out", folder)
+    assert code == 0
+    network = load_design(folder).network
+    test = split_from_metadata(load_description(MODEL).metadata).test
+    right = network.run(test.network_inputs()).accuracy(test.labels)
+    assert right != quantize(load_description(MODEL)).run(test.network_inputs()).accuracy(
+        test.labels
+    )
+    code, evaluated = run("evaluate", folder)
+    assert (code, evaluated["fixed"]["accuracy"]) == (0, right)
+    code, compared = run("compare", folder)
+    assert (code, compared["format"]) == (0, evaluated["fixed"]["format"])
+    assert compared["spike_agreement"] == evaluated["comparison"]["spike_agreement"]
+    code, refused = run("evaluate", folder, "--format", "Q8.8")
+    assert (code, "whose integers are chosen" in refused["error"]) == (2, True)
 
 
 @pytest.mark.parametrize("name", ["iaf_psc_exp", "iaf_psc_alpha", "mat2"])

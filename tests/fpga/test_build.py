@@ -159,6 +159,7 @@ def test_more_ports_than_pins_are_refused_where_no_placer_chooses_pins(
         build_sources(sources(WIDE, "wide"), tmp_path, "gw2ar-18")
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("key", "tools", "word"),
     [

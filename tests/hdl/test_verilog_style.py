@@ -15,8 +15,8 @@ from tests.hdl.small_convolutions import draw_network
 from sc_neurocore import __version__
 from sc_neurocore.equation import CATALOGUE, LIF
 from sc_neurocore.fixed import IntegerNetwork, quantize
-from sc_neurocore.fpga.boards import BOARDS
 from sc_neurocore.fpga.compilation import compile_design
+from sc_neurocore.fpga.known_boards import BOARDS
 from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.hdl.bus import bus_files
 from sc_neurocore.hdl.equation_compiler import compile_equations

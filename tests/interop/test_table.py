@@ -20,6 +20,7 @@ from sc_neurocore.interop import from_nir
 from sc_neurocore.interop.neurons import KINDS
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network import InputEncoding, NetworkDescription
+from sc_neurocore.network.integrators import without_integrators
 from sc_neurocore.stochastic import run_network
 
 PAGE = Path(__file__).parents[2] / "docs" / "nir.md"
@@ -152,7 +153,7 @@ COLUMNS: dict[str, Callable[[NetworkDescription], object]] = {
     "PyTorch": in_torch,
     "SC": lambda description: run_network(description, inputs(description), 16),
     "integers": lambda description: quantize(description, "Q8.8").run(inputs(description)),
-    "RTL": lambda description: plan(quantize(description, "Q8.8"), 1),
+    "RTL": lambda description: plan(quantize(without_integrators(description), "Q8.8"), 1),
 }
 
 

@@ -381,7 +381,7 @@ def test_unsupported_networks_are_named() -> None:
         (
             (dense, Integrator(neuron=LIF), dense, population),
             {},
-            r"layers\[2\] is 'dense', and what arrives are no spikes",
+            r"layers\[1\] hands on membranes, and LIF is no filter: it fires",
         ),
         (
             (Scale(factor=2.0), dense, population),
@@ -516,7 +516,7 @@ def test_integer_neurons_take_spikes_as_they_are_and_nothing_else_without_weight
     with pytest.raises(UserError, match=r"layers\[0\] is 'population', and no weights"):
         run_network(network(alone), inputs, neurons="Q8.8")
     integrator = Integrator(neuron=CATALOGUE["IF"])
-    with pytest.raises(UserError, match="hand on their membrane"):
+    with pytest.raises(UserError, match="IF is no filter: it fires"):
         run_network(network(Dense(weight=np.eye(3)), integrator, alone), inputs, neurons="Q8.8")
 
 

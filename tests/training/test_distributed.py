@@ -69,6 +69,7 @@ def finish(process: subprocess.Popen[str], folder: Path) -> dict[str, Any]:
     return content
 
 
+@pytest.mark.soak
 def test_two_processes_killed_and_resumed_train_as_one_does(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     alone = finish(start(one), one)

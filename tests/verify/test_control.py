@@ -67,6 +67,7 @@ BROKEN_TOO = [
 ]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("file", "old", "new", "claim"),
     [*BROKEN, *(pytest.param(*each, marks=pytest.mark.soak) for each in BROKEN_TOO)],

@@ -49,6 +49,7 @@ def small() -> IntegerNetwork:
     return _small()
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("simulator", ["verilator", "cxxrtl"])
 @pytest.mark.parametrize("schedule", ["group-stationary", "step-outer"])
 def test_the_simulators_agree_to_the_clock(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.hdl.more_inputs import with_more_inputs
+from tests.hdl.small_convolutions import draw_network
 
 from sc_neurocore.equation import CATALOGUE
 from sc_neurocore.errors import UserError
@@ -29,6 +31,7 @@ from sc_neurocore.verify.verilog_reader import check_design
 
 CASES = 60
 IN_CI = (7,)
+CONVOLUTIONAL_CASES = 40
 
 
 def draw(seed: int) -> tuple[NetworkDescription, dict[str, Any], EngineOptions]:
@@ -100,17 +103,48 @@ def test_the_certificate_holds(
     description, compiled, options = draw(seed)
     if has_more_inputs(seed):
         description = with_more_inputs(description, seed)
+    check_certificate(description, compiled, options, tmp_path)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(CONVOLUTIONAL_CASES))
+def test_the_certificate_of_convolutions_holds(
+    seed: int, require_tool: Callable[..., None], tmp_path: Path
+) -> None:
+    require_tool("yosys", "z3", "sby", "iverilog")
+    random = np.random.default_rng(seed)
+    lanes = 1 << int(random.integers(0, 5))
+    compiled = {
+        "lanes": lanes,
+        "weight_bits": int(random.choice([2, 5, 8])),
+        "schedule": str(random.choice(["auto", "step-outer"])),
+        "weights": str(random.choice(["rom", "rom", "loaded"])),
+    }
+    options = EngineOptions(
+        units=1 << int(random.integers(0, lanes.bit_length())),
+        pipeline=int(random.integers(0, 3)),
+    )
+    check_certificate(draw_network(seed), compiled, options, tmp_path)
+
+
+def check_certificate(
+    description: NetworkDescription,
+    compiled: dict[str, Any],
+    options: EngineOptions,
+    folder: Path,
+) -> None:
+    """Compile a network, run it, and prove everything that a certificate says."""
     try:
-        design = compile_design(description, tmp_path, allow=["all"], **compiled, **options).design
+        design = compile_design(description, folder, allow=["all"], **compiled, **options).design
     except UserError as error:
         pytest.fail(f"{compiled} {options}: {error}")
-    sources = {path.name: path.read_bytes() for path in (tmp_path / "rtl").iterdir()}
+    sources = {path.name: path.read_bytes() for path in (folder / "rtl").iterdir()}
     verilog = {name: text for name, text in sources.items() if name.endswith(".v")}
     check_design(verilog, verilog.values())
     assert not elaborate(sources, description.name).faults
     network = design.network
-    shape = (network.steps,) * network.batch_axis + (3, network.layers[0].inputs)
-    inputs = np.random.default_rng(seed).integers(0, 1 << network.input_bits, shape)
+    shape = (network.steps,) * network.batch_axis + (3, math.prod(description.input.shape))
+    inputs = np.random.default_rng(0).integers(0, 1 << network.input_bits, shape)
     runs = cosimulate_design(design, inputs, "icarus")
     assert [run.first_mismatch for run in runs] == [None, None]
     proofs = {proof.name: (proof.status, proof.detail) for proof in prove_design(design)}

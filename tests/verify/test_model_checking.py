@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from sc_neurocore.verify.model_checking import Failure, VacuousError, first_failure, induction_depth
+from sc_neurocore.verify.counterexample import Example, Signal
+from sc_neurocore.verify.model_checking import VacuousError, first_failure, induction_depth
 
 COUNTER = """\
 module top (input wire clk, input wire go, output wire reached, output wire wide);
@@ -24,11 +26,11 @@ endmodule
 @pytest.mark.parametrize(
     ("target", "most", "expected"),
     [
-        (7, 2, Failure(3, ("reached",))),
-        (8, 2, Failure(7, ("reached",))),
-        (1, 2, Failure(0, ("reached",))),
+        (7, 2, (3, ("reached",))),
+        (8, 2, (7, ("reached",))),
+        (1, 2, (0, ("reached",))),
         (9, 0, None),
-        (15, 3, Failure(0, ("wide",))),
+        (15, 3, (0, ("wide",))),
     ],
 )
 def test_a_counter(
@@ -36,11 +38,48 @@ def test_a_counter(
     tmp_path: Path,
     target: int,
     most: int,
-    expected: Failure | None,
+    expected: tuple[int, tuple[str, ...]] | None,
 ) -> None:
     require_tool("yosys")
     (tmp_path / "top.v").write_text(COUNTER.format(target=target, most=most))
-    assert first_failure(tmp_path, "top", ["top.v"], 8) == expected
+    failure = first_failure(tmp_path, "top", ["top.v"], 8)
+    assert (failure and (failure.clock, failure.outputs)) == expected
+
+
+def test_an_example_is_what_the_module_does(
+    require_tool: Callable[[str], None], tmp_path: Path
+) -> None:
+    require_tool("yosys")
+    (tmp_path / "top.v").write_text(COUNTER.format(target=7, most=2))
+    failure = first_failure(tmp_path, "top", ["top.v"], 8)
+    assert failure is not None
+    signals = failure.example.signals
+    count, go, step = (signals[name].values for name in ("count", "go", "step"))
+    assert len(count) == failure.clock + 1 == 4
+    assert len({*step}) == 1 and step[0] <= 2
+    assert count[0] == 1 and count[-1] == 7
+    for before, after, goes in zip(count, count[1:], go, strict=False):
+        assert after == before + goes * step[0]
+    words = failure.example.in_words(failure.clock, "that count must not be 7")
+    assert words.startswith("count = 7, ")
+
+    head, body = failure.example.vcd("top").split("$enddefinitions $end\n")
+    (mark,) = re.findall(r"\$var reg 4 (\S+) count \[3:0\] \$end", head)
+    assert head.count("$scope") == head.count("$upscope")
+    changes = re.findall(rf"b([01]+) {re.escape(mark)}\n", body)
+    assert [int(each, 2) for each in changes] == [*dict.fromkeys(count)]
+    assert re.findall(r"#(\d+)", body) == ["0", "10", "20", "30", "40"]
+
+
+def test_signals_of_other_modules_have_scopes_of_their_own() -> None:
+    bits = {"a": "01", "inner.core.b[0]": "01", "inner.core.b[2]": "11", "clk": "00"}
+    example = Example.of_bits(bits)
+    assert example.signals["inner.core.b"] == Signal(3, (4, 5))
+    assert example.in_words(1) == "a = 1"
+    text = example.vcd("top")
+    scopes = re.findall(r"module (\w+)", text)
+    assert scopes == ["top", "top", "inner", "core"]
+    assert len({*re.findall(r"\$var reg \d (\S+)", text)}) == 3
 
 
 def test_assumptions_that_contradict_each_other_show_nothing(

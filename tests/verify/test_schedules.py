@@ -30,6 +30,7 @@ KINDS = [
 ]
 
 
+@pytest.mark.sample(12)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("lanes", "options"),
@@ -124,6 +125,7 @@ BROKEN = [
 ]  # fmt: skip
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(("kind", "file", "old", "new"), BROKEN)
 def test_a_broken_engine_is_found_out(
     kind: str,

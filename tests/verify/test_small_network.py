@@ -91,6 +91,7 @@ BROKEN = [
 ]  # fmt: skip
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("kind", "file", "old", "new"), BROKEN)
 def test_a_broken_engine_of_a_step_outer_design_is_refuted(
     kind: str,

@@ -19,6 +19,7 @@ RequireTool = Callable[..., None]
 Change = Callable[[Path, str, str], None]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("sizes", "lanes", "engine"),
     [([3, 2], 1, {}), ([20, 12, 10], 4, {"units": 4, "inputs_per_beat": 8})],
@@ -36,6 +37,7 @@ def test_no_input_is_added_twice(
     assert prove_additions(accelerator).status == "proved"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("file", "old", "new", "beat", "claim"),
     [
@@ -70,6 +72,7 @@ def test_an_engine_that_adds_twice_is_refuted(
     assert claim in result.detail
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("file", "old", "new", "claim"),
     [
@@ -107,6 +110,7 @@ def test_a_step_outer_engine_that_adds_twice_is_refuted(
     assert claim in result.detail
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("file", "old", "new", "beat"),
     [

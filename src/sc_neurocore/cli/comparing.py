@@ -23,7 +23,7 @@ from sc_neurocore.cli.stages import (
 )
 from sc_neurocore.equation.neuron import Neuron
 from sc_neurocore.equation.parser import parse_neuron
-from sc_neurocore.errors import DataError
+from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.files import write_atomically
 from sc_neurocore.fixed.choosing import (
     AUTO_FORMAT,
@@ -47,6 +47,8 @@ from sc_neurocore.fixed.qformat import FixedPoint
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.fixed.stimulus import STEPS, Stimulus, given_stimulus, standard_stimulus
 from sc_neurocore.folders import sole_writer
+from sc_neurocore.hdl.design import load_design
+from sc_neurocore.hdl.manifest import MANIFEST
 from sc_neurocore.network.description import NetworkDescription
 
 Rows = list[tuple[str, ...]]
@@ -58,7 +60,8 @@ def compare(
         Path,
         typer.Argument(
             metavar="NEURON.txt|RUN",
-            help="One neuron's equations; or a run folder, saved network or .nir file.",
+            help="One neuron's equations; or a run folder, saved network, compiled design or "
+            ".nir file.",
         ),
     ],
     data: Annotated[
@@ -106,7 +109,8 @@ def compare(
             description = find_network(source)
             asked = find_samples(description, None, data, scale, samples)
             inputs, origin = integers_of(asked)
-            numbers = chosen_for_network(
+            chosen, network = integers_for(
+                source,
                 description,
                 format,
                 constant_bits,
@@ -114,7 +118,6 @@ def compare(
                 (inputs, origin),
                 None if target == USUAL_TARGET else target,
             )
-            chosen, network = numbers.chosen, numbers.network(description)
             found = compare_network(description, network, inputs, origin)
         content = {**found.as_dict(), "tried": [each.as_dict() for each in chosen.tried]}
         rows: Rows = [("format", describe(chosen)), *tried_rows(chosen), *_rows(found)]
@@ -190,6 +193,37 @@ def chosen_for_network(
         constant_bits,
     )
     return Numbers(chosen, chosen.weight_bits or weight_bits or 8)
+
+
+def integers_for(
+    source: Path,
+    description: NetworkDescription,
+    format: str | None,
+    constant_bits: int | None,
+    weight_bits: int | None,
+    inputs: tuple[NDArray[np.int64], str],
+    target: Target | None = None,
+) -> tuple[Chosen, IntegerNetwork]:
+    """Return the integers of what a command was given: a compiled design has its own already.
+
+    Raises:
+        UserError: If others are asked of a design.
+    """
+    if not (source / MANIFEST).exists():
+        numbers = chosen_for_network(
+            description, format, constant_bits, weight_bits, inputs, target
+        )
+        return numbers.chosen, numbers.network(description)
+    asked = {"format": format, "constant-bits": constant_bits, "weight-bits": weight_bits}
+    named = [f"--{name}" for name, value in asked.items() if value is not None]
+    if named:
+        raise UserError(
+            f"{', '.join(named)}: {source} is a compiled design, whose integers are chosen; give "
+            f"the folder or file of the network that it was compiled from to try others"
+        )
+    design = load_design(source)
+    choices = design.manifest.choices
+    return Chosen(FixedPoint.parse(choices.format, choices.constant_bits), ()), design.network
 
 
 def describe(chosen: Chosen) -> str:

@@ -41,6 +41,7 @@ from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import CERTIFICATE
 from sc_neurocore.hdl.geometry import AUTO
 from sc_neurocore.hdl.manifest import MANIFEST, NEURON_MANIFEST, PURPOSES, Manifest
+from sc_neurocore.network.integrators import without_integrators
 from sc_neurocore.tools.families import FAMILIES
 from sc_neurocore.verify.certificate import NETLIST_SAMPLES, SECOND_SAMPLES, verify_design
 from sc_neurocore.verify.cosimulation import CosimulationResult
@@ -139,7 +140,7 @@ def compile_(
         lane_count: int | Literal["auto"] = "auto"
         if lanes != "auto":
             lane_count = options.number_of_lanes(lanes)
-        description = find_network(run)
+        description = without_integrators(find_network(run))
         asked = samples_or_random(description, data, scale, compared_samples(description))
         inputs, origin = integers_of(asked)
         if streams is not None:
@@ -173,7 +174,7 @@ def compile_(
         weight_bits = max(manifest.choices.weight_bits, default=weight_bits)
         numerics = manifest.numerics
         assert numerics is not None  # of what was just compiled
-        both = compare_network(description, compiled.design.network, inputs, origin)
+        both = compare_network(compiled.design.description, compiled.design.network, inputs, origin)
         verilog = [(out / path).as_posix() for path in manifest.paths("verilog")]
         content = {
             "top": manifest.top,

@@ -8,7 +8,7 @@ from typing import Annotated, cast
 import typer
 
 from sc_neurocore.cli import options
-from sc_neurocore.cli.comparing import chosen_for_network
+from sc_neurocore.cli.comparing import integers_for
 from sc_neurocore.cli.console import reporting
 from sc_neurocore.cli.stages import (
     compared_samples,
@@ -48,10 +48,9 @@ def evaluate(
         asked = find_samples(description, dataset, data, scale)
         classes = evaluate_float(description, asked)
         inputs, origin = integers_of(asked, compared_samples(description))
-        numbers = chosen_for_network(
-            description, format, constant_bits, weight_bits, (inputs, origin)
+        chosen, network = integers_for(
+            run, description, format, constant_bits, weight_bits, (inputs, origin)
         )
-        network = numbers.network(description)
         fixed, _ = evaluate_integers(network, asked, classes, report.progress)
         workload = measure_workload(description, inputs)
         both = compare_network(description, network, inputs, origin)
@@ -65,13 +64,13 @@ def evaluate(
             "fixed": fixed,
             "neurobench": workload.as_dict(),
             "comparison": both.as_dict(),
-            "tried": [each.as_dict() for each in numbers.chosen.tried],
+            "tried": [each.as_dict() for each in chosen.tried],
         }
         rows = [
             ("network", f"{description.name} {description.content_hash[:12]}…"),
             ("data", asked.line),
             ("float", percent(asked.accuracy(classes))),
-            (f"{fixed['format']}, {numbers.weight_bits}-bit weights", percent(fixed["accuracy"])),
+            (f"{fixed['format']}, {fixed['weight_bits']}-bit weights", percent(fixed["accuracy"])),
             ("float against integers", both.line),
             ("memory", f"{workload.footprint:,} bytes in floats"),
             (

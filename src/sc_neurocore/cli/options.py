@@ -107,8 +107,8 @@ Device = Annotated[
 Board = Annotated[
     str | None,
     typer.Option(
-        help="Add a top and constraints for a board: icebreaker, ulx3s, arty-a7, "
-        "tang-nano-20k, tang-nano-9k."
+        help="Add a top and constraints for a board: icebreaker, pico-ice, ulx3s, colorlight-i5, "
+        "orangecrab, tang-nano-20k, tang-nano-9k, arty-a7."
     ),
 ]
 Bus = Annotated[

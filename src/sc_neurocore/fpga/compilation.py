@@ -10,8 +10,9 @@ from typing import Literal, Unpack
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.numerics import check_kinds
 from sc_neurocore.fixed.qformat import QFormat
-from sc_neurocore.fpga.boards import add_board, device_for_core, find_board, plan_line
+from sc_neurocore.fpga.boards import add_board, device_for_core, plan_line
 from sc_neurocore.fpga.capacity import Assessment, choose
+from sc_neurocore.fpga.known_boards import find_board
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import Design, integers_of, render_design
 from sc_neurocore.hdl.geometry import AUTO, EngineOptions
@@ -26,6 +27,7 @@ from sc_neurocore.hdl.manifest import (
 from sc_neurocore.hdl.planning import plan, without_multipliers
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.folding import one_map_each
+from sc_neurocore.network.integrators import without_integrators
 from sc_neurocore.network.layers.pooling import Pool2d
 from sc_neurocore.tools.devices import find_device
 
@@ -108,7 +110,7 @@ def compile_design(
         if device not in (None, wanted.device):
             raise UserError(f"--board {board} has {wanted.device}, not {device}: leave one out")
         target = device_for_core(wanted)
-    description = one_map_each(description)
+    description = one_map_each(without_integrators(description))
     network = integers_of(description, format, weight_bits, constant_bits, streams)
     placed: Assessment | None = None
     considered: tuple[Assessment, ...] = ()

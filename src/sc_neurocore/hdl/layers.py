@@ -164,8 +164,9 @@ def _engine_layer(network: IntegerNetwork, number: int) -> EngineLayer:
     name = f"{network.name}: neuron layer {number + 1}"
     if layer.is_integrator:
         raise UserError(
-            f"{name} hands on membranes: accelerators pass spikes from layer to layer; neurons "
-            f"that never fire can be the last ones, with membranes read out"
+            f"{name} hands on membranes: accelerators pass spikes from layer to layer; let "
+            f"network.integrators.without_integrators move it into the neurons behind, as "
+            f"compile does"
         )
     is_last = number == len(network.layers) - 1
     largest = max(limits[1], -limits[0])

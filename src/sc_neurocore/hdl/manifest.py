@@ -33,7 +33,7 @@ RamStyle: TypeAlias = Literal["huge", "block"]
 BusName: TypeAlias = Literal["none", "axi-stream", "events"]
 BUSES: tuple[BusName, ...] = get_args(BusName)
 Role: TypeAlias = Literal[
-    "network", "verilog", "memory", "bus", "board", "constraints", "test", "guide"
+    "network", "verilog", "memory", "bus", "board", "constraints", "test", "vhdl", "guide"
 ]
 
 PURPOSES: Mapping[Role | Literal["manifest"], str] = {
@@ -45,6 +45,7 @@ PURPOSES: Mapping[Role | Literal["manifest"], str] = {
     "board": "Verilog of the board's top",
     "constraints": "pins of the board",
     "test": "a test bench with its numbers: make in sim/",
+    "vhdl": "a component for VHDL",
     "guide": "this table, with what to do next",
 }
 """What the files of a role are for."""

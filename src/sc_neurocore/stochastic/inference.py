@@ -28,6 +28,7 @@ from sc_neurocore.kernels.wiring import Wires
 from sc_neurocore.network.description import InputEncoding, NetworkDescription
 from sc_neurocore.network.encoding import WeightEncoding
 from sc_neurocore.network.folding import folded_layers
+from sc_neurocore.network.integrators import without_integrators
 from sc_neurocore.network.layers import Connection, Join, Population, Runner, Weighted
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
 from sc_neurocore.stochastic.layer import choose_sources
@@ -96,6 +97,7 @@ def run_network(
     if is_real:
         unit = 1.0
     integers: Iterator[IntegerLayer] | None = None
+    description = without_integrators(description)
     places, layers = zip(*folded_layers(description), strict=True)
     folded = description.with_layers(layers)
     if isinstance(neurons, str) and neurons in _FLOATS:
@@ -152,6 +154,7 @@ def check_layers(
     Raises:
         UserError: If a layer is not supported where it stands.
     """
+    description = without_integrators(description)
     places, layers = zip(*folded_layers(description), strict=True)
     folded = description.with_layers(layers)
     for _ in _runners(folded, places, streams, iter(network.layers), record=False, is_real=False):

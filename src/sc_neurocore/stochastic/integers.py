@@ -26,6 +26,7 @@ from sc_neurocore.fixed.synapses import IntegerSynapses, Signal
 from sc_neurocore.network.description import NetworkDescription, along_channels
 from sc_neurocore.network.encoding import ENCODINGS
 from sc_neurocore.network.folding import one_map_each
+from sc_neurocore.network.integrators import without_integrators
 from sc_neurocore.network.layers import Dense, Runner, Weighted
 from sc_neurocore.stochastic.calibration import weight_shift
 from sc_neurocore.stochastic.inference import check_layers, what_arrives
@@ -120,7 +121,7 @@ def quantize_streams(
         raise UserError(
             f"{description.name} takes values below 0: streams in integers hold values from 0 to 1"
         )
-    description = one_map_each(description)
+    description = one_map_each(without_integrators(description))
     streams = Streams(length, pair, "sign-magnitude", True, np.float64, weight_bits)
     network = quantize(description, format, weight_bits=bits, constant_bits=constant_bits)
     check_neurons(network)

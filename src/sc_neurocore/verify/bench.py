@@ -254,6 +254,7 @@ def prove(
             used = f"k-induction with k = {found}, {used}"
         elif failure := first_failure(folder, name, sources, search or depth, timeout, setup):
             status, detail = "refuted", _failed(failure, folder)
+            (folder / f"{name}.vcd").write_text(failure.example.vcd(name), encoding="utf-8")
             script = _SCRIPT.format(
                 depth=failure.clock + 1,
                 skip=failure.clock,
@@ -291,4 +292,8 @@ def _failed(failure: Failure, folder: Path) -> str:
             lines = (folder / file).read_text(encoding="utf-8").splitlines()
             claims.append(f"{lines[int(line) - 1].strip()} ({place})")
     shown = "; ".join(claims[:_MOST_NAMED]) or "an assertion fails"
-    return f"in clock {failure.clock}: {shown}; a trace of it: sby -f *.sby in proof/{folder.name}"
+    values = failure.example.in_words(failure.clock, shown)
+    return (
+        f"in clock {failure.clock}: {shown}{values and f', where {values}'}; waves up to it: "
+        f"proof/{folder.name}/*.vcd, and of every wire: sby -f *.sby there"
+    )

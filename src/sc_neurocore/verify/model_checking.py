@@ -15,10 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from sc_neurocore.errors import ToolFailedError
 from sc_neurocore.tools import programs
 from sc_neurocore.verify import unrolling
+from sc_neurocore.verify.counterexample import Example
 from sc_neurocore.verify.unrolling import IMPOSSIBLE, counts_work, solver
 
 _PATIENCE = 6
@@ -56,10 +58,12 @@ class Failure:
         clock: The clock, from 0.
         outputs: The outputs that are high then, in one example; and where the assertions stand
             that fail, such as "snn_loader.v:107".
+        example: Inputs and registers in each clock up to it.
     """
 
     clock: int
     outputs: tuple[str, ...]
+    example: Example
 
 
 def engine() -> str:
@@ -97,10 +101,10 @@ def first_failure(
         ToolFailedError: If Yosys cannot read the sources, or the process fails.
     """
     graph = _write_graph(folder, top, sources, setup)
-    found, names = _ask("failure", graph, clocks, timeout)
+    found, names, bits = _ask("failure", graph, clocks, timeout)
     if names == IMPOSSIBLE:
         raise VacuousError("its assumptions contradict each other")
-    return None if found is None else Failure(found, tuple(names))
+    return None if found is None else Failure(found, tuple(names), Example.of_bits(bits))
 
 
 def unreached(
@@ -148,13 +152,14 @@ def induction_depth(
         ToolFailedError: If Yosys cannot read the sources, or the process fails.
     """
     graph = _write_graph(folder, top, sources, setup)
-    found, unreached = _ask("induction", graph, depth, timeout)
+    found: int | None
+    found, unreached, *_ = _ask("induction", graph, depth, timeout)
     if unreached:
         raise VacuousError(f"{', '.join(unreached)} cannot happen")
     return found
 
 
-def _ask(question: str, graph: Path, number: int, timeout: float) -> tuple[int | None, list[str]]:
+def _ask(question: str, graph: Path, number: int, timeout: float) -> Any:
     """Have a process of its own answer: several can work at once, and each can be stopped."""
     solver()  # says here what is missing, not in the process
     paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -178,8 +183,7 @@ def _ask(question: str, graph: Path, number: int, timeout: float) -> tuple[int |
         raise TimeoutError
     if done.returncode:
         raise ToolFailedError(f"{question} of {graph} failed: {done.stderr.strip()}")
-    found, names = json.loads(done.stdout)
-    return found, names
+    return json.loads(done.stdout)
 
 
 def _write_graph(folder: Path, top: str, sources: list[str], setup: Sequence[str] = ()) -> Path:

@@ -162,7 +162,12 @@ def check(
         if failure:
             seen = ", ".join(name.replace("_", " ") for name in failure.outputs)
             status = "refuted"
-            detail = f"in clock {failure.clock}: {seen} (bench in proof/{folder.name})"
+            (folder / "small.vcd").write_text(failure.example.vcd("small"), encoding="utf-8")
+            values = failure.example.in_words(failure.clock)
+            detail = (
+                f"in clock {failure.clock}: {seen}{values and f', where {values}'}; waves up to "
+                f"it: small.vcd, beside the bench in proof/{folder.name}"
+            )
     return ProofResult(
         name=NAME,
         status=status,

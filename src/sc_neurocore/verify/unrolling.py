@@ -30,6 +30,8 @@ LEMMA = "lemma"
 """Outputs with such names are shown first, one by one, and help with the claims; they are none."""
 
 _PLACE = re.compile(r'\\src "([^"|]*?:\d+)[^"]*"\n(?:\s*attribute.*\n)*\s*cell \$assert ')
+# A register with several names has a space between them.
+_SYMBOL = re.compile(r"([ilo])(\d+) (\S.*)")
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class _Graph:
     covers: dict[str, int]
     constraints: list[int]
     gates: list[list[int]]
+    symbols: dict[str, int]
+    """What inputs and registers are called, bit by bit."""
 
     def without_lemmas(self) -> _Graph:
         """Return the graph with its claims alone."""
@@ -79,10 +83,17 @@ def _read(path: Path) -> _Graph:
         covers={},
         constraints=singles(constraints),
         gates=numbers(gates),
+        symbols={},
     )
+    places = {"i": found.inputs, "l": [latch[0] for latch in found.latches]}
     for line in lines:
-        if named := re.fullmatch(r"o(\d+) (\S+)", line):
-            found.names[int(named[1])] = named[2]
+        if not (named := _SYMBOL.fullmatch(line)):
+            continue
+        kind, number, called = named[1], int(named[2]), named[3].split()
+        if kind == "o":
+            found.names[number] = called[0]
+        else:
+            found.symbols.update(dict.fromkeys(called, places[kind][number]))
     claims = list(zip(found.names, found.outputs, strict=True))
     names = [name for name in found.names if not _is_cover(name)]
     return replace(
@@ -124,6 +135,7 @@ class _Clocks:
             is_known = start in known and not from_anywhere
             self._state[latch[0]] = known[start] if is_known else self._variable()
         self._values: dict[int, _Literal] = {}
+        self._history: list[dict[str, _Literal]] = []
         self._enter()
 
     def failing(self) -> list[int]:
@@ -131,6 +143,7 @@ class _Clocks:
         values = [self._value(literal) for literal in self.graph.outputs]
         known = [index for index, value in enumerate(values) if value == _TRUE]
         if known:
+            self._solve([])
             return known
         # From anywhere each claim is asked for by itself, and then helps with the next: that one of
         # two hundred can fail is a question that takes the solver far longer than all of these.
@@ -161,6 +174,16 @@ class _Clocks:
         """Return which outputs are high in the example that the solver found."""
         model = set(self._solver.get_model())
         return [index for index, value in enumerate(values) if value in model]
+
+    def example(self) -> dict[str, str]:
+        """Return every named bit in each clock so far, "0110…", in the example that was found."""
+        if not (found := self._solver.get_model()):
+            return {}
+        high = {_TRUE, *found}
+        return {
+            name: "".join("1" if clock[name] in high else "0" for clock in self._history)
+            for name in self.graph.symbols
+        }
 
     def is_possible(self) -> bool:
         """Return whether anything can happen up to this clock."""
@@ -193,6 +216,9 @@ class _Clocks:
             self._values[literal] = self._variable()
         for gate, left, right in self.graph.gates:
             self._values[gate] = self._and(self._value(left), self._value(right))
+        if not self._from_anywhere:
+            named = self.graph.symbols.items()
+            self._history.append({name: self._values[literal] for name, literal in named})
         for literal in self.graph.constraints:
             value = self._value(literal)
             if value != _TRUE:
@@ -246,14 +272,17 @@ def solver() -> Any:
     return Solver(SOLVER)
 
 
-def _fail(graph: _Graph, clocks: int) -> tuple[int | None, list[str]]:
-    """Return the first clock in which an output can be high, and which can; lemmas do not count."""
+def _fail(graph: _Graph, clocks: int) -> tuple[int | None, list[str], dict[str, str]]:
+    """Return the first clock in which an output can be high, which can, and an example of it.
+
+    Lemmas do not count.
+    """
     run = _Clocks(graph.without_lemmas())
     for clock in range(clocks):
         if failing := run.failing():
-            return clock, [run.graph.names[index] for index in failing]
+            return clock, [run.graph.names[index] for index in failing], run.example()
         run.advance()
-    return None, [] if run.is_possible() else IMPOSSIBLE
+    return None, [] if run.is_possible() else IMPOSSIBLE, {}
 
 
 def _reach(graph: _Graph, clocks: int) -> tuple[None, list[str]]:
