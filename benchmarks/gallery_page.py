@@ -68,18 +68,18 @@ def page(rows: list[dict[str, Any]]) -> str:
     proofs = f"Not proved: {', '.join(unproved)}." if unproved else _PROVED
     lines = [
         _HEAD.format(channel=CHANNEL, proofs=proofs)
-        + "| neuron | what it is, and who described it | spikes in floats, integers | state bits | "
-        "LUTs, about | multipliers |",
-        "|---|---|---|---|---|---|",
+        + "| neuron | what it is, and who described it | spikes in floats, integers | "
+        "state bits; LUTs, about; multipliers |",
+        "|---|---|---|---|",
     ]
     for row in rows:
         name = f"[{row['about']['name']}](../examples/gallery/{row['neuron']}.txt)"
         if "spikes_float" not in row:
-            lines.append(f"| {name} | {row['about'].get('error', 'not measured')} | | | | |")
+            lines.append(f"| {name} | {row['about'].get('error', 'not measured')} | | |")
             continue
         lines.append(
             f"| {name} | {_described(row['about']['source'])} | {row['spikes_float']}, "
-            f"{row['spikes_integer']} | {row['state_bits']} | {row['estimated_luts']} | "
+            f"{row['spikes_integer']} | {row['state_bits']}; {row['estimated_luts']}; "
             f"{row['multipliers']} |"
         )
     return "\n".join(lines) + "\n"
