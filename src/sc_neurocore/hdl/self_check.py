@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.accelerator import Accelerator
+from sc_neurocore.hdl.memories import weight_words
 from sc_neurocore.hdl.render import render
 
 FOLDER = "sim"
@@ -37,7 +38,7 @@ def self_check_files(network: IntegerNetwork, accelerator: Accelerator) -> dict[
     beats, expected = vectors(network, accelerator, samples)
     expected[:, 1:] &= (1 << g.count_bits) - 1
     bits = max(g.count_bits, g.output_bits)
-    words = 0 if accelerator.weights == "rom" else g.rows << g.column_bits
+    words = 0 if accelerator.weights == "rom" else weight_words(g)
     values = {
         "top": accelerator.top,
         "verilog": [f"../{path.as_posix()}" for path in accelerator.verilog],
