@@ -96,7 +96,8 @@ def buses(make_network: MakeNetwork, make_step_outer_network: MakeNetwork) -> It
     for network in (make_network([9, 12, 5]), make_step_outer_network("membrane")):
         for weights in ("rom", "loaded"):
             made = render_accelerator(network, 2, weights=weights)  # type: ignore[arg-type]
-            yield texts(bus_files(made.accelerator, "axi-stream"))
+            for bus in ("axi-stream", "axi-lite", "wishbone"):
+                yield texts(bus_files(made.accelerator, bus))  # type: ignore[arg-type]
 
 
 def boards(folder: Path) -> Iterator[Files]:

@@ -116,8 +116,9 @@ Bus = Annotated[
     typer.Option(
         metavar="BUS",
         help=f"Put the core behind a bus, too: {', '.join(BUSES)}. axi-stream adds TOP_axis, which "
-        "takes a packet per sample and sends one per result; events adds TOP_events, which takes "
-        "spikes one at a time, by the number of their input.",
+        "takes a packet per sample and sends one per result; axi-lite and wishbone add "
+        "TOP_axi_lite or TOP_wishbone, which has registers for samples, results and weights; "
+        "events adds TOP_events, which takes spikes one at a time, by the number of their input.",
     ),
 ]
 Clock = Annotated[

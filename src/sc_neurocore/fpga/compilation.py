@@ -86,8 +86,7 @@ def compile_design(
         ram_style: Where loaded weights go, see `Choices`.
         constant_bits: Fraction bits of constants; by default they follow the format.
         allow: Kinds of findings to let pass that are refused otherwise, see `fixed.numerics.KINDS`.
-        bus: What the core stands behind, beside its own ports: "none", "axi-stream" or "events",
-            see `hdl.bus`.
+        bus: What the core stands behind, beside its own ports: see `hdl.bus`.
         streams: For stochastic arithmetic, what streams there are: weights are their counts then,
             of as many bits as these have, and no lane has a multiplier.
         options: See `EngineOptions`.

@@ -30,7 +30,7 @@ _MAXIMUM_FILES = 1000
 
 WeightSource: TypeAlias = Literal["rom", "loaded"]
 RamStyle: TypeAlias = Literal["huge", "block"]
-BusName: TypeAlias = Literal["none", "axi-stream", "events"]
+BusName: TypeAlias = Literal["none", "axi-stream", "axi-lite", "wishbone", "events"]
 BUSES: tuple[BusName, ...] = get_args(BusName)
 Role: TypeAlias = Literal[
     "network", "verilog", "memory", "bus", "board", "constraints", "test", "vhdl", "guide"
@@ -115,7 +115,7 @@ class Choices(_Part):
             no bitstream can fill, "block" is the block RAM of every device.
         units: See `EngineOptions`, as those after it.
         allow: Kinds of findings that were let pass, see `fixed.numerics.KINDS`.
-        bus: What the core stands behind, beside its own ports: "none", or "axi-stream".
+        bus: What the core stands behind, beside its own ports; see `BUSES`.
         streams: Where the arithmetic is stochastic: what streams there are.
     """
 
