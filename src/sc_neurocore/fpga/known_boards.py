@@ -132,7 +132,7 @@ BOARDS: dict[str, Board] = {
         # one LED: busy is the first pin of the connector P2. Pins: LiteX-Boards, colorlight_i5.py.
         Board(
             key="colorlight-i5",
-            title="Colorlight i5 7.0 on its extension board",
+            title="Colorlight i5 7.0",
             device="ecp5-25k",
             oscillator_mhz=25,
             frequency_mhz=50,
