@@ -101,7 +101,8 @@ def test_compile_a_network(tmp_path: Path) -> None:
 
 
 def test_compile_says_of_all_files_what_they_are_for_and_is_short(tmp_path: Path) -> None:
-    said = CliRunner().invoke(app, ["compile", str(MODEL), "--out", str(tmp_path), "-q"]).output
+    asked = ["compile", str(MODEL), "--out", str(tmp_path), "-q"]
+    said = CliRunner().invoke(app, asked, env={"COLUMNS": "400"}).output
     rows = dict(line.split("  ", 1) for line in said.splitlines() if str(tmp_path) in line)
     kinds = {label: place.strip() for label, place in rows.items()}
     folder = tmp_path / "rtl"
