@@ -157,6 +157,32 @@ def test_each_kind_of_finding(neuron: Neuron, kind: str, severity: str, message:
 
 
 @pytest.mark.parametrize(
+    ("beta", "kinds"),
+    [
+        (1 - 2**-23, {8: set(), 40000: {"leak"}}),
+        (1 - 2**-10, {8: set(), 400: {"rounding"}}),
+        (0.9, {8: set(), 400: set()}),
+    ],
+)
+def test_what_takes_longer_than_a_network_runs_is_not_said(
+    beta: float, kinds: dict[int, set[str]]
+) -> None:
+    layers = (
+        Dense(weight=np.eye(3)),
+        Population(neuron=CATALOGUE["LIF"], parameters={"beta": beta}),
+    )
+    for steps, wanted in kinds.items():
+        network = NetworkDescription(
+            name="net",
+            input=InputEncoding(shape=(3,), bits=4, fraction_bits=3),
+            steps=steps,
+            layers=layers,
+        )
+        (neuron,) = judge_network(quantize(network), network).neurons
+        assert {each.kind for each in neuron.findings} == wanted
+
+
+@pytest.mark.parametrize(
     ("lines", "where", "message"),
     [
         ("input a, b\nupdate v = 0.5*v + a", "in 'input a, b'", "nothing depends on b"),

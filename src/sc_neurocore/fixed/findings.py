@@ -56,10 +56,16 @@ def _more_bits(value: float, what: str) -> str:
 
 
 class Judge:
-    """What is to be said of a program whose reachable values are known."""
+    """What is to be said of a program whose reachable values are known.
 
-    def __init__(self, program: NeuronProgram, reached: Reachable, where: str) -> None:
+    Where it is known how many steps it runs, what takes longer to show is not said.
+    """
+
+    def __init__(
+        self, program: NeuronProgram, reached: Reachable, where: str, steps: int | None = None
+    ) -> None:
         self._program = program
+        self._steps = steps
         self._nodes = program.program.nodes
         self._statements = program.program.statements
         self._reached = reached
@@ -93,9 +99,15 @@ class Judge:
             if fact.expression in multiplied and 0 < leak < 0.5:
                 error = abs(abs(fact.became) - abs(fact.value)) / leak
                 gone = "nothing decays" if abs(fact.became) == 1 else f"its leak is {error:.1%} off"
-                if error > WARNED_ERROR:
+                if error > WARNED_ERROR and not self._is_never_seen(error * leak):
                     cure = _more_bits(leak, "the leak")
                     yield self._finding("leak", _severity(error), line, f"{said}: {gone}", cure)
+
+    def _is_never_seen(self, error: float) -> bool:
+        """Whether a factor may be off so far: in no state does it make half a unit in all steps."""
+        formats, names = self._program.fixed_point, self._program.neuron.states
+        units = max(formats.of(name).maximum for name in names)
+        return self._steps is not None and error * self._steps * units < 0.5
 
     def fact(self, store: Store) -> AssignmentFact:
         """Return whether a line's result fits."""
@@ -275,7 +287,8 @@ class Judge:
                     f"{each.distance / each.step:.2g} steps of {form.plain}",
                     f"{self._finer(name, each.distance / COARSE)} has {COARSE} steps",
                 )
-            if each.drift is not None and LOST * each.distance < SLOW * each.drift:
+            slow = SLOW if self._steps is None else min(SLOW, self._steps)
+            if each.drift is not None and LOST * each.distance < slow * each.drift:
                 steps = math.ceil(LOST * each.distance / each.drift)
                 yield self._finding(
                     "rounding",
@@ -286,7 +299,7 @@ class Judge:
                     f"{each.drift:.3g} a step is lost",
                     f"{self._finer(name, LOST * each.distance / SLOW)} allows {SLOW} steps",
                 )
-            if each.lost is not None and each.lost > LOST * each.distance:
+            if each.lost is not None and self._lost_in_time(each) > LOST * each.distance:
                 assert each.leak is not None  # where something is lost
                 yield self._finding(
                     "rounding",
@@ -298,6 +311,13 @@ class Judge:
                     f"{self._finer(name, LOST / 2 * each.distance * each.leak)} keeps that below "
                     f"{LOST / 2:.0%}",
                 )
+
+    def _lost_in_time(self, each: Resolution) -> float:
+        """Return what rounding takes from a state in the steps that there are."""
+        assert each.lost is not None and each.leak is not None  # by who calls this
+        if self._steps is None:
+            return each.lost
+        return min(each.lost, self._steps * each.lost * each.leak)
 
     def _fading(self, name: str, line: str, each: Resolution) -> Iterator[Finding]:
         """Yield that what a spike adds is rounded away long before it would decay."""

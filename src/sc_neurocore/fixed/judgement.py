@@ -35,6 +35,7 @@ def judge_neuron(
     where: str = "",
     must_fire: bool = True,
     tables_elsewhere: Collection[str] = (),
+    steps: int | None = None,
 ) -> NeuronNumerics:
     """Give the account of a neuron.
 
@@ -45,6 +46,7 @@ def judge_neuron(
         where: The layer, for messages.
         must_fire: Whether it is an error that it never fires.
         tables_elsewhere: What tables of other neurons in the same formats are over.
+        steps: How many steps it runs from its initial state on, if it is known.
     """
     formats, given = program.fixed_point, parameters or {}
     form = formats.current
@@ -64,7 +66,7 @@ def judge_neuron(
     initial = {name: int(formats.of(name).quantize(value)) for name, value in names.items()}
     reached = reachable(program.program, initial, {name: name + NEXT for name in names}, inputs)
     constants = [*_constants(program, given)]
-    judge = Judge(program, reached, where)
+    judge = Judge(program, reached, where, steps)
     resolved = resolutions(program, given)
     findings = [
         *judge.constants(constants),
@@ -120,6 +122,7 @@ def judge_network(network: IntegerNetwork, description: NetworkDescription) -> N
                 where=f"layers[{place}]",
                 must_fire=not (layer.is_integrator or (is_last and network.readout == "membrane")),
                 tables_elsewhere=over,
+                steps=description.steps,
             )
         )
     return numerics_of(network.layers[0].program, tuple(neurons))
