@@ -22,7 +22,7 @@ from sc_neurocore.hdl.bus import axis_parameters, event_parameters, register_par
 from sc_neurocore.tools.programs import run
 
 MODELS = Path(__file__).parents[1] / "models"
-NETWORKS = ("digits", "mnist-784-128-10")
+NETWORKS = ("mnist-784-128-10",)
 PARAMETERS_OF = {
     "snn_axis": axis_parameters,
     "snn_registers": register_parameters,
