@@ -256,7 +256,9 @@ def test_gradcheck_passes_between_spikes(backend: BackEnd) -> None:
     assert torch.autograd.gradcheck(membrane, [value.requires_grad_() for value in inputs])
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    "dtype", [torch.float32, pytest.param(torch.float64, marks=pytest.mark.often)]
+)
 def test_two_runs_and_any_number_of_threads_give_the_same_bits(
     backend: BackEnd, dtype: torch.dtype
 ) -> None:
