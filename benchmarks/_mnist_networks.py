@@ -33,13 +33,28 @@ def continued(model: str, *, adds_up: bool = False) -> SpikingSequential:
     """
     description = load_description(MODELS / model)
     net = SpikingSequential.from_description(description, learn=("beta", "threshold"))
-    if not adds_up:
-        return net
-    beta = float(description.layers[-1].parameters["beta"])
+    return _adding_up(net, float(description.layers[-1].parameters["beta"])) if adds_up else net
+
+
+def dense(
+    n_layers: int, *, adds_up: bool = False, **options: Any
+) -> Callable[[], SpikingSequential]:
+    """Return what makes a feed-forward network with 128 neurons in each hidden layer.
+
+    Args:
+        n_layers: Hidden layers.
+        adds_up: As of `continued`.
+        options: As `SpikingNet` takes them.
+    """
+
+    def make() -> SpikingSequential:
+        net = SpikingNet(784, 128, 10, n_layers=n_layers, **options)
+        return _adding_up(net, 0.95) if adds_up else net
+
+    return make
+
+
+def _adding_up(net: SpikingSequential, beta: float) -> SpikingSequential:
+    """Return the network with outputs that do not fire."""
     outputs = LIFCell(beta=beta, threshold=100.0, learn_beta=True)
     return SpikingSequential(*net.layers[:-1], outputs)
-
-
-def dense(n_layers: int, **options: Any) -> Callable[[], SpikingSequential]:
-    """Return what makes a feed-forward network with 128 neurons in each hidden layer."""
-    return lambda: SpikingNet(784, 128, 10, n_layers=n_layers, **options)

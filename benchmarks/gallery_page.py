@@ -29,15 +29,17 @@ COLUMNS = 4
 
 _HEAD = """# Published neurons
 
-Each is written in [examples/gallery](../examples/gallery) as its authors write it, but for
-syntax, with its source and its units; `sc-neurocore compile examples/gallery/NAME.txt --format
-auto --out DIR` compiles it. The formats are those that `--format auto` chose on the standard
-currents (steps, a ramp, noise and pulses), for some neurons longer or larger ones, as in
-benchmarks/_gallery.py. Spikes are counted over all of these, in floating
-point and in integers. The Verilog of the step is proved equal to the integers for all inputs
-(step), and what the registered module does over time is proved by induction (registers): so the
-traces of the integers below are those of the hardware. LUTs and multipliers are estimates of the
-step, enough to compare; `compile --device` measures them.
+Each is written in [examples/gallery](../examples/gallery) as its authors write it, but for syntax.
+The head of its file has the full source, the units and the authors' numbers.
+
+    sc-neurocore compile examples/gallery/adex.txt --format auto --out DIR
+
+Spikes are counted in floating point and in integers, over steps, a ramp, noise and pulses, for some
+neurons longer or larger ones (`benchmarks/_gallery.py`). The integers have the formats that
+`--format auto` chose there; [the results](../benchmarks/results/neuron_gallery.json) name them.
+{proofs}
+LUTs and multipliers are estimates of the step, good enough to compare; `compile --device` measures
+them.
 
 ![Membranes of all neurons in floating point and in integers](images/gallery.png)
 
@@ -46,33 +48,48 @@ the current "{channel}".
 
 """
 
+_PROVED = """The Verilog of each step is proved equal to the integers for all inputs, and what
+the registered module does over time by induction: the integers are what the hardware computes."""
+
+_AUTHORS = re.compile(
+    r"((?:(?:[A-Z][\w-]+|van [A-Z]\w+),? )*(?:and (?:van )?[A-Z][\w-]+|et al\.|[A-Z][\w-]+)),"
+    r"[^;]*?\b((?:19|20)\d\d)\b"
+)
+"""Whom a source names first, and the year: what follows is in the neuron's file."""
+
 
 def page(rows: list[dict[str, Any]]) -> str:
     """Return the page."""
-    lines = [_HEAD.format(channel=CHANNEL)]
-    lines += [
-        "| neuron | spikes, float and integer | state bits | LUTs, about | multipliers | step | "
-        "registers |",
-        "|---|---|---|---|---|---|---|",
+    unproved = [
+        row["about"]["name"]
+        for row in rows
+        if (row.get("step"), row.get("properties")) != ("proved", "proved")
+    ]
+    proofs = f"Not proved: {', '.join(unproved)}." if unproved else _PROVED
+    lines = [
+        _HEAD.format(channel=CHANNEL, proofs=proofs)
+        + "| neuron | what it is, and who described it | spikes in floats, integers | "
+        "state bits; LUTs, about; multipliers |",
+        "|---|---|---|---|",
     ]
     for row in rows:
         name = f"[{row['about']['name']}](../examples/gallery/{row['neuron']}.txt)"
         if "spikes_float" not in row:
-            lines.append(f"| {name} | {row['about'].get('error', 'not measured')} | | | | | |")
+            lines.append(f"| {name} | {row['about'].get('error', 'not measured')} | | |")
             continue
         lines.append(
-            f"| {name} | {row['spikes_float']}, {row['spikes_integer']} | {row['state_bits']} | "
-            f"{row['estimated_luts']} | {row['multipliers']} | {row.get('step', 'not run')} | "
-            f"{row.get('properties', 'not run')} |"
+            f"| {name} | {_described(row['about']['source'])} | {row['spikes_float']}, "
+            f"{row['spikes_integer']} | {row['state_bits']}; {row['estimated_luts']}; "
+            f"{row['multipliers']} |"
         )
-    lines += ["", "## Where they are from, and their formats", ""]
-    for row in rows:
-        about = row["about"]
-        source = re.sub(r"\s+", " ", about["source"])
-        lines.append(f"- **{about['name']}.** {source}")
-        if "formats" in about:
-            lines.append(f"  Formats: `{about['formats']}`.")
     return "\n".join(lines) + "\n"
+
+
+def _described(source: str) -> str:
+    """Shorten the head of a neuron's file to its first sentence, and to authors and year."""
+    about, _, rest = re.sub(r"\s+", " ", source).partition(". ")
+    found = _AUTHORS.search(rest)
+    return f"{about}. {found[1]}, {found[2]}" if found else f"{about}. {rest}"
 
 
 def picture(rows: list[dict[str, Any]]) -> None:

@@ -23,20 +23,16 @@ def test_the_page(
 ) -> None:
     require_tool("iverilog")
     text = (ROOT / "docs" / "own-top.md").read_text("utf-8")
-    top, bench, stream = re.findall(r"```verilog\n(.*?)```", text, re.S)
-    (program,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    top, bench = re.findall(r"```verilog\n(.*?)```", text, re.S)
+    program = re.findall(r"```python\n(.*?)```", text, re.S)[0]
 
-    compile_design(
-        load_description(ROOT / "models/digits"), tmp_path / "core", lanes=8, bus="axi-stream"
-    )
+    compile_design(load_description(ROOT / "models/digits"), tmp_path / "core", lanes=8)
     folder = tmp_path / "rtl"
     shutil.copytree(tmp_path / "core" / "rtl", folder)
     (folder / "button_top.v").write_text(top)
     (folder / "button_bench.v").write_text(bench)
     monkeypatch.chdir(folder)
     exec(compile(program, "own-top.md", "exec"), {})
-
-    (folder / "stream_bench.v").write_text(stream)
 
     def classes(bench: str) -> list[int]:
         sources = sorted(path.name for path in folder.glob("*.v"))
@@ -48,5 +44,4 @@ def test_the_page(
     test = load_split("digits", seed=0).test
     expected = network.run(test.network_inputs()[:4]).classes.tolist()
     assert classes("button_bench") == expected
-    assert classes("stream_bench") == expected
     assert (folder / "waves.vcd").stat().st_size > 1000

@@ -91,6 +91,26 @@ def test_compile_a_network(tmp_path: Path) -> None:
     assert code == 0
     assert result["content_hash"] == load_description(MODEL).content_hash
     assert all(Path(path).is_file() for path in result["verilog"] + result["memories"])
+    known = {path for path in tmp_path.rglob("*") if path.is_file()}
+    assert {Path(path) for path in result["files"]} == {
+        path for path in known if ".sc-neurocore" not in path.parts
+    }
+    assert set(result["verilog"]) == {
+        path for path, purpose in result["files"].items() if purpose == "Verilog of the core"
+    }
+
+
+def test_compile_says_of_all_files_what_they_are_for_and_is_short(tmp_path: Path) -> None:
+    said = CliRunner().invoke(app, ["compile", str(MODEL), "--out", str(tmp_path), "-q"]).output
+    rows = dict(line.split("  ", 1) for line in said.splitlines() if str(tmp_path) in line)
+    kinds = {label: place.strip() for label, place in rows.items()}
+    folder = tmp_path / "rtl"
+    assert kinds["what was chosen"] == f"{tmp_path}/design.json"
+    modules, memories = len([*folder.glob("*.v")]), len([*folder.glob("*.hex")])
+    assert kinds["Verilog of the core"] == f"{folder}: {modules} files (.v)"
+    assert kinds["contents of a memory"] == f"{folder}: {memories} files (.hex)"
+    assert kinds["each file, what to do next"] == f"{tmp_path}/README.md"
+    assert len(kinds) == 7 and {"a test bench for make", "a component for VHDL"} < {*kinds}
 
 
 @pytest.mark.parametrize("schedule", ["group-stationary", "step-outer", None])

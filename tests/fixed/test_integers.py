@@ -1,4 +1,4 @@
-"""The fixed-point rule against an oracle: exact fractions, rounded as docs/semantics.md says."""
+"""The fixed-point rule against an oracle: exact fractions, rounded as docs/integers.md says."""
 
 import math
 from fractions import Fraction

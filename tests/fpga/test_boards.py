@@ -11,11 +11,12 @@ from sc_neurocore import __version__
 from sc_neurocore.equation import LIF
 from sc_neurocore.errors import CheckFailedError, UserError
 from sc_neurocore.folders import OWN_FOLDER
-from sc_neurocore.fpga.boards import BOARDS, board_of, device_for_core, find_board
+from sc_neurocore.fpga.boards import board_of, device_for_core
 from sc_neurocore.fpga.build import build
 from sc_neurocore.fpga.compilation import compile_design
 from sc_neurocore.fpga.constraints import Pin, check_constraints, lpf, pcf, xdc
 from sc_neurocore.fpga.folder import opened
+from sc_neurocore.fpga.known_boards import BOARDS, find_board
 from sc_neurocore.fpga.sources import sources_of
 from sc_neurocore.hdl.design import Design, load_design
 from sc_neurocore.hdl.manifest import WeightSource
@@ -30,6 +31,7 @@ from sc_neurocore.tools.devices import DEVICES
 
 RequireTool = Callable[..., None]
 HARNESS = Path(__file__).parents[2] / "src/sc_neurocore/fpga/harness"
+ICE40_TOOLS, ECP5_TOOLS = ("nextpnr-ice40", "icepack"), ("nextpnr-ecp5", "ecppack")
 GOWIN_TOOLS = ("nextpnr-himbaechel-gowin", "gowin_pack")
 PORTS = {"clk_pin", "button", "uart_rx", "uart_tx", "led_ready", "led_busy"}
 
@@ -109,8 +111,11 @@ def test_yosys_finds_one_clock_and_no_latch(
 @pytest.mark.parametrize(
     ("key", "tools"),
     [
-        ("icebreaker", ("nextpnr-ice40", "icepack")),
-        ("ulx3s", ("nextpnr-ecp5", "ecppack")),
+        ("icebreaker", ICE40_TOOLS),
+        ("ulx3s", ECP5_TOOLS),
+        pytest.param("pico-ice", ICE40_TOOLS, marks=pytest.mark.soak),
+        pytest.param("colorlight-i5", ECP5_TOOLS, marks=pytest.mark.soak),
+        pytest.param("orangecrab", ECP5_TOOLS, marks=pytest.mark.soak),
         pytest.param("tang-nano-9k", GOWIN_TOOLS, marks=pytest.mark.soak),
         pytest.param("tang-nano-20k", GOWIN_TOOLS, marks=pytest.mark.soak),
     ],

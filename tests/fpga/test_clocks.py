@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.fpga.boards import BOARDS, Board, highest_clock, plan_line
+from sc_neurocore.fpga.boards import highest_clock, plan_line
 from sc_neurocore.fpga.clocks import Clock, clocks_up_to, plan_clock
+from sc_neurocore.fpga.known_boards import BOARDS, Board
 
 
 def setting(clock: Clock, name: str) -> int:

@@ -44,6 +44,8 @@ FOLDERS = (
         ("snn_axis", {"M_BITS": 12}, "tdata_must_be_whole_bytes"),
         ("snn_axis", {"IN_BITS": 9}, "tdata_is_too_narrow"),
         ("snn_axis", {"BEATS": 65}, "a_counter_is_too_narrow"),
+        ("snn_registers", {"IN_BITS": 33}, "a_register_has_32_bits"),
+        ("snn_registers", {"OUTPUTS": 17}, "a_counter_is_too_narrow"),
         ("snn_events", {"BEATS": 65}, "a_number_is_too_narrow"),
         ("snn_events", {"BEAT": 3}, "beats_must_hold_the_inputs"),
         ("sc_pass", {"LENGTH": 257}, "length_bits_must_hold_the_length"),

@@ -15,8 +15,8 @@ from tests.hdl.small_convolutions import draw_network
 from sc_neurocore import __version__
 from sc_neurocore.equation import CATALOGUE, LIF
 from sc_neurocore.fixed import IntegerNetwork, quantize
-from sc_neurocore.fpga.boards import BOARDS
 from sc_neurocore.fpga.compilation import compile_design
+from sc_neurocore.fpga.known_boards import BOARDS
 from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.hdl.bus import bus_files
 from sc_neurocore.hdl.equation_compiler import compile_equations
@@ -96,7 +96,8 @@ def buses(make_network: MakeNetwork, make_step_outer_network: MakeNetwork) -> It
     for network in (make_network([9, 12, 5]), make_step_outer_network("membrane")):
         for weights in ("rom", "loaded"):
             made = render_accelerator(network, 2, weights=weights)  # type: ignore[arg-type]
-            yield texts(bus_files(made.accelerator, "axi-stream"))
+            for bus in ("axi-stream", "axi-lite", "wishbone"):
+                yield texts(bus_files(made.accelerator, bus))  # type: ignore[arg-type]
 
 
 def boards(folder: Path) -> Iterator[Files]:

@@ -71,6 +71,20 @@ _BUS = {
     "SCORE_BITS": 6,
     "M_BITS": 8,
 }
+_REGISTERS = {
+    "BEATS": 2,
+    "BEAT_BITS": 1,
+    "PER_SAMPLE": 1,
+    "FRAME_BITS": 1,
+    "IN_BITS": 5,
+    "OUTPUTS": 3,
+    "OUTPUT_BITS": 2,
+    "SCORE_BITS": 6,
+    "IS_SIGNED": 0,
+    "ENDS_EARLY": 0,
+    "WEIGHT_WORDS": 0,
+    "WEIGHT_BITS": 1,
+}
 _LOOPS = {
     "LAYER_BITS": 2,
     "GROUP_BITS": 2,
@@ -228,12 +242,20 @@ SIZES: dict[str, dict[str, dict[str, int]]] = {
             "NUMBER_BITS": 2,
         },
     },
+    "snn_registers": {
+        "static": _REGISTERS,
+        "early": _REGISTERS
+        | {"PER_SAMPLE": 2, "ENDS_EARLY": 1, "IS_SIGNED": 1, "OUTPUTS": 4, "WEIGHT_WORDS": 2},
+    },
+    "snn_axi_lite": {"bus": {}},
+    "snn_wishbone": {"bus": {}},
 }
 
 _A, _N, _R, _S = "snn_accumulator", "snn_neurons", "snn_readout", "snn_spikes"
 _P = "snn_places"
 _L, _C, _W, _T = "snn_loader", "snn_controller", "snn_window", "snn_scanner"
 _B, _E = "snn_axis", "snn_events"
+_G, _X, _H = "snn_registers", "snn_axi_lite", "snn_wishbone"
 _ZERO = "{SUM_BITS{1'b0}}"
 FAULTS = (
     Fault(_P, "groups", "{layer[0], gather_step, gather_group};", "{1'b0, gather_step, gather_group};"),
@@ -407,6 +429,38 @@ FAULTS = (
     Fault(_E, "beats", "(sent && !at_last)", "(state == SEND && !at_last)"),
     Fault(_E, "beats", "default: state <= sent && at_last ? GATHER : SEND;", "default: state <= sent ? GATHER : SEND;"),
     Fault(_E, "beats", "if (state == ADD)           beat <= {BEAT_BITS{1'b0}};", ""),
+    Fault(_G, "static", "is_there <= out_valid && !take;", "is_there <= out_valid;"),
+    Fault(_G, "static", "write_data[2] && is_there;", "write_data[2];"),
+    Fault(_G, "static", "= writes && at_data && ready;", "= writes && at_data;"),
+    Fault(_G, "static", "strobe == 4'hf;", "strobe != 4'h0;"),
+    Fault(_G, "static", ": !waiting[1];", ": 1'b1;"),
+    Fault(_G, "static", "&& {1'b0, write_data[OUTPUT_BITS-1:0]} < ALL_OUTPUTS;", ";"),
+    Fault(_G, "static", "write_data[31:OUTPUT_BITS] == {(32-OUTPUT_BITS){1'b0}}", "1'b1"),
+    Fault(_G, "static", "(is_there && (address == CLASS || address == SCORE));", "address == CLASS || address == SCORE;"),
+    Fault(_G, "static", "if (busy && !is_there) cycles", "if (busy) cycles"),
+    Fault(_G, "static", "if (frame_ends) frames", "if (in_valid) frames"),
+    Fault(_G, "static", "if (refused) error", "if (refused && write) error"),
+    Fault(_G, "static", "= interrupts && is_there;", "= is_there;"),
+    Fault(_G, "static", "= reset || clear;", "= reset;"),
+    Fault(_G, "static", "&& (write_data[0] || write_data[2]);", "&& write_data[0];"),
+    Fault(_G, "static", "hash_address   = address[2:0];", "hash_address   = address[3:1];"),
+    Fault(_G, "early", "waiting == 2'd0 && !out_valid :", "waiting == 2'd0 :"),
+    Fault(_G, "early", "if (core_reset || is_early) begin", "if (core_reset) begin"),
+    Fault(_G, "early", "in_ready && has_room && is_loaded;", "in_ready && has_room;"),
+    Fault(_G, "early", "writes && at_weight && !is_loaded;", "writes && at_weight;"),
+    Fault(_G, "early", "IS_SIGNED != 0 && count_value[SCORE_BITS-1];", "1'b0;"),
+    Fault(_X, "bus", "s_axi_wvalid && (!s_axi_bvalid || s_axi_bready);", "s_axi_wvalid;"),
+    Fault(_X, "bus", "s_axi_arvalid && (!s_axi_rvalid || s_axi_rready);", "s_axi_arvalid;"),
+    Fault(_X, "bus", "can_write && !(can_read && wrote);", "can_write && !can_read;"),
+    Fault(_X, "bus", "= !writing && !reading;", "= 1'b1;"),
+    Fault(_X, "bus", "writing || (s_axi_bvalid && !s_axi_bready);", "writing;"),
+    Fault(_X, "bus", "reading || (s_axi_rvalid && !s_axi_rready);", "reading || s_axi_rvalid;"),
+    Fault(_X, "bus", "is_free && s_axi_awvalid && s_axi_wvalid", "is_free && s_axi_awvalid"),
+    Fault(_X, "bus", "s_axi_rresp   = {read_error,", "s_axi_rresp   = {write_error,"),
+    Fault(_H, "bus", "&& !answers && !reset;", "&& !reset;"),
+    Fault(_H, "bus", "answers && wb_cyc_i && !is_error;", "answers && !is_error;"),
+    Fault(_H, "bus", "wrote ? write_error : read_error;", "read_error;"),
+    Fault(_H, "bus", "wb_stall_o = answers;", "wb_stall_o = 1'b0;"),
 )  # fmt: skip
 
 MEMORY_SIZES: dict[str, dict[str, int]] = {

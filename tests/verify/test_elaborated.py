@@ -10,8 +10,9 @@ import pytest
 from sc_neurocore import load_description
 from sc_neurocore.errors import CheckFailedError, ToolFailedError, UserError
 from sc_neurocore.fixed import IntegerNetwork
-from sc_neurocore.fpga.boards import BOARDS, add_board
+from sc_neurocore.fpga.boards import add_board
 from sc_neurocore.fpga.compilation import compile_design
+from sc_neurocore.fpga.known_boards import BOARDS
 from sc_neurocore.hdl.accelerator import render_accelerator
 from sc_neurocore.verify.edited_circuits import same_circuit
 from sc_neurocore.verify.elaborated import (

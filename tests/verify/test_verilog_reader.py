@@ -16,8 +16,9 @@ from sc_neurocore import load_description
 from sc_neurocore.equation import CATALOGUE
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed import FixedPoint, IntegerNetwork, QFormat, lower
-from sc_neurocore.fpga.boards import BOARDS, add_board
+from sc_neurocore.fpga.boards import add_board
 from sc_neurocore.fpga.compilation import compile_design
+from sc_neurocore.fpga.known_boards import BOARDS
 from sc_neurocore.hdl.accelerator import engine_files, render_accelerator
 from sc_neurocore.hdl.equation_compiler import emit_neuron
 from sc_neurocore.hdl.self_check import FOLDER

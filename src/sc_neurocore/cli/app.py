@@ -28,14 +28,17 @@ _COMMANDS = {
     "evaluate": ("networks.evaluate", "evaluate runs/mine --format Q8.8"),
     "compare": ("comparing.compare", "compare neuron.txt --format auto --out runs/compared"),
     "export": ("networks.export", "export runs/mine --to fixed --out runs/weights"),
-    "import": ("exchange.import_", "import network.nir --out runs/imported"),
+    "import": (
+        "exchange.import_",
+        "import network.nir --framework snntorch --steps 25 --out runs/imported",
+    ),
     "simulate": ("networks.simulate", "simulate runs/mine --length 256 --source sobol"),
     "compile": ("hardware.compile_", "compile runs/mine --device hx8k --lanes auto --out design"),
     "verify": ("hardware.verify", "verify design"),
     "build": ("building.build", "build design --device hx8k --verified"),
     "flash": ("boards.flash", "flash design"),
     "run": ("boards.run", "run design --port simulated"),
-    "bench": ("upkeep.bench", "bench --list"),
+    "bench": ("upkeep.bench", "bench sc_area"),
     "report": ("upkeep.report", "report runs/demo"),
 }
 
@@ -84,7 +87,8 @@ def _show_version(asked: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Show no progress, only the result.")

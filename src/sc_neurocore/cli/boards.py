@@ -13,10 +13,11 @@ from sc_neurocore.cli import options
 from sc_neurocore.cli.console import reporting
 from sc_neurocore.cli.stages import find_design, find_samples, percent
 from sc_neurocore.errors import BoardError
-from sc_neurocore.fpga.boards import BOARDS, board_of
+from sc_neurocore.fpga.boards import board_of
 from sc_neurocore.fpga.flashing import plan_flash
 from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.host import Host
+from sc_neurocore.fpga.known_boards import BOARDS
 from sc_neurocore.fpga.protocol import Identity
 from sc_neurocore.fpga.simulated import SECONDS_OF_SILENCE, simulated_board
 from sc_neurocore.hdl.accelerator import Accelerator

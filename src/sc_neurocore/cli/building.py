@@ -13,10 +13,11 @@ from sc_neurocore.cli.console import reporting
 from sc_neurocore.cli.neurons import device_rows
 from sc_neurocore.cli.stages import find_design
 from sc_neurocore.errors import CheckFailedError, UserError
-from sc_neurocore.fpga.boards import find_board, highest_clock
+from sc_neurocore.fpga.boards import highest_clock
 from sc_neurocore.fpga.build import build as build_design
 from sc_neurocore.fpga.build import check_frequency
 from sc_neurocore.fpga.folder import opened
+from sc_neurocore.fpga.known_boards import find_board
 from sc_neurocore.fpga.neurons import build_neuron
 from sc_neurocore.hdl.manifest import NEURON_MANIFEST, BoardPart
 from sc_neurocore.tools.devices import DEFAULT_DEVICE, find_device

@@ -22,7 +22,11 @@ def import_(
     network: Annotated[Path, typer.Argument(metavar="FILE.nir", help="A NIR graph.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the network goes.")],
     dt: Annotated[
-        float | None, typer.Option(help="Length of a time step, in the file's unit of time.")
+        float | None,
+        typer.Option(
+            help="Length of a time step, in the file's unit of time; by default what the file "
+            "gives away."
+        ),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Time steps per sample.")] = None,
     framework: Annotated[
@@ -58,7 +62,11 @@ def import_(
         bool, typer.Option("--trust-dt", help="Take --dt although the file speaks of another.")
     ] = False,
     readout: Annotated[
-        str | None, typer.Option(help="spike-count, membrane or first-to-N.")
+        str | None,
+        typer.Option(
+            help="spike-count, membrane or first-to-N; by default spike-count, or membrane where "
+            "the last neurons do not fire."
+        ),
     ] = None,
     dataset: Annotated[
         str | None, typer.Option(help="Inputs are those of this data set; spikes by default.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
@@ -39,7 +40,7 @@ from sc_neurocore.fpga.folder import opened
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import CERTIFICATE
 from sc_neurocore.hdl.geometry import AUTO
-from sc_neurocore.hdl.manifest import MANIFEST, NEURON_MANIFEST, PURPOSES
+from sc_neurocore.hdl.manifest import MANIFEST, NEURON_MANIFEST, PURPOSES, Manifest
 from sc_neurocore.network.integrators import without_integrators
 from sc_neurocore.tools.families import FAMILIES
 from sc_neurocore.verify.certificate import NETLIST_SAMPLES, SECOND_SAMPLES, verify_design
@@ -47,6 +48,13 @@ from sc_neurocore.verify.cosimulation import CosimulationResult
 from sc_neurocore.verify.waves import check_waves, write_waves
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the design goes.")]
+_SHORT = {
+    PURPOSES["test"]: "a test bench for make",
+    PURPOSES["bus"]: "Verilog beside the core",
+    PURPOSES["board"]: "Verilog of the board",
+    PURPOSES["guide"]: "each file, what to do next",
+}
+"""Purposes that are shorter in a table than in the guide, where files stand one by one."""
 MODELLED = ", ".join(family.key for family in FAMILIES.values() if family.models)
 
 
@@ -82,7 +90,7 @@ def compile_(
     board: options.Board = None,
     clock: options.Clock = None,
     baud: options.Baud = DEFAULT_BAUD,
-    data: options.Data = None,
+    data: options.DataOrCurrents = None,
     scale: options.Scale = None,
     as_json: options.Json = False,
 ) -> None:
@@ -211,11 +219,36 @@ def compile_(
             rows += [
                 ("board top", manifest.board.top),
                 ("clock", f"{manifest.board.frequency_mhz:g} MHz"),
-                ("constraints", constraints),
             ]
-        rows.append((PURPOSES["manifest"], (out / MANIFEST).as_posix()))
-        rows += [(PURPOSES[each.role], (out / each.path).as_posix()) for each in manifest.files]
-        report.result(content, rows)
+        content["files"] = {
+            (out / path).as_posix(): purpose for path, purpose in written(manifest).items()
+        }
+        report.result(content, rows + file_rows(manifest, out))
+
+
+def written(manifest: Manifest) -> dict[str, str]:
+    """Return what each file of a design's folder is for, by its path in there."""
+    files = {MANIFEST: PURPOSES["manifest"]}
+    return files | {each.path: PURPOSES[each.role] for each in manifest.files}
+
+
+def file_rows(manifest: Manifest, folder: Path) -> list[tuple[str, ...]]:
+    """Return a row for each purpose: its file, or where its files are, how many and of which kind.
+
+    The guide among them has a row for each file.
+    """
+    paths: dict[str, list[Path]] = {}
+    for path, purpose in written(manifest).items():
+        paths.setdefault(_SHORT.get(purpose, purpose), []).append(folder / path)
+    rows: list[tuple[str, ...]] = []
+    for purpose, found in paths.items():
+        if len(found) == 1:
+            place = found[0].as_posix()
+        else:
+            kinds = ", ".join(sorted({path.suffix or path.name for path in found}))
+            place = f"{os.path.commonpath(found)}: {len(found)} files ({kinds})"
+        rows.append((purpose, place))
+    return rows
 
 
 def verify(

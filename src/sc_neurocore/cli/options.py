@@ -59,7 +59,8 @@ Lanes = Annotated[
     str,
     typer.Option(
         metavar="P|auto",
-        help="Multiply-accumulate lanes: a power of two; auto: as many as --device has room for.",
+        help="Multiply-accumulate lanes: a power of two, 1 to 128; auto: as many as --device has "
+        "room for.",
     ),
 ]
 Schedule = Annotated[
@@ -71,13 +72,24 @@ TargetDevice = Annotated[
 Pipeline = Annotated[
     int, typer.Option(help="Register stages in a neuron's step, 0 to 16: a faster clock.")
 ]
-Units = Annotated[int, typer.Option(help="Neuron units that the lanes share: a power of two.")]
+Units = Annotated[
+    int,
+    typer.Option(help="Neuron units that the lanes share: a power of two, up to 64 and the lanes."),
+]
 InputsPerBeat = Annotated[
-    int, typer.Option(metavar="N", help="Inputs that are taken in one clock: a power of two.")
+    int,
+    typer.Option(
+        metavar="N",
+        help="Inputs that are taken in one clock: a power of two, of at most 64 bits together.",
+    ),
 ]
 WeightSlices = Annotated[
     int,
-    typer.Option(metavar="N", help="Memories that the weights lie in side by side, for the clock."),
+    typer.Option(
+        metavar="N",
+        help="Memories that the weights lie in side by side, for the clock: a power of two, up to "
+        "the lanes.",
+    ),
 ]
 
 
@@ -95,8 +107,8 @@ Device = Annotated[
 Board = Annotated[
     str | None,
     typer.Option(
-        help="Add a top and constraints for a board: icebreaker, ulx3s, arty-a7, "
-        "tang-nano-20k, tang-nano-9k."
+        help="Add a top and constraints for a board: icebreaker, pico-ice, ulx3s, colorlight-i5, "
+        "orangecrab, tang-nano-20k, tang-nano-9k, arty-a7."
     ),
 ]
 Bus = Annotated[
@@ -104,8 +116,9 @@ Bus = Annotated[
     typer.Option(
         metavar="BUS",
         help=f"Put the core behind a bus, too: {', '.join(BUSES)}. axi-stream adds TOP_axis, which "
-        "takes a packet per sample and sends one per result; events adds TOP_events, which takes "
-        "spikes one at a time, by the number of their input.",
+        "takes a packet per sample and sends one per result; axi-lite and wishbone add "
+        "TOP_axi_lite or TOP_wishbone, which has registers for samples, results and weights; "
+        "events adds TOP_events, which takes spikes one at a time, by the number of their input.",
     ),
 ]
 Clock = Annotated[
@@ -118,13 +131,15 @@ AllowEdited = Annotated[
         "--allow-edited", help="Work with files that are not what the network and choices give."
     ),
 ]
-Data = Annotated[
+_SAMPLES = (
+    "Your own samples: .npy with inputs, or .npz with inputs and perhaps labels; (samples, ...), "
+    "or (samples, T, ...) for a network that takes a frame per step."
+)
+Data = Annotated[Path | None, typer.Option(metavar="FILE", help=_SAMPLES)]
+DataOrCurrents = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE",
-        help="Your own samples: .npy with inputs, or .npz with inputs and perhaps labels; "
-        "(samples, ...), or (samples, T, ...) for a network that takes a frame per step. Of a "
-        "neuron, its currents, as compare reads them.",
+        metavar="FILE", help=f"{_SAMPLES} Of a neuron, its currents, as compare reads them."
     ),
 ]
 Scale = Annotated[
@@ -149,14 +164,19 @@ Arithmetic = Annotated[
     ),
 ]
 StreamLength = Annotated[
-    int | None, typer.Option("--length", help="Stochastic: bits of a stream, a power of two; 256.")
+    int | None,
+    typer.Option(
+        "--length",
+        help="Stochastic: bits of a stream, a power of two; up to 1024 for a network that takes "
+        "values. By default 256.",
+    ),
 ]
 StreamSource = Annotated[
     str | None,
     typer.Option(
         "--source",
-        help="Stochastic: where the bits come from: lfsr, sobol, halton, counter, bernoulli; "
-        "sobol, and of networks that see values only that.",
+        help="Stochastic: where the bits come from: sobol (the default, and all there is for a "
+        "network that takes values), lfsr, halton, counter or bernoulli.",
     ),
 ]
 StreamSeed = Annotated[
@@ -167,8 +187,8 @@ StreamSharing = Annotated[
     str | None,
     typer.Option(
         "--sharing",
-        help="Stochastic: which streams share a sequence: shared, rotated, per-input; shared, and "
-        "of networks that see values only that.",
+        help="Stochastic: which streams share a sequence: shared (the default, and all there is "
+        "for a network that takes values), rotated or per-input.",
     ),
 ]
 StreamEncoding = Annotated[
@@ -180,7 +200,8 @@ StreamBits = Annotated[
     typer.Option(
         "--stream-bits",
         metavar="W",
-        help="Stochastic: bits of both streams that a lane takes in a clock, a power of two; 16.",
+        help="Stochastic: bits of both streams that a lane takes in a clock: a power of two, 2 to "
+        "half of the length. By default 16.",
     ),
 ]
 Encoding = Annotated[str, typer.Option(help="sign-magnitude, bipolar or unipolar.")]

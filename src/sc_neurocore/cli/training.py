@@ -9,6 +9,8 @@ import typer
 
 from sc_neurocore.cli import options
 from sc_neurocore.cli.console import reporting
+from sc_neurocore.equation.catalogue import CATALOGUE
+from sc_neurocore.equation.surrogate import SURROGATES
 from sc_neurocore.errors import UserError
 
 if TYPE_CHECKING:
@@ -145,12 +147,14 @@ def train(
         _option("Train the network of another run further.", _FROM, "--from"),
     ] = None,
     weight_bits: Annotated[
-        int | None, _option("Fit it to integer weights of so many bits.", _FROM)
+        int | None, _option("Fit it to integer weights of so many bits, 2 to 16.", _FROM)
     ] = None,
     stream_length: Annotated[
         int | None, _option("Fit it to stochastic streams of so many bits.", _FROM)
     ] = None,
-    source: Annotated[str, _option("Of the streams: sobol, lfsr, ….", _FROM)] = "sobol",
+    source: Annotated[
+        str, _option("Of the streams: sobol, lfsr, halton, counter or bernoulli.", _FROM)
+    ] = "sobol",
     resume: Annotated[bool, _option("Refuse to begin a new run.", None, "--resume")] = False,
     tensorboard: Annotated[
         bool, _option("Write events for TensorBoard too.", None, "--tensorboard")
@@ -159,9 +163,11 @@ def train(
     hidden: Annotated[int, _option("Neurons in each hidden layer.", _WHAT)] = 128,
     layers: Annotated[int, _option("Number of hidden layers of ff.", _WHAT)] = 1,
     neuron: Annotated[
-        str, _option("A neuron of the catalogue.", _WHAT, "--neuron", "--cell")
+        str, _option(f"One of {', '.join(CATALOGUE)}.", _WHAT, "--neuron", "--cell")
     ] = "LIF",
-    surrogate: Annotated[str, _option("A surrogate gradient.", _WHAT)] = "atan_surrogate",
+    surrogate: Annotated[
+        str, _option(f"The gradient of a spike: {', '.join(SURROGATES)}.", _WHAT)
+    ] = "atan_surrogate",
     learn_beta: Annotated[bool, _option("Learn the decay.", _WHAT, "--learn-beta")] = False,
     learn_threshold: Annotated[
         bool, _option("Learn the threshold.", _WHAT, "--learn-threshold")

@@ -68,7 +68,12 @@ def report(
 
 def bench(
     tables: Annotated[
-        list[str] | None, typer.Argument(metavar="[TABLE ...]", help="Which; all by default.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[TABLE ...]",
+            help="Scripts of the folder benchmarks, such as sc_area; all by default, which takes "
+            "many hours.",
+        ),
     ] = None,
     as_json: options.Json = False,
 ) -> None:

@@ -5,11 +5,9 @@ An error shows the line, with a caret under the place, and where a name is unkno
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,13 +22,21 @@ from sc_neurocore.equation.expression import (
     substituted,
     symbols,
 )
+from sc_neurocore.equation.lines import (
+    Line,
+    assignments,
+    check_known,
+    declaration,
+    number_of,
+    put_in,
+    usable_name,
+)
 from sc_neurocore.equation.neuron import (
     RESERVED_NAMES,
     SPIKE,
     Assignment,
     Neuron,
     Parameter,
-    reserved,
 )
 from sc_neurocore.equation.noise import PERIOD
 from sc_neurocore.equation.noise_line import Noise
@@ -38,9 +44,6 @@ from sc_neurocore.equation.ode import METHODS, TIME_STEP, Equation, Method, disc
 from sc_neurocore.equation.refractory import REFRACTORY, Refractory
 from sc_neurocore.equation.syntax import (
     MAXIMUM_LINE,
-    MAXIMUM_NESTING,
-    MAXIMUM_NUMBER_LENGTH,
-    MAXIMUM_OPERANDS,
     Function,
     Place,
     check_plain,
@@ -48,12 +51,11 @@ from sc_neurocore.equation.syntax import (
     read_assignment,
     read_expression,
 )
+from sc_neurocore.equation.unit_check import UnitCheck
 from sc_neurocore.equation.units import (
     NONE,
     UNITS,
     Dimensions,
-    UnitError,
-    dimensions_of,
     size_of,
     sizes,
     written,
@@ -138,26 +140,6 @@ def parse_neuron(text: str) -> Neuron:
     return reader.neuron()
 
 
-@dataclass(frozen=True)
-class _Line:
-    """A line that computes, and where it stands."""
-
-    place: Place
-    content: Assignment | Equation | Operation
-
-    @property
-    def expression(self) -> Expression:
-        return self.content if isinstance(self.content, Operation) else self.content.value
-
-    def with_definitions(self, definitions: Mapping[str, Expression]) -> _Line:
-        """Return the line with expressions in place of names."""
-        value = _put_in(self.expression, definitions, self.place)
-        if isinstance(self.content, Operation):
-            assert isinstance(value, Operation)  # of the same operator
-            return _Line(self.place, value)
-        return _Line(self.place, replace(self.content, value=value))
-
-
 class NeuronReader:
     """Collects the lines of a neuron, then makes the neuron."""
 
@@ -171,14 +153,12 @@ class NeuronReader:
         self.functions: dict[str, Function] = {}
         self.refractory: Refractory | None = None
         self._seeds: set[int] = set()  # of sources of noise
-        self._dimensions: dict[str, Dimensions | None] = {}
+        self._units = UnitCheck()
         self._has_units = False
         self._read_as_units: set[str] = set()
-        self._places: dict[str, Place] = {}  # of declarations
         self._has_input = False
-        self._spike: _Line | None = None
-        self._given: dict[tuple[str, int], Dimensions] = {}  # units of lines, by keyword and index
-        self._lines: dict[str, list[_Line]] = {"update": [], "reset": [], "after": []}
+        self._spike: Line | None = None
+        self._lines: dict[str, list[Line]] = {"update": [], "reset": [], "after": []}
 
     def read_text(self, text: str) -> None:
         """Read the lines of a text."""
@@ -212,7 +192,7 @@ class NeuronReader:
         keyword, rest = lead[1], line[lead.end() :]
         place = whole.after(lead.end())
         if keyword == "neuron" and self.name is None:
-            self.name = _name(rest, place)
+            self.name = usable_name(rest, place)
         elif keyword == "input" and not self._has_input:
             self._read_inputs(rest, place, unit)
             self._check_size(size, place)
@@ -229,22 +209,22 @@ class NeuronReader:
         elif keyword == "method":
             self._read_method(rest, place)
         elif keyword == "state":
-            found = _declaration(_STATE, rest, place, "state v = 0", self.states)
+            found = declaration(_STATE, rest, place, "state v = 0", self.states)
             self.states[found["name"]] = self._value(found, place)
-            self._note_unit(found["name"], unit, place)
+            self._units.note(found["name"], unit, place)
         elif keyword == "parameter":
             hint = "parameter beta = 0.9 in (0, 1)"
             declared = {**self.parameters, **self.definitions}
-            found = _declaration(_PARAMETER, rest, place, hint, declared)
+            found = declaration(_PARAMETER, rest, place, hint, declared)
             self._read_parameter(found, place)
-            self._note_unit(found["name"], unit, place)
+            self._units.note(found["name"], unit, place)
         elif keyword in self._lines:
             self._read_assignment(keyword, rest, place, unit)
         elif keyword == "spike" and self._spike is None:
             condition = read_expression(rest, place)
             if not isinstance(condition, Operation):
                 raise place.error("expected a comparison, such as v >= threshold")
-            self._spike = _Line(place, condition)
+            self._spike = Line(place, condition)
         else:
             known = (
                 "neuron, state, parameter, input, function, noise, local, update, dv/dt, method, "
@@ -271,7 +251,9 @@ class NeuronReader:
             )
         self._add_time()
         self._check_names()
-        self._check_units()
+        if self.has_units:
+            names = (*self.states, *self.parameters, *self.inputs)
+            self._units.check(names, self._lines, self._spike, self.refractory)
         if self.refractory is not None:
             self._add_refractory(self.refractory)
         self._put_definitions_in()
@@ -283,15 +265,15 @@ class NeuronReader:
             parameters=self.parameters,
             update=self._update(),
             spike=condition,
-            reset=_assignments(self._lines["reset"]),
-            after=_assignments(self._lines["after"]),
+            reset=assignments(self._lines["reset"]),
+            after=assignments(self._lines["after"]),
             input=self.inputs[0],
             more_inputs=self.inputs[1:],
         )
 
     def _put_definitions_in(self) -> None:
         """Write what defined parameters stand for where they are used."""
-        assigned = {line.target for line in _assignments(self._lines["update"])}
+        assigned = {line.target for line in assignments(self._lines["update"])}
         taken = ({*self.states, *self.inputs} | assigned) & {*self.definitions}
         if taken:
             raise EquationError(f"the name {min(taken)!r} is declared twice in {self.name}")
@@ -304,23 +286,22 @@ class NeuronReader:
             }
 
     @property
-    def _equations(self) -> list[_Line]:
+    def _equations(self) -> list[Line]:
         return [line for line in self._lines["update"] if isinstance(line.content, Equation)]
 
     def _read_assignment(
         self, keyword: str, text: str, place: Place, unit: Dimensions | None
     ) -> None:
         assignment = read_assignment(text, place)
-        if unit is not None:
-            self._given[keyword, len(self._lines[keyword])] = unit
-        self._lines[keyword].append(_Line(place, assignment))
+        self._units.note_line(keyword, len(self._lines[keyword]), unit)
+        self._lines[keyword].append(Line(place, assignment))
 
     def _read_inputs(self, text: str, place: Place, unit: Dimensions | None) -> None:
         names = [name.strip() for name in text.split(",")]
-        self.inputs = tuple(_name(name, place, max(text.find(name), 0)) for name in names)
+        self.inputs = tuple(usable_name(name, place, max(text.find(name), 0)) for name in names)
         self._has_input = True
         for name in self.inputs:
-            self._note_unit(name, unit, place)
+            self._units.note(name, unit, place)
 
     def _read_function(self, text: str, place: Place) -> None:
         found = _FUNCTION.fullmatch(text)
@@ -328,17 +309,17 @@ class NeuronReader:
             raise place.error(
                 "expected something like: function f(v) = 1/(1 + exp(-v)) in [-90, 60]"
             )
-        name, argument = _name(found["name"], place), found["argument"]
+        name, argument = usable_name(found["name"], place), found["argument"]
         declared = {*self.states, *self.parameters, *self.definitions, *self.functions, "clamp"}
         if name in declared or argument in RESERVED_NAMES:
             raise place.error(f"the name {name if name in declared else argument!r} is taken")
-        bounds = [_number(found, end, place) for end in ("low", "high") if found[end]]
+        bounds = [number_of(found, end, place) for end in ("low", "high") if found[end]]
         if bounds and not bounds[0] < bounds[1]:
             raise place.error("expected a range from low to high", found.start("low"))
         value = place.after(found.start("value"))
         body = read_expression(found["value"], value)
         known = {*self.parameters, *self.definitions, *self.unit_names, argument}
-        _check_known(_Line(value, Assignment(name, body)), known)
+        check_known(Line(value, Assignment(name, body)), known)
         self._read_as_units |= ({*symbols(body)} - {argument}) & self.unit_names
         # The argument hides what else has its name.
         self.functions[name] = Function(argument, body, *bounds)
@@ -346,7 +327,7 @@ class NeuronReader:
     def _read_noise(self, text: str, place: Place, unit: Dimensions | None) -> None:
         free = next(seed for seed in range(MAXIMUM_LINES) if seed not in self._seeds)
         noise = Noise.read(text, place, free)
-        name = _name(noise.name, place)
+        name = usable_name(noise.name, place)
         declared = {*self.states, *self.parameters, *self.definitions, *self.inputs}
         for taken in declared & {name, noise.word, noise.start}:
             raise place.error(
@@ -362,18 +343,14 @@ class NeuronReader:
             )
         self.states[noise.word] = 0.0
         self.parameters[noise.start] = Parameter(float(noise.first_word), 0.0, PERIOD + 1.0)
-        self._dimensions |= {noise.word: NONE, noise.start: NONE}
+        self._units.dimensions |= {noise.word: NONE, noise.start: NONE}
         # Draws come first in a step, so that every line sees them.
         at, made = 2 * len(self._seeds), 2
-        self._given = {
-            (keyword, index + made * (keyword == "update" and index >= at)): given
-            for (keyword, index), given in self._given.items()
-        }
-        if unit is not None:
-            self._given["update", at + 1] = unit
+        self._units.make_room(at, made)
+        self._units.note_line("update", at + 1, unit)
         self._lines["update"][at:at] = [
-            _Line(place, Assignment(noise.word, noise.next)),
-            _Line(place, Assignment(name, noise.draw, is_local=True)),
+            Line(place, Assignment(noise.word, noise.next)),
+            Line(place, Assignment(name, noise.draw, is_local=True)),
         ]
         self._seeds.add(noise.seed)
 
@@ -396,38 +373,19 @@ class NeuronReader:
         self._has_units = True
         place = Place(line, number, found.start("unit"))
         expression = read_expression(found["unit"], place)
-        _check_known(_Line(place, Assignment("unit", expression)), {*UNITS})
-        dimensions = self._dimensions_of(expression, place, {})
+        check_known(Line(place, Assignment("unit", expression)), {*UNITS})
+        dimensions = self._units.of(expression, place, {})
         return dimensions, size_of(expression), line[: found.start()]
 
     def _check_size(self, size: float, place: Place) -> None:
         """Refuse a unit of an input in which its numbers do not come."""
         if size != 1:
-            unit = written(self._dimensions[self.inputs[0]])
+            unit = written(self._units.dimensions[self.inputs[0]])
             raise place.error(
                 f"what comes in is in {unit}, and this says {size:g} times that: write ': {unit}' "
                 f"and convert in the equation, or name a unit without a prefix, which only says "
                 f"what is measured"
             )
-
-    def _note_unit(self, name: str, unit: Dimensions | None, place: Place) -> None:
-        known = self._dimensions.setdefault(name, None)
-        self._places[name] = place
-        if unit is None:
-            return
-        if known is not None and known != unit:
-            raise place.error(
-                f"{name} is in {written(known)}, and is said to be in {written(unit)}"
-            )
-        self._dimensions[name] = unit
-
-    def _dimensions_of(
-        self, expression: Expression, place: Place, known: Mapping[str, Dimensions | None]
-    ) -> Dimensions | None:
-        try:
-            return dimensions_of(expression, known)
-        except UnitError as error:
-            raise place.error(str(error)) from None
 
     @property
     def unit_names(self) -> set[str]:
@@ -443,14 +401,14 @@ class NeuronReader:
     def _declared(self) -> set[str]:
         """The names of states, parameters and inputs, and of what update lines assign."""
         declared = {*self.states, *self.parameters, *self.definitions, *self.inputs}
-        return declared | {line.target for line in _assignments(self._lines["update"])}
+        return declared | {line.target for line in assignments(self._lines["update"])}
 
     @property
     def _unit_sizes(self) -> dict[str, Expression]:
         return sizes(self.unit_names)
 
     def _read_parameter(self, found: re.Match[str], place: Place) -> None:
-        bounds = [_number(found, end, place) for end in ("low", "high") if found[end]]
+        bounds = [number_of(found, end, place) for end in ("low", "high") if found[end]]
         expression = self._expression(found, place)
         if expression is None or not set(symbols(expression)):
             self.parameters[found["name"]] = Parameter(self._value(found, place), *bounds)
@@ -461,14 +419,14 @@ class NeuronReader:
                 found.start("low"),
             )
         self._value(found, place)
-        self.definitions[found["name"]] = _put_in(expression, self.definitions, place)
+        self.definitions[found["name"]] = put_in(expression, self.definitions, place)
 
     def _expression(self, found: re.Match[str], place: Place) -> Expression | None:
         """Return a value that is written as an expression of parameters; None for a number."""
         text, name = found["value"], found["name"]
         words = {*_WORD.findall(text)} - {"nan", "inf"}
         if _NUMBER.fullmatch(text) or not (words or _OPERATOR.search(text)):
-            self._dimensions[name] = None if re.fullmatch(r"[+-]?0*\.?0*", text) else NONE
+            self._units.dimensions[name] = None if re.fullmatch(r"[+-]?0*\.?0*", text) else NONE
             return None
         value = place.after(found.start("value"))
         expression = read_expression(text, value)
@@ -478,9 +436,9 @@ class NeuronReader:
         self._has_units |= bool(used)
         self._read_as_units |= used
         # Units that nobody uses are no guesses worth making.
-        _check_known(_Line(value, Assignment(name, expression)), known | used)
-        self._dimensions[name] = (
-            self._dimensions_of(expression, value, self._dimensions) if self._has_units else NONE
+        check_known(Line(value, Assignment(name, expression)), known | used)
+        self._units.dimensions[name] = (
+            self._units.of(expression, value) if self._has_units else NONE
         )
         return substituted(expression, sizes(used))
 
@@ -488,7 +446,7 @@ class NeuronReader:
         """Return a declared value; of an expression, that of the parameters' defaults."""
         expression = self._expression(found, place)
         if expression is None:
-            return _number(found, "value", place)
+            return number_of(found, "value", place)
         given = {name: Constant(each.default) for name, each in self.parameters.items()}
         numbers = substituted(substituted(expression, self.definitions), given)
         with np.errstate(all="ignore"):
@@ -515,10 +473,10 @@ class NeuronReader:
             return
         self.states[TIME] = 0.0
         self.parameters.setdefault(TIME_STEP, Parameter(1.0, 0.0))
-        self._dimensions[TIME] = TIME_DIMENSIONS
+        self._units.dimensions[TIME] = TIME_DIMENSIONS
         place = Place(f"after {TIME} = {TIME} + {TIME_STEP}")
         step = Assignment(TIME, Symbol(TIME) + Symbol(TIME_STEP))
-        self._lines["after"].append(_Line(place, step))
+        self._lines["after"].append(Line(place, step))
 
     def _add_refractory(self, refractory: Refractory) -> None:
         """Make the state that counts down, what it holds, and the lines that move it."""
@@ -536,70 +494,15 @@ class NeuronReader:
         condition = self._spike.content
         assert isinstance(condition, Operation)  # `read` puts nothing else there
         place = refractory.place
-        self._spike = _Line(self._spike.place, refractory.blocked(condition))
+        self._spike = Line(self._spike.place, refractory.blocked(condition))
         self._lines["update"] = [
-            _Line(line.place, replace(line.content, value=refractory.kept(line.content)))
+            Line(line.place, replace(line.content, value=refractory.kept(line.content)))
             if isinstance(line.content, Assignment) and line.content.target in refractory.held
             else line
             for line in self._lines["update"]
         ]
-        self._lines["reset"].append(_Line(place, Assignment(REFRACTORY, refractory.start)))
-        self._lines["after"].append(_Line(place, Assignment(REFRACTORY, refractory.next)))
-
-    def _check_units(self) -> None:
-        """Raise, with a caret, where units do not fit together, if there are any."""
-        if not self.has_units:
-            return
-        known = dict(self._dimensions)
-        step = known.setdefault(TIME_STEP, TIME_DIMENSIONS)
-        if step not in (None, TIME_DIMENSIONS):
-            raise self._places[TIME_STEP].error(
-                f"{TIME_STEP} is in {written(step)}, and other numbers have units: expected a "
-                f"time, such as parameter {TIME_STEP} = 0.1*ms"
-            )
-        known[SPIKE] = NONE
-        for name in (*self.states, *self.parameters, *self.inputs):
-            known.setdefault(name, None)
-        # What an equation says of its own state holds before it as well.
-        for (keyword, index), unit in self._given.items():
-            content = self._lines[keyword][index].content
-            if isinstance(content, Equation):
-                known[content.target] = self._agreed(
-                    self._lines[keyword][index], known.get(content.target), unit
-                )
-        for keyword in ("update", "spike", "reset", "after"):
-            group = [self._spike] if keyword == "spike" else self._lines[keyword]
-            for index, line in enumerate(group):
-                assert line is not None  # by who calls this
-                found = self._dimensions_of(line.expression, line.place, known)
-                if keyword == "spike" or isinstance(line.content, Operation):
-                    continue
-                target = line.content.target
-                if isinstance(line.content, Equation) and found is not None:
-                    found = tuple(a + b for a, b in zip(found, TIME_DIMENSIONS, strict=True))
-                given = self._given.get((keyword, index))
-                if given is not None and isinstance(line.content, Assignment):
-                    found = self._agreed(line, found, given)
-                known[target] = self._agreed(line, known.get(target), found)
-
-        if self.refractory is not None:
-            found = self._dimensions_of(self.refractory.value, self.refractory.place, known)
-            if not self.refractory.is_while and found not in (None, TIME_DIMENSIONS):
-                raise self.refractory.place.error(f"a time is expected, not {written(found)}")
-
-    def _agreed(
-        self, line: _Line, known: Dimensions | None, found: Dimensions | None
-    ) -> Dimensions | None:
-        if known is not None and found is not None and known != found:
-            content = line.content
-            assert not isinstance(content, Operation)  # a condition has no unit
-            of = (
-                f"d{content.target}/dt times dt"
-                if isinstance(content, Equation)
-                else content.target
-            )
-            raise line.place.error(f"{of} is in {written(found)}: expected {written(known)}")
-        return found if known is None else known
+        self._lines["reset"].append(Line(place, Assignment(REFRACTORY, refractory.start)))
+        self._lines["after"].append(Line(place, Assignment(REFRACTORY, refractory.next)))
 
     def _read_method(self, text: str, place: Place) -> None:
         for method in METHODS:
@@ -612,7 +515,7 @@ class NeuronReader:
         self, line: str, head: re.Match[str], start: Place, unit: Dimensions | None
     ) -> None:
         place = start.after(head.end())
-        name, update = _name(head["name"], start, head.start("name")), self._lines["update"]
+        name, update = usable_name(head["name"], start, head.start("name")), self._lines["update"]
         if any(
             isinstance(each.content, Equation) and each.content.target == name for each in update
         ):
@@ -623,9 +526,8 @@ class NeuronReader:
                 "others, with update lines before or after them"
             )
         equation = Equation(name, read_expression(line[head.end() :], place))
-        if unit is not None:
-            self._given["update", len(update)] = unit
-        update.append(_Line(place, equation))
+        self._units.note_line("update", len(update), unit)
+        update.append(Line(place, equation))
 
     def _check_names(self) -> None:
         """Raise, with a caret, for a name that is not known where it stands."""
@@ -638,7 +540,7 @@ class NeuronReader:
         known = {*self.states, *self.parameters, *self.definitions, *self.inputs}
         known |= self.unit_names & self._used
         for line in self._lines["update"]:
-            _check_known(line, known)
+            check_known(line, known)
             if isinstance(line.content, Equation) and line.content.target not in self.states:
                 name = line.content.target
                 start = Place(line.place.line, line.place.number)
@@ -649,18 +551,18 @@ class NeuronReader:
             if isinstance(line.content, Assignment) and line.content.is_local:
                 known.add(line.content.target)
         for line in [*filter(None, [self._spike]), *self._lines["reset"]]:
-            _check_known(line, known)
+            check_known(line, known)
         if self.refractory is not None:
             refractory = self.refractory
-            _check_known(_Line(refractory.place, Assignment(REFRACTORY, refractory.value)), known)
+            check_known(Line(refractory.place, Assignment(REFRACTORY, refractory.value)), known)
         for line in self._lines["after"]:
-            _check_known(line, known | {SPIKE})
+            check_known(line, known | {SPIKE})
 
     def _update(self) -> tuple[Assignment, ...]:
         """Return the update lines, the differential equations made into some."""
         lines, equations = self._lines["update"], self._equations
         if not equations:
-            return _assignments(lines)
+            return assignments(lines)
         first = lines.index(equations[0])
         before, after = lines[:first], lines[first + len(equations) :]
         steps = []
@@ -674,73 +576,5 @@ class NeuronReader:
                 value = self.refractory.kept(Assignment(line.content.target, value))
             steps.append((line.content.target, value))
         names = {*self.states, *self.parameters, *self.inputs}
-        names |= {line.target for line in (*_assignments(before), *_assignments(after))}
-        return (*_assignments(before), *together(steps, names), *_assignments(after))
-
-
-def _assignments(lines: Iterable[_Line]) -> tuple[Assignment, ...]:
-    return tuple(line.content for line in lines if isinstance(line.content, Assignment))
-
-
-def _put_in(
-    expression: Expression, definitions: Mapping[str, Expression], place: Place
-) -> Expression:
-    """Return an expression with definitions in place of their names, if it does not grow too far.
-
-    What definitions of definitions stand for may double with every line.
-    """
-    result = substituted(expression, definitions)
-    if sum(1 for _ in symbols(result)) > MAXIMUM_OPERANDS or _depth(result) > 4 * MAXIMUM_NESTING:
-        raise place.error("this is too large once the parameters' expressions are written out")
-    return result
-
-
-def _depth(expression: Expression) -> int:
-    if isinstance(expression, Operation):
-        return 1 + max(map(_depth, expression.operands))
-    return 0
-
-
-def _check_known(line: _Line, known: set[str]) -> None:
-    for name in symbols(line.expression):
-        if name not in known:
-            similar = difflib.get_close_matches(name, sorted(known), n=1)
-            guess = f" (did you mean {similar[0]!r}?)" if similar else ""
-            listed = sorted(known - {*UNITS})  # of hundreds of units, some are enough
-            listed += ["units such as mV, ms and pA"] * bool(known & {*UNITS})
-            raise line.place.error(
-                f"unknown name {name!r}{guess}; known: {', '.join(listed) or 'none'}",
-                line.place.find(name),
-            )
-
-
-def _name(name: str, place: Place, column: int = 0) -> str:
-    if name in RESERVED_NAMES:
-        raise place.error(reserved(name), column)
-    return name
-
-
-def _declaration(
-    pattern: re.Pattern[str], text: str, place: Place, hint: str, known: object
-) -> re.Match[str]:
-    found = pattern.fullmatch(text)
-    if found is None:
-        raise place.error(f"expected something like: {hint}")
-    _name(found["name"], place)
-    if isinstance(known, dict) and found["name"] in known:
-        raise place.error(f"{found['name']!r} is declared twice")
-    return found
-
-
-def _number(found: re.Match[str], group: str, place: Place) -> float:
-    text = found[group]
-    unsigned = text.lstrip("+-")
-    if text in ("inf", "-inf") and group != "value":
-        return float(text)
-    if len(text) <= MAXIMUM_NUMBER_LENGTH and re.fullmatch(
-        r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", text
-    ):
-        value = float(text)
-        if math.isfinite(value):
-            return value
-    raise place.error(f"{unsigned!r} is not a finite number", found.start(group))
+        names |= {line.target for line in (*assignments(before), *assignments(after))}
+        return (*assignments(before), *together(steps, names), *assignments(after))

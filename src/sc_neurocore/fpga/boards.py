@@ -1,20 +1,20 @@
-"""The boards that have a top, as data, and the writing of that top and of its constraints.
+"""The writing of a board's top and of its constraints.
 
-A board of a known family is one more entry in `BOARDS`. The top holds the core, and the
-hand-written modules of fpga/rtl: clock, reset, and a serial line with the host at its other end.
+The top holds the core, and the hand-written modules of fpga/rtl: clock, reset, and a serial line
+with the host at its other end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fpga.clocks import Clock, clocks_up_to, plan_clock
-from sc_neurocore.fpga.constraints import Pin, constraints
+from sc_neurocore.fpga.constraints import constraints
+from sc_neurocore.fpga.known_boards import BOARDS, Board, find_board
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD, STEP
 from sc_neurocore.hdl.accelerator import BOARD_SOURCES, SOURCES, Accelerator
 from sc_neurocore.hdl.design import Design
@@ -23,7 +23,7 @@ from sc_neurocore.hdl.manifest import BoardPart, Role
 from sc_neurocore.hdl.memories import weight_image
 from sc_neurocore.hdl.render import render
 from sc_neurocore.tools.devices import Device, find_device
-from sc_neurocore.tools.families import Counts, Family
+from sc_neurocore.tools.families import Counts
 
 LEAST_CLOCKS_PER_BIT = 8
 MOST_CLOCKS_PER_BIT = 1 << 16
@@ -38,162 +38,6 @@ _RESET_BITS = 12
 OWN_USE: Counts = {"logic_cells": 1000, "brams": 2}
 """What a board's modules take beside the core, rounded up: most on iCE40, with weights that are
 loaded and 784 inputs."""
-
-
-@dataclass(frozen=True)
-class Board:
-    """One board.
-
-    Attributes:
-        key: The name that `--board` takes.
-        title: The name that people know it by.
-        device: Its device, a key of `tools.devices.DEVICES`.
-        oscillator_mhz: The clock on the board, in MHz.
-        frequency_mhz: What the core runs at if nothing else is asked for, in MHz.
-        pins: Where the top's ports are: clk_pin, button, uart_rx, uart_tx (both seen from the
-            device), led_ready, led_busy, and those of `held_high`.
-        button_is_low: Whether the button pulls its pin down.
-        leds_are_low: Whether a LED shines when its pin is low.
-        held_high: Further outputs that must be high.
-        programmer: The command that loads a bitstream; {bitstream} stands for the file.
-        template: The top, as a template of fpga/templates.
-    """
-
-    key: str
-    title: str
-    device: str
-    oscillator_mhz: float
-    frequency_mhz: float
-    pins: Mapping[str, Pin]
-    button_is_low: bool
-    leds_are_low: bool
-    programmer: str
-    held_high: tuple[str, ...] = field(default=())
-    template: str = "board.v.j2"
-
-    @property
-    def family(self) -> Family:
-        """Its device's family."""
-        return find_device(self.device).family
-
-
-BOARDS: dict[str, Board] = {
-    board.key: board
-    for board in (
-        Board(
-            key="icebreaker",
-            title="1BitSquared iCEBreaker",
-            device="up5k",
-            oscillator_mhz=12,
-            frequency_mhz=24,
-            pins={
-                "clk_pin": Pin("35"),
-                "button": Pin("10"),
-                "uart_rx": Pin("6"),
-                "uart_tx": Pin("9"),
-                "led_ready": Pin("37"),
-                "led_busy": Pin("11"),
-            },
-            button_is_low=True,
-            leds_are_low=True,
-            programmer="iceprog {bitstream}",
-        ),
-        Board(
-            key="ulx3s",
-            title="Radiona ULX3S with an ECP5-85",
-            device="ecp5-85k",
-            oscillator_mhz=25,
-            frequency_mhz=50,
-            pins={
-                "clk_pin": Pin("G2"),
-                "button": Pin("R1", pull="down"),
-                "uart_rx": Pin("M1", pull="up"),
-                "uart_tx": Pin("L4"),
-                "led_ready": Pin("B2"),
-                "led_busy": Pin("C2"),
-                "wifi_gpio0": Pin("L2"),
-            },
-            button_is_low=False,
-            leds_are_low=False,
-            # Low, it would have the ESP32 of the board load another bitstream.
-            held_high=("wifi_gpio0",),
-            programmer="openFPGALoader --board ulx3s {bitstream}",
-        ),
-        Board(
-            key="arty-a7",
-            title="Digilent Arty A7-35T",
-            device="xc7a35t",
-            oscillator_mhz=100,
-            frequency_mhz=50,
-            pins={
-                "clk_pin": Pin("E3"),
-                "button": Pin("C2"),
-                "uart_rx": Pin("A9"),
-                "uart_tx": Pin("D10"),
-                "led_ready": Pin("H5"),
-                "led_busy": Pin("J5"),
-            },
-            button_is_low=True,
-            leds_are_low=False,
-            programmer="openFPGALoader --board arty_a7_35t {bitstream}",
-        ),
-        # Pins of both: Sipeed's schematics, as LiteX-Boards has them (sipeed_tang_nano_20k.py and
-        # sipeed_tang_nano_9k.py).
-        Board(
-            key="tang-nano-20k",
-            title="Sipeed Tang Nano 20K",
-            device="gw2ar-18",
-            oscillator_mhz=27,
-            frequency_mhz=54,
-            pins={
-                "clk_pin": Pin("4"),
-                "button": Pin("88", pull="down"),
-                "uart_rx": Pin("70", pull="up"),
-                "uart_tx": Pin("69"),
-                "led_ready": Pin("15"),
-                "led_busy": Pin("16"),
-            },
-            button_is_low=False,
-            leds_are_low=True,
-            programmer="openFPGALoader -b tangnano20k {bitstream}",
-        ),
-        Board(
-            key="tang-nano-9k",
-            title="Sipeed Tang Nano 9K",
-            device="gw1nr-9",
-            oscillator_mhz=27,
-            frequency_mhz=27,
-            # LEDs and buttons are on a bank of 1.8 V.
-            pins={
-                "clk_pin": Pin("52"),
-                "button": Pin("3", pull="up", millivolts=1800),
-                "uart_rx": Pin("18", pull="up"),
-                "uart_tx": Pin("17"),
-                "led_ready": Pin("10", millivolts=1800),
-                "led_busy": Pin("11", millivolts=1800),
-            },
-            button_is_low=True,
-            leds_are_low=True,
-            programmer="openFPGALoader -b tangnano9k {bitstream}",
-        ),
-    )
-}
-
-
-def find_board(key: str) -> Board:
-    """Return the board of this name.
-
-    Args:
-        key: A name such as "icebreaker".
-
-    Raises:
-        UserError: No board has this name; the message lists those that there are.
-    """
-    try:
-        return BOARDS[key]
-    except KeyError:
-        known = ", ".join(f"{each.key} ({each.title})" for each in BOARDS.values())
-        raise UserError(f"unknown board {key!r}; known boards: {known}") from None
 
 
 def device_for_core(board: Board) -> Device:

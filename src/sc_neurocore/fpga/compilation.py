@@ -10,8 +10,9 @@ from typing import Literal, Unpack
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.numerics import check_kinds
 from sc_neurocore.fixed.qformat import QFormat
-from sc_neurocore.fpga.boards import add_board, device_for_core, find_board, plan_line
+from sc_neurocore.fpga.boards import add_board, device_for_core, plan_line
 from sc_neurocore.fpga.capacity import Assessment, choose
+from sc_neurocore.fpga.known_boards import find_board
 from sc_neurocore.fpga.protocol import DEFAULT_BAUD
 from sc_neurocore.hdl.design import Design, integers_of, render_design
 from sc_neurocore.hdl.geometry import AUTO, EngineOptions
@@ -85,8 +86,7 @@ def compile_design(
         ram_style: Where loaded weights go, see `Choices`.
         constant_bits: Fraction bits of constants; by default they follow the format.
         allow: Kinds of findings to let pass that are refused otherwise, see `fixed.numerics.KINDS`.
-        bus: What the core stands behind, beside its own ports: "none", "axi-stream" or "events",
-            see `hdl.bus`.
+        bus: What the core stands behind, beside its own ports: see `hdl.bus`.
         streams: For stochastic arithmetic, what streams there are: weights are their counts then,
             of as many bits as these have, and no lane has a multiplier.
         options: See `EngineOptions`.

@@ -16,6 +16,7 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.tools.families import ConstraintFormat
 
 _CLOCK = "clk_pin"
+_ECP5_KINDS = {1350: "SSTL135_I", 1800: "LVCMOS18", 3300: "LVCMOS33"}
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,12 @@ class Pin:
     Attributes:
         site: The package's name for it.
         pull: Whether a resistor inside the device must pull it; the pcf format has none here.
-        millivolts: What its bank runs at, in mV; only the cst format says it.
+        millivolts: What its bank runs at, in mV; the cst and lpf formats say it.
     """
 
     site: str
     pull: Literal["up", "down"] | None = None
-    millivolts: Literal[1800, 3300] = 3300
+    millivolts: Literal[1350, 1800, 3300] = 3300
 
 
 def pcf(pins: Mapping[str, Pin], clock_mhz: float) -> str:
@@ -51,7 +52,8 @@ def lpf(pins: Mapping[str, Pin], clock_mhz: float) -> str:
     for port, pin in pins.items():
         pull = (pin.pull or "none").upper()
         lines.append(f'LOCATE COMP "{port}" SITE "{pin.site}";')
-        lines.append(f'IOBUF PORT "{port}" PULLMODE={pull} IO_TYPE=LVCMOS33;')
+        kind = _ECP5_KINDS[pin.millivolts]
+        lines.append(f'IOBUF PORT "{port}" PULLMODE={pull} IO_TYPE={kind};')
     return "\n".join([*lines, ""])
 
 

@@ -14,8 +14,9 @@ from pathlib import Path, PurePosixPath
 
 from sc_neurocore.errors import CheckFailedError, UserError
 from sc_neurocore.files import LARGEST_FILE, read_inside, sha256
-from sc_neurocore.fpga.boards import Board, board_of, find_board
+from sc_neurocore.fpga.boards import board_of
 from sc_neurocore.fpga.build import find_build
+from sc_neurocore.fpga.known_boards import Board, find_board
 from sc_neurocore.hdl.design import Design
 from sc_neurocore.tools import programs
 

@@ -16,7 +16,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from sc_neurocore.errors import ToolFailedError, UserError
-from sc_neurocore.fpga.boards import BOARDS, board_of
+from sc_neurocore.fpga.boards import board_of
+from sc_neurocore.fpga.known_boards import BOARDS
 from sc_neurocore.fpga.sources import sources_of
 from sc_neurocore.hdl.design import Design
 from sc_neurocore.tools import programs

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -27,8 +28,15 @@ from sc_neurocore.hdl.verilog_text import parameter_value
 SOURCES = "rtl"
 BOARD_SOURCES = "board"
 """Inside it: what belongs to a board and not to the core."""
-BUS_MODULES: Mapping[BusName, str] = {"axi-stream": "snn_axis", "events": "snn_events"}
-"""Hand-written modules that lie beside the engine's and are no part of it: see `hdl.bus`."""
+BUS_MODULES: Mapping[BusName, tuple[str, ...]] = {
+    "axi-stream": ("snn_axis",),
+    "axi-lite": ("snn_axi_lite", "snn_registers"),
+    "wishbone": ("snn_wishbone", "snn_registers"),
+    "events": ("snn_events",),
+}
+"""Hand-written modules that lie beside the engine's and are no part of it: see `hdl.bus`. The first
+one gives the bus its name in the design's files."""
+OF_BUSES = frozenset(chain.from_iterable(BUS_MODULES.values()))
 BENCH_MODULES = (
     "testbench",
     "control",
@@ -190,7 +198,7 @@ def render_planned(
     ]
     modules = tuple(f"{neuron.name}_step" for neuron in neurons)
     engine = _engine(geometry, weights)
-    taken = {*modules, *BENCH_MODULES, *BUS_MODULES.values(), *(Path(name).stem for name in engine)}
+    taken = {*modules, *BENCH_MODULES, *OF_BUSES, *(Path(name).stem for name in engine)}
     top = top_name(network.name, taken)
     values = _template_values(network, geometry, top, modules)
     values |= {
@@ -233,7 +241,7 @@ def _engine(geometry: Geometry, weights: WeightSource) -> dict[str, bytes]:
     unused |= {"snn_column.v"} if weights == "rom" else set()
     unused |= set() if geometry.windows else {"snn_window.v"}
     unused |= set() if geometry.part_bits else {"snn_streams.v"}
-    unused |= {f"{module}.v" for module in BUS_MODULES.values()}
+    unused |= {f"{module}.v" for module in OF_BUSES}
     return {name: text for name, text in engine_files(SOURCES).items() if name not in unused}
 
 
@@ -278,7 +286,8 @@ def top_name(name: str, taken: set[str]) -> str:
     Upper and lower case count as the same: there are systems where their files are the same.
     Names without lower-case letters are those of devices' cells; board_… those of boards' modules.
     """
-    parts = ("layers", "windows", "weights", "axis")
+    of_buses = [first.removeprefix("snn_") for first, *_ in BUS_MODULES.values()]
+    parts = ("layers", "windows", "weights", *of_buses)
     modules = {each.lower() for each in (name, *(f"{name}_{part}" for part in parts))}
     taken = {each.lower() for each in taken}
     is_of_others = name == name.upper() or name.lower().startswith("board_")

@@ -21,7 +21,7 @@ from sc_neurocore.fixed.numerics import refuse
 from sc_neurocore.fixed.qformat import FixedPoint, QFormat
 from sc_neurocore.fixed.quantize import quantize
 from sc_neurocore.folders import read_together, replace_files, sole_writer, written_files
-from sc_neurocore.hdl.accelerator import Accelerator, Rendered, render_planned
+from sc_neurocore.hdl.accelerator import SOURCES, Accelerator, Rendered, render_planned
 from sc_neurocore.hdl.bus import bus_files
 from sc_neurocore.hdl.geometry import Geometry
 from sc_neurocore.hdl.guide import GUIDE, guide, is_guide
@@ -38,6 +38,7 @@ from sc_neurocore.hdl.manifest import (
 )
 from sc_neurocore.hdl.planning import plan
 from sc_neurocore.hdl.self_check import self_check_files
+from sc_neurocore.hdl.vhdl import component
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.storage import (
     JSON_NAME,
@@ -245,7 +246,10 @@ def render_design(
     roles |= dict.fromkeys(bus, "bus")
     bench = self_check_files(network, accelerator)
     roles |= dict.fromkeys(bench, "test")
-    contents = {**own, **rendered.contents, **bus, **bench}
+    tops = [rendered.contents[f"{SOURCES}/{accelerator.top}.v"], *list(bus.values())[:1]]
+    components = dict(component(top.decode()) for top in tops)
+    roles |= dict.fromkeys(components, "vhdl")
+    contents = {**own, **rendered.contents, **bus, **bench, **components}
     manifest = Manifest(
         generator=generator,
         network=NetworkIdentity(name=network.name, sha256=network.content_hash),

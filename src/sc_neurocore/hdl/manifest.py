@@ -30,10 +30,10 @@ _MAXIMUM_FILES = 1000
 
 WeightSource: TypeAlias = Literal["rom", "loaded"]
 RamStyle: TypeAlias = Literal["huge", "block"]
-BusName: TypeAlias = Literal["none", "axi-stream", "events"]
+BusName: TypeAlias = Literal["none", "axi-stream", "axi-lite", "wishbone", "events"]
 BUSES: tuple[BusName, ...] = get_args(BusName)
 Role: TypeAlias = Literal[
-    "network", "verilog", "memory", "bus", "board", "constraints", "test", "guide"
+    "network", "verilog", "memory", "bus", "board", "constraints", "test", "vhdl", "guide"
 ]
 
 PURPOSES: Mapping[Role | Literal["manifest"], str] = {
@@ -45,6 +45,7 @@ PURPOSES: Mapping[Role | Literal["manifest"], str] = {
     "board": "Verilog of the board's top",
     "constraints": "pins of the board",
     "test": "a test bench with its numbers: make in sim/",
+    "vhdl": "a component for VHDL",
     "guide": "this table, with what to do next",
 }
 """What the files of a role are for."""
@@ -114,7 +115,7 @@ class Choices(_Part):
             no bitstream can fill, "block" is the block RAM of every device.
         units: See `EngineOptions`, as those after it.
         allow: Kinds of findings that were let pass, see `fixed.numerics.KINDS`.
-        bus: What the core stands behind, beside its own ports: "none", or "axi-stream".
+        bus: What the core stands behind, beside its own ports; see `BUSES`.
         streams: Where the arithmetic is stochastic: what streams there are.
     """
 

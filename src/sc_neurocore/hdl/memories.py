@@ -57,6 +57,11 @@ def weight_files(geometry: Geometry, top: str) -> list[str]:
     return [f"{top}_weights_{number}.hex" for number in range(geometry.weight_slices)]
 
 
+def weight_words(geometry: Geometry) -> int:
+    """Return how many words of 16 bits are loaded."""
+    return geometry.rows << geometry.column_bits
+
+
 def weight_image(network: IntegerNetwork, geometry: Geometry) -> bytes:
     """Return what fills the weight memory of a design with `weights="loaded"`.
 

@@ -38,6 +38,19 @@ RESERVED = frozenset(
 KEYWORDS = RESERVED | {"char", "long", "short", "volatile"}
 """These, and words of C++ that simulators trip over."""
 
+RESERVED_IN_VHDL = frozenset(
+    """abs access after alias all and architecture array assert assume assume_guarantee
+    attribute begin block body buffer bus case component configuration constant context cover
+    default disconnect downto else elsif end entity exit fairness file for force function
+    generate generic group guarded if impure in inertial inout is label library linkage literal
+    loop map mod nand new next nor not null of on open or others out package parameter port
+    postponed procedure process property protected pure range record register reject release
+    rem report restrict restrict_guarantee return rol ror select sequence severity shared signal
+    sla sll sra srl strong subtype then to transport type unaffected units until use variable
+    vmode vprop vunit wait when while with xnor xor""".split()  # noqa: SIM905 - as above
+)
+"""Reserved words of VHDL-2008 (IEEE 1076-2008, section 15.10)."""
+
 
 def check_identifier(name: str, what: str) -> str:
     """Return the name if Verilog can use it as it is.

@@ -10,6 +10,9 @@ import jinja2
 
 from sc_neurocore import __version__
 
+_SHARED = ("sc_neurocore.hdl", "templates")
+"""What templates of other packages include: the core's instance is written once."""
+
 
 def render(package: str, folder: str, name: str, values: Mapping[str, Any]) -> str:
     """Fill in a template, which also knows our `version`; an unknown name is an error.
@@ -26,8 +29,9 @@ def render(package: str, folder: str, name: str, values: Mapping[str, Any]) -> s
 @cache
 def _environment(package: str, folder: str) -> jinja2.Environment:
     """Return the environment that compiles each of a folder's templates once."""
+    own, shared = jinja2.PackageLoader(package, folder), jinja2.PackageLoader(*_SHARED)
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(package, folder),
+        loader=jinja2.ChoiceLoader([own, shared]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

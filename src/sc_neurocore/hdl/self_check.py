@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.accelerator import Accelerator
+from sc_neurocore.hdl.memories import weight_words
 from sc_neurocore.hdl.render import render
 
 FOLDER = "sim"
@@ -37,7 +38,7 @@ def self_check_files(network: IntegerNetwork, accelerator: Accelerator) -> dict[
     beats, expected = vectors(network, accelerator, samples)
     expected[:, 1:] &= (1 << g.count_bits) - 1
     bits = max(g.count_bits, g.output_bits)
-    words = 0 if accelerator.weights == "rom" else g.rows << g.column_bits
+    words = 0 if accelerator.weights == "rom" else weight_words(g)
     values = {
         "top": accelerator.top,
         "verilog": [f"../{path.as_posix()}" for path in accelerator.verilog],
@@ -87,8 +88,17 @@ def vectors(
     expected = np.zeros((len(samples), 1 + g.layers[-1].outputs), dtype=object)
     expected[:, 0] = run.classes
     expected[:, 1:] = scores.astype(np.int64)
-    frames = g.arranged(samples.reshape(len(samples), -1, network.layers[0].inputs))
-    return _beats(frames, g.beats, g.beat, g.input_bits), expected
+    return beats_of(network, accelerator, samples), expected
+
+
+def beats_of(
+    network: IntegerNetwork, accelerator: Accelerator, samples: NDArray[np.int64]
+) -> NDArray[np.object_]:
+    """Return what goes into a core for some samples: the first half of `vectors`."""
+    g = accelerator.geometry
+    shape = (len(samples), accelerator.frames_per_sample, network.layers[0].inputs)
+    frames = g.arranged(samples.reshape(shape))
+    return _beats(frames, g.beats, g.beat, g.input_bits)
 
 
 def _rendered(name: str, values: dict[str, Any]) -> str:
@@ -111,11 +121,13 @@ def _samples(network: IntegerNetwork) -> NDArray[np.int64]:
 
 def _beats(frames: NDArray[np.int64], beats: int, width: int, bits: int) -> NDArray[np.object_]:
     """Return what goes in clock by clock, (samples, beats of a sample): the first value lowest."""
-    *lead, values = frames.shape
-    padded = np.zeros((*lead, beats * width), dtype=object)
+    samples, frames_of_one, values = frames.shape
+    padded = np.zeros((samples, frames_of_one, beats * width), dtype=object)
     padded[..., :values] = frames & ((1 << bits) - 1)  # two's complement, where there are signs
     weights = np.array([1 << bits * place for place in range(width)], dtype=object)
-    words: NDArray[np.object_] = (padded.reshape(lead[0], -1, width) * weights).sum(axis=-1)
+    words: NDArray[np.object_] = (
+        padded.reshape(samples, frames_of_one * beats, width) * weights
+    ).sum(axis=-1)
     return words
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.tools.families import (
@@ -154,6 +154,8 @@ _GOWIN_DEVICES = (
     ),
 )
 
+_ECP5_25 = _ecp5(25, 24288, 56, 28, 197, (73, 51))
+
 DEVICES: dict[str, Device] = {
     device.key: device
     for device in (
@@ -177,7 +179,15 @@ DEVICES: dict[str, Device] = {
             available={"logic_cells": 7680, "brams": 32, "pins": 206},
             floor=(34, 34),
         ),
-        _ecp5(25, 24288, 56, 28, 197, (73, 51)),
+        _ECP5_25,
+        replace(
+            _ECP5_25,
+            key="ecp5-25k-mg285",
+            title="Lattice ECP5 LFE5U-25F, CSFBGA285, speed grade 8",
+            part="LFE5U-25F-8MG285C",
+            placer_arguments=("--25k", "--package", "CSFBGA285", "--speed", "8"),
+            available={**_ECP5_25.available, "pins": 118},
+        ),
         _ecp5(45, 43848, 108, 72, 203, (91, 72)),
         _ecp5(85, 83640, 208, 156, 205, (127, 96)),
         *_GOWIN_DEVICES,

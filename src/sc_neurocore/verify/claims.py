@@ -13,6 +13,7 @@ from sc_neurocore.fixed.lowering import NeuronProgram
 from sc_neurocore.hdl.accelerator import BUS_MODULES, SOURCES
 from sc_neurocore.hdl.bus import behind_bus
 from sc_neurocore.hdl.design import Design
+from sc_neurocore.hdl.manifest import BusName
 from sc_neurocore.verify.contents import check_contents
 from sc_neurocore.verify.contract_table import CONTRACTS, Contract
 from sc_neurocore.verify.contracts import prove_contract
@@ -69,7 +70,8 @@ def claims_of(design: Design) -> Iterator[Claim]:
         if Path(SOURCES) / f"{contract.module}.v" in accelerator.verilog:
             yield _contract(contract)
     if design.manifest.choices.bus != "none":
-        yield _bus(design)
+        for module in BUS_MODULES[design.manifest.choices.bus]:
+            yield _contract(CONTRACTS[module], design.manifest.choices.bus)
     if not accelerator.geometry.windows:
         yield Claim("additions", lambda it: prove_additions(it.accelerator))
     yield Claim("order", lambda it: prove_order(it.accelerator))
@@ -83,14 +85,8 @@ def _prove_schedule(design: Design) -> ProofResult:
     return prove_schedule(design.accelerator)
 
 
-def _contract(contract: Contract) -> Claim:
-    return Claim(contract.module, lambda it: prove_contract(it.accelerator, contract))
-
-
-def _bus(design: Design) -> Claim:
-    """Claim of the module between core and bus what its contract says, as the top uses it."""
-    bus = design.manifest.choices.bus
-    contract = CONTRACTS[BUS_MODULES[bus]]
+def _contract(contract: Contract, bus: BusName = "none") -> Claim:
+    """Claim of a module of the core, or between it and a bus, what its contract says."""
     return Claim(
         contract.module, lambda it: prove_contract(behind_bus(it.accelerator, bus), contract)
     )

@@ -170,6 +170,7 @@ def _log(number: int) -> int:
     return number.bit_length() - 1
 
 
+_JOINED = "the top joins core and bus as it was written, which “files” compares"
 _HELD = "memories are as their own contract says, and no word is written that there is not"
 CONTRACTS = {
     each.module: each
@@ -293,7 +294,7 @@ CONTRACTS = {
             "too late is reported, gives no result, and leaves the others as they are; a result "
             "packet is the class and each score of its own sample; nothing waits without need",
             shown=("BEATS", "IN_BITS", "OUTPUTS", "SCORE_BITS", "IS_SIGNED", "ENDS_EARLY"),
-            rests_on=("the top joins core and bus as it was written, which “files” compares",),
+            rests_on=(_JOINED,),
         ),
         Contract(
             "snn_events",
@@ -304,7 +305,33 @@ CONTRACTS = {
             "waits without need",
             joins=_events,
             shown=("BEATS", "BEAT", "INPUT_BITS", "INPUTS"),
-            rests_on=("the top joins core and bus as it was written, which “files” compares",),
+            rests_on=(_JOINED,),
+        ),
+        Contract(
+            "snn_registers",
+            "registers: each holds what was written there, or what there is",
+            "for a core of any latency: each access is answered in the next clock; what cannot be "
+            "is refused, changes nothing and shows in STATUS; a beat goes to the core for each "
+            "write of DATA that is not refused, and for nothing else; a result shows until it is "
+            "taken, by who was shown it: none is lost or invented; words of weights go where they "
+            "belong",
+            shown=("BEATS", "PER_SAMPLE", "IN_BITS", "OUTPUTS", "SCORE_BITS", "WEIGHT_WORDS"),
+            rests_on=(_JOINED,),
+        ),
+        Contract(
+            "snn_axi_lite",
+            "AXI4-Lite: one answer to each request, and none to anything else",
+            "what is answered stays until it is taken; an address and its data, or a read, have "
+            "one access and one answer, the registers' own; neither kind waits for the other's "
+            "answer to be taken, nor longer than three clocks for anything else",
+            rests_on=(_JOINED,),
+        ),
+        Contract(
+            "snn_wishbone",
+            "Wishbone: one answer to each request, and none to anything else",
+            "ack or err in the clock after a request was taken, for classic masters and for "
+            "pipelined ones, unless cyc is taken back; each has one access, of its own",
+            rests_on=(_JOINED,),
         ),
     )
 }
