@@ -54,7 +54,7 @@ class Compiled:
             value = arguments.pop(name)
             if isinstance(value, torch.Tensor):
                 signature[name] = POINTERS[value.dtype]
-            elif value is None or value == 1 or name in flags:
+            elif value is None or name in flags or (value == 1 and name != "first"):
                 signature[name], constants[(place,)] = "constexpr", value
             else:
                 signature[name] = "i32"

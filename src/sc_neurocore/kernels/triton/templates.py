@@ -18,7 +18,7 @@ from sc_neurocore.kernels.triton.support import (
 
 """
 
-FORWARD = '''@triton.jit
+FORWARD = '''@triton.jit(do_not_specialize=["first"])
 def scan(
     currents, current_stride, initial_stride, values, inner, lengths, length_inner, first, steps,
     neurons, columns, pooled, spikes, spike_stride, counts,
@@ -48,7 +48,7 @@ def scan(
     $finish
 '''
 
-BACKWARD = '''@triton.jit
+BACKWARD = '''@triton.jit(do_not_specialize=["first"])
 def scan(
     kept_stride, currents, current_stride, values, inner, lengths, length_inner, first, steps,
     neurons, columns, pooled, grad_spikes, spike_stride, grad_counts, trace_stride,
