@@ -44,20 +44,22 @@ def write_results(
     targets: Sequence[Target],
     packages: Sequence[str],
     figure: str = "",
+    script: str = "",
 ) -> Path:
     """Write a table with all that is needed to measure it again, and the page; return the file.
 
     Args:
-        name: The script's name without its suffix.
+        name: The table's name.
         seeds: Every seed that was used.
         rows: The table, one dictionary per row.
         targets: What was asked for.
         packages: The distributions whose versions matter.
         figure: What docs/images/NAME.png shows, if the script has drawn one.
+        script: The script's name without its suffix, where the table has another one.
     """
     result = {
         "name": name,
-        "command": shlex.join(["python", f"benchmarks/{name}.py", *sys.argv[1:]]),
+        "command": shlex.join(["python", f"benchmarks/{script or name}.py", *sys.argv[1:]]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
             "processor": _processor(),

@@ -90,6 +90,7 @@ def make_spikingjelly(request: dict) -> tuple[nn.Module, Forward]:
                 detach_reset=True,
                 surrogate_function=surrogate.ATan(alpha=2.0),
                 step_mode="m",
+                backend=request.get("backend", "torch"),
             ),
             layer.SeqToANNContainer,
         )
@@ -132,15 +133,17 @@ MAKERS = {
 
 
 def measure(request: dict) -> dict:
+    device = request["device"]
     torch.set_num_threads(request["threads"])
     torch.manual_seed(0)
-    imports = _peak()
+    imports = _peak(device)
     net, forward = MAKERS[request["framework"]](request)
+    net.to(device)
     shape = (784,) if request["net"] == "ff" else (1, 28, 28)
-    x = torch.rand(request["batch"], *shape)
-    y = torch.randint(10, (request["batch"],))
+    x = torch.rand(request["batch"], *shape).to(device)
+    y = torch.randint(10, (request["batch"],)).to(device)
     optimiser = torch.optim.Adam(net.parameters())
-    autocast = torch.autocast("cpu", torch.bfloat16, enabled=request["precision"] == "bfloat16")
+    autocast = torch.autocast(device, torch.bfloat16, enabled=request["precision"] == "bfloat16")
 
     def step() -> None:
         optimiser.zero_grad()
@@ -148,6 +151,8 @@ def measure(request: dict) -> dict:
             counts = forward(net, x)
         nn.functional.cross_entropy(counts.float(), y).backward()
         optimiser.step()
+        if device == "cuda":
+            torch.cuda.synchronize()
 
     began = time.perf_counter()
     step()
@@ -162,7 +167,7 @@ def measure(request: dict) -> dict:
         "ms": statistics.median(times),
         "fastest_ms": min(times),
         "first_step_s": first,
-        "peak_mb": _peak(),
+        "peak_mb": _peak(device),
         "peak_after_imports_mb": imports,
         "parameters": sum(parameter.numel() for parameter in net.parameters()),
         "version": version(request["framework"]),
@@ -170,7 +175,10 @@ def measure(request: dict) -> dict:
     }
 
 
-def _peak() -> float:
+def _peak(device: str) -> float:
+    """Return the most memory so far in MB: of the process, or of its tensors on a GPU."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

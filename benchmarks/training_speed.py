@@ -2,7 +2,8 @@
 
 Each measurement is a process of its own; the frameworks take turns, so that a noisy moment hits
 all of them. Peers that are not installed are left out, and the table says so. Give the interpreter
-of an environment that has them with --peers-python.
+of an environment that has them with --peers-python. With --device cuda it all runs on a GPU, peers
+with the kernels that they have for it too, and the memory is that of tensors there.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ from _results import Target, write_results
 
 WORKER = Path(__file__).with_name("_speed_worker.py")
 PEERS = ("snntorch", "spikingjelly", "norse")
+KERNELS_OF_PEERS = [
+    {"framework": "spikingjelly", "backend": "cupy"},
+    {"framework": "spikingjelly", "backend": "triton"},
+]
+"""What peers have for GPUs beside PyTorch's operations."""
+
 CELLS = (
     "LIFCell", "IFCell", "SynapticCell", "ALIFCell", "ExpIFCell", "AdExCell", "LapicqueCell",
     "AlphaCell", "SecondOrderLIFCell", "RecurrentLIFCell",
@@ -29,10 +36,12 @@ COMMON = {"width": 128, "steps": 25, "batch": 128, "precision": "float32", "repe
 OURS = {"framework": "sc-neurocore", "backend": "auto", "cell": "LIFCell"}
 
 
-def requests(sections: list[str]) -> Iterator[dict[str, Any]]:
+def requests(sections: list[str], device: str) -> Iterator[dict[str, Any]]:
     """Yield every measurement of the sections asked for."""
     eager = {"framework": "sc-neurocore", "backend": "eager", "cell": "LIFCell"}
     peers = [{"framework": name} for name in PEERS]
+    if device == "cuda":
+        peers += KERNELS_OF_PEERS
     for net, repeats in (("ff", 40), ("conv", 4)):
         if net in sections:
             for which in (OURS, eager, *peers):
@@ -69,12 +78,14 @@ def main() -> None:
     parser.add_argument("--peers-python", default=sys.executable, help="an interpreter with peers")
     parser.add_argument("--rounds", type=int, default=3, help="turns that each framework gets")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--sections", nargs="+", default=["ff", "conv", "cells", "growth"])
     options = parser.parse_args()
 
+    is_cpu = options.device == "cpu"
     rows = []
-    for request in requests(options.sections):
-        rows.append({**request, "threads": options.threads})
+    for request in requests(options.sections, options.device):
+        rows.append({**request, "threads": options.threads, "device": options.device})
     results: list[list[dict[str, Any]]] = [[] for _ in rows]
     for turn in range(options.rounds):
         for row, found in zip(rows, results, strict=True):
@@ -87,11 +98,12 @@ def main() -> None:
                 found.append(result)
     table = [summary(row, found) for row, found in zip(rows, results, strict=True)]
     path = write_results(
-        "training_speed",
+        "training_speed" if is_cpu else "training_speed_cuda",
         seeds=[0],
         rows=table,
         targets=list(targets(table)),
-        packages=["sc-neurocore", "torch", "numba", "numpy"],
+        packages=["sc-neurocore", "torch", "numpy", "numba" if is_cpu else "triton"],
+        script="training_speed",
     )
     for target in targets(table):
         print(f"{target.what}: {target.measured} (asked {target.op} {target.asked})")

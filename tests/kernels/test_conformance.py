@@ -160,6 +160,7 @@ def test_every_combination_equals_eager(
 LIF_CASE = Case(LIF, atan_surrogate, None, True, "one per channel")
 
 
+@pytest.mark.often
 @given(
     shape=st.tuples(st.integers(1, 30), st.integers(1, 4), st.integers(1, 700), st.integers(1, 3))
 )
@@ -207,6 +208,7 @@ def test_a_static_current_is_the_same_current_at_each_step(backend: BackEnd) -> 
     torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.often
 @given(lengths=st.lists(st.integers(0, 6), min_size=1, max_size=5))
 @settings(deadline=None, max_examples=20)
 def test_lengths_equal_eager(backend: BackEnd, lengths: list[int]) -> None:
@@ -236,6 +238,7 @@ def test_an_empty_batch_runs(backend: BackEnd) -> None:
     assert currents.grad is not None
 
 
+@pytest.mark.often
 def test_gradcheck_passes_between_spikes(backend: BackEnd) -> None:
     neuron = FusedNeuron(LIF, atan_surrogate, True, ("beta",))
 
@@ -253,7 +256,9 @@ def test_gradcheck_passes_between_spikes(backend: BackEnd) -> None:
     assert torch.autograd.gradcheck(membrane, [value.requires_grad_() for value in inputs])
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    "dtype", [torch.float32, pytest.param(torch.float64, marks=pytest.mark.often)]
+)
 def test_two_runs_and_any_number_of_threads_give_the_same_bits(
     backend: BackEnd, dtype: torch.dtype
 ) -> None:

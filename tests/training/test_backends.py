@@ -174,12 +174,21 @@ def test_networks_run_on_any_device() -> None:
 def test_a_backend_runs_or_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="runs on cpu, but the currents are on meta"):
         LIFCell(backend="numba").unroll(torch.empty(3, 2, 2, device="meta"))
-    with pytest.raises(ToolMissingError, match="no triton kernels"):
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ToolMissingError, match=r"runs on cuda.*'auto', or set TRITON_INTERPRET=1"):
         LIFCell(backend="triton")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.raises(UserError, match="runs on cuda, but the currents are on cpu"):
+        LIFCell(backend="triton").unroll(torch.empty(3, 2, 2))
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "numba" else find(name)
+        importlib.util,
+        "find_spec",
+        lambda name: None if name in ("numba", "triton") else find(name),
     )
+    with pytest.raises(ToolMissingError, match="pip install triton"):
+        LIFCell(backend="triton")
     with pytest.raises(ToolMissingError, match="pip install numba"):
         LIFCell(backend="numba")
     assert Cell(LIF, backend="auto").fused is None

@@ -11,7 +11,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from sc_neurocore.equation import LIF, atan_surrogate, latex_neuron
-from sc_neurocore.errors import EquationError, ScNeurocoreError, ToolMissingError, UserError
+from sc_neurocore.errors import EquationError, ScNeurocoreError, UserError
 from sc_neurocore.training import Cell, LIFCell
 
 
@@ -163,8 +163,11 @@ def test_the_class_documents_its_equation_and_its_options() -> None:
         (lambda: LIFCell(threshold=float("nan")), EquationError, "threshold = nan"),
         (lambda: LIFCell(beta="high"), UserError, "beta = 'high': expected a number"),
         (lambda: LIFCell(beta=[0.5, 0.6], channels=3), UserError, r"shape \(2,\): .*\(3\)"),
-        (lambda: LIFCell(backend="triton"), ToolMissingError, "'triton': .* no triton kernels"),
-        (lambda: LIFCell(backend="cuda"), UserError, "'cuda': expected 'auto', 'eager' or 'numba'"),
+        (
+            lambda: LIFCell(backend="cuda"),
+            UserError,
+            "'cuda': expected 'auto', 'eager', 'numba' or",
+        ),
     ],
 )
 def test_a_cell_that_cannot_be_is_refused(

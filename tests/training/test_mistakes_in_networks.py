@@ -197,7 +197,7 @@ CALLS: dict[str, Call] = {
     "surrogate lambda": lambda: LIFCell(surrogate=lambda v: v),
     "surrogate list": lambda: LIFCell(surrogate=["atan_surrogate"]),
     "set surrogate none": lambda: setattr(LIFCell(), "surrogate", None),
-    "set backend triton": lambda: setattr(LIFCell(), "backend", "triton"),
+    "set backend tpu": lambda: setattr(LIFCell(), "backend", "tpu"),
     "set axis": lambda: setattr(LIFCell(), "channel_axis", 1),
     "set beta str": lambda: setattr(LIFCell(), "beta", "0.5"),
     "set threshold nan": lambda: setattr(LIFCell(), "threshold", float("nan")),

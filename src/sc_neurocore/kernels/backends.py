@@ -8,6 +8,7 @@ nor the back end's own packages.
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -15,6 +16,8 @@ from typing import Any
 
 AUTO, EAGER = "auto", "eager"
 """Names for the fastest back end of a device, and for PyTorch's operations, step by step."""
+
+_YES = ("1", "true", "True", "yes", "on")
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class BackEnd:
         exact: Whether it computes exponentials by the sequence of operations in
             `kernels.exponential`, so that the eager kernel on these devices has to take it too.
         module: Where its kernels are.
+        interpreter: A variable of the environment. Where it is 1 before Python starts, the back
+            end is interpreted, slowly and on the processor too, which is for its tests: `AUTO`
+            then leaves it out.
     """
 
     name: str
@@ -40,10 +46,19 @@ class BackEnd:
     stored: tuple[str, ...]
     exact: bool
     module: str
+    interpreter: str | None = None
 
     def is_available(self) -> bool:
-        """Whether it can run here."""
+        """Whether its package is here."""
         return importlib.util.find_spec(self.package) is not None
+
+    def is_interpreted(self) -> bool:
+        """Whether the environment says that it is to be interpreted."""
+        return self.interpreter is not None and os.environ.get(self.interpreter, "0") in _YES
+
+    def runs_on(self, device: str) -> bool:
+        """Whether it runs on a type of device."""
+        return device in self.devices or (device == "cpu" and self.is_interpreted())
 
     def kernels(self) -> Any:
         """Return its `scans.Kernels`, imported when first asked for."""
@@ -61,6 +76,16 @@ BACK_ENDS: Mapping[str, BackEnd] = {
             stored=("float32", "float64", "bfloat16"),
             exact=True,
             module="sc_neurocore.kernels.numba.scans",
+        ),
+        BackEnd(
+            name="triton",
+            package="triton",
+            purpose="fused training kernels on GPUs",
+            devices=("cuda",),
+            stored=("float32", "float64", "bfloat16", "float16"),
+            exact=True,
+            module="sc_neurocore.kernels.triton.scans",
+            interpreter="TRITON_INTERPRET",
         ),
     )
 }
@@ -82,13 +107,14 @@ def candidates(name: str) -> tuple[BackEnd, ...]:
     has it.
     """
     if name == AUTO:
-        return tuple(each for each in BACK_ENDS.values() if each.is_available())
+        here = (each for each in BACK_ENDS.values() if each.is_available())
+        return tuple(each for each in here if not each.is_interpreted())
     return () if name == EAGER else (BACK_ENDS[name],)
 
 
 def serving(several: Iterable[BackEnd], device: str) -> BackEnd | None:
     """Return the first one that runs on a type of device; None stands for the eager kernel."""
     for each in several:
-        if device in each.devices:
+        if each.runs_on(device):
             return each
     return None

@@ -1,9 +1,9 @@
 """The exponential as a fixed sequence of IEEE operations on tensors.
 
 Mathematical libraries differ in the last bit of exp, and one bit can decide whether a neuron fires.
-Where a back end computes by a fixed sequence, as `numba.support` does on the CPU, the eager kernel
-takes the same one, so that both agree bit for bit. Other devices take PyTorch's own function, a
-unit in the last place away.
+Where a back end computes by a fixed sequence, as `numba.support` does on the CPU and
+`triton.support` on GPUs, the eager kernel takes the same one, so that both agree bit for bit. Other
+devices take PyTorch's own function, a unit in the last place away.
 """
 
 from __future__ import annotations

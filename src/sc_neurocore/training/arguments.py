@@ -37,11 +37,6 @@ _ELSEWHERE = {
 
 def check_backend(backend: str) -> None:
     """Raise unless cells can promise to run on that backend."""
-    if backend == "triton":
-        raise ToolMissingError(
-            "backend='triton': this release has no triton kernels; use 'auto', which on a GPU is "
-            "'eager'"
-        )
     if not isinstance(backend, str) or backend not in NAMES:
         *names, last = map(repr, NAMES)
         raise UserError(f"backend={backend!r}: expected {', '.join(names)} or {last}")
@@ -51,6 +46,23 @@ def check_backend(backend: str) -> None:
             f"backend={backend!r}: the package {chosen.package} is not installed; pip install "
             f"{chosen.package}, or use 'eager'"
         )
+    if chosen is not None and not (chosen.is_interpreted() or any(map(_is_here, chosen.devices))):
+        interpreted = (
+            f", or set {chosen.interpreter}=1 before Python starts, which runs it on the processor "
+            f"to try it, slowly"
+            if chosen.interpreter
+            else ""
+        )
+        raise ToolMissingError(
+            f"backend={backend!r}: it runs on {' and '.join(chosen.devices)}, and torch finds no "
+            f"such device here; use 'auto'{interpreted}"
+        )
+
+
+def _is_here(device: str) -> bool:
+    """Whether there is a device of a type."""
+    module: Any = torch.get_device_module(device)
+    return bool(module.is_available())
 
 
 def check_neuron(neuron: Any) -> None:

@@ -71,9 +71,9 @@ class Cell(Adjustable):
         learn: The names of the parameters to learn. They keep to their open interval, by a
             logistic map where it is finite and an exponential one where it has one end.
         backend: "eager" steps through PyTorch operations, on every device and as often
-            differentiable as you like. "numba" runs all steps in one kernel derived from the
-            equation: on the CPU, differentiable once, with the spikes of eager bit for bit.
-            "auto" takes numba for currents on the CPU and eager on other devices.
+            differentiable as you like. "numba" on the CPU and "triton" on GPUs run all steps in one
+            kernel derived from the equation: differentiable once, with the spikes of eager, on the
+            CPU bit for bit. "auto" takes the one for the device, if it is here, else eager.
         options: The neuron's parameters by name, each a number or one number per channel.
             `learn_NAME=True` is another way to put NAME into `learn`.
 

@@ -11,12 +11,10 @@ where it is not asked for, so that a neuron needs one forward kernel.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from sc_neurocore.equation.expression import OPERATORS, Expression, evaluate
 from sc_neurocore.equation.neuron import SPIKE
 from sc_neurocore.kernels.derive import LAST, LENGTH, STEP, Pass, Scan, gradient_name
 from sc_neurocore.kernels.numba.templates import (
@@ -29,15 +27,33 @@ from sc_neurocore.kernels.numba.templates import (
     NUMBERS,
     Element,
 )
-
-Real: TypeAlias = Literal["float32", "float64"]
-"""What a kernel computes in."""
+from sc_neurocore.kernels.text import Code, Real, fill
 
 Storage: TypeAlias = Literal["float32", "float64", "bfloat16"]
 """How currents, spikes and their gradients are stored; bfloat16 is computed in float32."""
 
 _SUPPORT = Path(__file__).with_name("support.py")
 _FEEDBACK, _BEGINNING = _SUPPORT.with_name("feedback.py"), "# Where the emitted text begins.\n"
+
+
+def _functions(real: Real) -> dict[str, str]:
+    return {
+        "abs": "abs",
+        "min": "minimum",
+        "max": "maximum",
+        "exp": f"exp_{real}",
+        "tanh": "np.tanh",
+        "sigmoid": f"sigmoid_{real}",
+        "exprel": f"exprel_{real}",
+        "log": "np.log",
+        "sqrt": "np.sqrt",
+        "sin": "np.sin",
+        "cos": "np.cos",
+        "cosh": "np.cosh",
+        "power": "np.power",
+        "select": "where",
+    }
+
 
 _COLUMNS = 512
 """Of so many columns at a time a tile of weights is made."""
@@ -178,22 +194,13 @@ def emit_backward(scan: Scan, storage: Storage) -> str:
     )
 
 
-class _Code:
-    """The names and numbers of one module, and the pieces that both passes are made of."""
+class _Code(Code):
+    """The pieces that both passes are made of."""
 
     def __init__(self, scan: Scan, storage: Storage) -> None:
-        self.scan = scan
+        real: Real = "float64" if storage == "float64" else "float32"
+        super().__init__(scan, real, _functions(real))
         self.storage = storage
-        self.real: Real = "float64" if storage == "float64" else "float32"
-        self._names: dict[str, str] = {}
-        self._numbers = {"0.0": "ZERO", "1.0": "ONE"}
-
-    def name(self, symbol: str) -> str:
-        """Return the identifier of a symbol: readable, and nobody else's thanks to its number."""
-        if symbol not in self._names:
-            readable = re.sub(r"\W+", "_", symbol)
-            self._names[symbol] = f"{readable}_{len(self._names)}"
-        return self._names[symbol]
 
     def row(self, symbol: str) -> str:
         return f"{self.name(symbol)}_row"
@@ -309,24 +316,13 @@ class _Code:
         read += [LENGTH] if scan.masked else []
         for name in read:
             places.setdefault(name, f"{self.row(name)}[j]")
-        text = _Python(self)
-        environment = {name: self.name(name) for name in (*places, STEP)}
-        lines = [f"{self.name(name)} = {place}" for name, place in places.items()]
-        for line in of.lines:
-            lines.append(f"{self.name(line.target)} = {evaluate(line.value, environment, text)}")
-            environment[line.target] = self.name(line.target)
         writes = {**stores, **(added or {})}
-        for name in writes:
-            value: Expression = of.results[name]
-            lines.append(f"{self.name('new ' + name)} = {evaluate(value, environment, text)}")
+        lines = [f"{self.name(name)} = {place}" for name, place in places.items()]
+        lines += self.compute(of, (*places, STEP), writes)
         for name, place in writes.items():
             sign = "+=" if added and name in added else "="
-            lines.append(f"{place} {sign} {self.name('new ' + name)}")
+            lines.append(f"{place} {sign} {self.new(name)}")
         return lines
-
-    def number(self, value: float) -> str:
-        """Return the name of a number in the type of the kernel."""
-        return self._numbers.setdefault(repr(value), f"NUMBER_{len(self._numbers)}")
 
     def fill(self, template: str, **pieces: list[str]) -> str:
         """Return the module: what it stands on, its numbers, and the template with its pieces.
@@ -340,50 +336,8 @@ class _Code:
             "add": ["add_wide" if is_short else "add_row"],
             **pieces,
         }
-        lines: list[str] = []
-        for line in template.splitlines():
-            alone = re.fullmatch(r"( *)\$(\w+)", line)
-            if alone:
-                lines += [alone[1] + piece for piece in words[alone[2]]]
-            else:
-                lines.append(re.sub(r"\$(\w+)", lambda word: words[word[1]][0], line))
-        numbers = [f"{name} = np.{self.real}({value})" for value, name in self._numbers.items()]
+        lines = fill(template, words)
         text = _SUPPORT.read_text()
         if self.scan.recurrent:
             text += _FEEDBACK.read_text().partition(_BEGINNING)[2]
-        return "\n".join([text, *numbers, *lines, ""])
-
-
-class _Python:
-    """Interpret expressions as Python text; every value is computed, so that nothing branches."""
-
-    def __init__(self, code: _Code) -> None:
-        self._code = code
-        self._calls = {
-            "abs": "abs",
-            "min": "minimum",
-            "max": "maximum",
-            "exp": f"exp_{code.real}",
-            "tanh": "np.tanh",
-            "sigmoid": f"sigmoid_{code.real}",
-            "exprel": f"exprel_{code.real}",
-            "log": "np.log",
-            "sqrt": "np.sqrt",
-            "sin": "np.sin",
-            "cos": "np.cos",
-            "cosh": "np.cosh",
-            "power": "np.power",
-            "select": "where",
-        }
-
-    def constant(self, value: float) -> str:
-        return self._code.number(value)
-
-    def apply(self, operator: str, operands: tuple[str, ...]) -> str:
-        match OPERATORS[operator].notation:
-            case "infix":
-                return f"({operands[0]} {operator} {operands[1]})"
-            case "prefix":
-                return f"(-{operands[0]})"
-            case "call":
-                return f"{self._calls[operator]}({', '.join(operands)})"
+        return "\n".join([text, *self.numbers(f"np.{self.real}({{}})"), *lines, ""])

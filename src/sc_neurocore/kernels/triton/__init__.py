@@ -1,0 +1,1 @@
+"""The back end that compiles derived scans with Triton, for GPUs."""
