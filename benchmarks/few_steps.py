@@ -44,7 +44,7 @@ DENSE, CONV = "mnist-784-128-10-few-steps", "mnist-conv-few-steps"
 # for two inputs at a time.
 OF_DENSE: EngineOptions = {"pipeline": 2, "inputs_per_beat": 4}
 ROWS: dict[tuple[str, str], tuple[int, EngineOptions, float]] = {
-    (DENSE, "up5k"): (16, {**OF_DENSE, "units": 4, "inputs_per_beat": 2}, 24.0),
+    (DENSE, "up5k"): (16, {**OF_DENSE, "units": 2, "inputs_per_beat": 2}, 24.0),
     (DENSE, "ecp5-85k"): (64, {**OF_DENSE, "units": 16}, 110.0),
     (CONV, "ecp5-85k"): (64, {"pipeline": 1, "units": 16}, 64.0),
 }
