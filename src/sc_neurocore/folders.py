@@ -7,6 +7,7 @@ that a folder holds what was or what is to be, and never some of both.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -187,7 +188,10 @@ def replace_files(folder: Path, contents: Mapping[str, bytes], remove: Iterable[
         os.replace(staged / _JOURNAL, folder / OWN_FOLDER / _JOURNAL)
     except OSError as error:  # a full disk, say: nothing has happened yet
         shutil.rmtree(staged, ignore_errors=True)
-        raise UserError(f"{place}: {error.strerror}: nothing was written to {folder}") from None
+        full = "; make room there" if error.errno == errno.ENOSPC else ""
+        raise UserError(
+            f"{place}: {error.strerror}: nothing was written to {folder}{full}"
+        ) from None
     settle(folder)
 
 

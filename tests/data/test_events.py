@@ -209,5 +209,5 @@ def test_damaged_files_and_wrong_numbers_are_named(tmp_path: Path) -> None:
 
 def test_without_tonic_its_extra_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "tonic", None)
-    with pytest.raises(ToolMissingError, match=r"pip install 'sc-neurocore\[events\]'"):
+    with pytest.raises(ToolMissingError, match=r"pip install -e '\.\[events\]' in the checkout"):
         load_shd(str(root))

@@ -317,7 +317,7 @@ def _tonic(name: str) -> Callable[..., Any]:
     except ImportError as error:
         raise ToolMissingError(
             f"event data are read through the package tonic ({error}); install it by pip install "
-            f"'sc-neurocore[events]'"
+            f"-e '.[events]' in the checkout"
         ) from None
     base = getattr(datasets, name)
     # tonic looks for the archives that it downloads, and names its folder after the class.

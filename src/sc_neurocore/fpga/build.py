@@ -262,7 +262,8 @@ def find_build(design: Certified, device: str) -> Built:
                 raise CheckFailedError(f"{file} is not the file that was built: build again")
     except (UserError, ValueError, RecursionError):
         raise CheckFailedError(
-            f"{name} is missing, damaged or of another version: build again"
+            f"{design.home / name} is missing, damaged or of another version: run "
+            f"`sc-neurocore build {design.home} --device {device}`"
         ) from None
     return built
 

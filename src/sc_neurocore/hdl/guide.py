@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from sc_neurocore.hdl.manifest import PURPOSES, FileEntry, Manifest
 from sc_neurocore.hdl.render import render
 
 GUIDE = "README.md"
 _HEAD = re.compile(r"// (?!SPDX|Generated)(?:\w+: )?(?P<said>.*?)[.:]?(?: Generated .*)?")
+
+_OWN = {".core": "the files for FuseSoC: targets default, lint, sim"}
+"""What some files are for whose role says less."""
 
 
 def purpose(entry: FileEntry, content: bytes) -> str:
@@ -19,7 +23,7 @@ def purpose(entry: FileEntry, content: bytes) -> str:
             found = _HEAD.fullmatch(line)
             if found:
                 return found["said"].partition(". ")[0].rstrip(",")
-    return PURPOSES[entry.role]
+    return _OWN.get(Path(entry.path).suffix, PURPOSES[entry.role])
 
 
 def guide(manifest: Manifest, contents: Mapping[str, bytes]) -> bytes:

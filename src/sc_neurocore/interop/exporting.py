@@ -78,7 +78,7 @@ def to_nir(
         import nir
     except ImportError:
         raise ToolMissingError(
-            "writing NIR needs the package nir: pip install 'sc-neurocore[nir]'"
+            "writing NIR needs the package nir: pip install -e '.[nir]' in the checkout"
         ) from None
     writer = _Writer(description, dt, method)
     if writer.differences and not allow_differences:
