@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,6 +34,14 @@ def build(
     frequency: Annotated[
         float | None,
         typer.Option(help="Clock to aim at, in MHz; 40, or what the board runs at."),
+    ] = None,
+    top: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Verilog of your own top around the core; again for more Verilog, for files that "
+            "memories are read from, and for pins.",
+        ),
     ] = None,
     verified: Annotated[
         bool, typer.Option("--verified", help="Only if the certificate holds, of these files.")
@@ -78,6 +87,11 @@ def build(
                     f"{directory} is a design for {board.board}, whose device is {board.device}, "
                     f"not {device}: leave --device out, or compile without --board"
                 )
+            if top and board is not None:
+                raise UserError(
+                    f"--top {top[0]}: {directory} has the top of {board.board}; compile without "
+                    f"--board for one of your own"
+                )
             if verified and (known := standing(design)).status != "verified":
                 raise CheckFailedError(f"{directory}: {known.line}; --verified was asked for")
             built = build_design(
@@ -86,6 +100,7 @@ def build(
                 frequency_mhz=frequency or (board.frequency_mhz if board else DEFAULT_FREQUENCY),
                 progress=report.progress,
                 is_asked=frequency is not None or board is not None,
+                own_top=top or (),
             )
         fmax = "no clock" if built.bitstream else "known only after Vivado"
         if built.fmax_mhz is not None:
@@ -108,6 +123,7 @@ def build(
         if built.project:
             path = (directory / built.project).as_posix()
             rows.append(("Vivado project, written, not run", path))
+        rows += [("of your own", name) for name in built.own]
         rows += [("edited by hand", name) for name in built.edited]
         pins = [path.as_posix() for path in design.manifest.paths("constraints")]
         rows += [("of the pins", each) for name in pins for each in design.changed_lines(name)]

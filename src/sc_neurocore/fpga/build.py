@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from sc_neurocore.folders import replace_files, sole_writer, written_files
 from sc_neurocore.fpga.capacity import check_room
 from sc_neurocore.fpga.constraints import check_constraints
 from sc_neurocore.fpga.flow import Job, Product, run_steps, start_job
-from sc_neurocore.fpga.sources import Sources, sources_of
+from sc_neurocore.fpga.sources import Sources, sources_of, with_own_top
 from sc_neurocore.hdl.design import Design
 from sc_neurocore.progress import ProgressCallback, ignore_progress
 from sc_neurocore.tools.devices import find_device
@@ -72,6 +72,7 @@ class BuildReport:
         verification: Whether the design is verified, in a line.
         design: The SHA-256 of every file of the design that was built.
         files: The SHA-256 of every file that the build made.
+        own: That of every file of the user's own top.
     """
 
     device: str
@@ -100,6 +101,7 @@ class BuildReport:
     verification: str = ""
     design: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    own: dict[str, str] = field(default_factory=dict)
 
     @property
     def meets_timing(self) -> bool:
@@ -121,6 +123,7 @@ def build(
     progress: ProgressCallback = ignore_progress,
     *,
     is_asked: bool = True,
+    own_top: Sequence[Path] = (),
 ) -> BuildReport:
     """Build a bitstream of a design, or a netlist and a project for the vendor's tools.
 
@@ -137,6 +140,7 @@ def build(
             A core without a board is always built so where the device has too few pins for it.
         progress: Called when a step begins and when all are done.
         is_asked: Whether missing that frequency is a failure, for the report.
+        own_top: Files of a top of your own around the core, see `with_own_top`.
 
     Returns:
         The report, which is also written to build/DEVICE/build.json in the design's folder.
@@ -150,7 +154,10 @@ def build(
         ToolFailedError: A tool reports an error in the design.
     """
     assert design.home is not None
-    sources = sources_of(design, top)
+    if own_top:
+        sources = with_own_top(design, own_top, find_device(device).family.constraint_format)
+    else:
+        sources = sources_of(design, top)
     choices = design.manifest.choices
     if top is None and not design.edited and choices.weights == "rom":
         check_room(
@@ -170,6 +177,7 @@ def build(
             edited=design.edited or (),
             verification=standing(design).line,
             design=design.hashes,
+            own={path.name: sha256(sources.contents[path.name]) for path in own_top},
         )
 
     return build_sources(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from sc_neurocore.errors import UserError
+from sc_neurocore.files import read_inside
 from sc_neurocore.hdl.accelerator import SOURCES, Rendered
 from sc_neurocore.hdl.design import Design
 
 _PLAIN = re.compile(r"(?!-)[A-Za-z0-9_./-]+")
+_MODULE = re.compile(r"^\s*module\s+(\w+)", re.MULTILINE)
+_VERILOG, _MEMORIES = ".v", (".hex", ".mem")
 
 
 @dataclass(frozen=True)
@@ -99,3 +102,60 @@ def sources_of(design: Design, top: str | None = None) -> Sources:
         is_core=top is None and not with_board,
         constraints=constraints[0] if constraints else None,
     )
+
+
+def with_own_top(design: Design, files: Sequence[Path], constraint_format: str) -> Sources:
+    """Return what is built of a user's own top around a design's core, and its bus if it has one.
+
+    Args:
+        design: The design.
+        files: The Verilog file of the top first; then, in any order, further Verilog, files that
+            memories are read from (.hex, .mem), and a file of pins and clocks.
+        constraint_format: What the device's family takes for pins, such as "pcf".
+
+    Raises:
+        UserError: If a file is missing, of another kind, has a name of the design's, or the first
+            one does not say which module is the top.
+    """
+    core = sources_of(design, design.manifest.top)
+    bus = [PurePosixPath(path.as_posix()) for path in design.manifest.paths("bus")]
+    contents = {path.name: design.contents[path.as_posix()] for path in bus} | dict(core.contents)
+    verilog = [*core.verilog, *(path.name for path in bus)]
+    pins = f".{constraint_format}"
+    constraints: str | None = None
+    for path in files:
+        name = quoted(path.name)
+        if name in contents:
+            raise UserError(f"{path}: the design has a file {name} of its own; rename yours")
+        if path.suffix not in (_VERILOG, *_MEMORIES, pins) or (constraints and path.suffix == pins):
+            kinds = ", ".join((_VERILOG, *_MEMORIES))
+            raise UserError(f"{path}: expected {kinds}, and one file {pins} of pins at most")
+        content = read_inside(path.parent, path.name)
+        if content is None:
+            raise UserError(f"{path}: no such file")
+        contents[name] = content
+        if path.suffix == _VERILOG:
+            verilog.append(name)
+        elif path.suffix == pins:
+            constraints = name
+    return replace(
+        core,
+        top=_top_of(files[0], contents[files[0].name]),
+        verilog=tuple(verilog),
+        contents=contents,
+        constraints=constraints,
+    )
+
+
+def _top_of(path: Path, content: bytes) -> str:
+    """Return the module of a file that has its name, or the only one."""
+    modules = _MODULE.findall(content.decode(errors="replace"))
+    if path.stem in modules:
+        return path.stem
+    if path.suffix != _VERILOG or len(modules) != 1:
+        found = ", ".join(modules) or "none"
+        raise UserError(
+            f"{path}: expected Verilog with one module, or one called {path.stem}; modules: {found}"
+        )
+    name: str = modules[0]
+    return name
