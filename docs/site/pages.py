@@ -38,6 +38,9 @@ PACKAGES = (
 )
 """What users call, in the order of the house; the rest serves these."""
 
+LONG_TABLE = 40
+"""Of so many rows people look for one; with more, they look for the page's next section."""
+
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages that are made here."""
@@ -58,7 +61,17 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
         known = f"[{found[1]}]({repository}/blob/main/{target})"
         return known if repository else f"{found[1]} (`{target}`)"
 
-    return re.sub(r"\[([^\]]+)\]\(((?:\.\./)+(?!images)[^)#]+)\)", link, markdown)
+    linked = re.sub(r"\[([^\]]+)\]\(((?:\.\./)+(?!images)[^)#]+)\)", link, markdown)
+    return re.sub(r"(?:^\|.*\n)+", _folded, linked + "\n", flags=re.MULTILINE)
+
+
+def _folded(table: re.Match[str]) -> str:
+    """Return a table, folded away if it is long."""
+    lines = table[0].splitlines()
+    rows = len(lines) - 2  # without the head and the line below it
+    if rows <= LONG_TABLE:
+        return table[0]
+    return "\n".join([f'??? note "{rows} rows"\n', *(f"    {line}" for line in lines), "\n"])
 
 
 def _pages() -> Iterator[tuple[str, str]]:
