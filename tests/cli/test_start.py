@@ -63,9 +63,14 @@ def test_the_example_of_a_command_has_options_that_it_has(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [("comp", "compare compile"), ("compile --constant", "--constant-bits")],
+    [
+        ("comp", "compare compile"),
+        ("compile --constant", "--constant-bits"),
+        ("compile --board ic", "icebreaker"),
+        ("build --device ecp5-2", "ecp5-25k ecp5-25k-mg285"),
+    ],
 )
-def test_the_shell_completes_names_of_commands_and_options(words: str, expected: str) -> None:
+def test_the_shell_completes_commands_options_and_values(words: str, expected: str) -> None:
     told = {
         "COMP_WORDS": f"sc-neurocore {words}",
         "COMP_CWORD": str(len(words.split())),

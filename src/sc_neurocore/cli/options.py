@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.numerics import KINDS
+from sc_neurocore.fpga.known_boards import BOARDS
+from sc_neurocore.hdl.geometry import AUTO
+from sc_neurocore.hdl.geometry import Schedule as Order
 from sc_neurocore.hdl.manifest import BUSES
 from sc_neurocore.tools.devices import DEVICES
+
+
+def one_of(names: Iterable[str]) -> Callable[[str], list[str]]:
+    """Return what a shell asks for the values of an option that begin with what is typed."""
+    known = tuple(names)
+
+    def complete(incomplete: str) -> list[str]:  # typer wants this name
+        return [name for name in known if name.startswith(incomplete)]
+
+    return complete
+
 
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object; progress goes to stderr.")
@@ -64,10 +78,19 @@ Lanes = Annotated[
     ),
 ]
 Schedule = Annotated[
-    str, typer.Option(help="group-stationary, step-outer, or auto: the first that fits.")
+    str,
+    typer.Option(
+        help="group-stationary, step-outer, or auto: the first that fits.",
+        autocompletion=one_of((*get_args(Order), AUTO)),
+    ),
 ]
 TargetDevice = Annotated[
-    str | None, typer.Option("--device", help=f"The FPGA to compile for: {', '.join(DEVICES)}.")
+    str | None,
+    typer.Option(
+        "--device",
+        help=f"The FPGA to compile for: {', '.join(DEVICES)}.",
+        autocompletion=one_of(DEVICES),
+    ),
 ]
 Pipeline = Annotated[
     int, typer.Option(help="Register stages in a neuron's step, 0 to 16: a faster clock.")
@@ -102,19 +125,23 @@ def refuse_for_neuron(given: Mapping[str, bool]) -> None:
 
 Device = Annotated[
     str | None,
-    typer.Option(help=f"The FPGA: {', '.join(DEVICES)}; that of the design or its board, or hx8k."),
+    typer.Option(
+        help=f"The FPGA: {', '.join(DEVICES)}; that of the design or its board, or hx8k.",
+        autocompletion=one_of(DEVICES),
+    ),
 ]
 Board = Annotated[
     str | None,
     typer.Option(
-        help="Add a top and constraints for a board: icebreaker, pico-ice, ulx3s, colorlight-i5, "
-        "orangecrab, tang-nano-20k, tang-nano-9k, arty-a7."
+        help=f"Add a top and constraints for a board: {', '.join(BOARDS)}.",
+        autocompletion=one_of(BOARDS),
     ),
 ]
 Bus = Annotated[
     str,
     typer.Option(
         metavar="BUS",
+        autocompletion=one_of(BUSES),
         help=f"Put the core behind a bus, too: {', '.join(BUSES)}. axi-stream adds TOP_axis, which "
         "takes a packet per sample and sends one per result; axi-lite and wishbone add "
         "TOP_axi_lite or TOP_wishbone, which has registers for samples, results and weights; "
@@ -153,12 +180,17 @@ Scale = Annotated[
 Dataset = Annotated[str | None, typer.Option(help="Another data set (its test part).")]
 Length = Annotated[int, typer.Option(help="Bits of a stream.")]
 Source = Annotated[
-    str, typer.Option(help="Where the bits come from: lfsr, sobol, halton, counter, bernoulli.")
+    str,
+    typer.Option(
+        help="Where the bits come from: lfsr, sobol, halton, counter, bernoulli.",
+        autocompletion=one_of(("lfsr", "sobol", "halton", "counter", "bernoulli")),
+    ),
 ]
 Arithmetic = Annotated[
     str,
     typer.Option(
         metavar="KIND",
+        autocompletion=one_of(("integer", "stochastic")),
         help="integer, or stochastic: weights are counts of bitstreams, and no lane has a "
         "multiplier. --length, --source, --seed, --sharing and --encoding are for that.",
     ),
