@@ -75,6 +75,7 @@ def test_a_board_has_every_port_once_and_a_device(key: str) -> None:
     assert len(set(sites)) == len(sites)
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("weights", ["rom", "loaded"])
 @pytest.mark.parametrize("key", BOARDS)
 def test_verilator_and_icarus_have_nothing_to_say_of_a_top(

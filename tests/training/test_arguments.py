@@ -150,7 +150,7 @@ def test_a_cell_needs_a_neuron(kind: Callable[[Any], Cell], neuron: Any) -> None
 
 @pytest.mark.parametrize("backend", [None, 3, ["numba"]])
 def test_a_backend_is_a_name(backend: Any) -> None:
-    refuse("expected 'auto', 'eager' or 'numba'", lambda: LIFCell(backend=backend))
+    refuse("expected 'auto', 'eager', 'numba' or 'triton'", lambda: LIFCell(backend=backend))
 
 
 @pytest.mark.parametrize("alpha", ["2", 0, -1, None, True, NAN, float("inf"), [1], 1j])
