@@ -39,6 +39,12 @@ def test_network_options_are_refused(option: list[str], neuron: Path) -> None:
     assert not (neuron.parent / "out").exists()
 
 
+def test_a_top_around_a_neuron_is_refused(neuron: Path) -> None:
+    assert run("compile", neuron, "--out", neuron.parent / "out")[0] == 0
+    code, found = run("build", neuron.parent / "out", "--top", neuron.parent / "top.v")
+    assert (code, "--top: for networks only" in found["error"]) == (2, True)
+
+
 @pytest.mark.parametrize(
     "command", [["evaluate"], ["simulate"], ["export", "--to", "fixed", "--out", "weights"]]
 )

@@ -63,6 +63,7 @@ def test_it_is_built_with_what_it_needs(
     report = build(design, "up5k", own_top=written(tmp_path, files))
     assert (report.top, sorted(report.own)) == ("blinker", sorted(files))
     assert report.bitstream is not None and report.logic_cells > 100
+    assert report.verification.endswith("of the core alone, not of the top of your own")
     (log,) = (tmp_path / "design/build/up5k").glob("*.nextpnr-*.log")
     assert "constrained 'light' to bel" in log.read_text()
 

@@ -59,6 +59,7 @@ def build(
         if frequency is not None:
             check_frequency(frequency)
         if (directory / NEURON_MANIFEST).exists():
+            options.refuse_for_neuron({"--top": bool(top)})
             of_neuron = build_neuron(
                 directory,
                 device,

@@ -104,9 +104,9 @@ class Judge:
                     yield self._finding("leak", _severity(error), line, f"{said}: {gone}", cure)
 
     def _is_never_seen(self, error: float) -> bool:
-        """Whether a factor may be off so far: in no state does it make half a unit in all steps."""
+        """Whether a factor may be off so far: no number loses half a unit by it in all steps."""
         formats, names = self._program.fixed_point, self._program.neuron.states
-        units = max(formats.of(name).maximum for name in names)
+        units = max(formats.current.maximum, *(formats.of(name).maximum for name in names))
         return self._steps is not None and error * self._steps * units < 0.5
 
     def fact(self, store: Store) -> AssignmentFact:

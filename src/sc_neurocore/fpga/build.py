@@ -31,6 +31,7 @@ from sc_neurocore.tools.programs import version
 from sc_neurocore.verify.standing import Certified, standing
 
 BUILDS, BUILD_REPORT = "build", "build.json"
+_BESIDE = "; this is of the core alone, not of the top of your own"
 LEAST_MHZ, MOST_MHZ = 0.001, 10_000.0
 _LARGEST_REPORT = 1 << 24
 
@@ -175,7 +176,7 @@ def build(
             report,
             is_asked=is_asked,
             edited=design.edited or (),
-            verification=standing(design).line,
+            verification=standing(design).line + (_BESIDE if own_top else ""),
             design=design.hashes,
             own={path.name: sha256(sources.contents[path.name]) for path in own_top},
         )

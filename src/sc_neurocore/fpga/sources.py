@@ -132,7 +132,7 @@ def with_own_top(design: Design, files: Sequence[Path], constraint_format: str) 
             raise UserError(f"{path}: expected {kinds}, and one file {pins} of pins at most")
         content = read_inside(path.parent, path.name)
         if content is None:
-            raise UserError(f"{path}: no such file")
+            raise UserError(f"{path}: no such file; expected your top's Verilog, or what it reads")
         contents[name] = content
         if path.suffix == _VERILOG:
             verilog.append(name)

@@ -282,9 +282,9 @@ def read_manifest(directory: Path) -> tuple[Manifest, bytes]:
     check_kind(directory)
     content = read_inside(directory, MANIFEST, _MAXIMUM_BYTES)
     if content is None:
-        lacks = f"holds no {MANIFEST}" if directory.is_dir() else "is no folder that there is"
+        lacks = f" holds no {MANIFEST}" if directory.is_dir() else ": no such folder"
         raise UserError(
-            f"{directory} {lacks}: expected a folder that `sc-neurocore compile` "
+            f"{directory}{lacks}: expected a folder that `sc-neurocore compile` "
             f"wrote; give that one, or compile first"
         )
     return parse_manifest(content, directory / MANIFEST), content

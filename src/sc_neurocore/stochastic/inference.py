@@ -154,7 +154,6 @@ def check_layers(
     Raises:
         UserError: If a layer is not supported where it stands.
     """
-    description = without_integrators(description)
     places, layers = zip(*folded_layers(description), strict=True)
     folded = description.with_layers(layers)
     for _ in _runners(folded, places, streams, iter(network.layers), record=False, is_real=False):

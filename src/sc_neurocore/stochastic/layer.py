@@ -217,7 +217,7 @@ class SCDenseLayer:
                 self.length * self.n_in, ones[:, np.newaxis], self._ones.sum(axis=1), counts
             )
         elif self.negative.any():
-            counts -= _exact_product(levels, self.negative)
+            counts -= exact_product(levels, self.negative)
         return counts, ones
 
     def count_spikes(self, s: NDArray[Any], window: int = 1) -> tuple[Integers, Integers]:
@@ -227,7 +227,7 @@ class SCDenseLayer:
             s: Shape (batch, n_in): whole numbers from 0 to `window`, which is not checked.
             window: How many spikes each number is the sum of.
         """
-        counts = _exact_product(s, self.spike_gains) + window * self.count_at_rest
+        counts = exact_product(s, self.spike_gains) + window * self.count_at_rest
         return counts, self.length * s.sum(axis=1).astype(np.int64)
 
     def _blocks(self) -> Iterator[tuple[slice, Packed]]:
@@ -391,7 +391,7 @@ def _xnor_counts(length: int, x: Integers, w: Integers, both: Integers) -> Integ
     return length - x - w + 2 * both
 
 
-def _exact_product(left: NDArray[Any], right: NDArray[Any]) -> Integers:
+def exact_product(left: NDArray[Any], right: NDArray[Any]) -> Integers:
     """Return left @ right.T of integers through the BLAS, in the fastest type that is exact."""
     largest = int(np.abs(left).max(initial=0)) * int(
         np.abs(right).sum(axis=1, dtype=np.int64).max()

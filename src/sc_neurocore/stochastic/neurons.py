@@ -29,7 +29,7 @@ def integer_layers(description: NetworkDescription, format: QFormat) -> Iterator
     """Yield the populations of a network as the integer model has them.
 
     Raises:
-        UserError: If the network has recurrent layers or integrators, or the integer model refuses
+        UserError: If the network has recurrent layers, or the integer model refuses
             it.
     """
     network = quantize(description, format)
@@ -41,7 +41,7 @@ def check_neurons(network: IntegerNetwork) -> None:
     """Refuse neurons in integers that are not run behind streams.
 
     Raises:
-        UserError: If the network has recurrent layers or integrators.
+        UserError: If the network has recurrent layers.
     """
     for layer in network.layers:
         format = layer.program.fixed_point.state
@@ -49,11 +49,6 @@ def check_neurons(network: IntegerNetwork) -> None:
             raise UserError(
                 f"{network.name} has a recurrent layer: stochastic synapses feed neurons in "
                 f"{format} from the layer before so far; use neurons='float64'"
-            )
-        if layer.is_integrator:
-            raise UserError(
-                f"{network.name} has neurons that hand on their membrane, which streams do not "
-                f"take: neurons in {format} are not run behind them; use neurons='float64'"
             )
 
 

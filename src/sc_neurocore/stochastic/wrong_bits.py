@@ -23,7 +23,7 @@ from sc_neurocore.fixed.network import IntegerLayer, IntegerNetwork
 from sc_neurocore.fixed.synapses import IntegerSynapses
 from sc_neurocore.network.layers import Dense, Runner, Weighted
 from sc_neurocore.stochastic.integers import StreamSynapses
-from sc_neurocore.stochastic.layer import SCDenseLayer
+from sc_neurocore.stochastic.layer import SCDenseLayer, exact_product
 
 _Sums: TypeAlias = Callable[[Array], Integers]
 """From what comes in, (batch, inputs), to the sums, (batch, outputs), without a bias."""
@@ -150,12 +150,6 @@ def _left(
     return left + random.binomial(bits - ones, rate)
 
 
-def _product(values: Array, weights: Array) -> Integers:
-    """Return `values @ weights.T`, exactly: no sum comes near 2 ** 53."""
-    found: Integers = (values.astype(np.float64) @ weights.T.astype(np.float64)).astype(np.int64)
-    return found
-
-
 def _stream_spikes(
     weight: Integers, length: int, rate: float, random: np.random.Generator
 ) -> _Sums:
@@ -164,8 +158,8 @@ def _stream_spikes(
     def sums(spikes: Array) -> Integers:
         found = np.zeros((len(spikes), len(weight)), dtype=np.int64)
         for sign, counted in ((1, weight >= 0), (-1, weight < 0)):
-            bits = length * _product(spikes, counted)
-            found += sign * _left(_product(spikes, ones * counted), bits, rate, random)
+            bits = length * exact_product(spikes, counted)
+            found += sign * _left(exact_product(spikes, ones * counted), bits, rate, random)
         return found
 
     return sums
@@ -188,9 +182,9 @@ def _stream_products(
         found = np.zeros((len(values), layer.n_out), dtype=np.int64)
         for sign, chosen, half in halves:
             both = half.count_levels(levels)[0]
-            first = _product(levels, chosen) - both  # the value's bit alone is 1
-            second = _product(levels > 0, ones * chosen) - both  # the weight's alone
-            none = length * _product(levels > 0, chosen) - both - first - second
+            first = exact_product(levels, chosen) - both  # the value's bit alone is 1
+            second = exact_product(levels > 0, ones * chosen) - both  # the weight's alone
+            none = length * exact_product(levels > 0, chosen) - both - first - second
             right = 1 - rate
             for bits, chance in (
                 (both, right * right),
@@ -229,7 +223,7 @@ def _weighted_spikes(
         found = np.zeros((len(spikes), len(weight)), dtype=np.int64)
         read = np.broadcast_to(spikes.sum(axis=1, dtype=np.int64)[:, np.newaxis], found.shape)
         for worth, plane in planes:
-            found += worth * _left(_product(spikes, plane), read, rate, random)
+            found += worth * _left(exact_product(spikes, plane), read, rate, random)
         return found
 
     return sums
@@ -242,7 +236,7 @@ def _weighted_values(
     change = np.stack([worth * (1 - 2 * plane) for worth, plane in _planes(weight, bits)])
 
     def sums(values: Array) -> Integers:
-        found = _product(values, weight)
+        found = exact_product(values, weight)
         for row, frame in zip(found, values, strict=True):
             count = random.binomial(change.size, rate)
             drawn = np.unique(random.integers(change.size, size=count))

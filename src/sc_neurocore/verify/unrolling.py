@@ -121,10 +121,13 @@ def _is_cover(name: str) -> bool:
 class _Clocks:
     """The graph in one clock after the other, as clauses."""
 
-    def __init__(self, graph: _Graph, *, from_anywhere: bool = False) -> None:
+    def __init__(
+        self, graph: _Graph, *, from_anywhere: bool = False, keeps_example: bool = False
+    ) -> None:
         self.graph = graph
         self._solver = solver()
         self._from_anywhere = from_anywhere
+        self._keeps_example = keeps_example
         self._shown: set[int] = set()
         self._variables = 0
         self._gates: dict[tuple[int, int], int] = {}
@@ -216,7 +219,7 @@ class _Clocks:
             self._values[literal] = self._variable()
         for gate, left, right in self.graph.gates:
             self._values[gate] = self._and(self._value(left), self._value(right))
-        if not self._from_anywhere:
+        if self._keeps_example:
             named = self.graph.symbols.items()
             self._history.append({name: self._values[literal] for name, literal in named})
         for literal in self.graph.constraints:
@@ -277,7 +280,7 @@ def _fail(graph: _Graph, clocks: int) -> tuple[int | None, list[str], dict[str, 
 
     Lemmas do not count.
     """
-    run = _Clocks(graph.without_lemmas())
+    run = _Clocks(graph.without_lemmas(), keeps_example=True)
     for clock in range(clocks):
         if failing := run.failing():
             return clock, [run.graph.names[index] for index in failing], run.example()
