@@ -33,7 +33,6 @@ def test_an_example_runs_and_makes_its_pictures(
     text = path.read_text(encoding="utf-8")
     if "import snntorch" in text:
         require_package("snntorch")
-    (tmp_path / "models").symlink_to(ROOT / "models")
     monkeypatch.chdir(tmp_path)
     runpy.run_path(str(path), run_name="__main__")
     pictures = re.findall(r"^# !\[.*\]\(([\w.]+)\)$", text, re.MULTILINE)

@@ -117,7 +117,7 @@ def import_(
             "layers": layers,
         }
         rows = [
-            ("network", f"{description.name} {description.content_hash[:12]}…"),
+            ("network", f"{description.name} {description.content_hash}"),
             ("read as", ", ".join(f"{key[4:]} {value}" for key, value in told.items())),
             ("input", f"{description.input}"),
             ("layers", ", ".join(layers)),

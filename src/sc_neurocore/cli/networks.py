@@ -67,7 +67,7 @@ def evaluate(
             "tried": [each.as_dict() for each in chosen.tried],
         }
         rows = [
-            ("network", f"{description.name} {description.content_hash[:12]}…"),
+            ("network", f"{description.name} {description.content_hash}"),
             ("data", asked.line),
             ("float", percent(asked.accuracy(classes))),
             (f"{fixed['format']}, {fixed['weight_bits']}-bit weights", percent(fixed["accuracy"])),

@@ -282,7 +282,7 @@ def train(
         }
         rows = [
             ("run", out.as_posix()),
-            ("network", f"{run.description.name} {run.description.content_hash[:12]}…"),
+            ("network", f"{run.description.name} {run.description.content_hash}"),
             ("test accuracy", f"{run.accuracy:.2%} of {run.test_size} samples"),
         ]
         before = run.description.metadata.get("accuracy_before_rounding")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import ModuleType
 from typing import Protocol
 
@@ -56,5 +57,8 @@ def open_line(port: str, baud: int) -> Line:
         line: Line = serial.Serial(port, baud, timeout=_PATIENCE, write_timeout=5)
     except (OSError, ValueError) as error:
         known = ", ".join(sorted(each.device for each in list_ports.comports())) or "none"
-        raise UserError(f"port {port}: {error}; ports that are here: {known}") from None
+        # pyserial names the port once more, and the system's own words once more again.
+        number = getattr(error, "errno", None)
+        why = os.strerror(number) if number else str(error)
+        raise UserError(f"port {port}: {why}; ports that are here: {known}") from None
     return line
