@@ -46,6 +46,8 @@ _Result = TypeVar("_Result")
 def sole_writer(folder: Path, purpose: str, patience: float = _PATIENCE) -> Iterator[None]:
     """Be the only one that writes to a folder, which is made if needed, and settle it first.
 
+    Folders that were made for it and in which nothing was written go again.
+
     Args:
         folder: The folder.
         purpose: What is being done, for whoever comes second: "compile", say.
@@ -55,6 +57,7 @@ def sole_writer(folder: Path, purpose: str, patience: float = _PATIENCE) -> Iter
         UserError: If another process of ours writes there, or the folder cannot be made.
     """
     own = folder / OWN_FOLDER
+    made = [each for each in (own, *own.parents) if not os.path.lexists(each)]
     try:
         _check_own(own)
         own.mkdir(parents=True, exist_ok=True)
@@ -66,6 +69,7 @@ def sole_writer(folder: Path, purpose: str, patience: float = _PATIENCE) -> Iter
             f"{purpose} another folder"
         ) from None
     except OSError as error:
+        _take_back(made)
         raise UserError(
             f"{folder}: {error.strerror}; give a place that can be read and written"
         ) from None
@@ -73,7 +77,17 @@ def sole_writer(folder: Path, purpose: str, patience: float = _PATIENCE) -> Iter
         settle(folder)
         yield
     finally:
+        _take_back(made)  # while the lock is held: whoever waits for it sees that it is gone
         lock.release()
+
+
+def _take_back(made: Iterable[Path]) -> None:
+    """Remove folders, the innermost first, as long as there is nothing in them but a lock."""
+    with suppress(OSError):  # the first that holds something; or Windows, where the lock is open
+        for folder in made:
+            if folder.name == OWN_FOLDER and [each.name for each in folder.iterdir()] == [_LOCK]:
+                (folder / _LOCK).unlink()
+            folder.rmdir()
 
 
 def _check_own(own: Path) -> None:

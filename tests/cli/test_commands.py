@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from sc_neurocore.cli.app import app
 from sc_neurocore.cli.app import run as run_line
 from sc_neurocore.equation import CATALOGUE
-from sc_neurocore.folders import OWN_FOLDER, sole_writer
+from sc_neurocore.folders import sole_writer
 from sc_neurocore.fpga.build import BuildReport
 from sc_neurocore.hdl.design import load_design
 from sc_neurocore.hdl.manifest import read_manifest
@@ -168,7 +168,7 @@ def test_a_syntax_error_shows_the_line_and_a_caret(tmp_path: Path) -> None:
     code, result = run("compile", source, "--out", tmp_path / "out")
     assert code == 2
     head, line, caret = result["error"].split("\n")
-    assert head.startswith("line 3: ")
+    assert head.startswith(f"{source}: line 3: ")
     assert line.strip() == "update v = v + (I"
     assert line[caret.index("^")] == "("
 
@@ -425,7 +425,7 @@ def test_a_folder_has_one_writer(command: str, tmp_path: Path) -> None:
         code, result = run(*lines[command])
     assert code == (3 if "needs what is not installed" in result["error"] else 2)
     assert code == 3 or "another sc-neurocore command is writing there" in result["error"]
-    assert [path.name for path in out.iterdir()] == [OWN_FOLDER]
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(("fmax", "code"), [(24.1, 0), (24.0, 0), (23.9, 1), (13.0, 1), (5.0, 1)])

@@ -146,6 +146,12 @@ def test_units_that_do_not_fit_are_refused_by_line(old: str, new: str, message: 
     assert re.search(r"line \d+: .*\n.*\n\s*\^", str(caught.value))
 
 
+@pytest.mark.parametrize("line", [": volt", "  : 1", ":mV", "\t: volt # of nothing"])
+def test_a_unit_of_nothing_is_refused(line: str) -> None:
+    with pytest.raises(EquationError, match="line 3: a unit of nothing"):
+        parse_neuron(f"neuron N\nstate v = 0\n{line}\nupdate v = I\nspike v >= 1")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

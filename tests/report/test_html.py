@@ -13,7 +13,6 @@ import pytest
 from tests.report.page import Page
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.folders import OWN_FOLDER
 from sc_neurocore.report.contents import Results, Summary
 from sc_neurocore.report.html import write_report
 from sc_neurocore.report.ladder import ladder
@@ -188,4 +187,4 @@ def test_a_damaged_run_leaves_the_old_report_as_it_was(tmp_path: Path) -> None:
         write_report(tmp_path)
     assert report.read_text() == "old"
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"report.html", "summary.json", OWN_FOLDER}
+    assert names == {"report.html", "summary.json"}

@@ -19,10 +19,9 @@ from sc_neurocore.cli.stages import (
     find_samples,
     integers_of,
     is_neuron,
-    read_equations,
+    read_neuron,
 )
 from sc_neurocore.equation.neuron import Neuron
-from sc_neurocore.equation.parser import parse_neuron
 from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.files import write_atomically
 from sc_neurocore.fixed.choosing import (
@@ -98,7 +97,7 @@ def compare(
     with reporting(as_json) as report:
         target = Target(agreement, state_error)
         if is_neuron(source):
-            neuron = parse_neuron(read_equations(source))
+            neuron = read_neuron(source)
             stimulus = currents(neuron, data, steps)
             chosen = chosen_for_neuron(
                 neuron, stimulus, format or USUAL_FORMAT, constant_bits, target

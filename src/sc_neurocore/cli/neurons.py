@@ -9,8 +9,7 @@ from typing import Any
 
 from sc_neurocore.cli.comparing import chosen_for_neuron, currents, describe, tried_rows
 from sc_neurocore.cli.console import Report
-from sc_neurocore.cli.stages import read_equations
-from sc_neurocore.equation.parser import parse_neuron
+from sc_neurocore.cli.stages import read_neuron
 from sc_neurocore.fixed.choosing import is_auto
 from sc_neurocore.fixed.comparison import compare_neuron
 from sc_neurocore.fixed.judgement import judge_program
@@ -45,7 +44,7 @@ def compile_neuron_of(
     """
     check_kinds(allow)
     target = None if device is None else find_device(device)
-    model = parse_neuron(read_equations(source))
+    model = read_neuron(source)
     if not is_auto(format):  # what is refused in any case is refused at once
         named = lower(model, FixedPoint.parse(format, constant_bits))
         refuse(judge_program(named).findings, allow)

@@ -18,7 +18,9 @@ from sc_neurocore.cli.options import scale_of
 from sc_neurocore.data.catalogue import load_unseen, split_from_metadata
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.data.samples import Samples, load_samples, random_samples
-from sc_neurocore.errors import DataError, UserError
+from sc_neurocore.equation.neuron import Neuron
+from sc_neurocore.equation.parser import parse_neuron
+from sc_neurocore.errors import DataError, EquationError, UserError
 from sc_neurocore.files import inside
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.network_comparison import COMPARED_SAMPLES
@@ -66,16 +68,18 @@ def find_network(run: Path) -> NetworkDescription:
     return load_description(inner if is_demo else run)
 
 
-def read_equations(source: Path) -> str:
-    """Read the text of a neuron.
+def read_neuron(source: Path) -> Neuron:
+    """Read a neuron's equations.
 
     Raises:
-        UserError: If the file is not text.
+        UserError: If the file is not text, or no neuron, with the file's name.
     """
     try:
-        return source.read_text(encoding="utf-8-sig")
+        return parse_neuron(source.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
         raise UserError(f"{source}: not UTF-8 text; expected a neuron's equations") from None
+    except EquationError as error:
+        raise EquationError(f"{source}: {error}") from None
 
 
 def is_neuron(source: Path) -> bool:

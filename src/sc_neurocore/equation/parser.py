@@ -372,6 +372,8 @@ class NeuronReader:
             return None, 1.0, line
         self._has_units = True
         place = Place(line, number, found.start("unit"))
+        if not line[: found.start()].strip():
+            raise place.error("a unit of nothing; expected 'dv/dt = … : unit' or a declaration")
         expression = read_expression(found["unit"], place)
         check_known(Line(place, Assignment("unit", expression)), {*UNITS})
         dimensions = self._units.of(expression, place, {})

@@ -282,7 +282,8 @@ def read_manifest(directory: Path) -> tuple[Manifest, bytes]:
     check_kind(directory)
     content = read_inside(directory, MANIFEST, _MAXIMUM_BYTES)
     if content is None:
-        lacks = f" holds no {MANIFEST}" if directory.is_dir() else ": no such folder"
+        is_file = ": a file, no folder" if directory.is_file() else ": no such folder"
+        lacks = f" holds no {MANIFEST}" if directory.is_dir() else is_file
         raise UserError(
             f"{directory}{lacks}: expected a folder that `sc-neurocore compile` "
             f"wrote; give that one, or compile first"

@@ -110,7 +110,9 @@ class Kind:
     @property
     def samples(self) -> int:
         """Samples that come one after the other: two where a solver can still follow."""
-        return 1 if self.is_recurrent or self.is_window or self.currents > 1 else 2
+        is_long = self.is_delayed and not self.is_static
+        is_one = self.is_recurrent or self.is_window or self.currents > 1 or is_long
+        return 1 if is_one else 2
 
     @property
     def steps(self) -> int:
