@@ -152,6 +152,11 @@ def _compile(*arguments: object) -> tuple[int, str]:
             ),
             "does not fit Lattice iCE40 UltraPlus UP5K",
         ),
+        (
+            (Conv2d(weight=ones(128, 1, 1, 1)), Conv2d(weight=ones(128, 128, 1, 1))),
+            "which makes 21233664 of them (at most 16777216); an image that is read out has its "
+            "own for each place; put a dense layer behind it",
+        ),
     ],
 )
 def test_what_hardware_cannot_do_is_refused(

@@ -78,7 +78,7 @@ def compose(
         run = _Run.of(layer, largest)
         outputs = Layout.of(layer.sums_shape)
         if is_last and outputs.positions > 1:
-            return _in_a_row(_expanded(run, layer), outputs)
+            return _in_a_row(_expanded(run, layer, is_last=True), outputs)
         kernel = run.kernel()
         if kernel is None:
             return _expanded(run, layer)
@@ -307,19 +307,19 @@ def _width(weight: Integers, layer: IntegerLayer) -> int:
     return max(2, chosen, signed_width(int(weight.min()), int(weight.max())))
 
 
-def _expanded(run: _Run, layer: IntegerLayer) -> Composed:
+def _expanded(run: _Run, layer: IntegerLayer, *, is_last: bool = False) -> Composed:
     """Return the map with weights of their own for each place, which sees the whole image."""
+    cure = "put neurons between them, or leave out the padding inside"
+    if is_last:
+        cure = "an image that is read out has its own for each place; put a dense layer behind it"
     if run.joins or run.late is not None or any(each.has_memory for each in run.rest):
         what = "max pooling" if run.joins else "delays"
-        raise _NoMapError(
-            f"{what} in front of what differs from place to place: put neurons between them, or "
-            f"leave out the padding inside"
-        )
+        raise _NoMapError(f"{what} in front of weights that differ from place to place: {cure}")
     inputs, outputs = run.layout, Layout.of(run.output_shape)
     if inputs.size * outputs.size > _MAXIMUM_WEIGHTS:
         raise _NoMapError(
             f"its weights differ from place to place, which makes {inputs.size * outputs.size} of "
-            f"them (at most {_MAXIMUM_WEIGHTS}); leave out the padding inside, or put neurons there"
+            f"them (at most {_MAXIMUM_WEIGHTS}); {cure}"
         )
     bias = _applied(layer.synapses, np.zeros((1, *layer.input_shape)))[0].ravel()
     columns = []
