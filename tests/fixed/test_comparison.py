@@ -45,6 +45,16 @@ def test_the_firing_current_is_where_the_neuron_starts_to_fire() -> None:
     assert without_leak is not None and 1 / 32 < without_leak < 1 / 8
 
 
+@pytest.mark.parametrize("ohms", [1e8, 1e-6])
+def test_currents_are_found_in_amperes_and_in_smaller_units(ohms: float) -> None:
+    """It fires where R I reaches the threshold's distance of 20 mV."""
+    neuron = parse_neuron(
+        f"neuron Volts\nparameter R = {ohms}\nparameter dt = 0.0001\nstate v = -0.07\n"
+        "dv/dt = (-0.07 - v + R*I)/0.02\nspike v >= -0.05\nreset v = -0.07"
+    )
+    assert firing_current(neuron, {}) == pytest.approx(0.02 / ohms, rel=0.1)
+
+
 def test_a_float_run_is_the_closed_form() -> None:
     run = run_neuron(LIF, np.full((6, 1), 0.05))
     assert run.states["v"][:, 0] == pytest.approx([0.5 * (1 - 0.9**n) for n in range(1, 7)])
@@ -209,11 +219,11 @@ def _level_of_the_chosen(neuron: Neuron) -> float:
 
 
 def test_a_neuron_that_does_nothing_on_the_currents_says_so() -> None:
-    onset = parse_neuron(  # it fires where a current of more than half a million begins
+    onset = parse_neuron(  # it fires where a current of more than a hundred million begins
         "neuron Onset\nstate v = 0\nstate u = 0\nupdate local d = I - u\n"
-        "update u = 0.9*u + 0.1*I\nupdate v = 0.5*v + d\nspike v >= 1e6"
+        "update u = 0.9*u + 0.1*I\nupdate v = 0.5*v + d\nspike v >= 1e9"
     )
-    (said,) = compared(onset, "Q20.8").findings
+    (said,) = compared(onset, "Q31.8").findings
     assert (said.severity, "never fires, in floats or integers" in said.message) == (
         "warning",
         True,

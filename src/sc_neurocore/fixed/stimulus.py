@@ -22,7 +22,8 @@ from sc_neurocore.errors import DataError
 
 STEPS = 2000
 SEED = 0
-_DECADES = 2.0 ** np.arange(-12, 18)
+# From currents in amperes to currents in femtoamperes.
+_DECADES = 2.0 ** np.arange(-60, 25)
 _FINER = 12
 _GROWS = 1.6
 """Where twice the current fires fewer times this, more current says nothing more."""
