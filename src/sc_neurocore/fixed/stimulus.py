@@ -22,8 +22,9 @@ from sc_neurocore.errors import DataError
 
 STEPS = 2000
 SEED = 0
-# From currents in amperes to currents in femtoamperes.
-_DECADES = 2.0 ** np.arange(-60, 25)
+_DECADES: Floats = 2.0 ** np.arange(-12.0, 18.0)
+_SMALLER: Floats = 2.0 ** np.arange(-60.0, -11.0)
+"""Where the smallest of the others fires: equations in amperes and volts, say."""
 _FINER = 12
 _GROWS = 1.6
 """Where twice the current fires fewer times this, more current says nothing more."""
@@ -137,29 +138,39 @@ def firing_current(
     Found to within a few percent, where there is an onset. A neuron without a leak fires with any
     current, if one waits: then it is one with which it fires once in about twenty steps.
     """
-    tried = np.concatenate([[0.0], _DECADES, -_DECADES])
-    counts = _counts(neuron, parameters, tried, steps)
-    more = counts - counts[0]
-    sides = ((1.0, more[1 : 1 + len(_DECADES)]), (-1.0, more[1 + len(_DECADES) :]))
-    for enough in (_FIRES, 1):
-        for index in range(len(_DECADES)):
-            for sign, firing in sides:
-                if firing[index] >= enough:
-                    return _onset(neuron, parameters, steps, sign, index, firing, enough)
-    return None
+    for decades in (_DECADES, _SMALLER):
+        counts = _counts(neuron, parameters, np.concatenate([[0.0], decades, -decades]), steps)
+        more = counts[1:] - counts[0]
+        sides = ((decades, more[: len(decades)]), (-decades, more[len(decades) :]))
+        found = next(
+            (
+                (signed, index, firing, enough)
+                for enough in (_FIRES, 1)
+                for index in range(len(decades))
+                for signed, firing in sides
+                if firing[index] >= enough
+            ),
+            None,
+        )
+        if found is None:
+            return None
+        signed, index, firing, enough = found
+        if index > 0:
+            break
+    return _onset(neuron, parameters, steps, signed, index, firing, enough)
 
 
 def _onset(
     neuron: Neuron,
     parameters: Mapping[str, float],
     steps: int,
-    sign: float,
+    decades: Floats,
     index: int,
     firing: NDArray[np.int64],
     enough: int,
 ) -> float:
     """Return a current a little larger than the onset, which lies below the one at the index."""
-    finer = sign * _DECADES[index] * 2.0 ** (-np.arange(_FINER) / _FINER)
+    finer = decades[index] * 2.0 ** (-np.arange(_FINER) / _FINER)
     counts = _counts(neuron, parameters, np.concatenate([[0.0], finer, 2 * finer]), steps)
     counts -= counts[0]
     last = int(np.flatnonzero(counts[1 : 1 + _FINER] >= enough)[-1])
@@ -171,7 +182,7 @@ def _onset(
             and firing[index + 1] > _GROWS * firing[index]
         ):
             index += 1
-        return float(sign * _DECADES[index])
+        return float(decades[index])
     return float(f"{float(finer[last]):.3g}")
 
 
