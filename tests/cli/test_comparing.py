@@ -39,6 +39,10 @@ def test_compare_a_neuron(tmp_path: Path) -> None:
     assert code == 0
     assert {"spikes_float", "spikes_integer", "spike_agreement", "largest_state_error"} < {*result}
     assert (result["format"], result["constant_bits"]) == ("Q8.8", 15)
+    _, compiled = run(
+        "compile", NEURONS / "adex.txt", "--allow", "all", "--out", tmp_path / "compiled"
+    )
+    assert result["numerics"] == compiled["numerics"]
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"comparison.json", "comparison.html", "step-x2.svg", "ramp-to-x3.svg"} < written
     page = (tmp_path / "out" / "comparison.html").read_text()

@@ -35,6 +35,7 @@ from sc_neurocore.fixed.choosing import (
     is_auto,
 )
 from sc_neurocore.fixed.comparison import NeuronComparison, compare_neuron
+from sc_neurocore.fixed.judgement import judge_network, judge_program
 from sc_neurocore.fixed.lowering import lower
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.network_comparison import (
@@ -103,7 +104,9 @@ def compare(
                 neuron, stimulus, format or USUAL_FORMAT, constant_bits, target
             )
             found: NeuronComparison | NetworkComparison
-            found = compare_neuron(lower(neuron, chosen.formats), stimulus)
+            program = lower(neuron, chosen.formats)
+            numerics = judge_program(program)
+            found = compare_neuron(program, stimulus)
         else:
             description = find_network(source)
             asked = find_samples(description, None, data, scale, samples)
@@ -117,12 +120,18 @@ def compare(
                 (inputs, origin),
                 None if target == USUAL_TARGET else target,
             )
+            numerics = judge_network(network, description)
             found = compare_network(description, network, inputs, origin)
-        content = {**found.as_dict(), "tried": [each.as_dict() for each in chosen.tried]}
-        rows: Rows = [("format", describe(chosen)), *tried_rows(chosen), *_rows(found)]
+        content = {
+            **found.as_dict(),
+            "numerics": numerics.as_dict(),
+            "tried": [each.as_dict() for each in chosen.tried],
+        }
+        said = [*numerics.lines(), *_rows(found)]
+        rows: Rows = [("format", describe(chosen)), *tried_rows(chosen), *said]
         if out is not None:
             tables = {
-                "Floats and integers": [("Format", describe(chosen)), *_rows(found)],
+                "Floats and integers": [("Format", describe(chosen)), *said],
                 "Formats that were tried": tried_rows(chosen),
             }
             written = _write(out, content, found, chosen, tables)
