@@ -252,7 +252,7 @@ def test_a_convolutional_file_is_imported_evaluated_and_simulated(
     assert code == 0
     code, result = called(capsys, "compile", "net", "--out", "design")
     assert code == 2
-    assert "delays in front of what differs from place to place" in result["error"]
+    assert "delays in front of weights that differ from place to place" in result["error"]
 
 
 def test_a_network_of_ours_goes_out_and_every_command_takes_it(
