@@ -3,8 +3,8 @@
     python tests/data/damaged_arrays.py COUNT FIRST_SEED
 
 A file that was read, or refused by one of our errors, did none. Everything else does: another
-exception, more than SECONDS of processor time, more memory than MEMORY. The seed of such a file is
-printed, and the exit status is 1.
+exception, a warning of NumPy, more than SECONDS of processor time, more memory than MEMORY. The
+seed of such a file is printed, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import resource
 import signal
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from types import FrameType
 
@@ -110,6 +111,7 @@ def main(count: int, first: int) -> None:
             limit = pages * resource.getpagesize() + MEMORY
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         signal.signal(signal.SIGPROF, stop)
+        warnings.simplefilter("error", RuntimeWarning)  # NumPy's, which a user would see
         for seed in range(first, first + count):
             path.write_bytes(damaged(files[seed % len(files)], seed))
             signal.setitimer(signal.ITIMER_PROF, SECONDS)

@@ -3,8 +3,8 @@
     python tests/interop/damaged_files.py COUNT FIRST_SEED
 
 A file that was read, or refused by one of our errors, did none. Everything else does: another
-exception, more than SECONDS of processor time, more memory than MEMORY beyond what Python took
-before. The seed of such a file is printed, and the exit status is 1.
+exception, a warning of NumPy, more than SECONDS of processor time, more memory than MEMORY beyond
+what Python took before. The seed of such a file is printed, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import resource
 import signal
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -120,6 +121,7 @@ def main(count: int, first: int) -> None:
         limit = taken() + MEMORY
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     signal.signal(signal.SIGPROF, stop)
+    warnings.simplefilter("error", RuntimeWarning)  # NumPy's, which a user would see
     read = 0
     for seed in range(first, first + count):
         content, options = files[seed % len(files)]

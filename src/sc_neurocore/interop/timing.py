@@ -89,8 +89,9 @@ def _candidates(nodes: Sequence[Node], convention: Convention) -> Iterator[tuple
     """Yield the time step that each neuron's fields speak of, and its time constant."""
     for node in nodes:
         if node.kind in ("I", "IF") and convention.framework != "norse":
-            with np.errstate(divide="ignore"):
-                yield from ((float(each), 1.0) for each in _few(1 / _numbers(node, "r").ravel()))
+            with np.errstate(divide="ignore", over="ignore"):
+                steps = _few(1 / _numbers(node, "r").ravel())
+            yield from ((float(each), 1.0) for each in steps)
         for tau_name, factor_name in _PAIRS.get(node.kind, ()):
             if node.fields.get(factor_name) is None:
                 continue
