@@ -25,6 +25,7 @@ from sc_neurocore.verify.memory_contracts import MEMORY_MODULES
 
 SAMPLES = 24
 EQUIVALENCE_SECONDS = 60
+ELABORATION_SECONDS = 60  # a second, where a fault does not make widths or loops without end
 _WHOLE = ("additions", "order", "control")
 """Of the emitted top, with memories, currents and equations that their benches have."""
 _JOINS = ("wiring", "joined")
@@ -113,8 +114,8 @@ class Judge:
     def _decide(self, fault: EngineFault) -> tuple[str, str, str]:
         files = {**self._files, fault.file: fault.text}
         try:
-            found = elaborate(files, self._top)
-            if circuit_of(files, self._top) == self._circuit:
+            found = elaborate(files, self._top, timeout=ELABORATION_SECONDS)
+            if circuit_of(files, self._top, timeout=ELABORATION_SECONDS) == self._circuit:
                 return "same circuit", "Yosys", ""
         except ScNeurocoreError as error:
             return "rejected", "Yosys", str(error)
@@ -201,7 +202,7 @@ def _simulated(design: Design) -> str | None:
     inputs = extreme_inputs(design.network, SAMPLES)
     try:
         run = cosimulate(accelerator, design.network, inputs, "icarus", disturbed=1.0)
-    except ToolFailedError as error:
+    except ScNeurocoreError as error:  # it does not run, or says that it is another network
         return str(error)
     return None if run.holds else str(run.first_mismatch)
 

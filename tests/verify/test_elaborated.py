@@ -19,6 +19,7 @@ from sc_neurocore.verify.elaborated import (
     Elaboration,
     compare,
     elaborate,
+    evaluate,
     table,
 )
 
@@ -146,6 +147,19 @@ def test_a_table_is_read_however_it_is_written(text: str, require_tool: RequireT
     }
     rows = table(files, elaborate(files, "top"), "r", ["n"], 3)
     assert rows == [{"x": 3, "y": 1}, {"x": 7, "y": 0}, {"x": 0, "y": 0}]
+
+
+def test_numbers_of_32_bits_and_outputs_beside_registers(require_tool: RequireTool) -> None:
+    """Yosys writes numbers of 32 bits in decimal, and has no value for what a register makes."""
+    require_tool("yosys")
+    text = b"""module rows (input wire n, input wire clk, output reg [31:0] x, output reg y);
+        always @* x = n ? 32'd11 : 32'hfedcba98;
+        always @(posedge clk) y <= n;
+        endmodule"""
+    files = {"rows.v": text}
+    settings = [{"n": 0}, {"n": 1}]
+    found = evaluate(files, elaborate(files, "rows"), "", settings, outputs=["x"])
+    assert found == [{"x": 0xFEDCBA98}, {"x": 11}]
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,17 @@ def _first_word(text: str) -> str:
             ),
             "the table of layers says shift =",
         ),
+        # A host would take it for another network, or refuse it.
+        (
+            "rtl/tiny.v",
+            lambda text: re.sub(
+                r"(hash_word = 32'h\w*)(\w);",
+                lambda m: f"{m[1]}{int(m[2], 16) ^ 1:x};",
+                text,
+                count=1,
+            ),
+            "the core says that it computes network",
+        ),
         # The benches have memories of their own: nothing else looks at these.
         (
             "rtl/tiny_weights.v",

@@ -33,7 +33,8 @@ _FAULTY_WARNING = re.compile(
     r"|assigned in a block|Ignoring"
 )
 _REGISTER = re.compile(r"\$(?:[as]|al)?(?:dff|dlatch)(?:e|ce|sr|sre)?|\$sr|\$ff")
-_RESULT = re.compile(r"^Eval result: \\?(\S+) = (?:\d+')?([01xz-]+|\d+)\.$", re.MULTILINE)
+_RESULT = re.compile(r"^Eval result: \\?(\S+) = (?:\d+'([01xz-]+)|(\d+))\.$", re.MULTILINE)
+"""Bits; or a decimal number, of 32 bits."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +203,7 @@ def evaluate(
     path: str,
     settings: Sequence[Mapping[str, int]],
     *,
+    outputs: Sequence[str] = (),
     timeout: float = TIMEOUT,
 ) -> list[dict[str, int]]:
     """Evaluate a module without registers where its inputs are set in so many ways.
@@ -211,6 +213,7 @@ def evaluate(
         design: The same, elaborated.
         path: The instance.
         settings: The number at each of its inputs; it has no others.
+        outputs: Only these, which the module itself makes of those inputs, whatever else it holds.
         timeout: Seconds for Yosys.
 
     Returns:
@@ -221,10 +224,12 @@ def evaluate(
         UserError, ToolFailedError: As `elaborate`.
     """
     instance = design.instances[path]
-    commands = [f"hierarchy -top {instance.elaborated}", "flatten", "opt_clean"]
+    commands = [f"hierarchy -top {instance.elaborated}"]
+    commands += [f"cd {instance.elaborated}"] if outputs else ["flatten", "opt_clean"]
+    shown = " ".join(f"-show {name}" for name in outputs)
     for number, setting in enumerate(settings):
         sets = " ".join(f"-set {name} {value}" for name, value in setting.items())
-        commands += [f"log row {number}", f"eval {sets}"]
+        commands += [f"log row {number}", f"eval {sets} {shown}"]
     inputs = ", ".join(settings[0])
     try:
         _, said = _run(files, design.top, commands, (), timeout, is_quiet=False)
@@ -235,12 +240,12 @@ def evaluate(
     result: list[dict[str, int]] = []
     for part in "\n".join(said).split("\nrow ")[1:]:
         row = {}
-        for name, bits in _RESULT.findall(part):
+        for name, bits, decimal in _RESULT.findall(part):
             if set(bits) - set("01"):
                 raise CheckFailedError(
                     f"{instance.module}: {name} is not defined in row {len(result)}"
                 )
-            row[name] = int(bits, 2)
+            row[name] = int(bits, 2) if bits else int(decimal)
         result.append(row)
     if len(result) != len(settings) or not all(result):
         raise CheckFailedError(f"{instance.module} is no table of {inputs}")

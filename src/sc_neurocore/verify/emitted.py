@@ -25,6 +25,7 @@ from sc_neurocore.verify.elaborated import (
     Elaboration,
     compare,
     elaborate,
+    evaluate,
     table,
 )
 from sc_neurocore.verify.planned import other_plan, parameters_inside
@@ -45,9 +46,9 @@ def check_emitted(design: Design) -> ProofResult:
     """Compare the files of a design with its network, as Yosys elaborates them.
 
     Every parameter of the engine and of its modules, every entry of the layers' table, every word
-    of the memories' files; what was planned, with the network itself (`verify.planned`); and that
-    there is nothing which clocked proofs cannot see: latches, falling edges, asynchronous resets, a
-    second clock, black boxes, wires with no driver or several. Where
+    of the memories' files, the network's identity; what was planned, with the network itself
+    (`verify.planned`); and that there is nothing which clocked proofs cannot see: latches, falling
+    edges, asynchronous resets, a second clock, black boxes, wires with no driver or several. Where
     somebody edited the files, the circuits of the top module, of the engine that connects its
     parts, of the modules that walk words and inputs, of the memories and of the readout must also
     be the ones that would be written: they connect what the other proofs speak of, these put
@@ -106,6 +107,7 @@ def _differences(design: Design, expected: Mapping[str, tuple[int, ...]]) -> Ite
     yield from _other_words(found, expected)
     yield from _other_image(accelerator, design.network)
     yield from _other_rows(files, found, accelerator.geometry)
+    yield from _other_identity(files, found, design.network)
     if design.edited:
         yield from found.warnings
         ours = _generated(design)
@@ -255,6 +257,17 @@ def _other_rows(
                     f"the table of layers says {name} = {row.get(name)} of layer {number}, the "
                     f"network needs {needed.get(name)}"
                 )
+
+
+def _other_identity(
+    files: Mapping[str, bytes], found: Elaboration, network: IntegerNetwork
+) -> Iterator[str]:
+    """Yield that the core would say it is another network: hosts refuse it, or take it for one."""
+    places = [{"hash_address": number} for number in range(8)]
+    words = evaluate(files, found, "", places, outputs=["hash_word"])
+    said = "".join(f"{each['hash_word']:08x}" for each in words)
+    if said != network.content_hash:
+        yield f"the core says that it computes network {said}, not {network.content_hash}"
 
 
 def _generated(design: Design) -> dict[str, bytes]:
