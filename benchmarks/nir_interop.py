@@ -1,4 +1,4 @@
-"""NIR: time to read a file, a trace beside its closed form, others' importers beside ours.
+"""NIR: how fast files are read, a trace beside its closed form, other importers and integers.
 
     pip install norse spikingjelly
     pip install --no-deps sinabs        # it asks for drivers of chips and an older nir
@@ -27,6 +27,9 @@ import numpy as np
 from _results import Target, write_results
 
 from sc_neurocore.data.files import DATA_VARIABLE
+from sc_neurocore.fixed import quantize
+from sc_neurocore.fixed.choosing import CLOSE_TARGET, choose_for_network
+from sc_neurocore.fixed.network_comparison import compare_network
 from sc_neurocore.interop import from_nir, read_nir
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network import InputEncoding, NetworkDescription
@@ -117,6 +120,53 @@ def oracles() -> list[dict[str, Any]]:
     return rows
 
 
+def integers(folder: Path) -> list[dict[str, Any]]:
+    """Compare the integers that are chosen for others' files with floats, on inputs not seen then.
+
+    The choice is that of the command line where nothing is named.
+    """
+    from _conv_networks import recording, streams
+    from test_real_files import FILES, random_inputs
+    from test_real_files import STEPS as steps
+
+    rows = []
+    for name, (dt, samples, bits) in FILES.items():
+        shape = read_nir(folder / f"{name}.nir", dt=dt, steps=steps).input.shape
+        seen, fresh = (random_inputs(shape, samples, bits, seed) for seed in (8, 9))
+        rows.append(_integers(folder / f"{name}.nir", dt, bits, seen, fresh, "random spikes"))
+    drawn, real = np.stack([*streams(50)], axis=1), recording()[:, np.newaxis]
+    path = folder / "cnn_sinabs.nir"
+    for shown, said in ((real, "an N-MNIST recording"), (drawn[:, 1::2], "drawn spots and noise")):
+        rows.append(_integers(path, 1.0, 1, drawn[:, ::8], shown, said))
+    return rows
+
+
+def _integers(path: Path, dt: float, bits: int, seen: Any, fresh: Any, said: str) -> dict[str, Any]:
+    """Choose the integers on inputs that are seen, and compare them on fresh ones."""
+    coding = InputEncoding(kind="sequence", shape=seen.shape[2:], bits=bits, fraction_bits=0)
+    description = read_nir(path, dt=dt, steps=len(seen), input=coding)
+    chosen = choose_for_network(description, seen, said, None, target=CLOSE_TARGET)
+    assert chosen.weight_bits is not None
+    formats = chosen.formats
+    constants = formats.constant_fraction_bits
+    network = quantize(description, formats.text, chosen.weight_bits, constant_bits=constants)
+    found = compare_network(description, network, fresh, said)
+    row = {
+        "file": path.name,
+        "neurons": ", ".join(sorted({each.program.neuron.name for each in network.layers})),
+        "on": said,
+        "format": formats.text,
+        "weight_bits": chosen.weight_bits,
+        "inputs": found.samples,
+        "steps": len(seen),
+        "spikes": found.spikes_float,
+        "equal_spikes_percent": round(100 * found.equal_spikes, 3),
+        "same_class_percent": round(100 * found.same_answer, 2),
+    }
+    print(row, file=sys.stderr)
+    return row
+
+
 def _agreement(graph: str, peer: str, same: Any, found: Any) -> dict[str, Any]:
     row = {
         "graph": graph,
@@ -191,18 +241,27 @@ def main() -> None:
     folder = Path(os.environ[DATA_VARIABLE]) / "nir"
     damage = damaged_files(folder)  # before threads are there, which a fork would not take along
     times, errors, agreements = import_times(folder), traces(folder), oracles()
+    whole = integers(folder)
     others = [row["inputs"] - row["inputs_with_equal_spikes"] for row in agreements]
     print(
         write_results(
             "nir_interop",
-            seeds=[0, 7, 11, 2024],
-            rows=[*times, *errors, *agreements, *damage],
+            seeds=[0, 7, 8, 9, 11, 2024],
+            rows=[*times, *errors, *agreements, *whole, *damage],
             targets=[
                 Target("import of cnn_sinabs.nir, seconds", "<=", 2,
                        times[1]["slowest_read_seconds"]),
                 Target("inputs per graph and importer", ">=", 1000,
                        min(row["inputs"] for row in agreements)),
                 Target("of these, inputs with other spikes", "<=", 0, sum(others)),
+                Target("of files, the least share of spikes that integers give in the same step, "
+                       "on random inputs, percent", ">=", 99.0,
+                       min(row["equal_spikes_percent"] for row in whole if "random" in row["on"])),
+                Target("inputs of these whose class is another one", "<=", 0,
+                       sum(row["same_class_percent"] < 100 for row in whole
+                           if "random" in row["on"])),
+                Target("an N-MNIST recording: spikes that integers give in the same step, percent",
+                       ">=", 99.0, whole[-2]["equal_spikes_percent"]),
                 Target("damaged files that crash our reader or get no answer", "<=", 0,
                        DAMAGED - damage[1]["read"] - damage[1]["refused"]),
             ],

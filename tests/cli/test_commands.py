@@ -194,7 +194,7 @@ def test_a_syntax_error_shows_the_line_and_a_caret(tmp_path: Path) -> None:
             ("compile", MODEL, "--out", "x", "--schedule", "inner"),
             "schedule 'inner': expected auto, group-stationary, step-outer",
         ),
-        (("compile", MODEL, "--out", "x", "--weight-bits", 40), "expected 2 to 16"),
+        (("compile", MODEL, "--out", "x", "--weight-bits", 40), "expected 2 to 24"),
         (("verify", "missing"), "`sc-neurocore compile` wrote"),
         (("build", MODEL, "--device", "hx9"), "hx8k"),
         (("report", "missing"), "nothing to report"),

@@ -53,7 +53,7 @@ def test_a_trained_network_is_fitted_to_few_bits_and_to_short_streams(tmp_path: 
         (("--weight-bits", 4), "--weight-bits without --from"),
         (("--from", first, "--loss", "spike-count"), "is read out by 'membrane', with which goes"),
         (("--from", first, "--weight-bits", 4, "--stream-length", 4), "fit the network to one of"),
-        (("--from", first, "--weight-bits", 1), "weight_bits=1: expected 2 to 16"),
+        (("--from", first, "--weight-bits", 1), "weight_bits=1: expected 2 to 24"),
         (("--from", first, "--stream-length", 4, "--source", "dice"), "dice"),
     ):
         code, answer = run("train", "--out", tmp_path / "no", *wrong)

@@ -414,8 +414,8 @@ def test_weight_bits_may_differ_by_layer() -> None:
     assert quantize(description, weight_bits=5).weight_bits == (5, 5, 5)
     for wrong, message in (
         ([8, 8], "expected one number, or 3"),
-        ([8, 8, 1], "expected 2 to 16, whole"),
-        (17, "expected 2 to 16, whole"),
+        ([8, 8, 1], "expected 2 to 24, whole"),
+        (25, "expected 2 to 24, whole"),
     ):
         with pytest.raises(UserError, match=message):
             quantize(description, weight_bits=wrong)

@@ -16,6 +16,9 @@ import torch
 from numpy.typing import NDArray
 
 from sc_neurocore.errors import DescriptionError
+from sc_neurocore.fixed import quantize
+from sc_neurocore.fixed.choosing import CLOSE_TARGET, choose_for_network
+from sc_neurocore.fixed.network_comparison import compare_network
 from sc_neurocore.interop import read_nir
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.network import InputEncoding
@@ -145,6 +148,14 @@ class Oracle:
         return self._fire(name, v + self.dt * slope)
 
 
+def random_inputs(shape: tuple[int, ...], samples: int, bits: int, seed: int) -> Values:
+    """Numbers at each step with a share that differs from sample to sample."""
+    random = np.random.default_rng(seed)
+    whole = (STEPS, samples, *shape)
+    shares = random.random((samples, *(1,) * len(shape)))
+    return random.integers(1, 1 << bits, whole) * (random.random(whole) < shares)
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_real_file_gives_the_spikes_of_its_own_arrays(name: str, shared_data: Path) -> None:
     path = shared_data / "nir" / f"{name}.nir"
@@ -152,10 +163,7 @@ def test_a_real_file_gives_the_spikes_of_its_own_arrays(name: str, shared_data: 
     coding = read_nir(path, dt=dt, steps=STEPS).input
     coding = InputEncoding(kind="sequence", shape=coding.shape, bits=bits, fraction_bits=0)
     description = read_nir(path, dt=dt, steps=STEPS, input=coding)
-    random = np.random.default_rng(8)
-    shape = (STEPS, samples, *description.input.shape)
-    shares = random.random((samples, *(1,) * (len(shape) - 2)))
-    inputs = random.integers(1, 1 << bits, shape) * (random.random(shape) < shares)
+    inputs = random_inputs(description.input.shape, samples, bits, seed=8)
     oracle = Oracle(path, dt)
     wanted = np.stack([oracle.step(frame.astype(np.float64)) for frame in inputs])
     found = run_float(description, inputs, record=True).spikes[-1]
@@ -163,6 +171,27 @@ def test_a_real_file_gives_the_spikes_of_its_own_arrays(name: str, shared_data: 
     hidden = [each["s"].mean() for each in oracle.states.values() if "s" in each]
     assert max(hidden) > 0  # neurons fire, if perhaps not the last ones on random spikes
     np.testing.assert_array_equal(found, wanted > 0)
+
+
+@pytest.mark.parametrize("name", [name for name, (_, samples, _) in FILES.items() if samples > 2])
+def test_the_integers_that_are_chosen_do_on_fresh_inputs_what_floats_do(
+    name: str, shared_data: Path
+) -> None:
+    dt, samples, bits = FILES[name]
+    path = shared_data / "nir" / f"{name}.nir"
+    shape = read_nir(path, dt=dt, steps=STEPS).input.shape
+    coding = InputEncoding(kind="sequence", shape=shape, bits=bits, fraction_bits=0)
+    description = read_nir(path, dt=dt, steps=STEPS, input=coding)
+    seen, fresh = (random_inputs(shape, samples, bits, seed) for seed in (8, 9))
+    chosen = choose_for_network(description, seen, "seen", None, target=CLOSE_TARGET)
+    assert chosen.weight_bits is not None
+    constants = chosen.formats.constant_fraction_bits
+    network = quantize(
+        description, chosen.formats.text, chosen.weight_bits, constant_bits=constants
+    )
+    found = compare_network(description, network, fresh, "fresh")
+    assert found.spikes_float > 100
+    assert (found.equal_spikes >= 0.99, found.same_answer) == (True, 1)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -113,8 +113,8 @@ def test_fine_tuning_wins_back_what_two_bits_lose() -> None:
 @pytest.mark.parametrize(
     ("layers", "bits", "message"),
     [
-        ([nn.Linear(4, 3), LIFCell()], 1, "expected 2 to 16"),
-        ([nn.Linear(4, 3), LIFCell()], True, "expected 2 to 16"),
+        ([nn.Linear(4, 3), LIFCell()], 1, "expected 2 to 24"),
+        ([nn.Linear(4, 3), LIFCell()], True, "expected 2 to 24"),
         ([nn.Linear(4, 3), LIFCell()], [8, 8], "expected one number, or 1"),
         ([nn.Linear(4, 3), nn.BatchNorm1d(3), LIFCell()], 8, "fold it first"),
         ([Normalize(0.5, 0.3), nn.Linear(4, 3), LIFCell()], 8, r"layers\[0\] .* fold it first"),

@@ -28,7 +28,7 @@ SHAPES = [
     ([7, 5, 3], 2, {"steps": 3}),
     ([9, 13, 11, 6], 4, {"per_channel": True}),
     ([16, 8, 8], 8, {"input_bits": 1, "steps": 8}),
-    ([5, 17, 2], 16, {"input_bits": 8, "weight_bits": 4}),
+    ([5, 17, 2], 16, {"input_bits": 8, "weight_bits": 24}),
     ([33, 9, 10], 64, {"input_bits": 16, "weight_bits": 16, "scale": 20.0}),
     ([4, 70, 5], 2, {"with_bias": False}),
     ([12, 12, 12, 12, 12], 4, {"per_channel": True, "steps": 7}),

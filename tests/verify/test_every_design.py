@@ -72,7 +72,7 @@ def draw(seed: int) -> tuple[NetworkDescription, dict[str, Any], EngineOptions]:
     lanes = int(one_of(1, 2, 4, 8, 16))
     compiled = {
         "format": one_of("Q8.8", "Q8.8", "Q4.12:nearest", "Q6.6"),
-        "weight_bits": int(one_of(2, 5, 8, 16)),
+        "weight_bits": int(one_of(2, 5, 8, 16, 24)),
         "lanes": lanes,
         "schedule": one_of("auto", "auto", "step-outer"),
         "weights": one_of("rom", "loaded"),

@@ -61,11 +61,11 @@ Allow = Annotated[
         help=f"Compile although it is refused; may be repeated: {', '.join(KINDS)}, or all.",
     ),
 ]
-WeightBits = Annotated[int, typer.Option(help="Bits of a weight, 2 to 16.")]
+WeightBits = Annotated[int, typer.Option(help="Bits of a weight, 2 to 24.")]
 NetworkWeightBits = Annotated[
     int | None,
     typer.Option(
-        help="Bits of a weight, 2 to 16: 8, or, where the format of an imported network is chosen, "
+        help="Bits of a weight, 2 to 24: 8, or, where the format of an imported network is chosen, "
         "as few as do what its floats do."
     ),
 ]

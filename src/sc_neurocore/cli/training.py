@@ -147,7 +147,7 @@ def train(
         _option("Train the network of another run further.", _FROM, "--from"),
     ] = None,
     weight_bits: Annotated[
-        int | None, _option("Fit it to integer weights of so many bits, 2 to 16.", _FROM)
+        int | None, _option("Fit it to integer weights of so many bits, 2 to 24.", _FROM)
     ] = None,
     stream_length: Annotated[
         int | None, _option("Fit it to stochastic streams of so many bits.", _FROM)

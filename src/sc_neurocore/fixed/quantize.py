@@ -27,6 +27,7 @@ from sc_neurocore.fixed.synapses import (
     quantize_weights,
 )
 from sc_neurocore.network.description import NetworkDescription, Shape, Stage
+from sc_neurocore.network.encoding import MAXIMUM_WEIGHT_BITS
 from sc_neurocore.network.layers import (
     Connection,
     Join,
@@ -57,7 +58,7 @@ def quantize(
     Args:
         description: A trained network.
         format: The format of the neurons' states, or all formats as `FixedPoint.parse` reads them.
-        weight_bits: Bits of a weight, 2 to 16: for all layers, or one number for each layer with
+        weight_bits: Bits of a weight, 2 to 24: for all layers, or one number for each layer with
             weights, from input to output; recurrent neurons are one.
         current_extra_bits: Integer bits that the current has beyond the state.
         constant_bits: Fraction bits of constants; by default they follow the format.
@@ -108,8 +109,10 @@ def _widths(description: NetworkDescription, weight_bits: int | Sequence[int]) -
             f"of {description.name} that has weights"
         )
     for width in widths:
-        if not isinstance(width, int) or not 2 <= width <= 16:
-            raise UserError(f"weight_bits={weight_bits!r}: expected 2 to 16, whole")
+        if not isinstance(width, int) or not 2 <= width <= MAXIMUM_WEIGHT_BITS:
+            raise UserError(
+                f"weight_bits={weight_bits!r}: expected 2 to {MAXIMUM_WEIGHT_BITS}, whole"
+            )
     return widths
 
 

@@ -42,7 +42,7 @@ class Target:
 USUAL_TARGET = Target()
 CLOSE_TARGET = Target(agreement=0.99, state_error=0.02, equal_spikes=0.998)
 """For a network from elsewhere, whose floats are what it is known by."""
-WEIGHT_CHOICES = (8, 10, 12, 14, 16)
+WEIGHT_CHOICES = (8, 10, 12, 14, 16, 18, 20, 24)
 
 
 @dataclass(frozen=True)

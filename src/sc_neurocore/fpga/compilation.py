@@ -72,7 +72,7 @@ def compile_design(
             and the design is of that network.
         directory: Where the design goes, in place of an earlier one.
         format: The format of the neurons' states.
-        weight_bits: Bits of a weight, 2 to 16.
+        weight_bits: Bits of a weight, 2 to 24.
         lanes: Multiply-accumulate lanes, a power of two; "auto": as many as the device has room
             for.
         schedule: group-stationary, step-outer, or auto: the first that fits.

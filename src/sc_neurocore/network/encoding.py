@@ -28,6 +28,8 @@ WeightEncoding = Literal["unipolar", "bipolar", "sign-magnitude"]
 ENCODINGS: tuple[WeightEncoding, ...] = get_args(WeightEncoding)
 MINIMUM_WEIGHT = 2.0**-40
 """A layer whose weights are all smaller than this has no weights."""
+MAXIMUM_WEIGHT_BITS = 24
+"""Of an integer weight: as many as the weights of single precision have digits."""
 
 
 @dataclass(frozen=True)

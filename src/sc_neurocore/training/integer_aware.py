@@ -21,7 +21,7 @@ from torch.nn.modules.utils import _pair
 from torch.nn.utils import parametrize
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.network.encoding import best_scale_bits
+from sc_neurocore.network.encoding import MAXIMUM_WEIGHT_BITS, best_scale_bits
 from sc_neurocore.training.delays import DelayLinear
 from sc_neurocore.training.export import flattened
 from sc_neurocore.training.layers import Factor
@@ -46,7 +46,7 @@ def integer_aware(net: _Net, weight_bits: int | Sequence[int]) -> Iterator[_Net]
         net: Linear, convolutional, delayed and recurrent layers with cells between them; BatchNorm
             is folded first, by `SpikingSequential.from_description(net.to_description(...))`.
             When the context ends, its weights are rounded.
-        weight_bits: Bits of a weight, 2 to 16: for all layers, or one number for each layer with
+        weight_bits: Bits of a weight, 2 to 24: for all layers, or one number for each layer with
             weights, from input to output; recurrent cells are one.
 
     Raises:
@@ -62,8 +62,14 @@ def integer_aware(net: _Net, weight_bits: int | Sequence[int]) -> Iterator[_Net]
             f"layer with weights"
         )
     for width in widths:
-        if isinstance(width, bool) or not isinstance(width, int) or not 2 <= width <= 16:
-            raise UserError(f"weight_bits={weight_bits!r}: expected 2 to 16, whole")
+        if (
+            isinstance(width, bool)
+            or not isinstance(width, int)
+            or not 2 <= width <= MAXIMUM_WEIGHT_BITS
+        ):
+            raise UserError(
+                f"weight_bits={weight_bits!r}: expected 2 to {MAXIMUM_WEIGHT_BITS}, whole"
+            )
     entered: list[tuple[nn.Module, str]] = []
     try:
         for (layer, name), width in zip(layers, widths, strict=True):
