@@ -24,7 +24,7 @@ from sc_neurocore.verify.elaborated import Elaboration, elaborate
 from sc_neurocore.verify.memory_contracts import MEMORY_MODULES
 
 SAMPLES = 24
-EQUIVALENCE_SECONDS = 60
+EQUIVALENCE_SECONDS = 120
 ELABORATION_SECONDS = 60  # a second, where a fault does not make widths or loops without end
 _WHOLE = ("additions", "order", "control")
 """Of the emitted top, with memories, currents and equations that their benches have."""
@@ -142,6 +142,9 @@ class Judge:
                 return "equal", _EQUIVALENCE, ""
             mismatch = _simulated(design)
             if mismatch is None:
+                # A wire's width, say, that only designs of another kind use.
+                if is_equal(self._files, files, f"{self._top}.v", self._ours):
+                    return "equal", f"{_EQUIVALENCE}, of the whole core", ""
                 return "survivor", "", ""
             if self._has_bounded:
                 (small,) = (each for each in claims_of(design) if each.name == _BOUNDED)
@@ -262,6 +265,8 @@ def _passes(ours: dict[str, bytes], theirs: dict[str, bytes], script: list[str])
             Path(temporary, folder).mkdir()
             for name, content in files.items():
                 Path(temporary, folder, name).write_bytes(content)
+                if name.endswith(".hex"):  # a module of memories looks for it where Yosys works
+                    Path(temporary, name).write_bytes(content)
         command = ["-q", "-p", "; ".join(script)]
         try:
             done = programs.run(

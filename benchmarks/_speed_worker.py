@@ -1,7 +1,8 @@
-"""Measure the training step of one network in one framework; runs in a process of its own.
+"""Measure one network in one framework on PyTorch; runs in a process of its own.
 
 Reads a request as JSON from the command line, prints the result as JSON. Imports nothing of this
-project unless it is asked to measure it, so that any interpreter with a peer can run it.
+project unless it is asked to measure it, so that any interpreter with a peer can run it. What runs
+on JAX has `_speed_worker_jax.py`.
 """
 
 from __future__ import annotations
@@ -26,12 +27,20 @@ Forward = Callable[[nn.Module, Tensor], Tensor]
 """Spike counts of a static input."""
 
 
-def layers(request: dict, cell: Callable[[], nn.Module], wrap=lambda layer: layer) -> list:
+def layers(
+    request: dict,
+    cell: Callable[[], nn.Module],
+    wrap=lambda layer: layer,
+    recurrent: Callable[[int], nn.Module] | None = None,
+) -> list:
     """Return the layers of a network with a framework's own cells."""
-    if request["net"] == "ff":
+    if request["net"] != "conv":
         width = request["width"]
-        pairs = [(784, width), (width, width), (width, 10)]
-        return [module for a, b in pairs for module in (wrap(nn.Linear(a, b)), cell())]
+        hidden = cell if recurrent is None else lambda: recurrent(width)
+        return [
+            wrap(nn.Linear(784, width)), hidden(), wrap(nn.Linear(width, width)), hidden(),
+            wrap(nn.Linear(width, 10)), cell(),
+        ]  # fmt: skip
     return [
         wrap(nn.Conv2d(1, 32, 5)), cell(), wrap(nn.AvgPool2d(2)),
         wrap(nn.Conv2d(32, 64, 5)), cell(), wrap(nn.AvgPool2d(2)),
@@ -44,7 +53,14 @@ def make_ours(request: dict) -> tuple[nn.Module, Forward]:
 
     cell = getattr(training, request["cell"])
     options = {"cell": cell, "backend": request["backend"]}
-    if request["net"] == "ff":
+    if request["net"] == "recurrent":
+        modules = layers(
+            request,
+            lambda: training.LIFCell(backend=request["backend"]),
+            recurrent=lambda width: cell(width, backend=request["backend"]),
+        )
+        net = training.SpikingSequential(*modules)
+    elif request["net"] == "ff":
         net = training.SpikingNet(784, request["width"], 10, n_layers=2, **options)
     else:
         net = training.ConvSpikingNet(**options)
@@ -54,23 +70,36 @@ def make_ours(request: dict) -> tuple[nn.Module, Forward]:
 def make_snntorch(request: dict) -> tuple[nn.Module, Forward]:
     import snntorch
 
-    net = nn.ModuleList(
-        layers(
-            request,
-            lambda: snntorch.Leaky(beta=BETA, spike_grad=snntorch.surrogate.atan(alpha=2.0)),
-        )
-    )
+    options = {"beta": BETA, "spike_grad": snntorch.surrogate.atan(alpha=2.0)}
+    recurrent = None
+    if request["net"] == "recurrent":
+
+        def recurrent(width: int) -> nn.Module:
+            return snntorch.RLeaky(linear_features=width, **options)
+
+    net = nn.ModuleList(layers(request, lambda: snntorch.Leaky(**options), recurrent=recurrent))
 
     def forward(net: nn.Module, x: Tensor) -> Tensor:
-        states = [m.init_leaky() if isinstance(m, snntorch.Leaky) else None for m in net]  # type: ignore[attr-defined]
+        states: list = []
+        for module in net:  # type: ignore[attr-defined]
+            if isinstance(module, snntorch.RLeaky):
+                states.append(module.init_rleaky())
+            elif isinstance(module, snntorch.Leaky):
+                states.append((module.init_leaky(),))
+            else:
+                states.append(None)
         counts = 0
         for _ in range(request["steps"]):
             hidden = x
-            for index, module in enumerate(net):
+            for index, module in enumerate(net):  # type: ignore[arg-type]
                 if states[index] is None:
                     hidden = module(hidden)
+                elif len(states[index]) == 1:
+                    hidden, state = module(hidden, *states[index])
+                    states[index] = (state,)
                 else:
-                    hidden, states[index] = module(hidden, states[index])
+                    hidden, state = module(hidden, *states[index])
+                    states[index] = (hidden, state)
             counts = counts + hidden
         return counts
 
@@ -80,21 +109,24 @@ def make_snntorch(request: dict) -> tuple[nn.Module, Forward]:
 def make_spikingjelly(request: dict) -> tuple[nn.Module, Forward]:
     from spikingjelly.activation_based import functional, layer, neuron, surrogate
 
-    net = nn.Sequential(
-        *layers(
-            request,
-            lambda: neuron.LIFNode(
-                tau=1 / (1 - BETA),
-                decay_input=False,
-                v_reset=None,
-                detach_reset=True,
-                surrogate_function=surrogate.ATan(alpha=2.0),
-                step_mode="m",
-                backend=request.get("backend", "torch"),
-            ),
-            layer.SeqToANNContainer,
+    def cell(step_mode: str = "m") -> nn.Module:
+        return neuron.LIFNode(
+            tau=1 / (1 - BETA),
+            decay_input=False,
+            v_reset=None,
+            detach_reset=True,
+            surrogate_function=surrogate.ATan(alpha=2.0),
+            step_mode=step_mode,
+            backend=request.get("backend", "torch") if step_mode == "m" else "torch",
         )
-    )
+
+    recurrent = None
+    if request["net"] == "recurrent":
+
+        def recurrent(width: int) -> nn.Module:
+            return layer.LinearRecurrentContainer(cell("s"), width, width, step_mode="m")
+
+    net = nn.Sequential(*layers(request, cell, layer.SeqToANNContainer, recurrent))
 
     def forward(net: nn.Module, x: Tensor) -> Tensor:
         functional.reset_net(net)
@@ -104,15 +136,25 @@ def make_spikingjelly(request: dict) -> tuple[nn.Module, Forward]:
 
 
 def make_norse(request: dict) -> tuple[nn.Module, Forward]:
-    from norse.torch import LIFBoxCell, SequentialState
+    from norse.torch import LIFBoxCell, LIFRecurrentCell, SequentialState
     from norse.torch.functional.lif_box import LIFBoxParameters
     from norse.torch.functional.reset import reset_subtract
 
-    # Norse has no arctangent; its own default pulse costs about the same.
+    # Norse has no arctangent; its own default pulse costs about the same. Its recurrent cell has
+    # weights of its own in front, so it takes the place of the layer there, too.
     parameters = LIFBoxParameters(
         tau_mem_inv=torch.tensor(1000 * (1 - BETA)), reset_method=reset_subtract
     )
-    net = SequentialState(*layers(request, lambda: LIFBoxCell(parameters)))
+
+    def cell() -> nn.Module:
+        return LIFBoxCell(parameters)
+
+    if request["net"] == "recurrent":
+        width = request["width"]
+        hidden = LIFRecurrentCell(784, width), LIFRecurrentCell(width, width)
+        net = SequentialState(*hidden, nn.Linear(width, 10), cell())
+    else:
+        net = SequentialState(*layers(request, cell))
 
     def forward(net: nn.Module, x: Tensor) -> Tensor:
         state, counts = None, 0
@@ -139,13 +181,21 @@ def measure(request: dict) -> dict:
     imports = _peak(device)
     net, forward = MAKERS[request["framework"]](request)
     net.to(device)
-    shape = (784,) if request["net"] == "ff" else (1, 28, 28)
+    if request.get("backend") == "compiled":
+        forward = torch.compile(forward)
+    shape = (1, 28, 28) if request["net"] == "conv" else (784,)
     x = torch.rand(request["batch"], *shape).to(device)
     y = torch.randint(10, (request["batch"],)).to(device)
     optimiser = torch.optim.Adam(net.parameters())
     autocast = torch.autocast(device, torch.bfloat16, enabled=request["precision"] == "bfloat16")
 
-    def step() -> None:
+    def infer() -> None:
+        with torch.no_grad(), autocast:
+            forward(net, x)
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    def train() -> None:
         optimiser.zero_grad()
         with autocast:
             counts = forward(net, x)
@@ -154,6 +204,9 @@ def measure(request: dict) -> dict:
         if device == "cuda":
             torch.cuda.synchronize()
 
+    step = infer if request["section"] == "inference" else train
+    if step is infer:
+        net.eval()
     began = time.perf_counter()
     step()
     first = time.perf_counter() - began
