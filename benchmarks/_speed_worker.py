@@ -109,6 +109,8 @@ def make_snntorch(request: dict) -> tuple[nn.Module, Forward]:
 def make_spikingjelly(request: dict) -> tuple[nn.Module, Forward]:
     from spikingjelly.activation_based import functional, layer, neuron, surrogate
 
+    kernels = {"backend": request["backend"]} if "backend" in request else {}  # older versions
+
     def cell(step_mode: str = "m") -> nn.Module:
         return neuron.LIFNode(
             tau=1 / (1 - BETA),
@@ -117,7 +119,7 @@ def make_spikingjelly(request: dict) -> tuple[nn.Module, Forward]:
             detach_reset=True,
             surrogate_function=surrogate.ATan(alpha=2.0),
             step_mode=step_mode,
-            backend=request.get("backend", "torch") if step_mode == "m" else "torch",
+            **(kernels if step_mode == "m" else {}),
         )
 
     recurrent = None
