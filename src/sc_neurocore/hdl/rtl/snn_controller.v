@@ -383,7 +383,7 @@ module snn_controller #(
             else         assert (was_quiet);
             if (WINDOWS != 0 && at_work) assert (block == block_now);
             if (HAS_RINGS != 0) assert (emptied == (state != CLEAR || clear_address > the_address));
-            if (HAS_RINGS != 0 && state != CLEAR) assert (clear_address == 0);
+            if (state != CLEAR) assert (clear_address == 0);
             if (state == SCAN) begin
                 assert (seen == (exists && place_now > chosen_place));
                 assert (group <= layer_last_group && (fetch_is_walked || fetch_word <= last_word));
