@@ -20,11 +20,14 @@ from typing import Any
 
 import numpy as np
 from _results import Target, write_results
-from delays import BUDGET, SPOKEN, plain_or_delayed, size, within_budget
+from delays import BUDGET, DROPOUT, LEARNT, SPOKEN, plain_or_delayed, size, within_budget
+from torch import nn
 
-from sc_neurocore.data import Dataset, hold_out, load_split
+from sc_neurocore.data import Dataset, Split, hold_out, load_split
 from sc_neurocore.kernels.reference import run_float
 from sc_neurocore.training import (
+    DelayLinear,
+    LIFCell,
     Sharpening,
     SpectralDistortion,
     SpikingSequential,
@@ -36,6 +39,7 @@ from sc_neurocore.training import (
 
 SEEDS = range(5)
 VOICES = SpectralDistortion(warp=0.12, tilt=2, band_mask=6, step_mask=8, noise=0.05, gain=0.1)
+BANDS, LENGTH, STRIDE = 40, 8, 2
 NARROW = Sharpening(start=2.0, hold=0.3)
 
 
@@ -47,15 +51,45 @@ class Recipe:
         options: How.
         max_delay: Its longest delay.
         loss: What is minimised, and what decides.
+        centred: Whether each band of a recording is centred at its mean.
+        kernels: Of a convolution along the bands in front, which moves with the voice; 0 without.
     """
 
     options: TrainingOptions
     max_delay: int = 8
     loss: str = "spike-count"
+    centred: bool = False
+    kernels: int = 0
+
+    def network(self, hidden: int, max_delay: int) -> SpikingSequential:
+        """Return an untrained network whose hidden layers are so wide."""
+        if not self.kernels:
+            return plain_or_delayed(hidden, max_delay)
+        bands = (BANDS - LENGTH) // STRIDE + 1
+        inputs = self.kernels * (bands // STRIDE)
+        front = [nn.Conv1d(1, self.kernels, LENGTH, stride=STRIDE), LIFCell(**LEARNT)]
+        layers: list[nn.Module] = [*front, nn.AvgPool1d(STRIDE), nn.Flatten()]
+        for taken in (inputs, hidden):
+            layers += [DelayLinear(taken, hidden, max_delay), LIFCell(channels=hidden, **LEARNT)]
+            layers += [nn.Dropout(DROPOUT)]
+        return SpikingSequential(*layers, nn.Linear(hidden, 10), LIFCell(channels=10, **LEARNT))
+
+    def parts(self) -> Split:
+        """Return the recordings, speakers apart: (samples, T, bands), or (..., 1, bands)."""
+        parts = load_split("spoken-digits", "speakers", centred=self.centred)
+        if not self.kernels:
+            return parts
+
+        def image(data: Dataset) -> Dataset:
+            return replace(data, inputs=data.inputs[:, :, np.newaxis])
+
+        return replace(parts, train=image(parts.train), test=image(parts.test))
 
 
 RECIPES: Mapping[str, Recipe] = {
     "as before": Recipe(SPOKEN),
+    "centred": Recipe(SPOKEN, centred=True),
+    "centred, convolution": Recipe(SPOKEN, centred=True, kernels=12),
     "sharpened": Recipe(replace(SPOKEN, sharpen=NARROW)),
     "voices": Recipe(replace(SPOKEN, augment=VOICES, epochs=60)),
     "voices, sharpened": Recipe(replace(SPOKEN, augment=VOICES, epochs=60, sharpen=NARROW)),
@@ -66,23 +100,22 @@ RECIPES: Mapping[str, Recipe] = {
         replace(SPOKEN, augment=VOICES, epochs=60, sharpen=NARROW), max_delay=16
     ),
 }
-CHOSEN = "voices, sharpened"
+CHOSEN = "centred, convolution"
 
 
 def trained(recipe: Recipe, data: Dataset, seed: int) -> SpikingSequential:
     """Return a network that has learnt, its delays whole."""
-    width = within_budget(plain_or_delayed, recipe.max_delay)
+    width = within_budget(recipe.network, recipe.max_delay)
     with seeded(seed):
-        net = plain_or_delayed(width, recipe.max_delay)
+        net = recipe.network(width, recipe.max_delay)
     fit(net, data, options=replace(recipe.options, seed=seed), loss=recipe.loss)
     return net.rounded()
 
 
 def choose(names: list[str]) -> None:
     """Print what each recipe makes of each speaker that it has not heard."""
-    heard = load_split("spoken-digits", "speakers").train
     for name in names:
-        found = {}
+        heard, found = RECIPES[name].parts().train, {}
         for speaker in np.unique(np.asarray(heard.groups)).tolist():
             rest, held = hold_out(heard, [speaker])
             net = trained(RECIPES[name], rest, 0)
@@ -98,10 +131,11 @@ def main() -> int:
     if chosen is not None:
         choose(chosen or list(RECIPES))
         return 0
-    parts, recipe = load_split("spoken-digits", "speakers"), RECIPES[CHOSEN]
+    recipe = RECIPES[CHOSEN]
+    parts = recipe.parts()
     rows: list[dict[str, Any]] = []
-    width = within_budget(plain_or_delayed, recipe.max_delay)
-    numbers = size(plain_or_delayed(width, recipe.max_delay))
+    width = within_budget(recipe.network, recipe.max_delay)
+    numbers = size(recipe.network(width, recipe.max_delay))
     readout = "membrane" if recipe.loss == "membrane" else "spike-count"
     for seed in SEEDS:
         net = trained(recipe, parts.train, seed)

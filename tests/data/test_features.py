@@ -155,3 +155,20 @@ def test_a_jump_is_caught_up_with() -> None:
     assert events[:, 1].tolist() == [0, 0, 0, 0, 0, 1, 1, 0, 0]
     with pytest.raises(UserError, match="threshold = 0: expected at least 1"):
         delta_events(levels, 0)
+
+
+def test_what_stays_the_same_all_the_time_is_taken_off_a_centred_recording() -> None:
+    """Another microphone is a factor of each band: within the range of levels nothing is left."""
+    sound = noise(4000) * np.linspace(0.6, 1, 4000)
+    coloured = signal.lfilter([1, 0.5], 1, sound)
+    plain, centred = LogMel(bits=16), LogMel(bits=16, centred=True)
+    both = [
+        np.stack([each(one) / 65535.0 for one in (sound, coloured)]) for each in (plain, centred)
+    ]
+    frames = len(plain.power(sound))
+    apart = [np.abs(one - other)[:frames].mean() for one, other in both]
+    assert apart[1] < apart[0] / 3
+    loud = both[1][0][:frames]
+    assert loud[both[0][0][:frames].max(axis=1) > 0.5].mean(axis=0) == pytest.approx(0.35, abs=0.02)
+    assert not both[1][0][frames:].any()
+    assert not LogMel(centred=True)(np.zeros(800)).any()

@@ -116,7 +116,9 @@ def test_splits_are_fixed_and_metadata_make_them_again(shared_data: Path) -> Non
     np.testing.assert_array_equal(usual.test.inputs[5:10], whole.inputs[50:55])
 
     drawn = load_split("spoken-digits", "stratified", seed=3, test_fraction=0.1, **small)
-    for parts in (speakers, usual, drawn):
+    centred = load_split("spoken-digits", centred=True, **small)
+    assert (centred.test.inputs != speakers.test.inputs).any()
+    for parts in (speakers, usual, drawn, centred):
         again = split_from_metadata(parts.metadata)
         np.testing.assert_array_equal(again.test.inputs, parts.test.inputs)
         np.testing.assert_array_equal(again.train.labels, parts.train.labels)

@@ -6,6 +6,10 @@ Speech, and Signal Processing 28(4), 1980; the mel scale is D. O'Shaughnessy's, 
 Communication: Human and Machine, 1987:
 
     mel(f) = 2595 log10(1 + f / 700)
+
+Taking off the mean spectrum of a recording is B. S. Atal's, Effectiveness of linear prediction
+characteristics of the speech wave for automatic speaker identification and verification, Journal of
+the Acoustical Society of America 55(6), 1974.
 """
 
 from __future__ import annotations
@@ -20,6 +24,8 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore.errors import UserError
 
 Levels = NDArray[np.unsignedinteger[Any]]
+_LOUD = 0.5
+_CENTRE = 0.35
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,9 @@ class LogMel:
     frames of zeros; of a longer one the first `steps` frames are kept, and only they count for the
     maximum, so that nothing is squeezed or stretched in time.
 
+    `centred` takes out of it what voice and microphone are all the time:
+    each band's mean over the loud frames, those with a band above 1/2, becomes 0.35.
+
     Attributes:
         bands: Number of bands.
         steps: Number of frames.
@@ -48,6 +57,7 @@ class LogMel:
         hop: Samples from one frame to the next; 100 are 12.5 ms at 8 kHz.
         lowest: Where the first triangle begins, in Hz; above the hum of the mains.
         highest: Where the last triangle ends, in Hz, at most half the rate.
+        centred: Whether each band is centred at its mean over the loud frames.
     """
 
     bands: int = 40
@@ -59,6 +69,7 @@ class LogMel:
     hop: int = 100
     lowest: float = 100.0
     highest: float = 4000.0
+    centred: bool = False
 
     def __post_init__(self) -> None:
         for name in ("bands", "steps", "rate", "window", "hop"):
@@ -128,6 +139,8 @@ class LogMel:
         if largest > 0:
             floor = largest * 10 ** (-self.decibels / 10)
             level = 1 + 10 * np.log10(np.maximum(power, floor) / largest) / self.decibels
+            if self.centred:  # the loudest frame is a loud one, so that there is a mean
+                level += _CENTRE - level[level.max(axis=1) > _LOUD].mean(axis=0)
         else:
             level = np.zeros_like(power)
         levels = np.zeros((self.steps, self.bands), np.uint8 if self.bits <= 8 else np.uint16)

@@ -71,6 +71,7 @@ def load_spoken_digits(
     steps: int = LogMel.steps,
     bits: int = LogMel.bits,
     threshold: int = 32,
+    centred: bool = False,
     progress: ProgressCallback = ignore_progress,
 ) -> Dataset:
     """Return all recordings in the order of speaker, digit and take; its groups are the speakers.
@@ -85,6 +86,7 @@ def load_spoken_digits(
         steps: Time steps of 12.5 ms. The 64 of the default hold 98 % of the recordings whole.
         bits: Bits of a level.
         threshold: The change of a level that makes a spike; only for "spikes".
+        centred: Whether each band of a recording is centred at its mean, as `LogMel` says.
         progress: Receives events while the archive is downloaded and the levels are computed.
 
     Raises:
@@ -93,13 +95,14 @@ def load_spoken_digits(
     """
     if form not in ("currents", "spikes"):
         raise UserError(f"form = {form!r}: expected 'currents' or 'spikes'")
-    levels = _levels(LogMel(bands=bands, steps=steps, bits=bits, rate=RATE), progress)
+    features = LogMel(bands=bands, steps=steps, bits=bits, rate=RATE, centred=bool(centred))
+    levels = _levels(features, progress)
     options: dict[str, str | int | float] = {
         "form": form,
         "bands": bands,
         "steps": steps,
         "bits": bits,
-    }
+    } | ({"centred": True} if centred else {})
     spikes = form == "spikes"
     each = np.arange(len(SPEAKERS) * DIGITS * TAKES)
     return Dataset(
