@@ -12,6 +12,7 @@
 // Contract
 //   - `turn` moves every word one slot towards the exit and takes `entering` in.
 //   - `load` replaces the whole ring by `load_words` (lane 0 in the low bits); it wins over `turn`.
+//   - without either it stays.
 //
 //   clk       _/‾\_/‾\_/‾\_/‾\_      SLOTS = 2
 //   load      _/‾‾‾\___________
@@ -51,6 +52,16 @@ module snn_rotating_buffer #(
                 else if (turn) ring[slot*WIDTH +: WIDTH] <= following;
         end
     endgenerate
+
+`ifdef FORMAL
+    reg                   stays = 1'b0;
+    reg [SLOTS*WIDTH-1:0] ring_before;
+    always @(posedge clk) begin
+        stays       <= !load && !turn;
+        ring_before <= ring;
+        if (stays) assert (ring == ring_before);
+    end
+`endif
 
 endmodule
 
