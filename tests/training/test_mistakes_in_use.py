@@ -117,8 +117,11 @@ CALLS: dict[str, tuple[Call, str]] = {
     "checkpoint nowhere": (lambda: learn(checkpoint="/proc/none"), "it cannot be made"),
     "checkpoint seconds": (lambda: learn(checkpoint_seconds=-1), "0 or more"),
     "meta": (lambda: evaluate(net().to("meta"), ds(), 3), "on the meta device"),
-    "events in text": (lambda: load_shd("/nowhere", steps="x"), "steps = 'x': expected a whole"),  # type: ignore[arg-type]
-    "bands in text": (lambda: LogMel(bands="x"), "bands = 'x': expected a whole"),  # type: ignore[arg-type]
+    "events in text": (
+        lambda: load_shd("/nowhere", steps="x"),
+        "steps = 'x': expected at least 1, a whole",
+    ),  # type: ignore[arg-type]
+    "bands in text": (lambda: LogMel(bands="x"), "bands = 'x': expected at least 1, a whole"),  # type: ignore[arg-type]
     "threshold in text": (
         lambda: delta_events(np.ones((1, 3, 4), np.uint8), "0.1"),  # type: ignore[arg-type]
         "threshold = '0.1': expected a number",

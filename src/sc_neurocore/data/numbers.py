@@ -12,7 +12,7 @@ def check_whole(**values: Any) -> None:
     """Raise unless every value is a whole number of at least 1."""
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-            raise UserError(f"{name} = {value!r}: expected a whole number, at least 1")
+            raise UserError(f"{name} = {value!r}: expected at least 1, a whole number")
 
 
 def check_real(**values: Any) -> None:

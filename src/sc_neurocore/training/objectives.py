@@ -5,7 +5,6 @@ Each is a small frozen object, so that a checkpoint can tell one from another.
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -19,6 +18,7 @@ from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.kernels.arguments import check_numbers, shown
 from sc_neurocore.training.arguments import names_of
 from sc_neurocore.training.cells import MEMBRANE, SPIKES
+from sc_neurocore.training.functions import called, check_signature
 from sc_neurocore.training.losses import (
     RATE_SHARPNESS,
     check_target_rates,
@@ -273,7 +273,7 @@ class Objective:
             regression: Any = self.loss
             errors: Tensor = regression.each(answer, targets)
             return errors.sum()
-        each = _called("metric", self.metric, answer, targets)
+        each = called("metric", self.metric, answer, targets)
         if not isinstance(each, Tensor) or each.shape != targets.shape[:1]:
             found = tuple(each.shape) if isinstance(each, Tensor) else shown(each)
             raise UserError(
@@ -308,7 +308,7 @@ def make_objective(
             f"has several: wrap it, such as loss=lambda answer, targets: "
             f"criterion(answer.membrane / answer.steps, targets)"
         )
-    _check_signature("loss", found)
+    check_signature("loss", found)
     if label_smoothing:
         if "label_smoothing" not in {item.name for item in _fields(found)}:
             raise UserError(
@@ -331,7 +331,7 @@ def make_objective(
         raise UserError("metric='error' is for regression: take the loss 'membrane-error'")
     if not isinstance(metric, str) and (isinstance(metric, type) or not callable(metric)):
         raise UserError(f"metric={shown(metric)}: expected 'accuracy', 'error' or a function")
-    _check_signature("metric", metric)
+    check_signature("metric", metric)
     several = tuple(penalties) if isinstance(penalties, tuple | list) else (penalties,)
     if not all(isinstance(each, RatePenalty) for each in several):
         raise UserError(f"penalties={shown(penalties)}: expected RatePenalty(weight, ...) objects")
@@ -345,7 +345,7 @@ def checked_loss(loss: Loss, answer: Answer, targets: Tensor) -> Tensor:
     Raises:
         UserError: If a function of one's own answers something from which nothing can be learnt.
     """
-    value = _called("loss", loss, answer, targets)
+    value = called("loss", loss, answer, targets)
     if isinstance(value, Tensor) and not value.ndim and value.requires_grad:
         return value
     if not isinstance(value, Tensor):
@@ -370,45 +370,6 @@ def _weights(given: Any) -> tuple[float, ...]:
             f"weight = {shown(given)}: expected one number of 0 or more per class, not all 0"
         ) from None
     return weights
-
-
-def _called(option: str, function: Any, answer: Answer, targets: Tensor) -> Any:
-    """Return what a loss or a metric says.
-
-    Raises:
-        UserError: If it takes the answer for a tensor.
-    """
-    try:
-        return function(answer, targets)
-    except (AttributeError, TypeError) as error:
-        if "NoneType" in str(error) and (answer.spikes is None or answer.membranes is None):
-            raise UserError(
-                f"{option}={shown(function)}: {str(error).splitlines()[0]}; answer.spikes and "
-                f"answer.membranes are None unless its attribute needs = ('spikes', 'membrane') "
-                f"asks for them"
-            ) from error
-        if "Answer" not in str(error):
-            raise
-        raise UserError(
-            f"{option}={shown(function)}: {str(error).splitlines()[0]}; it is given an Answer, of "
-            f"which answer.spike_counts and answer.membrane are tensors (batch, outputs): wrap it, "
-            f"such as {option}=lambda answer, targets: function(answer.membrane / answer.steps, "
-            f"targets)"
-        ) from error
-
-
-def _check_signature(option: str, function: Any) -> None:
-    """Raise unless a function takes an answer and targets."""
-    if isinstance(function, str):
-        return
-    try:
-        inspect.signature(function).bind(None, None)
-    except TypeError as error:
-        raise UserError(
-            f"{option}={shown(function)}: {error}; it is called as {option}(answer, targets)"
-        ) from None
-    except ValueError:  # a function without a signature
-        pass
 
 
 def _fields(value: Any) -> tuple[Any, ...]:
