@@ -209,6 +209,7 @@ def test_a_syntax_error_shows_the_line_and_a_caret(tmp_path: Path) -> None:
         (("train", "--out", "x", "--device", "abacus"), "device 'abacus': "),
         (("train", "--out", "x", "--net", "conv"), "takes images (channels, rows, columns)"),
         (("train", "--out", "x", "--augment", "rotation=10,hue=1"), "'hue=1': expected NAME="),
+        (("train", "--out", "x", "--augment", "rows=7.5"), "rows and columns whole"),
         (("train", "--out", "x", "--max-norm", 0), "max_norm = 0"),
     ],
 )

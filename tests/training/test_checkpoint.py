@@ -53,7 +53,7 @@ def test_what_is_saved_is_loaded_and_the_newest_is_alone(tmp_path: Path) -> None
     tensors = {"images": images, "step": torch.tensor(3), "flags": torch.tensor([True])}
     for batch in range(3):
         save_checkpoint(folder, {"batch": batch, "loss": 0.1}, {**tensors, "x": torch.rand(2)})
-    (folder / ".state-left-by-a-killed-process").write_bytes(b"half")
+    (folder / ".state-0123456789abcdef.safetensors-k3_x9z1a").write_bytes(b"half")
     save_checkpoint(folder, {"batch": 3, "loss": 0.1}, tensors)
     content, found = saved(folder)
     assert (content["batch"], content["loss"]) == (3, 0.1)

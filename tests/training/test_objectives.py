@@ -308,7 +308,7 @@ def test_what_does_not_fit_the_outputs_is_named() -> None:
         (
             network(3),
             {"loss": CrossEntropy(population=2)},
-            "targets from 0 to 3, for a net",
+            "3 outputs in populations of 2: expected a multiple",
         ),
         (network(), {"metric": lambda a, t: 0.5}, "metric: it returned 0.5: expected one number"),
         (Plain(network()), {"loss": "first-spike"}, "Plain takes no record: .*forward"),

@@ -39,11 +39,11 @@ def _augmentation(text: str | None) -> Distortion | None:
         try:
             if name not in known:
                 raise ValueError
-            numbers[name] = float(value)
+            numbers[name] = float(int(value) if name in ("rows", "columns") else float(value))
         except ValueError:
             raise UserError(
                 f"--augment {text}: {part.strip()!r}: expected NAME=NUMBER with a name among "
-                f"{', '.join(known)}"
+                f"{', '.join(known)}, rows and columns whole"
             ) from None
     shape = int(numbers.pop("rows")), int(numbers.pop("columns"))
     return Distortion(shape, **numbers)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.data.files import DATA_VARIABLE
+from sc_neurocore.data.numbers import check_real, check_whole
 from sc_neurocore.errors import DataError, ToolMissingError, UserError
 from sc_neurocore.files import cache_folder
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
@@ -227,13 +228,15 @@ def _load(
     bits: int,
     progress: ProgressCallback,
 ) -> Dataset:
-    if steps < 1 or not milliseconds > 0 or not 1 <= bits <= 16:
+    check_whole(steps=steps, bits=bits)
+    check_real(milliseconds=milliseconds)
+    if not milliseconds > 0 or not 1 <= bits <= 16:
         raise UserError(
-            f"steps = {steps}, milliseconds = {milliseconds}, bits = {bits}: expected at least 1, "
-            f"more than 0, and 1 to 16"
+            f"milliseconds = {milliseconds}, bits = {bits}: expected more than 0, and 1 to 16"
         )
-    if size < 1 or kind.columns % size:
-        what = "pixels" if kind.rows else "channels"
+    what = "pixels" if kind.rows else "channels"
+    check_whole(**{what: size})
+    if kind.columns % size:
         raise UserError(f"{what} = {size}: expected a divisor of {kind.columns}")
     shape: tuple[int, ...] = (steps, size)
     if kind.rows:

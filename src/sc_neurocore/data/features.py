@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sc_neurocore.data.numbers import check_real, check_whole
 from sc_neurocore.errors import UserError
 
 Levels = NDArray[np.unsignedinteger[Any]]
@@ -73,8 +74,9 @@ class LogMel:
 
     def __post_init__(self) -> None:
         for name in ("bands", "steps", "rate", "window", "hop"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} = {getattr(self, name)}: expected at least 1")
+            check_whole(**{name: getattr(self, name)})
+        check_whole(bits=self.bits)
+        check_real(decibels=self.decibels, lowest=self.lowest, highest=self.highest)
         if not 1 <= self.bits <= 16:
             raise UserError(f"bits = {self.bits}: expected 1 to 16")
         if not self.decibels > 0:
@@ -177,6 +179,12 @@ def delta_events(levels: Levels, threshold: int) -> NDArray[np.uint8]:
     Raises:
         UserError: If the threshold is below 1.
     """
+    check_real(threshold=threshold)
+    if np.ndim(levels) != 3:
+        raise UserError(
+            f"levels have shape {np.shape(levels)}: expected (samples, T, bands), such as LogMel "
+            f"makes them of one recording each"
+        )
     if threshold < 1:
         raise UserError(f"threshold = {threshold}: expected at least 1")
     samples, steps, bands = levels.shape

@@ -135,6 +135,11 @@ def parse_neuron(text: str) -> Neuron:
     Raises:
         EquationError: Naming the line, with a caret, or the name that is unknown.
     """
+    if not isinstance(text, str):
+        raise EquationError(
+            f"found a {type(text).__name__}, expected text such as 'neuron LIF', with a line for "
+            f"each state, update and spike; Neuron.from_equations(...) takes them one by one"
+        )
     reader = NeuronReader()
     reader.read_text(text)
     return reader.neuron()

@@ -96,6 +96,13 @@ def check_numbers(**values: Any) -> None:
             raise UserError(f"{name} = {shown(value)}: expected a number")
 
 
+def check_called(**callbacks: Any) -> None:
+    """Raise unless every one is a function."""
+    for name, value in callbacks.items():
+        if not callable(value):
+            raise UserError(f"{name} = {shown(value)}: expected a function that is called with it")
+
+
 def shown(value: Any) -> str:
     """Return what a message says of a value: short ones as they are, others by their type."""
     text = repr(value)

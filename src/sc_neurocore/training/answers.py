@@ -12,7 +12,7 @@ from sc_neurocore.kernels.arguments import shown
 from sc_neurocore.training.cells import MEMBRANE
 from sc_neurocore.training.networks import SpikingOutput
 from sc_neurocore.training.objectives import CrossEntropy, Objective, RateError
-from sc_neurocore.training.readouts import Answer, check_targets
+from sc_neurocore.training.readouts import Answer, check_probabilities, check_targets
 from sc_neurocore.training.sources import Batch, Source
 
 
@@ -95,6 +95,10 @@ def answered(
     answer = Answer(*output, length, trace.get("spikes"), trace.get(MEMBRANE))
     if objective.metric == "accuracy" or isinstance(objective.loss, CrossEntropy | RateError):
         population = objective.readout.population
+        if shape[1] % population:
+            raise UserError(
+                f"{shape[1]} outputs in populations of {population}: expected a multiple of it"
+            )
         classes = shape[1] // population
         if source.classes is not None and source.classes > classes:
             raise DataError(
@@ -103,6 +107,8 @@ def answered(
                 f"class"
             )
         targets = check_targets(targets, classes) if source.classes is None else targets
+        if isinstance(objective.loss, CrossEntropy):
+            check_probabilities(targets)
     return answer, targets
 
 

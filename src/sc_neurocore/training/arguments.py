@@ -302,3 +302,27 @@ def check_input(first: nn.Module, x: Any, steps: Any) -> None:
             f"the input has type {x.dtype} and the network {weight.dtype}: give both the same, "
             f"with x.to(...) or net.to(...)"
         )
+
+
+def check_output(first: nn.Module, shape: torch.Size, counts: Tensor, steps: int | None) -> None:
+    """Raise if axes of the input, beside time and batch, came through the network as they were.
+
+    A linear layer takes any number of axes, so that a sequence given as a static input, or spikes
+    encoded twice, would be answered with something for each step.
+
+    Args:
+        first: The first layer.
+        shape: Of the input.
+        counts: Spikes of the output layer.
+        steps: Number of steps of a static input, or None.
+    """
+    sample = shape if steps is not None else shape[1:]
+    if isinstance(first, nn.Linear) and len(sample) > 2 and counts.shape[:-1] == sample[:-1]:
+        features = sample[-1]
+        advice = "; leave steps out for a sequence, time_axis=1 in fit" if steps is not None else ""
+        raise UserError(
+            f"the input has shape {tuple(shape)} and steps={steps}, and the network answers "
+            f"{tuple(counts.shape)}, something for each of axis {1 if steps is not None else 2}: "
+            f"expected (T, batch, {features}) without steps, or (batch, {features}) with "
+            f"steps=T{advice}"
+        )

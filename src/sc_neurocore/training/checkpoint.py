@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ from sc_neurocore.files import write_atomically
 
 CHECKPOINT_NAME = "checkpoint.json"
 VERSION = 2
+# The second is what `write_atomically` writes before it renames.
+_TENSORS = r"state-[0-9a-f]{16}\.safetensors"
+_OURS = re.compile(rf"{_TENSORS}|\.({_TENSORS}|{re.escape(CHECKPOINT_NAME)})-\w+")
 
 
 def save_checkpoint(
@@ -34,7 +38,7 @@ def save_checkpoint(
     """Replace the checkpoint in a folder, which is made if needed.
 
     Args:
-        folder: It holds nothing else.
+        folder: Whatever else it holds stays.
         content: Plain JSON values.
         tensors: Of any device and memory format.
     """
@@ -46,7 +50,7 @@ def save_checkpoint(
     record = {**content, "version": VERSION, "tensors": name, "sha256": digest}
     write_atomically(folder / CHECKPOINT_NAME, (json.dumps(record) + "\n").encode())
     for path in folder.iterdir():  # the tensors of before, and what a killed process left
-        if path.name not in (name, CHECKPOINT_NAME):
+        if path.name not in (name, CHECKPOINT_NAME) and _OURS.fullmatch(path.name):
             path.unlink(missing_ok=True)
 
 

@@ -39,10 +39,10 @@ class _Foreign(Source):
 
     def numbers(self, inputs: Tensor) -> Tensor:
         """Return inputs as numbers in the network's type, where the network is."""
-        inputs = inputs.to(self.device)
         shape = self.layout.packed
-        if shape is None:
-            return inputs.to(self.dtype)
+        if shape is None:  # a copy, which augmentations and networks may write to
+            return inputs.detach().to(self.device, self.dtype, copy=True)
+        inputs = inputs.to(self.device)
         places = torch.arange(7, -1, -1, device=self.device, dtype=torch.uint8)
         bits = (inputs.unsqueeze(-1) >> places) & 1
         bits = bits.flatten(-2)[..., : math.prod(shape)]
@@ -103,15 +103,22 @@ class _Foreign(Source):
                     f"{self.name}: lengths came, but the inputs are taken for static ones: give "
                     f"time_axis=1 for inputs (batch, T, ...), 0 for (T, batch, ...)"
                 )
-            steps, lengths = inputs.shape[1], lengths.to(torch.int64)
-            fits = lengths.shape == (len(inputs),)
-            if not fits or int(lengths.min()) < 1 or int(lengths.max()) > steps:
+            steps = inputs.shape[1]
+            found = None
+            if lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
+                found = f"of type {lengths.dtype}"
+            elif lengths.shape != (len(inputs),):
+                found = f"of shape {tuple(lengths.shape)}"
+            elif int(lengths.min()) < 1 or int(lengths.max()) > steps:
+                found = shown(lengths.tolist())
+            if found is not None:
+                advice = "; a mask (batch, T) has them in mask.sum(1)" * (lengths.ndim == 2)
                 raise DataError(
-                    f"{self.name}: lengths {shown(lengths.tolist())}: expected {len(inputs)} whole "
-                    f"numbers from 1 to {steps}"
+                    f"{self.name}: lengths {found}: expected {len(inputs)} whole numbers from 1 to "
+                    f"{steps}, one per sequence{advice}"
                 )
-            lengths = lengths.to(self.device)
-        return Batch(inputs, targets.to(self.device), lengths)
+            lengths = lengths.to(self.device, torch.int64)
+        return Batch(inputs, targets.detach().to(self.device), lengths)
 
     def _axis_advice(self, inputs: Tensor, targets: Tensor) -> str:
         if self.layout.time_axis == 1 and inputs.shape[1] == len(targets):

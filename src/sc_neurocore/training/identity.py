@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from sc_neurocore.errors import UserError
-from sc_neurocore.kernels.arguments import shown
+from sc_neurocore.kernels.arguments import check_called, shown
 from sc_neurocore.training.cells import Cell
 from sc_neurocore.training.distributed import Group
 from sc_neurocore.training.objectives import Objective
@@ -98,9 +98,7 @@ def check_call(net: Any, options: Any, checkpoint: Any, **callbacks: Any) -> Non
             f"options: found {shown(options)}, expected TrainingOptions(epochs=10, ...); it is the "
             f"fourth argument, behind the validation set"
         )
-    for name, value in callbacks.items():
-        if not callable(value):
-            raise UserError(f"{name} = {shown(value)}: expected a function that is called with it")
+    check_called(**callbacks)
     if checkpoint is not None and not isinstance(checkpoint, str | PathLike):
         raise UserError(f"checkpoint = {shown(checkpoint)}: expected a folder's path, or None")
     if checkpoint is not None and Path(checkpoint).is_file():
@@ -117,3 +115,9 @@ def check_network(net: Any) -> None:
         raise UserError(
             f"net: found {shown(net)}, expected a torch module such as SpikingNet(784, 128, 10)"
         )
+    for name, parameter in net.named_parameters():
+        if parameter.is_meta:
+            raise UserError(
+                f"net: {name} is on the meta device, where there are no numbers: make the network "
+                f"without torch.device('meta'), or net.to_empty(device='cpu') and load its weights"
+            )

@@ -55,6 +55,12 @@ def integer_aware(net: _Net, weight_bits: int | Sequence[int]) -> Iterator[_Net]
     """
     check_sequential(net)
     layers = list(_weights(net))
+    for layer, name in layers:
+        if parametrize.is_parametrized(layer, name):
+            raise UserError(
+                f"{type(layer).__name__}.{name} is computed from something else already, such as "
+                f"by another integer_aware or a parametrization of torch: leave that first"
+            )
     widths = [weight_bits] * len(layers) if isinstance(weight_bits, int) else list(weight_bits)
     if len(widths) != len(layers):
         raise UserError(

@@ -63,6 +63,14 @@ class Keeper:
         """
         assert self._folder is not None
         self._identity = identity
+        if self._group.is_first:
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise UserError(
+                    f"checkpoint = {self._folder}: it cannot be made ({error.strerror}): expected "
+                    f"a folder that this user may write to"
+                ) from None
         found = load_checkpoint(self._folder) if self._group.is_first else None
         found = self._group.from_first(found)
         if found is None:

@@ -129,7 +129,8 @@ class Learner:
         largest = float(self._largest)
         samples = self._seen
         seconds += self._seconds
-        epoch = Epoch(loss / samples, correct / samples, validation_accuracy, largest, seconds)
+        accuracy = self.objective.mean(correct, samples)
+        epoch = Epoch(loss / samples, accuracy, validation_accuracy, largest, seconds)
         best = self.epochs[self.kept - 1].validation_accuracy if self.kept else None
         self.epochs.append(epoch)
         if self.options.keep == "best" and validation_accuracy is not None:

@@ -25,7 +25,7 @@ from sc_neurocore.training.interruption import Interruptions
 from sc_neurocore.training.keeper import Keeper
 from sc_neurocore.training.learner import Learner
 from sc_neurocore.training.objectives import Loss, Objective, make_objective
-from sc_neurocore.training.optimisers import make_optimiser
+from sc_neurocore.training.optimisers import check_moves, make_optimiser
 from sc_neurocore.training.options import TrainingOptions
 from sc_neurocore.training.penalties import RatePenalty
 from sc_neurocore.training.readouts import Answer, Readout
@@ -72,7 +72,7 @@ def fit(
             `options.keep = "best"` it decides which epoch's weights are returned.
         options: How to train. Batches that come ready have their own size.
         progress: Receives an event after every epoch, and in a long epoch every ten seconds.
-        checkpoint: The folder of the checkpoint, which holds nothing else.
+        checkpoint: The folder of the checkpoint.
         checkpoint_seconds: A checkpoint is made after every epoch, and as often in between.
         after_epoch: Called with all epochs so far after every epoch, and on resuming.
         loss: What is minimised: a name in `LOSSES`, one of its objects, such as
@@ -99,6 +99,8 @@ def fit(
     options = TrainingOptions() if options is None else options
     check_call(net, options, checkpoint, progress=progress, after_epoch=after_epoch)
     check_numbers(checkpoint_seconds=checkpoint_seconds)
+    if not checkpoint_seconds >= 0:
+        raise UserError(f"checkpoint_seconds = {checkpoint_seconds}: expected 0 or more")
     objective = make_objective(loss, readout, metric, penalties, options.label_smoothing)
     group = current_group()
     layout = BatchLayout(time_axis, packed)
@@ -184,6 +186,7 @@ def train_epoch(
             f"optimiser: found {shown(optimiser)}, expected one of torch.optim, such as "
             f"torch.optim.Adam(net.parameters())"
         )
+    check_moves(net, optimiser)
     plainly = TrainingOptions(
         batch_size=options.batch_size,
         steps=options.steps,
@@ -240,14 +243,14 @@ def evaluate(
     layout = BatchLayout(time_axis, packed)
     source = make_source(net, dataset, steps, encoder, batch_size, layout)
     total, count = _measure(net, source, objective, batch_size, seed, ALONE)
-    return float(total) / count
+    return objective.mean(float(total), count)
 
 
 def _validate(learner: Learner, trials: Source) -> float:
     """Return the metric; each process of the group looks at its part."""
     net, seed, group = learner.tried(), learner.options.seed, learner.group
     total, count = _measure(net, trials, learner.objective, BATCH_TO_EVALUATE, seed, group)
-    return float(group.added(total)) / count
+    return learner.objective.mean(float(group.added(total)), count)
 
 
 def _measure(

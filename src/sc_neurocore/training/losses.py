@@ -102,7 +102,7 @@ def spike_rate_loss(
         UserError: If the shapes do not fit, there is no step, or a rate is outside its range.
     """
     labels = _check("spike_counts", spike_counts, labels, steps)
-    _check_rates(correct_rate=correct_rate, incorrect_rate=incorrect_rate)
+    check_target_rates(correct_rate, incorrect_rate)
     correct = functional.one_hot(labels, spike_counts.shape[1]).to(spike_counts.dtype)
     target = incorrect_rate + (correct_rate - incorrect_rate) * correct
     return functional.mse_loss(spike_counts / steps, target)
@@ -157,7 +157,7 @@ def spike_l2_loss(
 
 def _outside(spikes: Tensor, lower: float, upper: float, population: bool) -> Tensor:
     """Return how far each rate is outside the range, (batch, ...)."""
-    _check_rates(lower=lower, upper=upper)
+    check_rates(lower=lower, upper=upper)
     if lower > upper:
         raise UserError(f"lower = {lower}, upper = {upper}: expected lower <= upper")
     if not isinstance(spikes, Tensor) or not spikes.is_floating_point():
@@ -188,7 +188,18 @@ def _check(what: str, scores: Any, labels: Any, steps: Any) -> Tensor:
     return check_targets(labels, scores.shape[1])
 
 
-def _check_rates(**rates: float) -> None:
+def check_target_rates(correct_rate: float, incorrect_rate: float) -> None:
+    """Raise unless the neuron of a sample's class is to fire more than the others."""
+    check_rates(correct_rate=correct_rate, incorrect_rate=incorrect_rate)
+    if correct_rate <= incorrect_rate:
+        raise UserError(
+            f"correct_rate = {correct_rate}, incorrect_rate = {incorrect_rate}: expected the "
+            f"neuron of the sample's class to fire more than the others"
+        )
+
+
+def check_rates(**rates: float) -> None:
+    """Raise unless each is a number of spikes per step."""
     check_numbers(**rates)
     for name, rate in rates.items():
         if not 0 <= rate <= 1:

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import DataError, UserError
-from sc_neurocore.kernels.arguments import as_whole, check_currents
+from sc_neurocore.kernels.arguments import as_whole, check_called, check_currents
 from sc_neurocore.kernels.fused import Outputs, Run
 from sc_neurocore.progress import Progress, ProgressCallback, ignore_progress
-from sc_neurocore.training.encoders import ENCODERS, Encoder
+from sc_neurocore.training.encoders import Encoder, find_encoder
 from sc_neurocore.training.recording import find_cells, observed, steps_of_each
 
 HISTOGRAM_BINS = 20
@@ -111,7 +111,7 @@ def activity_report(
     data: Dataset | Tensor,
     steps: int | None = None,
     *,
-    encoder: Encoder = ENCODERS["direct"],
+    encoder: Encoder | str = "direct",
     generator: torch.Generator | int | None = None,
     batch_size: int = 256,
     progress: ProgressCallback = ignore_progress,
@@ -126,7 +126,7 @@ def activity_report(
         data: A data set, or static frames (batch, ...), or with `steps=None` a sequence
             (T, batch, ...).
         steps: Number of steps for static frames. A data set of sequences has its own.
-        encoder: What the network was trained behind.
+        encoder: What the network was trained behind: a name in `ENCODERS`, or a function like one.
         generator: For an encoder that draws at random.
         batch_size: Samples that run together.
         progress: Receives an event after every batch.
@@ -137,6 +137,8 @@ def activity_report(
     """
     cells = find_cells(net)
     batch_size = as_whole("batch_size", batch_size)
+    encode = encoder if callable(encoder) else find_encoder(encoder)
+    check_called(progress=progress)
     totals: dict[str, _Total] = {name: _Total(name) for name in cells}
     frames, steps = _frames(net, data, steps)
     axis = 0 if steps is not None else 1
@@ -151,7 +153,7 @@ def activity_report(
                 stack.enter_context(observed(cell, totals[name].observe))
             for start in range(0, samples, batch_size):
                 batch = frames.narrow(axis, start, min(batch_size, samples - start))
-                x, still = encoder(batch, steps, generator)
+                x, still = encode(batch, steps, generator)
                 net(x, steps=still)
                 progress(Progress("activity", start + batch.shape[axis], samples))
     finally:

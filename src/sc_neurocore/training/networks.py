@@ -20,6 +20,7 @@ from sc_neurocore.network.description import InputEncoding, NetworkDescription, 
 from sc_neurocore.network.encoding import EncodedWeights, WeightEncoding, encode_weights
 from sc_neurocore.training.arguments import (
     check_input,
+    check_output,
     names_of,
 )
 from sc_neurocore.training.cells import Cell
@@ -167,6 +168,7 @@ class SpikingSequential(nn.Module):
         if not torch.compiler.is_compiling():
             self._check_layers()
         check_input(next(each for each in self.layers if not isinstance(each, Mark)), x, steps)
+        shape, static = x.shape, steps
         before = self._state_of_each(state)
         after: list[Any] = [None] * len(before)
         *hidden, last = self.layers
@@ -196,6 +198,7 @@ class SpikingSequential(nn.Module):
         assert isinstance(last, Cell)
         names = None if record is None else tuple(record)
         counts, membrane, after[-1], trace = last.read_out(x, before[-1], steps, lengths, names)
+        check_output(self.layers[0], shape, counts, static)
         output = SpikingOutput(counts, membrane)
         return output if record is None else (output, tuple(after), trace)
 

@@ -5,7 +5,6 @@ Each is a small frozen object, so that a checkpoint can tell one from another.
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -17,9 +16,12 @@ from torch.nn import functional
 
 from sc_neurocore.errors import DataError, UserError
 from sc_neurocore.kernels.arguments import check_numbers, shown
-from sc_neurocore.training.cells import MEMBRANE
+from sc_neurocore.training.arguments import names_of
+from sc_neurocore.training.cells import MEMBRANE, SPIKES
+from sc_neurocore.training.functions import called, check_signature
 from sc_neurocore.training.losses import (
     RATE_SHARPNESS,
+    check_target_rates,
     membrane_loss,
     spike_count_loss,
     spike_rate_loss,
@@ -72,6 +74,7 @@ class CrossEntropy:
     def __post_init__(self) -> None:
         check_choice("of", self.of, ReadoutName)
         check_population(self.population)
+        check_numbers(label_smoothing=self.label_smoothing)
         if not 0 <= self.label_smoothing < 1:
             raise UserError(
                 f"label_smoothing = {self.label_smoothing}: expected 0 or more, and less than 1"
@@ -133,6 +136,14 @@ class RateError:
     correct_rate: float = 0.8
     incorrect_rate: float = 0.2
     readout: Readout = field(default_factory=Readout)
+
+    def __post_init__(self) -> None:
+        check_target_rates(self.correct_rate, self.incorrect_rate)
+        if not isinstance(self.readout, Readout):
+            raise UserError(
+                f"readout={shown(self.readout)}: expected Readout(kind, population), such as "
+                f"Readout('membrane')"
+            )
 
     def __call__(self, answer: Answer, targets: Tensor) -> Tensor:
         """Return the loss; targets are classes (batch,)."""
@@ -200,6 +211,10 @@ LOSSES: Mapping[str, Loss] = {
 """The losses by name."""
 
 
+_EVERY = (SPIKES, MEMBRANE)
+"""What an answer can hold of every step."""
+
+
 @dataclass(frozen=True)
 class Objective:
     """What is minimised, what decides, and what is reported.
@@ -222,7 +237,8 @@ class Objective:
     def needs(self) -> tuple[str, ...]:
         """What is kept of every step."""
         parts = (self.loss, self.readout, self.metric)
-        return tuple(dict.fromkeys(name for part in parts for name in getattr(part, "needs", ())))
+        needs = (names_of("needs", getattr(part, "needs", ()), _EVERY) for part in parts)
+        return tuple(dict.fromkeys(name for names in needs for name in names))
 
     @property
     def lower_is_better(self) -> bool:
@@ -235,6 +251,19 @@ class Objective:
         kind = getattr(self.loss, "of", "spike-count" if isinstance(self.loss, RateError) else "")
         return kind in ("spike-count", "first-spike")
 
+    def mean(self, total: float, count: int) -> float:
+        """Return the mean of a metric over samples.
+
+        Raises:
+            UserError: If it is not finite: nothing can be compared with it.
+        """
+        if not math.isfinite(total):
+            raise UserError(
+                f"metric {shown(self.metric)}: it is {total} for a sample: expected finite "
+                f"numbers; look for a division by 0, a logarithm of 0, or NaN in inputs or targets"
+            )
+        return total / count
+
     def measured(self, answer: Answer, targets: Tensor) -> Tensor:
         """Return the metric, added up over the samples."""
         if self.metric == "accuracy":
@@ -244,7 +273,7 @@ class Objective:
             regression: Any = self.loss
             errors: Tensor = regression.each(answer, targets)
             return errors.sum()
-        each: Any = self.metric(answer, targets)
+        each = called("metric", self.metric, answer, targets)
         if not isinstance(each, Tensor) or each.shape != targets.shape[:1]:
             found = tuple(each.shape) if isinstance(each, Tensor) else shown(each)
             raise UserError(
@@ -279,7 +308,7 @@ def make_objective(
             f"has several: wrap it, such as loss=lambda answer, targets: "
             f"criterion(answer.membrane / answer.steps, targets)"
         )
-    _check_signature("loss", found)
+    check_signature("loss", found)
     if label_smoothing:
         if "label_smoothing" not in {item.name for item in _fields(found)}:
             raise UserError(
@@ -302,7 +331,7 @@ def make_objective(
         raise UserError("metric='error' is for regression: take the loss 'membrane-error'")
     if not isinstance(metric, str) and (isinstance(metric, type) or not callable(metric)):
         raise UserError(f"metric={shown(metric)}: expected 'accuracy', 'error' or a function")
-    _check_signature("metric", metric)
+    check_signature("metric", metric)
     several = tuple(penalties) if isinstance(penalties, tuple | list) else (penalties,)
     if not all(isinstance(each, RatePenalty) for each in several):
         raise UserError(f"penalties={shown(penalties)}: expected RatePenalty(weight, ...) objects")
@@ -316,7 +345,7 @@ def checked_loss(loss: Loss, answer: Answer, targets: Tensor) -> Tensor:
     Raises:
         UserError: If a function of one's own answers something from which nothing can be learnt.
     """
-    value: Any = loss(answer, targets)
+    value = called("loss", loss, answer, targets)
     if isinstance(value, Tensor) and not value.ndim and value.requires_grad:
         return value
     if not isinstance(value, Tensor):
@@ -334,25 +363,13 @@ def _weights(given: Any) -> tuple[float, ...]:
         weights = tuple(map(float, values))
         if isinstance(values, str) or not all(0 <= value < math.inf for value in weights):
             raise ValueError
+        if not any(weights):
+            raise ValueError
     except (TypeError, ValueError):
         raise UserError(
-            f"weight = {shown(given)}: expected one number of 0 or more per class"
+            f"weight = {shown(given)}: expected one number of 0 or more per class, not all 0"
         ) from None
     return weights
-
-
-def _check_signature(option: str, function: Any) -> None:
-    """Raise unless a function takes an answer and targets."""
-    if isinstance(function, str):
-        return
-    try:
-        inspect.signature(function).bind(None, None)
-    except TypeError as error:
-        raise UserError(
-            f"{option}={shown(function)}: {error}; it is called as {option}(answer, targets)"
-        ) from None
-    except ValueError:  # a function without a signature
-        pass
 
 
 def _fields(value: Any) -> tuple[Any, ...]:

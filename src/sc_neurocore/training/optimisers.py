@@ -27,10 +27,24 @@ def make_optimiser(net: nn.Module, options: TrainingOptions) -> torch.optim.Opti
     decays: list[Tensor] = []
     stays: list[Tensor] = []
     for name, each in learnt:
-        is_weight = each.ndim > 1 and name.rpartition(".")[2] == "weight"
+        # A weight that is computed, such as in `integer_aware`, is called "….weight.original".
+        is_weight = each.ndim > 1 and name.removesuffix(".original").endswith("weight")
         (decays if is_weight and options.weight_decay else stays).append(each)
     groups = [
         {"params": decays, "weight_decay": options.weight_decay},
         {"params": stays, "weight_decay": 0.0},
     ]
     return kind([group for group in groups if group["params"]], lr=options.learning_rate)
+
+
+def check_moves(net: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+    """Raise unless an optimiser moves something of the network.
+
+    One that was made for another network, or before the parameters were replaced, moves nothing.
+    """
+    moved = {id(each) for group in optimiser.param_groups for each in group["params"]}
+    if not any(id(each) in moved for each in net.parameters() if each.requires_grad):
+        raise UserError(
+            f"optimiser: it holds no parameter of this {type(net).__name__} that can be trained: "
+            f"make it of net.parameters(), after the network has been built and moved"
+        )

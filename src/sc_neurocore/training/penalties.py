@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from sc_neurocore.errors import UserError
 from sc_neurocore.kernels.arguments import check_numbers, shown
-from sc_neurocore.training.losses import spike_l1_loss, spike_l2_loss
+from sc_neurocore.training.losses import check_rates, spike_l1_loss, spike_l2_loss
 from sc_neurocore.training.recording import record
 
 
@@ -29,14 +30,22 @@ class RatePenalty:
     """
 
     weight: float
-    layers: tuple[str, ...] | None = None
+    layers: tuple[str, ...] | str | None = None
     lower: float = 0.0
     upper: float = 0.0
     kind: Literal["l1", "l2"] = "l1"
     population: bool = False
 
     def __post_init__(self) -> None:
-        check_numbers(weight=self.weight, lower=self.lower, upper=self.upper)
+        check_numbers(weight=self.weight)
+        check_rates(lower=self.lower, upper=self.upper)
+        if not 0 <= self.weight < math.inf:
+            raise UserError(
+                f"weight = {self.weight}: expected a finite number of 0 or more; `lower` pays for "
+                f"rates that are too low"
+            )
+        if isinstance(self.layers, str):  # one name, not its letters
+            object.__setattr__(self, "layers", (self.layers,))
         if self.kind not in ("l1", "l2"):
             raise UserError(f"kind={shown(self.kind)}: expected 'l1' or 'l2'")
 

@@ -158,6 +158,20 @@ def check_targets(targets: Tensor, classes: int) -> Tensor:
     return targets
 
 
+def check_probabilities(targets: Tensor) -> None:
+    """Raise unless targets that are floats are probabilities (batch, classes)."""
+    if not targets.is_floating_point() or targets.device.type != "cpu" or not targets.numel():
+        return
+    least, sums = float(targets.min()), targets.sum(1)
+    if not (least >= 0 and bool(((sums - 1).abs() <= 0.01).all())):  # NaN is none either
+        raise DataError(
+            f"targets (batch, classes) from {least:g} on that add up to {float(sums.min()):g} to "
+            f"{float(sums.max()):g} for a sample: expected probabilities, of 0 or more, that add "
+            f"up to 1, such as torch.softmax(scores, 1); classes that do not exclude each other "
+            f"take a loss of your own"
+        )
+
+
 def check_choice(option: str, value: Any, choices: Any) -> None:
     """Raise unless it is one of the names of a `Literal`."""
     if not isinstance(value, str) or value not in get_args(choices):

@@ -188,6 +188,11 @@ def augmented(augment: Any, frames: Tensor, generator: torch.Generator) -> Tenso
             f"augment {shown(augment)}: it made {found} of frames of shape {tuple(frames.shape)}: "
             f"expected a tensor of the same shape"
         )
+    if changed.dtype != frames.dtype or changed.device != frames.device:
+        raise UserError(
+            f"augment {shown(augment)}: it made {changed.dtype} on {changed.device} of frames of "
+            f"{frames.dtype} on {frames.device}: expected the same, by .to(frames)"
+        )
     return changed
 
 
