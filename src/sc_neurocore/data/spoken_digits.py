@@ -102,7 +102,9 @@ def load_spoken_digits(
         "bands": bands,
         "steps": steps,
         "bits": bits,
-    } | ({"centred": True} if centred else {})
+    }
+    if centred:
+        options["centred"] = True
     spikes = form == "spikes"
     each = np.arange(len(SPEAKERS) * DIGITS * TAKES)
     return Dataset(
