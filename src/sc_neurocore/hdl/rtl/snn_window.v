@@ -276,9 +276,11 @@ module snn_window #(
                && first_column_tap <= the_column_tap && the_column_tap <= last_column_tap
                && the_word <= last_word && the_joined_row <= rows_joined && the_joined_column <= columns_joined;
 
-    reg begun = 1'b0, seen, middle;             // it was named in this walk, which is under way
+    reg begun = 1'b0, unasked = 1'b0, seen, middle;  // it was named in this walk, which is under way
     always @(posedge clk) begin
         begun  <= 1'b1;
+        unasked <= reset || (unasked && !(fetch_ready && named_valid));
+        if (unasked) assert (fetch_word == {ADDRESS_BITS{1'b0}});  // a word that exists
         seen   <= !reset && ask_valid && (walk ? !walk_ends && (seen || hit) : seen);
         middle <= !reset && ask_valid && (walk ? !walk_ends : middle);
     end
