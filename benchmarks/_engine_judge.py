@@ -49,7 +49,8 @@ class Judgement:
         after: The line after it.
         outcome: `rejected` (Yosys does not read it), `same circuit`, `refuted` (by the claim
             `means`, with a counterexample or a difference), `unproved` (the claim has no answer,
-            so the certificate does not hold), `equal` (proved, of its module), `co-simulation`
+            so the certificate does not hold), `equal` (proved, of its module, of the whole core or,
+            of a memory, by its contract), `co-simulation`
             (no proof noticed, simulation did), `bounded` (of proofs only the small network did),
             or `survivor`.
         means: Which claim, or what else decided.
@@ -145,6 +146,9 @@ class Judge:
                 # A wire's width, say, that only designs of another kind use.
                 if is_equal(self._files, files, f"{self._top}.v", self._ours):
                     return "equal", f"{_EQUIVALENCE}, of the whole core", ""
+                if fault.file.removesuffix(".v") in MEMORY_MODULES:
+                    # Proved of it a moment ago: the contract of a memory determines what it answers.
+                    return "equal", "memories", "at every address that exists"
                 return "survivor", "", ""
             if self._has_bounded:
                 (small,) = (each for each in claims_of(design) if each.name == _BOUNDED)
