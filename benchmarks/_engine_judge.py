@@ -147,7 +147,7 @@ class Judge:
                 if is_equal(self._files, files, f"{self._top}.v", self._ours):
                     return "equal", f"{_EQUIVALENCE}, of the whole core", ""
                 if fault.file.removesuffix(".v") in MEMORY_MODULES:
-                    # Proved of it a moment ago: the contract of a memory determines what it answers.
+                    # Proved of it a moment ago: its contract determines what a memory answers.
                     return "equal", "memories", "at every address that exists"
                 return "survivor", "", ""
             if self._has_bounded:
