@@ -28,7 +28,7 @@ module bench;
             $display("%0d clocks", clocks);
             $finish;
         end else if (valid) $write("%c", character);
-        if (clocks == 5_000_000) begin
+        if (clocks == 2_000_000) begin
             $display("nothing more in %0d clocks", clocks);
             $finish;
         end
