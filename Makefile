@@ -75,7 +75,7 @@ bench: $(STAMP)
 
 # With SOAK_LOG=FILE, what has passed is noted there, and left out the next time.
 soak: $(STAMP)
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[fuzz,litex]'
 	$(BIN)/python -m pytest -m soak $(if $(SELECT),-k '$(SELECT)')
 
 clean:

@@ -38,6 +38,7 @@ from sc_neurocore.hdl.manifest import (
 )
 from sc_neurocore.hdl.planning import plan
 from sc_neurocore.hdl.self_check import self_check_files
+from sc_neurocore.hdl.system import system_files
 from sc_neurocore.hdl.vhdl import component
 from sc_neurocore.network.description import NetworkDescription
 from sc_neurocore.network.storage import (
@@ -249,7 +250,9 @@ def render_design(
     tops = [rendered.contents[f"{SOURCES}/{accelerator.top}.v"], *list(bus.values())[:1]]
     components = dict(component(top.decode()) for top in tops)
     roles |= dict.fromkeys(components, "vhdl")
-    contents = {**own, **rendered.contents, **bus, **bench, **components}
+    system = system_files(accelerator, choices.bus)
+    roles |= dict.fromkeys(system, "system")
+    contents = {**own, **rendered.contents, **bus, **bench, **components, **system}
     manifest = Manifest(
         generator=generator,
         network=NetworkIdentity(name=network.name, sha256=network.content_hash),

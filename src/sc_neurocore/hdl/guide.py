@@ -12,7 +12,11 @@ from sc_neurocore.hdl.render import render
 GUIDE = "README.md"
 _HEAD = re.compile(r"// (?!SPDX|Generated)(?:\w+: )?(?P<said>.*?)[.:]?(?: Generated .*)?")
 
-_OWN = {".core": "the files for FuseSoC: targets default, lint, sim"}
+_OWN = {
+    ".core": "the files for FuseSoC: targets default, lint, sim",
+    ".h": "the registers, for software in C",
+    ".py": "the core on the bus of a LiteX SoC",
+}
 """What some files are for whose role says less."""
 
 

@@ -33,7 +33,7 @@ RamStyle: TypeAlias = Literal["huge", "block"]
 BusName: TypeAlias = Literal["none", "axi-stream", "axi-lite", "wishbone", "events"]
 BUSES: tuple[BusName, ...] = get_args(BusName)
 Role: TypeAlias = Literal[
-    "network", "verilog", "memory", "bus", "board", "constraints", "test", "vhdl", "guide"
+    "network", "verilog", "memory", "bus", "board", "constraints", "test", "vhdl", "system", "guide"
 ]
 
 PURPOSES: Mapping[Role | Literal["manifest"], str] = {
@@ -46,6 +46,7 @@ PURPOSES: Mapping[Role | Literal["manifest"], str] = {
     "constraints": "pins of the board",
     "test": "a test bench with its numbers: make in sim/",
     "vhdl": "a component for VHDL",
+    "system": "for a system around the core",
     "guide": "this table, with what to do next",
 }
 """What the files of a role are for."""

@@ -1,7 +1,7 @@
 """The register map of a core behind a bus of registers, written once.
 
-snn_registers.v has it as localparams, docs/own-top.md as a table, and the driver
-(`fpga.mapped_core`) takes it from here; tests compare them with this.
+snn_registers.v has it as localparams, docs/own-top.md as a table; tests compare them with this. The
+driver (`fpga.mapped_core`) and what a design has for systems (`hdl.system`) take it from here.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Literal
 VERSION = 1
 """The number of this map, which the register of that name has."""
 REGISTER_BITS = 32
+WINDOW_BYTES = 128
+"""What the core takes of the addresses of a bus."""
 
 
 class Status(IntFlag):
