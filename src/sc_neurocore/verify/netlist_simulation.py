@@ -17,11 +17,11 @@ from numpy.typing import ArrayLike
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.hdl.accelerator import Accelerator
 from sc_neurocore.progress import ProgressCallback, ignore_progress
-from sc_neurocore.tools.devices import find_device
-from sc_neurocore.tools.families import FAMILIES, find_models
+from sc_neurocore.tools.families import find_models
 from sc_neurocore.tools.programs import run, workshop
 from sc_neurocore.verify.core_simulation import Core, core_of
 from sc_neurocore.verify.cosimulation import CosimulationResult, cosimulate
+from sc_neurocore.verify.mapping import synthesis_of
 
 NETLIST = "netlist.v"
 
@@ -67,7 +67,7 @@ def map_core(core: Core, family: str) -> Core:
     models = find_models(family)
     steps = [
         f"read_verilog -defer {' '.join(core.verilog)}",
-        f"{_synthesis(family)} -top {core.top}",
+        f"{synthesis_of(family)} -top {core.top}",
         "write_verilog -noattr mapped.v",
         "design -reset",
         "read_verilog mapped.v",
@@ -115,9 +115,4 @@ def simulate_netlist(
     """
     netlist = map_core(core_of(accelerator), family)
     compared = cosimulate(netlist, network, inputs, simulator, progress=progress)
-    return NetlistSimulation(family, _synthesis(family), (find_models(family).trust,), compared)
-
-
-def _synthesis(family: str) -> str:
-    """Return the command of Yosys that builds use."""
-    return find_device(FAMILIES[family].representative).synthesis_command
+    return NetlistSimulation(family, synthesis_of(family), (find_models(family).trust,), compared)
