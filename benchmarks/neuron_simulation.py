@@ -80,10 +80,10 @@ def as_emitted(parts: Parts, step: Step, simulator: str, steps: int) -> dict[str
 
 def as_netlist(parts: Parts, step: Step, family: str, steps: int) -> dict[str, Any]:
     """Compare what synthesis makes of the step, if it makes something in time."""
-    key = (step.neuron, step.mark, version("yosys"), family, steps)
+    what = f"after {synthesis_of(family)}"
+    key = (step.neuron, step.mark, version("yosys"), family, what, steps)
     if known := parts.get(*key):
         return known
-    what = f"after {synthesis_of(family)}"
     try:
         proof, run = check_netlist(
             step.program,

@@ -43,6 +43,10 @@ def test_a_netlist_computes_what_the_model_computes(
     assert found.run.first_mismatch is None
     assert found.run.updates == 4 * 4 * 11
     assert found.run.disturbed == 1
+    assert found.proof is not None
+    assert (found.proof.status, found.proof.detail) == ("proved", found.proof.detail)
+    assert found.proof.figures["points"] > 500
+    assert "memories are mapped rightly" in " ".join(found.proof.assumptions)
 
 
 def test_weights_loaded_into_single_port_ram_survive_synthesis(
@@ -54,6 +58,9 @@ def test_weights_loaded_into_single_port_ram_survive_synthesis(
     found = simulate_netlist(loaded, network, INPUTS, "up5k", "icarus")
     assert found.run.first_mismatch is None
     assert "single-port RAM" in found.assumptions[0]
+    assert found.proof is not None
+    assert (found.proof.status, found.proof.holds) == ("unknown", False)
+    assert "multipliers have no model" in found.proof.detail
 
 
 def test_a_memory_that_synthesis_would_lose_is_found(

@@ -367,3 +367,12 @@ def find_models(key: str) -> CellModels:
     if key not in models:
         raise UserError(f"netlist {key!r}: expected one of {', '.join(models)}")
     return models[key]
+
+
+def has_multiplier_models(key: str) -> bool:
+    """Tell whether proofs of a family's netlists know what its multipliers do, if it has any.
+
+    Args:
+        key: The key of a family with models.
+    """
+    return not FAMILIES[key].has_multipliers or bool(find_models(key).multipliers)

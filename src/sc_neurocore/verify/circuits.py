@@ -9,11 +9,18 @@ unknown start of the other may be what it is in the one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sc_neurocore.verify.gates import Bit, Box, Built, Gates, Place
-from sc_neurocore.verify.sweeping import Literal, Sweeper
+from sc_neurocore.verify.sweeping import FALSE, TRUE, Literal, Sweeper
+
+Recoded = Mapping[str, Mapping[int, int]]
+"""Registers by name: for each of their values, the bit that it became."""
+
+_CLOCKS_WALKED = 8
+_UNKNOWN_BITS = 8
+"""Of one point; more are not tried in all their values."""
 
 
 @dataclass(frozen=True)
@@ -56,31 +63,68 @@ class Comparison:
         return [point for point in self.points if point.status != "equal"]
 
 
-def compare(one: Gates, other: Gates, seconds: float) -> Comparison:
+def compare(
+    one: Gates,
+    other: Gates,
+    seconds: float,
+    recoded: Recoded | None = None,
+    reset: str = "",
+    boxes: Iterable[Box] | None = None,
+) -> Comparison:
     """Compare what synthesis made with what it was made of.
 
     Args:
         one: What was made.
         other: What was to be made; bits of it that are unknown are any.
         seconds: How long the solver may take in all.
+        recoded: Registers of the other that are one bit for each of their values in the one: that
+            exactly one of these bits is high belongs to what is shown by induction.
+        reset: The input that is high in the first two clocks: the other may have started in the
+            second, whatever its registers were then.
+        boxes: The boxes that are compared, by the names of their pins; those of the other if not
+            given.
     """
-    return _Pair(one, other, Sweeper(seconds)).compared()
+    kept = tuple(other.boxes.values() if boxes is None else boxes)
+    return _Pair(one, other, Sweeper(seconds), recoded or {}, reset, kept).compared()
 
 
 class _Pair:
-    def __init__(self, one: Gates, other: Gates, graph: Sweeper) -> None:
+    def __init__(
+        self,
+        one: Gates,
+        other: Gates,
+        graph: Sweeper,
+        recoded: Recoded,
+        reset: str,
+        boxes: tuple[Box, ...],
+    ) -> None:
         self._gates = (one, other)
+        self._compared_boxes = boxes
         self._graph = graph
+        self._recoded = recoded
+        self._reset = reset
         self._result = Comparison()
         self._free: dict[Place, Literal] = {place: graph.variable() for place in one.inputs}
         self._at_boxes: dict[tuple[str, str, int], Literal] = {}
         self._states: dict[int, int] = {}  # the one's registers by their nodes
+        self._coded: dict[int, Literal] = {}
+        for name, codes in recoded.items():
+            nets = [one.names.get((name, place), "x") for place in codes.values()]
+            for net, literal in zip(nets, graph.one_of(len(nets)), strict=True):
+                if isinstance(net, int):
+                    self._coded[net] = literal
+                    self._states[literal >> 1] = net
         self._asked: dict[int, Literal] = {}  # the other's registers that count
+        self._nameless: dict[int, Literal] = {}  # those of them that the one has by no name
+        self._settled: set[int] = set()  # unknown bits that may have been chosen
+        self._support: set[int] = set()  # the free nodes of what was compared
+        self._found: dict[int, Literal] = {}  # what such a register is all the same
         self._one = Built(one, graph, self._given(one), self._new_state)
         self._other = Built(other, graph, self._given(other), self._same_state)
 
     def compared(self) -> Comparison:
         one, other = self._gates
+        self._find_nameless()
         for place in one.outputs.keys() | other.outputs.keys():
             if place not in one.outputs or place not in other.outputs:
                 self._note(*place, "differs")
@@ -94,20 +138,29 @@ class _Pair:
                     self._keep_example(ones, ones[place], self._other(bit))
         self._boxes()
         done: set[int] = set()
-        while left := [net for net in self._asked if net not in done]:
+        while left := [net for net in self._asked if net not in done and self._counts(net)]:
             for net in left:
                 done.add(net)
                 self._register(net)
+        self._codes()
         self._result.questions = self._graph.questions
         return self._result
 
     def _given(self, gates: Gates) -> dict[int, Literal]:
+        """Return the literals of inputs, and of what boxes answer, the same in both."""
         found = {
             net: self._free[place] for place, net in gates.inputs.items() if place in self._free
         }
-        for box in gates.boxes.values():
+        compared = {box.name for box in self._compared_boxes}
+        alone = [box for name, box in gates.boxes.items() if name not in compared]
+        for box in alone:  # it answers what it will
+            for bit in (bit for bits in box.outputs.values() for bit in bits):
+                if isinstance(bit, int):
+                    found[bit] = self._graph.variable()
+        for box in self._compared_boxes:
+            mine = self._pins(gates, box)
             for pin, bits in box.outputs.items():
-                for place, bit in enumerate(bits):
+                for place, bit in enumerate(mine.get(pin, bits)):
                     if isinstance(bit, int):
                         key = (box.name, pin, place)
                         if key not in self._at_boxes:
@@ -115,24 +168,161 @@ class _Pair:
                         found[bit] = self._at_boxes[key]
         return found
 
+    def _pins(self, gates: Gates, box: Box) -> Mapping[str, list[Bit]]:
+        """Return a box's pins in one of the circuits: as a cell, or as nets with their names."""
+        if box.name in gates.boxes:
+            return {**gates.boxes[box.name].inputs, **gates.boxes[box.name].outputs}
+        return {
+            pin: [gates.names.get((f"{box.name}.{pin}", place), "x") for place in range(len(bits))]
+            for pin, bits in {**box.inputs, **box.outputs}.items()
+        }
+
     def _new_state(self, net: int) -> Literal:
-        found = self._graph.variable()
-        self._states[found >> 1] = net
+        found = self._coded.get(net)
+        if found is None:
+            found = self._graph.variable()
+            self._states[found >> 1] = net
         return found
 
     def _same_state(self, net: int) -> Literal:
         """Return what a register of the other is in the one, by its name."""
         one, other = self._gates
-        found = None
-        for place in other.names_of(net):
-            if one.names.get(place, "x") != "x":
-                found = self._one(one.names[place])
-                break
+        found = self._found.get(net)
+        for name, place in other.names_of(net):
+            if found is None and name in self._recoded:
+                found = self._decoded(name, place)
+            elif found is None and one.names.get((name, place), "x") != "x":
+                found = self._one(one.names[name, place])
         if found is None:
             start = other.starts.get(net)
             found = self._graph.variable() if start is None else start
+            self._nameless[net] = found
         self._asked[net] = found
         return found
+
+    def _decoded(self, name: str, place: int) -> Literal:
+        """Return a bit of a register that the one has as one bit for each value."""
+        found = FALSE
+        for code, bit in self._recoded[name].items():
+            if code >> place & 1:
+                found = self._graph.either(found, self._one(self._gates[0].names[name, bit]))
+        return found
+
+    def _codes(self) -> None:
+        """Compare with one how many of a recoded register's bits are high a clock later."""
+        one, _ = self._gates
+        graph = self._graph
+        for name, codes in self._recoded.items():
+            bits = [self._one(one.registers[net][0]) for net in self._nets(name, codes)]
+            self._compare(f"one bit of {name}", 0, self._is_one_of(bits), TRUE, "1")
+            # And after a clock of reset, whatever all registers were.
+            at = {self._free[self._reset, 0] >> 1: TRUE} if self._reset else {}
+            at |= {node: graph.variable() for node in self._states}
+            begun = [graph.substituted(bit, at) for bit in bits]
+            self._compare(f"one bit of {name} after a reset", 0, self._is_one_of(begun), TRUE, "1")
+
+    def _is_one_of(self, bits: list[Literal]) -> Literal:
+        is_any, are_two = FALSE, FALSE
+        for bit in bits:
+            are_two = self._graph.either(are_two, self._graph.both(is_any, bit))
+            is_any = self._graph.either(is_any, bit)
+        return self._graph.both(is_any, are_two ^ 1)
+
+    def _nets(self, name: str, codes: Mapping[int, int]) -> list[int]:
+        nets = [self._gates[0].names.get((name, place)) for place in codes.values()]
+        return [net for net in nets if isinstance(net, int) and net in self._gates[0].registers]
+
+    def _counts(self, net: int) -> bool:
+        """Tell whether anything that was compared depends on a register; what has a name does."""
+        state = self._nameless.get(net)
+        return state is None or state >> 1 in self._support
+
+    def _find_nameless(self) -> None:
+        """Find the registers whose names are lost: by what they take over, in simulation.
+
+        That only guesses; what is guessed is shown like what names say.
+        """
+        one, other = self._gates
+        taken = {}
+        for net, (bit, _) in other.registers.items():
+            self._other(net)
+            taken[net] = self._other(bit)
+        used = {node for now in self._asked.values() for node in self._graph.free_nodes(now)}
+        left = {net: self._one(net) for net in one.registers}
+        left = {net: state for net, state in left.items() if state >> 1 not in used}
+        lost = {net: state for net, state in self._nameless.items() if state > 1}
+        self._match_names(lost, left)
+        before = -1
+        while lost and len(lost) != before:
+            before = len(lost)
+            self._match_alone(lost, left, taken)
+            self._match_walking(lost, left, taken)
+        self._asked.clear()
+        self._nameless.clear()
+        self._other = Built(other, self._graph, self._given(other), self._same_state)
+
+    def _match_names(self, lost: dict[int, Literal], left: dict[int, Literal]) -> None:
+        """Match registers that have kept the name of something that they are the same as."""
+        one, other = self._gates
+        net_of = {state: net for net, state in lost.items()}
+        for its_net in list(left):
+            for place in one.names_of(its_net):
+                same = self._other(other.names[place]) if place in other.names else FALSE
+                for phase in (0, 1):
+                    if same ^ phase in net_of and its_net in left:
+                        net = net_of.pop(same ^ phase)
+                        self._found[net] = left.pop(its_net) ^ phase
+                        del lost[net]
+
+    def _match_walking(
+        self, lost: dict[int, Literal], left: dict[int, Literal], taken: Mapping[int, Literal]
+    ) -> None:
+        """Match registers that are alike some clocks after a reset, each going its own way."""
+        graph, one = self._graph, self._gates[0]
+        then = {net: self._one(one.registers[net][0]) for net in left}
+        reset = self._free.get((self._reset, 0))
+        known = self._known_values()
+        now = {state >> 1: graph.values(state) for state in (*lost.values(), *left.values())}
+        for clock in range(_CLOCKS_WALKED):
+            given = {**known, **now}
+            if reset and clock < 2:
+                given[reset >> 1] = graph.values(TRUE)
+            now = {state >> 1: graph.values_given(taken[net], given) for net, state in lost.items()}
+            now |= {state >> 1: graph.values_given(then[net], given) for net, state in left.items()}
+        ends = [now[state >> 1] for state in left.values()]
+        for net, state in list(lost.items()):
+            end = now[state >> 1]
+            if ends.count(end) == 1 and [now[each >> 1] for each in lost.values()].count(end) == 1:
+                its_net = next(each for each in left if now[left[each] >> 1] == end)
+                self._found[net] = left.pop(its_net)
+                ends.remove(end)
+                del lost[net]
+
+    def _known_values(self) -> dict[int, int]:
+        """Return the values of the nodes that stand for registers which are found by now."""
+        return {
+            self._nameless[net] >> 1: self._graph.values(state)
+            for net, state in self._found.items()
+        }  # fmt: skip
+
+    def _match_alone(
+        self, lost: dict[int, Literal], left: dict[int, Literal], taken: Mapping[int, Literal]
+    ) -> None:
+        """Match registers that take over the same if they are the same."""
+        graph, one = self._graph, self._gates[0]
+        known = self._known_values()
+        is_new = True
+        while is_new:
+            is_new = False
+            for net, state in list(lost.items()):
+                for its_net, mine in left.items():
+                    then = graph.values(self._one(one.registers[its_net][0]))
+                    given = {**known, state >> 1: graph.values(mine)}
+                    if graph.values_given(taken[net], given) == then:
+                        self._found[net] = mine
+                        known, is_new = given, True
+                        del lost[net], left[its_net]
+                        break
 
     def _register(self, net: int) -> None:
         """Compare what a register takes over, and how it starts."""
@@ -169,34 +359,51 @@ class _Pair:
             self._note(f"the start of {name}", place, status)
 
     def _boxes(self) -> None:
-        one, other = self._gates
-        for name in sorted(one.boxes.keys() | other.boxes.keys()):
-            if name not in one.boxes or name not in other.boxes:
-                self._note(f"box {name}", 0, "open")
-                continue
-            self._box(one.boxes[name], other.boxes[name])
+        """Compare what boxes get, and how they were made.
 
-    def _box(self, one: Box, other: Box) -> None:
-        if one.kind != other.kind or not _same_parameters(one, other):
-            self._note(f"box {one.name}", 0, "differs")
-        for pin in sorted(one.inputs.keys() | other.inputs.keys()):
-            ones, others = one.inputs.get(pin, []), other.inputs.get(pin, [])
-            for place, (left, right) in enumerate(zip(ones, others, strict=False)):
-                if right != "x":
-                    self._compare(
-                        f"box {one.name}.{pin}", place, self._one(left), self._other(right), right
-                    )
-            if len(ones) != len(others):
-                self._note(f"box {one.name}.{pin}", min(len(ones), len(others)), "open")
+        Others answer what they will: nothing is assumed about them.
+        """
+        one, other = self._gates
+        for box in self._compared_boxes:
+            name, written = box.name, self._pins(other, box)
+            if name in one.boxes:
+                mine = one.boxes[name]
+                if mine.kind != box.kind or not _same_parameters(mine, box):
+                    self._note(f"box {name}", 0, "differs")
+            pins = self._pins(one, box)
+            for pin in box.inputs:
+                ones = pins.get(pin, [])
+                for place, bit in enumerate(written.get(pin, [])):
+                    left = ones[place] if place < len(ones) else "x"
+                    if bit != "x":
+                        self._compare(
+                            f"{name}.{pin}", place, self._one(left), self._other(bit), bit
+                        )
 
     def _compare(self, name: str, place: int, one: Literal, other: Literal, written: Bit) -> None:
         if written == "x":
             self._note(name, place, "equal")
             return
+        free = self._graph.free_nodes(other)
+        self._support |= free
+        unknown = free & self._other.unknown
         answer = self._graph.are_equal(one, other)
-        may_be_any = answer is False and not self._other.is_known
-        status = "open" if may_be_any else {True: "equal", False: "differs", None: "open"}[answer]
+        if answer is not True and unknown:
+            # What is not known is what the one has, if that can be: for each point by itself.
+            is_free = not unknown & self._settled and len(unknown) <= _UNKNOWN_BITS
+            answer = True if is_free and self._may_be_equal(one, other, unknown) else None
+            self._settled |= unknown
+        status = {True: "equal", False: "differs", None: "open"}[answer]
         self._note(name, place, status)
+
+    def _may_be_equal(self, one: Literal, other: Literal, unknown: set[int]) -> bool:
+        """Tell whether for everything else there are values of unknown bits that make two equal."""
+        graph = self._graph
+        never = graph.differ(one, other)
+        for node in unknown:
+            low, high = (graph.substituted(never, {node: value}) for value in (FALSE, TRUE))
+            never = graph.both(low, high)
+        return graph.are_equal(never, FALSE) is True
 
     def _note(self, name: str, place: int, status: str) -> None:
         self._result.points.append(Point(name, place, status))

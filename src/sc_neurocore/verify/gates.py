@@ -117,7 +117,7 @@ class Built:
         register: Called with a register's net; its literal.
 
     Attributes:
-        is_known: Whether nothing that was asked for is made of unknown or undriven bits.
+        unknown: The free nodes that stand for unknown or undriven bits.
     """
 
     def __init__(
@@ -127,10 +127,11 @@ class Built:
         given: Mapping[int, Literal],
         register: Callable[[int], Literal],
     ) -> None:
-        self.is_known = True
+        self.unknown: set[int] = set()
         self._gates, self._graph, self._register = gates, graph, register
         self._literals: dict[Bit, Literal] = {"0": FALSE, "1": TRUE}
-        self._literals.update(given)
+        for net, literal in given.items():
+            self._literals[net] = literal
 
     def __call__(self, bit: Bit) -> Literal:
         """Return a bit's literal; of an unknown or undriven bit it is a new one."""
@@ -159,8 +160,9 @@ class Built:
         return made[bit]
 
     def _unknown(self) -> Literal:
-        self.is_known = False
-        return self._graph.variable()
+        found = self._graph.variable()
+        self.unknown.add(found >> 1)
+        return found
 
     def _output(
         self, kind: str, pins: Mapping[str, list[Bit]], is_signed: bool

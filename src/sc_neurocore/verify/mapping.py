@@ -7,6 +7,7 @@ memories have become blocks. Yosys writes each as plain gates, so that two can b
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,15 +18,19 @@ from typing import Any
 from sc_neurocore.tools.devices import find_device
 from sc_neurocore.tools.families import FAMILIES, CellModels, find_models
 from sc_neurocore.tools.programs import run, workshop
+from sc_neurocore.verify.circuits import Recoded
 from sc_neurocore.verify.gates import Gates
 
-_WRITTEN, _SUMS, _ADDERS, _WORDS, _BLOCKS, _NETLIST = (
-    f"{name}.json" for name in ("written", "sums", "adders", "words", "blocks", "netlist")
+_WRITTEN, _WORDS, _SUMS, _ADDERS, _SUMMED, _BLOCKS, _NETLIST = (
+    f"{name}.json" for name in ("written", "words", "sums", "adders", "summed", "blocks", "netlist")
 )
 _VERILOG = "netlist.v"
+_LOG = "words.log"
 MAPPED = "mapped.v"
 """The netlist of a family's cells."""
 
+_RECODED = re.compile(r"Recoding FSM `\$fsm\$\\(\S+)\$\d+' from module")
+_CODE = re.compile(r"  ([01]+) -> (-*1-*)")
 _PLACES = ("map_ram", "map_gates")
 """Labels of the synthesis command where memories and then gates are mapped."""
 
@@ -62,8 +67,13 @@ class Stages:
         return Gates(self._module(_WORDS))
 
     @cached_property
+    def summed(self) -> Gates:
+        """The same when products that are no multipliers are adders."""
+        return Gates(self._module(_SUMMED))
+
+    @cached_property
     def blocks(self) -> Gates:
-        """The module when memories are blocks, and products that are no multipliers are adders."""
+        """The same when memories are blocks, too."""
         return Gates(self._module(_BLOCKS))
 
     @cached_property
@@ -72,13 +82,29 @@ class Stages:
         return Gates(self._module(_NETLIST))
 
     @cached_property
+    def recoded(self) -> Recoded:
+        """The registers that synthesis has given one bit for each of their values."""
+        found: dict[str, dict[int, int]] = {}
+        codes: dict[int, int] = {}
+        for line in self.documents[_LOG].decode().splitlines():
+            if begins := _RECODED.match(line):
+                codes = found.setdefault(begins[1], {})
+            elif code := _CODE.fullmatch(line):
+                codes[int(code[1], 2)] = len(code[2]) - 1 - code[2].index("1")
+        return found
+
+    @cached_property
     def sums(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """The module with sums of products as cells, and when these are adders."""
         return self._module(_SUMS), self._module(_ADDERS)
 
 
 def map_module(
-    sources: Mapping[str, bytes], top: str, family: str, timeout: float | None = None
+    sources: Mapping[str, bytes],
+    top: str,
+    family: str,
+    timeout: float | None = None,
+    boxes: tuple[str, ...] = (),
 ) -> Stages:
     """Synthesise a module for a family, with the command of its builds.
 
@@ -87,6 +113,7 @@ def map_module(
         top: Its name.
         family: The key of a family whose cells have models, such as ecp5.
         timeout: Seconds for Yosys.
+        boxes: Modules that are boxes in what was written: memories.
 
     Raises:
         UserError: If the family is not known.
@@ -97,9 +124,9 @@ def map_module(
     models = find_models(family)
     verilog = [name for name in sources if Path(name).suffix == ".v"]
     documents = _run(
-        _to_cells(verilog, top, synthesis_of(family), models),
+        _to_cells(verilog, top, synthesis_of(family), models, boxes),
         {**sources, **_own(models)},
-        (_WRITTEN, _SUMS, _ADDERS, _WORDS, _BLOCKS, MAPPED),
+        (_WRITTEN, _WORDS, _SUMS, _ADDERS, _SUMMED, _BLOCKS, MAPPED, _LOG),
         timeout,
     )
     return Stages({**documents, **expanded(documents[MAPPED], top, family, timeout)}, top)
@@ -142,7 +169,9 @@ def synthesis_of(family: str) -> str:
     return find_device(FAMILIES[family].representative).synthesis_command
 
 
-def _to_cells(verilog: list[str], top: str, synthesis: str, models: CellModels) -> list[str]:
+def _to_cells(
+    verilog: list[str], top: str, synthesis: str, models: CellModels, boxes: tuple[str, ...]
+) -> list[str]:
     read = [f"read_verilog -defer {' '.join(verilog)}"]
     memories, gates = _PLACES
     command = f"{synthesis} -top {top} -run"
@@ -152,7 +181,7 @@ def _to_cells(verilog: list[str], top: str, synthesis: str, models: CellModels) 
     tables = "memory_map -rom-only t:$mem_v2 r:RD_CLK_ENABLE=1'0 %i"
     return [
         *read,
-        f"{command} begin:{memories}",
+        f"tee -q -o {_LOG} {command} begin:{memories}",
         "design -save words",
         f"{command} {memories}:{gates}",
         "design -save blocks",
@@ -163,7 +192,9 @@ def _to_cells(verilog: list[str], top: str, synthesis: str, models: CellModels) 
         f"write_json -selected {_SUMS}",
         "maccmap",
         f"write_json -selected {_ADDERS}",
-        "select -clear",
+        tables,
+        *as_products,
+        *_as_gates(_SUMMED),
         "design -load words",
         f"select {top}",
         tables,
@@ -178,6 +209,7 @@ def _to_cells(verilog: list[str], top: str, synthesis: str, models: CellModels) 
         "design -reset",
         *read,
         f"hierarchy -check -top {top}",
+        *(f"blackbox *{box}*" for box in boxes),
         "proc -norom",
         "flatten",
         "opt_clean",
@@ -189,20 +221,25 @@ def _to_cells(verilog: list[str], top: str, synthesis: str, models: CellModels) 
 
 
 def _to_gates(top: str, models: CellModels) -> list[str]:
-    return [
+    own = [f"read_verilog -nooverwrite {models.own}"] if models.own else []
+    cells = [
         f"read_verilog {MAPPED}",
-        *([f"read_verilog {models.own}"] if models.own else []),
+        *own,
         f"read_verilog -defer -nooverwrite {models.library}",
         f"hierarchy -check -top {top}",
-        "design -save cells",
         "proc",
         "flatten",
+    ]
+    return [
+        *cells,
         "opt_clean -purge",
         f"write_verilog -noattr {_VERILOG}",
-        "design -load cells",
-        *(f"blackbox {cell}" for cell in models.memories),
-        "proc",
-        "flatten",
+        "design -reset",
+        # Memories alone are read as boxes, and then nothing else has their names.
+        f"read_verilog -lib {models.library}",
+        *([f"read_verilog -lib -overwrite {models.own}"] if models.own else []),
+        " ".join(["delete =*", *(f"={cell} %d" for cell in models.memories)]),
+        *cells,
         "opt_clean",
         f"select {top}",
         *_as_gates(_NETLIST),

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 
 from sc_neurocore.fixed.lowering import NeuronProgram
-from sc_neurocore.tools.families import FAMILIES
+from sc_neurocore.tools.families import FAMILIES, has_multiplier_models
 from sc_neurocore.verify.mapping import map_module, synthesis_of
 from sc_neurocore.verify.result import ProofResult
 from sc_neurocore.verify.step_simulation import StepCosimulation, cosimulate_step
@@ -25,9 +25,7 @@ from sc_neurocore.verify.synthesis import (
 )
 
 STEP_FAMILIES = tuple(
-    key
-    for key, family in FAMILIES.items()
-    if family.models and bool(family.models.multipliers) == family.has_multipliers
+    key for key, family in FAMILIES.items() if family.models and has_multiplier_models(key)
 )
 """The families that a neuron's step is synthesised for: their multipliers have models."""
 
@@ -52,7 +50,7 @@ def check_netlist(
         module: Its name.
         family: One of `STEP_FAMILIES`.
         latency: Clocks from the inputs to the outputs.
-        timeout: Seconds for the solver, in each of two comparisons.
+        timeout: Seconds for the solver, in each of three comparisons.
         synthesis_timeout: Seconds for Yosys; large products as adders can take it many minutes.
         steps: Random inputs for the simulation.
         simulator: As `cosimulate_step` takes it.

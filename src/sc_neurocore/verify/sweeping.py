@@ -75,6 +75,18 @@ class Sweeper:
         self._alike.setdefault(self._key(node), node)
         return 2 * node
 
+    def one_of(self, count: int) -> list[Literal]:
+        """Return new literals of which always exactly one is true."""
+        values = [0] * count
+        for pattern in range(self._patterns):
+            values[self._random.randrange(count)] |= 1 << pattern
+        found = [self.variable(value) for value in values]
+        self._solver.add_clause([_named(each) for each in found])
+        for place, each in enumerate(found):
+            for other in found[:place]:
+                self._solver.add_clause([-_named(each), -_named(other)])
+        return found
+
     def both(self, a: Literal, b: Literal) -> Literal:
         """Return the literal that is true if two are."""
         a, b = min(a, b), max(a, b)
@@ -160,6 +172,25 @@ class Sweeper:
             a, b = (made[each >> 1] ^ (each & 1) for each in fanins)
             made[node] = self.both(a, b)
         return made[literal >> 1] ^ (literal & 1)
+
+    def values_given(self, literal: Literal, given: Mapping[int, int]) -> int:
+        """Return what a literal is in each pattern if some free nodes have other values."""
+        made: dict[int, int] = {0: 0, **given}
+        stack = [literal >> 1]
+        while stack:
+            node = stack[-1]
+            fanins = self._fanins[node]
+            if node in made or fanins is None:
+                made.setdefault(node, self._values[node])
+                stack.pop()
+                continue
+            missing = [each >> 1 for each in fanins if each >> 1 not in made]
+            if missing:
+                stack += missing
+                continue
+            a, b = (made[each >> 1] ^ (-(each & 1) & self._mask) for each in fanins)
+            made[node] = a & b
+        return made[literal >> 1] ^ (-(literal & 1) & self._mask)
 
     def free_nodes(self, literal: Literal) -> set[int]:
         """Return the free nodes that a literal is made of."""

@@ -1,9 +1,9 @@
 """Is the netlist that synthesis makes of a module the module that was written?
 
-In three pieces. What synthesis does with words is compared with products as operations: equal
-factors, equal products. Sums of products that become adders are shown to be what they are by
-arithmetic. From there on gates are compared with gates. Between the pieces lie memories that become
-blocks, which are boxes in both.
+In pieces. What synthesis does with words is compared with products as operations: equal factors,
+equal products. Sums of products that become adders are shown to be what they are by arithmetic.
+Then gates are compared with gates: when memories are blocks, and of the netlist. A memory is a box:
+what goes in and comes out is compared, not what it does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sc_neurocore.verify.mapping import Stages
 from sc_neurocore.verify.sweeping import SOLVER
 
 SECONDS = 300.0
-"""For the solver, in each of the two comparisons."""
+"""For the solver, in each of the comparisons."""
 
 _POINTS_SHOWN = 4
 
@@ -29,7 +29,8 @@ class Synthesis:
 
     Attributes:
         words: The comparison of what was written with what words became.
-        gates: The comparison of that, in gates, with the netlist.
+        blocks: The comparison of that with what it is when memories are blocks.
+        gates: The comparison of that with the netlist.
         sums: The sums of products that became adders, in words.
         open_sums: Those that are not shown to be what their adders compute.
         memories: The memories that are boxes.
@@ -37,6 +38,7 @@ class Synthesis:
     """
 
     words: Comparison
+    blocks: Comparison
     gates: Comparison
     sums: tuple[str, ...]
     open_sums: tuple[str, ...]
@@ -46,7 +48,16 @@ class Synthesis:
     @property
     def left(self) -> list[Point]:
         """The points that are not shown to be equal."""
-        return [*self.words.left, *self.gates.left]
+        return [point for each in self._comparisons for point in each.left]
+
+    @property
+    def points(self) -> int:
+        """How many points were compared."""
+        return sum(len(each.points) for each in self._comparisons)
+
+    @property
+    def _comparisons(self) -> tuple[Comparison, ...]:
+        return self.words, self.blocks, self.gates
 
     @property
     def status(self) -> str:
@@ -63,8 +74,7 @@ class Synthesis:
     @property
     def detail(self) -> str:
         """What was shown, or what is missing."""
-        points = len(self.words.points) + len(self.gates.points)
-        shown = f"{points - len(self.left)} of {points} points"
+        shown = f"{self.points - len(self.left)} of {self.points} points"
         parts = []
         if self.left:
             some = ", ".join(str(point) for point in self.left[:_POINTS_SHOWN])
@@ -77,23 +87,26 @@ class Synthesis:
         return "; ".join([shown, *parts])
 
 
-def check_synthesis(stages: Stages, seconds: float = SECONDS) -> Synthesis:
+def check_synthesis(stages: Stages, seconds: float = SECONDS, reset: str = "") -> Synthesis:
     """Compare the stages of a module's synthesis.
 
     Args:
         stages: What `map_module` returns.
-        seconds: For the solver, in each of the two comparisons.
+        seconds: For the solver, in each of the comparisons.
+        reset: The input that is high in the first two clocks, if there is one.
     """
-    words = compare(stages.words, stages.written, seconds)
-    gates = compare(stages.netlist, stages.blocks, seconds)
+    words = compare(stages.words, stages.written, seconds, stages.recoded, reset)
+    memories = tuple(stages.written.boxes.values())
+    blocks = compare(stages.blocks, stages.summed, seconds, reset=reset, boxes=memories)
+    gates = compare(stages.netlist, stages.blocks, seconds, reset=reset)
     before, after = stages.sums
-    memories = tuple(sorted(stages.words.boxes))
     return Synthesis(
         words,
+        blocks,
         gates,
         tuple(sums_of(before)),
         tuple(unproved_sums(before, after)),
-        memories,
+        tuple(sorted(box.name for box in memories)),
         not memories and not stages.written.registers,
     )
 
