@@ -17,7 +17,7 @@ RequireTool = Callable[..., None]
 INPUTS = np.random.default_rng(5).integers(0, 32, size=(4, 12))
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("family", "schedule"),
     [

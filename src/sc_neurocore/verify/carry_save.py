@@ -93,7 +93,8 @@ class _Sum:
                     return False
                 term = _times(term, _value(word, is_signed), modulus)
             _add(expected, term, 1, modulus)
-        found = adders.rewritten(_value(self.output, False), modulus)
+        given = {bit for _, words, _ in self.terms for word in words for bit in word}
+        found = adders.rewritten(_value(self.output, False), modulus, given)
         return found is not None and found == expected
 
 
@@ -110,20 +111,23 @@ class _Adders:
             if isinstance(bit, int)
         }
 
-    def rewritten(self, polynomial: _Polynomial, modulus: int) -> _Polynomial | None:
-        """Return a polynomial in the bits that go into the adders; None if that is not found."""
-        for name in self._from_last(polynomial):
+    def rewritten(
+        self, polynomial: _Polynomial, modulus: int, given: set[Bit]
+    ) -> _Polynomial | None:
+        """Return a polynomial in the given bits, which go in; None if that is not found."""
+        for name in self._from_last(polynomial, given):
             cell = self._cells[name]
             step = _STEPS.get(cell["type"])
             if step is None or not step(cell, polynomial, modulus):
                 return None
         return polynomial
 
-    def _from_last(self, polynomial: _Polynomial) -> list[str]:
+    def _from_last(self, polynomial: _Polynomial, given: set[Bit]) -> list[str]:
         """Return the cells that the bits come from, each before those that it takes from."""
+        inner = {bit: name for bit, name in self._driver.items() if bit not in given}
         order: list[str] = []
         seen: set[str] = set()
-        starts = [self._driver[bit] for bits in polynomial for bit in bits if bit in self._driver]
+        starts = [inner[bit] for bits in polynomial for bit in bits if bit in inner]
         stack = [(name, False) for name in dict.fromkeys(starts)]
         while stack:
             name, is_done = stack.pop()
@@ -136,9 +140,7 @@ class _Adders:
             stack.append((name, True))
             pins = self._cells[name]["connections"]
             for pin in ("A", "B", "C"):
-                stack += [
-                    (self._driver[bit], False) for bit in pins.get(pin, ()) if bit in self._driver
-                ]
+                stack += [(inner[bit], False) for bit in pins.get(pin, ()) if bit in inner]
         return order[::-1]
 
 
