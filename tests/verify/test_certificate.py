@@ -194,7 +194,8 @@ def test_a_netlist_that_differs_is_no_certificate() -> None:
 def test_a_netlist_that_is_unknown_is_sampled_and_said(status: str, holds: bool) -> None:
     proof = dataclasses.replace(PROVED, status=status)
     netlist = NetlistSimulation("ice40", "synth_ice40", (), RUN, proof)
-    certificate = Certificate({}, {}, (), (RUN,), (PROVED,), {}, {}, (netlist,))
+    inputs = {"samples": 1, "available": 1, "origin": "random"}
+    certificate = Certificate({}, {"group_sums": 1}, (), (RUN,), (PROVED,), inputs, {}, (netlist,))
     assert certificate.holds is holds
     if holds:
         said = f"of 1 netlists {int(status == 'proved')} proved to be what was written"

@@ -19,6 +19,7 @@ Recoded = Mapping[str, Mapping[int, int]]
 """Registers by name: for each of their values, the bit that it became."""
 
 _CLOCKS_WALKED = 8
+_WITHOUT_EFFECT = ("GSR",)  # of a memory: nothing drives ECP5's global reset
 _UNKNOWN_BITS = 8
 """Of one point; more are not tried in all their values."""
 
@@ -425,6 +426,16 @@ class _Pair:
 
 def _same_parameters(one: Box, other: Box) -> bool:
     return all(
-        str(one.parameters.get(name, value)).strip() == str(value).strip()
-        for name, value in other.parameters.items()
+        _same_text(str(one.parameters.get(key, text)), str(text))
+        for key, text in other.parameters.items()
+        if key not in _WITHOUT_EFFECT
     )
+
+
+def _same_text(one: str, other: str) -> bool:
+    """Tell whether two values are the same where the other's bits are known."""
+    if set(other) - set("01x"):
+        return one.strip() == other.strip()
+    width = max(len(one), len(other))
+    pairs = zip(one.rjust(width, "0"), other.rjust(width, "0"), strict=True)
+    return all(right in (left, "x") for left, right in pairs)
