@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sc_neurocore.verify.gates import Bit, Box, Built, Gates, Place
+from sc_neurocore.verify.lost_registers import LostRegisters
 from sc_neurocore.verify.sweeping import FALSE, TRUE, Literal, Sweeper
 
 Recoded = Mapping[str, Mapping[int, int]]
 """Registers by name: for each of their values, the bit that it became."""
 
-_CLOCKS_WALKED = 8
 _WITHOUT_EFFECT = ("GSR",)  # of a memory: nothing drives ECP5's global reset
 _UNKNOWN_BITS = 8
 """Of one point; more are not tried in all their values."""
@@ -239,91 +239,26 @@ class _Pair:
         return state is None or state >> 1 in self._support
 
     def _find_nameless(self) -> None:
-        """Find the registers whose names are lost: by what they take over, in simulation.
-
-        That only guesses; what is guessed is shown like what names say.
-        """
+        """Find the registers whose names are lost; what is found is shown like what names say."""
         one, other = self._gates
         taken = {}
         for net, (bit, _) in other.registers.items():
             self._other(net)
             taken[net] = self._other(bit)
         used = {node for now in self._asked.values() for node in self._graph.free_nodes(now)}
-        left = {net: self._one(net) for net in one.registers}
-        left = {net: state for net, state in left.items() if state >> 1 not in used}
-        lost = {net: state for net, state in self._nameless.items() if state > 1}
-        self._match_names(lost, left)
-        before = -1
-        while lost and len(lost) != before:
-            before = len(lost)
-            self._match_alone(lost, left, taken)
-            self._match_walking(lost, left, taken)
+        states = {net: self._one(net) for net in one.registers}
+        lost = LostRegisters(
+            self._graph,
+            self._gates,
+            (self._one, self._other),
+            taken,
+            {net: state for net, state in self._nameless.items() if state > TRUE},
+            {net: state for net, state in states.items() if state >> 1 not in used},
+        )
+        self._found = lost.found(self._free.get((self._reset, 0)))
         self._asked.clear()
         self._nameless.clear()
         self._other = Built(other, self._graph, self._given(other), self._same_state)
-
-    def _match_names(self, lost: dict[int, Literal], left: dict[int, Literal]) -> None:
-        """Match registers that have kept the name of something that they are the same as."""
-        one, other = self._gates
-        net_of = {state: net for net, state in lost.items()}
-        for its_net in list(left):
-            for place in one.names_of(its_net):
-                same = self._other(other.names[place]) if place in other.names else FALSE
-                for phase in (0, 1):
-                    if same ^ phase in net_of and its_net in left:
-                        net = net_of.pop(same ^ phase)
-                        self._found[net] = left.pop(its_net) ^ phase
-                        del lost[net]
-
-    def _match_walking(
-        self, lost: dict[int, Literal], left: dict[int, Literal], taken: Mapping[int, Literal]
-    ) -> None:
-        """Match registers that are alike some clocks after a reset, each going its own way."""
-        graph, one = self._graph, self._gates[0]
-        then = {net: self._one(one.registers[net][0]) for net in left}
-        reset = self._free.get((self._reset, 0))
-        known = self._known_values()
-        now = {state >> 1: graph.values(state) for state in (*lost.values(), *left.values())}
-        for clock in range(_CLOCKS_WALKED):
-            given = {**known, **now}
-            if reset and clock < 2:
-                given[reset >> 1] = graph.values(TRUE)
-            now = {state >> 1: graph.values_given(taken[net], given) for net, state in lost.items()}
-            now |= {state >> 1: graph.values_given(then[net], given) for net, state in left.items()}
-        ends = [now[state >> 1] for state in left.values()]
-        for net, state in list(lost.items()):
-            end = now[state >> 1]
-            if ends.count(end) == 1 and [now[each >> 1] for each in lost.values()].count(end) == 1:
-                its_net = next(each for each in left if now[left[each] >> 1] == end)
-                self._found[net] = left.pop(its_net)
-                ends.remove(end)
-                del lost[net]
-
-    def _known_values(self) -> dict[int, int]:
-        """Return the values of the nodes that stand for registers which are found by now."""
-        return {
-            self._nameless[net] >> 1: self._graph.values(state)
-            for net, state in self._found.items()
-        }  # fmt: skip
-
-    def _match_alone(
-        self, lost: dict[int, Literal], left: dict[int, Literal], taken: Mapping[int, Literal]
-    ) -> None:
-        """Match registers that take over the same if they are the same."""
-        graph, one = self._graph, self._gates[0]
-        known = self._known_values()
-        is_new = True
-        while is_new:
-            is_new = False
-            for net, state in list(lost.items()):
-                for its_net, mine in left.items():
-                    then = graph.values(self._one(one.registers[its_net][0]))
-                    given = {**known, state >> 1: graph.values(mine)}
-                    if graph.values_given(taken[net], given) == then:
-                        self._found[net] = mine
-                        known, is_new = given, True
-                        del lost[net], left[its_net]
-                        break
 
     def _register(self, net: int) -> None:
         """Compare what a register takes over, and how it starts."""
