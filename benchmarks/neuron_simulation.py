@@ -1,9 +1,9 @@
 """What is sampled of each neuron: random steps in three simulators, and netlists.
 
 A million random inputs, corner values among them, go through the emitted step in every simulator
-that is installed; then through the netlists that Yosys makes of it. The netlists are also given to
-the prover, which answers where no product has become a net of adders. Where large products become
-adders Yosys may not finish a netlist in time; then there is none, and the row says so.
+that is installed; then through the netlists that Yosys makes of it, which are also proved to be the
+step as it was written. Where large products become adders Yosys may not finish a netlist in time;
+then there is none, and the row says so.
 
 What is done is kept in runs/neuron_simulation/, and not done again unless a module or a tool
 changed.
@@ -23,8 +23,8 @@ from _results import Target, write_results
 
 from sc_neurocore.fixed import FixedPoint, NeuronProgram, QFormat, lower
 from sc_neurocore.hdl.equation_compiler import emit_neuron
-from sc_neurocore.tools.families import find_models
 from sc_neurocore.tools.programs import ToolTimeoutError, version
+from sc_neurocore.verify.mapping import synthesis_of
 from sc_neurocore.verify.netlist import STEP_FAMILIES, check_netlist
 from sc_neurocore.verify.simulators import SIMULATORS
 from sc_neurocore.verify.step_simulation import StepCosimulation, cosimulate_step
@@ -80,10 +80,10 @@ def as_emitted(parts: Parts, step: Step, simulator: str, steps: int) -> dict[str
 
 def as_netlist(parts: Parts, step: Step, family: str, steps: int) -> dict[str, Any]:
     """Compare what synthesis makes of the step, if it makes something in time."""
-    key = (step.neuron, step.mark, version("yosys"), family, steps)
+    what = f"after {synthesis_of(family)}"
+    key = (step.neuron, step.mark, version("yosys"), family, what, steps)
     if known := parts.get(*key):
         return known
-    what = f"after {find_models(family).step_synthesis}"
     try:
         proof, run = check_netlist(
             step.program,

@@ -87,6 +87,3 @@ def test_only_families_with_models_have_netlists() -> None:
         UserError, match=r"netlist 'xc7': expected one of ice40, up5k, ecp5, gowin$"
     ):
         find_models("xc7")
-    # A step of the UP5K's is the iCE40's.
-    with pytest.raises(UserError, match=r"netlist 'up5k': expected one of ice40, ecp5, gowin$"):
-        find_models("up5k", of_steps=True)

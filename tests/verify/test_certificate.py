@@ -94,6 +94,9 @@ def test_a_good_design_gets_a_certificate(design: Path) -> None:
     assert written["sampled"][1]["inputs"] == "blank, saturated and random"
     (after,) = written["sampled_after_synthesis"]
     assert (after["synthesis"], after["samples"], after["updates"]) == ("synth_ecp5", 2, 80)
+    (proof,) = written["after_synthesis"]
+    assert (proof["status"], proof["figures"]["points_left"]) == ("proved", 0)
+    assert "of 1 netlists 1 proved to be what was written" in certificate.verdict
     assert written["inputs"]["origin"] == "random, seed 3"
     assert {proof["status"] for proof in written["proved_for_all_inputs"]} == {"proved"}
     assert written["checked_within_a_bound"] == [BOUNDED.as_dict()]
@@ -183,6 +186,20 @@ def test_a_netlist_that_differs_is_no_certificate() -> None:
         netlist = NetlistSimulation("ice40", "synth_ice40", (), run)
         certificate = Certificate({}, {}, (), (RUN,), (PROVED,), {}, {}, (netlist,))
         assert certificate.holds is (first_mismatch is None)
+
+
+@pytest.mark.parametrize(
+    ("status", "holds"), [("proved", True), ("unknown", True), ("refuted", False)]
+)
+def test_a_netlist_that_is_unknown_is_sampled_and_said(status: str, holds: bool) -> None:
+    proof = dataclasses.replace(PROVED, status=status)
+    netlist = NetlistSimulation("ice40", "synth_ice40", (), RUN, proof)
+    inputs = {"samples": 1, "available": 1, "origin": "random"}
+    certificate = Certificate({}, {"group_sums": 1}, (), (RUN,), (PROVED,), inputs, {}, (netlist,))
+    assert certificate.holds is holds
+    if holds:
+        said = f"of 1 netlists {int(status == 'proved')} proved to be what was written"
+        assert said in certificate.verdict
 
 
 def test_a_family_that_there_is_not_is_refused_before_anything_is_run(

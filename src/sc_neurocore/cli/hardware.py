@@ -362,7 +362,7 @@ def verify(
                 f"{proof.status} in {proof.seconds:.1f} s",
                 said(proof) if details or not proof.holds else "",
             )
-            for proof in certificate.proofs
+            for proof in (*certificate.proofs, *certificate.after_synthesis)
         ]
         if view is not None:
             rows.append((f"waves of input {wave}", (find_design(directory) / view).as_posix(), ""))

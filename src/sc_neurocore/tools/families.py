@@ -81,14 +81,15 @@ class CellModels:
         library: Arguments of Yosys' `read_verilog` for its own models.
         own: A file of verify/harness with models that Yosys lacks or cannot read in time.
         trust: What whoever uses them takes for granted.
-        step_synthesis: The command for a neuron's step alone, in which products become adders: not
-            every multiplier has a model. Empty where such a netlist is another family's.
+        multipliers: The multipliers that `own` has models of.
+        memories: The memory blocks.
     """
 
     library: str
     own: str = ""
     trust: str = "Yosys' models of the cells"
-    step_synthesis: str = ""
+    multipliers: tuple[str, ...] = ()
+    memories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,7 @@ ICE40 = Family(
     place_and_route=_ICE40_PLACE,
     clock_module="board_clock_ice40",
     constraint_format="pcf",
-    models=CellModels(_ICE40_MODELS, step_synthesis="synth_ice40"),
+    models=CellModels(_ICE40_MODELS, memories=("SB_RAM40_4K",)),
     has_multipliers=False,
 )
 
@@ -227,6 +228,7 @@ ICE40_ULTRA_PLUS = Family(
         _ICE40_MODELS,
         "up5k_cells.v",
         "Yosys' models of the cells, and this project's of the single-port RAM",
+        memories=("SB_RAM40_4K", "SB_SPRAM256KA"),
     ),
     least_product_bits=11,
 )
@@ -265,7 +267,8 @@ ECP5 = Family(
         "+/ecp5/cells_sim.v",
         "ecp5_cells.v",
         "Yosys' models of the cells, and this project's of block RAM and multipliers",
-        step_synthesis="synth_ecp5 -nodsp",
+        multipliers=("MULT18X18D",),
+        memories=("DP16KD", "TRELLIS_DPR16X4"),
     ),
 )
 
@@ -306,7 +309,7 @@ GOWIN = Family(
         "+/gowin/cells_sim.v",
         "gowin_cells.v",
         "Yosys' models of the cells, and this project's of block RAM",
-        step_synthesis="synth_gowin -nodsp",
+        memories=("SDPB", "SDPX9B", "DPB", "DPX9B", "SP", "SPX9", "pROM", "pROMX9", "RAM16SDP4"),
     ),
     has_multipliers=False,
     packs_memories=True,
@@ -351,18 +354,25 @@ FAMILIES: Mapping[str, Family] = {
 }
 
 
-def find_models(key: str, *, of_steps: bool = False) -> CellModels:
+def find_models(key: str) -> CellModels:
     """Return what the cells of a family do.
 
     Args:
         key: A family's name, such as "ice40".
-        of_steps: Whether a neuron's step is to be synthesised, not a whole design.
 
     Raises:
         UserError: If no family has this name, or it has no models; the message lists those that do.
     """
     models = {each.key: each.models for each in FAMILIES.values() if each.models}
-    known = [name for name, each in models.items() if each.step_synthesis or not of_steps]
-    if key not in known:
-        raise UserError(f"netlist {key!r}: expected one of {', '.join(known)}")
+    if key not in models:
+        raise UserError(f"netlist {key!r}: expected one of {', '.join(models)}")
     return models[key]
+
+
+def has_multiplier_models(key: str) -> bool:
+    """Tell whether proofs of a family's netlists know what its multipliers do, if it has any.
+
+    Args:
+        key: The key of a family with models.
+    """
+    return not FAMILIES[key].has_multipliers or bool(find_models(key).multipliers)

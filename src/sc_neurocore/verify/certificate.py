@@ -88,7 +88,13 @@ class Certificate:
         if not self.proofs:
             found.append("nothing was proved")
         found += [f"{each.name}: {each.status}" for each in self.proofs if not each.holds]
-        return found
+        refuted = [each for each in self.after_synthesis if each.status == "refuted"]
+        return [*found, *(f"{each.name}: {each.status}" for each in refuted)]
+
+    @property
+    def after_synthesis(self) -> tuple[ProofResult, ...]:
+        """What was proved of netlists; it may be unknown, and is sampled in any case."""
+        return tuple(each.proof for each in self.netlists if each.proof)
 
     @property
     def verdict(self) -> str:
@@ -113,7 +119,7 @@ class Certificate:
             f"{edited}holds: {proved} claims proved for all inputs{checked}; the whole accelerator "
             f"{whole}: {only} inputs ({self.inputs['origin']}) in "
             f"{self.cosimulation[0].simulator}{f', {ways}' if ways else ''}, every spike and state "
-            f"compared{_OF_EDITS if self.edited else ''}{self._arithmetic}"
+            f"compared{_OF_EDITS if self.edited else ''}{self._arithmetic}{self._of_netlists}"
         )
 
     @property
@@ -125,6 +131,17 @@ class Certificate:
         return (
             f"; the arithmetic is stochastic, {streams['length']} bits, {streams['source']}, "
             f"{streams['sharing']}, {streams['encoding']}"
+        )
+
+    @property
+    def _of_netlists(self) -> str:
+        """Say of how many netlists it is known that they are the design as it was written."""
+        if not self.after_synthesis:
+            return ""
+        proved = sum(each.status == "proved" for each in self.after_synthesis)
+        return (
+            f"; of {len(self.after_synthesis)} netlists {proved} proved to be what was written, "
+            f"memories left out"
         )
 
     @property
@@ -151,6 +168,7 @@ class Certificate:
             "proved_for_all_inputs": [each.as_dict() for each in self.proofs if not each.bound],
             "checked_within_a_bound": [each.as_dict() for each in self.proofs if each.bound],
             "sampled": [asdict(run) for run in self.cosimulation],
+            "after_synthesis": [each.as_dict() for each in self.after_synthesis],
             "sampled_after_synthesis": [netlist.as_dict() for netlist in self.netlists],
             "inputs": self.inputs,
             "environment": self.environment,

@@ -259,7 +259,7 @@ class _Clocks:
         return bool(self._solver.solve(assumptions=assumptions))
 
 
-def solver() -> Any:
+def solver(name: str = SOLVER) -> Any:
     """Return a new solver.
 
     Raises:
@@ -272,7 +272,7 @@ def solver() -> Any:
             "python-sat is not installed, which bounded proofs need: pip install -e '.[fpga]' in "
             "the checkout"
         ) from None
-    return Solver(SOLVER)
+    return Solver(name)
 
 
 def _fail(graph: _Graph, clocks: int) -> tuple[int | None, list[str], dict[str, str]]:
