@@ -67,21 +67,22 @@ class Recipe:
             return plain_or_delayed(hidden, max_delay)
         bands = (BANDS - LENGTH) // STRIDE + 1
         inputs = self.kernels * (bands // STRIDE)
-        front = [nn.Conv1d(1, self.kernels, LENGTH, stride=STRIDE), LIFCell(**LEARNT)]
-        layers: list[nn.Module] = [*front, nn.AvgPool1d(STRIDE), nn.Flatten()]
+        kernel = nn.Conv2d(1, self.kernels, (LENGTH, 1), stride=(STRIDE, 1))
+        pool = nn.AvgPool2d((STRIDE, 1))
+        layers: list[nn.Module] = [kernel, LIFCell(**LEARNT), pool, nn.Flatten()]
         for taken in (inputs, hidden):
             layers += [DelayLinear(taken, hidden, max_delay), LIFCell(channels=hidden, **LEARNT)]
             layers += [nn.Dropout(DROPOUT)]
         return SpikingSequential(*layers, nn.Linear(hidden, 10), LIFCell(channels=10, **LEARNT))
 
     def parts(self) -> Split:
-        """Return the recordings, speakers apart: (samples, T, bands), or (..., 1, bands)."""
+        """Return the recordings, speakers apart: (samples, T, bands), or (..., 1, bands, 1)."""
         parts = load_split("spoken-digits", "speakers", centred=self.centred)
         if not self.kernels:
             return parts
 
         def image(data: Dataset) -> Dataset:
-            return replace(data, inputs=data.inputs[:, :, np.newaxis])
+            return replace(data, inputs=data.inputs[:, :, np.newaxis, :, np.newaxis])
 
         return replace(parts, train=image(parts.train), test=image(parts.test))
 
