@@ -111,6 +111,31 @@ def test_the_number_one_may_be_one_unit_beyond_the_largest(tmp_path: Path) -> No
         load_samples(saved(tmp_path, np.full((2, 6), 1.125)), description, scale=1)
 
 
+@pytest.mark.parametrize("dtype", ["?", "u1", "i8", "f4"])
+def test_a_scale_means_the_same_for_every_type(dtype: str, tmp_path: Path) -> None:
+    path = saved(tmp_path, (WHOLE > 7).astype(dtype))
+    samples = load_samples(path, network(kind="sequence"), 0.5)  # two units of 1/4
+    np.testing.assert_array_equal(samples.inputs, 2 * (WHOLE > 7))
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i8", "f4"])
+def test_one_unit_beyond_the_largest_is_cut_in_every_type(dtype: str, tmp_path: Path) -> None:
+    samples = load_samples(saved(tmp_path, np.full((7, 5, 6), 16, dtype)), SEQUENCE, 0.25)
+    assert (samples.inputs.min(), samples.inputs.max()) == (15, 15)
+    assert samples.cut == samples.inputs.size
+
+
+def test_a_negative_spike_is_not_taken_for_none(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the network's input has no sign"):
+        load_samples(saved(tmp_path, np.full((7, 5, 6), -1, np.int8)), SPIKES, 1.0)
+
+
+def test_inputs_and_events_in_one_file(tmp_path: Path) -> None:
+    path = saved(tmp_path, inputs=WHOLE, events=np.zeros((1, 3), int))
+    with pytest.raises(DataError, match="inputs and events: expected one of the two"):
+        load_samples(path, SEQUENCE)
+
+
 def test_whole_floats_are_not_taken_for_units_where_units_are_fractions(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="say what a number 1"):
         load_samples(saved(tmp_path, np.ones((2, 6))), network())

@@ -229,6 +229,8 @@ def _frames(
 ) -> NDArray[Any]:
     """Return the file's inputs, or the frames of its events, (samples, T, inputs)."""
     if "inputs" in arrays:
+        if EVENTS in arrays:
+            raise DataError(f"{where}: it holds inputs and events: expected one of the two")
         return arrays["inputs"]
     events = arrays[EVENTS]
     if events.ndim != 2 or events.shape[1] != 3 or events.dtype.kind not in "ui" or not len(events):
@@ -348,7 +350,8 @@ def _integers(
     factor = 1.0 if scale is None else scale / unit
     ends = sorted((low * factor, high * factor))
     slack = 0.0 if scale is None else 1.0
-    if ends[0] < coding.low - slack or ends[1] > coding.high + slack:
+    # Below, only what rounds to the least integer: a spike of -1 is no 0.
+    if ends[0] < coding.low - slack / 2 or ends[1] > coding.high + slack:
         sign = (
             ""
             if coding.signed or ends[0] >= 0
@@ -360,10 +363,8 @@ def _integers(
             f"{coding.high} ({coding.bits} bits){sign}"
         )
     kind = np.min_scalar_type(coding.low if coding.signed else coding.high)
-    if array.dtype.kind == "b":
-        return array.view(np.uint8), 0.0, 0
-    if factor == 1.0 and array.dtype.kind in "ui":
-        return array, 0.0, 0
+    if factor == 1.0 and array.dtype.kind in "bui" and ends[1] <= coding.high:
+        return array.view(np.uint8) if array.dtype.kind == "b" else array, 0.0, 0
     result = np.empty(array.shape, kind)
     rounding, cut, place = 0.0, 0, 0
     for part in blocks(array):
