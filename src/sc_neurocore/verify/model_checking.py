@@ -21,6 +21,7 @@ from sc_neurocore.errors import ToolFailedError
 from sc_neurocore.tools import programs
 from sc_neurocore.verify import unrolling
 from sc_neurocore.verify.counterexample import Example
+from sc_neurocore.verify.kept_answers import kept_answer
 from sc_neurocore.verify.unrolling import IMPOSSIBLE, counts_work, solver
 
 _PATIENCE = 6
@@ -160,8 +161,20 @@ def induction_depth(
 
 
 def _ask(question: str, graph: Path, number: int, timeout: float) -> Any:
-    """Have a process of its own answer: several can work at once, and each can be stopped."""
+    """Return what is known of a graph, or have a process of its own find out."""
     solver()  # says here what is missing, not in the process
+    claims = graph.with_suffix(".claims")
+    depends_on = (
+        Path(unrolling.__file__).read_bytes(),
+        f"{unrolling.SOLVER} {version('python-sat')} {question} {number}".encode(),
+        graph.read_bytes(),
+        claims.read_bytes() if claims.exists() else b"",
+    )
+    return json.loads(kept_answer(depends_on, lambda: _asked(question, graph, number, timeout)))
+
+
+def _asked(question: str, graph: Path, number: int, timeout: float) -> str:
+    """Have a process of its own answer: several can work at once, and each can be stopped."""
     paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
     command = [
         sys.executable,
@@ -183,7 +196,7 @@ def _ask(question: str, graph: Path, number: int, timeout: float) -> Any:
         raise TimeoutError
     if done.returncode:
         raise ToolFailedError(f"{question} of {graph} failed: {done.stderr.strip()}")
-    return json.loads(done.stdout)
+    return done.stdout
 
 
 def _write_graph(folder: Path, top: str, sources: list[str], setup: Sequence[str] = ()) -> Path:
