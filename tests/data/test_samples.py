@@ -176,6 +176,7 @@ def test_inputs_that_do_not_fit(
     ("labels", "message"),
     [
         (np.eye(7, 4, dtype=int), r"one-hot labels become classes by \.argmax\(1\)"),
+        (np.zeros((7, 1), dtype=int), r"\.ravel\(\) makes that of a column"),
         (np.arange(7.0), "labels of type float64: expected whole numbers"),
         (np.arange(7), "labels from 0 to 6: expected 0 to 3"),
         (np.arange(6), r"labels of shape \(6,\) for 7 samples"),

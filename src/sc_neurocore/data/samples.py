@@ -379,7 +379,11 @@ def _integers(
 
 def _labels(given: NDArray[Any], samples: int, classes: int, where: str) -> NDArray[np.int64]:
     if given.shape != (samples,):
-        advice = "; one-hot labels become classes by .argmax(1)" * (given.ndim == 2)
+        advice = ""
+        if given.ndim == 2:
+            is_column = given.shape[1] == 1
+            one_hot = "one-hot labels become classes by .argmax(1)"
+            advice = "; " + (".ravel() makes that of a column" if is_column else one_hot)
         raise DataError(
             f"{where}: labels of shape {given.shape} for {samples} samples: expected "
             f"({samples},){advice}"
