@@ -112,7 +112,7 @@ def test_a_netlist_is_proved(family: str, require_tool) -> None:  # type: ignore
 
 def test_a_netlist_with_products_and_registers_is_proved(require_tool) -> None:  # type: ignore[no-untyped-def]
     require_tool("yosys", "iverilog", "vvp")
-    program = lowered("LIF", "Q4.4")
+    program = lowered("LIF", "Q8.8")
     verilog = emit_neuron(program, pipeline=1)
     module = f"{verilog.name}_step"
     proof, run = check_netlist(program, verilog.step, module, "ecp5", latency=1, steps=500)
