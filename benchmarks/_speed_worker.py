@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import resource
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from importlib.metadata import version
+
+from _timed import timed
 
 if __name__ == "__main__" and json.loads(sys.argv[1])["framework"] == "sc-neurocore":
     import sc_neurocore  # noqa: F401  before torch: it says how long waiting threads spin
@@ -209,19 +209,8 @@ def measure(request: dict) -> dict:
     step = infer if request["section"] == "inference" else train
     if step is infer:
         net.eval()
-    began = time.perf_counter()
-    step()
-    first = time.perf_counter() - began
-    step()
-    times = []
-    while len(times) < request["repeats"]:
-        began = time.perf_counter()
-        step()
-        times.append(1000 * (time.perf_counter() - began))
     return {
-        "ms": statistics.median(times),
-        "fastest_ms": min(times),
-        "first_step_s": first,
+        **timed(step, request["repeats"]),
         "peak_mb": _peak(device),
         "peak_after_imports_mb": imports,
         "parameters": sum(parameter.numel() for parameter in net.parameters()),

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import os
 import resource
-import statistics
 import sys
-import time
 from importlib.metadata import version
 from typing import Any
+
+from _timed import timed
 
 REQUEST = json.loads(sys.argv[1])
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: REQUEST["threads"]])  # before JAX counts
@@ -96,20 +96,9 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
         found = infer(net) if request["section"] == "inference" else train(net, optimiser)
         jax.block_until_ready(found)
 
-    began = time.perf_counter()
-    step()
-    first = time.perf_counter() - began
-    step()
-    times = []
-    while len(times) < request["repeats"]:
-        began = time.perf_counter()
-        step()
-        times.append(1000 * (time.perf_counter() - began))
     parameters = jax.tree.leaves(nnx.state(net, nnx.Param))
     return {
-        "ms": statistics.median(times),
-        "fastest_ms": min(times),
-        "first_step_s": first,
+        **timed(step, request["repeats"]),
         "peak_mb": _peak(),
         "peak_after_imports_mb": imports,
         "parameters": sum(each.size for each in parameters),

@@ -7,6 +7,7 @@ the block of figures in README.md and docs/images/demo.png.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import Any
 from _results import Target, write_results
 
 from sc_neurocore.cli.app import app
+from sc_neurocore.files import CACHE_VARIABLE
 from sc_neurocore.report.contents import Proof, read_results, read_summary
 from sc_neurocore.report.picture import overview
 
@@ -27,6 +29,8 @@ END = "<!-- figures: end -->"
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "demo"
+        # Simulators and proofs that are kept from another run would count as no time.
+        os.environ[CACHE_VARIABLE] = str(Path(folder) / "cache")
         code = app(["demo", "--out", str(out)], standalone_mode=False)
         if not (out / "summary.json").exists():
             return int(code)

@@ -17,13 +17,17 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from litex.build.generic_platform import Pins, Subsignal
-from litex.build.sim import SimPlatform
-from litex.soc.cores.cpu.vexriscv.core import GCC_FLAGS
-from litex.soc.integration import export
-from litex.soc.integration.common import get_mem_data
-from litex.soc.integration.soc_core import SoCCore
-from migen.genlib.io import CRG
+
+try:
+    from litex.build.generic_platform import Pins, Subsignal
+    from litex.build.sim import SimPlatform
+    from litex.soc.cores.cpu.vexriscv.core import GCC_FLAGS
+    from litex.soc.integration import export
+    from litex.soc.integration.common import get_mem_data
+    from litex.soc.integration.soc_core import SoCCore
+    from migen.genlib.io import CRG
+except ImportError as error:
+    sys.exit(f"{error.name} is missing: see the head of {Path(__file__).name}")
 
 from sc_neurocore.data import load_split
 from sc_neurocore.fpga.compilation import compile_design

@@ -368,3 +368,18 @@ def test_a_network_whose_floats_run_away_has_no_format() -> None:
     runaway = NetworkDescription(name="w", input=description.input, steps=20, layers=layers)
     with pytest.raises(UserError, match="w: floats run away on random, so that no format"):
         choose_for_network(runaway, inputs, "random")
+
+
+def test_what_was_enough_by_chance_is_not_taken_and_says_so() -> None:
+    """Every third input has no part in the search; what fails on it gives way to a bit more."""
+    description, inputs = network()
+    chosen = choose_for_network(description, inputs, "random", 12)
+    taken = next(each for each in chosen.tried if each.is_enough)
+    assert chosen.formats.text == taken.format
+    chance = [each for each in chosen.tried if each.is_chance]
+    assert chance and all(each.width < taken.width for each in chance)
+    assert all(each.line.endswith("not enough on the inputs that confirm") for each in chance)
+    assert not any(each.is_enough or each.is_less for each in chance)
+    # As many bits as are needed, not as many as there are: one more than was too few.
+    bits = [FixedPoint.parse(each.format).state.fraction_bits for each in (taken, *chance)]
+    assert bits[0] == max(bits[1:]) + 1

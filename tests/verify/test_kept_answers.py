@@ -14,6 +14,7 @@ from sc_neurocore.verify.kept_answers import kept_answer
 from sc_neurocore.verify.model_checking import first_failure, induction_depth
 
 RequireTool = Callable[..., None]
+of_posix = pytest.mark.skipif(os.name != "posix", reason="links and modes are those of POSIX")
 COUNTER = """
 module counter (input clk, input up, output bad);
     reg [3:0] count = 4'd0;
@@ -44,6 +45,7 @@ def test_a_question_is_asked_once_and_another_one_too(cache: Path) -> None:
     assert asked(answers, b"new") == "three"  # nothing was kept of what failed
 
 
+@of_posix
 def test_what_is_damaged_or_not_this_users_is_asked_again(cache: Path) -> None:
     asked(["right"], b"q")
     (place,) = cache.iterdir()
@@ -57,7 +59,7 @@ def test_what_is_damaged_or_not_this_users_is_asked_again(cache: Path) -> None:
     assert asked(["here"], b"q") == "here"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="links and modes are those of POSIX")
+@of_posix
 def test_without_a_folder_of_ones_own_nothing_is_kept(cache: Path, tmp_path: Path) -> None:
     cache.parent.mkdir(parents=True)
     (tmp_path / "theirs").mkdir()

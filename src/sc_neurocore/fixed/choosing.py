@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,13 @@ from sc_neurocore.errors import UserError
 from sc_neurocore.fixed.choosing_neuron import choose_for_neuron, is_sound, largest_constants
 from sc_neurocore.fixed.logic import luts
 from sc_neurocore.fixed.lowering import NeuronProgram
+from sc_neurocore.fixed.narrowing import (
+    Change,
+    fewer_bits_of,
+    fewer_constants,
+    fewer_current_bits,
+    given_up,
+)
 from sc_neurocore.fixed.network import IntegerNetwork
 from sc_neurocore.fixed.network_comparison import NetworkComparison, compare_network
 from sc_neurocore.fixed.qformat import MAXIMUM_WIDTH, FixedPoint, QFormat
@@ -57,10 +64,9 @@ __all__ = [
 
 CURRENT_EXTRA_BITS = 4
 _FIRST_GUESS = 8
-_MOST_GIVEN_UP = 10
-"""So many trials are for what single states, the current and constants can do without."""
 _APART = 2
 _CONFIRMS = 3
+"""Every third input."""
 _CLEARLY = 0.005
 """Agreements that are this far apart differ by more than chance."""
 _MOST_WHOLE = MAXIMUM_WIDTH - CURRENT_EXTRA_BITS - 8
@@ -163,23 +169,49 @@ def choose_for_network(
         wanted,
         {_widest(whole): best} if best.is_enough else {},
     )
+    least = chosen.formats.state.fraction_bits
     stored = _stored(quantize(description, chosen.formats, bits))
     narrower = [_own_formats(description, *runs)]
-    narrower += [] if constant_bits is not None else [_fewer_constants]
-    narrower += [_fewer_bits_of(name, is_local) for name, is_local in stored]
-    narrower += [_fewer_current_bits]
-    chosen = _given_up(chosen, narrower, lambda formats: attempt(formats, bits, wanted))
+    narrower += [] if constant_bits is not None else [fewer_constants]
+    narrower += [fewer_bits_of(name, is_local) for name, is_local in stored]
+    narrower += [fewer_current_bits]
+    chosen = given_up(chosen, narrower, lambda formats: attempt(formats, bits, wanted))
     confirmed = _reachable(
         target, attempt(_form(format, whole, _widest(whole)), bits, target, unseen)
     )
-    enough = [each for each in chosen.tried if each.is_enough]
-    for each in enough[:-1]:
-        formats = FixedPoint.parse(each.format, each.constant_bits)
-        if attempt(formats, bits, confirmed, unseen).is_enough:
+    return _confirmed(
+        replace(chosen, weight_bits=best.weight_bits),
+        [_form(format, whole, more) for more in range(least + 1, _widest(whole))],
+        lambda form: attempt(form, bits, wanted),
+        lambda formats: attempt(formats, bits, confirmed, unseen).is_enough,
+    )
+
+
+def _confirmed(
+    chosen: Chosen,
+    wider: Sequence[QFormat],
+    attempt: Callable[[QFormat], Tried],
+    is_confirmed: Callable[[FixedPoint], bool],
+) -> Chosen:
+    """Take the narrowest that is enough on other inputs, too; the widest of all in any case."""
+    tried = list(chosen.tried)
+    candidates = [each for each in tried if each.is_enough]
+    known = {each.format for each in tried}
+    last = candidates.pop()
+    more = (attempt(form) for form in wider if str(form) not in known)  # as far as is needed
+    for each in chain(candidates, more):
+        if each not in tried:
+            tried.append(each)
+        if not each.is_enough:
+            continue
+        if is_confirmed(FixedPoint.parse(each.format, each.constant_bits)):
+            last = each
             break
-    else:
-        formats = FixedPoint.parse(enough[-1].format, enough[-1].constant_bits)
-    return replace(chosen, formats=formats, weight_bits=best.weight_bits)
+        by_chance = replace(each, is_enough=False, is_less=False, is_chance=True)
+        tried[tried.index(each)] = by_chance
+    tried.sort(key=lambda each: (each.width, not each.is_enough))
+    formats = FixedPoint.parse(last.format, last.constant_bits)
+    return replace(chosen, formats=formats, tried=tuple(tried))
 
 
 def _reachable(target: Target, widest: Tried) -> Target:
@@ -239,36 +271,7 @@ def _largest_before_reset(description: NetworkDescription, inputs: ArrayLike) ->
     return max((float(trace[-1].max()) for trace in noted if trace.size), default=0.0)
 
 
-_Change: TypeAlias = Callable[[FixedPoint, int], FixedPoint]
-"""Makes formats narrower, by so many bits where it can."""
-
-
-def _given_up(
-    chosen: Chosen, changes: Sequence[_Change], attempt: Callable[[FixedPoint], Tried]
-) -> Chosen:
-    """Let single formats lose bits, as long as it is enough."""
-    formats, tried = chosen.formats, list(chosen.tried)
-    refused: set[FixedPoint] = set()
-    for amount in (3, 1):
-        for change in changes:
-            fewer = change(formats, amount)
-            if fewer == formats or fewer in refused or len(refused) >= _MOST_GIVEN_UP:
-                continue
-            try:
-                found = attempt(fewer)
-            except UserError:  # a constant became 0
-                refused.add(fewer)
-                continue
-            tried.append(found)
-            if found.is_enough:
-                formats = fewer
-            else:
-                refused.add(fewer)
-    tried.sort(key=lambda each: (each.width, not each.is_enough))
-    return Chosen(formats, tuple(tried))
-
-
-def _own_formats(description: NetworkDescription, *runs: NetworkRun) -> _Change:
+def _own_formats(description: NetworkDescription, *runs: NetworkRun) -> Change:
     """Return what gives each state no more bits before the point than it needs itself."""
     largest = _largest(description, *runs)
 
@@ -281,31 +284,6 @@ def _own_formats(description: NetworkDescription, *runs: NetworkRun) -> _Change:
         return replace(formats, own=tuple(own.items()))
 
     return change
-
-
-def _fewer_constants(formats: FixedPoint, amount: int) -> FixedPoint:
-    bits = max(formats.constant_fraction_bits - amount, 1)
-    return replace(formats, constant_fraction_bits=bits)
-
-
-def _fewer_current_bits(formats: FixedPoint, amount: int) -> FixedPoint:
-    return replace(formats, own_current=_narrower(formats.current, amount))
-
-
-def _fewer_bits_of(name: str, is_local: bool) -> _Change:
-    """Return what makes a state or local narrower."""
-
-    def change(formats: FixedPoint, amount: int) -> FixedPoint:
-        form = formats.of(name, is_local=is_local)
-        own = {**dict(formats.own), name: _narrower(form, amount)}
-        return formats if own[name] == form else replace(formats, own=tuple(own.items()))
-
-    return change
-
-
-def _narrower(form: QFormat, amount: int) -> QFormat:
-    least = min(max(2 - form.integer_bits, 0), form.fraction_bits)
-    return replace(form, fraction_bits=max(form.fraction_bits - amount, least))
 
 
 def _programs(network: IntegerNetwork) -> list[NeuronProgram]:

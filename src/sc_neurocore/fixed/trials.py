@@ -61,6 +61,7 @@ class Tried:
         equal_spikes: Of a network: the share of spikes that are in the same step in both.
         weight_bits: Of a network: bits of a weight, where they are chosen too.
         is_less: Whether it is enough only because no format of these weights does better.
+        is_chance: Whether it was enough on the inputs that decide, and not on those that confirm.
     """
 
     format: str
@@ -73,6 +74,7 @@ class Tried:
     equal_spikes: float | None = None
     weight_bits: int | None = None
     is_less: bool = False
+    is_chance: bool = False
 
     @property
     def line(self) -> str:
@@ -85,6 +87,8 @@ class Tried:
 
     @property
     def _verdict(self) -> str:
+        if self.is_chance:
+            return ": not enough on the inputs that confirm"
         if not self.is_enough:
             return ": not enough"
         return ": less than asked for, as in the widest format" if self.is_less else ""

@@ -54,6 +54,7 @@ def features(network: IntegerNetwork, geometry: Geometry, family: Family) -> dic
     product_bits = sum(first * second for first, second in products)
     wide = _OPERATION_BITS_OF_A_MULTIPLIER
     pieces = sum(ceil(first / wide) * ceil(second / wide) for first, second in products)
+    of_lane = ceil(geometry.weight_bits / wide) * ceil(geometry.value_bits / wide)
     has_hard = family.has_multipliers and (
         geometry.weight_bits + geometry.value_bits >= family.least_product_bits
     )
@@ -72,7 +73,9 @@ def features(network: IntegerNetwork, geometry: Geometry, family: Family) -> dic
         if geometry.delay_bits
         else 0,
         "window_bits": _window_bits(geometry),
-        "multipliers": (sums - in_logic + pieces * geometry.units if family.has_multipliers else 0),
+        "multipliers": (
+            (sums - in_logic) * of_lane + pieces * geometry.units if family.has_multipliers else 0
+        ),
     }
 
 

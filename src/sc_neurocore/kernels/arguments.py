@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Sequence
 from numbers import Real
@@ -101,6 +102,18 @@ def check_called(**callbacks: Any) -> None:
     for name, value in callbacks.items():
         if not callable(value):
             raise UserError(f"{name} = {shown(value)}: expected a function that is called with it")
+
+
+def check_takes(option: str, function: Any, *names: str) -> None:
+    """Raise unless a function can be called with arguments of these names, in their order."""
+    try:
+        inspect.signature(function).bind(*names)
+    except TypeError as error:
+        raise UserError(
+            f"{option}={shown(function)}: {error}; it is called as {option}({', '.join(names)})"
+        ) from None
+    except ValueError:  # a function without a signature
+        pass
 
 
 def shown(value: Any) -> str:

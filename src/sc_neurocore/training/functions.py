@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from torch import Tensor
@@ -35,17 +34,3 @@ def called(option: str, function: Any, answer: Answer, targets: Tensor) -> Any:
             f"such as {option}=lambda answer, targets: function(answer.membrane / answer.steps, "
             f"targets)"
         ) from error
-
-
-def check_signature(option: str, function: Any) -> None:
-    """Raise unless a function takes an answer and targets."""
-    if isinstance(function, str):
-        return
-    try:
-        inspect.signature(function).bind(None, None)
-    except TypeError as error:
-        raise UserError(
-            f"{option}={shown(function)}: {error}; it is called as {option}(answer, targets)"
-        ) from None
-    except ValueError:  # a function without a signature
-        pass

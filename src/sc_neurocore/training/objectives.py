@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sc_neurocore.errors import DataError, UserError
-from sc_neurocore.kernels.arguments import check_numbers, shown
+from sc_neurocore.kernels.arguments import check_numbers, check_takes, shown
 from sc_neurocore.training.arguments import names_of
 from sc_neurocore.training.cells import MEMBRANE, SPIKES
-from sc_neurocore.training.functions import called, check_signature
+from sc_neurocore.training.functions import called
 from sc_neurocore.training.losses import (
     RATE_SHARPNESS,
     check_target_rates,
@@ -308,7 +308,7 @@ def make_objective(
             f"has several: wrap it, such as loss=lambda answer, targets: "
             f"criterion(answer.membrane / answer.steps, targets)"
         )
-    check_signature("loss", found)
+    check_takes("loss", found, "answer", "targets")
     if label_smoothing:
         if "label_smoothing" not in {item.name for item in _fields(found)}:
             raise UserError(
@@ -331,7 +331,8 @@ def make_objective(
         raise UserError("metric='error' is for regression: take the loss 'membrane-error'")
     if not isinstance(metric, str) and (isinstance(metric, type) or not callable(metric)):
         raise UserError(f"metric={shown(metric)}: expected 'accuracy', 'error' or a function")
-    check_signature("metric", metric)
+    if not isinstance(metric, str):
+        check_takes("metric", metric, "answer", "targets")
     several = tuple(penalties) if isinstance(penalties, tuple | list) else (penalties,)
     if not all(isinstance(each, RatePenalty) for each in several):
         raise UserError(f"penalties={shown(penalties)}: expected RatePenalty(weight, ...) objects")

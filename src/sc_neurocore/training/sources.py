@@ -6,7 +6,6 @@ again. Only the batch that is learnt becomes floating-point numbers.
 
 from __future__ import annotations
 
-import inspect
 import math
 import warnings
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 
 from sc_neurocore.data.dataset import Dataset
 from sc_neurocore.errors import UserError
-from sc_neurocore.kernels.arguments import shown
+from sc_neurocore.kernels.arguments import check_takes, shown
 from sc_neurocore.training.encoders import find_encoder
 
 
@@ -173,14 +172,7 @@ def augmented(augment: Any, frames: Tensor, generator: torch.Generator) -> Tenso
     Raises:
         UserError: If it does not take what it is given, or answers something else.
     """
-    try:
-        inspect.signature(augment).bind(frames, generator)
-    except TypeError as error:
-        raise UserError(
-            f"augment {shown(augment)}: {error}; it is called as augment(frames, generator)"
-        ) from None
-    except ValueError:  # a function without a signature
-        pass
+    check_takes("augment", augment, "frames", "generator")
     changed = augment(frames, generator)
     if not isinstance(changed, Tensor) or changed.shape != frames.shape:
         found = tuple(changed.shape) if isinstance(changed, Tensor) else shown(changed)

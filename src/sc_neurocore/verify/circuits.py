@@ -192,7 +192,7 @@ class _Pair:
         for name, place in other.names_of(net):
             if found is None and name in self._recoded:
                 found = self._decoded(name, place)
-            elif found is None and one.names.get((name, place), "x") != "x":
+            elif found is None and one.is_driven(one.names.get((name, place), "x")):
                 found = self._one(one.names[name, place])
         if found is None:
             start = other.starts.get(net)

@@ -77,6 +77,9 @@ class Gates:
         self._driver: dict[int, tuple[str, Mapping[str, list[Bit]], bool]] = {}
         for name, cell in module["cells"].items():
             self._add(name, cell)
+        self._given: set[Bit] = {*self.inputs.values()}
+        for box in self.boxes.values():
+            self._given.update(bit for bits in box.outputs.values() for bit in bits)
 
     def _add(self, name: str, cell: Mapping[str, Any]) -> None:
         kind, pins = cell["type"], cell["connections"]
@@ -101,6 +104,12 @@ class Gates:
     def names_of(self, net: int) -> list[Place]:
         """Return the names that a net has in the source."""
         return self._names_of.get(net, [])
+
+    def is_driven(self, bit: Bit) -> bool:
+        """Tell whether something says what a bit is: of what nobody reads, names alone may stay."""
+        if not isinstance(bit, int):
+            return bit in ("0", "1")
+        return bit in self.registers or bit in self._driver or bit in self._given
 
     def driver(self, net: int) -> tuple[str, Mapping[str, list[Bit]], bool] | None:
         """Return the kind and pins of the gate that drives a net, and whether it has signs."""
